@@ -1,0 +1,35 @@
+# The language, the warnings (as errors) and the sanitizers: in one place.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+set(ASSETGATE_SANITIZE "" CACHE STRING "Sanitizers for everything, for instance address,undefined")
+if(ASSETGATE_SANITIZE)
+  add_compile_options(-fsanitize=${ASSETGATE_SANITIZE} -fno-sanitize-recover=all
+                      -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${ASSETGATE_SANITIZE})
+endif()
+
+# Our own code only: generated code does not link this.
+add_library(assetgate_warnings INTERFACE)
+target_compile_options(assetgate_warnings INTERFACE
+  -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wunused -Wcast-qual
+  -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(assetgate_warnings INTERFACE -Wthread-safety -Wthread-safety-beta)
+endif()

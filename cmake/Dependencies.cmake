@@ -1,0 +1,42 @@
+# What assetgate stands on. Everything comes from the distribution (see deploy/setup.sh); nothing is
+# downloaded at build time.
+find_package(Threads REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(CURL REQUIRED)
+find_package(RapidJSON QUIET)
+find_package(SQLite3 REQUIRED)
+find_package(yaml-cpp CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_path(RAPIDJSON_INCLUDE rapidjson/document.h REQUIRED)
+find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
+find_path(CIVETWEB_INCLUDE civetweb.h REQUIRED)
+find_library(CIVETWEB_LIBRARY civetweb REQUIRED)
+if(ASSETGATE_BUILD_TESTS OR NOT DEFINED ASSETGATE_BUILD_TESTS)
+  find_package(GTest CONFIG REQUIRED)
+  find_package(benchmark CONFIG REQUIRED)
+endif()
+
+# google/rpc and google/api: the .proto files of the Debian package, or of any checkout.
+find_path(GOOGLEAPIS_DIR google/rpc/error_details.proto
+  PATHS /usr/share/gocode/src/github.com/gogo/googleapis /usr/include /usr/local/include
+  NO_DEFAULT_PATH REQUIRED)
+
+# Third-party headers are not ours to warn about.
+add_library(assetgate_rapidjson INTERFACE)
+target_include_directories(assetgate_rapidjson SYSTEM INTERFACE "${RAPIDJSON_INCLUDE}")
+# Documents from outside are parsed without recursion, and no assertion may bring the process down.
+target_compile_definitions(assetgate_rapidjson INTERFACE RAPIDJSON_HAS_STDSTRING=1)
+add_library(assetgate::rapidjson ALIAS assetgate_rapidjson)
+
+add_library(assetgate_civetweb INTERFACE)
+target_include_directories(assetgate_civetweb SYSTEM INTERFACE "${CIVETWEB_INCLUDE}")
+target_link_libraries(assetgate_civetweb INTERFACE "${CIVETWEB_LIBRARY}" Threads::Threads)
+add_library(assetgate::civetweb ALIAS assetgate_civetweb)
+
+add_library(assetgate_cli11 INTERFACE)
+target_include_directories(assetgate_cli11 SYSTEM INTERFACE "${CLI11_INCLUDE}")
+add_library(assetgate::cli11 ALIAS assetgate_cli11)

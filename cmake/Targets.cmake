@@ -1,0 +1,56 @@
+# assetgate_library(base SOURCES a.cc … DEPS absl::status …)
+#
+# The library of one folder: target assetgate_base, alias assetgate::base. Headers are included by
+# their path from the folder that holds the program (service/ or tests/ …), for instance
+# "base/clock.h".
+function(assetgate_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(assetgate_${name} STATIC ${ARG_SOURCES})
+    target_link_libraries(assetgate_${name} PUBLIC ${ARG_DEPS} PRIVATE assetgate_warnings)
+    target_include_directories(assetgate_${name} PUBLIC
+      "${PROJECT_SOURCE_DIR}/service" "${PROJECT_SOURCE_DIR}")
+  else()
+    add_library(assetgate_${name} INTERFACE)
+    target_link_libraries(assetgate_${name} INTERFACE ${ARG_DEPS})
+    target_include_directories(assetgate_${name} INTERFACE
+      "${PROJECT_SOURCE_DIR}/service" "${PROJECT_SOURCE_DIR}")
+  endif()
+  add_library(assetgate::${name} ALIAS assetgate_${name})
+endfunction()
+
+# assetgate_program(assetctl SOURCES … DEPS …)
+function(assetgate_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} assetgate_warnings)
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/service" "${PROJECT_SOURCE_DIR}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+endfunction()
+
+# assetgate_test(clock_test SOURCES clock_test.cc DEPS assetgate::base [LABELS …] [TIMEOUT s])
+#
+# One GoogleTest program, known to CTest as one test. It runs in its own empty directory.
+function(assetgate_test name)
+  if(NOT ASSETGATE_BUILD_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main
+                                        assetgate_warnings)
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/service" "${PROJECT_SOURCE_DIR}")
+  target_compile_definitions(${name} PRIVATE
+    ASSETGATE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ASSETGATE_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  set(dir "${CMAKE_CURRENT_BINARY_DIR}/${name}.dir")
+  file(MAKE_DIRECTORY "${dir}")
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${dir}")
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+                                          ENVIRONMENT "${ARG_ENVIRONMENT}")
+endfunction()
