@@ -1,0 +1,79 @@
+// Errors that a caller can act upon.
+//
+// Inside the gateway an error is an absl::Status. One that a caller shall see is made by Error, which
+// attaches the google.rpc details of errors.proto; api/status_conversion.h turns it into gRPC's.
+//
+//   return Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND, "no asset \"assets/hero\"")
+//       .Resource("assetgate.v1.Asset", "assets/hero");
+#ifndef ASSETGATE_BASE_ERROR_H_
+#define ASSETGATE_BASE_ERROR_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "assetgate/v1/errors.pb.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace assetgate::base {
+
+// Who can mend an error: ErrorInfo.metadata["act"].
+enum class Act { kCaller, kOperator, kWait };
+
+// Builds one error. Converts to absl::Status and absl::StatusOr where it is returned.
+class Error {
+ public:
+  // `message` is for people: what is wrong, with which value, and what to do about it. `act` is who
+  // can mend it; left out, it is what `reason` says.
+  Error(absl::StatusCode code, v1::ErrorReason reason, absl::string_view message);
+
+  Error& SetAct(Act act);
+  // One faulty field, by its path in the request, for instance `asset.source_uri` or
+  // `requests[2].asset.media_type`.
+  Error& Violation(absl::string_view field, absl::string_view description);
+  Error& Resource(absl::string_view type, absl::string_view name);
+  Error& RetryAfter(absl::Duration delay);
+  // ErrorInfo.metadata. `key` as in errors.proto; an empty value is left out.
+  Error& Metadata(absl::string_view key, absl::string_view value);
+  Error& Failures(const v1::ProviderFailures& failures);
+
+  bool has_violations() const { return bad_request_.field_violations_size() > 0; }
+
+  operator absl::Status() const;  // NOLINT(google-explicit-constructor)
+  template <typename T>
+  operator absl::StatusOr<T>() const {  // NOLINT(google-explicit-constructor)
+    return static_cast<absl::Status>(*this);
+  }
+  google::rpc::Status ToProto() const;
+
+ private:
+  absl::StatusCode code_;
+  std::string message_;
+  google::rpc::ErrorInfo info_;
+  google::rpc::BadRequest bad_request_;
+  google::rpc::ResourceInfo resource_;
+  std::optional<absl::Duration> retry_after_;
+  v1::ProviderFailures failures_;
+};
+
+// The google.rpc form of `status`: what Error attached, or, for a status that was made elsewhere, its
+// code and message with reason INTERNAL_ERROR. `status` must not be OK.
+google::rpc::Status ToRpcStatus(const absl::Status& status);
+// The reverse.
+absl::Status FromRpcStatus(const google::rpc::Status& status);
+
+// The ErrorInfo of an error; empty where there is none.
+google::rpc::ErrorInfo InfoOf(const google::rpc::Status& status);
+// The reason of an error; ERROR_REASON_UNSPECIFIED where there is none.
+v1::ErrorReason ReasonOf(const google::rpc::Status& status);
+v1::ErrorReason ReasonOf(const absl::Status& status);
+// RetryInfo of an error, where it has one.
+std::optional<absl::Duration> RetryDelayOf(const google::rpc::Status& status);
+
+}  // namespace assetgate::base
+
+#endif  // ASSETGATE_BASE_ERROR_H_

@@ -1,0 +1,43 @@
+// The way out: HTTP to the providers.
+#ifndef ASSETGATE_HTTP_CLIENT_H_
+#define ASSETGATE_HTTP_CLIENT_H_
+
+#include <cstddef>
+#include <string>
+#include <variant>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/time/time.h"
+#include "http/message.h"
+
+namespace assetgate::http {
+
+using Result = std::variant<Response, TransportError>;
+using Done = absl::AnyInvocable<void(Result) &&>;
+
+// How one request is to be sent.
+struct SendOptions {
+  // Scheme, host, port and path prefix: "https://api.0-0.pro/v1".
+  std::string base_url;
+  // From the moment it is sent until the last byte of the answer.
+  absl::Duration timeout = absl::Seconds(30);
+  // A submission is never sent twice, whatever happens to the connection, and uses only connections
+  // that were idle for a short time. Anything else may be repeated once on a fresh connection when a
+  // reused one turns out to be dead.
+  bool submission = false;
+  // Not begun after this: ends with kExpired and maybe_sent = false.
+  absl::Time send_before = absl::InfiniteFuture();
+};
+
+// Sends requests. Thread-safe.
+class Client {
+ public:
+  virtual ~Client() = default;
+
+  // Calls `done` exactly once, on the client's thread, never inside Send. `done` must not block.
+  virtual void Send(Request request, SendOptions options, Done done) = 0;
+};
+
+}  // namespace assetgate::http
+
+#endif  // ASSETGATE_HTTP_CLIENT_H_

@@ -1,0 +1,249 @@
+// What was committed: resources, their changes in order, and the request ids that made them.
+//
+// The store knows rows, not resources: what a row means is core's business. Two kinds of text describe
+// a row to it. `terms` are short words ("state:ACTIVE", "label:cast=a") by which rows are found and
+// watched; core makes them from the resource. `content` and `internal` are opaque bytes.
+#ifndef ASSETGATE_STORE_STORE_H_
+#define ASSETGATE_STORE_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace assetgate::store {
+
+// The store's number of a committed change. Grows by at least one with every change, over all tenants
+// and kinds; 0 is before everything.
+using Revision = std::int64_t;
+
+// What a row holds. The numbers are stored: they never change meaning.
+enum class Kind : int {
+  kAssetGroup = 1,
+  kAsset = 2,
+  kVideoTask = 3,
+  // A copy at a provider that is to be deleted there; no caller sees these.
+  kUpstreamDeletion = 4,
+};
+
+// Names a row. Ordered by (tenant, kind, id).
+struct Key {
+  std::string tenant;
+  Kind kind = Kind::kAsset;
+  std::string id;
+
+  friend bool operator==(const Key&, const Key&) = default;
+  friend auto operator<=>(const Key&, const Key&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Key& key) {
+    return H::combine(std::move(h), key.tenant, key.kind, key.id);
+  }
+};
+
+// Matches a row when, for each clause, the row has at least one of its terms. No clause matches all.
+struct TermFilter {
+  std::vector<std::vector<std::string>> clauses;
+
+  bool Matches(const std::vector<std::string>& terms) const;
+};
+
+// What a writer says of a row.
+struct Content {
+  // The public resource, serialized, without its revision.
+  std::string resource;
+  // What the gateway keeps beside it, serialized.
+  std::string internal;
+  // Has work that is not finished: the reconciler needs it after a restart.
+  bool unfinished = false;
+  // Nothing about it will change by itself (see `until_settled`).
+  bool settled = true;
+  std::vector<std::string> terms;
+};
+
+// A row as committed.
+struct Row {
+  Key key;
+  // Of the change that made it what it is.
+  Revision revision = 0;
+  // Of the change that created it: newest first is by this.
+  Revision create_revision = 0;
+  Content content;
+};
+
+// Why a row went away. The numbers are stored.
+enum class DeleteCause : int { kDeleted = 1, kPurged = 2 };
+
+// One change of one row.
+struct Write {
+  Key key;
+  // The revision the writer last saw; 0 when the row must not exist. Otherwise: conflict.
+  Revision expected_revision = 0;
+  // What it becomes; absent to delete it.
+  std::optional<Content> content;
+  DeleteCause cause = DeleteCause::kDeleted;
+};
+
+// A caller's request that must not be done twice. Unique on (tenant, method, request_id).
+struct RequestKey {
+  std::string tenant;
+  std::string method;
+  std::string request_id;
+
+  friend bool operator==(const RequestKey&, const RequestKey&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const RequestKey& key) {
+    return H::combine(std::move(h), key.tenant, key.method, key.request_id);
+  }
+};
+struct RequestRow {
+  RequestKey key;
+  // The request as received, serialized.
+  std::string request;
+  // The rows it made, in the order of the request's items; may be empty.
+  std::vector<Key> rows;
+  absl::Time create_time;
+};
+
+// Everything in it is committed, or nothing.
+struct Transaction {
+  std::vector<Write> writes;
+  // Claims a request id.
+  std::optional<RequestRow> claim_request;
+  // Frees a request id, if it is claimed.
+  std::optional<RequestKey> free_request;
+};
+
+// What became of a transaction.
+struct CommitResult {
+  enum class Outcome {
+    kCommitted,
+    // A row is not at its expected revision: `conflicts` says which. Nothing was changed.
+    kConflict,
+    // The request id is taken: `request` is the row that holds it. Nothing was changed.
+    kRequestIdTaken,
+    // The store could not (disk full, database away). Nothing was changed.
+    kUnavailable,
+    // The store cannot tell whether it was committed.
+    kUnknown,
+  };
+  Outcome outcome = Outcome::kUnavailable;
+  // kCommitted: the new revision of each write, in their order.
+  std::vector<Revision> revisions;
+  // kConflict: the indexes of the writes that did not fit.
+  std::vector<std::size_t> conflicts;
+  std::optional<RequestRow> request;
+  // kUnavailable, kUnknown: for logs.
+  std::string message;
+};
+using CommitDone = absl::AnyInvocable<void(CommitResult) &&>;
+
+// One committed change, as it is told and kept. Immutable once made, and shared by all who tell it.
+struct Change {
+  Key key;
+  Revision revision = 0;
+  bool deleted = false;
+  DeleteCause cause = DeleteCause::kDeleted;
+  bool settled = true;
+  // The public resource, serialized, without its revision; of a deleted one, as it last stood.
+  std::string resource;
+  // Of the row after the change; of a deleted one, empty.
+  std::vector<std::string> terms;
+  // Of the row before the change; empty for a new one.
+  std::vector<std::string> previous_terms;
+};
+using ChangePtr = std::shared_ptr<const Change>;
+
+// Hears of every change, in the order of revisions, without gaps, after it was committed and before its
+// writer is told.
+class ChangeListener {
+ public:
+  virtual ~ChangeListener() = default;
+  // `head` is the revision up to which everything has now been told. Must not block.
+  virtual void OnChanges(const std::vector<ChangePtr>& changes, Revision head) = 0;
+};
+
+// A page of rows.
+struct ListQuery {
+  enum class Order {
+    kNewestFirst,  // by create_revision, falling
+    kById,         // rising
+  };
+  std::string tenant;
+  Kind kind = Kind::kAsset;
+  TermFilter filter;
+  Order order = Order::kNewestFirst;
+  // Where the page before ended: its last row. Absent for the first page.
+  std::optional<Revision> after_create_revision;  // kNewestFirst
+  std::optional<std::string> after_id;            // kById
+  std::size_t limit = 50;
+};
+struct ListPage {
+  std::vector<Row> rows;
+  // Whether more rows follow.
+  bool more = false;
+  // The head revision that this page saw.
+  Revision head = 0;
+};
+
+// A page of changes after a revision.
+struct ChangesQuery {
+  std::string tenant;
+  Kind kind = Kind::kAsset;
+  Revision after = 0;
+  // At most this many changes are looked at, matching or not.
+  std::size_t limit = 1000;
+};
+struct ChangesPage {
+  // Those of the tenant and kind, in the order of revisions.
+  std::vector<ChangePtr> changes;
+  // Everything up to here is in `changes` or concerns others. Equal to `head` when there is no more.
+  Revision upto = 0;
+  Revision head = 0;
+  // Changes after `after` are no longer kept: `changes` is empty, and the reader starts over.
+  bool compacted = false;
+};
+
+// Thread-safe. Reads see every commit whose writer was told.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // An id made when the store was made: tokens of another store are told from it.
+  virtual const std::string& store_id() const = 0;
+
+  // Commits. `done` is called exactly once, on the store's thread, after the change was told to the
+  // listener, never inside Commit; it must not block. A full queue answers kUnavailable.
+  virtual void Commit(Transaction transaction, CommitDone done) = 0;
+
+  virtual absl::StatusOr<std::optional<Row>> Get(const Key& key) = 0;
+  virtual absl::StatusOr<ListPage> List(const ListQuery& query) = 0;
+  virtual absl::StatusOr<ChangesPage> ReadChanges(const ChangesQuery& query) = 0;
+  virtual absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key) = 0;
+  // The unfinished rows of all tenants in the order of keys, after `after`.
+  virtual absl::StatusOr<std::vector<Row>> ListUnfinished(const std::optional<Key>& after,
+                                                          std::size_t limit) = 0;
+  // The newest revision.
+  virtual absl::StatusOr<Revision> Head() = 0;
+  // Whether it takes writes right now; what /readyz says.
+  virtual absl::Status Health() = 0;
+  // Transactions handed in and not yet answered.
+  virtual std::size_t queue_depth() const = 0;
+
+  // Sets who hears of changes; nullptr for nobody. Set before the first Commit, cleared after Stop.
+  virtual void SetListener(ChangeListener* listener) = 0;
+  // Commits what was handed in, answers it, and takes no more (kUnavailable). Idempotent.
+  virtual void Stop() = 0;
+};
+
+}  // namespace assetgate::store
+
+#endif  // ASSETGATE_STORE_STORE_H_
