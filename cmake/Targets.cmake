@@ -54,3 +54,30 @@ function(assetgate_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
                                           ENVIRONMENT "${ARG_ENVIRONMENT}")
 endfunction()
+
+# assetgate_proto_library(core_proto ROOT service PROTOS core/record.proto [DEPS …])
+#
+# Messages that are not part of the public API. Included by their path below ROOT ("core/record.pb.h").
+function(assetgate_proto_library name)
+  cmake_parse_arguments(ARG "" "ROOT" "PROTOS;DEPS" ${ARGN})
+  set(root "${PROJECT_SOURCE_DIR}")
+  if(ARG_ROOT)
+    string(APPEND root "/${ARG_ROOT}")
+  endif()
+  set(out "${PROJECT_BINARY_DIR}/proto/internal")
+  file(MAKE_DIRECTORY "${out}")
+  set(sources)
+  foreach(proto ${ARG_PROTOS})
+    string(REGEX REPLACE "\\.proto$" "" stem "${proto}")
+    add_custom_command(
+      OUTPUT "${out}/${stem}.pb.cc" "${out}/${stem}.pb.h"
+      COMMAND protobuf::protoc -I "${root}" -I "${PROJECT_SOURCE_DIR}/proto" -I "${GOOGLEAPIS_DIR}"
+              "--cpp_out=${out}" "${root}/${proto}"
+      DEPENDS "${root}/${proto}" VERBATIM)
+    list(APPEND sources "${out}/${stem}.pb.cc")
+  endforeach()
+  add_library(assetgate_${name} STATIC ${sources})
+  target_include_directories(assetgate_${name} SYSTEM PUBLIC "${out}")
+  target_link_libraries(assetgate_${name} PUBLIC assetgate::proto ${ARG_DEPS})
+  add_library(assetgate::${name} ALIAS assetgate_${name})
+endfunction()

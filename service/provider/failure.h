@@ -1,0 +1,77 @@
+// What a provider's refusal or trouble is, in our words: one table for every dialect.
+#ifndef ASSETGATE_PROVIDER_FAILURE_H_
+#define ASSETGATE_PROVIDER_FAILURE_H_
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "assetgate/v1/errors.pb.h"
+#include "base/error.h"
+#include "google/rpc/status.pb.h"
+#include "http/message.h"
+
+namespace assetgate::provider {
+
+// Why a provider said no, or could not be understood.
+struct Failure {
+  v1::ErrorReason reason = v1::PROVIDER_REJECTED;
+  // Who can mend it, where it is not what `reason` says by itself.
+  std::optional<base::Act> act;
+  // 0 where there was no HTTP answer.
+  int http_status = 0;
+  // The provider's own code and words, as they came (not yet cleaned).
+  std::string code;
+  std::string message;
+  // From Retry-After.
+  std::optional<absl::Duration> retry_after;
+};
+
+// What a submission came to (DESIGN: outcomes of a submission).
+enum class Outcome {
+  kAccepted,
+  // The provider looked at it and said no: nothing was made.
+  kRefused,
+  // It surely was not looked at (wrong key, rate limit, no connection): another try is harmless.
+  kNotAccepted,
+  // It may have been accepted.
+  kUnknown,
+};
+
+// The one table from HTTP statuses to reasons and outcomes, for answers that are not a success. Dialects
+// use it wherever their page says nothing else.
+//
+//   400 413 422 other 4xx  kRefused      PROVIDER_INVALID_ARGUMENT (400 413 422), else PROVIDER_REJECTED
+//   402                    kRefused      PROVIDER_OUT_OF_CREDIT (act OPERATOR)
+//   404                    kRefused      PROVIDER_REJECTED (act OPERATOR: model or account)
+//   401 403                kNotAccepted  PROVIDER_CREDENTIALS_REJECTED
+//   429                    kNotAccepted  PROVIDER_RATE_LIMITED
+//   3xx                    kNotAccepted  PROVIDER_PROTOCOL_ERROR (redirects are refused)
+//   408 425 499 5xx        kUnknown      PROVIDER_UNAVAILABLE
+//   1xx 2xx                kUnknown      PROVIDER_PROTOCOL_ERROR (no id, and no failure either)
+struct StatusMeaning {
+  Outcome outcome;
+  v1::ErrorReason reason;
+  std::optional<base::Act> act;
+};
+StatusMeaning MeaningOfStatus(int http_status);
+
+// The failure that `response` is by that table, with Retry-After (seconds, or an HTTP date that is taken
+// against the response's own Date header).
+Failure FailureOf(const http::Response& response, absl::string_view code, absl::string_view message);
+// Likewise where there was no answer: PROVIDER_UNAVAILABLE.
+Failure FailureOf(const http::TransportError& error);
+
+// The failure as callers see it, for `error` fields and RPC statuses: code by reason, ErrorInfo with
+// act, provider, http_status, provider_code and provider_message (cleaned), RetryInfo.
+base::Error ToError(const Failure& failure, absl::string_view provider_id);
+
+// `text` fit for logs and errors: valid UTF-8, control characters as spaces, at most `max_bytes`
+// bytes (cut with "…"), and the queries of URLs in it redacted.
+std::string CleanText(absl::string_view text, std::size_t max_bytes = 1024);
+
+}  // namespace assetgate::provider
+
+#endif  // ASSETGATE_PROVIDER_FAILURE_H_
