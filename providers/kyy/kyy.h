@@ -1,0 +1,13 @@
+#ifndef ASSETGATE_PROVIDERS_KYY_KYY_H_
+#define ASSETGATE_PROVIDERS_KYY_KYY_H_
+
+#include "provider/dialect.h"
+
+namespace assetgate::providers::kyy {
+
+// The dialect "kyy", as the table of dialects holds it. Lives for ever.
+const provider::DialectFactory& Factory();
+
+}  // namespace assetgate::providers::kyy
+
+#endif  // ASSETGATE_PROVIDERS_KYY_KYY_H_

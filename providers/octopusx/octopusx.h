@@ -1,0 +1,13 @@
+#ifndef ASSETGATE_PROVIDERS_OCTOPUSX_OCTOPUSX_H_
+#define ASSETGATE_PROVIDERS_OCTOPUSX_OCTOPUSX_H_
+
+#include "provider/dialect.h"
+
+namespace assetgate::providers::octopusx {
+
+// The dialect "octopusx", as the table of dialects holds it. Lives for ever.
+const provider::DialectFactory& Factory();
+
+}  // namespace assetgate::providers::octopusx
+
+#endif  // ASSETGATE_PROVIDERS_OCTOPUSX_OCTOPUSX_H_
