@@ -1,0 +1,13 @@
+#ifndef ASSETGATE_PROVIDERS_ZEROZERO_ZEROZERO_H_
+#define ASSETGATE_PROVIDERS_ZEROZERO_ZEROZERO_H_
+
+#include "provider/dialect.h"
+
+namespace assetgate::providers::zerozero {
+
+// The dialect "zerozero", as the table of dialects holds it. Lives for ever.
+const provider::DialectFactory& Factory();
+
+}  // namespace assetgate::providers::zerozero
+
+#endif  // ASSETGATE_PROVIDERS_ZEROZERO_ZEROZERO_H_
