@@ -1,8 +1,8 @@
 // What was committed: resources, their changes in order, and the request ids that made them.
 //
-// The store knows rows, not resources: what a row means is core's business. Two kinds of text describe
-// a row to it. `terms` are short words ("state:ACTIVE", "label:cast=a") by which rows are found and
-// watched; core makes them from the resource. `content` and `internal` are opaque bytes.
+// The store knows rows, not resources: what a row means is core's business. Two kinds of text
+// describe a row to it. `terms` are short words ("state:ACTIVE", "label:cast=a") by which rows are
+// found and watched; core makes them from the resource. `content` and `internal` are opaque bytes.
 #ifndef ASSETGATE_STORE_STORE_H_
 #define ASSETGATE_STORE_STORE_H_
 
@@ -22,8 +22,8 @@
 
 namespace assetgate::store {
 
-// The store's number of a committed change. Grows by at least one with every change, over all tenants
-// and kinds; 0 is before everything.
+// The store's number of a committed change. Grows by at least one with every change, over all
+// tenants and kinds; 0 is before everything.
 using Revision = std::int64_t;
 
 // What a row holds. The numbers are stored: they never change meaning.
@@ -49,7 +49,8 @@ struct Key {
   }
 };
 
-// Matches a row when, for each clause, the row has at least one of its terms. No clause matches all.
+// Matches a row when, for each clause, the row has at least one of its terms. No clause matches
+// all; a clause without terms matches nothing.
 struct TermFilter {
   std::vector<std::vector<std::string>> clauses;
 
@@ -66,6 +67,7 @@ struct Content {
   bool unfinished = false;
   // Nothing about it will change by itself (see `until_settled`).
   bool settled = true;
+  // In any order; a word that stands twice counts once.
   std::vector<std::string> terms;
 };
 
@@ -74,7 +76,8 @@ struct Row {
   Key key;
   // Of the change that made it what it is.
   Revision revision = 0;
-  // Of the change that created it: newest first is by this.
+  // Of the change that created it, and never another's: a row that is deleted and made anew has a
+  // new one. Newest first is by this.
   Revision create_revision = 0;
   Content content;
 };
@@ -82,7 +85,8 @@ struct Row {
 // Why a row went away. The numbers are stored.
 enum class DeleteCause : int { kDeleted = 1, kPurged = 2 };
 
-// One change of one row.
+// One change of one row. A transaction has at most one for each key: a further one is a conflict,
+// as is deleting what does not exist.
 struct Write {
   Key key;
   // The revision the writer last saw; 0 when the row must not exist. Otherwise: conflict.
@@ -138,7 +142,7 @@ struct CommitResult {
   Outcome outcome = Outcome::kUnavailable;
   // kCommitted: the new revision of each write, in their order.
   std::vector<Revision> revisions;
-  // kConflict: the indexes of the writes that did not fit.
+  // kConflict: the indexes of the writes that did not fit, rising.
   std::vector<std::size_t> conflicts;
   std::optional<RequestRow> request;
   // kUnavailable, kUnknown: for logs.
@@ -150,6 +154,8 @@ using CommitDone = absl::AnyInvocable<void(CommitResult) &&>;
 struct Change {
   Key key;
   Revision revision = 0;
+  // Of the row (see Row).
+  Revision create_revision = 0;
   bool deleted = false;
   DeleteCause cause = DeleteCause::kDeleted;
   bool settled = true;
@@ -162,8 +168,8 @@ struct Change {
 };
 using ChangePtr = std::shared_ptr<const Change>;
 
-// Hears of every change, in the order of revisions, without gaps, after it was committed and before its
-// writer is told.
+// Hears of every change, in the order of revisions, without gaps, after it was committed and before
+// its writer is told.
 class ChangeListener {
  public:
   virtual ~ChangeListener() = default;
@@ -171,7 +177,9 @@ class ChangeListener {
   virtual void OnChanges(const std::vector<ChangePtr>& changes, Revision head) = 0;
 };
 
-// A page of rows.
+// A page of rows. Newest first, a page costs what it shows, however many rows there are and
+// whatever the filter. By id, a filter that many rows match in few places may make it walk over
+// those between.
 struct ListQuery {
   enum class Order {
     kNewestFirst,  // by create_revision, falling
@@ -205,14 +213,25 @@ struct ChangesQuery {
 struct ChangesPage {
   // Those of the tenant and kind, in the order of revisions.
   std::vector<ChangePtr> changes;
-  // Everything up to here is in `changes` or concerns others. Equal to `head` when there is no more.
+  // Everything up to here is in `changes` or concerns others. Equal to `head` when there is no
+  // more, and never below `after`.
   Revision upto = 0;
   Revision head = 0;
   // Changes after `after` are no longer kept: `changes` is empty, and the reader starts over.
   bool compacted = false;
 };
 
-// Thread-safe. Reads see every commit whose writer was told.
+// How long a store keeps what is not the present state. What is due goes in small steps between the
+// commits, so it may stay somewhat longer than said here.
+struct Retention {
+  // Request ids, from their `create_time`.
+  absl::Duration requests = absl::Hours(24 * 7);
+  // Changes: those older, or further back than this many, are compacted.
+  absl::Duration changes = absl::Hours(24);
+  std::int64_t max_changes = 1'000'000;
+};
+
+// Thread-safe. Reads see every commit whose writer was told. A read that fails says UNAVAILABLE.
 class Store {
  public:
   virtual ~Store() = default;
@@ -220,8 +239,9 @@ class Store {
   // An id made when the store was made: tokens of another store are told from it.
   virtual const std::string& store_id() const = 0;
 
-  // Commits. `done` is called exactly once, on the store's thread, after the change was told to the
-  // listener, never inside Commit; it must not block. A full queue answers kUnavailable.
+  // Commits, in the order of calls. `done` is called exactly once, on the store's thread, after the
+  // change was told to the listener, never inside Commit; it must not block. A full queue, or a
+  // stopped store, answers kUnavailable.
   virtual void Commit(Transaction transaction, CommitDone done) = 0;
 
   virtual absl::StatusOr<std::optional<Row>> Get(const Key& key) = 0;
@@ -240,7 +260,8 @@ class Store {
 
   // Sets who hears of changes; nullptr for nobody. Set before the first Commit, cleared after Stop.
   virtual void SetListener(ChangeListener* listener) = 0;
-  // Commits what was handed in, answers it, and takes no more (kUnavailable). Idempotent.
+  // Commits what was handed in, answers it, and takes no more (kUnavailable); reads go on.
+  // Idempotent; not to be called from a `done` or a listener.
   virtual void Stop() = 0;
 };
 
