@@ -1,0 +1,111 @@
+#include "provider/rest.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "base/proto_time.h"
+#include "provider/json.h"
+
+namespace assetgate::provider {
+namespace {
+
+constexpr std::size_t kMaxIdBytes = 256;
+constexpr std::size_t kMaxUrlBytes = 8192;
+constexpr std::size_t kMaxWordBytes = 64;
+constexpr double kSecondsPerDay = 24 * 60 * 60;
+
+bool IsGraphic(char c) { return absl::ascii_isgraph(static_cast<unsigned char>(c)); }
+
+bool IsSpaceOrControl(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return absl::ascii_isspace(byte) || absl::ascii_iscntrl(byte);
+}
+
+}  // namespace
+
+bool IsSuccess(const http::Response& response) {
+  return response.status >= 200 && response.status < 300;
+}
+
+http::Request JsonRequest(absl::string_view method, std::string path) {
+  http::Request request;
+  request.method = std::string(method);
+  request.path = std::move(path);
+  request.headers.push_back({"Accept", "application/json"});
+  return request;
+}
+
+http::Request JsonRequest(absl::string_view method, std::string path,
+                          const rapidjson::Value& body) {
+  http::Request request = JsonRequest(method, std::move(path));
+  request.headers.push_back({"Content-Type", "application/json"});
+  request.body = WriteJson(body);
+  return request;
+}
+
+void AuthorizeBearer(http::Request& request, const Credential& credential) {
+  const auto key = credential.secrets.find("api_key");
+  if (key == credential.secrets.end()) return;
+  request.headers.push_back({"Authorization", absl::StrCat("Bearer ", key->second.Reveal())});
+}
+
+Failure ProtocolFailure(const http::Response& response, absl::string_view message) {
+  Failure failure = FailureOf(response, "", message);
+  failure.reason = v1::PROVIDER_PROTOCOL_ERROR;
+  failure.act.reset();
+  return failure;
+}
+
+std::string ReadId(const rapidjson::Value& root, absl::string_view path) {
+  std::string id;
+  if (const std::optional<std::string> text = JsonString(root, path); text.has_value()) {
+    id = *text;
+  } else if (const std::optional<std::int64_t> number = JsonInteger(root, path);
+             number.has_value()) {
+    id = absl::StrCat(*number);
+  }
+  if (id.size() > kMaxIdBytes || !std::all_of(id.begin(), id.end(), IsGraphic)) return "";
+  return id;
+}
+
+std::string ReadUrl(const rapidjson::Value& root, absl::string_view path) {
+  std::string url = JsonString(root, path).value_or("");
+  if (!absl::StartsWithIgnoreCase(url, "https://") && !absl::StartsWithIgnoreCase(url, "http://")) {
+    return "";
+  }
+  if (url.size() > kMaxUrlBytes || std::any_of(url.begin(), url.end(), IsSpaceOrControl)) return "";
+  return url;
+}
+
+std::string ReadWord(const rapidjson::Value& root, absl::string_view path) {
+  return CleanText(JsonText(root, path), kMaxWordBytes);
+}
+
+std::optional<google::protobuf::Duration> ReadSeconds(const rapidjson::Value& root,
+                                                      absl::string_view path) {
+  const std::optional<double> seconds = JsonNumber(root, path);
+  if (!seconds.has_value() || *seconds <= 0 || *seconds >= kSecondsPerDay) return std::nullopt;
+  return base::ToProto(absl::Milliseconds(std::llround(*seconds * 1000)));
+}
+
+absl::string_view CutCharacters(absl::string_view text, std::size_t max_characters) {
+  std::size_t characters = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool continues = (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80;
+    if (!continues && ++characters > max_characters) return text.substr(0, i);
+  }
+  return text;
+}
+
+absl::string_view LastSegment(absl::string_view resource_name) {
+  const std::size_t slash = resource_name.rfind('/');
+  return slash == absl::string_view::npos ? resource_name : resource_name.substr(slash + 1);
+}
+
+}  // namespace assetgate::provider

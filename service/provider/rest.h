@@ -1,0 +1,57 @@
+// What every REST dialect does alike: requests with JSON bodies, Bearer keys, and checks on what an
+// answer claims. Pure functions; nothing here throws, whatever an answer holds.
+#ifndef ASSETGATE_PROVIDER_REST_H_
+#define ASSETGATE_PROVIDER_REST_H_
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "google/protobuf/duration.pb.h"
+#include "http/message.h"
+#include "provider/dialect.h"
+#include "provider/failure.h"
+#include "rapidjson/document.h"
+
+namespace assetgate::provider {
+
+// Whether the status is 2xx.
+bool IsSuccess(const http::Response& response);
+
+// A request that asks for JSON. `path` is what follows the base URL, already encoded.
+http::Request JsonRequest(absl::string_view method, std::string path);
+// Likewise, with a JSON body.
+http::Request JsonRequest(absl::string_view method, std::string path, const rapidjson::Value& body);
+
+// Authorization: Bearer {the secret "api_key"}
+void AuthorizeBearer(http::Request& request, const Credential& credential);
+
+// The failure of an answer that says neither yes nor no: PROVIDER_PROTOCOL_ERROR with `message`,
+// which is ours, not the provider's.
+Failure ProtocolFailure(const http::Response& response, absl::string_view message);
+
+// The id at `path` (a string, or a whole number as text): 1 to 256 printable ASCII characters
+// without spaces. "" for anything else: such an id can neither be stored nor asked for.
+std::string ReadId(const rapidjson::Value& root, absl::string_view path);
+
+// The http or https URL at `path`, at most 8,192 bytes, without spaces and control characters; ""
+// for anything else.
+std::string ReadUrl(const rapidjson::Value& root, absl::string_view path);
+
+// The state word at `path`, cleaned and cut to 64 bytes; "" when there is none.
+std::string ReadWord(const rapidjson::Value& root, absl::string_view path);
+
+// The length of a video at `path`: seconds above 0 and below a day, to the millisecond.
+std::optional<google::protobuf::Duration> ReadSeconds(const rapidjson::Value& root,
+                                                      absl::string_view path);
+
+// The first `max_characters` code points of `text`, which is UTF-8.
+absl::string_view CutCharacters(absl::string_view text, std::size_t max_characters);
+
+// "hero" of "assets/hero": the last segment of a resource name.
+absl::string_view LastSegment(absl::string_view resource_name);
+
+}  // namespace assetgate::provider
+
+#endif  // ASSETGATE_PROVIDER_REST_H_
