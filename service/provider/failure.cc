@@ -1,0 +1,269 @@
+#include "provider/failure.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace assetgate::provider {
+namespace {
+
+// Longer waits are not believed: some services send Retry-After in milliseconds, or a date far
+// away.
+constexpr absl::Duration kLongestRetryAfter = absl::Hours(1);
+// What callers are told where a rate limit comes without Retry-After.
+constexpr absl::Duration kDefaultRetryDelay = absl::Seconds(5);
+
+// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110); the older two forms are no longer sent by anybody.
+std::optional<absl::Time> ParseHttpDate(absl::string_view text) {
+  absl::Time time;
+  std::string error;
+  if (!absl::ParseTime("%a, %d %b %E4Y %H:%M:%S GMT", text, absl::UTCTimeZone(), &time, &error)) {
+    return std::nullopt;
+  }
+  return time;
+}
+
+std::optional<absl::Duration> RetryAfterOf(const http::Response& response) {
+  const absl::string_view text = absl::StripAsciiWhitespace(response.HeaderValue("Retry-After"));
+  if (text.empty()) return std::nullopt;
+  absl::Duration delay;
+  double seconds = 0;
+  if (text.find_first_not_of("0123456789.") == absl::string_view::npos &&
+      absl::SimpleAtod(text, &seconds)) {
+    delay = absl::Seconds(seconds);
+  } else {
+    const std::optional<absl::Time> until = ParseHttpDate(text);
+    const std::optional<absl::Time> now =
+        ParseHttpDate(absl::StripAsciiWhitespace(response.HeaderValue("Date")));
+    if (!until.has_value() || !now.has_value()) return std::nullopt;
+    delay = *until - *now;
+  }
+  return std::clamp(delay, absl::ZeroDuration(), kLongestRetryAfter);
+}
+
+absl::StatusCode CodeOf(v1::ErrorReason reason) {
+  switch (reason) {
+    case v1::PROVIDER_INVALID_ARGUMENT:
+      return absl::StatusCode::kInvalidArgument;
+    case v1::PROVIDER_RATE_LIMITED:
+      return absl::StatusCode::kResourceExhausted;
+    case v1::PROVIDER_UNAVAILABLE:
+    case v1::PROVIDER_PROTOCOL_ERROR:
+    case v1::NOT_SUBMITTED:
+      return absl::StatusCode::kUnavailable;
+    case v1::SUBMISSION_UNKNOWN:
+      return absl::StatusCode::kUnknown;
+    case v1::PROVIDER_FORGOT:
+      return absl::StatusCode::kNotFound;
+    case v1::TRACKING_EXPIRED:
+      return absl::StatusCode::kDeadlineExceeded;
+    case v1::TASK_CANCELLED:
+      return absl::StatusCode::kCancelled;
+    case v1::INTERNAL_ERROR:
+      return absl::StatusCode::kInternal;
+    default:
+      return absl::StatusCode::kFailedPrecondition;
+  }
+}
+
+// What `provider` did, for the sentence that opens an error's message.
+absl::string_view Verb(v1::ErrorReason reason) {
+  switch (reason) {
+    case v1::PROVIDER_INVALID_ARGUMENT:
+      return "found the request's content wrong";
+    case v1::PROVIDER_REJECTED:
+      return "refused the request";
+    case v1::PROVIDER_CREDENTIALS_REJECTED:
+      return "refuses the gateway's key or account";
+    case v1::PROVIDER_OUT_OF_CREDIT:
+      return "reports that the gateway's account has no credit";
+    case v1::PROVIDER_RATE_LIMITED:
+      return "limits the rate";
+    case v1::PROVIDER_UNAVAILABLE:
+      return "cannot be reached or answers with a server error";
+    case v1::PROVIDER_PROTOCOL_ERROR:
+      return "gave an answer that cannot be understood";
+    case v1::PROVIDER_WORK_FAILED:
+      return "accepted the work and reported its failure";
+    case v1::PROVIDER_FORGOT:
+      return "no longer knows the work it accepted";
+    case v1::SUBMISSION_UNKNOWN:
+      return "may or may not have accepted the work";
+    case v1::TRACKING_EXPIRED:
+      return "never gave a final state";
+    case v1::TASK_CANCELLED:
+      return "reports that the work was cancelled";
+    default:
+      return "refused";
+  }
+}
+
+// The length of the valid UTF-8 sequence at the front of `text`; 0 where there is none.
+std::size_t SequenceLength(absl::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  std::size_t length = 0;
+  unsigned char low = 0x80;
+  unsigned char high = 0xBF;
+  if (lead >= 0xC2 && lead <= 0xDF) {
+    length = 2;
+  } else if (lead >= 0xE0 && lead <= 0xEF) {
+    length = 3;
+    if (lead == 0xE0) low = 0xA0;   // no overlong forms
+    if (lead == 0xED) high = 0x9F;  // no surrogates
+  } else if (lead >= 0xF0 && lead <= 0xF4) {
+    length = 4;
+    if (lead == 0xF0) low = 0x90;   // no overlong forms
+    if (lead == 0xF4) high = 0x8F;  // nothing beyond U+10FFFF
+  } else {
+    return 0;
+  }
+  if (text.size() < length || byte(1) < low || byte(1) > high) return 0;
+  for (std::size_t i = 2; i < length; ++i) {
+    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
+  }
+  return length;
+}
+
+// Whether `character` (one, in UTF-8) is a control character: terminals obey both sets of them.
+bool IsControl(absl::string_view character) {
+  const unsigned char first = static_cast<unsigned char>(character[0]);
+  if (character.size() == 1) return absl::ascii_iscntrl(first);
+  return first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
+}
+
+// Whether a URL's text ends before `c` in running text.
+bool EndsUrl(char c) {
+  return absl::ascii_isspace(static_cast<unsigned char>(c)) ||
+         absl::ascii_iscntrl(static_cast<unsigned char>(c)) ||
+         absl::string_view("\"'<>`|\\^{}").find(c) != absl::string_view::npos;
+}
+
+// `text` with every URL in it redacted.
+std::string RedactUrls(absl::string_view text) {
+  std::string out;
+  while (true) {
+    const std::size_t separator = text.find("://");
+    if (separator == absl::string_view::npos) break;
+    std::size_t begin = separator;
+    while (begin > 0 && absl::ascii_isalnum(static_cast<unsigned char>(text[begin - 1]))) --begin;
+    std::size_t end = separator + 3;
+    while (end < text.size() && !EndsUrl(text[end])) ++end;
+    absl::StrAppend(&out, text.substr(0, begin), http::RedactUri(text.substr(begin, end - begin)));
+    text.remove_prefix(end);
+  }
+  absl::StrAppend(&out, text);
+  return out;
+}
+
+}  // namespace
+
+StatusMeaning MeaningOfStatus(int http_status) {
+  switch (http_status) {
+    case 400:
+    case 413:
+    case 422:
+      return {Outcome::kRefused, v1::PROVIDER_INVALID_ARGUMENT, std::nullopt};
+    case 401:
+    case 403:
+      return {Outcome::kNotAccepted, v1::PROVIDER_CREDENTIALS_REJECTED, std::nullopt};
+    case 402:
+      return {Outcome::kRefused, v1::PROVIDER_OUT_OF_CREDIT, base::Act::kOperator};
+    case 404:
+      return {Outcome::kRefused, v1::PROVIDER_REJECTED, base::Act::kOperator};
+    case 408:
+    case 425:
+    case 499:
+      return {Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE, std::nullopt};
+    case 429:
+      return {Outcome::kNotAccepted, v1::PROVIDER_RATE_LIMITED, std::nullopt};
+    default:
+      break;
+  }
+  if (http_status >= 300 && http_status < 400) {
+    return {Outcome::kNotAccepted, v1::PROVIDER_PROTOCOL_ERROR, std::nullopt};
+  }
+  if (http_status >= 400 && http_status < 500) {
+    return {Outcome::kRefused, v1::PROVIDER_REJECTED, std::nullopt};
+  }
+  if (http_status >= 500) return {Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE, std::nullopt};
+  return {Outcome::kUnknown, v1::PROVIDER_PROTOCOL_ERROR, std::nullopt};
+}
+
+Failure FailureOf(const http::Response& response, absl::string_view code,
+                  absl::string_view message) {
+  const StatusMeaning meaning = MeaningOfStatus(response.status);
+  Failure failure;
+  failure.reason = meaning.reason;
+  failure.act = meaning.act;
+  failure.http_status = response.status;
+  failure.code = std::string(code);
+  failure.message = std::string(message);
+  failure.retry_after = RetryAfterOf(response);
+  return failure;
+}
+
+Failure FailureOf(const http::TransportError& error) {
+  Failure failure;
+  failure.reason = v1::PROVIDER_UNAVAILABLE;
+  failure.message = error.message;
+  return failure;
+}
+
+base::Error ToError(const Failure& failure, absl::string_view provider_id) {
+  const std::string words = CleanText(failure.message);
+  const std::string code = CleanText(failure.code, 128);
+  std::string message = absl::StrCat(provider_id, " ", Verb(failure.reason));
+  if (failure.http_status != 0) absl::StrAppend(&message, " (HTTP ", failure.http_status, ")");
+  if (!words.empty()) {
+    absl::StrAppend(&message, ": ", words);
+  } else if (!code.empty()) {
+    absl::StrAppend(&message, ": code ", code);
+  }
+  base::Error error(CodeOf(failure.reason), failure.reason, message);
+  if (failure.act.has_value()) error.SetAct(*failure.act);
+  error.Metadata("provider", provider_id);
+  if (failure.http_status != 0) {
+    error.Metadata("http_status", absl::StrCat(failure.http_status));
+  }
+  error.Metadata("provider_code", code);
+  error.Metadata("provider_message", words);
+  if (failure.retry_after.has_value()) {
+    error.RetryAfter(*failure.retry_after);
+  } else if (failure.reason == v1::PROVIDER_RATE_LIMITED) {
+    error.RetryAfter(kDefaultRetryDelay);
+  }
+  return error;
+}
+
+std::string CleanText(absl::string_view text, std::size_t max_bytes) {
+  constexpr absl::string_view kCut = "…";
+  constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";
+  // URLs are redacted before anything is cut off, so that half a query cannot stay behind. A text
+  // of megabytes is not worth the work: what can end up in the result lies far before this.
+  const std::string redacted = RedactUrls(text.substr(0, 64 * max_bytes + 4096));
+  absl::string_view rest = absl::StripAsciiWhitespace(redacted);
+  std::string out;
+  // The end of `out` up to which a cut leaves room for the mark.
+  std::size_t room = 0;
+  while (!rest.empty()) {
+    const std::size_t length = SequenceLength(rest);
+    absl::string_view piece = length == 0 ? kReplacement : rest.substr(0, length);
+    if (IsControl(piece)) piece = " ";
+    if (out.size() + piece.size() > max_bytes) {
+      out.resize(room);
+      if (max_bytes >= kCut.size()) absl::StrAppend(&out, kCut);
+      return out;
+    }
+    absl::StrAppend(&out, piece);
+    if (out.size() + kCut.size() <= max_bytes) room = out.size();
+    rest.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
+
+}  // namespace assetgate::provider
