@@ -27,6 +27,12 @@ bool IsSpaceOrControl(char c) {
   return absl::ascii_isspace(byte) || absl::ascii_iscntrl(byte);
 }
 
+bool CallsSomebody(absl::string_view key) {
+  const std::string lower = absl::AsciiStrToLower(key);
+  return absl::StrContains(lower, "callback") || absl::StrContains(lower, "webhook") ||
+         absl::StrContains(lower, "notify");
+}
+
 }  // namespace
 
 bool IsSuccess(const http::Response& response) {
@@ -106,6 +112,26 @@ absl::string_view CutCharacters(absl::string_view text, std::size_t max_characte
 absl::string_view LastSegment(absl::string_view resource_name) {
   const std::size_t slash = resource_name.rfind('/');
   return slash == absl::string_view::npos ? resource_name : resource_name.substr(slash + 1);
+}
+
+std::vector<OptionFault> OwnedKeyFaults(const google::protobuf::Struct& options,
+                                        std::span<const OwnedKey> owned) {
+  std::vector<OptionFault> faults;
+  for (const auto& [key, unused] : options.fields()) {
+    const auto found = std::find_if(owned.begin(), owned.end(), [&](const OwnedKey& candidate) {
+      return absl::EqualsIgnoreCase(candidate.key, key);
+    });
+    if (found != owned.end()) {
+      faults.push_back(
+          {key, absl::StrCat("the gateway sends \"", found->key, "\" itself: ", found->remedy)});
+    } else if (CallsSomebody(key)) {
+      faults.push_back({key, "providers may not be told whom to call: watch the resource instead"});
+    }
+  }
+  // A Struct has no order of its own.
+  std::sort(faults.begin(), faults.end(),
+            [](const OptionFault& a, const OptionFault& b) { return a.field < b.field; });
+  return faults;
 }
 
 }  // namespace assetgate::provider

@@ -5,10 +5,13 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "google/protobuf/duration.pb.h"
+#include "google/protobuf/struct.pb.h"
 #include "http/message.h"
 #include "provider/dialect.h"
 #include "provider/failure.h"
@@ -51,6 +54,19 @@ absl::string_view CutCharacters(absl::string_view text, std::size_t max_characte
 
 // "hero" of "assets/hero": the last segment of a resource name.
 absl::string_view LastSegment(absl::string_view resource_name);
+
+// A key of the wire that the gateway writes itself, and what a caller is to do instead.
+struct OwnedKey {
+  const char* key;
+  const char* remedy;
+};
+
+// The faults of provider_options whose members go beside `owned` keys: one for each of these, in
+// any case (some servers read keys that way), and for each key that would have the provider call
+// somebody
+// ("callback", "webhook" or "notify" in it).
+std::vector<OptionFault> OwnedKeyFaults(const google::protobuf::Struct& options,
+                                        std::span<const OwnedKey> owned);
 
 }  // namespace assetgate::provider
 

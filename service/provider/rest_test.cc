@@ -119,5 +119,18 @@ TEST(RestTest, LastSegmentOfAName) {
   EXPECT_EQ(LastSegment("hero"), "hero");
 }
 
+TEST(RestTest, KeysThatTheGatewayWritesAreRefusedInAnyCase) {
+  google::protobuf::Struct options;
+  (*options.mutable_fields())["Prompt"].set_string_value("x");
+  (*options.mutable_fields())["style"].set_string_value("x");
+  (*options.mutable_fields())["callBackUrl"].set_string_value("https://a.test/");
+  constexpr OwnedKey kOwned[] = {{"model", "set `model`"}, {"prompt", "set `prompt`"}};
+  const std::vector<OptionFault> faults = OwnedKeyFaults(options, kOwned);
+  ASSERT_EQ(faults.size(), 2u);
+  EXPECT_EQ(faults[0].field, "Prompt");
+  EXPECT_EQ(faults[0].description, "the gateway sends \"prompt\" itself: set `prompt`");
+  EXPECT_EQ(faults[1].field, "callBackUrl");
+}
+
 }  // namespace
 }  // namespace assetgate::provider

@@ -1,0 +1,631 @@
+#include "provider/testing/exchange_test.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "google/protobuf/util/json_util.h"
+#include "provider/json.h"
+#include "rapidjson/document.h"
+
+namespace assetgate::provider::testing {
+namespace {
+
+using rapidjson::Document;
+using rapidjson::Value;
+
+// --- JSON ---------------------------------------------------------------------------------------
+
+// `value` with the members of every object in order, so that equal values are equal texts.
+Value Sorted(const Value& value, Document& doc) {
+  if (value.IsArray()) {
+    Value array(rapidjson::kArrayType);
+    for (const Value& element : value.GetArray()) {
+      array.PushBack(Sorted(element, doc), doc.GetAllocator());
+    }
+    return array;
+  }
+  if (!value.IsObject()) return Value(value, doc.GetAllocator());
+  std::vector<std::string> keys;
+  for (const auto& member : value.GetObject()) keys.push_back(member.name.GetString());
+  std::sort(keys.begin(), keys.end());
+  Value object(rapidjson::kObjectType);
+  for (const std::string& key : keys) SetJson(doc, object, key, Sorted(value[key.c_str()], doc));
+  return object;
+}
+
+std::string Canonical(const Value& value) {
+  Document doc;
+  return WriteJson(Sorted(value, doc));
+}
+
+// As Canonical, for text that may not be JSON at all.
+std::string CanonicalText(absl::string_view text) {
+  const std::optional<Document> doc = ParseJson(text);
+  return doc.has_value() ? Canonical(*doc) : std::string(text);
+}
+
+// The member, or `fallback` as JSON where there is none.
+std::string Member(const Value& object, absl::string_view key, absl::string_view fallback) {
+  const Value* value = FindJson(object, key);
+  return value == nullptr ? std::string(fallback) : WriteJson(*value);
+}
+
+// A handle, a body: JSON, or a string that is meant as it is.
+std::string TextOf(const Value& value) {
+  return value.IsString() ? std::string(value.GetString(), value.GetStringLength())
+                          : WriteJson(value);
+}
+
+std::string TextMember(const Value& object, absl::string_view key, absl::string_view fallback) {
+  const Value* value = FindJson(object, key);
+  return value == nullptr ? std::string(fallback) : TextOf(*value);
+}
+
+template <typename Message>
+Message FromJson(const std::string& json) {
+  Message message;
+  const auto status = google::protobuf::util::JsonStringToMessage(json, &message);
+  EXPECT_TRUE(status.ok()) << status.ToString() << "\nin " << json;
+  return message;
+}
+
+void SetMessage(Document& doc, Value& object, absl::string_view key,
+                const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  EXPECT_TRUE(google::protobuf::util::MessageToJsonString(message, &json, options).ok());
+  const std::optional<Document> parsed = ParseJson(json);
+  ASSERT_TRUE(parsed.has_value()) << json;
+  SetJson(doc, object, key, Value(*parsed, doc.GetAllocator()));
+}
+
+// --- Results as JSON ----------------------------------------------------------------------------
+
+absl::string_view Name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kAccepted:
+      return "ACCEPTED";
+    case Outcome::kRefused:
+      return "REFUSED";
+    case Outcome::kNotAccepted:
+      return "NOT_ACCEPTED";
+    case Outcome::kUnknown:
+      return "UNKNOWN";
+  }
+  return "?";
+}
+
+absl::string_view Name(Observation::Progress progress) {
+  switch (progress) {
+    case Observation::Progress::kQueued:
+      return "QUEUED";
+    case Observation::Progress::kRunning:
+      return "RUNNING";
+    case Observation::Progress::kSucceeded:
+      return "SUCCEEDED";
+    case Observation::Progress::kFailed:
+      return "FAILED";
+    case Observation::Progress::kCancelled:
+      return "CANCELLED";
+  }
+  return "?";
+}
+
+absl::string_view Name(UnitNews::Kind kind) {
+  switch (kind) {
+    case UnitNews::Kind::kNone:
+      return "NONE";
+    case UnitNews::Kind::kObserved:
+      return "OBSERVED";
+    case UnitNews::Kind::kNotFound:
+      return "NOT_FOUND";
+  }
+  return "?";
+}
+
+absl::string_view Name(base::Act act) {
+  switch (act) {
+    case base::Act::kCaller:
+      return "CALLER";
+    case base::Act::kOperator:
+      return "OPERATOR";
+    case base::Act::kWait:
+      return "WAIT";
+  }
+  return "?";
+}
+
+void SetText(Document& doc, Value& object, absl::string_view key, absl::string_view text) {
+  if (!text.empty()) SetJson(doc, object, key, text);
+}
+
+Value ToJson(const Failure& failure, Document& doc) {
+  Value object(rapidjson::kObjectType);
+  SetJson(doc, object, "reason", v1::ErrorReason_Name(failure.reason));
+  if (failure.act.has_value()) SetJson(doc, object, "act", Name(*failure.act));
+  if (failure.http_status != 0) SetJson(doc, object, "http_status", Value(failure.http_status));
+  SetText(doc, object, "code", failure.code);
+  SetText(doc, object, "message", failure.message);
+  if (failure.retry_after.has_value()) {
+    SetJson(doc, object, "retry_after",
+            Value(std::int64_t{absl::ToInt64Seconds(*failure.retry_after)}));
+  }
+  return object;
+}
+
+Value ToJson(const Observation& observation, Document& doc) {
+  Value object(rapidjson::kObjectType);
+  SetJson(doc, object, "progress", Name(observation.progress));
+  SetText(doc, object, "provider_state", observation.provider_state);
+  SetText(doc, object, "provider_id", observation.provider_id);
+  SetText(doc, object, "provider_tracking_id", observation.provider_tracking_id);
+  SetText(doc, object, "provider_uri", observation.provider_uri);
+  if (observation.failure.has_value()) {
+    SetJson(doc, object, "failure", ToJson(*observation.failure, doc));
+  }
+  if (observation.progress_percent.has_value()) {
+    SetJson(doc, object, "progress_percent", Value(*observation.progress_percent));
+  }
+  if (observation.video.has_value()) SetMessage(doc, object, "video", *observation.video);
+  if (observation.usage.has_value()) SetMessage(doc, object, "usage", *observation.usage);
+  if (observation.billing.has_value()) {
+    SetJson(doc, object, "billing", v1::Attempt::Billing_Name(*observation.billing));
+  }
+  SetText(doc, object, "upstream_provider", observation.upstream_provider);
+  return object;
+}
+
+std::string ToJson(const SubmitResult& result) {
+  Document doc(rapidjson::kObjectType);
+  SetJson(doc, doc, "outcome", Name(result.outcome));
+  if (result.outcome == Outcome::kAccepted) {
+    const std::optional<Document> handle = ParseJson(result.handle);
+    if (handle.has_value()) {
+      SetJson(doc, doc, "handle", Value(*handle, doc.GetAllocator()));
+    } else {
+      SetJson(doc, doc, "handle", result.handle);
+    }
+    SetJson(doc, doc, "observation", ToJson(result.observation, doc));
+  } else {
+    SetJson(doc, doc, "failure", ToJson(result.failure, doc));
+  }
+  return Canonical(doc);
+}
+
+std::string ToJson(const PollResult& result) {
+  Document doc(rapidjson::kObjectType);
+  if (result.trouble.has_value()) {
+    SetJson(doc, doc, "trouble", ToJson(*result.trouble, doc));
+    return Canonical(doc);
+  }
+  Value array(rapidjson::kArrayType);
+  for (const UnitNews& news : result.news) {
+    Value object(rapidjson::kObjectType);
+    SetJson(doc, object, "kind", Name(news.kind));
+    if (news.kind == UnitNews::Kind::kObserved) {
+      SetJson(doc, object, "observation", ToJson(news.observation, doc));
+    } else if (news.kind == UnitNews::Kind::kNotFound) {
+      SetJson(doc, object, "failure", ToJson(news.failure, doc));
+    }
+    array.PushBack(object, doc.GetAllocator());
+  }
+  SetJson(doc, doc, "news", std::move(array));
+  return Canonical(doc);
+}
+
+// `expected` with the protos in it written as SetMessage writes them (int64 as text, enums by
+// name).
+std::string Normalized(const Value& expected) {
+  Document doc;
+  doc.CopyFrom(expected, doc.GetAllocator());
+  const auto normalize = [&doc](Value& observation) {
+    if (FindJson(observation, "video") != nullptr) {
+      SetMessage(doc, observation, "video",
+                 FromJson<v1::Video>(Member(observation, "video", "{}")));
+    }
+    if (FindJson(observation, "usage") != nullptr) {
+      SetMessage(doc, observation, "usage",
+                 FromJson<v1::Usage>(Member(observation, "usage", "{}")));
+    }
+  };
+  if (FindJson(doc, "observation") != nullptr) normalize(doc["observation"]);
+  if (const Value* news = FindJson(doc, "news"); news != nullptr && news->IsArray()) {
+    for (Value& one : doc["news"].GetArray()) {
+      if (FindJson(one, "observation") != nullptr) normalize(one["observation"]);
+    }
+  }
+  return Canonical(doc);
+}
+
+// --- One exchange -------------------------------------------------------------------------------
+
+std::optional<UnitKind> KindOf(const Value& root) {
+  const std::string kind = JsonText(root, "kind");
+  if (kind == "group") return UnitKind::kAssetGroup;
+  if (kind == "asset") return UnitKind::kAsset;
+  if (kind == "video") return UnitKind::kVideo;
+  return std::nullopt;
+}
+
+std::unique_ptr<const Dialect> MakeDialect(const DialectFactory& factory, const Value& root) {
+  const std::unique_ptr<google::protobuf::Message> options = factory.new_options();
+  const auto status =
+      google::protobuf::util::JsonStringToMessage(Member(root, "options", "{}"), options.get());
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  absl::StatusOr<std::unique_ptr<const Dialect>> dialect = factory.create(*options);
+  EXPECT_TRUE(dialect.ok()) << dialect.status();
+  return dialect.ok() ? *std::move(dialect) : nullptr;
+}
+
+std::vector<http::Header> HeadersOf(const Value& object) {
+  std::vector<http::Header> headers;
+  if (const Value* members = FindJson(object, "headers"); members != nullptr) {
+    for (const auto& member : members->GetObject()) {
+      headers.push_back({member.name.GetString(), member.value.GetString()});
+    }
+  }
+  return headers;
+}
+
+http::Response ResponseOf(const Value& root) {
+  http::Response response;
+  response.status = static_cast<int>(JsonInteger(root, "response.status").value_or(0));
+  if (const Value* value = FindJson(root, "response"); value != nullptr) {
+    response.headers = HeadersOf(*value);
+    response.body = TextMember(*value, "body", "");
+  }
+  return response;
+}
+
+http::Request RequestOf(const Value& root) {
+  http::Request request;
+  request.method = JsonText(root, "request.method");
+  request.path = JsonText(root, "request.path");
+  if (const Value* value = FindJson(root, "request"); value != nullptr) {
+    request.headers = HeadersOf(*value);
+    request.body = TextMember(*value, "body", "");
+  }
+  return request;
+}
+
+std::vector<Handle> HandlesOf(const Value& root) {
+  std::vector<Handle> handles;
+  if (const Value* array = FindJson(root, "input.handles"); array != nullptr) {
+    for (const Value& handle : array->GetArray()) handles.push_back(TextOf(handle));
+  }
+  if (handles.empty()) handles.push_back("{}");
+  return handles;
+}
+
+absl::StatusOr<http::Request> EncodeSubmit(const Dialect& dialect, UnitKind kind,
+                                           const Value& input) {
+  const auto options = FromJson<google::protobuf::Struct>(Member(input, "options", "{}"));
+  switch (kind) {
+    case UnitKind::kAssetGroup: {
+      const auto group = FromJson<v1::AssetGroup>(Member(input, "group", "{}"));
+      return dialect.EncodeSubmitGroup({.group = group, .options = options});
+    }
+    case UnitKind::kAsset: {
+      const auto asset = FromJson<v1::Asset>(Member(input, "asset", "{}"));
+      return dialect.EncodeSubmitAsset(
+          {.asset = asset,
+           .source_uri = TextMember(input, "source_uri", asset.source_uri()),
+           .group = TextMember(input, "group_handle", ""),
+           .options = options});
+    }
+    case UnitKind::kVideo:
+      break;
+  }
+  const auto task = FromJson<v1::VideoTask>(Member(input, "task", "{}"));
+  VideoSubmission submission{.task = task,
+                             .provider_model = JsonText(input, "provider_model"),
+                             .references = {},
+                             .idempotency_key = JsonText(input, "idempotency_key"),
+                             .options = options};
+  if (const Value* array = FindJson(input, "references"); array != nullptr) {
+    for (const Value& value : array->GetArray()) {
+      ResolvedReference reference;
+      EXPECT_TRUE(v1::Reference::Role_Parse(JsonText(value, "role"), &reference.role));
+      EXPECT_TRUE(v1::MediaType_Parse(JsonText(value, "media_type"), &reference.media_type));
+      reference.uri = JsonText(value, "uri");
+      reference.provider_asset_id = JsonText(value, "provider_asset_id");
+      reference.asset = TextMember(value, "asset_handle", "");
+      submission.references.push_back(std::move(reference));
+    }
+  }
+  return dialect.EncodeSubmitVideo(submission);
+}
+
+std::set<std::string> HeaderLines(const std::vector<http::Header>& headers) {
+  std::set<std::string> lines;
+  for (const http::Header& header : headers) {
+    lines.insert(absl::StrCat(absl::AsciiStrToLower(header.name), ": ", header.value));
+  }
+  return lines;
+}
+
+// Authorizes `request` and compares it with what the exchange says.
+void CheckRequest(const Dialect& dialect, http::Request request, const Value& root) {
+  Credential credential{.id = "test", .secrets = {}};
+  for (const std::string& secret : dialect.traits().secrets) {
+    credential.secrets[secret] = base::Secret(absl::StrCat(secret, "-of-test"));
+  }
+  dialect.Authorize(request, credential, absl::FromUnixSeconds(1'780'000'000));
+  const http::Request expected = RequestOf(root);
+  EXPECT_EQ(request.method, expected.method);
+  EXPECT_EQ(request.path, expected.path);
+  EXPECT_EQ(CanonicalText(request.body), CanonicalText(expected.body));
+  if (FindJson(root, "request.headers") != nullptr) {
+    EXPECT_EQ(HeaderLines(request.headers), HeaderLines(expected.headers));
+  }
+}
+
+void CheckSubmit(const Dialect& dialect, UnitKind kind, const Value& root) {
+  http::Request request = RequestOf(root);
+  if (const Value* input = FindJson(root, "input"); input != nullptr) {
+    const absl::StatusOr<http::Request> encoded = EncodeSubmit(dialect, kind, *input);
+    ASSERT_TRUE(encoded.ok()) << encoded.status();
+    request = *encoded;
+    CheckRequest(dialect, request, root);
+  }
+  const Value* expect = FindJson(root, "expect");
+  if (expect == nullptr) return;
+  const bool replay = JsonBool(root, "input.replay").value_or(false);
+  EXPECT_EQ(ToJson(dialect.DecodeSubmit(kind, request, ResponseOf(root), replay)),
+            Normalized(*expect));
+}
+
+void CheckPoll(const Dialect& dialect, UnitKind kind, const Value& root) {
+  const std::vector<Handle> handles = HandlesOf(root);
+  if (FindJson(root, "input") != nullptr && FindJson(root, "request") != nullptr) {
+    const std::vector<PollCall> calls = dialect.EncodePoll(kind, handles);
+    ASSERT_EQ(calls.size(), 1u);
+    EXPECT_EQ(calls[0].units.size(), handles.size());
+    CheckRequest(dialect, calls[0].request, root);
+  }
+  const Value* expect = FindJson(root, "expect");
+  if (expect == nullptr) return;
+  EXPECT_EQ(ToJson(dialect.DecodePoll(kind, ResponseOf(root), handles)), Normalized(*expect));
+}
+
+void CheckDeleteOrCancel(const Dialect& dialect, bool deletes, const Value& root) {
+  const Handle handle = TextMember(root, "input.handle", "{}");
+  const std::optional<http::Request> request =
+      deletes ? dialect.EncodeDeleteAsset(handle) : dialect.EncodeCancelVideo(handle);
+  ASSERT_TRUE(request.has_value());
+  CheckRequest(dialect, *request, root);
+  const Value* expect = FindJson(root, "expect");
+  if (expect == nullptr || !deletes) return;
+  Document doc(rapidjson::kObjectType);
+  if (const auto failure = dialect.DecodeDeleteAsset(ResponseOf(root)); failure.has_value()) {
+    SetJson(doc, doc, "failure", ToJson(*failure, doc));
+  }
+  EXPECT_EQ(Canonical(doc), Normalized(*expect));
+}
+
+// --- Hostile answers ----------------------------------------------------------------------------
+
+void CollectNodes(Value& value, std::vector<Value*>& nodes) {
+  nodes.push_back(&value);
+  if (value.IsObject()) {
+    for (auto& member : value.GetObject()) CollectNodes(member.value, nodes);
+  } else if (value.IsArray()) {
+    for (Value& element : value.GetArray()) CollectNodes(element, nodes);
+  }
+}
+
+// Bodies that were made from `body` by breaking it, and some that are broken by themselves.
+std::vector<std::string> HostileBodies(const std::string& body) {
+  std::vector<std::string> bodies = {
+      "",
+      " ",
+      "null",
+      "true",
+      "0",
+      "\"\"",
+      "\"ok\"",
+      "[]",
+      "[[]]",
+      "[{}]",
+      "{}",
+      "<html><body>502 Bad Gateway</body></html>",
+      "{\"id\":",
+      "{\"error\":\"\xff\xfe\"}",
+      std::string("{}\0{}", 5),
+      std::string(100'000, '['),
+      absl::StrCat(std::string(60, '['), std::string(60, ']')),
+      R"({"code":200,"msg":"OK","data":null})",
+      R"({"error":{"message":{"message":[]}},"message":7,"detail":[[],{},"x",{"msg":1}]})",
+  };
+  for (std::size_t cut = 1; cut < body.size(); cut += 1 + body.size() / 64) {
+    bodies.push_back(body.substr(0, cut));
+  }
+  const std::optional<Document> original = ParseJson(body);
+  if (!original.has_value()) return bodies;
+  const std::vector<std::string> replacements = {"null",
+                                                 "false",
+                                                 "true",
+                                                 "-1",
+                                                 "0",
+                                                 "1e300",
+                                                 "18446744073709551615",
+                                                 "0.5",
+                                                 "\"\"",
+                                                 "\"x\"",
+                                                 "\"\\u0000\\u001b[2J\"",
+                                                 "[]",
+                                                 "[null]",
+                                                 "[{}]",
+                                                 "{}",
+                                                 R"({"id":{"id":[]}})",
+                                                 "\"2026-13-45T99:99:99Z\"",
+                                                 "\"../../etc?x=1#y\""};
+  Document count;
+  count.CopyFrom(*original, count.GetAllocator());
+  std::vector<Value*> nodes;
+  CollectNodes(count, nodes);
+  for (std::size_t node = 0; node < nodes.size(); ++node) {
+    for (const std::string& replacement : replacements) {
+      Document doc;
+      doc.CopyFrom(*original, doc.GetAllocator());
+      std::vector<Value*> copies;
+      CollectNodes(doc, copies);
+      copies[node]->CopyFrom(*ParseJson(replacement), doc.GetAllocator());
+      bodies.push_back(WriteJson(doc));
+    }
+  }
+  return bodies;
+}
+
+bool IsUtf8(absl::string_view text) {
+  // Parsing checks it, so a text that needs no escapes is JSON if and only if it is UTF-8.
+  std::string quoted = "\"";
+  for (const char c : text) {
+    const bool plain = c != '"' && c != '\\' && !absl::ascii_iscntrl(static_cast<unsigned char>(c));
+    quoted.push_back(plain ? c : ' ');
+  }
+  quoted.push_back('"');
+  return ParseJson(quoted).has_value();
+}
+
+void ExpectSound(UnitKind kind, const Observation& observation) {
+  for (const std::string* text :
+       {&observation.provider_state, &observation.provider_id, &observation.provider_tracking_id,
+        &observation.provider_uri, &observation.upstream_provider}) {
+    EXPECT_TRUE(IsUtf8(*text));
+  }
+  if (observation.progress_percent.has_value()) {
+    EXPECT_GE(*observation.progress_percent, 0);
+    EXPECT_LE(*observation.progress_percent, 100);
+  }
+  if (observation.progress == Observation::Progress::kFailed) {
+    EXPECT_TRUE(observation.failure.has_value()) << "a failure needs a reason";
+  }
+  if (kind == UnitKind::kVideo && observation.progress == Observation::Progress::kSucceeded) {
+    ASSERT_TRUE(observation.video.has_value()) << "a video that succeeded has a link";
+    EXPECT_FALSE(observation.video->uri().empty());
+  }
+  if (observation.video.has_value()) {
+    EXPECT_TRUE(v1::Video().ParseFromString(observation.video->SerializeAsString()));
+    EXPECT_GE(observation.video->duration().seconds(), 0);
+  }
+}
+
+void ExpectSound(UnitKind kind, const SubmitResult& result) {
+  if (result.outcome == Outcome::kAccepted) {
+    EXPECT_FALSE(result.observation.provider_id.empty() &&
+                 result.observation.provider_tracking_id.empty())
+        << "accepted without an id";
+    const std::optional<Document> handle = ParseJson(result.handle);
+    EXPECT_TRUE(handle.has_value() && handle->IsObject()) << result.handle;
+    ExpectSound(kind, result.observation);
+  } else {
+    EXPECT_NE(result.failure.reason, v1::ERROR_REASON_UNSPECIFIED);
+  }
+}
+
+}  // namespace
+
+void PrintTo(const Exchange& exchange, std::ostream* out) { *out << exchange.name; }
+
+std::vector<Exchange> LoadExchanges(const std::string& folder) {
+  std::vector<Exchange> exchanges;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           std::filesystem::path(ASSETGATE_SOURCE_DIR) / folder, error)) {
+    if (entry.path().extension() != ".json") continue;
+    std::ifstream file(entry.path());
+    const std::string text((std::istreambuf_iterator<char>(file)),
+                           std::istreambuf_iterator<char>());
+    const std::string name = entry.path().stem().string();
+    const std::optional<Document> doc = ParseJson(text);
+    if (!doc.has_value() || !doc->IsArray()) {
+      exchanges.push_back({name, text});
+      continue;
+    }
+    int number = 0;
+    for (const Value& value : doc->GetArray()) {
+      exchanges.push_back({absl::StrCat(name, "_", ++number), WriteJson(value)});
+    }
+  }
+  if (exchanges.empty()) exchanges.push_back({"NoExchangesFound", ""});
+  std::sort(exchanges.begin(), exchanges.end(),
+            [](const Exchange& a, const Exchange& b) { return a.name < b.name; });
+  return exchanges;
+}
+
+std::string ExchangeName(const ::testing::TestParamInfo<Exchange>& info) {
+  std::string name = info.param.name;
+  for (char& c : name) {
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c))) c = '_';
+  }
+  return name;
+}
+
+void CheckExchange(const DialectFactory& factory, const Exchange& exchange) {
+  const std::optional<Document> root = ParseJson(exchange.json);
+  ASSERT_TRUE(root.has_value() && root->IsObject()) << exchange.name << " is not an exchange";
+  SCOPED_TRACE(absl::StrCat(exchange.name, ": ", JsonText(*root, "description")));
+  EXPECT_NE(JsonText(*root, "source"), "") << "where is it documented?";
+  const std::unique_ptr<const Dialect> dialect = MakeDialect(factory, *root);
+  ASSERT_NE(dialect, nullptr);
+  const std::optional<UnitKind> kind = KindOf(*root);
+  ASSERT_TRUE(kind.has_value()) << "kind: group, asset or video";
+  const std::string operation = JsonText(*root, "operation");
+  if (operation == "submit") {
+    CheckSubmit(*dialect, *kind, *root);
+  } else if (operation == "poll") {
+    CheckPoll(*dialect, *kind, *root);
+  } else if (operation == "delete" || operation == "cancel") {
+    CheckDeleteOrCancel(*dialect, operation == "delete", *root);
+  } else {
+    FAIL() << "operation: submit, poll, delete or cancel";
+  }
+}
+
+void CheckHostileAnswers(const DialectFactory& factory, const Exchange& exchange) {
+  const std::optional<Document> root = ParseJson(exchange.json);
+  ASSERT_TRUE(root.has_value() && root->IsObject()) << exchange.name << " is not an exchange";
+  const std::unique_ptr<const Dialect> dialect = MakeDialect(factory, *root);
+  ASSERT_NE(dialect, nullptr);
+  const std::optional<UnitKind> kind = KindOf(*root);
+  ASSERT_TRUE(kind.has_value());
+  const std::string operation = JsonText(*root, "operation");
+  const http::Response documented = ResponseOf(*root);
+  http::Request request = RequestOf(*root);
+  const std::vector<Handle> handles = HandlesOf(*root);
+  for (const std::string& body : HostileBodies(documented.body)) {
+    for (const int status : {documented.status, 200, 202, 400, 404, 500}) {
+      SCOPED_TRACE(absl::StrCat("HTTP ", status, ": ", body.substr(0, 500)));
+      const http::Response response{.status = status, .headers = documented.headers, .body = body};
+      if (operation == "submit") {
+        for (const bool replay : {false, true}) {
+          ExpectSound(*kind, dialect->DecodeSubmit(*kind, request, response, replay));
+        }
+      } else if (operation == "poll") {
+        const PollResult result = dialect->DecodePoll(*kind, response, handles);
+        if (!result.trouble.has_value()) {
+          EXPECT_EQ(result.news.size(), handles.size());
+        }
+        for (const UnitNews& news : result.news) {
+          if (news.kind == UnitNews::Kind::kObserved) ExpectSound(*kind, news.observation);
+        }
+      } else if (operation == "delete") {
+        dialect->DecodeDeleteAsset(response);
+      }
+      if (::testing::Test::HasFailure()) return;
+    }
+  }
+}
+
+}  // namespace assetgate::provider::testing

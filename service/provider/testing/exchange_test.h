@@ -1,0 +1,103 @@
+// Tests of a dialect from documented exchanges, without a network.
+//
+// A file of a dialect's testdata/ holds one exchange as a JSON object, or several small ones (every
+// row of an error table, say) as an array of objects:
+//
+//   {
+//     "description": "a first frame from the library",
+//     "source": "[doc V]",                  where the exchange is documented
+//     "kind": "video",                      group | asset | video
+//     "operation": "submit",                submit | poll | delete | cancel
+//     "options": {"platform": "BYTEPLUS"},  the dialect's options.proto; may be left out
+//     "input": {…},                         what is to be done; without it nothing is encoded
+//     "request": {"method": "POST", "path": "/video/tasks",
+//                 "headers": {"Authorization": "Bearer api_key-of-test", …}, "body": {…}},
+//     "response": {"status": 200, "headers": {"Retry-After": "7"}, "body": {…}},
+//     "expect": {…}                         what the response says; without both only encoding is
+//     tested
+//   }
+//
+// input of a submission (protos in their JSON form; `options` are the caller's provider_options):
+//   group   {"group": AssetGroup, "options": {…}}
+//   asset   {"asset": Asset, "source_uri": "…" (default: the asset's), "group_handle": {…},
+//   "options": {…}} video   {"task": VideoTask, "provider_model": "…", "idempotency_key": "…",
+//   "options": {…},
+//            "references": [{"role": "FIRST_FRAME", "media_type": "IMAGE",
+//                            "uri": "…" or "provider_asset_id": "…" with "asset_handle": {…}}]}
+//   and "replay": true where the same bytes had been sent before.
+// input of a poll {"handles": [{…}]}, of a delete or cancel {"handle": {…}}. Without `input` a
+// submission's answer is decoded against `request`, and a poll's against one handle `{}`.
+// A handle is written as the JSON object it is, or as a string.
+//
+// request is what is to come out, after Authorize with a credential whose secrets are
+// "<name>-of-test". `body` is compared as JSON (members in any order); `headers`, where given, must
+// be all of them. A response's `body` is JSON, or a string that is sent as it is.
+//
+// expect, in which everything that is left out must be absent or empty in the result:
+//   submit  {"outcome": "ACCEPTED", "handle": {…}, "observation": {…}}
+//           {"outcome": "REFUSED" | "NOT_ACCEPTED" | "UNKNOWN", "failure": {…}}
+//   poll    {"news": [{"kind": "OBSERVED", "observation": {…}}]}, kinds OBSERVED | NONE | NOT_FOUND
+//   (with
+//           "failure"), or {"trouble": {failure}}
+//   delete  {} when it is gone, else {"failure": {…}}
+// observation: {"progress": "QUEUED" | "RUNNING" | "SUCCEEDED" | "FAILED" | "CANCELLED",
+// "provider_state",
+//   "provider_id", "provider_tracking_id", "provider_uri", "failure": {…}, "progress_percent",
+//   "video": Video, "usage": Usage, "billing": "BILLED", "upstream_provider"}
+// failure: {"reason": "PROVIDER_REJECTED", "act": "OPERATOR" (where the failure has its own),
+// "http_status",
+//   "code", "message", "retry_after": seconds}
+//
+// To use it, in the dialect's test (which links assetgate::provider_testing):
+//
+//   class KyyExchangeTest : public ::testing::TestWithParam<provider::testing::Exchange> {};
+//   TEST_P(KyyExchangeTest, IsAsDocumented) { provider::testing::CheckExchange(Factory(),
+//   GetParam()); } TEST_P(KyyExchangeTest, HostileAnswersAreSurvived) {
+//     provider::testing::CheckHostileAnswers(Factory(), GetParam());
+//   }
+//   INSTANTIATE_TEST_SUITE_P(Testdata, KyyExchangeTest,
+//       ::testing::ValuesIn(provider::testing::LoadExchanges("providers/kyy/testdata")),
+//       provider::testing::ExchangeName);
+#ifndef ASSETGATE_PROVIDER_TESTING_EXCHANGE_TEST_H_
+#define ASSETGATE_PROVIDER_TESTING_EXCHANGE_TEST_H_
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "provider/dialect.h"
+
+namespace assetgate::provider::testing {
+
+// One documented exchange.
+struct Exchange {
+  // "asset_submit" for testdata/asset_submit.json; "errors_3" for the third in
+  // testdata/errors.json.
+  std::string name;
+  // The object above.
+  std::string json;
+};
+
+void PrintTo(const Exchange& exchange, std::ostream* out);
+
+// Every exchange in the folder (relative to the root of the sources), sorted by name. A folder
+// without any, and a file that is not JSON, become an exchange whose check fails.
+std::vector<Exchange> LoadExchanges(const std::string& folder);
+
+// For INSTANTIATE_TEST_SUITE_P.
+std::string ExchangeName(const ::testing::TestParamInfo<Exchange>& info);
+
+// Encodes, authorizes and decodes one exchange with a dialect made from its options, and expects
+// what it says.
+void CheckExchange(const DialectFactory& factory, const Exchange& exchange);
+
+// Decodes the answer of an exchange in some hundred broken variants (each value replaced by values
+// of other types, cut off, of other statuses), and expects of each result what core relies upon: no
+// acceptance without an id, one piece of news per unit, no verdict on a unit without reason, valid
+// UTF-8.
+void CheckHostileAnswers(const DialectFactory& factory, const Exchange& exchange);
+
+}  // namespace assetgate::provider::testing
+
+#endif  // ASSETGATE_PROVIDER_TESTING_EXCHANGE_TEST_H_
