@@ -1,3 +1,5 @@
+// The dialect "kyy" (Xingchao, GlobalAiOpc, mingyan): a flat asset library with a {code,msg,data}
+// envelope, and video tasks as bare objects. See README.md.
 #ifndef ASSETGATE_PROVIDERS_KYY_KYY_H_
 #define ASSETGATE_PROVIDERS_KYY_KYY_H_
 
@@ -5,7 +7,7 @@
 
 namespace assetgate::providers::kyy {
 
-// The dialect "kyy", as the table of dialects holds it. Lives for ever.
+// The dialect as the table of dialects holds it. Lives for ever.
 const provider::DialectFactory& Factory();
 
 }  // namespace assetgate::providers::kyy
