@@ -218,7 +218,10 @@ base::Error ToError(const Failure& failure, absl::string_view provider_id) {
   const std::string words = CleanText(failure.message);
   const std::string code = CleanText(failure.code, 128);
   std::string message = absl::StrCat(provider_id, " ", Verb(failure.reason));
-  if (failure.http_status != 0) absl::StrAppend(&message, " (HTTP ", failure.http_status, ")");
+  // A success is no news in a sentence about a failure.
+  if (failure.http_status >= 300) {
+    absl::StrAppend(&message, " (HTTP ", failure.http_status, ")");
+  }
   if (!words.empty()) {
     absl::StrAppend(&message, ": ", words);
   } else if (!code.empty()) {
