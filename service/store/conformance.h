@@ -1,0 +1,61 @@
+// What every store must do: one suite, instantiated by each implementation.
+//
+//   INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformanceTest, testing::Values(&MakeSqlitePlace));
+//
+// and conformance.cc among the test's sources.
+#ifndef ASSETGATE_STORE_CONFORMANCE_H_
+#define ASSETGATE_STORE_CONFORMANCE_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/clock.h"
+#include "gtest/gtest.h"
+#include "store/store.h"
+
+namespace assetgate::store {
+
+// Where the data of one test lives: empty when made, gone when destroyed.
+class StorePlace {
+ public:
+  struct Settings {
+    const base::Clock* clock = nullptr;
+    Retention retention;
+    std::size_t max_queue = 10'000;
+  };
+  virtual ~StorePlace() = default;
+  // Opens the store that lives here. At most one is open at a time.
+  virtual absl::StatusOr<std::unique_ptr<Store>> Open(const Settings& settings) = 0;
+};
+using StorePlaceFactory = std::unique_ptr<StorePlace> (*)();
+
+class StoreConformanceTest : public testing::TestWithParam<StorePlaceFactory> {
+ protected:
+  StoreConformanceTest() : place_(GetParam()()) { settings_.clock = &clock_; }
+  void SetUp() override { Reopen(); }
+
+  // Closes the store, if there is one, and opens it with `settings_`.
+  void Reopen();
+
+  base::FakeClock clock_;
+  StorePlace::Settings settings_;
+  std::unique_ptr<StorePlace> place_;
+  std::unique_ptr<Store> store_;
+};
+
+// Commits and waits for the answer.
+CommitResult CommitAndWait(Store& store, Transaction transaction);
+
+// Shapes of the usual transactions.
+Content MakeContent(absl::string_view resource, std::vector<std::string> terms = {});
+Transaction Create(Key key, Content content);
+Transaction Update(Key key, Revision expected, Content content);
+Transaction Delete(Key key, Revision expected);
+
+}  // namespace assetgate::store
+
+#endif  // ASSETGATE_STORE_CONFORMANCE_H_

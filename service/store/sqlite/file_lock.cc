@@ -1,0 +1,99 @@
+#include "store/sqlite/file_lock.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+
+namespace assetgate::store::sqlite {
+namespace {
+
+std::string Canonical(const std::string& path) {
+  char* resolved = ::realpath(path.c_str(), nullptr);
+  if (resolved == nullptr) return "";
+  std::string result = resolved;
+  ::free(resolved);
+  return result;
+}
+
+absl::StatusOr<std::string> RealPath(const std::string& path) {
+  if (std::string real = Canonical(path); !real.empty()) return real;
+  if (errno != ENOENT) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("store file ", path, ": ", std::strerror(errno)));
+  }
+  struct stat link;
+  if (::lstat(path.c_str(), &link) == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("store file ", path, " is a symbolic link to a file that does not exist"));
+  }
+  const std::size_t slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (name.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("store file \"", path, "\" has no name"));
+  }
+  const std::string real_directory = Canonical(directory);
+  if (real_directory.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat("store file ", path, ": the directory ",
+                                                      directory, ": ", std::strerror(errno),
+                                                      "; make it first"));
+  }
+  return absl::StrCat(absl::StripSuffix(real_directory, "/"), "/", name);
+}
+
+// The process id that the lock's holder wrote into it, for people; empty where there is none.
+std::string Holder(int fd) {
+  char text[32];
+  const ssize_t size = ::pread(fd, text, sizeof(text), 0);
+  if (size <= 0) return "";
+  return std::string(
+      absl::StripSuffix(absl::string_view(text, static_cast<std::size_t>(size)), "\n"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(const std::string& path) {
+  absl::StatusOr<std::string> real_path = RealPath(path);
+  if (!real_path.ok()) return real_path.status();
+  const std::string lock_path = absl::StrCat(*real_path, ".lock");
+  const int fd = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("store file ", path, ": cannot open ", lock_path, ": ", std::strerror(errno)));
+  }
+  auto lock = std::unique_ptr<FileLock>(new FileLock(*std::move(real_path), fd));
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) {
+      return absl::FailedPreconditionError(absl::StrCat("store file ", path, ": cannot lock ",
+                                                        lock_path, ": ", std::strerror(errno)));
+    }
+    const std::string holder = Holder(fd);
+    return absl::FailedPreconditionError(
+        absl::StrCat("store file ", path, " is in use by another process",
+                     holder.empty() ? "" : absl::StrCat(" (pid ", holder, ")"),
+                     ": an embedded store serves one gateway; stop the other one, or give this one "
+                     "another path"));
+  }
+  // Only for the message above; it may fail.
+  const std::string pid = absl::StrCat(::getpid(), "\n");
+  if (::ftruncate(fd, 0) == 0) {
+    [[maybe_unused]] const ssize_t written = ::pwrite(fd, pid.data(), pid.size(), 0);
+  }
+  return lock;
+}
+
+// Closing gives the lock back.
+FileLock::~FileLock() { ::close(fd_); }
+
+}  // namespace assetgate::store::sqlite

@@ -1,0 +1,39 @@
+// One process per file.
+#ifndef ASSETGATE_STORE_SQLITE_FILE_LOCK_H_
+#define ASSETGATE_STORE_SQLITE_FILE_LOCK_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace assetgate::store::sqlite {
+
+// The right to be the only user of a file, held until destruction or until the process dies,
+// however it dies. It is a flock on `<file>.lock`, which stays behind: SQLite's own locks on the
+// file itself are taken and dropped all the time, and POSIX would drop them all when anybody in
+// this process closed it.
+class FileLock {
+ public:
+  // Takes the lock of `path`, which need not exist (its directory must). However the path is spelt,
+  // and through whatever symbolic links, a file has one lock. FAILED_PRECONDITION where somebody
+  // has it.
+  static absl::StatusOr<std::unique_ptr<FileLock>> Acquire(const std::string& path);
+  ~FileLock();
+
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+  // The file, absolute and without symbolic links.
+  const std::string& real_path() const { return real_path_; }
+
+ private:
+  FileLock(std::string real_path, int fd) : real_path_(std::move(real_path)), fd_(fd) {}
+
+  std::string real_path_;
+  int fd_;
+};
+
+}  // namespace assetgate::store::sqlite
+
+#endif  // ASSETGATE_STORE_SQLITE_FILE_LOCK_H_

@@ -1,0 +1,33 @@
+// The schema of a store file, and how an older one becomes this one.
+#ifndef ASSETGATE_STORE_SQLITE_MIGRATIONS_H_
+#define ASSETGATE_STORE_SQLITE_MIGRATIONS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "store/sqlite/database.h"
+
+namespace assetgate::store::sqlite {
+
+// One step from a version to the next. Steps are only ever appended: a file somewhere has run them.
+struct Migration {
+  // The schema's version after it; the steps count from 1.
+  int version;
+  // The lowest version of a binary that can still work on the file after it. Neighbouring releases
+  // run on each other's files as long as this stands still.
+  int min_reader;
+  const char* sql;
+};
+
+// All steps, in order. The last one's version is what this binary knows.
+absl::Span<const Migration> Migrations();
+
+// Brings an empty or older file up to the last of `migrations`, each step in one transaction. A
+// newer file whose min_reader is not above that is left as it is. FAILED_PRECONDITION, and nothing
+// is touched, where the file is too new or is not a store of ours.
+absl::Status Migrate(const Connection& connection, absl::Span<const Migration> migrations);
+
+}  // namespace assetgate::store::sqlite
+
+#endif  // ASSETGATE_STORE_SQLITE_MIGRATIONS_H_

@@ -1,0 +1,350 @@
+#include "store/sqlite/reader.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/cleanup/cleanup.h"
+#include "store/sqlite/codec.h"
+#include "store/sqlite/term_rows.h"
+
+namespace assetgate::store::sqlite {
+namespace {
+
+constexpr absl::Duration kBusyTimeout = absl::Seconds(5);
+
+// A page by id of a filter with at most this many matches is sorted out of all of them; of more,
+// the rows are walked in the order of ids until enough match.
+constexpr std::size_t kFewMatches = 2'000;
+
+constexpr char kRowColumns[] =
+    "create_revision, revision, unfinished, settled, terms, resource, internal";
+
+// Reads kRowColumns from `column` on.
+absl::StatusOr<Row> ReadRow(const Query& query, int column, Key key) {
+  Row row;
+  row.key = std::move(key);
+  row.create_revision = query.IntAt(column);
+  row.revision = query.IntAt(column + 1);
+  row.content.unfinished = query.IntAt(column + 2) != 0;
+  row.content.settled = query.IntAt(column + 3) != 0;
+  absl::StatusOr<std::vector<std::string>> terms = DecodeStrings(query.TextAt(column + 4));
+  if (!terms.ok()) return terms.status();
+  row.content.terms = *std::move(terms);
+  row.content.resource = query.StringAt(column + 5);
+  row.content.internal = query.StringAt(column + 6);
+  return row;
+}
+
+absl::Status Append(absl::StatusOr<Row> row, std::vector<Row>& rows) {
+  if (!row.ok()) return row.status();
+  rows.push_back(*std::move(row));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Reader>> Reader::Open(const std::string& path) {
+  absl::StatusOr<Connection> connection = Connection::Open(path, kBusyTimeout);
+  if (!connection.ok()) return connection.status();
+  auto reader = std::unique_ptr<Reader>(new Reader(*std::move(connection)));
+  if (absl::Status s = reader->Prepare(); !s.ok()) return s;
+  return reader;
+}
+
+absl::Status Reader::Prepare() {
+  if (absl::Status s = connection_.Execute("PRAGMA query_only = ON;"
+                                           "PRAGMA cache_size = -8192");
+      !s.ok()) {
+    return s;
+  }
+  const std::string columns = kRowColumns;
+  const struct {
+    Statement& statement;
+    std::string sql;
+  } statements[] = {
+      {begin_, "BEGIN"},
+      {end_, "COMMIT"},
+      {store_id_, "SELECT value FROM meta WHERE name = 'store_id'"},
+      {extent_,
+       "SELECT max(coalesce((SELECT max(revision) FROM changes), 0), value), value FROM meta "
+       "WHERE name = 'compacted'"},
+      {get_, "SELECT " + columns + " FROM resources WHERE tenant = ? AND kind = ? AND id = ?"},
+      {row_, "SELECT id, " + columns + " FROM resources WHERE create_revision = ?"},
+      {row_id_, "SELECT id FROM resources WHERE create_revision = ?"},
+      // INDEXED BY: were the index not fit for the query, preparing it would fail, here and in
+      // tests.
+      {rows_by_age_,
+       "SELECT id, " + columns +
+           " FROM resources INDEXED BY resources_by_age WHERE tenant = ? AND kind = ? "
+           "AND create_revision <= ? ORDER BY create_revision DESC LIMIT ?"},
+      {rows_by_id_,
+       "SELECT id, " + columns +
+           " FROM resources INDEXED BY resources_by_key WHERE tenant = ? AND kind = ? AND id > ? "
+           "ORDER BY id"},
+      {rows_unfinished_,
+       "SELECT tenant, kind, id, " + columns +
+           " FROM resources INDEXED BY resources_unfinished WHERE unfinished = 1 "
+           "AND (tenant, kind, id) > (?, ?, ?) ORDER BY tenant, kind, id LIMIT ?"},
+      {term_rows_,
+       "SELECT create_revision FROM terms WHERE tenant = ? AND kind = ? AND term = ? "
+       "AND create_revision <= ? ORDER BY create_revision DESC LIMIT ?"},
+      {changes_,
+       "SELECT revision, id, create_revision, deleted, cause, settled, terms, previous_terms, "
+       "resource FROM changes INDEXED BY changes_by_kind WHERE tenant = ? AND kind = ? "
+       "AND revision > ? ORDER BY revision LIMIT ?"},
+      {request_,
+       "SELECT create_time, rows, request FROM requests "
+       "WHERE tenant = ? AND method = ? AND request_id = ?"},
+  };
+  for (const auto& [statement, sql] : statements) {
+    absl::StatusOr<Statement> prepared = connection_.Prepare(sql);
+    if (!prepared.ok()) return prepared.status();
+    statement = *std::move(prepared);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Reader::StoreId() {
+  Query query(store_id_);
+  if (query.Next()) return query.StringAt(0);
+  return query.status().ok() ? absl::DataLossError("SQLite: the table meta is not complete")
+                             : query.status();
+}
+
+absl::StatusOr<std::optional<Row>> Reader::Get(const Key& key) {
+  Query query(get_);
+  query.Text(key.tenant).Int(static_cast<int>(key.kind)).Text(key.id);
+  if (!query.Next()) {
+    if (!query.status().ok()) return query.status();
+    return std::optional<Row>();
+  }
+  absl::StatusOr<Row> row = ReadRow(query, 0, key);
+  if (!row.ok()) return row.status();
+  return std::optional<Row>(*std::move(row));
+}
+
+absl::StatusOr<Reader::Extent> Reader::ReadExtent() {
+  Query query(extent_);
+  if (query.Next()) return Extent{query.IntAt(0), query.IntAt(1)};
+  return query.status().ok() ? absl::DataLossError("SQLite: the table meta is not complete")
+                             : query.status();
+}
+
+absl::StatusOr<Revision> Reader::Head() {
+  absl::StatusOr<Extent> extent = ReadExtent();
+  if (!extent.ok()) return extent.status();
+  return extent->head;
+}
+
+absl::StatusOr<ListPage> Reader::List(const ListQuery& query) {
+  if (absl::Status s = Query(begin_).Run(); !s.ok()) return s;
+  const absl::Cleanup end = [this] { Query(end_).Run().IgnoreError(); };
+  absl::StatusOr<Extent> extent = ReadExtent();
+  if (!extent.ok()) return extent.status();
+  ListPage page;
+  page.head = extent->head;
+  absl::Status status = query.order == ListQuery::Order::kNewestFirst
+                            ? ListNewestFirst(query, page.rows)
+                            : ListById(query, page.rows);
+  if (!status.ok()) return status;
+  if (page.rows.size() > query.limit) {
+    page.more = true;
+    page.rows.resize(query.limit);
+  }
+  return page;
+}
+
+absl::Status Reader::ListNewestFirst(const ListQuery& query, std::vector<Row>& rows) {
+  Revision upto = query.after_create_revision.has_value() ? *query.after_create_revision - 1
+                                                          : std::numeric_limits<Revision>::max();
+  if (query.filter.clauses.empty()) {
+    Query found(rows_by_age_);
+    found.Text(query.tenant)
+        .Int(static_cast<int>(query.kind))
+        .Int(upto)
+        .Int(static_cast<std::int64_t>(query.limit) + 1);
+    while (found.Next()) {
+      Key key{query.tenant, query.kind, found.StringAt(0)};
+      if (absl::Status s = Append(ReadRow(found, 1, std::move(key)), rows); !s.ok()) return s;
+    }
+    return found.status();
+  }
+  MatchingRows matching(term_rows_, query.tenant, query.kind, query.filter);
+  while (rows.size() <= query.limit) {
+    absl::StatusOr<Revision> match = matching.Seek(upto);
+    if (!match.ok()) return match.status();
+    if (*match == 0) break;
+    if (absl::Status s = AppendRow({query.tenant, query.kind, ""}, *match, rows); !s.ok()) return s;
+    upto = *match - 1;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Reader::ListById(const ListQuery& query, std::vector<Row>& rows) {
+  const std::string after = query.after_id.value_or("");
+  if (!query.filter.clauses.empty()) {
+    auto few = FewMatches(query);
+    if (!few.ok()) return few.status();
+    if (few->has_value()) {
+      std::vector<std::pair<std::string, Revision>>& matches = **few;
+      const std::size_t count = std::min(matches.size(), query.limit + 1);
+      std::partial_sort(matches.begin(), matches.begin() + static_cast<std::ptrdiff_t>(count),
+                        matches.end());
+      for (std::size_t i = 0; i < count; ++i) {
+        if (absl::Status s = AppendRow({query.tenant, query.kind, ""}, matches[i].second, rows);
+            !s.ok()) {
+          return s;
+        }
+      }
+      return absl::OkStatus();
+    }
+  }
+  Query found(rows_by_id_);
+  found.Text(query.tenant).Int(static_cast<int>(query.kind)).Text(after);
+  while (rows.size() <= query.limit && found.Next()) {
+    if (!query.filter.clauses.empty()) {
+      absl::StatusOr<std::vector<std::string>> terms = DecodeStrings(found.TextAt(5));
+      if (!terms.ok()) return terms.status();
+      if (!query.filter.Matches(*terms)) continue;
+    }
+    Key key{query.tenant, query.kind, found.StringAt(0)};
+    if (absl::Status s = Append(ReadRow(found, 1, std::move(key)), rows); !s.ok()) return s;
+  }
+  return found.status();
+}
+
+absl::StatusOr<std::optional<std::vector<std::pair<std::string, Revision>>>> Reader::FewMatches(
+    const ListQuery& query) {
+  std::vector<Revision> matches;
+  MatchingRows matching(term_rows_, query.tenant, query.kind, query.filter);
+  for (Revision upto = std::numeric_limits<Revision>::max();;) {
+    absl::StatusOr<Revision> match = matching.Seek(upto);
+    if (!match.ok()) return match.status();
+    if (*match == 0) break;
+    if (matches.size() == kFewMatches) {
+      return std::optional<std::vector<std::pair<std::string, Revision>>>();
+    }
+    matches.push_back(*match);
+    upto = *match - 1;
+  }
+  std::vector<std::pair<std::string, Revision>> ids;
+  for (const Revision match : matches) {
+    Query found(row_id_);
+    found.Int(match);
+    if (found.Next() && (!query.after_id.has_value() || found.TextAt(0) > *query.after_id)) {
+      ids.emplace_back(found.StringAt(0), match);
+    }
+    if (!found.status().ok()) return found.status();
+  }
+  return std::make_optional(std::move(ids));
+}
+
+absl::Status Reader::AppendRow(const Key& key, Revision create_revision, std::vector<Row>& rows) {
+  Query found(row_);
+  found.Int(create_revision);
+  if (!found.Next()) {
+    // The index and the table are written together.
+    return found.status().ok() ? absl::DataLossError("SQLite: a term of a row that does not exist")
+                               : found.status();
+  }
+  return Append(ReadRow(found, 1, {key.tenant, key.kind, found.StringAt(0)}), rows);
+}
+
+absl::StatusOr<ChangesPage> Reader::ReadChanges(const ChangesQuery& query) {
+  if (absl::Status s = Query(begin_).Run(); !s.ok()) return s;
+  const absl::Cleanup end = [this] { Query(end_).Run().IgnoreError(); };
+  absl::StatusOr<Extent> extent = ReadExtent();
+  if (!extent.ok()) return extent.status();
+  ChangesPage page;
+  page.head = extent->head;
+  page.upto = query.after;
+  if (query.after < extent->compacted) {
+    page.compacted = true;
+    return page;
+  }
+  Query found(changes_);
+  found.Text(query.tenant)
+      .Int(static_cast<int>(query.kind))
+      .Int(query.after)
+      .Int(static_cast<std::int64_t>(query.limit));
+  while (found.Next()) {
+    auto change = std::make_shared<Change>();
+    change->revision = found.IntAt(0);
+    change->key = {query.tenant, query.kind, found.StringAt(1)};
+    change->create_revision = found.IntAt(2);
+    change->deleted = found.IntAt(3) != 0;
+    change->cause = static_cast<DeleteCause>(found.IntAt(4));
+    change->settled = found.IntAt(5) != 0;
+    absl::StatusOr<std::vector<std::string>> terms = DecodeStrings(found.TextAt(6));
+    if (!terms.ok()) return terms.status();
+    change->terms = *std::move(terms);
+    terms = DecodeStrings(found.TextAt(7));
+    if (!terms.ok()) return terms.status();
+    change->previous_terms = *std::move(terms);
+    change->resource = found.StringAt(8);
+    page.upto = change->revision;
+    page.changes.push_back(std::move(change));
+  }
+  if (!found.status().ok()) return found.status();
+  if (page.changes.size() < query.limit) page.upto = std::max(query.after, page.head);
+  return page;
+}
+
+absl::StatusOr<std::optional<RequestRow>> Reader::FindRequest(const RequestKey& key) {
+  Query query(request_);
+  query.Text(key.tenant).Text(key.method).Text(key.request_id);
+  if (!query.Next()) {
+    if (!query.status().ok()) return query.status();
+    return std::optional<RequestRow>();
+  }
+  absl::StatusOr<std::vector<Key>> rows = DecodeKeys(query.TextAt(1));
+  if (!rows.ok()) return rows.status();
+  return std::optional<RequestRow>(
+      RequestRow{key, query.StringAt(2), *std::move(rows), absl::FromUnixMicros(query.IntAt(0))});
+}
+
+absl::StatusOr<std::vector<Row>> Reader::ListUnfinished(const std::optional<Key>& after,
+                                                        std::size_t limit) {
+  // Nothing sorts before the empty tenant's kind 0.
+  const Key start = after.value_or(Key{"", static_cast<Kind>(0), ""});
+  Query query(rows_unfinished_);
+  query.Text(start.tenant)
+      .Int(static_cast<int>(start.kind))
+      .Text(start.id)
+      .Int(static_cast<std::int64_t>(limit));
+  std::vector<Row> rows;
+  while (query.Next()) {
+    Key key{query.StringAt(0), static_cast<Kind>(query.IntAt(1)), query.StringAt(2)};
+    if (absl::Status s = Append(ReadRow(query, 3, std::move(key)), rows); !s.ok()) return s;
+  }
+  if (!query.status().ok()) return query.status();
+  return rows;
+}
+
+absl::StatusOr<std::unique_ptr<Reader>> ReaderPool::Take() {
+  {
+    absl::MutexLock lock(&mu_);
+    while (idle_.empty() && opened_ == max_readers_) returned_.Wait(&mu_);
+    if (!idle_.empty()) {
+      std::unique_ptr<Reader> reader = std::move(idle_.back());
+      idle_.pop_back();
+      return reader;
+    }
+    ++opened_;
+  }
+  absl::StatusOr<std::unique_ptr<Reader>> reader = Reader::Open(path_);
+  if (!reader.ok()) {
+    absl::MutexLock lock(&mu_);
+    --opened_;
+    returned_.Signal();
+  }
+  return reader;
+}
+
+void ReaderPool::Return(std::unique_ptr<Reader> reader) {
+  absl::MutexLock lock(&mu_);
+  idle_.push_back(std::move(reader));
+  returned_.Signal();
+}
+
+}  // namespace assetgate::store::sqlite

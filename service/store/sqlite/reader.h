@@ -1,0 +1,101 @@
+// What the tables say.
+#ifndef ASSETGATE_STORE_SQLITE_READER_H_
+#define ASSETGATE_STORE_SQLITE_READER_H_
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "store/sqlite/database.h"
+#include "store/store.h"
+
+namespace assetgate::store::sqlite {
+
+// One connection that reads, with its statements. Each call sees one state of the file: what was
+// committed when it began. Used by one thread at a time.
+class Reader {
+ public:
+  static absl::StatusOr<std::unique_ptr<Reader>> Open(const std::string& path);
+
+  absl::StatusOr<std::string> StoreId();
+  absl::StatusOr<std::optional<Row>> Get(const Key& key);
+  absl::StatusOr<ListPage> List(const ListQuery& query);
+  absl::StatusOr<ChangesPage> ReadChanges(const ChangesQuery& query);
+  absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key);
+  absl::StatusOr<std::vector<Row>> ListUnfinished(const std::optional<Key>& after,
+                                                  std::size_t limit);
+  absl::StatusOr<Revision> Head();
+
+ private:
+  explicit Reader(Connection connection) : connection_(std::move(connection)) {}
+  absl::Status Prepare();
+
+  // Inside a transaction, like everything below.
+  struct Extent {
+    Revision head = 0;
+    Revision compacted = 0;
+  };
+  absl::StatusOr<Extent> ReadExtent();
+  // Append at most limit + 1 rows.
+  absl::Status ListNewestFirst(const ListQuery& query, std::vector<Row>& rows);
+  absl::Status ListById(const ListQuery& query, std::vector<Row>& rows);
+  // The ids of the matching rows, where these are few; nothing where they are many.
+  absl::StatusOr<std::optional<std::vector<std::pair<std::string, Revision>>>> FewMatches(
+      const ListQuery& query);
+  absl::Status AppendRow(const Key& key, Revision create_revision, std::vector<Row>& rows);
+
+  Connection connection_;
+  Statement begin_;
+  Statement end_;
+  Statement store_id_;
+  Statement extent_;
+  Statement get_;
+  Statement row_;
+  Statement row_id_;
+  Statement rows_by_age_;
+  Statement rows_by_id_;
+  Statement rows_unfinished_;
+  Statement term_rows_;
+  Statement changes_;
+  Statement request_;
+};
+
+// A few readers, opened when first needed and shared by all threads. Who comes when all are in use
+// waits: reads are short.
+class ReaderPool {
+ public:
+  ReaderPool(std::string path, std::size_t max_readers)
+      : path_(std::move(path)), max_readers_(max_readers) {}
+
+  // Calls `read` with a reader that nobody else has meanwhile.
+  template <typename Result, typename Read>
+  absl::StatusOr<Result> With(Read read) {
+    absl::StatusOr<std::unique_ptr<Reader>> reader = Take();
+    if (!reader.ok()) return reader.status();
+    absl::StatusOr<Result> result = read(**reader);
+    Return(*std::move(reader));
+    return result;
+  }
+
+ private:
+  absl::StatusOr<std::unique_ptr<Reader>> Take() ABSL_LOCKS_EXCLUDED(mu_);
+  void Return(std::unique_ptr<Reader> reader) ABSL_LOCKS_EXCLUDED(mu_);
+
+  const std::string path_;
+  const std::size_t max_readers_;
+  absl::Mutex mu_;
+  absl::CondVar returned_;
+  // The one used last is taken first: its pages are warm.
+  std::vector<std::unique_ptr<Reader>> idle_ ABSL_GUARDED_BY(mu_);
+  std::size_t opened_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace assetgate::store::sqlite
+
+#endif  // ASSETGATE_STORE_SQLITE_READER_H_

@@ -1,0 +1,128 @@
+// The embedded store: one file, one process.
+#ifndef ASSETGATE_STORE_SQLITE_SQLITE_STORE_H_
+#define ASSETGATE_STORE_SQLITE_SQLITE_STORE_H_
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "store/sqlite/file_lock.h"
+#include "store/sqlite/reader.h"
+#include "store/sqlite/writer.h"
+#include "store/store.h"
+
+namespace assetgate::store {
+
+// A Store in a SQLite file (WAL, synchronous=FULL). One thread writes; all that is queued when it
+// wakes goes into one commit, so that the more there is to do, the fewer syncs each change costs.
+// Reads run on the calling threads, beside it.
+//
+// The file belongs to one process for life: whoever opens it second is refused. It holds what
+// callers sent, pre-signed URLs among it, so it and the files beside it (`-wal`, `-shm`, `.lock`)
+// are made with mode 0600.
+//
+// When the disk is full or fails, transactions are answered kUnavailable (kUnknown where the
+// failure left it open) and Health says why; the store tries by itself whether the disk is back.
+class SqliteStore final : public Store {
+ public:
+  struct Options {
+    // The file; made when it does not exist. Its directory must.
+    std::string path;
+    // Dates changes and tells when they are past. Must outlive the store.
+    const base::Clock* clock = nullptr;
+    Retention retention;
+    // Transactions handed in and not yet answered; further ones are answered kUnavailable.
+    std::size_t max_queue = 10'000;
+    // Reads at the same time; further ones wait.
+    std::size_t max_readers = 4;
+    // How often, at least, to try whether writing works again after it failed.
+    absl::Duration probe_interval = absl::Seconds(1);
+  };
+
+  // FAILED_PRECONDITION, with the path and the remedy: the directory is missing, the file is in
+  // use, belongs to something else, or has a schema too new. DATA_LOSS: it is damaged. Neither is
+  // ever recreated or repaired.
+  static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(Options options);
+  // Stops. No call may be under way.
+  ~SqliteStore() override;
+
+  SqliteStore(const SqliteStore&) = delete;
+  SqliteStore& operator=(const SqliteStore&) = delete;
+
+  const std::string& store_id() const override { return store_id_; }
+  void Commit(Transaction transaction, CommitDone done) override;
+  absl::StatusOr<std::optional<Row>> Get(const Key& key) override;
+  absl::StatusOr<ListPage> List(const ListQuery& query) override;
+  absl::StatusOr<ChangesPage> ReadChanges(const ChangesQuery& query) override;
+  absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key) override;
+  absl::StatusOr<std::vector<Row>> ListUnfinished(const std::optional<Key>& after,
+                                                  std::size_t limit) override;
+  absl::StatusOr<Revision> Head() override;
+  absl::Status Health() override;
+  std::size_t queue_depth() const override;
+  void SetListener(ChangeListener* listener) override;
+  void Stop() override;
+
+ private:
+  struct Pending {
+    Transaction transaction;
+    CommitDone done;
+  };
+  struct Refused {
+    CommitDone done;
+    const char* message;
+  };
+
+  SqliteStore(Options options, std::unique_ptr<sqlite::FileLock> lock,
+              std::unique_ptr<sqlite::Writer> writer, std::string store_id);
+
+  // The writer thread.
+  void Run();
+  void CommitGroup(std::vector<Pending>& group);
+  // All of `group` on the writer's connection, in one commit. An error where none of it counts.
+  absl::Status TryGroup(const std::vector<Pending>& group, std::vector<CommitResult>& results,
+                        std::vector<ChangePtr>& changes);
+  // Removes some of what is past. Gives whether there is more to remove at once.
+  bool Expire();
+  void Report(const absl::Status& status);
+
+  template <typename Result, typename Read>
+  absl::StatusOr<Result> ReadWith(Read read);
+
+  const Options options_;
+  // Held longer than any connection.
+  const std::unique_ptr<sqlite::FileLock> lock_;
+  // Of the writer thread.
+  const std::unique_ptr<sqlite::Writer> writer_;
+  const std::string store_id_;
+  sqlite::ReaderPool readers_;
+
+  mutable absl::Mutex mu_;
+  absl::CondVar wake_;
+  absl::CondVar drained_;
+  std::deque<Pending> queue_ ABSL_GUARDED_BY(mu_);
+  std::vector<Refused> refused_ ABSL_GUARDED_BY(mu_);
+  // Taken from the queue and not yet answered.
+  std::size_t in_group_ ABSL_GUARDED_BY(mu_) = 0;
+  bool writer_waits_ ABSL_GUARDED_BY(mu_) = false;
+  // Takes no more; the thread lives on to say so.
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  bool ending_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status health_ ABSL_GUARDED_BY(mu_);
+  ChangeListener* listener_ ABSL_GUARDED_BY(mu_) = nullptr;
+  std::thread thread_;
+};
+
+}  // namespace assetgate::store
+
+#endif  // ASSETGATE_STORE_SQLITE_SQLITE_STORE_H_
