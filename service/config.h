@@ -1,0 +1,129 @@
+// The config as the program sees it: read, checked, defaults filled in. What the file may say, and
+// every default, is in config.proto.
+#ifndef ASSETGATE_CONFIG_H_
+#define ASSETGATE_CONFIG_H_
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "assetgate/v1/provider.pb.h"
+#include "assetgate/v1/video_task.pb.h"
+#include "base/log.h"
+#include "provider/dialect.h"
+#include "store/store.h"
+
+namespace assetgate::config {
+
+// An address to listen on.
+struct HostPort {
+  // Without brackets.
+  std::string host;
+  // 0: the system chooses.
+  int port = 0;
+
+  // With brackets where the host is an IPv6 address.
+  std::string ToString() const;
+};
+
+// Where a secret came from. One of the two is set.
+struct SecretSource {
+  std::string env;
+  std::string file;
+};
+
+// A credential, and where each of its secrets came from, by the secret's name.
+struct Credential {
+  provider::Credential credential;
+  std::map<std::string, SecretSource> sources;
+};
+
+struct Provider {
+  std::string id;
+  std::unique_ptr<const provider::Dialect> dialect;
+  // Without a slash at its end.
+  std::string base_url;
+  Credential credential;
+  std::optional<Credential> previous_credential;
+  v1::Provider::Mode mode = v1::Provider::SERVE;
+  double requests_per_second = 0;
+  int max_in_flight = 0;
+  // Of one call.
+  absl::Duration timeout;
+  // The dialect's intervals, with what the file says in their place.
+  provider::Polling group_polling;
+  provider::Polling asset_polling;
+  provider::Polling video_polling;
+};
+
+struct Target {
+  // Index in Config::providers.
+  std::size_t provider = 0;
+  // One of the dialect's models.
+  std::string model;
+  int priority = 0;
+  int weight = 1;
+};
+
+struct Route {
+  std::string model;
+  // By priority, then in the order of the file. Never empty.
+  std::vector<Target> targets;
+  // Only the generation fields that the file names are set.
+  v1::VideoTask defaults;
+};
+
+struct Config {
+  HostPort listen;
+  HostPort admin_listen;
+  std::string sqlite_path;
+  store::Retention retention;
+  // In the order of the file. Never empty.
+  std::vector<Provider> providers;
+  // Indexes in `providers`.
+  std::vector<std::size_t> asset_providers;
+  std::vector<Route> routes;
+  absl::Duration tracking_period;
+  absl::Duration tracking_horizon;
+  absl::Duration submit_timeout;
+  base::LogFormat log_format = base::LogFormat::kJson;
+  base::LogLevel log_level = base::LogLevel::kInfo;
+  int max_message_bytes = 0;
+  int max_response_bytes = 0;
+  absl::Duration bookmark_interval;
+  absl::Duration shutdown_timeout;
+};
+
+// What reading a config needs from outside.
+struct Environment {
+  // The dialects that a provider can name.
+  std::vector<const provider::DialectFactory*> dialects;
+  // The value of an environment variable; absent when it is not set. The process's own by default.
+  std::function<std::optional<std::string>(const std::string& name)> getenv = ProcessVariable;
+
+  static std::optional<std::string> ProcessVariable(const std::string& name);
+};
+
+// Reads and checks the file at `path`, and the secrets it points to. Reads files, opens nothing
+// else.
+//
+// The error's message has one line per fault, in the order of the file:
+//   assetgate.yaml:12: providers[1].base_url: "api.kyy.example" has no scheme; write
+//   https://HOST/PATH
+// It never holds a secret, nor anything that was written where a secret's place belongs.
+absl::StatusOr<Config> Load(const std::string& path, const Environment& environment);
+
+// Likewise, from the text of a file that is called `name`.
+absl::StatusOr<Config> Parse(absl::string_view text, const std::string& name,
+                             const Environment& environment);
+
+}  // namespace assetgate::config
+
+#endif  // ASSETGATE_CONFIG_H_

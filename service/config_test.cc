@@ -1,0 +1,461 @@
+#include "config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "testdata/fake_options.pb.h"
+
+namespace assetgate::config {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+// A dialect that only says what it is.
+class FakeDialect final : public provider::Dialect {
+ public:
+  explicit FakeDialect(testing::FakeOptions options) : options_(std::move(options)) {
+    traits_.name = "fake";
+    traits_.default_base_url = "https://api.fake.example/v1";
+    traits_.secrets = {"api_key"};
+    traits_.requests_per_second = 12;
+    traits_.max_in_flight = 34;
+    for (provider::Polling* polling :
+         {&traits_.group_polling, &traits_.asset_polling, &traits_.video_polling}) {
+      *polling = {absl::Seconds(2), absl::Seconds(5), absl::Seconds(10)};
+    }
+    can_.mutable_resolution()->set_expressible(true);
+    can_.mutable_resolution()->add_allowed("720p");
+    can_.mutable_duration()->set_expressible(true);
+    can_.mutable_duration()->set_min(4);
+    can_.mutable_duration()->set_max(12);
+    can_.mutable_watermark()->add_implied(false);
+    can_.mutable_seed()->add_implied(-1);
+  }
+
+  const provider::Traits& traits() const override { return traits_; }
+  std::vector<std::string> models() const override { return {"big", "small"}; }
+  const v1::Capabilities* FindModel(absl::string_view model) const override {
+    return model == "big" || model == "small" ? &can_ : nullptr;
+  }
+  std::vector<provider::OptionFault> CheckOptions(provider::UnitKind,
+                                                  const google::protobuf::Struct&) const override {
+    return {};
+  }
+  absl::StatusOr<http::Request> EncodeSubmitAsset(const provider::AssetSubmission&) const override {
+    return absl::UnimplementedError("");
+  }
+  absl::StatusOr<http::Request> EncodeSubmitVideo(const provider::VideoSubmission&) const override {
+    return absl::UnimplementedError("");
+  }
+  provider::SubmitResult DecodeSubmit(provider::UnitKind, const http::Request&,
+                                      const http::Response&, bool) const override {
+    return {};
+  }
+  std::vector<provider::PollCall> EncodePoll(provider::UnitKind,
+                                             std::span<const provider::Handle>) const override {
+    return {};
+  }
+  provider::PollResult DecodePoll(provider::UnitKind, const http::Response&,
+                                  std::span<const provider::Handle>) const override {
+    return {};
+  }
+  void Authorize(http::Request&, const provider::Credential&, absl::Time) const override {}
+
+  const testing::FakeOptions& options() const { return options_; }
+
+ private:
+  testing::FakeOptions options_;
+  provider::Traits traits_;
+  v1::Capabilities can_;
+};
+
+const provider::DialectFactory kFake = {
+    "fake",
+    []() -> std::unique_ptr<google::protobuf::Message> {
+      return std::make_unique<testing::FakeOptions>();
+    },
+    [](const google::protobuf::Message& options)
+        -> absl::StatusOr<std::unique_ptr<const provider::Dialect>> {
+      const auto& fake = static_cast<const testing::FakeOptions&>(options);
+      if (fake.shards() < 0) return absl::InvalidArgumentError("shards is negative; remove it");
+      return std::unique_ptr<const provider::Dialect>(std::make_unique<FakeDialect>(fake));
+    }};
+
+class ConfigTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<Config> Read(absl::string_view text) {
+    return Parse(text, "f.yaml", environment_);
+  }
+  // The config that `text` must be.
+  Config Good(absl::string_view text) {
+    absl::StatusOr<Config> config = Read(text);
+    EXPECT_TRUE(config.ok()) << config.status();
+    return config.ok() ? *std::move(config) : Config{};
+  }
+  // What is wrong with `text`.
+  std::string Faults(absl::string_view text) {
+    const absl::StatusOr<Config> config = Read(text);
+    EXPECT_FALSE(config.ok());
+    return std::string(config.status().message());
+  }
+  // What is wrong with one provider that has `more` in its entry.
+  std::string ProviderFaults(const std::string& more) {
+    return Faults(absl::StrCat("providers:\n- id: fake\n  credential: {api_key: {env: KEY}}\n  ",
+                               more, "\n"));
+  }
+  Config GoodProvider(const std::string& more) {
+    return Good(absl::StrCat("providers:\n- id: fake\n  credential: {api_key: {env: KEY}}\n  ",
+                             more, "\n"));
+  }
+
+  std::map<std::string, std::string> variables_ = {{"KEY", "sk-current"}, {"OLD_KEY", "sk-old"}};
+  Environment environment_ = {
+      {&kFake}, [this](const std::string& name) {
+        const auto found = variables_.find(name);
+        return found == variables_.end() ? std::nullopt : std::optional<std::string>(found->second);
+      }};
+};
+
+// One provider, and nothing else said.
+constexpr char kSmallest[] = "providers: [{id: fake, credential: {api_key: {env: KEY}}}]\n";
+
+TEST_F(ConfigTest, WhatIsNotSaidHasItsDocumentedDefault) {
+  const Config config = Good(kSmallest);
+  EXPECT_EQ(config.listen.ToString(), "127.0.0.1:8080");
+  EXPECT_EQ(config.admin_listen.ToString(), "127.0.0.1:8081");
+  EXPECT_EQ(config.sqlite_path, "assetgate.db");
+  EXPECT_EQ(config.retention.changes, absl::Hours(24));
+  EXPECT_EQ(config.retention.max_changes, 1'000'000);
+  EXPECT_EQ(config.submit_timeout, absl::Minutes(15));
+  EXPECT_EQ(config.tracking_period, absl::Hours(6));
+  EXPECT_EQ(config.tracking_horizon, absl::Hours(72));
+  EXPECT_EQ(config.log_format, base::LogFormat::kJson);
+  EXPECT_EQ(config.log_level, base::LogLevel::kInfo);
+  EXPECT_EQ(config.max_message_bytes, 4'194'304);
+  EXPECT_EQ(config.max_response_bytes, 8'388'608);
+  EXPECT_EQ(config.bookmark_interval, absl::Seconds(20));
+  EXPECT_EQ(config.shutdown_timeout, absl::Seconds(20));
+  EXPECT_THAT(config.asset_providers, SizeIs(0));
+  EXPECT_THAT(config.routes, SizeIs(0));
+
+  ASSERT_THAT(config.providers, SizeIs(1));
+  const Provider& provider = config.providers[0];
+  EXPECT_EQ(provider.id, "fake");
+  EXPECT_EQ(provider.base_url, "https://api.fake.example/v1");
+  EXPECT_EQ(provider.mode, v1::Provider::SERVE);
+  EXPECT_EQ(provider.requests_per_second, 12);
+  EXPECT_EQ(provider.max_in_flight, 34);
+  EXPECT_EQ(provider.timeout, absl::Seconds(30));
+  EXPECT_EQ(provider.credential.credential.id, "fake");
+  EXPECT_EQ(provider.credential.credential.secrets.at("api_key").Reveal(), "sk-current");
+  EXPECT_EQ(provider.credential.sources.at("api_key").env, "KEY");
+  EXPECT_FALSE(provider.previous_credential.has_value());
+  EXPECT_EQ(provider.video_polling.floor, absl::Seconds(5));
+}
+
+TEST_F(ConfigTest, EverythingSaidIsTaken) {
+  const Config config = Good(R"(
+listen: "[::1]:0"
+admin: {listen: localhost:9}
+store: {sqlite: {path: /var/lib/x.db}, change_retention: 1h, max_changes: 5000}
+providers:
+  - id: east
+    dialect: fake
+    base_url: http://127.0.0.1:81/fake/
+    credential: {api_key: {env: KEY}}
+    credential_id: east-2
+    previous_credential: {api_key: {env: OLD_KEY}}
+    previous_credential_id: east-1
+    options: {platform: west, project_name: p, shards: 4}
+    mode: drain
+    limits: {requests_per_second: 2.5, max_in_flight: 3}
+    timeout: 5s
+    tracking: {max_poll: 30s}
+  - {id: west, dialect: fake, credential: {api_key: {env: KEY}}}
+asset_providers: [west, east]
+routes:
+  - model: video-1.0
+    targets:
+      - {provider: west, model: small, priority: 1}
+      - {provider: east, model: big, weight: 3}
+    defaults: {duration: 5s, resolution: 720p, watermark: false, seed: -1}
+tracking: {first_poll: 1s, min_poll: 1s, max_poll: 15s, period: 1h, horizon: 2h}
+submit_timeout: 1m
+log: {format: TEXT, level: warning}
+limits: {max_message_bytes: 65536, max_response_bytes: 65536}
+watch: {bookmark_interval: 2s}
+shutdown_timeout: 0s
+)");
+  EXPECT_EQ(config.listen.host, "::1");
+  EXPECT_EQ(config.listen.ToString(), "[::1]:0");
+  EXPECT_EQ(config.admin_listen.port, 9);
+  EXPECT_EQ(config.sqlite_path, "/var/lib/x.db");
+  EXPECT_EQ(config.retention.changes, absl::Hours(1));
+  EXPECT_EQ(config.retention.max_changes, 5000);
+  EXPECT_EQ(config.submit_timeout, absl::Minutes(1));
+  EXPECT_EQ(config.log_format, base::LogFormat::kText);
+  EXPECT_EQ(config.log_level, base::LogLevel::kWarning);
+  EXPECT_EQ(config.bookmark_interval, absl::Seconds(2));
+  EXPECT_EQ(config.shutdown_timeout, absl::ZeroDuration());
+  EXPECT_THAT(config.asset_providers, ElementsAre(1u, 0u));
+
+  ASSERT_THAT(config.providers, SizeIs(2));
+  const Provider& east = config.providers[0];
+  EXPECT_EQ(east.base_url, "http://127.0.0.1:81/fake");
+  EXPECT_EQ(east.mode, v1::Provider::DRAIN);
+  EXPECT_EQ(east.credential.credential.id, "east-2");
+  ASSERT_TRUE(east.previous_credential.has_value());
+  EXPECT_EQ(east.previous_credential->credential.id, "east-1");
+  EXPECT_EQ(east.previous_credential->credential.secrets.at("api_key").Reveal(), "sk-old");
+  const auto& options = static_cast<const FakeDialect&>(*east.dialect).options();
+  EXPECT_EQ(options.platform(), testing::FakeOptions::WEST);
+  EXPECT_EQ(options.shards(), 4);
+  EXPECT_EQ(east.timeout, absl::Seconds(5));
+  // The provider's own interval comes before the one for all.
+  EXPECT_EQ(east.asset_polling.first, absl::Seconds(1));
+  EXPECT_EQ(east.asset_polling.floor, absl::Seconds(1));
+  EXPECT_EQ(east.asset_polling.ceiling, absl::Seconds(30));
+  EXPECT_EQ(config.providers[1].asset_polling.ceiling, absl::Seconds(15));
+
+  ASSERT_THAT(config.routes, SizeIs(1));
+  const Route& route = config.routes[0];
+  EXPECT_EQ(route.model, "video-1.0");
+  ASSERT_THAT(route.targets, SizeIs(2));
+  EXPECT_EQ(route.targets[0].provider, 0u);
+  EXPECT_EQ(route.targets[0].weight, 3);
+  EXPECT_EQ(route.targets[1].model, "small");
+  EXPECT_EQ(route.defaults.duration().seconds(), 5);
+  EXPECT_FALSE(route.defaults.has_aspect_ratio());
+  EXPECT_TRUE(route.defaults.has_watermark());
+  EXPECT_EQ(route.defaults.seed(), -1);
+}
+
+TEST_F(ConfigTest, ADialectsFloorWinsOverALowerCeiling) {
+  const Config config = Good(absl::StrCat(kSmallest, "tracking: {max_poll: 1s}\n"));
+  EXPECT_EQ(config.providers[0].asset_polling.floor, absl::Seconds(5));
+  EXPECT_EQ(config.providers[0].asset_polling.ceiling, absl::Seconds(5));
+}
+
+TEST_F(ConfigTest, EveryFaultIsOneLineWithFileKeyAndRemedy) {
+  EXPECT_EQ(
+      Faults(R"(
+listen: somewhere
+providers:
+  - id: Fake One
+    dialect: fakee
+    credential: {api_key: {env: KEY}}
+  - id: fake
+    base_url: api.fake.example
+    credential: {api_key: {env: MISSING_KEY}, token: {env: KEY}}
+    options: {platform: NORTH, proj_name: x}
+    previous_credential_id: gone
+  - id: fake
+asset_providers: [fakes]
+routes:
+  - model: m
+    targets: [{provider: fake, model: bigg}, {model: big}]
+  - model: m
+    targets: []
+submit_timeout: 9000h
+)"),
+      R"(f.yaml:2: listen: "somewhere" is not an address; write HOST:PORT, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
+f.yaml:4: providers[0].id: "Fake One" is not an id; use at most 63 of a-z, 0-9 and -
+f.yaml:5: providers[0].dialect: "fakee" is no dialect; known: fake
+f.yaml:8: providers[1].base_url: "api.fake.example" does not begin with https://; write https://HOST/PATH
+f.yaml:9: providers[1].credential.api_key: environment variable MISSING_KEY is not set; export it where assetgate starts, or use {file: PATH}
+f.yaml:9: providers[1].credential.token: dialect fake has no such secret; it has: api_key
+f.yaml:10: providers[1].options.platform: "NORTH" is not known here; it can be EAST, WEST
+f.yaml:10: providers[1].options.proj_name: unknown key; did you mean project_name? (known here: project_name, platform, shards)
+f.yaml:11: providers[1].previous_credential_id: names a previous_credential, but there is none; add it, or remove this
+f.yaml:12: providers[2].credential.api_key: is missing; dialect fake needs it: {env: NAME} or {file: PATH}
+f.yaml:12: providers[2].id: "fake" is also the id of providers[1]; give each account its own
+f.yaml:13: asset_providers[0]: "fakes" is not the id of a provider; known: fake, Fake One
+f.yaml:16: routes[0].targets[0].model: "bigg" is not a model of dialect fake; known: big, small
+f.yaml:16: routes[0].targets[1].provider: is missing; name one of providers[] by its id
+f.yaml:17: routes[1].model: "m" is also the model of routes[0]; join their targets into one route
+f.yaml:18: routes[1].targets: names no target; name at least one {provider: ID, model: NAME}
+f.yaml:19: submit_timeout: 9000h is not between 1s and 168h)");
+}
+
+TEST_F(ConfigTest, WithoutProvidersThereIsNothingToServe) {
+  EXPECT_EQ(Faults("{}"),
+            "f.yaml:1: providers: names no provider; name at least one, with id and credential");
+}
+
+TEST_F(ConfigTest, TheIdIsNotADialectUnlessItSaysSo) {
+  EXPECT_EQ(
+      Faults("providers: [{id: kyy-east}]"),
+      "f.yaml:1: providers[0].dialect: is missing, and the id \"kyy-east\" is no dialect; known: "
+      "fake");
+}
+
+TEST_F(ConfigTest, BothListenersNeedTheirOwnAddress) {
+  EXPECT_THAT(Faults(absl::StrCat(kSmallest, "admin: {listen: 127.0.0.1:8080}\n")),
+              HasSubstr("admin.listen: \"127.0.0.1:8080\" is the address of both"));
+  Good(absl::StrCat(kSmallest, "listen: 127.0.0.1:0\nadmin: {listen: 127.0.0.1:0}\n"));
+}
+
+TEST_F(ConfigTest, AddressesThatAreNone) {
+  for (const char* address : {"", "x", ":80", "x:", "x:y", "x:65536", "x:-1", "x:123456", "::1:80",
+                              "[::1:80", "a b:1", "http://x:1", "'[]:1'"}) {
+    EXPECT_THAT(Faults(absl::StrCat(kSmallest, "listen: \"", address, "\"\n")),
+                HasSubstr("listen: "))
+        << address;
+  }
+}
+
+TEST_F(ConfigTest, BaseUrlsThatAreNone) {
+  for (const char* url :
+       {"", "ftp://x", "https://", "https:///v1", "https://x:0", "https://x:99999", "https://x?a=1",
+        "https://x/#f", "https://x y", "https://[::1", "http://api.example.org"}) {
+    EXPECT_THAT(ProviderFaults(absl::StrCat("base_url: \"", url, "\"")),
+                StartsWith("f.yaml:4: providers[0].base_url: "))
+        << url;
+  }
+}
+
+TEST_F(ConfigTest, BaseUrlsOfAllKinds) {
+  for (const auto& [written, read] : std::map<std::string, std::string>{
+           {"https://x.example", "https://x.example"},
+           {"https://x.example/v1//", "https://x.example/v1"},
+           {"https://[2001:db8::1]:8443/v1", "https://[2001:db8::1]:8443/v1"},
+           {"https://[2001:db8::1]", "https://[2001:db8::1]"},
+           {"http://localhost:81/zerozero/v1", "http://localhost:81/zerozero/v1"},
+           {"http://[::1]:81", "http://[::1]:81"}}) {
+    EXPECT_EQ(GoodProvider(absl::StrCat("base_url: \"", written, "\"")).providers[0].base_url,
+              read);
+  }
+}
+
+TEST_F(ConfigTest, PlainHttpNeedsAWord) {
+  EXPECT_THAT(ProviderFaults("base_url: http://simulator:8090/kyy"),
+              HasSubstr("allow_insecure_http: true"));
+  // A name that only begins like this machine's.
+  EXPECT_THAT(ProviderFaults("base_url: http://localhost.example"),
+              HasSubstr("allow_insecure_http: true"));
+  GoodProvider("base_url: http://simulator:8090/kyy\n  allow_insecure_http: true");
+}
+
+TEST_F(ConfigTest, APasswordInABaseUrlIsNotShown) {
+  EXPECT_THAT(ProviderFaults("base_url: https://user:LEAKED@x.example"),
+              AllOf(HasSubstr("base_url"), Not(HasSubstr("LEAKED"))));
+}
+
+TEST_F(ConfigTest, OptionsThatADialectRefusesAreAFaultBesideTheOthers) {
+  EXPECT_EQ(ProviderFaults("options: {shards: -1}\n  timeout: 1ms"),
+            "f.yaml:4: providers[0].options: shards is negative; remove it\n"
+            "f.yaml:5: providers[0].timeout: 1ms is not between 1s and 10m");
+}
+
+TEST_F(ConfigTest, SecretsComeFromFiles) {
+  const std::string path = ::testing::TempDir() + "config_test_secret";
+  std::ofstream(path) << "  sk-from-file\n";
+  const Config config =
+      Good(absl::StrCat("providers: [{id: fake, credential: {api_key: {file: ", path, "}}}]"));
+  const Credential& credential = config.providers[0].credential;
+  EXPECT_EQ(credential.credential.secrets.at("api_key").Reveal(), "sk-from-file");
+  EXPECT_EQ(credential.sources.at("api_key").file, path);
+}
+
+TEST_F(ConfigTest, SecretsThatAreNone) {
+  const auto faults = [this](const std::string& secret) {
+    return Faults(absl::StrCat("providers: [{id: fake, credential: {api_key: ", secret, "}}]"));
+  };
+  EXPECT_THAT(faults("{}"), HasSubstr("must be {env: NAME} or {file: PATH}"));
+  EXPECT_THAT(faults("{env: KEY, file: /x}"), HasSubstr("names both env and file"));
+  EXPECT_THAT(faults("{file: /nowhere/key}"), HasSubstr("file \"/nowhere/key\" cannot be opened"));
+  EXPECT_THAT(faults("{file: /}"), HasSubstr("cannot be read"));
+  EXPECT_THAT(faults("{file: /dev/zero}"), HasSubstr("larger than 65536 bytes"));
+  variables_["EMPTY"] = " \n";
+  EXPECT_THAT(faults("{env: EMPTY}"), HasSubstr("environment variable EMPTY is empty"));
+  variables_["BROKEN"] = "sk-LEAKED\nX-Forged: 1";
+  EXPECT_THAT(faults("{env: BROKEN}"), AllOf(HasSubstr("should be the key alone"),
+                                             Not(HasSubstr("LEAKED")), Not(HasSubstr("Forged"))));
+}
+
+TEST_F(ConfigTest, AKeyInPlaceOfAVariablesNameIsNotShown) {
+  EXPECT_THAT(Faults("providers: [{id: fake, credential: {api_key: {env: afk_LEAKED}}}]"),
+              AllOf(HasSubstr("is not set"), Not(HasSubstr("LEAKED"))));
+}
+
+TEST_F(ConfigTest, TwoKeysOfOneProviderNeedTwoNames) {
+  EXPECT_EQ(
+      ProviderFaults("previous_credential: {api_key: {env: OLD_KEY}}"),
+      "f.yaml:2: providers[0].credential_id: \"fake\" is the id of both credential and "
+      "previous_credential; give the new one a credential_id, such as \"fake-2\", and keep the old "
+      "one's name for previous_credential_id");
+  const Config config =
+      GoodProvider("previous_credential: {api_key: {env: OLD_KEY}}\n  credential_id: fake-2");
+  // What the first key was called when nothing was said.
+  EXPECT_EQ(config.providers[0].previous_credential->credential.id, "fake");
+}
+
+TEST_F(ConfigTest, DefaultsThatATargetCannotExpressAreFaults) {
+  const auto faults = [this](const std::string& defaults) {
+    return Faults(absl::StrCat(kSmallest,
+                               "routes:\n- model: m\n  targets: [{provider: fake, model: big}]\n",
+                               "  defaults: {", defaults, "}\n"));
+  };
+  EXPECT_EQ(
+      faults("resolution: 8k"),
+      "f.yaml:5: routes[0].defaults.resolution: \"8k\" cannot be expressed by target "
+      "providers/fake/models/big, which would never be used; change the default, or give that "
+      "target a route of its own");
+  EXPECT_THAT(faults("duration: 3s"), HasSubstr("defaults.duration: \"3s\" cannot"));
+  EXPECT_THAT(faults("duration: 1500ms"), HasSubstr("not a whole number of seconds"));
+  EXPECT_THAT(faults("seed: 7"), HasSubstr("defaults.seed: \"7\" cannot"));
+  EXPECT_THAT(faults("watermark: true"), HasSubstr("defaults.watermark: \"true\" cannot"));
+  EXPECT_THAT(faults("aspect_ratio: \"16:9\""),
+              HasSubstr("defaults.aspect_ratio: \"16:9\" cannot"));
+  EXPECT_THAT(faults("aspect_ratio: \"\""), HasSubstr("is empty or too long"));
+}
+
+TEST_F(ConfigTest, TheSameTargetTwiceIsAFault) {
+  EXPECT_THAT(Faults(absl::StrCat(
+                  kSmallest,
+                  "routes: [{model: m, targets: [{provider: fake, model: big}, {provider: fake, "
+                  "model: big}]}]")),
+              HasSubstr("routes[0].targets[1]: is there twice"));
+}
+
+TEST_F(ConfigTest, IntervalsThatContradictEachOther) {
+  EXPECT_THAT(Faults(absl::StrCat(kSmallest, "tracking: {min_poll: 5s, max_poll: 1s}")),
+              HasSubstr("tracking.max_poll: 1s is less than min_poll (5s)"));
+  EXPECT_THAT(Faults(absl::StrCat(kSmallest, "tracking: {period: 10h, horizon: 1h}")),
+              HasSubstr("tracking.horizon: 1h is less than tracking.period (10h)"));
+  EXPECT_THAT(Faults(absl::StrCat(kSmallest, "tracking: {first_poll: -1s}")),
+              HasSubstr("tracking.first_poll: -1s is not between"));
+}
+
+TEST_F(ConfigTest, SqlitePathsWithAMeaningOfTheirOwn) {
+  for (const char* path : {"\"\"", "\":memory:\"", "\"file:x?mode=ro\""}) {
+    EXPECT_THAT(Faults(absl::StrCat(kSmallest, "store: {sqlite: {path: ", path, "}}")),
+                HasSubstr("store.sqlite.path: "))
+        << path;
+  }
+}
+
+TEST_F(ConfigTest, FilesThatAreNoConfig) {
+  EXPECT_EQ(
+      Load("/nowhere/assetgate.yaml", environment_).status().message(),
+      "/nowhere/assetgate.yaml:1: the file cannot be opened; does it exist, and may it be read?");
+  EXPECT_THAT(std::string(Load("/dev/zero", environment_).status().message()),
+              HasSubstr("larger than 1048576 bytes"));
+  EXPECT_THAT(Faults(std::string(2'000'000, ' ')), HasSubstr("larger than 1048576 bytes"));
+}
+
+}  // namespace
+}  // namespace assetgate::config
