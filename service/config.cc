@@ -400,7 +400,9 @@ class Checker {
                                     " needs it: {env: NAME} or {file: PATH}"));
       }
     }
-    for (const auto& [name, source] : in) {
+    // A protobuf map has no order; faults have.
+    const std::map<std::string, file::Secret> ordered(in.begin(), in.end());
+    for (const auto& [name, source] : ordered) {
       const std::string secret_path = absl::StrCat(path, ".", name);
       if (!traits.name.empty() &&
           std::find(traits.secrets.begin(), traits.secrets.end(), name) == traits.secrets.end()) {

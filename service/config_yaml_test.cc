@@ -65,7 +65,7 @@ TEST(YamlFileTest, UnknownKeyNamesTheNearestKnownOne) {
   EXPECT_EQ(FaultsOf("\nlogg: {}\n").substr(0, 48),
             "f.yaml:2: logg: unknown key; did you mean log? (");
   EXPECT_THAT(FaultsOf("log: {colour: red}\n"),
-              StartsWith("f.yaml:1: log.colour: unknown key; known here: level, format"));
+              StartsWith("f.yaml:1: log.colour: unknown key; known here: format, level"));
 }
 
 TEST(YamlFileTest, EveryFaultIsReportedInTheOrderOfTheFile) {
