@@ -259,7 +259,7 @@ class Kyy final : public Dialect {
                       .value_or("");
     const std::string prompt = fields.String("prompt", FieldReader::kRequired).value_or("");
     ApplyFatefulWordsOfPrompt(prompt, &video.course);
-    video.duration = static_cast<double>(fields.IntBetween("duration", 4, 15).value_or(5));
+    video.duration = fields.IntBetween("duration", 4, 15).value_or(5);
     const std::optional<std::string> ratio =
         fields.OneOf("aspect_ratio", {"16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "adaptive"});
     const std::optional<bool> audio = fields.Bool("generateAudio");
@@ -329,8 +329,8 @@ class Kyy final : public Dialect {
                           {"status", exchange.Word(TaskStatus(*video, exchange.now))},
                           {"video_url", done ? Json(exchange.VideoUrl(id)) : Json(nullptr)}};
     if (done) {
-      task.emplace_back("actualDuration", video->duration + 0.04);
-      task.emplace_back("totalTokens", std::llround(video->duration * 21840));
+      task.emplace_back("actualDuration", static_cast<double>(video->duration) + 0.04);
+      task.emplace_back("totalTokens", video->duration * 21840);
     }
     task.emplace_back("error",
                       phase == Phase::kFailed ? Json(video->course.failure) : Json(nullptr));

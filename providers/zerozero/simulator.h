@@ -1,0 +1,15 @@
+// The 0-0 gateway as its documentation describes it, for provider-simulator.
+#ifndef ASSETGATE_PROVIDERS_ZEROZERO_SIMULATOR_H_
+#define ASSETGATE_PROVIDERS_ZEROZERO_SIMULATOR_H_
+
+#include <memory>
+
+#include "tests/simulator/dialect.h"
+
+namespace assetgate::simulator {
+
+std::unique_ptr<Dialect> MakeZerozero();
+
+}  // namespace assetgate::simulator
+
+#endif  // ASSETGATE_PROVIDERS_ZEROZERO_SIMULATOR_H_

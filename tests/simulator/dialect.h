@@ -1,0 +1,168 @@
+// What the simulator asks of a dialect: its endpoints, its errors, and nothing about sockets,
+// faults, clocks or logs. Each provider's part is providers/<dialect>/simulator.{h,cc}, written
+// from the provider's documentation and not from our own encoder.
+#ifndef ASSETGATE_TESTS_SIMULATOR_DIALECT_H_
+#define ASSETGATE_TESTS_SIMULATOR_DIALECT_H_
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "tests/simulator/json.h"
+#include "tests/simulator/library.h"
+#include "tests/simulator/message.h"
+
+namespace assetgate::simulator {
+
+// What a request is about, the same words for every provider.
+enum class Call {
+  kGroupCreate,
+  kGroupGet,
+  kAssetCreate,
+  kAssetGet,
+  kAssetDelete,
+  kVideoCreate,
+  kVideoGet,
+  kVideoList,
+  kModelsList,
+  kOther,
+};
+inline constexpr int kCallCount = static_cast<int>(Call::kOther) + 1;
+
+// "asset.create" and so on.
+absl::string_view CallName(Call call);
+std::optional<Call> CallOfName(absl::string_view name);
+inline bool IsCreate(Call call) {
+  return call == Call::kGroupCreate || call == Call::kAssetCreate || call == Call::kVideoCreate;
+}
+
+struct Timing {
+  absl::Duration asset_delay = absl::Seconds(2);  // from creation until Active
+  absl::Duration queue_delay = absl::Seconds(1);  // from creation until a video starts
+  absl::Duration video_delay = absl::Seconds(6);  // from then until it is done
+  absl::Duration latency;                         // before each answer
+};
+
+// Named choices between behaviours that the documentation leaves open, or that vary between
+// deployments. A value is one of a list, or any whole number. Thread-safe.
+class Switches {
+ public:
+  struct Spec {
+    std::string name;
+    std::vector<std::string> values;  // the first is the default
+    bool number = false;              // `values` holds only the default
+    std::string meaning;
+  };
+
+  explicit Switches(std::vector<Spec> specs);
+
+  bool Is(absl::string_view name, absl::string_view value) const { return Get(name) == value; }
+  std::string Get(absl::string_view name) const;
+  int64_t Number(absl::string_view name) const;
+  // NOT_FOUND, INVALID_ARGUMENT with the known names or values.
+  absl::Status Set(absl::string_view name, absl::string_view value);
+  const std::vector<Spec>& specs() const { return specs_; }
+
+ private:
+  const std::vector<Spec> specs_;
+  mutable absl::Mutex mu_;
+  std::map<std::string, std::string> values_ ABSL_GUARDED_BY(mu_);
+};
+
+// One request on its way through a dialect.
+struct Exchange {
+  Exchange(const Request& its_request, Library& its_library, const Switches& its_switches)
+      : request(its_request), library(its_library), switches(its_switches) {}
+
+  const Request& request;
+  Library& library;
+  const Switches& switches;
+  std::vector<std::string> path_ids;  // what stood in place of each {…} of the endpoint's path
+  std::string account;                // of the key that came along
+  absl::Time now;
+  Timing timing;
+  std::string media_url;  // "http://127.0.0.1:1234/media"
+
+  // A fault may put another word in place of a state.
+  std::optional<std::string> state_word;
+  std::string Word(absl::string_view native) const {
+    return state_word ? *state_word : std::string(native);
+  }
+
+  // The body, if it is a JSON object that was sent as application/json.
+  const rapidjson::Value* Body();
+  // For the request log: fields that the provider takes without a word and without effect.
+  std::vector<std::string> ignored;
+  // For the request log: the id of what was made or asked for.
+  std::string object_id;
+
+  Course NewAssetCourse() const;
+  Course NewVideoCourse() const;
+  std::string VideoUrl(absl::string_view id) const;      // of a result
+  std::string LastFrameUrl(absl::string_view id) const;  // of a result
+  // A processed copy of an asset.
+  std::string CopyUrl(absl::string_view id, absl::string_view type) const;
+
+ private:
+  std::optional<rapidjson::Document> parsed_;
+};
+
+struct Endpoint {
+  std::string method;
+  std::string path;  // below the dialect's prefix; `{}` stands for one segment
+  Call call;
+  std::function<Response(Exchange&)> serve;
+  bool open = false;  // answered without a key
+};
+
+// Thread-safe: requests are served on many threads.
+class Dialect {
+ public:
+  virtual ~Dialect() = default;
+
+  virtual absl::string_view name() const = 0;
+  // Where it is mounted, for instance "/zerozero/v1".
+  virtual absl::string_view prefix() const = 0;
+  virtual const std::vector<Endpoint>& endpoints() const = 0;
+  virtual std::vector<Switches::Spec> switches() const { return {}; }
+
+  // The key a request carries in the way this provider wants it, if it does.
+  virtual std::optional<std::string> PresentedKey(const Request& request) const;
+  // The answer when there is no key, or one that is not known.
+  virtual Response Unauthorized(bool presented, Call call) const = 0;
+  // The answer with an HTTP status as documented, or as the operators' software gives it.
+  virtual Response Refusal(int status, Call call, absl::string_view message) const = 0;
+  // A failure inside HTTP 200: the provider's own envelope if it has one.
+  virtual Response BusinessFailure(Call call, absl::string_view code,
+                                   absl::string_view message) const = 0;
+  // JSON pointers to what identifies the thing made, in the answer to a create call.
+  virtual std::vector<std::string> IdPointers(Call call) const = 0;
+};
+
+// "application/json" answers.
+Response JsonResponse(int status, const Json& json);
+// Bearer <key>, or nothing.
+std::optional<std::string> BearerKey(const Request& request);
+// http or https with a host, no spaces.
+bool IsHttpUrl(absl::string_view url);
+bool IsHttpsUrl(absl::string_view url);
+// What follows "asset://", if the text begins so.
+std::optional<std::string> AssetReference(absl::string_view text);
+// The message, or the other text if there is none.
+inline std::string TextOr(absl::string_view message, absl::string_view otherwise) {
+  return std::string(message.empty() ? otherwise : message);
+}
+
+// All that are simulated, in alphabetical order.
+std::vector<std::unique_ptr<Dialect>> AllDialects();
+
+}  // namespace assetgate::simulator
+
+#endif  // ASSETGATE_TESTS_SIMULATOR_DIALECT_H_

@@ -1,0 +1,112 @@
+// What goes wrong, when, and how often.
+#ifndef ASSETGATE_TESTS_SIMULATOR_FAULTS_H_
+#define ASSETGATE_TESTS_SIMULATOR_FAULTS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "rapidjson/document.h"
+#include "tests/simulator/dialect.h"
+#include "tests/simulator/json.h"
+#include "tests/simulator/message.h"
+
+namespace assetgate::simulator {
+
+struct Fault {
+  enum class Kind {
+    kStatus,           // an HTTP status with the body that the dialect documents for it, or `body`
+    kGarbage,          // HTTP 200 with bytes that are not JSON
+    kTruncate,         // the true answer, cut in the middle of its body
+    kReset,            // RST in place of an answer
+    kClose,            // FIN in place of an answer
+    kHang,             // no answer for `duration`, or until released; then `then`
+    kDrip,             // the true answer, `bytes` at a time every `duration`
+    kState,            // the true answer with the word `state` in place of the state
+    kBusinessFailure,  // the provider's own failure inside HTTP 200, with `code` and `message`
+    kNoId,             // the true answer to a create without the id of what was made
+    kContentType,      // the true answer labelled `content_type`
+    kHuge,             // HTTP 200 with a JSON object of `bytes` bytes
+    kHeaders,          // the true answer with `count` more headers of `bytes` bytes each
+  };
+  Kind kind = Kind::kStatus;
+  // Whether the call is carried out before the fault strikes: a status, reset, close, hang, garbage
+  // or business failure can come of a call that had its effect.
+  bool after_work = false;
+
+  int status = 500;
+  std::string retry_after;          // a Retry-After header's value, if any
+  std::optional<std::string> body;  // of kStatus and kGarbage, in place of the usual one
+  std::string content_type;         // of kStatus, kGarbage, kContentType
+  absl::Duration duration = absl::Seconds(60);
+  bool answer_after_hang = false;  // then: "answer" (the call is carried out) or "close"
+  int64_t bytes = 0;               // kDrip 16, kHuge 16 MiB, kHeaders 100 if not set
+  int64_t count = 0;               // kHeaders 100 if not set
+  std::string state;
+  std::string code;
+  std::string message;
+};
+
+struct FaultRule {
+  std::string provider = "*";
+  std::string call = "*";  // a name of CallName, or "*"
+  std::string id;          // only requests whose path or body contains this text, if set
+  Fault fault;
+  int64_t skip = 0;              // so many matching calls are spared first
+  std::optional<int64_t> times;  // then so many are hit; all if not set
+};
+
+// Reads {"provider", "call", "id", "fault": {"kind", …}, "times", "skip"}; INVALID_ARGUMENT says
+// what is wrong. Whether the provider exists is for the caller to check.
+absl::StatusOr<FaultRule> ParseFaultRule(const rapidjson::Value& json);
+
+// The rules in the order they were added; the first that matches strikes. Thread-safe.
+class FaultTable {
+ public:
+  // At most so many rules; the oldest leaves when there is one more.
+  static constexpr size_t kCapacity = 1'000;
+
+  // Returns the rule's number.
+  int64_t Add(FaultRule rule);
+  bool Remove(int64_t number);
+  void Clear();
+
+  std::optional<Fault> Take(absl::string_view provider, Call call, const Request& request);
+  // Every rule with its number, hits and what remains of it.
+  Json Describe() const;
+
+  // Waits for `duration` of real time; returns early when hangs are released or the table stops.
+  void Hang(absl::Duration duration);
+  // Ends every hang under way.
+  void ReleaseHangs();
+  // Ends every hang, also those to come.
+  void Stop();
+  bool stopped() const;
+
+ private:
+  struct Entry {
+    int64_t number;
+    FaultRule rule;
+    int64_t seen = 0;
+    int64_t hits = 0;
+  };
+
+  mutable absl::Mutex mu_;
+  std::vector<Entry> entries_ ABSL_GUARDED_BY(mu_);
+  int64_t last_number_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t releases_ ABSL_GUARDED_BY(mu_) = 0;
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  absl::CondVar released_;
+};
+
+absl::string_view FaultKindName(Fault::Kind kind);
+
+}  // namespace assetgate::simulator
+
+#endif  // ASSETGATE_TESTS_SIMULATOR_FAULTS_H_
