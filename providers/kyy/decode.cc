@@ -177,7 +177,6 @@ std::optional<Observation> ReadTask(const http::Response& response, const rapidj
 
   if (const auto tokens = provider::JsonInteger(task, "totalTokens"); tokens.value_or(-1) >= 0) {
     seen.usage.emplace().set_total_tokens(*tokens);
-    if (*tokens > 0) seen.billing = v1::Attempt::BILLED;
   }
   switch (seen.progress) {
     case Observation::Progress::kSucceeded: {
@@ -188,6 +187,9 @@ std::optional<Observation> ReadTask(const http::Response& response, const rapidj
         *video.mutable_duration() = *length;
       }
       seen.video = std::move(video);
+      if (seen.usage.has_value() && seen.usage->total_tokens() > 0) {
+        seen.billing = v1::Attempt::BILLED;
+      }
       break;
     }
     case Observation::Progress::kFailed:

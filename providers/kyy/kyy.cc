@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/memory/memory.h"
 #include "provider/rest.h"
 #include "providers/kyy/capabilities.h"
 #include "providers/kyy/decode.h"

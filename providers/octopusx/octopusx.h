@@ -1,3 +1,5 @@
+// The dialect "octopusx": Ark's assets and content[] behind a relay, with an envelope of its own
+// for each kind of call. See README.md.
 #ifndef ASSETGATE_PROVIDERS_OCTOPUSX_OCTOPUSX_H_
 #define ASSETGATE_PROVIDERS_OCTOPUSX_OCTOPUSX_H_
 
@@ -5,7 +7,7 @@
 
 namespace assetgate::providers::octopusx {
 
-// The dialect "octopusx", as the table of dialects holds it. Lives for ever.
+// The dialect as the table of dialects holds it. Lives for ever.
 const provider::DialectFactory& Factory();
 
 }  // namespace assetgate::providers::octopusx

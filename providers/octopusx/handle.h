@@ -1,0 +1,26 @@
+// What is kept of a unit of this dialect to find it again.
+#ifndef ASSETGATE_PROVIDERS_OCTOPUSX_HANDLE_H_
+#define ASSETGATE_PROVIDERS_OCTOPUSX_HANDLE_H_
+
+#include <string>
+
+#include "provider/dialect.h"
+
+namespace assetgate::providers::octopusx {
+
+// {"id": "asset-…", "task_id": "task_…"}; empty members are left out.
+struct Ids {
+  // Of a group or an asset: what others refer to.
+  std::string id;
+  // Of an asset's import or a video task: what is polled.
+  std::string task_id;
+};
+
+provider::Handle MakeHandle(const Ids& ids);
+
+// Empty ids where the handle was not made here.
+Ids IdsOf(const provider::Handle& handle);
+
+}  // namespace assetgate::providers::octopusx
+
+#endif  // ASSETGATE_PROVIDERS_OCTOPUSX_HANDLE_H_
