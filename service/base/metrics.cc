@@ -1,0 +1,401 @@
+#include "base/metrics.h"
+
+#include <list>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/ascii.h"
+#include "absl/synchronization/mutex.h"
+#include "prometheus/family.h"
+#include "prometheus/registry.h"
+#include "prometheus/text_serializer.h"
+
+namespace assetgate::base {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+
+// The labels' values. Each switch is complete, so that the compiler asks for a new enumerator's.
+
+const char* LabelOf(MetricKind kind) {
+  switch (kind) {
+    case MetricKind::kAssetGroup:
+      return "asset_group";
+    case MetricKind::kAsset:
+      return "asset";
+    case MetricKind::kVideoTask:
+      return "video_task";
+  }
+  return "unknown";
+}
+
+const char* LabelOf(UpstreamOperation operation) {
+  switch (operation) {
+    case UpstreamOperation::kSubmitAssetGroup:
+      return "submit_asset_group";
+    case UpstreamOperation::kSubmitAsset:
+      return "submit_asset";
+    case UpstreamOperation::kSubmitVideo:
+      return "submit_video";
+    case UpstreamOperation::kPollAssetGroup:
+      return "poll_asset_group";
+    case UpstreamOperation::kPollAsset:
+      return "poll_asset";
+    case UpstreamOperation::kPollVideo:
+      return "poll_video";
+    case UpstreamOperation::kDeleteAsset:
+      return "delete_asset";
+    case UpstreamOperation::kCancelVideo:
+      return "cancel_video";
+  }
+  return "unknown";
+}
+
+const char* LabelOf(CallOutcome outcome) {
+  switch (outcome) {
+    case CallOutcome::k2xx:
+      return "2xx";
+    case CallOutcome::k2xxFailure:
+      return "2xx_failure";
+    case CallOutcome::k3xx:
+      return "3xx";
+    case CallOutcome::k429:
+      return "429";
+    case CallOutcome::k4xx:
+      return "4xx";
+    case CallOutcome::k5xx:
+      return "5xx";
+    case CallOutcome::kOtherStatus:
+      return "other_status";
+    case CallOutcome::kResolve:
+      return "resolve";
+    case CallOutcome::kConnect:
+      return "connect";
+    case CallOutcome::kTls:
+      return "tls";
+    case CallOutcome::kExpired:
+      return "expired";
+    case CallOutcome::kTimeout:
+      return "timeout";
+    case CallOutcome::kReset:
+      return "reset";
+    case CallOutcome::kTooLarge:
+      return "too_large";
+    case CallOutcome::kMalformed:
+      return "malformed";
+    case CallOutcome::kStopped:
+      return "stopped";
+  }
+  return "unknown";
+}
+
+const char* LabelOf(SubmissionOutcome outcome) {
+  switch (outcome) {
+    case SubmissionOutcome::kAccepted:
+      return "accepted";
+    case SubmissionOutcome::kRefused:
+      return "refused";
+    case SubmissionOutcome::kNotAccepted:
+      return "not_accepted";
+    case SubmissionOutcome::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+const char* LabelOf(CommitOutcome outcome) {
+  switch (outcome) {
+    case CommitOutcome::kCommitted:
+      return "committed";
+    case CommitOutcome::kConflict:
+      return "conflict";
+    case CommitOutcome::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+// gRPC's spelling, as the error pages and every dashboard have it.
+std::string LabelOf(absl::StatusCode code) { return absl::StatusCodeToString(code); }
+
+std::string Lower(const std::string& enumerator) { return absl::AsciiStrToLower(enumerator); }
+
+const Histogram::BucketBoundaries& RpcBuckets() {
+  // From a read out of memory to the default max_wait of a create.
+  static const Histogram::BucketBoundaries buckets = {.0005, .001, .0025, .005, .01, .025, .05, .1,
+                                                      .25,   .5,   1,     2.5,  5,   10,   30};
+  return buckets;
+}
+
+const Histogram::BucketBoundaries& UpstreamBuckets() {
+  // From a provider on loopback to the timeouts.
+  static const Histogram::BucketBoundaries buckets = {.005, .01, .025, .05, .1, .25, .5,
+                                                      1,    2.5, 5,    10,  20, 30,  60};
+  return buckets;
+}
+
+const Histogram::BucketBoundaries& CommitBuckets() {
+  // From a fast disk's word to one that is in trouble.
+  static const Histogram::BucketBoundaries buckets = {.0001, .00025, .0005, .001, .0025, .005, .01,
+                                                      .025,  .05,    .1,    .25,  .5,    1};
+  return buckets;
+}
+
+const Histogram::BucketBoundaries& GroupBuckets() {
+  static const Histogram::BucketBoundaries buckets = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
+  return buckets;
+}
+
+// The counter at `slot`, made at first use. Two threads that come first get the same one: a family
+// has one per set of labels.
+Counter& AtFirstUse(std::atomic<Counter*>& slot, int value,
+                    const absl::AnyInvocable<Counter&(int) const>& add) {
+  Counter* counter = slot.load(std::memory_order_acquire);
+  if (counter == nullptr) {
+    counter = &add(value);
+    slot.store(counter, std::memory_order_release);
+  }
+  return *counter;
+}
+
+template <typename T>
+Family<T>& Declare(prometheus::Registry& registry, const char* name, const char* help);
+
+template <>
+Family<Counter>& Declare(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+}
+template <>
+Family<Gauge>& Declare(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+}
+template <>
+Family<Histogram>& Declare(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
+}
+
+}  // namespace
+
+CallOutcome OutcomeOfStatus(int http_status) {
+  if (http_status == 429) return CallOutcome::k429;
+  switch (http_status / 100) {
+    case 2:
+      return CallOutcome::k2xx;
+    case 3:
+      return CallOutcome::k3xx;
+    case 4:
+      return CallOutcome::k4xx;
+    case 5:
+      return CallOutcome::k5xx;
+    default:
+      return CallOutcome::kOtherStatus;
+  }
+}
+
+RpcMetrics::RpcMetrics(Histogram& seconds, absl::AnyInvocable<Counter&(int) const> add)
+    : seconds_(seconds), add_(std::move(add)) {}
+
+void RpcMetrics::Ended(absl::StatusCode code, absl::Duration took) {
+  StreamEnded(code);
+  seconds_.Observe(absl::ToDoubleSeconds(took));
+}
+
+void RpcMetrics::StreamEnded(absl::StatusCode code) {
+  auto index = static_cast<std::size_t>(code);
+  if (index >= by_code_.size()) index = static_cast<std::size_t>(absl::StatusCode::kUnknown);
+  AtFirstUse(by_code_[index], static_cast<int>(index), add_).Increment();
+}
+
+UpstreamMetrics::UpstreamMetrics(Histogram& seconds, absl::AnyInvocable<Counter&(int) const> add)
+    : seconds_(seconds), add_(std::move(add)) {}
+
+void UpstreamMetrics::Ended(CallOutcome outcome, absl::Duration took) {
+  const auto index = static_cast<std::size_t>(outcome);
+  AtFirstUse(by_outcome_[index], static_cast<int>(index), add_).Increment();
+  seconds_.Observe(absl::ToDoubleSeconds(took));
+}
+
+struct Metrics::Instruments {
+  prometheus::Registry registry;
+
+  Family<Gauge>& build_info = Declare<Gauge>(registry, "assetgate_build_info",
+                                             "Always 1; the label says which version runs.");
+  Family<Counter>& rpcs =
+      Declare<Counter>(registry, "assetgate_rpcs_total", "RPCs that ended, by gRPC status code.");
+  Family<Histogram>& rpc_seconds = Declare<Histogram>(
+      registry, "assetgate_rpc_seconds", "How long unary RPCs took, waiting included.");
+  Family<Counter>& upstream_calls = Declare<Counter>(
+      registry, "assetgate_upstream_calls_total",
+      "HTTP calls to providers that ended, by the class of the answer or why there is none.");
+  Family<Histogram>& upstream_seconds =
+      Declare<Histogram>(registry, "assetgate_upstream_seconds",
+                         "How long HTTP calls to providers took, failed ones included.");
+  Family<Counter>& submissions =
+      Declare<Counter>(registry, "assetgate_submissions_total",
+                       "Submissions of units to providers, by what came of them.");
+  Family<Gauge>& provider_state = Declare<Gauge>(registry, "assetgate_provider_state",
+                                                 "1: available. 0.5: degraded. 0: unavailable.");
+  Family<Gauge>& unfinished = Declare<Gauge>(
+      registry, "assetgate_unfinished", "Placements and attempts that are not in a final state.");
+  Family<Gauge>& waiting =
+      Declare<Gauge>(registry, "assetgate_waiting",
+                     "Unfinished units that do not move on by themselves right now, by reason.");
+  Family<Gauge>& open_streams =
+      Declare<Gauge>(registry, "assetgate_open_streams", "Watch streams that are open.");
+  Family<Counter>& stream_events = Declare<Counter>(registry, "assetgate_stream_events_total",
+                                                    "Events written to watch streams.");
+  Family<Gauge>& queue_depth = Declare<Gauge>(registry, "assetgate_queue_depth",
+                                              "What waits in a bounded queue of the gateway.");
+  Family<Counter>& store_commits = Declare<Counter>(registry, "assetgate_store_commits_total",
+                                                    "Changes given to the store, by outcome.");
+  Histogram& store_commit_seconds =
+      Declare<Histogram>(registry, "assetgate_store_commit_seconds",
+                         "How long the commit of one group of changes took, until durable.")
+          .Add({}, CommitBuckets());
+  Histogram& store_commit_changes =
+      Declare<Histogram>(registry, "assetgate_store_commit_changes",
+                         "How many changes were committed together in one group.")
+          .Add({}, GroupBuckets());
+
+  struct Computed {
+    Gauge& gauge;
+    absl::AnyInvocable<double()> read;
+  };
+  class ListedComputation final : public Computation {
+   public:
+    ListedComputation(Instruments& owner, std::list<Computed>::iterator place)
+        : owner_(owner), place_(place) {}
+    ~ListedComputation() override {
+      absl::MutexLock lock(&owner_.mu);
+      owner_.computed.erase(place_);
+    }
+
+   private:
+    Instruments& owner_;
+    const std::list<Computed>::iterator place_;
+  };
+
+  absl::Mutex mu;
+  std::map<std::string, std::unique_ptr<RpcMetrics>> methods ABSL_GUARDED_BY(mu);
+  std::map<std::pair<std::string, UpstreamOperation>, std::unique_ptr<UpstreamMetrics>> calls
+      ABSL_GUARDED_BY(mu);
+  std::list<Computed> computed ABSL_GUARDED_BY(mu);
+};
+
+Metrics::Metrics(absl::string_view version) : instruments_(std::make_unique<Instruments>()) {
+  instruments_->build_info.Add({{"version", std::string(version)}}).Set(1);
+  // What is counted begins at zero, so that the first event is a rise and not a new series.
+  for (const CommitOutcome outcome :
+       {CommitOutcome::kCommitted, CommitOutcome::kConflict, CommitOutcome::kFailed}) {
+    StoreCommits(outcome);
+  }
+  for (const MetricKind kind : {MetricKind::kAsset, MetricKind::kVideoTask}) {
+    OpenStreams(kind);
+    for (const v1::EventType type : {v1::RESET, v1::PUT, v1::DELETE, v1::BOOKMARK}) {
+      StreamEvents(kind, type);
+    }
+  }
+}
+
+Metrics::~Metrics() = default;
+
+RpcMetrics& Metrics::Rpc(absl::string_view method) {
+  const std::string label(method);
+  absl::MutexLock lock(&instruments_->mu);
+  std::unique_ptr<RpcMetrics>& rpc = instruments_->methods[label];
+  if (rpc == nullptr) {
+    rpc.reset(new RpcMetrics(instruments_->rpc_seconds.Add({{"method", label}}, RpcBuckets()),
+                             [&family = instruments_->rpcs, label](int code) -> Counter& {
+                               return family.Add(
+                                   {{"method", label},
+                                    {"code", LabelOf(static_cast<absl::StatusCode>(code))}});
+                             }));
+  }
+  return *rpc;
+}
+
+UpstreamMetrics& Metrics::Upstream(absl::string_view provider, UpstreamOperation operation) {
+  const std::string id(provider);
+  absl::MutexLock lock(&instruments_->mu);
+  std::unique_ptr<UpstreamMetrics>& calls = instruments_->calls[{id, operation}];
+  if (calls == nullptr) {
+    calls.reset(new UpstreamMetrics(
+        instruments_->upstream_seconds.Add({{"provider", id}, {"operation", LabelOf(operation)}},
+                                           UpstreamBuckets()),
+        [&family = instruments_->upstream_calls, id, operation](int outcome) -> Counter& {
+          return family.Add({{"provider", id},
+                             {"operation", LabelOf(operation)},
+                             {"outcome", LabelOf(static_cast<CallOutcome>(outcome))}});
+        }));
+  }
+  return *calls;
+}
+
+Counter& Metrics::Submissions(absl::string_view provider, MetricKind kind,
+                              SubmissionOutcome outcome) {
+  return instruments_->submissions.Add({{"provider", std::string(provider)},
+                                        {"kind", LabelOf(kind)},
+                                        {"outcome", LabelOf(outcome)}});
+}
+
+void Metrics::SetProviderState(absl::string_view provider, v1::Provider::State state) {
+  const double value =
+      state == v1::Provider::AVAILABLE ? 1 : (state == v1::Provider::DEGRADED ? 0.5 : 0);
+  instruments_->provider_state.Add({{"provider", std::string(provider)}}).Set(value);
+}
+
+Gauge& Metrics::Unfinished(MetricKind kind, absl::string_view provider) {
+  return instruments_->unfinished.Add(
+      {{"kind", LabelOf(kind)}, {"provider", std::string(provider)}});
+}
+
+Gauge& Metrics::Waiting(MetricKind kind, v1::Waiting::Reason reason) {
+  return instruments_->waiting.Add(
+      {{"kind", LabelOf(kind)}, {"reason", Lower(v1::Waiting::Reason_Name(reason))}});
+}
+
+Gauge& Metrics::OpenStreams(MetricKind kind) {
+  return instruments_->open_streams.Add({{"kind", LabelOf(kind)}});
+}
+
+Counter& Metrics::StreamEvents(MetricKind kind, v1::EventType type) {
+  return instruments_->stream_events.Add(
+      {{"kind", LabelOf(kind)}, {"type", Lower(v1::EventType_Name(type))}});
+}
+
+Gauge& Metrics::QueueDepth(absl::string_view queue) {
+  return instruments_->queue_depth.Add({{"queue", std::string(queue)}});
+}
+
+Counter& Metrics::StoreCommits(CommitOutcome outcome) {
+  return instruments_->store_commits.Add({{"outcome", LabelOf(outcome)}});
+}
+
+Histogram& Metrics::StoreCommitSeconds() { return instruments_->store_commit_seconds; }
+
+Histogram& Metrics::StoreCommitChanges() { return instruments_->store_commit_changes; }
+
+std::unique_ptr<Metrics::Computation> Metrics::Compute(Gauge& gauge,
+                                                       absl::AnyInvocable<double()> read) {
+  absl::MutexLock lock(&instruments_->mu);
+  instruments_->computed.push_back({gauge, std::move(read)});
+  return std::make_unique<Instruments::ListedComputation>(*instruments_,
+                                                          std::prev(instruments_->computed.end()));
+}
+
+std::string Metrics::Scrape() const {
+  {
+    absl::MutexLock lock(&instruments_->mu);
+    for (Instruments::Computed& computed : instruments_->computed) {
+      computed.gauge.Set(computed.read());
+    }
+  }
+  return prometheus::TextSerializer().Serialize(instruments_->registry.Collect());
+}
+
+}  // namespace assetgate::base
