@@ -1,3 +1,5 @@
+// The dialect "zerozero" (0-0): asset groups and assets with a {code,msg,data} envelope, and video
+// tasks as bare objects. See README.md.
 #ifndef ASSETGATE_PROVIDERS_ZEROZERO_ZEROZERO_H_
 #define ASSETGATE_PROVIDERS_ZEROZERO_ZEROZERO_H_
 
@@ -5,7 +7,7 @@
 
 namespace assetgate::providers::zerozero {
 
-// The dialect "zerozero", as the table of dialects holds it. Lives for ever.
+// The dialect as the table of dialects holds it. Lives for ever.
 const provider::DialectFactory& Factory();
 
 }  // namespace assetgate::providers::zerozero

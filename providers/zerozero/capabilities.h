@@ -1,0 +1,28 @@
+// What this provider is and what each of its models can express. Immutable.
+#ifndef ASSETGATE_PROVIDERS_ZEROZERO_CAPABILITIES_H_
+#define ASSETGATE_PROVIDERS_ZEROZERO_CAPABILITIES_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "assetgate/v1/provider.pb.h"
+#include "google/protobuf/struct.pb.h"
+#include "provider/dialect.h"
+#include "providers/zerozero/settings.h"
+
+namespace assetgate::providers::zerozero {
+
+const provider::Traits& ZerozeroTraits();
+
+std::vector<std::string> ModelNames();
+// nullptr for a model that is not in ModelNames().
+const v1::Capabilities* CapabilitiesOf(absl::string_view model);
+
+// What is wrong with provider_options.
+std::vector<provider::OptionFault> OptionFaults(const Settings& settings, provider::UnitKind kind,
+                                                const google::protobuf::Struct& options);
+
+}  // namespace assetgate::providers::zerozero
+
+#endif  // ASSETGATE_PROVIDERS_ZEROZERO_CAPABILITIES_H_
