@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# Installs the Debian 12 packages that assetgate is built, run and tested with. Says what it does, does
+# nothing when all is there, and can be run any number of times.
+set -euo pipefail
+
+usage() {
+  cat <<'USAGE'
+usage: deploy/setup.sh [--demo] [--list SET]
+  (no option)   what is needed to build, run the demo and run all tests
+  --demo        only what is needed to build and to run the demo
+  --list SET    prints the packages of a set (build, test) and installs nothing
+USAGE
+}
+
+# To build: compilers, tools, libraries. Everything is linked from here; nothing else is downloaded.
+BUILD=(
+  ca-certificates
+  ccache
+  cmake
+  g++
+  golang-github-gogo-googleapis-dev
+  libabsl-dev
+  libbenchmark-dev
+  libcivetweb-dev
+  libcli11-dev
+  libcurl4-openssl-dev
+  libgmock-dev
+  libgrpc++-dev
+  libgtest-dev
+  libprotobuf-dev
+  libspdlog-dev
+  libsqlite3-dev
+  libssl-dev
+  libyaml-cpp-dev
+  mold
+  ninja-build
+  prometheus-cpp-dev
+  protobuf-compiler
+  protobuf-compiler-grpc
+  rapidjson-dev
+  zlib1g-dev
+)
+
+# To test: the second compiler with its sanitizers and checks, a player for the media, a Python client.
+TEST=(
+  clang
+  clang-format
+  clang-tidy
+  ffmpeg
+  libclang-rt-14-dev
+  openssl
+  python3
+  python3-grpcio
+  python3-protobuf
+  python3-yaml
+)
+
+sets=(build test)
+case "${1:-}" in
+  "") ;;
+  --demo) sets=(build) ;;
+  --list)
+    case "${2:-}" in
+      build) printf '%s\n' "${BUILD[@]}" ;;
+      test) printf '%s\n' "${TEST[@]}" ;;
+      *) usage >&2; exit 2 ;;
+    esac
+    exit 0
+    ;;
+  -h | --help) usage; exit 0 ;;
+  *) usage >&2; exit 2 ;;
+esac
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+  echo "setup: this script knows Debian 12 (apt). Elsewhere, install what these packages stand for:" >&2
+  printf '  %s\n' "${BUILD[@]}" "${TEST[@]}" >&2
+  exit 1
+fi
+
+wanted=()
+for set in "${sets[@]}"; do
+  case "$set" in
+    build) wanted+=("${BUILD[@]}") ;;
+    test)
+      wanted+=("${TEST[@]}")
+      # Any kubectl will do; Debian's conflicts with the file of other packages.
+      command -v kubectl >/dev/null || wanted+=(kubernetes-client)
+      ;;
+  esac
+done
+
+# One call for all: a package that is not installed has no line, or not this status.
+installed=" $(dpkg-query -W -f='${db:Status-Status}:${Package} ' "${wanted[@]}" 2>/dev/null || true) "
+missing=()
+for package in "${wanted[@]}"; do
+  [[ "$installed" == *" installed:$package "* ]] || missing+=("$package")
+done
+
+if [[ ${#missing[@]} -eq 0 ]]; then
+  echo "setup: all ${#wanted[@]} packages are installed"
+  exit 0
+fi
+
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+  if ! command -v sudo >/dev/null; then
+    echo "setup: not root, and there is no sudo. As root, run:" >&2
+    echo "  apt-get update && apt-get install --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+
+echo "setup: installing ${#missing[@]} of ${#wanted[@]} packages: ${missing[*]}"
+# ${a[@]+…}: an empty array is not an unset one.
+"${as_root[@]+"${as_root[@]}"}" apt-get update -q
+"${as_root[@]+"${as_root[@]}"}" env DEBIAN_FRONTEND=noninteractive \
+  apt-get install -q -y --no-install-recommends "${missing[@]}"
+echo "setup: done"
