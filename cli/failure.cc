@@ -1,0 +1,235 @@
+#include "cli/failure.h"
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "assetgate/v1/errors.pb.h"
+#include "base/error.h"
+#include "cli/json.h"
+#include "google/protobuf/struct.pb.h"
+#include "google/rpc/code.pb.h"
+#include "google/rpc/error_details.pb.h"
+
+namespace assetgate::cli {
+namespace {
+
+template <typename Detail>
+std::optional<Detail> Find(const google::rpc::Status& status) {
+  for (const auto& any : status.details()) {
+    Detail detail;
+    if (any.Is<Detail>() && any.UnpackTo(&detail)) return detail;
+  }
+  return std::nullopt;
+}
+
+std::string CodeName(int code) {
+  const std::string& name = google::rpc::Code_Name(static_cast<google::rpc::Code>(code));
+  return name.empty() ? absl::StrCat("code ", code) : name;
+}
+
+std::string MetadataOf(const google::rpc::ErrorInfo& info, const char* key) {
+  const auto found = info.metadata().find(key);
+  return found == info.metadata().end() ? "" : found->second;
+}
+
+// The flag that sets a field of a request; empty where there is none.
+absl::string_view FlagOf(absl::string_view field) {
+  static constexpr std::array<std::pair<absl::string_view, absl::string_view>, 24> kFlags = {{
+      {"asset_id", "--id"},
+      {"asset_group_id", "--id"},
+      {"video_task_id", "--id"},
+      {"providers", "--provider"},
+      {"request_id", "--request-id"},
+      {"max_wait", "--max-wait"},
+      {"page_size", "--page-size"},
+      {"page_token", "--page-token"},
+      {"source_uri", "URI"},
+      {"media_type", "--media-type"},
+      {"asset_group", "--group"},
+      {"display_name", "--display-name"},
+      {"description", "--description"},
+      {"labels", "--label"},
+      {"provider_options", "--option"},
+      {"model", "--model"},
+      {"prompt", "--prompt"},
+      {"duration", "--duration"},
+      {"resolution", "--resolution"},
+      {"aspect_ratio", "--aspect-ratio"},
+      {"generate_audio", "--generate-audio"},
+      {"watermark", "--watermark"},
+      {"seed", "--seed"},
+      {"references", "--first-frame, --last-frame, --reference"},
+  }};
+  // "video_task.references[1].uri" is set by the flag for "references".
+  absl::string_view rest = field;
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('.');
+    absl::string_view part = rest.substr(0, end);
+    part = part.substr(0, part.find('['));
+    for (const auto& [name, flag] : kFlags) {
+      if (part == name) return flag;
+    }
+    if (end == absl::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
+  return "";
+}
+
+std::string Remedy(const google::rpc::Status& status, const google::rpc::ErrorInfo& info,
+                   const CallContext& context) {
+  v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
+  v1::ErrorReason_Parse(info.reason(), &reason);
+  switch (reason) {
+    case v1::REQUEST_ID_REUSED:
+      return "repeat exactly what was first sent with this --request-id, or leave it out";
+    case v1::RESOURCE_EXISTS:
+      return "choose another --id, or leave it out";
+    case v1::IN_USE:
+      return "wait until the work that refers to it is finished, or cancel that first";
+    case v1::COMMIT_UNKNOWN:
+    case v1::CALLER_GONE:
+      return "it may have been done: repeat the call with the same --request-id to find out";
+    case v1::FIELD_NOT_EXPRESSIBLE:
+      return "change or leave out these fields; `assetctl models get MODEL` shows what each "
+             "provider can express";
+    case v1::PROVIDER_CREDENTIALS_REJECTED:
+      return "whoever runs the gateway has to check its key for the provider";
+    case v1::PROVIDER_OUT_OF_CREDIT:
+      return "whoever runs the gateway has to top up its account at the provider";
+    default:
+      break;
+  }
+  const std::string act = MetadataOf(info, "act");
+  const auto delay = base::RetryDelayOf(status);
+  if (act == "WAIT" || delay.has_value()) {
+    return absl::StrCat(
+        "it passes by itself: try again",
+        delay.has_value() ? absl::StrCat(" in ", absl::FormatDuration(*delay)) : "");
+  }
+  if (act == "OPERATOR") return "whoever runs the gateway has to look at this";
+  if (act == "CALLER") return "correct the request and send it again";
+  if (info.reason().empty() && status.code() == google::rpc::UNAVAILABLE) {
+    return absl::StrCat("is the gateway running at ", context.server,
+                        "? Choose another with --server or ASSETCTL_SERVER");
+  }
+  if (info.reason().empty() && status.code() == google::rpc::DEADLINE_EXCEEDED) {
+    return context.request_id.empty() ? "try again, or give it longer with --timeout"
+                                      : "it may have been done: repeat the call with the same "
+                                        "--request-id to find out";
+  }
+  return "";
+}
+
+// "kyy said (HTTP 400, code 1001): …", or empty.
+std::string ProviderWords(const google::rpc::ErrorInfo& info) {
+  const std::string provider = MetadataOf(info, "provider");
+  const std::string message = MetadataOf(info, "provider_message");
+  const std::string http = MetadataOf(info, "http_status");
+  const std::string code = MetadataOf(info, "provider_code");
+  if (message.empty() && http.empty() && code.empty()) return provider;
+  std::string words = provider.empty() ? "the provider" : provider;
+  absl::StrAppend(&words, message.empty() ? " answered" : " said");
+  if (!http.empty() || !code.empty()) {
+    absl::StrAppend(&words, " (", http.empty() ? "" : "HTTP ", http,
+                    !http.empty() && !code.empty() ? ", " : "", code.empty() ? "" : "code ", code,
+                    ")");
+  }
+  if (!message.empty()) absl::StrAppend(&words, ": ", message);
+  return words;
+}
+
+}  // namespace
+
+ExitCode ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return ExitCode::kOk;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+      return ExitCode::kInvalidArgument;
+    case absl::StatusCode::kNotFound:
+      return ExitCode::kNotFound;
+    case absl::StatusCode::kAlreadyExists:
+      return ExitCode::kAlreadyExists;
+    case absl::StatusCode::kFailedPrecondition:
+      return ExitCode::kFailedPrecondition;
+    case absl::StatusCode::kResourceExhausted:
+      return base::ReasonOf(status) == v1::MESSAGE_TOO_LARGE ? ExitCode::kInvalidArgument
+                                                             : ExitCode::kUnavailable;
+    case absl::StatusCode::kUnavailable:
+      return ExitCode::kUnavailable;
+    case absl::StatusCode::kUnknown:
+      return base::ReasonOf(status) == v1::COMMIT_UNKNOWN ? ExitCode::kUnavailable
+                                                          : ExitCode::kOther;
+    case absl::StatusCode::kDeadlineExceeded:
+      return ExitCode::kDeadline;
+    default:
+      return ExitCode::kOther;
+  }
+}
+
+std::vector<std::string> Explain(const absl::Status& absl_status, const CallContext& context,
+                                 const Look& look) {
+  const google::rpc::Status status = base::ToRpcStatus(absl_status);
+  const google::rpc::ErrorInfo info = base::InfoOf(status);
+  std::vector<std::string> lines;
+  const auto add = [&](absl::string_view label, absl::string_view text) {
+    lines.push_back(absl::StrCat("  ", Paint(label, Tone::kQuiet, look), label.empty() ? "" : " ",
+                                 Sanitize(text)));
+  };
+
+  lines.push_back(absl::StrCat(Paint("error:", Tone::kBad, look), " ", CodeName(status.code()),
+                               info.reason().empty() ? "" : " ", Sanitize(info.reason()), ": ",
+                               Sanitize(status.message())));
+  if (const auto bad = Find<google::rpc::BadRequest>(status)) {
+    for (const auto& violation : bad->field_violations()) {
+      const absl::string_view flag = FlagOf(violation.field());
+      lines.push_back(absl::StrCat("  ", Paint(Sanitize(violation.field()), Tone::kStrong, look),
+                                   flag.empty() ? "" : absl::StrCat(" (", flag, ")"), ": ",
+                                   Sanitize(violation.description())));
+    }
+  }
+  if (const auto resource = Find<google::rpc::ResourceInfo>(status);
+      resource.has_value() && !resource->resource_name().empty() &&
+      !absl::StrContains(status.message(), resource->resource_name())) {
+    add("resource:", resource->resource_name());
+  }
+  if (const std::string words = ProviderWords(info); !words.empty()) add("provider:", words);
+  if (const auto failures = Find<v1::ProviderFailures>(status)) {
+    for (const auto& failure : failures->failures()) {
+      add(absl::StrCat(Sanitize(failure.provider()), ":"), Brief(failure.status()));
+    }
+  }
+  if (const std::string remedy = Remedy(status, info, context); !remedy.empty()) {
+    add("what to do:", remedy);
+  }
+  if (!context.request_id.empty()) {
+    add("request id:",
+        absl::StrCat(context.request_id, " (a repetition with --request-id never makes it twice)"));
+  }
+  return lines;
+}
+
+std::string Brief(const google::rpc::Status& error) {
+  const google::rpc::ErrorInfo info = base::InfoOf(error);
+  const std::string reason = info.reason().empty() ? CodeName(error.code()) : info.reason();
+  std::string text = absl::StrCat(reason, ": ", error.message());
+  const std::string words = MetadataOf(info, "provider_message");
+  if (!words.empty() && !absl::StrContains(error.message(), words)) {
+    absl::StrAppend(&text, error.message().empty() ? "" : " - ", words);
+  }
+  return text;
+}
+
+std::string ExplainJson(const absl::Status& status, const CallContext& context) {
+  google::protobuf::Value id;
+  id.set_string_value(context.request_id);
+  return absl::StrCat("{\"error\":", ToJson(base::ToRpcStatus(status)),
+                      context.request_id.empty() ? "" : ",\"request_id\":",
+                      context.request_id.empty() ? "" : ToJson(id), "}");
+}
+
+}  // namespace assetgate::cli

@@ -1,0 +1,175 @@
+#include "cli/follow.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "base/error.h"
+
+namespace assetgate::cli {
+namespace {
+
+std::unique_ptr<grpc::ClientAsyncReader<v1::AssetEvent>> Prepare(
+    Client& client, grpc::ClientContext* context, const v1::WatchAssetsRequest& request,
+    grpc::CompletionQueue* queue) {
+  return client.assets().PrepareAsyncWatchAssets(context, request, queue);
+}
+std::unique_ptr<grpc::ClientAsyncReader<v1::VideoTaskEvent>> Prepare(
+    Client& client, grpc::ClientContext* context, const v1::WatchVideoTasksRequest& request,
+    grpc::CompletionQueue* queue) {
+  return client.videos().PrepareAsyncWatchVideoTasks(context, request, queue);
+}
+
+// One stream from opening to end. On a completion queue of its own, because that is how a read can
+// have a deadline: a silent stream is found out.
+template <typename Watch>
+class Stream {
+ public:
+  Stream(Client& client, const typename Watch::Request& request, const std::stop_token& stop)
+      : reader_(Prepare(client, &context_, request, &queue_)),
+        cancel_(stop, [this] { context_.TryCancel(); }) {}
+
+  ~Stream() {
+    queue_.Shutdown();
+    void* tag;
+    bool ok;
+    while (queue_.Next(&tag, &ok)) {
+    }
+  }
+
+  // Calls `on_open` once, when the stream is seen to be open, and `on_event` with each event.
+  // Returns what the stream ended with.
+  template <typename OnOpen, typename OnEvent>
+  absl::Status Run(const FollowOptions& options, OnOpen on_open, OnEvent on_event) {
+    bool silent = false;
+    bool open = false;
+    reader_->StartCall(this);
+    bool ok = Wait(absl::InfiniteDuration()) == kDone;
+    while (ok) {
+      typename Watch::Event event;
+      reader_->Read(&event, this);
+      Outcome outcome = open ? kTimeout : Wait(options.grace);
+      if (!open && outcome != kEnded) {
+        open = true;
+        on_open();
+      }
+      if (outcome == kTimeout) outcome = Wait(options.silence);
+      if (outcome == kTimeout) {
+        silent = true;
+        context_.TryCancel();
+        outcome = Wait(absl::InfiniteDuration());
+      }
+      ok = outcome == kDone;
+      if (ok) on_event(std::move(event));
+    }
+    grpc::Status status;
+    reader_->Finish(&status, this);
+    Wait(absl::InfiniteDuration());
+    if (silent) {
+      return PlainError(
+          absl::StatusCode::kUnavailable,
+          absl::StrCat("nothing was heard for ", absl::FormatDuration(options.silence)));
+    }
+    return ToStatus(status);
+  }
+
+ private:
+  enum Outcome { kDone, kEnded, kTimeout };
+
+  Outcome Wait(absl::Duration timeout) {
+    void* tag;
+    bool ok = false;
+    if (timeout == absl::InfiniteDuration()) {
+      queue_.Next(&tag, &ok);
+      return ok ? kDone : kEnded;
+    }
+    const auto deadline = absl::ToChronoTime(absl::Now() + timeout);
+    if (queue_.AsyncNext(&tag, &ok, deadline) == grpc::CompletionQueue::TIMEOUT) return kTimeout;
+    return ok ? kDone : kEnded;
+  }
+
+  grpc::ClientContext context_;
+  grpc::CompletionQueue queue_;
+  std::unique_ptr<grpc::ClientAsyncReader<typename Watch::Event>> reader_;
+  std::stop_callback<std::function<void()>> cancel_;
+};
+
+// False when `stop` was requested meanwhile.
+bool Pause(absl::Duration pause, const std::stop_token& stop) {
+  std::mutex mu;
+  std::condition_variable_any never;
+  std::unique_lock lock(mu);
+  never.wait_for(lock, stop, absl::ToChronoNanoseconds(pause), [] { return false; });
+  return !stop.stop_requested();
+}
+
+}  // namespace
+
+absl::Duration PauseAfter(int failures, absl::Duration asked_for, double spread,
+                          const FollowOptions& options) {
+  absl::Duration pause = options.first_pause;
+  for (int i = 1; i < failures && pause < options.longest_pause; ++i) pause *= 1.6;
+  pause = std::min(pause, options.longest_pause) * (0.8 + 0.4 * spread);
+  return std::max(pause, asked_for);
+}
+
+bool IsWorthRepeating(const absl::Status& status, bool was_open) {
+  if (status.code() == absl::StatusCode::kUnavailable) return true;
+  if (base::RetryDelayOf(base::ToRpcStatus(status)).has_value()) return true;
+  // What gRPC itself makes of a connection that breaks under an open stream.
+  const bool by_transport = base::InfoOf(base::ToRpcStatus(status)).reason().empty();
+  return was_open && by_transport &&
+         (status.code() == absl::StatusCode::kUnknown ||
+          status.code() == absl::StatusCode::kInternal ||
+          status.code() == absl::StatusCode::kCancelled);
+}
+
+template <typename Watch>
+absl::Status Follow(Client& client, typename Watch::Request request, const FollowOptions& options,
+                    const std::stop_token& stop, FollowListener<Watch>& listener) {
+  const absl::Time began = absl::Now();
+  absl::BitGen random;
+  bool ever_connected = false;
+  int failures = 0;
+  while (true) {
+    Stream<Watch> stream(client, request, stop);
+    const absl::Status status = stream.Run(
+        options,
+        [&] {
+          ever_connected = true;
+          listener.OnConnected();
+        },
+        [&](typename Watch::Event event) {
+          failures = 0;
+          if (event.type() == v1::RESET) {
+            // What the old token stood for is gone; the snapshot's end brings a new one.
+            request.clear_resume_token();
+          } else if (event.type() == v1::BOOKMARK) {
+            request.set_resume_token(event.resume_token());
+          }
+          listener.OnEvent(std::move(event));
+        });
+    if (stop.stop_requested()) return PlainError(absl::StatusCode::kCancelled, "interrupted");
+    if (status.ok()) return status;
+    if (!IsWorthRepeating(status, ever_connected)) return status;
+    if (!ever_connected && absl::Now() - began > options.first_contact) return status;
+    ++failures;
+    const auto asked_for = base::RetryDelayOf(base::ToRpcStatus(status));
+    const absl::Duration pause = PauseAfter(failures, asked_for.value_or(absl::ZeroDuration()),
+                                            absl::Uniform(random, 0.0, 1.0), options);
+    listener.OnDisconnected(status, pause);
+    if (!Pause(pause, stop)) return PlainError(absl::StatusCode::kCancelled, "interrupted");
+  }
+}
+
+template absl::Status Follow<AssetWatch>(Client&, AssetWatch::Request, const FollowOptions&,
+                                         const std::stop_token&, FollowListener<AssetWatch>&);
+template absl::Status Follow<VideoWatch>(Client&, VideoWatch::Request, const FollowOptions&,
+                                         const std::stop_token&, FollowListener<VideoWatch>&);
+
+}  // namespace assetgate::cli

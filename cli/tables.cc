@@ -1,0 +1,506 @@
+#include "cli/tables.h"
+
+#include <cstddef>
+#include <map>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "base/proto_time.h"
+#include "cli/failure.h"
+#include "cli/json.h"
+#include "cli/model.h"
+
+namespace assetgate::cli {
+namespace {
+
+using Rows = std::vector<std::vector<Cell>>;
+
+Cell Text(absl::string_view text, Tone tone = Tone::kPlain) {
+  return {std::string(text), tone, std::nullopt};
+}
+
+template <typename Time>
+Cell Age(const Time& time, const Page& page) {
+  return Text(ShortDuration(page.now - base::FromProto(time)));
+}
+
+std::string When(const google::protobuf::Timestamp& time, const Page& page) {
+  const absl::Time when = base::FromProto(time);
+  const absl::Duration ago = page.now - when;
+  const std::string stamp = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", when, absl::UTCTimeZone());
+  if (ago < absl::ZeroDuration()) return absl::StrCat(stamp, " (in ", ShortDuration(-ago), ")");
+  return absl::StrCat(stamp, " (", ShortDuration(ago), " ago)");
+}
+
+template <typename Enum>
+std::string Lower(const Enum& name) {
+  return absl::AsciiStrToLower(name);
+}
+
+// "name   value" lines, indented tables between them.
+class Sheet {
+ public:
+  explicit Sheet(const Page& page) : page_(page) {}
+
+  void Title(absl::string_view name) {
+    lines_.push_back(Paint(Sanitize(name), Tone::kStrong, page_.look));
+  }
+  // Nothing where `value` is empty.
+  void Field(absl::string_view name, absl::string_view value, Tone tone = Tone::kPlain) {
+    if (value.empty()) return;
+    lines_.push_back(absl::StrCat("  ",
+                                  Paint(absl::StrFormat("%-16s", name), Tone::kQuiet, page_.look),
+                                  " ", Paint(Sanitize(value), tone, page_.look)));
+  }
+  void Time(absl::string_view name, bool has, const google::protobuf::Timestamp& time) {
+    if (has) Field(name, When(time, page_));
+  }
+  void Labels(const google::protobuf::Map<std::string, std::string>& labels) {
+    std::map<std::string, std::string> sorted(labels.begin(), labels.end());
+    Field("labels", absl::StrJoin(sorted, ", ", absl::PairFormatter("=")));
+  }
+  void Options(const google::protobuf::Map<std::string, google::protobuf::Struct>& options) {
+    for (const auto& [provider, fields] : options) {
+      Field(absl::StrCat("option ", provider), ToJson(fields));
+    }
+  }
+  void Error(bool has, const google::rpc::Status& error) {
+    if (has) Field("error", Brief(error), Tone::kBad);
+  }
+  void Waits(bool has, const v1::Waiting& waiting) {
+    if (has) Field("waiting", WhyWaiting(waiting, page_.now), Tone::kWaiting);
+  }
+  void AddTable(const std::vector<Column>& columns, const Rows& rows) {
+    if (rows.empty()) return;
+    lines_.emplace_back();
+    std::optional<int> width = page_.width;
+    if (width.has_value()) *width -= 2;
+    for (const std::string& line : LayOut(columns, rows, page_.look, width)) {
+      lines_.push_back(absl::StrCat("  ", line));
+    }
+  }
+  std::vector<std::string> Take() { return std::move(lines_); }
+
+ private:
+  const Page& page_;
+  std::vector<std::string> lines_;
+};
+
+// What a row of a placement, or an attempt, says at the end.
+template <typename Unit>
+Cell Remark(const Unit& unit, const Page& page) {
+  if (unit.has_error()) return Text(Brief(unit.error()), Tone::kBad);
+  if constexpr (requires { unit.has_waiting(); }) {
+    if (unit.has_waiting()) return Text(WhyWaiting(unit.waiting(), page.now), Tone::kWaiting);
+  }
+  return Text("");
+}
+
+std::string UsageOf(const v1::Usage& usage) {
+  std::vector<std::string> parts;
+  if (usage.has_total_tokens()) parts.push_back(absl::StrCat(usage.total_tokens(), " tokens"));
+  if (usage.has_completion_tokens()) {
+    parts.push_back(absl::StrCat(usage.completion_tokens(), " of the output"));
+  }
+  if (usage.has_credits()) parts.push_back(absl::StrCat(usage.credits(), " credits"));
+  return absl::StrJoin(parts, ", ");
+}
+
+std::string YesNo(bool value) { return value ? "yes" : "no"; }
+
+// "4 to 15", "5, 10", with what is implied in parentheses; "-" where it cannot be expressed.
+std::string Describe(const v1::Capabilities::IntegerField& field) {
+  std::string text;
+  if (!field.expressible()) {
+    text = "-";
+  } else if (field.allowed_size() > 0) {
+    text = absl::StrJoin(field.allowed(), ", ");
+  } else if (field.has_min() && field.has_max()) {
+    text = absl::StrCat(field.min(), " to ", field.max());
+  } else if (field.has_min()) {
+    text = absl::StrCat(field.min(), " or more");
+  } else if (field.has_max()) {
+    text = absl::StrCat("up to ", field.max());
+  } else {
+    text = "any";
+  }
+  if (field.implied_size() > 0) {
+    absl::StrAppend(&text, " (and ", absl::StrJoin(field.implied(), ", "), ")");
+  }
+  return text;
+}
+std::string Describe(const v1::Capabilities::StringField& field) {
+  std::string text = !field.expressible()       ? "-"
+                     : field.allowed_size() > 0 ? absl::StrJoin(field.allowed(), ", ")
+                                                : "any";
+  if (field.implied_size() > 0) {
+    absl::StrAppend(&text, " (and ", absl::StrJoin(field.implied(), ", "), ")");
+  }
+  return text;
+}
+std::string Describe(const v1::Capabilities::BoolField& field) {
+  if (field.expressible()) return "yes or no";
+  if (field.implied_size() == 0) return "-";
+  return absl::StrCat("only ", YesNo(field.implied(0)));
+}
+
+std::string ModesOf(const v1::Capabilities& capabilities) {
+  std::vector<std::string> modes;
+  for (const int mode : capabilities.modes()) {
+    std::string name = Lower(v1::Capabilities::Mode_Name(mode));
+    for (char& c : name) c = c == '_' ? ' ' : c;
+    modes.push_back(std::move(name));
+  }
+  return absl::StrJoin(modes, ", ");
+}
+
+std::vector<std::string> LayOutPage(const std::vector<Column>& columns, const Rows& rows,
+                                    const Page& page) {
+  return LayOut(columns, rows, page.look, page.width);
+}
+
+}  // namespace
+
+std::vector<std::string> Table(const std::vector<v1::AssetGroup>& groups, const Page& page) {
+  Rows rows;
+  for (const v1::AssetGroup& group : groups) {
+    std::vector<std::string> placements;
+    for (const auto& placement : group.placements()) {
+      placements.push_back(absl::StrCat(IdOf(placement.provider()), "=",
+                                        v1::Placement::State_Name(placement.state())));
+    }
+    rows.push_back({Text(IdOf(group.name())), Age(group.create_time(), page),
+                    Text(group.display_name()), Text(absl::StrJoin(placements, " "))});
+  }
+  return LayOutPage({{"GROUP", 0, false, 12},
+                     {"AGE", 0, true},
+                     {"DISPLAY NAME", 0, false, 12},
+                     {"PLACEMENTS", 0, false, 10}},
+                    rows, page);
+}
+
+std::vector<std::string> Table(const std::vector<v1::Asset>& assets, const Page& page) {
+  Rows rows;
+  for (const v1::Asset& asset : assets) {
+    std::vector<std::string> placements;
+    for (const auto& placement : asset.placements()) {
+      placements.push_back(absl::StrCat(IdOf(placement.provider()), "=",
+                                        v1::Placement::State_Name(placement.state())));
+    }
+    rows.push_back({Text(IdOf(asset.name())),
+                    Text(v1::Asset::State_Name(asset.state()), ToneOf(asset.state())),
+                    Text(Lower(v1::MediaType_Name(asset.media_type()))),
+                    Age(asset.create_time(), page), Text(IdOf(asset.asset_group())),
+                    Text(absl::StrJoin(placements, " ")),
+                    Text(WithoutQuery(asset.source_uri()), Tone::kQuiet)});
+  }
+  return LayOutPage({{"ASSET", 0, false, 12},
+                     {"STATE"},
+                     {"TYPE"},
+                     {"AGE", 0, true},
+                     {"GROUP", 0, false, 8},
+                     {"PLACEMENTS", 0, false, 16},
+                     {"SOURCE", 0, false, 10}},
+                    rows, page);
+}
+
+std::vector<std::string> Table(const std::vector<v1::VideoTask>& tasks, const Page& page) {
+  Rows rows;
+  for (const v1::VideoTask& task : tasks) {
+    const Row row = EntryOf(task, page.now).rows.front();
+    rows.push_back({Text(IdOf(task.name())),
+                    Text(v1::VideoTask::State_Name(task.state()), ToneOf(task.state())),
+                    row.percent.has_value() ? Text(absl::StrCat(*row.percent, "%")) : Text(""),
+                    Age(task.create_time(), page), Text(task.model()), Text(ProviderOf(task)),
+                    Text(row.detail, row.detail_tone)});
+  }
+  return LayOutPage({{"VIDEO", 0, false, 12},
+                     {"STATE"},
+                     {"DONE", 0, true},
+                     {"AGE", 0, true},
+                     {"MODEL", 0, false, 12},
+                     {"PROVIDER"},
+                     {"DETAIL", 0, false, 10}},
+                    rows, page);
+}
+
+std::vector<std::string> Table(const std::vector<v1::Provider>& providers, const Page& page) {
+  Rows rows;
+  for (const v1::Provider& provider : providers) {
+    const Tone tone = provider.state() == v1::Provider::AVAILABLE  ? Tone::kGood
+                      : provider.state() == v1::Provider::DEGRADED ? Tone::kWaiting
+                                                                   : Tone::kBad;
+    rows.push_back({Text(IdOf(provider.name())), Text(provider.dialect()),
+                    Text(v1::Provider::Mode_Name(provider.mode()),
+                         provider.mode() == v1::Provider::SERVE ? Tone::kPlain : Tone::kWaiting),
+                    Text(v1::Provider::State_Name(provider.state()), tone),
+                    Text(absl::StrCat(provider.unfinished_placements())),
+                    Text(absl::StrCat(provider.unfinished_attempts())),
+                    Text(provider.state_reason(), Tone::kQuiet)});
+  }
+  return LayOutPage({{"PROVIDER"},
+                     {"DIALECT"},
+                     {"MODE"},
+                     {"STATE"},
+                     {"ASSETS", 0, true},
+                     {"VIDEOS", 0, true},
+                     {"REASON", 0, false, 10}},
+                    rows, page);
+}
+
+std::vector<std::string> Table(const std::vector<v1::Model>& models, const Page& page) {
+  Rows rows;
+  for (const v1::Model& model : models) {
+    bool first = true;
+    for (const auto& target : model.targets()) {
+      rows.push_back({Text(first ? IdOf(model.name()) : ""), Text(IdOf(target.provider())),
+                      Text(target.provider_model()),
+                      Text(Describe(target.capabilities().duration())),
+                      Text(Describe(target.capabilities().resolution())),
+                      Text(ModesOf(target.capabilities()))});
+      first = false;
+    }
+    if (model.targets().empty()) rows.push_back({Text(IdOf(model.name()))});
+  }
+  return LayOutPage({{"MODEL"},
+                     {"PROVIDER"},
+                     {"ITS NAME THERE"},
+                     {"SECONDS", 0, false, 10},
+                     {"RESOLUTIONS", 0, false, 12},
+                     {"MADE FROM", 0, false, 12}},
+                    rows, page);
+}
+
+std::vector<std::string> Details(const v1::AssetGroup& group, const Page& page) {
+  Sheet sheet(page);
+  sheet.Title(group.name());
+  sheet.Field("display name", group.display_name());
+  sheet.Field("description", group.description());
+  sheet.Labels(group.labels());
+  sheet.Options(group.provider_options());
+  sheet.Time("created", group.has_create_time(), group.create_time());
+  Rows rows;
+  for (const auto& placement : group.placements()) {
+    rows.push_back({Text(IdOf(placement.provider())),
+                    Text(v1::Placement::State_Name(placement.state()), ToneOf(placement.state())),
+                    Text(placement.provider_group_id()), Remark(placement, page)});
+  }
+  sheet.AddTable({{"PROVIDER"}, {"STATE"}, {"ITS ID THERE"}, {"", 0, false, 10}}, rows);
+  return sheet.Take();
+}
+
+std::vector<std::string> Details(const v1::Asset& asset, const Page& page) {
+  Sheet sheet(page);
+  sheet.Title(asset.name());
+  sheet.Field("state", v1::Asset::State_Name(asset.state()), ToneOf(asset.state()));
+  sheet.Error(asset.has_error() && asset.placements().empty(), asset.error());
+  sheet.Field("type", Lower(v1::MediaType_Name(asset.media_type())));
+  sheet.Field("source", asset.source_uri());
+  sheet.Field("display name", asset.display_name());
+  sheet.Field("group", asset.asset_group());
+  sheet.Labels(asset.labels());
+  sheet.Options(asset.provider_options());
+  sheet.Time("created", asset.has_create_time(), asset.create_time());
+  sheet.Time("changed", asset.has_update_time(), asset.update_time());
+  Rows rows;
+  for (const auto& placement : asset.placements()) {
+    const Row row = EntryOf(
+                        [&] {
+                          v1::Asset one;
+                          *one.add_placements() = placement;
+                          return one;
+                        }(),
+                        page.now)
+                        .rows.front();
+    rows.push_back({Text(IdOf(placement.provider())),
+                    Text(v1::Placement::State_Name(placement.state()), ToneOf(placement.state())),
+                    Text(row.took.has_value()    ? ShortDuration(*row.took)
+                         : row.since.has_value() ? ShortDuration(page.now - *row.since)
+                                                 : ""),
+                    Text(placement.provider_asset_id()), Text(placement.provider_state()),
+                    Remark(placement, page)});
+  }
+  sheet.AddTable({{"PROVIDER"},
+                  {"STATE"},
+                  {"TIME", 0, true},
+                  {"ITS ID THERE", 0, false, 12},
+                  {"ITS STATE THERE", 0, false, 8},
+                  {"", 0, false, 10}},
+                 rows);
+  return sheet.Take();
+}
+
+std::vector<std::string> Details(const v1::VideoTask& task, const Page& page) {
+  Sheet sheet(page);
+  sheet.Title(task.name().empty() ? "(nothing was made: this is how it would begin)"
+                                  : absl::string_view(task.name()));
+  sheet.Field("state", v1::VideoTask::State_Name(task.state()), ToneOf(task.state()));
+  sheet.Error(task.has_error(), task.error());
+  sheet.Waits(task.has_waiting(), task.waiting());
+  if (task.has_progress_percent()) sheet.Field("done", absl::StrCat(task.progress_percent(), "%"));
+  if (task.has_video()) {
+    const v1::Video& video = task.video();
+    sheet.Field("video", video.uri(), Tone::kStrong);
+    sheet.Time("link ends", video.has_expire_time(), video.expire_time());
+    sheet.Field("last frame", video.last_frame_uri());
+    std::vector<std::string> shape;
+    if (video.has_duration()) {
+      shape.push_back(absl::FormatDuration(base::FromProto(video.duration())));
+    }
+    if (!video.resolution().empty()) shape.push_back(video.resolution());
+    if (!video.aspect_ratio().empty()) shape.push_back(video.aspect_ratio());
+    if (video.has_fps()) shape.push_back(absl::StrCat(video.fps(), " frames/s"));
+    if (video.has_seed()) shape.push_back(absl::StrCat("seed ", video.seed()));
+    sheet.Field("delivered", absl::StrJoin(shape, ", "));
+  }
+  sheet.Field("usage", UsageOf(task.usage()));
+  sheet.Field("model", task.model());
+  sheet.Field("prompt", task.prompt());
+  for (const auto& reference : task.references()) {
+    std::string name = Lower(v1::Reference::Role_Name(reference.role()));
+    for (char& c : name) c = c == '_' ? ' ' : c;
+    const std::string type =
+        reference.media_type() == v1::MEDIA_TYPE_UNSPECIFIED
+            ? ""
+            : absl::StrCat(Lower(v1::MediaType_Name(reference.media_type())), " ");
+    sheet.Field(name,
+                absl::StrCat(type, reference.has_asset() ? reference.asset() : reference.uri()));
+  }
+  if (task.has_duration()) {
+    sheet.Field("duration", absl::FormatDuration(base::FromProto(task.duration())));
+  }
+  sheet.Field("resolution", task.resolution());
+  sheet.Field("aspect ratio", task.aspect_ratio());
+  if (task.has_generate_audio()) sheet.Field("audio", YesNo(task.generate_audio()));
+  if (task.has_watermark()) sheet.Field("watermark", YesNo(task.watermark()));
+  if (task.has_seed()) sheet.Field("seed", absl::StrCat(task.seed()));
+  if (task.has_camera_fixed()) sheet.Field("camera fixed", YesNo(task.camera_fixed()));
+  if (task.has_return_last_frame()) {
+    sheet.Field("want last frame", YesNo(task.return_last_frame()));
+  }
+  sheet.Labels(task.labels());
+  sheet.Options(task.provider_options());
+  sheet.Time("created", task.has_create_time(), task.create_time());
+  sheet.Time("submitted", task.has_submit_time(), task.submit_time());
+  sheet.Time("started", task.has_start_time(), task.start_time());
+  sheet.Time("ended", task.has_end_time(), task.end_time());
+  Rows rows;
+  for (const auto& attempt : task.attempts()) {
+    rows.push_back({Text(IdOf(attempt.provider())), Text(attempt.provider_model()),
+                    Text(v1::Attempt::State_Name(attempt.state())),
+                    Text(attempt.provider_task_id()), Text(attempt.provider_state()),
+                    Text(v1::Attempt::Billing_Name(attempt.billing())),
+                    Text(absl::StrCat(attempt.tries())), Remark(attempt, page)});
+  }
+  sheet.AddTable({{"PROVIDER"},
+                  {"MODEL", 0, false, 12},
+                  {"ATTEMPT"},
+                  {"ITS ID THERE", 0, false, 12},
+                  {"ITS STATE THERE", 0, false, 8},
+                  {"BILLING"},
+                  {"TRIES", 0, true},
+                  {"", 0, false, 10}},
+                 rows);
+  return sheet.Take();
+}
+
+std::vector<std::string> Details(const v1::Provider& provider, const Page& page) {
+  Sheet sheet(page);
+  sheet.Title(provider.name());
+  sheet.Field("dialect", provider.dialect());
+  sheet.Field("mode", v1::Provider::Mode_Name(provider.mode()));
+  sheet.Field("state", v1::Provider::State_Name(provider.state()),
+              provider.state() == v1::Provider::AVAILABLE ? Tone::kGood : Tone::kWaiting);
+  sheet.Field("reason", provider.state_reason());
+  sheet.Field("last error", provider.has_last_error() ? Brief(provider.last_error()) : "",
+              Tone::kBad);
+  sheet.Time("at", provider.has_last_error_time(), provider.last_error_time());
+  sheet.Field("unfinished", absl::StrCat(provider.unfinished_placements(), " assets, ",
+                                         provider.unfinished_attempts(), " videos"));
+  const auto& assets = provider.asset_capabilities();
+  std::vector<std::string> types;
+  for (const int type : assets.media_types()) {
+    types.push_back(Lower(v1::MediaType_Name(static_cast<v1::MediaType>(type))));
+  }
+  sheet.Field("assets", types.empty() ? "none" : absl::StrJoin(types, ", "));
+  sheet.Field("groups",
+              assets.groups() == v1::AssetCapabilities::NATIVE ? "its own" : "kept by the gateway");
+  sheet.Field("media addresses", assets.https_only() ? "https only" : "http and https");
+  sheet.Field("deletes assets", YesNo(assets.can_delete()));
+  return sheet.Take();
+}
+
+std::vector<std::string> Details(const v1::Model& model, const Page& page) {
+  Sheet sheet(page);
+  sheet.Title(model.name());
+  if (model.has_defaults()) sheet.Field("defaults", ToJson(model.defaults()));
+  // Targets side by side: what one can express and another cannot is seen at once.
+  std::vector<Column> columns = {{""}};
+  Rows rows;
+  const auto add = [&](absl::string_view name, auto value_of) {
+    std::vector<Cell> row = {Text(name, Tone::kQuiet)};
+    for (const auto& target : model.targets()) row.push_back(Text(value_of(target)));
+    rows.push_back(std::move(row));
+  };
+  using T = v1::Model::Target;
+  const auto limit = [](int number) { return number == 0 ? "-" : absl::StrCat("up to ", number); };
+  for (const auto& target : model.targets()) {
+    columns.push_back({std::string(IdOf(target.provider())), 0, false, 14});
+  }
+  add("model there", [](const T& t) { return t.provider_model(); });
+  add("priority", [](const T& t) { return absl::StrCat(t.priority()); });
+  add("weight", [](const T& t) { return absl::StrCat(t.weight()); });
+  for (int mode = v1::Capabilities::TEXT; mode <= v1::Capabilities::FRAMES_AND_REFERENCES; ++mode) {
+    std::string name =
+        Lower(v1::Capabilities::Mode_Name(static_cast<v1::Capabilities::Mode>(mode)));
+    for (char& c : name) c = c == '_' ? ' ' : c;
+    add(absl::StrCat("from ", name), [mode](const T& t) -> std::string {
+      for (const int offered : t.capabilities().modes()) {
+        if (offered == mode) return "yes";
+      }
+      return "-";
+    });
+  }
+  add("prompt", [](const T& t) {
+    const auto& c = t.capabilities();
+    return absl::StrCat(c.prompt_required() ? "required" : "optional",
+                        c.max_prompt_length() > 0
+                            ? absl::StrCat(", up to ", c.max_prompt_length(), " characters")
+                            : "");
+  });
+  add("duration (s)", [](const T& t) { return Describe(t.capabilities().duration()); });
+  add("resolution", [](const T& t) { return Describe(t.capabilities().resolution()); });
+  add("aspect ratio", [](const T& t) { return Describe(t.capabilities().aspect_ratio()); });
+  add("audio", [](const T& t) { return Describe(t.capabilities().generate_audio()); });
+  add("watermark", [](const T& t) { return Describe(t.capabilities().watermark()); });
+  add("seed", [](const T& t) { return Describe(t.capabilities().seed()); });
+  add("camera fixed", [](const T& t) { return Describe(t.capabilities().camera_fixed()); });
+  add("last frame", [](const T& t) { return Describe(t.capabilities().return_last_frame()); });
+  add("reference images",
+      [&](const T& t) { return limit(t.capabilities().max_reference_images()); });
+  add("reference videos", [&](const T& t) {
+    const auto& c = t.capabilities();
+    return c.min_reference_videos() > 0
+               ? absl::StrCat(c.min_reference_videos(), " to ", c.max_reference_videos())
+               : limit(c.max_reference_videos());
+  });
+  add("reference audios", [&](const T& t) {
+    return absl::StrCat(limit(t.capabilities().max_reference_audios()),
+                        t.capabilities().audio_needs_visual_reference() &&
+                                t.capabilities().max_reference_audios() > 0
+                            ? ", beside others"
+                            : "");
+  });
+  add("media addresses", [](const T& t) -> std::string {
+    return t.capabilities().https_only() ? "https only" : "http and https";
+  });
+  add("safe to repeat", [](const T& t) { return YesNo(t.capabilities().idempotent_submission()); });
+  add("can cancel", [](const T& t) { return YesNo(t.capabilities().can_cancel()); });
+  if (!model.targets().empty()) sheet.AddTable(columns, rows);
+  return sheet.Take();
+}
+
+}  // namespace assetgate::cli

@@ -1,0 +1,139 @@
+// Watching: two streams at most, one thread that shows what they bring.
+#ifndef ASSETGATE_CLI_WATCH_H_
+#define ASSETGATE_CLI_WATCH_H_
+
+#include <optional>
+#include <ostream>
+#include <stop_token>
+#include <string>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "cli/client.h"
+#include "cli/follow.h"
+#include "cli/live.h"
+#include "cli/model.h"
+#include "cli/terminal.h"
+#include "cli/text.h"
+
+namespace assetgate::cli {
+
+// What to watch, and until when.
+struct WatchPlan {
+  std::optional<v1::WatchAssetsRequest> assets;
+  std::optional<v1::WatchVideoTasksRequest> videos;
+  // Total time; DEADLINE_EXCEEDED afterwards.
+  absl::Duration timeout = absl::InfiniteDuration();
+  // Where the newest bookmarks are kept; empty for nowhere.
+  std::string resume_token_file;
+};
+
+// Hears of everything, on the thread that called Watch.
+class WatchView {
+ public:
+  virtual ~WatchView() = default;
+  virtual void Show(const v1::AssetEvent& event) = 0;
+  virtual void Show(const v1::VideoTaskEvent& event) = 0;
+  // One sentence on the connection; empty when all is well again.
+  virtual void Trouble(const std::string& sentence) = 0;
+  // Brings what was shown before the reader's eyes. `changed`: there was something since the last
+  // time, and not just time that passed. Returns when it wants to be called again at the latest.
+  virtual absl::Time Refresh(const WatchModel& model, bool changed) = 0;
+  // The watch is over.
+  virtual void End(const WatchModel& model) = 0;
+};
+
+// Redraws a table in place, 12 times a second at most and once a second at least, for the ages.
+class LiveView final : public WatchView {
+ public:
+  // With `keep`, the last frame stays, in full and with the addresses of the results below; else it
+  // is taken away. All must outlive the view.
+  LiveView(Terminal& terminal, const Look& look, bool assets, bool videos, bool keep,
+           const base::Clock& clock)
+      : terminal_(terminal),
+        block_(terminal),
+        look_(look),
+        assets_(assets),
+        videos_(videos),
+        keep_(keep),
+        clock_(clock) {}
+  void Show(const v1::AssetEvent&) override {}
+  void Show(const v1::VideoTaskEvent&) override {}
+  void Trouble(const std::string& sentence) override { trouble_ = sentence; }
+  absl::Time Refresh(const WatchModel& model, bool changed) override;
+  void End(const WatchModel& model) override;
+
+ private:
+  Terminal& terminal_;
+  Block block_;
+  const Look look_;
+  const bool assets_;
+  const bool videos_;
+  const bool keep_;
+  const base::Clock& clock_;
+  std::string trouble_;
+  bool dirty_ = true;
+  absl::Time drawn_ = absl::InfinitePast();
+};
+
+// One line per event: text, or JSON. Trouble goes to `err`.
+class LineView final : public WatchView {
+ public:
+  enum class Format {
+    kText,
+    // The events as they came.
+    kJson,
+    // As above, in an object that tells the two watches apart: {"asset_event": …}.
+    kJsonWrapped,
+    // Nothing but trouble.
+    kSilent,
+  };
+  LineView(std::ostream& out, std::ostream& err, Format format, const Look& look,
+           const base::Clock& clock)
+      : out_(out), err_(err), format_(format), look_(look), clock_(clock) {}
+  void Show(const v1::AssetEvent& event) override;
+  void Show(const v1::VideoTaskEvent& event) override;
+  void Trouble(const std::string& sentence) override;
+  absl::Time Refresh(const WatchModel& model, bool changed) override;
+  void End(const WatchModel&) override { out_.flush(); }
+
+ private:
+  template <typename Event>
+  void Print(const Event& event, absl::string_view wrapper);
+
+  std::ostream& out_;
+  std::ostream& err_;
+  const Format format_;
+  const Look look_;
+  const base::Clock& clock_;
+};
+
+struct WatchOutcome {
+  // OK when every stream ended by itself, that is, when everything is settled.
+  absl::Status status;
+  WatchModel model;
+};
+
+// Watches until the streams end, one of them fails for good, `interrupted` is requested (CANCELLED)
+// or the timeout passes. `terminal`, where there is one, tells of new sizes. Events reach `view` in
+// the order of their stream; while the view blocks, the streams are not read (bounded memory). A
+// bookmark is kept only after `view` has shown everything before it.
+WatchOutcome Watch(Client& client, WatchPlan plan, const FollowOptions& options, WatchView& view,
+                   Terminal* terminal, const std::stop_token& interrupted);
+
+// The bookmarks in a resume token file, one line per watch: its collection and the token in base64.
+struct Bookmarks {
+  std::string assets;
+  std::string videos;
+};
+// A file that is not there has no bookmarks.
+absl::StatusOr<Bookmarks> ReadBookmarks(const std::string& path);
+// Replaces the file in one step.
+absl::Status WriteBookmarks(const std::string& path, const Bookmarks& bookmarks);
+
+}  // namespace assetgate::cli
+
+#endif  // ASSETGATE_CLI_WATCH_H_
