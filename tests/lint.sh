@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# The checks that compile nothing. Each ends with one line, "lint: NAME ok | failed | skipped: WHY".
+#
+#   tests/lint.sh            all of them
+#   tests/lint.sh format     one: format, shell, python, protos, tidy
+#
+# tidy reads the compile commands of the asan build: configure and build that first.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+BUF_VERSION=1.75.0
+failures=0
+
+# Everything that is ours, tracked or about to be.
+sources() { git ls-files --cached --others --exclude-standard -- "$@"; }
+
+verdict() {
+  echo "lint: $1 $2"
+  [[ "$2" == failed ]] && failures=$((failures + 1))
+  return 0
+}
+
+run() {
+  local name=$1
+  shift
+  if "$@"; then verdict "$name" ok; else verdict "$name" failed; fi
+}
+
+check_format() {
+  local files
+  mapfile -t files < <(sources '*.cc' '*.h')
+  clang-format --dry-run --Werror "${files[@]}"
+}
+
+check_shell() {
+  local file bad=0
+  while read -r file; do bash -n "$file" || bad=1; done < <(sources '*.sh' .ci/run)
+  return $bad
+}
+
+check_python() {
+  local files
+  mapfile -t files < <(sources '*.py')
+  [[ ${#files[@]} -eq 0 ]] && return 0
+  python3 - "${files[@]}" <<'PYTHON'
+import ast, sys
+for name in sys.argv[1:]:
+    with open(name, encoding="utf-8") as file:
+        ast.parse(file.read(), name)
+PYTHON
+}
+
+# buf is an npm package and not one of Debian's: where it cannot be had, its check is skipped.
+check_protos() {
+  if ! command -v npm >/dev/null; then
+    verdict protos "skipped: there is no npm to install buf with"
+    return
+  fi
+  local tools=build/lint
+  mkdir -p "$tools"
+  if [[ ! -x $tools/node_modules/.bin/buf ]] &&
+    ! npm install --silent --no-fund --no-audit --prefix "$tools" "@bufbuild/buf@$BUF_VERSION" \
+      >"$tools/npm.log" 2>&1; then
+    verdict protos "skipped: npm could not install buf (see $tools/npm.log)"
+    return
+  fi
+  local google=/usr/share/gocode/src/github.com/gogo/googleapis/google
+  rm -rf "$tools/protos"
+  mkdir -p "$tools/protos/google"
+  cp -r proto/buf.yaml proto/assetgate "$tools/protos/"
+  mkdir "$tools/protos/google/api" "$tools/protos/google/rpc"
+  cp "$google"/api/{annotations,http}.proto "$tools/protos/google/api/"
+  cp "$google"/rpc/{code,error_details,status}.proto "$tools/protos/google/rpc/"
+  run protos "$PWD/$tools/node_modules/.bin/buf" lint "$tools/protos"
+}
+
+check_tidy() {
+  if [[ ! -f build/asan/compile_commands.json ]]; then
+    verdict tidy "skipped: build the asan preset first"
+    return
+  fi
+  run tidy python3 tests/tidy.py build/asan
+}
+
+for check in ${1:-format shell python protos tidy}; do
+  case "$check" in
+    format | shell | python) run "$check" "check_$check" ;;
+    protos) check_protos ;;
+    tidy) check_tidy ;;
+    *)
+      echo "usage: tests/lint.sh [format|shell|python|protos|tidy]" >&2
+      exit 2
+      ;;
+  esac
+done
+[[ $failures -eq 0 ]]
