@@ -1,0 +1,292 @@
+#include "watch/hub.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace assetgate::watch {
+namespace {
+
+const std::string kAnyTerm;  // NOLINT(cert-err58-cpp): the empty string cannot throw
+
+}  // namespace
+
+struct Observation::Entry {
+  store::Key key;
+  absl::AnyInvocable<void(const store::ChangePtr&)> callback;
+  // Guarded by the hub's mutex.
+  bool gone = false;
+};
+
+Observation& Observation::operator=(Observation&& other) noexcept {
+  if (this != &other) {
+    Reset();
+    hub_ = std::exchange(other.hub_, nullptr);
+    entry_ = std::move(other.entry_);
+  }
+  return *this;
+}
+
+void Observation::Reset() {
+  if (hub_ == nullptr) return;
+  Hub& hub = *std::exchange(hub_, nullptr);
+  // Destroyed after the lock: what the callback holds may have a destructor of its own mind.
+  const std::shared_ptr<Entry> entry = std::move(entry_);
+  absl::MutexLock lock(&hub.mu_);
+  entry->gone = true;
+  const auto it = hub.observed_.find(entry->key);
+  auto& entries = it->second;
+  entries.erase(std::find(entries.begin(), entries.end(), entry));
+  if (entries.empty()) hub.observed_.erase(it);
+  while (hub.running_ == entry.get() && hub.running_thread_ != std::this_thread::get_id()) {
+    hub.callback_returned_.Wait(&hub.mu_);
+  }
+}
+
+const EventPtr& Hub::Published::EventFor(Effect effect) {
+  EventPtr& event = events_[static_cast<std::size_t>(effect)];
+  if (event == nullptr) event = EventOf(effect, change_);
+  return event;
+}
+
+Observation Hub::Observe(const store::Key& key,
+                         absl::AnyInvocable<void(const store::ChangePtr&)> callback) {
+  auto entry = std::make_shared<Observation::Entry>();
+  entry->key = key;
+  entry->callback = std::move(callback);
+  absl::MutexLock lock(&mu_);
+  observed_[key].push_back(entry);
+  return Observation(this, std::move(entry));
+}
+
+void Hub::OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) {
+  bool post = false;
+  {
+    absl::MutexLock lock(&mu_);
+    inbox_.head = head;
+    if (!inbox_.overrun && inbox_.changes.size() + changes.size() > kMaxInbox) {
+      inbox_.overrun = true;
+      overruns_.fetch_add(1, std::memory_order_relaxed);
+      for (const store::ChangePtr& change : inbox_.changes) {
+        if (observed_.contains(change->key)) inbox_.newest[change->key] = change;
+      }
+      inbox_.changes = {};
+    }
+    if (inbox_.overrun) {
+      for (const store::ChangePtr& change : changes) {
+        if (observed_.contains(change->key)) inbox_.newest[change->key] = change;
+      }
+    } else {
+      inbox_.changes.insert(inbox_.changes.end(), changes.begin(), changes.end());
+    }
+    post = !std::exchange(dispatch_posted_, true);
+  }
+  if (post) loop_.Post([this] { Dispatch(); });
+}
+
+std::size_t Hub::queue_depth() const {
+  absl::MutexLock lock(&mu_);
+  return inbox_.changes.size() + inbox_.newest.size();
+}
+
+void Hub::Dispatch() {
+  Inbox inbox;
+  bool observed = false;
+  {
+    absl::MutexLock lock(&mu_);
+    std::swap(inbox, inbox_);
+    dispatch_posted_ = false;
+    observed = !observed_.empty();
+  }
+  if (observed) {
+    for (const store::ChangePtr& change : inbox.changes) TellObservers(change);
+    for (const auto& [key, change] : inbox.newest) TellObservers(change);
+  }
+  if (!std::exchange(begun_, true)) {
+    recent_after_ = inbox.changes.empty() ? inbox.head : inbox.changes.front()->revision - 1;
+  }
+  if (inbox.overrun) {
+    DropEverybody();
+    recent_.clear();
+    recent_bytes_ = 0;
+    recent_after_ = inbox.head;
+  } else {
+    for (const store::ChangePtr& change : inbox.changes) Publish(change);
+  }
+  // After the last event was offered, never before: see Mailbox::NextGeneration.
+  heard_.store(std::max(inbox.head, heard_.load(std::memory_order_relaxed)),
+               std::memory_order_release);
+  if (!wake_posted_) WakeSome();
+}
+
+void Hub::TellObservers(const store::ChangePtr& change) {
+  std::vector<std::shared_ptr<Observation::Entry>> entries;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto it = observed_.find(change->key);
+    if (it == observed_.end()) return;
+    entries = it->second;
+  }
+  for (const std::shared_ptr<Observation::Entry>& entry : entries) {
+    {
+      absl::MutexLock lock(&mu_);
+      if (entry->gone) continue;
+      running_ = entry.get();
+      running_thread_ = std::this_thread::get_id();
+    }
+    entry->callback(change);
+    absl::MutexLock lock(&mu_);
+    running_ = nullptr;
+    callback_returned_.SignalAll();
+  }
+}
+
+void Hub::Publish(const store::ChangePtr& change) {
+  Published published(change);
+  const auto it = topics_.find(TopicKey(change->key.tenant, change->key.kind));
+  if (it != topics_.end()) {
+    const Topic& topic = it->second;
+    OfferTo(topic.id, change->key.id, published);
+    if (!topic.term.empty()) {
+      OfferTo(topic.term, kAnyTerm, published);
+      for (const std::string& term : change->terms) OfferTo(topic.term, term, published);
+      for (const std::string& term : change->previous_terms) OfferTo(topic.term, term, published);
+    }
+    for (Member* member : std::exchange(overflowed_, {})) Remove(member->subscriber.get());
+  }
+  Remember(std::move(published));
+}
+
+void Hub::OfferTo(const MembersBy& members, const std::string& key, Published& published) {
+  const auto it = members.find(key);
+  if (it == members.end()) return;
+  for (Member* member : it->second) {
+    if (!OfferTo(*member, published)) overflowed_.push_back(member);
+  }
+}
+
+bool Hub::OfferTo(Member& member, Published& published) {
+  const store::Change& change = published.change();
+  if (change.revision <= member.after || change.revision <= member.looked_at) return true;
+  member.looked_at = change.revision;
+  const std::optional<Effect> effect = EffectOf(member.subscriber->interest().filter, change);
+  if (!effect.has_value()) return true;
+  switch (member.subscriber->Offer(published.EventFor(*effect))) {
+    case Subscriber::Offered::kTaken:
+      return true;
+    case Subscriber::Offered::kWake:
+      to_wake_.push_back(member.subscriber);
+      return true;
+    case Subscriber::Offered::kOverflow:
+      break;
+  }
+  to_wake_.push_back(member.subscriber);
+  return false;
+}
+
+void Hub::DropEverybody() {
+  topics_.clear();
+  for (auto& [subscriber, member] : members_) {
+    subscriber->OnLost();
+    to_wake_.push_back(std::move(member->subscriber));
+  }
+  members_.clear();
+}
+
+void Hub::Remember(Published published) {
+  const auto size_of = [](const Published& p) { return p.change().resource.size(); };
+  recent_bytes_ += size_of(published);
+  recent_.push_back(std::move(published));
+  while (recent_.size() > kMaxRecent || recent_bytes_ > kMaxRecentBytes) {
+    recent_bytes_ -= size_of(recent_.front());
+    recent_after_ = recent_.front().change().revision;
+    recent_.pop_front();
+  }
+}
+
+void Hub::Join(std::shared_ptr<Subscriber> subscriber, store::Revision after) {
+  loop_.Post([this, subscriber = std::move(subscriber), after]() mutable {
+    DoJoin(std::move(subscriber), after);
+  });
+}
+
+void Hub::DoJoin(std::shared_ptr<Subscriber> subscriber, store::Revision after) {
+  if (after < recent_after_) {
+    subscriber->OnTooFarBehind();
+    subscriber->Wake();
+    return;
+  }
+  const Interest& interest = subscriber->interest();
+  std::vector<EventPtr> missed;
+  const auto first = std::upper_bound(
+      recent_.begin(), recent_.end(), after,
+      [](store::Revision r, const Published& p) { return r < p.change().revision; });
+  for (auto it = first; it != recent_.end(); ++it) {
+    if (!interest.Covers(it->change().key)) continue;
+    const std::optional<Effect> effect = EffectOf(interest.filter, it->change());
+    if (effect.has_value()) missed.push_back(it->EventFor(*effect));
+  }
+  if (!subscriber->OnJoined(after, std::move(missed))) return;
+  auto member = std::make_unique<Member>();
+  member->subscriber = subscriber;
+  // The store may have told it of changes that the hub has yet to hear of.
+  member->after = after;
+  ForEachPlace(
+      topics_[TopicKey(interest.tenant, interest.kind)], interest,
+      [&](MembersBy& members, const std::string& key) { members[key].insert(member.get()); });
+  members_[subscriber.get()] = std::move(member);
+  subscriber->Wake();
+}
+
+void Hub::Leave(std::shared_ptr<Subscriber> subscriber) {
+  loop_.Post([this, subscriber = std::move(subscriber)] { Remove(subscriber.get()); });
+}
+
+void Hub::Remove(Subscriber* subscriber) {
+  const auto it = members_.find(subscriber);
+  if (it == members_.end()) return;
+  const std::unique_ptr<Member> member = std::move(it->second);
+  members_.erase(it);
+  const Interest& interest = subscriber->interest();
+  const auto topic = topics_.find(TopicKey(interest.tenant, interest.kind));
+  if (topic == topics_.end()) return;
+  ForEachPlace(topic->second, interest, [&](MembersBy& members, const std::string& key) {
+    const auto place = members.find(key);
+    if (place == members.end()) return;
+    place->second.erase(member.get());
+    if (place->second.empty()) members.erase(place);
+  });
+  if (topic->second.id.empty() && topic->second.term.empty()) topics_.erase(topic);
+}
+
+void Hub::ForEachPlace(Topic& topic, const Interest& interest,
+                       absl::FunctionRef<void(MembersBy& members, const std::string& key)> apply) {
+  if (!interest.ids.empty()) {
+    for (const std::string& id : interest.ids) apply(topic.id, id);
+    return;
+  }
+  const auto& clauses = interest.filter.clauses;
+  if (clauses.empty()) {
+    apply(topic.term, kAnyTerm);
+    return;
+  }
+  // A change concerns the stream only when each clause has a term in it, before or after: the
+  // shortest clause finds it.
+  const auto shortest =
+      std::min_element(clauses.begin(), clauses.end(),
+                       [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  for (const std::string& term : *shortest) apply(topic.term, term);
+}
+
+void Hub::WakeSome() {
+  wake_posted_ = false;
+  for (std::size_t i = 0; i < kWakeSlice && !to_wake_.empty(); ++i) {
+    const std::shared_ptr<Subscriber> subscriber = std::move(to_wake_.front());
+    to_wake_.pop_front();
+    subscriber->Wake();
+  }
+  if (to_wake_.empty()) return;
+  wake_posted_ = true;
+  loop_.Post([this] { WakeSome(); });
+}
+
+}  // namespace assetgate::watch

@@ -1,0 +1,69 @@
+#include "watch/mailbox.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace assetgate::watch {
+
+void Mailbox::Open(store::Revision safe) {
+  *this = Mailbox();
+  safe_ = safe;
+  taking_upto_ = safe;
+}
+
+void Mailbox::Put(EventPtr event) {
+  if (overflowed_) return;
+  if (filling_.size() >= kKeepEach) {
+    if (places_ == nullptr) {
+      places_ = std::make_unique<absl::flat_hash_map<std::string, std::size_t>>();
+      for (std::size_t i = 0; i < filling_.size(); ++i) {
+        (*places_)[filling_[i]->change()->key.id] = i;
+      }
+    }
+    const auto [place, is_new] = places_->try_emplace(event->change()->key.id, filling_.size());
+    if (!is_new) {
+      filling_[place->second] = std::move(event);
+      return;
+    }
+  }
+  if (taking_.size() - next_ + filling_.size() >= kCapacity) {
+    Overflow();
+    return;
+  }
+  filling_.push_back(std::move(event));
+}
+
+void Mailbox::Overflow() {
+  overflowed_ = true;
+  filling_ = {};
+  places_.reset();
+}
+
+EventPtr Mailbox::Take() {
+  if (drained()) return nullptr;
+  EventPtr event = std::move(taking_[next_++]);
+  if (drained()) {
+    safe_ = taking_upto_;
+    taking_.clear();
+    next_ = 0;
+    // An idle stream keeps room for a few events, not for the burst it once saw.
+    if (taking_.capacity() > kKeepEach) taking_.shrink_to_fit();
+  }
+  return event;
+}
+
+void Mailbox::NextGeneration(store::Revision heard) {
+  if (!drained() || overflowed_) return;
+  // Events are put in the order of revisions, so all that concerns this mailbox up to the newest
+  // one is here, even where `heard` was read before that one came. And nothing here is beyond this
+  // point: should the other generation overflow, replaying from it repeats nothing.
+  taking_upto_ = std::max(taking_upto_, heard);
+  for (const EventPtr& event : filling_) {
+    taking_upto_ = std::max(taking_upto_, event->change()->revision);
+  }
+  taking_.swap(filling_);
+  places_.reset();
+  if (taking_.empty()) safe_ = taking_upto_;
+}
+
+}  // namespace assetgate::watch

@@ -1,0 +1,258 @@
+#include "watch/replay.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/error.h"
+#include "watch/resume_token.h"
+
+namespace assetgate::watch {
+namespace {
+
+store::ChangePtr ChangeOf(store::Row row) {
+  auto change = std::make_shared<store::Change>();
+  change->key = std::move(row.key);
+  change->revision = row.revision;
+  change->create_revision = row.create_revision;
+  change->settled = row.content.settled;
+  change->resource = std::move(row.content.resource);
+  return change;
+}
+
+absl::Status Unknown(store::Kind kind, const std::string& id) {
+  absl::string_view type = "assetgate.v1.Asset";
+  absl::string_view collection = "assets/";
+  absl::string_view noun = "asset";
+  if (kind == store::Kind::kVideoTask) {
+    type = "assetgate.v1.VideoTask";
+    collection = "videoTasks/";
+    noun = "video task";
+  } else if (kind == store::Kind::kAssetGroup) {
+    type = "assetgate.v1.AssetGroup";
+    collection = "assetGroups/";
+    noun = "asset group";
+  }
+  const std::string name = absl::StrCat(collection, id);
+  return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
+                     absl::StrCat("no ", noun, " \"", name, "\""))
+      .Resource(type, name);
+}
+
+}  // namespace
+
+void ShownRanges::Add(absl::string_view last_id, store::Revision revision) {
+  if (!pieces_.empty() && pieces_.back().revision == revision) {
+    pieces_.back().last_id = std::string(last_id);
+  } else {
+    pieces_.push_back({std::string(last_id), revision});
+  }
+}
+
+store::Revision ShownRanges::AsOf(absl::string_view id) const {
+  const auto it = std::partition_point(pieces_.begin(), pieces_.end(),
+                                       [id](const Piece& piece) { return piece.last_id < id; });
+  return it == pieces_.end() ? rest_ : it->revision;
+}
+
+store::Revision ShownRanges::min() const {
+  store::Revision least = rest_;
+  for (const Piece& piece : pieces_) least = std::min(least, piece.revision);
+  return least;
+}
+
+store::Revision ShownRanges::max() const {
+  store::Revision most = rest_;
+  for (const Piece& piece : pieces_) most = std::max(most, piece.revision);
+  return most;
+}
+
+Replay::Replay(store::Store& store, const Interest& interest, absl::string_view resume_token,
+               bool until_settled, const Options& options)
+    : store_(store), interest_(interest), options_(options) {
+  if (resume_token.empty()) {
+    ids_must_exist_ = true;
+    StartOver(v1::FRESH);
+    return;
+  }
+  const ResumePoint point =
+      ReadResumeToken(resume_token, store_.store_id(), interest_.Fingerprint());
+  switch (point.verdict) {
+    case ResumePoint::Verdict::kOtherStore:
+      StartOver(v1::OTHER_STORE);
+      return;
+    case ResumePoint::Verdict::kOtherFilter:
+      StartOver(v1::OTHER_FILTER);
+      return;
+    case ResumePoint::Verdict::kValid:
+      break;
+  }
+  ContinueAfter(point.revision);
+  if (until_settled) stage_ = Stage::kUnsettled;
+}
+
+void Replay::StartOver(v1::ResetReason reason) {
+  stage_ = Stage::kBegin;
+  reset_ = reason;
+  after_id_.reset();
+  next_id_ = 0;
+  shown_ = ShownRanges();
+}
+
+void Replay::ContinueAfter(store::Revision revision) {
+  stage_ = Stage::kLog;
+  reset_.reset();
+  shown_ = ShownRanges();
+  compare_upto_ = 0;
+  upto_ = revision;
+}
+
+absl::StatusOr<Replay::Page> Replay::Next() {
+  if (stage_ == Stage::kUnsettled) return ReadUnsettled();
+  if (stage_ == Stage::kLog) {
+    absl::StatusOr<Page> page = ReadLog();
+    // Not if the reader has to start over instead.
+    if (!page.ok() || stage_ == Stage::kLog) return page;
+  }
+  if (stage_ == Stage::kBegin) {
+    const absl::Status begun = Begin();
+    if (!begun.ok()) return begun;
+    stage_ = Stage::kRows;
+  }
+  return ReadRows();
+}
+
+absl::StatusOr<Replay::Rows> Replay::ReadMatching(ShownRanges* shown) {
+  Rows found;
+  if (!interest_.ids.empty()) {
+    const std::size_t end = std::min(interest_.ids.size(), next_id_ + options_.rows_per_page);
+    std::vector<store::Revision> as_of;
+    for (std::size_t i = next_id_; i < end; ++i) {
+      absl::StatusOr<std::optional<store::Row>> row = Get(interest_.ids[i]);
+      if (!row.ok()) return row.status();
+      as_of.push_back(row->has_value() ? std::max(began_, (*row)->revision) : began_);
+      if (row->has_value() && interest_.filter.Matches((*row)->content.terms)) {
+        found.rows.push_back(std::move(**row));
+      }
+    }
+    if (shown != nullptr) {
+      for (std::size_t i = next_id_; i < end; ++i) {
+        shown->Add(interest_.ids[i], as_of[i - next_id_]);
+      }
+    }
+    next_id_ = end;
+    found.more = end < interest_.ids.size();
+    if (!found.more && shown != nullptr) shown->AddRest(began_);
+    return found;
+  }
+  store::ListQuery query;
+  query.tenant = interest_.tenant;
+  query.kind = interest_.kind;
+  query.filter = interest_.filter;
+  query.order = store::ListQuery::Order::kById;
+  query.after_id = after_id_;
+  query.limit = options_.rows_per_page;
+  absl::StatusOr<store::ListPage> page = store_.List(query);
+  if (!page.ok()) return page.status();
+  found.more = page->more && !page->rows.empty();
+  if (found.more) after_id_ = page->rows.back().key.id;
+  if (shown != nullptr) {
+    if (found.more) {
+      shown->Add(*after_id_, page->head);
+    } else {
+      shown->AddRest(page->head);
+    }
+  }
+  found.rows = std::move(page->rows);
+  return found;
+}
+
+absl::StatusOr<Replay::Page> Replay::ReadUnsettled() {
+  absl::StatusOr<Rows> read = ReadMatching(nullptr);
+  if (!read.ok()) return read.status();
+  for (store::Row& row : read->rows) {
+    if (!row.content.settled) unsettled_.emplace(std::move(row.key.id), row.revision);
+  }
+  Page page;
+  if (!read->more) {
+    page.unsettled = std::exchange(unsettled_, {});
+    after_id_.reset();
+    next_id_ = 0;
+    stage_ = Stage::kLog;
+  }
+  return page;
+}
+
+absl::Status Replay::Begin() {
+  if (interest_.ids.empty()) return absl::OkStatus();
+  // Rows that are read one by one come without a head; each is at least as new as this.
+  const absl::StatusOr<store::Revision> head = store_.Head();
+  if (!head.ok()) return head.status();
+  began_ = *head;
+  // The first page looks up the others.
+  for (std::size_t i = options_.rows_per_page; ids_must_exist_ && i < interest_.ids.size(); ++i) {
+    const absl::StatusOr<std::optional<store::Row>> row = Get(interest_.ids[i]);
+    if (!row.ok()) return row.status();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<store::Row>> Replay::Get(const std::string& id) {
+  absl::StatusOr<std::optional<store::Row>> row =
+      store_.Get({interest_.tenant, interest_.kind, id});
+  if (row.ok() && !row->has_value() && ids_must_exist_) return Unknown(interest_.kind, id);
+  return row;
+}
+
+absl::StatusOr<Replay::Page> Replay::ReadRows() {
+  absl::StatusOr<Rows> read = ReadMatching(&shown_);
+  if (!read.ok()) return read.status();
+  ids_must_exist_ = false;
+  Page page;
+  page.events.reserve(read->rows.size() + 1);
+  if (reset_.has_value()) page.events.push_back(Event::Reset(*std::exchange(reset_, {})));
+  for (store::Row& row : read->rows) page.events.push_back(Event::Put(ChangeOf(std::move(row))));
+  if (!read->more) {
+    page.snapshot_complete = true;
+    stage_ = Stage::kLog;
+    upto_ = shown_.min();
+    compare_upto_ = shown_.max();
+    page.upto = upto_;
+    page.caught_up = upto_ == compare_upto_;
+    if (page.caught_up) shown_ = ShownRanges();
+  }
+  return page;
+}
+
+absl::StatusOr<Replay::Page> Replay::ReadLog() {
+  store::ChangesQuery query;
+  query.tenant = interest_.tenant;
+  query.kind = interest_.kind;
+  query.after = upto_;
+  query.limit = options_.changes_per_page;
+  absl::StatusOr<store::ChangesPage> read = store_.ReadChanges(query);
+  if (!read.ok()) return read.status();
+  if (read->head < upto_ || read->compacted) {
+    // A token from this store's future: the store was restored from an older copy.
+    StartOver(read->head < upto_ ? v1::OTHER_STORE : v1::COMPACTED);
+    return Page();
+  }
+  Page page;
+  for (store::ChangePtr& change : read->changes) {
+    if (!interest_.Covers(change->key)) continue;
+    if (change->revision <= compare_upto_ && change->revision <= shown_.AsOf(change->key.id)) {
+      continue;
+    }
+    const std::optional<Effect> effect = EffectOf(interest_.filter, *change);
+    if (effect.has_value()) page.events.push_back(EventOf(*effect, std::move(change)));
+  }
+  upto_ = read->upto;
+  page.upto = upto_;
+  // The hub does not know what was shown.
+  page.caught_up = upto_ >= read->head && upto_ >= compare_upto_;
+  if (upto_ >= compare_upto_) shown_ = ShownRanges();
+  return page;
+}
+
+}  // namespace assetgate::watch

@@ -1,0 +1,320 @@
+#include "watch/stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "watch/resume_token.h"
+#include "watch/watcher.h"
+
+namespace assetgate::watch {
+namespace {
+
+absl::Status Draining() {
+  return base::Error(absl::StatusCode::kUnavailable, v1::DRAINING,
+                     "the gateway is going away; reconnect with the last resume token")
+      .RetryAfter(absl::Seconds(1));
+}
+
+}  // namespace
+
+Stream::Stream(Watcher& watcher, WatchRequest request, std::shared_ptr<Reader> reader)
+    : watcher_(watcher),
+      interest_(Interest::Normalized({std::move(request.tenant), request.kind,
+                                      std::move(request.ids), std::move(request.filter)})),
+      fingerprint_(interest_.Fingerprint()),
+      replay_(watcher.store_, interest_, request.resume_token, request.until_settled,
+              watcher.options_.replay),
+      retry_delay_(watcher.options_.first_retry),
+      reader_(std::move(reader)),
+      settling_(request.until_settled ? std::make_unique<Settling>(!interest_.ids.empty())
+                                      : nullptr),
+      tell_caught_up_(!request.resume_token.empty()),
+      last_bookmark_(watcher.hub_.loop().Now()) {}
+
+template <void (Stream::*on_time)()>
+void Stream::PostTimer(absl::Time when) {
+  // Weak: a stream that was closed need not live on until its timers are due.
+  watcher_.hub_.loop().PostAt(when, [weak = weak_from_this()] {
+    if (const std::shared_ptr<Stream> self = weak.lock()) (*self.*on_time)();
+  });
+}
+
+Stream::Pulled Stream::Next() {
+  Errands errands;
+  Pulled pulled;
+  absl::Time interval_due;
+  {
+    absl::MutexLock lock(&mu_);
+    errands.start = !std::exchange(started_, true);
+    interval_due = last_bookmark_ + watcher_.options_.bookmark_interval;
+    waiting_ = Waiting::kNo;
+    pulled = NextLocked(errands);
+    if (pulled.event == nullptr && !pulled.end.has_value()) waiting_ = Waiting::kYes;
+  }
+  if (errands.start) PostTimer<&Stream::OnIntervalTimer>(interval_due);
+  if (errands.read_page) PostReadPage();
+  if (errands.quiet_timer) {
+    PostTimer<&Stream::OnQuietTimer>(watcher_.hub_.loop().Now() + watcher_.options_.bookmark_quiet);
+  }
+  return pulled;
+}
+
+Stream::Pulled Stream::NextLocked(Errands& errands) {
+  if (closed_ && !end_.has_value()) end_ = absl::CancelledError("closed");
+  if (end_.has_value()) return {.end = end_};
+  if (draining_) return DrainLocked();
+
+  if (page_next_ < page_.size()) return Deliver(std::move(page_[page_next_++]), errands);
+  page_ = {};
+  page_next_ = 0;
+  if (page_upto_.has_value()) safe_ = std::exchange(page_upto_, std::nullopt);
+  if (failure_.has_value()) {
+    end_ = std::move(failure_);
+    return {.end = end_};
+  }
+  if (source_ != Source::kReplay) {
+    if (EventPtr event = mailbox_.Take()) return Deliver(std::move(event), errands);
+    if (source_ == Source::kLive && mailbox_.empty()) {
+      // Read under the lock that puts need: what it covers is in the mailbox, or was never for it.
+      mailbox_.NextGeneration(watcher_.hub_.heard());
+    }
+    safe_ = mailbox_.safe();
+  }
+
+  // The reader has everything up to `safe_`, where that is known.
+  if (safe_.has_value()) {
+    const bool done = settling_ != nullptr && settling_->done();
+    if (done) end_ = absl::OkStatus();
+    if (bookmark_wanted_ || (done && unmarked_ > 0)) {
+      return {.event = MakeBookmark(), .more = done};
+    }
+    if (done) return {.end = end_};
+  }
+
+  switch (source_) {
+    case Source::kLive:
+      mailbox_.NextGeneration(watcher_.hub_.heard());
+      if (EventPtr event = mailbox_.Take()) return Deliver(std::move(event), errands);
+      return {};
+    case Source::kMailbox:
+      continue_after_ = mailbox_.safe();
+      source_ = Source::kReplay;
+      break;
+    case Source::kReplay:
+      break;
+  }
+  if (step_ == Step::kIdle) {
+    step_ = Step::kPending;
+    errands.read_page = true;
+  }
+  return {};
+}
+
+Stream::Pulled Stream::DrainLocked() {
+  end_ = Draining();
+  if (page_next_ == page_.size()) {
+    if (page_upto_.has_value()) safe_ = page_upto_;
+    if (source_ == Source::kLive && mailbox_.empty()) {
+      mailbox_.NextGeneration(watcher_.hub_.heard());
+      safe_ = mailbox_.safe();
+    }
+  }
+  // Whatever still waits comes after this revision: the reader gets it when it resumes.
+  if (safe_.has_value()) return {.event = MakeBookmark(), .more = true};
+  return {.end = end_};
+}
+
+Stream::Pulled Stream::Deliver(EventPtr event, Errands& errands) {
+  if (settling_ != nullptr) settling_->OnDelivered(*event);
+  switch (event->type()) {
+    case v1::BOOKMARK:
+      last_bookmark_ = watcher_.hub_.loop().Now();
+      bookmark_wanted_ = false;
+      unmarked_ = 0;
+      break;
+    case v1::RESET:
+      // No token until the snapshot is complete; its own bookmark says when it is.
+      safe_.reset();
+      tell_caught_up_ = false;
+      bookmark_wanted_ = false;
+      break;
+    default:
+      ++unmarked_;
+      if (!std::exchange(quiet_timer_posted_, true)) errands.quiet_timer = true;
+      break;
+  }
+  const bool more =
+      page_next_ < page_.size() || (source_ != Source::kReplay && !mailbox_.drained());
+  return {.event = std::move(event), .more = more};
+}
+
+EventPtr Stream::MakeBookmark() {
+  last_bookmark_ = watcher_.hub_.loop().Now();
+  bookmark_wanted_ = false;
+  unmarked_ = 0;
+  return Event::Bookmark(MakeResumeToken(watcher_.store_.store_id(), fingerprint_, *safe_), false);
+}
+
+void Stream::Close() {
+  std::shared_ptr<Reader> reader;
+  {
+    absl::MutexLock lock(&mu_);
+    if (std::exchange(closed_, true)) return;
+    reader = std::move(reader_);
+    page_ = {};
+    page_next_ = 0;
+    mailbox_.Overflow();
+  }
+  watcher_.OnClosed(this);
+  watcher_.hub_.Leave(shared_from_this());
+}
+
+void Stream::Drain() {
+  {
+    absl::MutexLock lock(&mu_);
+    draining_ = true;
+  }
+  Wake();
+}
+
+void Stream::PostReadPage() {
+  watcher_.replay_loop_.Post([self = shared_from_this()] { self->ReadPage(); });
+}
+
+void Stream::ReadPage() {
+  std::optional<store::Revision> continue_after;
+  {
+    absl::MutexLock lock(&mu_);
+    if (closed_) return;
+    continue_after = std::exchange(continue_after_, std::nullopt);
+  }
+  if (continue_after.has_value()) replay_.ContinueAfter(*continue_after);
+  absl::StatusOr<Replay::Page> page = replay_.Next();
+  if (page.ok()) {
+    retry_delay_ = watcher_.options_.first_retry;
+    OnPage(*std::move(page));
+  } else {
+    OnReadFailed(page.status());
+  }
+}
+
+void Stream::OnPage(Replay::Page page) {
+  const bool join = page.caught_up;
+  const store::Revision upto = page.upto.value_or(0);
+  {
+    absl::MutexLock lock(&mu_);
+    if (page.unsettled.has_value() && settling_ != nullptr) {
+      settling_->OnResumed(*std::move(page.unsettled));
+    }
+    page_ = std::move(page.events);
+    page_next_ = 0;
+    page_upto_ = page.upto;
+    if (page.snapshot_complete) {
+      page_.push_back(
+          Event::Bookmark(MakeResumeToken(watcher_.store_.store_id(), fingerprint_, upto), true));
+    }
+    // Else the step goes on until the hub has answered.
+    if (!join) step_ = Step::kIdle;
+  }
+  if (join) watcher_.hub_.Join(shared_from_this(), upto);
+  Wake();
+}
+
+void Stream::OnReadFailed(absl::Status status) {
+  if (absl::IsUnavailable(status)) {
+    const absl::Duration delay = retry_delay_;
+    retry_delay_ = std::min(2 * delay, watcher_.options_.last_retry);
+    PostTimer<&Stream::PostReadPage>(watcher_.hub_.loop().Now() + delay);
+    return;
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    failure_ = std::move(status);
+    step_ = Step::kIdle;
+  }
+  Wake();
+}
+
+bool Stream::OnJoined(store::Revision upto, std::vector<EventPtr> missed) {
+  absl::MutexLock lock(&mu_);
+  if (closed_) return false;
+  step_ = Step::kIdle;
+  source_ = Source::kLive;
+  mailbox_.Open(upto);
+  for (EventPtr& event : missed) mailbox_.Put(std::move(event));
+  if (settling_ != nullptr) settling_->OnCaughtUp();
+  if (std::exchange(tell_caught_up_, false)) bookmark_wanted_ = true;
+  return true;
+}
+
+void Stream::OnTooFarBehind() {
+  absl::MutexLock lock(&mu_);
+  step_ = Step::kIdle;
+}
+
+Subscriber::Offered Stream::Offer(const EventPtr& event) {
+  absl::MutexLock lock(&mu_);
+  mailbox_.Put(event);
+  if (mailbox_.overflowed()) {
+    source_ = Source::kMailbox;
+    return Offered::kOverflow;
+  }
+  if (waiting_ != Waiting::kYes) return Offered::kTaken;
+  waiting_ = Waiting::kToBeWoken;
+  return Offered::kWake;
+}
+
+void Stream::OnLost() {
+  absl::MutexLock lock(&mu_);
+  mailbox_.Overflow();
+  source_ = Source::kMailbox;
+}
+
+void Stream::Wake() {
+  std::shared_ptr<Reader> reader;
+  {
+    absl::MutexLock lock(&mu_);
+    if (waiting_ == Waiting::kNo) return;
+    waiting_ = Waiting::kNo;
+    reader = reader_;
+  }
+  if (reader != nullptr) reader->OnReady();
+}
+
+void Stream::OnIntervalTimer() {
+  const absl::Duration interval = watcher_.options_.bookmark_interval;
+  const absl::Time now = watcher_.hub_.loop().Now();
+  absl::Time due;
+  bool wanted = false;
+  {
+    absl::MutexLock lock(&mu_);
+    if (closed_) return;
+    due = last_bookmark_ + interval;
+    wanted = due <= now;
+    if (wanted) bookmark_wanted_ = true;
+    // The clock may have been set back.
+    if (wanted || due > now + interval) due = now + interval;
+  }
+  PostTimer<&Stream::OnIntervalTimer>(due);
+  if (wanted) Wake();
+}
+
+void Stream::OnQuietTimer() {
+  bool again = false;
+  {
+    absl::MutexLock lock(&mu_);
+    if (closed_) return;
+    again = unmarked_ != unmarked_then_;
+    unmarked_then_ = unmarked_;
+    quiet_timer_posted_ = again;
+    if (!again && unmarked_ > 0) bookmark_wanted_ = true;
+  }
+  if (again) {
+    PostTimer<&Stream::OnQuietTimer>(watcher_.hub_.loop().Now() + watcher_.options_.bookmark_quiet);
+  } else {
+    Wake();
+  }
+}
+
+}  // namespace assetgate::watch

@@ -1,0 +1,186 @@
+// One open watch, from the side of the reader that it serves.
+#ifndef ASSETGATE_WATCH_STREAM_H_
+#define ASSETGATE_WATCH_STREAM_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "store/store.h"
+#include "watch/event.h"
+#include "watch/hub.h"
+#include "watch/interest.h"
+#include "watch/mailbox.h"
+#include "watch/replay.h"
+#include "watch/settling.h"
+
+namespace assetgate::watch {
+
+class Watcher;
+
+// What a caller asks to be told. All of it has been validated.
+struct WatchRequest {
+  std::string tenant;
+  store::Kind kind = store::Kind::kAsset;
+  // Only these, without their collection ("hero", not "assets/hero"); in any order; empty for all.
+  std::vector<std::string> ids;
+  store::TermFilter filter;
+  // As it came from the caller: any bytes. Empty to begin.
+  std::string resume_token;
+  // End once everything is settled (see settling.h for what counts).
+  bool until_settled = false;
+};
+
+// Who reads a stream.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+  // There may be something to read: call Next. Comes once for each time that Next had nothing, on a
+  // thread of watch, with no lock held; once more, perhaps, while or after the stream is closed.
+  virtual void OnReady() = 0;
+};
+
+// One open watch. The reader pulls; nothing is read from the store for it, and no more than a
+// mailbox is kept for it, until it does. Thread-safe, though only one thread should read.
+//
+// What a reader gets, in this order:
+//   1. Unless it resumes with a valid token: RESET, the PUTs of the snapshot, a BOOKMARK with
+//      `snapshot_complete`.
+//   2. Changes; a BOOKMARK as soon as a resumed stream has caught up, within a second of the last
+//   of
+//      some changes, and otherwise every 25 seconds. A snapshot has none inside. When too slow for
+//      its mailbox, the stream reads the log instead, and should that be compacted, begins anew
+//      with RESET.
+//   3. The end: OK after a BOOKMARK when all is settled that was waited for; UNAVAILABLE `DRAINING`
+//      after a BOOKMARK (none inside a snapshot) when the gateway goes away; NOT_FOUND, before any
+//      event, for an unknown id in a watch without a token; what the store says where it fails for
+//      good. While the store is only away, the stream stays open and tries again.
+class Stream final : public Subscriber, public std::enable_shared_from_this<Stream> {
+ public:
+  struct Options {
+    // Between BOOKMARKs; readers are promised one every 30 s.
+    absl::Duration bookmark_interval = absl::Seconds(25);
+    // After the last of some changes.
+    absl::Duration bookmark_quiet = absl::Milliseconds(500);
+    // After the store could not be read; doubles up to the second.
+    absl::Duration first_retry = absl::Milliseconds(200);
+    absl::Duration last_retry = absl::Seconds(5);
+    Replay::Options replay;
+  };
+
+  // For Watcher.
+  Stream(Watcher& watcher, WatchRequest request, std::shared_ptr<Reader> reader);
+
+  // At most one of both; neither when there is nothing right now, then OnReady follows.
+  struct Pulled {
+    EventPtr event;
+    // Another event, or the end, is at hand.
+    bool more = false;
+    // The end, as at every call from now on.
+    std::optional<absl::Status> end;
+  };
+  // The first call starts the stream.
+  Pulled Next() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // The reader goes away. Must be called, at the latest when the stream has ended and been told of;
+  // more than once is fine.
+  void Close() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // For Watcher: ends it as soon as the reader reads.
+  void Drain() ABSL_LOCKS_EXCLUDED(mu_);
+
+  const Interest& interest() const override { return interest_; }
+  bool OnJoined(store::Revision upto, std::vector<EventPtr> missed) override
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void OnTooFarBehind() override ABSL_LOCKS_EXCLUDED(mu_);
+  Offered Offer(const EventPtr& event) override ABSL_LOCKS_EXCLUDED(mu_);
+  void OnLost() override ABSL_LOCKS_EXCLUDED(mu_);
+  void Wake() override ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  // Where changes come from.
+  enum class Source {
+    kReplay,   // pages of replay_; `step_` says what is being done about the next one
+    kLive,     // the mailbox
+    kMailbox,  // what is left of the mailbox, which has overflowed; then kReplay
+  };
+  enum class Step {
+    kIdle,     // the next page is read when the reader asks for it
+    kPending,  // a page is being read, or the hub is being joined
+  };
+  enum class Waiting { kNo, kYes, kToBeWoken };
+
+  // What Next has to do once it has let go of the lock.
+  struct Errands {
+    bool start = false;
+    bool read_page = false;
+    bool quiet_timer = false;
+  };
+
+  Pulled NextLocked(Errands& errands) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Pulled DrainLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Pulled Deliver(EventPtr event, Errands& errands) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  EventPtr MakeBookmark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WantBookmark() ABSL_LOCKS_EXCLUDED(mu_);
+
+  void PostReadPage();
+  // On the replay thread.
+  void ReadPage() ABSL_LOCKS_EXCLUDED(mu_);
+  void OnPage(Replay::Page page) ABSL_LOCKS_EXCLUDED(mu_);
+  void OnReadFailed(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // On the hub's thread.
+  template <void (Stream::*on_time)()>
+  void PostTimer(absl::Time when);
+  void OnIntervalTimer() ABSL_LOCKS_EXCLUDED(mu_);
+  void OnQuietTimer() ABSL_LOCKS_EXCLUDED(mu_);
+
+  Watcher& watcher_;
+  const Interest interest_;
+  const std::uint64_t fingerprint_;
+  // Touched by nobody but the step that is pending.
+  Replay replay_;
+  absl::Duration retry_delay_;
+
+  absl::Mutex mu_;
+  std::shared_ptr<Reader> reader_ ABSL_GUARDED_BY(mu_);
+  bool started_ ABSL_GUARDED_BY(mu_) = false;
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  Waiting waiting_ ABSL_GUARDED_BY(mu_) = Waiting::kNo;
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
+
+  Source source_ ABSL_GUARDED_BY(mu_) = Source::kReplay;
+  Step step_ ABSL_GUARDED_BY(mu_) = Step::kIdle;
+  // Where the next step has to go on, if not where the last one ended.
+  std::optional<store::Revision> continue_after_ ABSL_GUARDED_BY(mu_);
+  std::vector<EventPtr> page_ ABSL_GUARDED_BY(mu_);
+  std::size_t page_next_ ABSL_GUARDED_BY(mu_) = 0;
+  // What the reader has, once it has the page.
+  std::optional<store::Revision> page_upto_ ABSL_GUARDED_BY(mu_);
+  // How the stream ends after the page.
+  std::optional<absl::Status> failure_ ABSL_GUARDED_BY(mu_);
+  Mailbox mailbox_ ABSL_GUARDED_BY(mu_);
+  // The reader has everything up to here. Absent until a snapshot is complete.
+  std::optional<store::Revision> safe_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<Settling> settling_ ABSL_GUARDED_BY(mu_);
+
+  bool tell_caught_up_ ABSL_GUARDED_BY(mu_);
+  bool bookmark_wanted_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Time last_bookmark_ ABSL_GUARDED_BY(mu_);
+  bool quiet_timer_posted_ ABSL_GUARDED_BY(mu_) = false;
+  // Events since the last bookmark, and how many there were when the quiet timer looked last.
+  std::uint32_t unmarked_ ABSL_GUARDED_BY(mu_) = 0;
+  std::uint32_t unmarked_then_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace assetgate::watch
+
+#endif  // ASSETGATE_WATCH_STREAM_H_

@@ -1,0 +1,46 @@
+#include "watch/watcher.h"
+
+#include <utility>
+#include <vector>
+
+namespace assetgate::watch {
+
+Watcher::Watcher(store::Store& store, Hub& hub, base::EventLoop& replay_loop,
+                 const Stream::Options& options)
+    : store_(store), hub_(hub), replay_loop_(replay_loop), options_(options) {}
+
+std::shared_ptr<Stream> Watcher::Open(WatchRequest request, std::shared_ptr<Reader> reader) {
+  auto stream = std::make_shared<Stream>(*this, std::move(request), std::move(reader));
+  bool draining = false;
+  {
+    absl::MutexLock lock(&mu_);
+    streams_.emplace(stream.get(), stream);
+    draining = draining_;
+  }
+  if (draining) stream->Drain();
+  return stream;
+}
+
+void Watcher::Drain() {
+  std::vector<std::shared_ptr<Stream>> streams;
+  {
+    absl::MutexLock lock(&mu_);
+    draining_ = true;
+    for (const auto& [key, weak] : streams_) {
+      if (std::shared_ptr<Stream> stream = weak.lock()) streams.push_back(std::move(stream));
+    }
+  }
+  for (const std::shared_ptr<Stream>& stream : streams) stream->Drain();
+}
+
+std::size_t Watcher::open_streams() const {
+  absl::MutexLock lock(&mu_);
+  return streams_.size();
+}
+
+void Watcher::OnClosed(const Stream* stream) {
+  absl::MutexLock lock(&mu_);
+  streams_.erase(stream);
+}
+
+}  // namespace assetgate::watch
