@@ -88,10 +88,6 @@ Response Invalid(const std::vector<Problem>& problems) {
       400, Json::Object({{"error", "Invalid request body"}, {"details", Json::Object(details)}}));
 }
 
-size_t Characters(absl::string_view utf8) {
-  return std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; });
-}
-
 bool IsUuid(absl::string_view text) {
   if (text.size() != 36) return false;
   for (size_t i = 0; i < text.size(); ++i) {

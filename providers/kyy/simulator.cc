@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kMaxImages = 9;
 constexpr size_t kMaxVideos = 3;
 constexpr size_t kMaxAudios = 3;
+constexpr size_t kMaxManxueUrls = 100;  // of one kind in one batch; our bound, none is documented
 
 // {"code":0,"msg":null,"data":{…}}
 Response Envelope(const Json& code, const Json& data) {
@@ -22,6 +23,10 @@ Response Envelope(const Json& code, const Json& data) {
 Response Failure(const Json& code, absl::string_view text) {
   return JsonResponse(200, Json::Object({{"code", code}, {"msg", text}, {"data", nullptr}}));
 }
+
+// An account has two libraries that do not see each other.
+constexpr absl::string_view kMainLibrary = "";
+constexpr absl::string_view kManxueLibrary = "manxue";
 
 constexpr int kBadRequest = 400;
 constexpr int kNotFound = -1;
@@ -41,10 +46,7 @@ class Kyy final : public Dialect {
   const std::vector<Endpoint>& endpoints() const override { return endpoints_; }
 
   std::vector<Switches::Spec> switches() const override {
-    return {{"unknown_fields",
-             {"ignored", "refused"},
-             false,
-             "fields that are not documented: ignored (and logged as such), or code 400"},
+    return {UnknownFieldsSwitch(),
             {"manxue_answer",
              {"object", "project"},
              false,
@@ -103,14 +105,6 @@ class Kyy final : public Dialect {
     }
   }
 
-  static void SettleUnknown(Exchange& exchange, FieldReader& fields) {
-    if (exchange.switches.Is("unknown_fields", "refused")) {
-      fields.RefuseUnread();
-      return;
-    }
-    for (std::string& field : fields.Unread()) exchange.ignored.push_back(std::move(field));
-  }
-
   static std::string NewAssetId(absl::Time now) {
     return absl::StrCat("asset-", absl::FormatTime("%Y%m%d%H%M%S", now, absl::UTCTimeZone()), "-",
                         RandomAlphanumerics(5));
@@ -131,7 +125,7 @@ class Kyy final : public Dialect {
     if (!asset.url.empty() && !IsHttpUrl(asset.url)) {
       fields.Refuse("url", "must be a public URL");
     }
-    SettleUnknown(exchange, fields);
+    exchange.SettleUnknownFields(fields);
     if (!problems.empty()) return Failure(kBadRequest, Sentence(problems));
     asset.course = exchange.NewAssetCourse();
     ApplyFatefulWords(asset.url, &asset.course);
@@ -161,7 +155,7 @@ class Kyy final : public Dialect {
   static Response GetAsset(Exchange& exchange) {
     exchange.object_id = exchange.path_ids[0];
     const std::optional<Asset> asset = exchange.library.PollAsset(exchange.path_ids[0]);
-    if (!asset || asset->account != exchange.account) {
+    if (!asset || asset->account != exchange.account || asset->platform != kMainLibrary) {
       return Failure(kNotFound, "asset does not exist");
     }
     return Envelope(
@@ -178,7 +172,7 @@ class Kyy final : public Dialect {
   static Response DeleteAsset(Exchange& exchange) {
     exchange.object_id = exchange.path_ids[0];
     const std::optional<Asset> asset = exchange.library.FindAsset(exchange.path_ids[0]);
-    if (!asset || asset->account != exchange.account) {
+    if (!asset || asset->account != exchange.account || asset->platform != kMainLibrary) {
       return Failure(absl::StrCat(kNotFound), "asset does not exist");
     }
     exchange.library.EraseAsset(asset->id);
@@ -186,8 +180,9 @@ class Kyy final : public Dialect {
   }
 
   // Checks the form of a reference (problems), and whether it can be used (the task will fail).
-  static void CheckReference(Exchange& exchange, const Reference& reference, FieldReader& fields,
-                             Course* course) {
+  // `library` names the one of the two libraries that the task takes assets from.
+  static void CheckReference(Exchange& exchange, const Reference& reference,
+                             absl::string_view library, FieldReader& fields, Course* course) {
     const std::optional<std::string> id = AssetReference(reference.value);
     if (!id) {
       if (!IsHttpUrl(reference.value)) {
@@ -203,7 +198,7 @@ class Kyy final : public Dialect {
       course->work = absl::ZeroDuration();
     };
     const std::optional<Asset> asset = exchange.library.FindAsset(*id);
-    if (!asset || asset->account != exchange.account) {
+    if (!asset || asset->account != exchange.account || asset->platform != library) {
       fail(absl::StrCat("asset ", *id, " does not exist"));
     } else if (asset->type != reference.type) {
       fields.Refuse(reference.field, absl::StrCat("takes assets of type ", reference.type, ", ",
@@ -213,25 +208,34 @@ class Kyy final : public Dialect {
     }
   }
 
-  // The reference arrays, and the number of references of each type.
-  struct References {
-    std::vector<Reference> all;
-    size_t images = 0;
-    size_t videos = 0;
-    size_t audios = 0;
-  };
-
-  static References ReadReferences(FieldReader& fields) {
-    References references;
+  // What both families of video models take: prompt, duration, frames, references. Returns the
+  // number of reference videos.
+  static size_t ReadTask(Exchange& exchange, absl::string_view library,
+                         const std::optional<std::string>& first,
+                         const std::optional<std::string>& last, FieldReader& fields,
+                         Video* video) {
+    const std::string prompt = fields.String("prompt", FieldReader::kRequired).value_or("");
+    ApplyFatefulWordsOfPrompt(prompt, &video->course);
+    video->duration = fields.IntBetween("duration", 4, 15).value_or(5);
+    std::vector<Reference> references;
     const auto read = [&](const char* field, size_t at_most, absl::string_view type) {
       const std::vector<std::string> values = fields.Strings(field, at_most);
-      for (const std::string& value : values) references.all.push_back({field, value, type});
+      for (const std::string& value : values) references.push_back({field, value, type});
       return values.size();
     };
-    references.images = read("referenceImages", kMaxImages, "Image");
-    references.videos = read("referenceVideos", kMaxVideos, "Video");
-    references.audios = read("referenceAudios", kMaxAudios, "Audio");
-    return references;
+    read("referenceImages", kMaxImages, "Image");
+    const size_t videos = read("referenceVideos", kMaxVideos, "Video");
+    read("referenceAudios", kMaxAudios, "Audio");
+    if ((first || last) && !references.empty()) {
+      fields.Refuse("first_image", "excludes all reference fields");
+    }
+    if (last && !first) fields.Refuse("last_image", "needs first_image");
+    if (first) references.push_back({"first_image", *first, "Image"});
+    if (last) references.push_back({"last_image", *last, "Image"});
+    for (const Reference& reference : references) {
+      CheckReference(exchange, reference, library, fields, &video->course);
+    }
+    return videos;
   }
 
   static Json TaskJson(const Exchange& exchange, const Video& video, absl::string_view status) {
@@ -257,39 +261,26 @@ class Kyy final : public Dialect {
                               "seedance_2_0_fast_pro"},
                              FieldReader::kRequired)
                       .value_or("");
-    const std::string prompt = fields.String("prompt", FieldReader::kRequired).value_or("");
-    ApplyFatefulWordsOfPrompt(prompt, &video.course);
-    video.duration = fields.IntBetween("duration", 4, 15).value_or(5);
     const std::optional<std::string> ratio =
         fields.OneOf("aspect_ratio", {"16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "adaptive"});
     const std::optional<bool> audio = fields.Bool("generateAudio");
     const std::optional<std::string> first = fields.String("first_image");
     const std::optional<std::string> last = fields.String("last_image");
-    References references = ReadReferences(fields);
-    if ((first || last) && !references.all.empty()) {
-      fields.Refuse("first_image", "excludes all reference fields");
-    }
-    if (last && !first) fields.Refuse("last_image", "needs first_image");
+    const size_t videos = ReadTask(exchange, kMainLibrary, first, last, fields, &video);
     const bool needs_video = video.model == "seedance_2_0" || video.model == "seedance_2_0_fast";
-    if (needs_video && references.videos == 0) {
+    if (needs_video && videos == 0) {
       fields.Refuse("referenceVideos", absl::StrCat("is required by ", video.model),
                     Problem::Kind::kMissing);
     }
-    if (first) references.all.push_back({"first_image", *first, "Image"});
-    if (last) references.all.push_back({"last_image", *last, "Image"});
-    for (const Reference& reference : references.all) {
-      CheckReference(exchange, reference, fields, &video.course);
-    }
-    SettleUnknown(exchange, fields);
+    exchange.SettleUnknownFields(fields);
     if (!problems.empty()) return Failure(kBadRequest, Sentence(problems));
 
     video.id = absl::StrCat("video_", RandomUuid());
     video.account = exchange.account;
-    video.effective = Json::Object({{"duration", video.duration},
-                                    {"aspect_ratio", ratio},
-                                    {"generateAudio", audio},
-                                    {"references", references.all.size()}})
-                          .text();
+    video.effective =
+        Json::Object(
+            {{"duration", video.duration}, {"aspect_ratio", ratio}, {"generateAudio", audio}})
+            .text();
     exchange.object_id = video.id;
     const Json answer = TaskJson(exchange, video, "queued");
     exchange.library.Add(std::move(video));
@@ -337,12 +328,144 @@ class Kyy final : public Dialect {
     return JsonResponse(200, Json::Object(task));
   }
 
+  // POST /asset/sd2Manxue/assetUpload {"imageUrls","videoUrls","audioUrls"}; partial success is
+  // normal
+  static Response UploadManxueAssets(Exchange& exchange) {
+    const rapidjson::Value* body = exchange.Body();
+    if (body == nullptr) return Failure("400", "the body must be a JSON object");
+    std::vector<Problem> problems;
+    FieldReader fields(*body, "", &problems);
+    struct Upload {
+      std::string url;
+      absl::string_view type;
+      absl::string_view infix;
+    };
+    std::vector<Upload> uploads;
+    const auto read = [&](const char* field, absl::string_view type, absl::string_view infix) {
+      for (const std::string& url : fields.Strings(field, kMaxManxueUrls)) {
+        uploads.push_back({url, type, infix});
+      }
+    };
+    read("imageUrls", "Image", "img");
+    read("videoUrls", "Video", "video");
+    read("audioUrls", "Audio", "audio");
+    exchange.SettleUnknownFields(fields);
+    if (uploads.empty() && problems.empty()) {
+      fields.Refuse("imageUrls", "or videoUrls or audioUrls must not be empty");
+    }
+    if (!problems.empty()) return Failure("400", Sentence(problems));
+    std::vector<Json> items;
+    std::vector<Json> failed;
+    for (const Upload& upload : uploads) {
+      Asset asset;
+      asset.url = upload.url;
+      asset.type = std::string(upload.type);
+      asset.course = exchange.NewAssetCourse();
+      ApplyFatefulWords(asset.url, &asset.course);
+      if (!IsHttpUrl(asset.url) || absl::StrContains(asset.course.failure, "fetched")) {
+        failed.push_back(Json::Object({{"assetType", asset.type},
+                                       {"originalUrl", asset.url},
+                                       {"errorMessage", "the url cannot be reached"}}));
+        continue;
+      }
+      asset.id = absl::StrCat("asset_", upload.infix, "_", RandomAlphanumerics(10));
+      asset.account = exchange.account;
+      asset.platform = std::string(kManxueLibrary);
+      items.push_back(Json::Object({{"assetType", asset.type},
+                                    {"originalUrl", asset.url},
+                                    {"assetId", asset.id},
+                                    {"status", exchange.Word("submitted")}}));
+      exchange.library.Add(std::move(asset));
+    }
+    return Envelope(
+        "0", Json::Object({{"items", Json::Array(items)}, {"failedItems", Json::Array(failed)}}));
+  }
+
+  // POST /asset/sd2Manxue/assetStatus {"assetIds"}; failedItems are lookups that failed
+  static Response GetManxueAssets(Exchange& exchange) {
+    const rapidjson::Value* body = exchange.Body();
+    if (body == nullptr) return Failure("400", "the body must be a JSON object");
+    std::vector<Problem> problems;
+    FieldReader fields(*body, "", &problems);
+    const std::vector<std::string> ids =
+        fields.Strings("assetIds", kMaxManxueUrls, FieldReader::kRequired);
+    exchange.SettleUnknownFields(fields);
+    if (!problems.empty()) return Failure("400", Sentence(problems));
+    std::vector<Json> items;
+    std::vector<Json> failed;
+    for (const std::string& id : ids) {
+      const std::optional<Asset> asset = exchange.library.PollAsset(id);
+      if (!asset || asset->account != exchange.account || asset->platform != kManxueLibrary) {
+        failed.push_back(Json::Object({{"assetId", id}, {"errorMessage", "asset does not exist"}}));
+        continue;
+      }
+      items.push_back(Json::Object(
+          {{"assetId", id}, {"status", exchange.Word(AssetStatus(*asset, exchange.now))}}));
+    }
+    return Envelope(
+        "0", Json::Object({{"items", Json::Array(items)}, {"failedItems", Json::Array(failed)}}));
+  }
+
+  // A field under its new name, or its legacy one; both with different values are a problem.
+  static std::optional<std::string> NewOrLegacy(FieldReader& fields, const char* name,
+                                                const char* legacy) {
+    const std::optional<std::string> value = fields.String(name);
+    const std::optional<std::string> old = fields.String(legacy);
+    if (value && old && *value != *old) {
+      fields.Refuse(name, absl::StrCat("contradicts ", legacy));
+    }
+    return value ? value : old;
+  }
+
+  // POST /v1/sd2_manxue/videos
+  static Response CreateManxueVideo(Exchange& exchange) {
+    const rapidjson::Value* body = exchange.Body();
+    if (body == nullptr) return Failure(kBadRequest, "the body must be a JSON object");
+    std::vector<Problem> problems;
+    FieldReader fields(*body, "", &problems);
+    Video video;
+    video.course = exchange.NewVideoCourse();
+    video.model =
+        fields
+            .OneOf("model",
+                   {"sd2_manxue_720p", "sd2_manxue_1080p", "sd2_manxue_2k", "sd2_manxue_4k",
+                    "sd2_manxue_fast_720p", "sd2_manxue_fast_1080p", "sd2_manxue_video_720p",
+                    "sd2_manxue_video_1080p", "sd2_manxue_video_2k", "sd2_manxue_video_4k",
+                    "sd2_manxue_video_fast_720p", "sd2_manxue_video_fast_1080p"},
+                   FieldReader::kRequired)
+            .value_or("");
+    const std::optional<std::string> ratio =
+        fields.OneOf("ratio", {"16:9", "21:9", "4:3", "1:1", "3:4", "9:16"});
+    const std::optional<std::string> first = NewOrLegacy(fields, "first_image", "image");
+    const std::optional<std::string> last = NewOrLegacy(fields, "last_image", "lastFrameImage");
+    ReadTask(exchange, kManxueLibrary, first, last, fields, &video);
+    exchange.SettleUnknownFields(fields);
+    if (!problems.empty()) return Failure(kBadRequest, Sentence(problems));
+    // What the policy refuses fails at once.
+    if (video.course.ending == Course::Ending::kFailure) video.course.ended_early = exchange.now;
+
+    const bool project = exchange.switches.Is("manxue_answer", "project");
+    video.id = project ? absl::StrCat("proj_", RandomAlphanumerics(16))
+                       : absl::StrCat("video_", RandomUuid());
+    video.account = exchange.account;
+    video.effective =
+        Json::Object({{"duration", video.duration}, {"ratio", ratio ? *ratio : "16:9"}}).text();
+    exchange.object_id = video.id;
+    const Response response = project ? Envelope("0", Json::Object({{"projectId", video.id}}))
+                                      : JsonResponse(200, TaskJson(exchange, video, "queued"));
+    exchange.library.Add(std::move(video));
+    return response;
+  }
+
   const std::vector<Endpoint> endpoints_ = {
       {"POST", "/kyyVideo2/asset/upload", Call::kAssetCreate, &UploadAsset},
       {"GET", "/kyyVideo2/asset/{}", Call::kAssetGet, &GetAsset},
       {"DELETE", "/kyyVideo2/asset/{}", Call::kAssetDelete, &DeleteAsset},
       {"POST", "/v1/kyyvideo2/videos", Call::kVideoCreate, &CreateVideo},
       {"GET", "/v1/result/{}", Call::kVideoGet, &GetVideo},
+      {"POST", "/asset/sd2Manxue/assetUpload", Call::kAssetCreate, &UploadManxueAssets},
+      {"POST", "/asset/sd2Manxue/assetStatus", Call::kAssetGet, &GetManxueAssets},
+      {"POST", "/v1/sd2_manxue/videos", Call::kVideoCreate, &CreateManxueVideo},
   };
 };
 

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "tests/simulator/media.h"
 
 namespace assetgate::simulator {
 namespace {
@@ -53,10 +54,6 @@ Response UpstreamRefusal(int status, absl::string_view code, absl::string_view t
   return TaskError(status, "fail_to_fetch_task", upstream.text());
 }
 
-size_t Characters(absl::string_view utf8) {
-  return std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; });
-}
-
 std::string StampedId(absl::string_view kind, absl::Time now) {
   return absl::StrCat(kind, "-", absl::FormatTime("%Y%m%d%H%M%S", now, absl::UTCTimeZone()), "-",
                       RandomAlphanumerics(5));
@@ -101,10 +98,7 @@ class Octopusx final : public Dialect {
          {"string", "object"},
          false,
          "data.Error of a failed asset: text, or the upstream's {Code,Message}"},
-        {"unknown_fields",
-         {"ignored", "refused"},
-         false,
-         "fields that are not documented: ignored (and logged as such), or invalid_request"}};
+        UnknownFieldsSwitch()};
   }
 
   Response Unauthorized(bool presented, Call) const override {
@@ -163,14 +157,6 @@ class Octopusx final : public Dialect {
     return call == Call::kGroupCreate || call == Call::kAssetCreate || call == Call::kAssetGet;
   }
 
-  static void SettleUnknown(Exchange& exchange, FieldReader& fields) {
-    if (exchange.switches.Is("unknown_fields", "refused")) {
-      fields.RefuseUnread();
-      return;
-    }
-    for (std::string& field : fields.Unread()) exchange.ignored.push_back(std::move(field));
-  }
-
   static void CheckLength(FieldReader& fields, const char* name, const std::string& value,
                           size_t at_most) {
     if (Characters(value) > at_most) {
@@ -189,7 +175,7 @@ class Octopusx final : public Dialect {
     group.description = fields.String("Description").value_or("");
     CheckLength(fields, "Name", group.name, kMaxName);
     CheckLength(fields, "Description", group.description, kMaxDescription);
-    SettleUnknown(exchange, fields);
+    exchange.SettleUnknownFields(fields);
     if (!problems.empty()) return AssetError(400, "invalid_request", Sentence(problems));
     group.id = StampedId("group", exchange.now);
     group.account = exchange.account;
@@ -218,7 +204,7 @@ class Octopusx final : public Dialect {
     if (!asset.group_id.empty() && !absl::StartsWith(asset.group_id, "group-")) {
       fields.Refuse("GroupId", "must be the Id of a group");
     }
-    SettleUnknown(exchange, fields);
+    exchange.SettleUnknownFields(fields);
     if (!problems.empty()) return AssetError(400, "invalid_request", Sentence(problems));
     const std::optional<Group> group = exchange.library.FindGroup(asset.group_id);
     if (!group || group->account != exchange.account) {
@@ -246,7 +232,7 @@ class Octopusx final : public Dialect {
     std::vector<Problem> problems;
     FieldReader fields(*body, "", &problems);
     const std::string task_id = fields.String("task_id", FieldReader::kRequired).value_or("");
-    SettleUnknown(exchange, fields);
+    exchange.SettleUnknownFields(fields);
     if (!problems.empty()) return AssetError(400, "invalid_request", Sentence(problems));
     // Only the task id leads to an asset, its Id does not.
     const std::optional<Asset> asset = exchange.library.PollAsset(task_id);
@@ -341,7 +327,7 @@ class Octopusx final : public Dialect {
       if (draft != nullptr) {
         FieldReader inner(*draft, absl::StrCat(path, ".draft_task."), problems);
         inner.String("id", FieldReader::kRequired);
-        SettleUnknown(exchange, inner);
+        exchange.SettleUnknownFields(inner);
       }
       ++content->drafts;
     } else {
@@ -350,7 +336,7 @@ class Octopusx final : public Dialect {
       if (media != nullptr) {
         FieldReader inner(*media, absl::StrCat(path, ".", *type, "."), problems);
         const std::string url = inner.String("url", FieldReader::kRequired).value_or("");
-        SettleUnknown(exchange, inner);
+        exchange.SettleUnknownFields(inner);
         const absl::string_view kind = *type == "image_url"   ? "Image"
                                        : *type == "video_url" ? "Video"
                                                               : "Audio";
@@ -360,7 +346,7 @@ class Octopusx final : public Dialect {
         }
       }
     }
-    SettleUnknown(exchange, fields);
+    exchange.SettleUnknownFields(fields);
     return refusal;
   }
 
@@ -415,7 +401,7 @@ class Octopusx final : public Dialect {
     fields.IntBetween("execution_expires_after", 3600, 259200);
     const std::optional<std::string> callback = fields.String("callback_url");
     if (callback && !IsHttpUrl(*callback)) fields.Refuse("callback_url", "must be a URL");
-    SettleUnknown(exchange, fields);
+    exchange.SettleUnknownFields(fields);
     video->effective = Json::Of(metadata).text();
   }
 
@@ -453,7 +439,7 @@ class Octopusx final : public Dialect {
     if (const rapidjson::Value* metadata = fields.Object("metadata")) {
       ReadMetadata(exchange, *metadata, &problems, &video);
     }
-    SettleUnknown(exchange, fields);
+    exchange.SettleUnknownFields(fields);
     if (!problems.empty()) return TaskError(400, "invalid_request", Sentence(problems));
     if (refusal) return *refusal;
 
@@ -595,6 +581,20 @@ class Octopusx final : public Dialect {
     return JsonResponse(200, Json::Object(object));
   }
 
+  // GET /v1/videos/{task_id}/content: the video itself
+  static Response GetContent(Exchange& exchange) {
+    const std::optional<Video> video = exchange.library.FindVideo(exchange.path_ids[0]);
+    if (!video || video->account != exchange.account) {
+      return TaskError(400, "task_not_exist", "task does not exist");
+    }
+    if (video->course.At(exchange.now) != Phase::kSucceeded) {
+      return TaskError(400, "invalid_request", "the video is not ready");
+    }
+    Request media = exchange.request;
+    media.path = absl::StrCat("/media/", video->id, ".mp4");
+    return ServeMedia(media);
+  }
+
   const std::vector<Endpoint> endpoints_ = {
       {"POST", "/v1/seedance/asset/CreateAssetGroup", Call::kGroupCreate, &CreateGroup},
       {"POST", "/v1/seedance/asset/CreateAsset", Call::kAssetCreate, &CreateAsset},
@@ -602,6 +602,7 @@ class Octopusx final : public Dialect {
       {"POST", "/v1/video/generations", Call::kVideoCreate, &CreateVideo},
       {"GET", "/v1/video/generations/{}", Call::kVideoGet, &GetVideo},
       {"GET", "/v1/videos/{}", Call::kVideoGet, &GetOpenAiVideo},
+      {"GET", "/v1/videos/{}/content", Call::kOther, &GetContent},
   };
 };
 

@@ -14,8 +14,8 @@ namespace {
 
 // What the workspace has enabled.
 constexpr absl::string_view kModels[] = {"seedance-2-0", "seedance-2-0-fast"};
-constexpr absl::string_view kLingjing = "lingjing";
-constexpr absl::string_view kArk = "ark";
+constexpr char kLingjing[] = "lingjing";
+constexpr char kArk[] = "ark";
 
 bool IsModel(absl::string_view model) {
   return std::find(std::begin(kModels), std::end(kModels), model) != std::end(kModels);
@@ -74,7 +74,7 @@ class Zerozero final : public Dialect {
          false,
          "HTTP status of the material service's {code,msg,data:null}: the code, or 200"},
         {"route",
-         {std::string(kLingjing), std::string(kArk)},
+         {kLingjing, kArk},
          false,
          "who makes new videos: lingjing drops watermark and seed outside provider_options, never "
          "shows queued, and gives only video.url; ark shows everything"},
@@ -82,10 +82,7 @@ class Zerozero final : public Dialect {
          {"remembered", "forgotten"},
          false,
          "forgotten: tasks are 404 without ?model=, as if another deployment had made them"},
-        {"unknown_fields",
-         {"ignored", "refused"},
-         false,
-         "fields that are not documented: ignored (and logged as such), or refused with 422"}};
+        UnknownFieldsSwitch()};
   }
 
   Response Unauthorized(bool presented, Call) const override {
@@ -151,15 +148,6 @@ class Zerozero final : public Dialect {
                         Json::Object({{"code", code}, {"msg", text}, {"data", nullptr}}));
   }
 
-  // Closes the reading of a body: what nobody read is ignored, or a problem.
-  static void SettleUnknown(Exchange& exchange, FieldReader& fields) {
-    if (exchange.switches.Is("unknown_fields", "refused")) {
-      fields.RefuseUnread();
-      return;
-    }
-    for (std::string& field : fields.Unread()) exchange.ignored.push_back(std::move(field));
-  }
-
   static std::optional<Response> CheckPlatformOfQuery(const Exchange& exchange) {
     const std::optional<std::string> platform = exchange.request.Query("platform");
     if (!platform || platform->empty()) return Material(exchange, 400, "platform is required");
@@ -190,7 +178,7 @@ class Zerozero final : public Dialect {
     group.name = fields.String("name", FieldReader::kRequired).value_or("");
     group.description = fields.String("description").value_or("");
     group.project = fields.String("project_name").value_or("default");
-    SettleUnknown(exchange, fields);
+    exchange.SettleUnknownFields(fields);
     if (!problems.empty()) return Material(exchange, 400, Sentence(problems));
     group.id = absl::StrCat("group-", RandomHex(16));
     group.account = exchange.account;
@@ -243,7 +231,7 @@ class Zerozero final : public Dialect {
     if (!asset.url.empty() && !IsHttpUrl(asset.url)) {
       fields.Refuse("url", "must be a public http or https URL");
     }
-    SettleUnknown(exchange, fields);
+    exchange.SettleUnknownFields(fields);
     if (!problems.empty()) return Material(exchange, 400, Sentence(problems));
     const std::optional<Group> group = exchange.library.FindGroup(asset.group_id);
     if (!group || group->account != exchange.account || group->platform != asset.platform) {
@@ -328,7 +316,7 @@ class Zerozero final : public Dialect {
               .value_or(first_image ? "first_frame" : "reference");
       const std::optional<std::string> url = fields.String("url");
       const std::optional<std::string> asset_id = fields.String("asset_id");
-      SettleUnknown(exchange, fields);
+      exchange.SettleUnknownFields(fields);
       if (!url && !asset_id) {
         fields.Refuse("asset_id", "is required", Problem::Kind::kMissing);
         continue;
@@ -421,7 +409,7 @@ class Zerozero final : public Dialect {
     if (const rapidjson::Value* resources = fields.Array("resources")) {
       refused = ReadResources(exchange, *resources, &problems, &video.course);
     }
-    SettleUnknown(exchange, fields);
+    exchange.SettleUnknownFields(fields);
     if (!problems.empty()) return Validation(problems);
     if (!refused.empty()) return Upstream(400, refused);
 

@@ -80,6 +80,14 @@ const rapidjson::Value* Exchange::Body() {
   return parsed_->IsObject() ? &*parsed_ : nullptr;
 }
 
+void Exchange::SettleUnknownFields(FieldReader& fields) {
+  if (switches.Is("unknown_fields", "refused")) {
+    fields.RefuseUnread();
+    return;
+  }
+  for (std::string& field : fields.Unread()) ignored.push_back(std::move(field));
+}
+
 Course Exchange::NewAssetCourse() const {
   Course course;
   course.created = now;
@@ -112,6 +120,13 @@ std::string Exchange::CopyUrl(absl::string_view id, absl::string_view type) cons
 
 std::optional<std::string> Dialect::PresentedKey(const Request& request) const {
   return BearerKey(request);
+}
+
+Switches::Spec UnknownFieldsSwitch() {
+  return {"unknown_fields",
+          {"ignored", "refused"},
+          false,
+          "fields that are not documented: ignored (and logged as such), or refused"};
 }
 
 Response JsonResponse(int status, const Json& json) {

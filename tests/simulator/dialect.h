@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -98,6 +99,10 @@ struct Exchange {
 
   // The body, if it is a JSON object that was sent as application/json.
   const rapidjson::Value* Body();
+  // Ends the reading of an object: what nobody read is noted in `ignored`, or is a problem where
+  // the dialect's switch `unknown_fields` says so.
+  void SettleUnknownFields(FieldReader& fields);
+
   // For the request log: fields that the provider takes without a word and without effect.
   std::vector<std::string> ignored;
   // For the request log: the id of what was made or asked for.
@@ -145,6 +150,10 @@ class Dialect {
   // JSON pointers to what identifies the thing made, in the answer to a create call.
   virtual std::vector<std::string> IdPointers(Call call) const = 0;
 };
+
+// The switch that Exchange::SettleUnknownFields reads; for dialects that do not say what becomes of
+// a field they do not know.
+Switches::Spec UnknownFieldsSwitch();
 
 // "application/json" answers.
 Response JsonResponse(int status, const Json& json);

@@ -42,14 +42,27 @@ std::string Written(Write write) {
   return std::string(buffer.GetString(), buffer.GetSize());
 }
 
+// A JSON string. Text that is not UTF-8 (a log shows what came in) loses its bytes beyond ASCII.
+std::string Quoted(absl::string_view text) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>,
+                    rapidjson::CrtAllocator, rapidjson::kWriteValidateEncodingFlag>
+      writer(buffer);
+  if (writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()))) {
+    return std::string(buffer.GetString(), buffer.GetSize());
+  }
+  std::string ascii(text);
+  for (char& c : ascii) {
+    if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+  }
+  return Quoted(ascii);
+}
+
 }  // namespace
 
 Json::Json(double value) : text_(Written([&](auto& writer) { writer.Double(value); })) {}
 
-Json::Json(absl::string_view value)
-    : text_(Written([&](auto& writer) {
-        writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
-      })) {}
+Json::Json(absl::string_view value) : text_(Quoted(value)) {}
 
 Json Json::Object(const Members& members) {
   std::string text = "{";
@@ -85,6 +98,10 @@ bool ParseJson(absl::string_view text, rapidjson::Document* document) {
   document->Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(
       text.data(), text.size());
   return !document->HasParseError();
+}
+
+size_t Characters(absl::string_view utf8) {
+  return std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; });
 }
 
 FieldReader::FieldReader(const rapidjson::Value& object, std::string path,

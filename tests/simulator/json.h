@@ -57,6 +57,9 @@ class Json {
 // False if it is anything else.
 bool ParseJson(absl::string_view text, rapidjson::Document* document);
 
+// The number of characters (code points) in valid UTF-8.
+size_t Characters(absl::string_view utf8);
+
 // What is wrong with one field of a request.
 struct Problem {
   enum class Kind { kMissing, kType, kValue, kUnknown };

@@ -9,54 +9,47 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
-#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 
 namespace assetgate::simulator {
 namespace {
 
 constexpr int64_t kMaxBody = int64_t{64} << 20;
 
-// Sockets of this process whose own port is `port`: its listener and the connections it took.
-// civetweb does not hand out its descriptors.
-std::vector<int> ServerSockets(int port) {
-  std::vector<int> sockets;
+// Calls `act` with each socket of this process whose own port is `port`: the listener and the
+// connections it took. civetweb does not hand out its descriptors.
+void ForEachServerSocket(int port, absl::FunctionRef<void(int)> act) {
   DIR* directory = opendir("/proc/self/fd");
-  if (directory == nullptr) return sockets;
+  if (directory == nullptr) return;
   while (const dirent* entry = readdir(directory)) {
     int descriptor = 0;
     if (!absl::SimpleAtoi(entry->d_name, &descriptor)) continue;
-    sockaddr_storage address{};
+    sockaddr_in address{};
     socklen_t size = sizeof(address);
-    if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) continue;
-    const auto* ipv4 = reinterpret_cast<const sockaddr_in*>(&address);
-    if (address.ss_family == AF_INET && ntohs(ipv4->sin_port) == port) {
-      sockets.push_back(descriptor);
+    if (getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+        address.sin_family == AF_INET && ntohs(address.sin_port) == port) {
+      act(descriptor);
     }
   }
   closedir(directory);
-  return sockets;
-}
-
-bool IsListener(int descriptor) {
-  int listens = 0;
-  socklen_t size = sizeof(listens);
-  return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
 }
 
 std::optional<int> SocketOf(int port, int remote_port) {
-  for (int descriptor : ServerSockets(port)) {
+  std::optional<int> found;
+  ForEachServerSocket(port, [&](int descriptor) {
     sockaddr_in peer{};
     socklen_t size = sizeof(peer);
     if (getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) == 0 &&
         ntohs(peer.sin_port) == remote_port) {
-      return descriptor;
+      found = descriptor;
     }
-  }
-  return std::nullopt;
+  });
+  return found;
 }
 
 // Sends RST at once and leaves the descriptor to its owner: dissolving an association is what
@@ -88,14 +81,19 @@ bool ReadBody(mg_connection* connection, const mg_request_info& info, std::strin
   return length < 0 || static_cast<int64_t>(body->size()) == length;
 }
 
+// A header's value, also if it came with a fault: nothing in it ends the line.
+std::string OneLine(absl::string_view text) {
+  return absl::StrReplaceAll(text, {{"\r", " "}, {"\n", " "}});
+}
+
 std::string Head(const mg_connection* connection, const Response& response, int64_t length,
                  bool keep_alive) {
   std::string head = absl::StrCat(
       "HTTP/1.1 ", response.status, " ", mg_get_response_code_text(connection, response.status),
-      "\r\nContent-Type: ", response.content_type, "\r\nContent-Length: ", length,
+      "\r\nContent-Type: ", OneLine(response.content_type), "\r\nContent-Length: ", length,
       keep_alive ? "\r\nConnection: keep-alive\r\n" : "\r\nConnection: close\r\n");
   for (const auto& [name, value] : response.headers) {
-    absl::StrAppend(&head, name, ": ", value, "\r\n");
+    absl::StrAppend(&head, name, ": ", OneLine(value), "\r\n");
   }
   head.append("\r\n");
   return head;
@@ -179,13 +177,7 @@ absl::Status Server::Start() {
 void Server::Stop() {
   if (context_ == nullptr) return;
   // civetweb's threads look at the stop flag every two seconds; their sockets wake them sooner.
-  const std::vector<int> sockets = ServerSockets(port_);
-  for (int descriptor : sockets) {
-    if (IsListener(descriptor)) shutdown(descriptor, SHUT_RDWR);
-  }
-  for (int descriptor : sockets) {
-    if (!IsListener(descriptor)) shutdown(descriptor, SHUT_RDWR);
-  }
+  ForEachServerSocket(port_, [](int descriptor) { shutdown(descriptor, SHUT_RDWR); });
   mg_stop(context_);
   context_ = nullptr;
   mg_exit_library();
