@@ -1,0 +1,413 @@
+#include "core/apply.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/error.h"
+
+namespace assetgate::core {
+namespace {
+
+using Progress = provider::Observation::Progress;
+
+// Takes what the answer says; an answer that leaves a field out does not take it back.
+bool Take(const std::string& value, std::string* field) {
+  if (value.empty() || *field == value) return false;
+  *field = value;
+  return true;
+}
+
+std::string Word(const std::string& text) { return provider::CleanText(text, 256); }
+
+void SetIds(v1::Placement& placement, const provider::Observation& observation, bool& changed) {
+  changed |= Take(Word(observation.provider_id), placement.mutable_provider_asset_id());
+  changed |= Take(Word(observation.provider_tracking_id), placement.mutable_provider_tracking_id());
+  changed |= Take(observation.provider_uri.substr(0, 4096), placement.mutable_provider_uri());
+}
+void SetIds(v1::GroupPlacement& placement, const provider::Observation& observation, bool& changed) {
+  changed |= Take(Word(observation.provider_id), placement.mutable_provider_group_id());
+}
+
+void Accepted(v1::Placement& placement, absl::Time now) {
+  if (!placement.has_submit_time()) *placement.mutable_submit_time() = base::ToProto(now);
+}
+void Accepted(v1::GroupPlacement&, absl::Time) {}
+
+google::rpc::Status WorkFailed(const std::optional<provider::Failure>& failure,
+                               const UnitContext& context, absl::string_view what) {
+  provider::Failure known = failure.value_or(provider::Failure{});
+  known.reason = v1::PROVIDER_WORK_FAILED;
+  if (known.message.empty()) known.message = absl::StrCat("the provider gave no reason why ", what);
+  return provider::ToError(known, context.provider_id).ToProto();
+}
+
+template <typename PlacementT>
+bool End(PlacementT& placement, v1::Placement::State state, const google::rpc::Status* error,
+         absl::Time now) {
+  placement.set_state(state);
+  if (error != nullptr) *placement.mutable_error() = *error;
+  placement.clear_waiting();
+  *placement.mutable_end_time() = base::ToProto(now);
+  return true;
+}
+
+template <typename PlacementT>
+bool ObservePlacement(PlacementT& placement, const provider::Observation& observation,
+                      const UnitContext& context) {
+  if (IsFinal(placement.state())) return false;
+  bool changed = Take(Word(observation.provider_state), placement.mutable_provider_state());
+  SetIds(placement, observation, changed);
+  switch (observation.progress) {
+    case Progress::kQueued:
+    case Progress::kRunning:
+      if (placement.state() != v1::Placement::PROCESSING) {
+        placement.set_state(v1::Placement::PROCESSING);
+        changed = true;
+      }
+      return SetWaiting(placement, v1::Waiting::PROVIDER_WORKING, placement.provider(),
+                        "the provider is preparing it", context.now) ||
+             changed;
+    case Progress::kSucceeded:
+      return End(placement, v1::Placement::ACTIVE, nullptr, context.now);
+    case Progress::kFailed:
+    case Progress::kCancelled: {
+      const google::rpc::Status error = WorkFailed(observation.failure, context, "it failed");
+      return End(placement, v1::Placement::FAILED, &error, context.now);
+    }
+  }
+  return changed;
+}
+
+void CloseSubmission(Unit& unit) {
+  unit.mutable_submission()->set_open(false);
+  unit.mutable_submission()->clear_body();
+  unit.mutable_submission()->clear_headers();
+}
+
+std::string WaitingMessage(const provider::Failure& failure, const UnitContext& context) {
+  return provider::ToError(failure, context.provider_id).ToProto().message();
+}
+
+template <typename PlacementT>
+bool SubmitPlacement(PlacementT& placement, Unit& unit, const provider::SubmitResult& result,
+                     const UnitContext& context) {
+  CloseSubmission(unit);
+  if (IsFinal(placement.state())) return true;
+  switch (result.outcome) {
+    case provider::Outcome::kAccepted:
+      unit.set_handle(result.handle);
+      Accepted(placement, context.now);
+      placement.clear_waiting();
+      ObservePlacement(placement, result.observation, context);
+      return true;
+    case provider::Outcome::kRefused:
+      if (!NeedsOperator(result.failure)) {
+        const google::rpc::Status error =
+            provider::ToError(result.failure, context.provider_id).ToProto();
+        return End(placement, v1::Placement::FAILED, &error, context.now);
+      }
+      break;
+    case provider::Outcome::kNotAccepted:
+      break;
+    case provider::Outcome::kUnknown:
+      unit.set_unknown_outcomes(unit.unknown_outcomes() + 1);
+      if (unit.unknown_outcomes() >= context.most_unknown_submissions) {
+        const google::rpc::Status error =
+            base::Error(absl::StatusCode::kUnknown, v1::SUBMISSION_UNKNOWN,
+                        absl::StrCat("submitted ", unit.unknown_outcomes(),
+                                     " times without learning the outcome; the last time: ",
+                                     WaitingMessage(result.failure, context)))
+                .Metadata("provider", context.provider_id)
+                .ToProto();
+        return End(placement, v1::Placement::FAILED, &error, context.now);
+      }
+      break;
+  }
+  SetWaiting(placement, WaitingReasonOf(result.failure), placement.provider(),
+             WaitingMessage(result.failure, context), context.now);
+  return true;
+}
+
+template <typename PlacementT>
+bool GiveUpPlacement(PlacementT& placement, const google::rpc::Status& error, absl::Time now) {
+  if (IsFinal(placement.state())) return false;
+  return End(placement, v1::Placement::FAILED, &error, now);
+}
+
+google::rpc::Status Forgot(const provider::Failure& failure, const UnitContext& context) {
+  return base::Error(
+             absl::StatusCode::kNotFound, v1::PROVIDER_FORGOT,
+             absl::StrCat("the provider accepted it and no longer knows it",
+                          failure.message.empty()
+                              ? std::string()
+                              : absl::StrCat(": ", provider::CleanText(failure.message))))
+      .Metadata("provider", context.provider_id)
+      .Metadata("provider_message", provider::CleanText(failure.message))
+      .ToProto();
+}
+
+v1::Attempt::State StateOf(Progress progress) {
+  switch (progress) {
+    case Progress::kQueued:
+      return v1::Attempt::QUEUED;
+    case Progress::kRunning:
+      return v1::Attempt::RUNNING;
+    case Progress::kSucceeded:
+      return v1::Attempt::SUCCEEDED;
+    case Progress::kFailed:
+      return v1::Attempt::FAILED;
+    case Progress::kCancelled:
+      return v1::Attempt::CANCELLED;
+  }
+  return v1::Attempt::RUNNING;
+}
+
+template <typename Message>
+bool TakeMessage(const Message& value, Message* field) {
+  if (value.SerializeAsString() == field->SerializeAsString()) return false;
+  *field = value;
+  return true;
+}
+
+v1::Video WithExpiry(v1::Video video, const UnitContext& context) {
+  if (!video.has_expire_time() && context.video_lifetime > absl::ZeroDuration()) {
+    *video.mutable_expire_time() = base::ToProto(context.now + context.video_lifetime);
+    video.set_expire_time_source(v1::Video::DOCUMENTATION);
+  }
+  return video;
+}
+
+// What a living attempt means for its task. The task's own final state stays.
+bool FollowAttempt(v1::VideoTask& task, const v1::Attempt& attempt, absl::Time now) {
+  if (IsFinal(task.state())) return false;
+  switch (attempt.state()) {
+    case v1::Attempt::QUEUED:
+      // Not back from RUNNING: progress is monotone for whoever watches.
+      if (task.state() == v1::VideoTask::QUEUED || task.state() == v1::VideoTask::RUNNING) return false;
+      task.set_state(v1::VideoTask::QUEUED);
+      task.clear_error();
+      SetWaiting(task, v1::Waiting::PROVIDER_QUEUE, attempt.provider(),
+                 "the provider has it in its queue", now);
+      return true;
+    case v1::Attempt::RUNNING:
+      if (task.state() == v1::VideoTask::RUNNING) return false;
+      task.set_state(v1::VideoTask::RUNNING);
+      task.clear_error();
+      if (!task.has_start_time()) *task.mutable_start_time() = base::ToProto(now);
+      SetWaiting(task, v1::Waiting::PROVIDER_WORKING, attempt.provider(),
+                 "the provider is working on it", now);
+      return true;
+    case v1::Attempt::SUCCEEDED:
+      task.set_progress_percent(100);
+      *task.mutable_video() = attempt.video();
+      if (attempt.has_usage()) *task.mutable_usage() = attempt.usage();
+      if (!task.has_start_time()) *task.mutable_start_time() = base::ToProto(now);
+      task.clear_error();
+      return FinishTask(task, v1::VideoTask::SUCCEEDED, {}, now);
+    case v1::Attempt::FAILED:
+      if (attempt.has_usage()) *task.mutable_usage() = attempt.usage();
+      return FinishTask(task, v1::VideoTask::FAILED, attempt.error(), now);
+    case v1::Attempt::CANCELLED:
+      return FinishTask(task, v1::VideoTask::CANCELLED, attempt.error(), now);
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+v1::Waiting::Reason WaitingReasonOf(const provider::Failure& failure) {
+  switch (failure.reason) {
+    case v1::PROVIDER_CREDENTIALS_REJECTED:
+      return v1::Waiting::PROVIDER_CREDENTIALS_REJECTED;
+    case v1::PROVIDER_OUT_OF_CREDIT:
+      return v1::Waiting::PROVIDER_OUT_OF_CREDIT;
+    case v1::PROVIDER_RATE_LIMITED:
+      return v1::Waiting::PROVIDER_RATE_LIMITED;
+    default:
+      return v1::Waiting::PROVIDER_UNAVAILABLE;
+  }
+}
+
+bool NeedsOperator(const provider::Failure& failure) {
+  return failure.reason == v1::PROVIDER_CREDENTIALS_REJECTED ||
+         failure.reason == v1::PROVIDER_OUT_OF_CREDIT;
+}
+
+bool ApplySubmit(v1::Placement& placement, Unit& unit, const provider::SubmitResult& result,
+                 const UnitContext& context) {
+  return SubmitPlacement(placement, unit, result, context);
+}
+bool ApplySubmit(v1::GroupPlacement& placement, Unit& unit, const provider::SubmitResult& result,
+                 const UnitContext& context) {
+  return SubmitPlacement(placement, unit, result, context);
+}
+bool ApplyObservation(v1::Placement& placement, const provider::Observation& observation,
+                      const UnitContext& context) {
+  return ObservePlacement(placement, observation, context);
+}
+bool ApplyObservation(v1::GroupPlacement& placement, const provider::Observation& observation,
+                      const UnitContext& context) {
+  return ObservePlacement(placement, observation, context);
+}
+bool ApplyForgotten(v1::Placement& placement, const provider::Failure& failure,
+                    const UnitContext& context) {
+  if (IsFinal(placement.state())) return false;
+  const google::rpc::Status error = Forgot(failure, context);
+  return End(placement, v1::Placement::LOST, &error, context.now);
+}
+bool ApplyForgotten(v1::GroupPlacement& placement, const provider::Failure& failure,
+                    const UnitContext& context) {
+  return GiveUpPlacement(placement, Forgot(failure, context), context.now);
+}
+bool ApplyGivenUp(v1::Placement& placement, const google::rpc::Status& error, absl::Time now) {
+  return GiveUpPlacement(placement, error, now);
+}
+bool ApplyGivenUp(v1::GroupPlacement& placement, const google::rpc::Status& error, absl::Time now) {
+  return GiveUpPlacement(placement, error, now);
+}
+
+bool DeriveAsset(v1::Asset& asset) {
+  v1::Asset::State state = v1::Asset::REGISTERED;
+  const google::rpc::Status* error = nullptr;
+  for (const v1::Placement& placement : asset.placements()) {
+    if (placement.state() == v1::Placement::ACTIVE) {
+      state = v1::Asset::ACTIVE;
+      break;
+    }
+    if (!IsFinal(placement.state())) {
+      state = v1::Asset::PROCESSING;
+    } else if (state == v1::Asset::REGISTERED) {
+      state = v1::Asset::FAILED;
+    }
+    if (error == nullptr && placement.has_error()) error = &placement.error();
+  }
+  bool changed = state != asset.state();
+  asset.set_state(state);
+  if (state == v1::Asset::FAILED && error != nullptr) {
+    changed |= TakeMessage(*error, asset.mutable_error());
+  } else if (asset.has_error()) {
+    asset.clear_error();
+    changed = true;
+  }
+  return changed;
+}
+
+bool FinishTask(v1::VideoTask& task, v1::VideoTask::State state, const google::rpc::Status& error,
+                absl::Time now) {
+  if (IsFinal(task.state())) return false;
+  task.set_state(state);
+  task.clear_waiting();
+  if (error.code() != 0) *task.mutable_error() = error;
+  *task.mutable_end_time() = base::ToProto(now);
+  return true;
+}
+
+bool ApplyObservation(v1::VideoTask& task, int index, const provider::Observation& observation,
+                      const UnitContext& context) {
+  v1::Attempt& attempt = *task.mutable_attempts(index);
+  // What a provider called final stays; what the gateway called final (the horizon) does not bind the
+  // provider: its late result is recorded in the attempt.
+  const bool given_up = attempt.state() == v1::Attempt::FAILED &&
+                        (base::ReasonOf(attempt.error()) == v1::TRACKING_EXPIRED ||
+                         base::ReasonOf(attempt.error()) == v1::PROVIDER_FORGOT);
+  if (IsFinal(attempt.state()) && !given_up) return false;
+  bool changed = Take(Word(observation.provider_id), attempt.mutable_provider_task_id());
+  changed |= Take(Word(observation.provider_state), attempt.mutable_provider_state());
+  changed |= Take(Word(observation.upstream_provider), attempt.mutable_upstream_provider());
+  if (observation.usage.has_value()) {
+    changed |= TakeMessage(*observation.usage, attempt.mutable_usage());
+  }
+  const v1::Attempt::State state = StateOf(observation.progress);
+  if (given_up && !IsFinal(state)) return changed;
+  if (state != attempt.state() &&
+      !(state == v1::Attempt::QUEUED && attempt.state() == v1::Attempt::RUNNING)) {
+    attempt.set_state(state);
+    changed = true;
+  }
+  if (state == v1::Attempt::SUCCEEDED) {
+    if (observation.video.has_value()) {
+      *attempt.mutable_video() = WithExpiry(*observation.video, context);
+    }
+    attempt.clear_error();
+    attempt.set_billing(observation.billing.value_or(v1::Attempt::BILLED));
+  } else if (state == v1::Attempt::FAILED || state == v1::Attempt::CANCELLED) {
+    *attempt.mutable_error() = WorkFailed(observation.failure, context, "the task failed");
+    attempt.set_billing(observation.billing.value_or(v1::Attempt::UNKNOWN));
+  } else if (observation.billing.has_value() && *observation.billing != attempt.billing()) {
+    attempt.set_billing(*observation.billing);
+    changed = true;
+  }
+  if (IsFinal(state)) *attempt.mutable_end_time() = base::ToProto(context.now);
+  if (observation.progress_percent.has_value() && !IsFinal(task.state())) {
+    const int percent = std::clamp(*observation.progress_percent, 0, 100);
+    if (!task.has_progress_percent() || percent > task.progress_percent()) {
+      task.set_progress_percent(percent);
+      changed = true;
+    }
+  }
+  return FollowAttempt(task, attempt, context.now) || changed;
+}
+
+bool ApplySubmit(v1::VideoTask& task, int index, Unit& unit, const provider::SubmitResult& result,
+                 const UnitContext& context) {
+  v1::Attempt& attempt = *task.mutable_attempts(index);
+  switch (result.outcome) {
+    case provider::Outcome::kAccepted:
+      CloseSubmission(unit);
+      unit.set_handle(result.handle);
+      *attempt.mutable_submit_time() = base::ToProto(context.now);
+      if (!task.has_submit_time()) *task.mutable_submit_time() = base::ToProto(context.now);
+      attempt.clear_error();
+      attempt.set_state(v1::Attempt::QUEUED);
+      attempt.set_billing(v1::Attempt::UNKNOWN);
+      ApplyObservation(task, index, result.observation, context);
+      FollowAttempt(task, attempt, context.now);
+      return true;
+    case provider::Outcome::kRefused:
+    case provider::Outcome::kNotAccepted:
+      CloseSubmission(unit);
+      attempt.set_state(v1::Attempt::NOT_ACCEPTED);
+      attempt.set_billing(v1::Attempt::NOT_BILLED);
+      *attempt.mutable_error() = provider::ToError(result.failure, context.provider_id).ToProto();
+      *attempt.mutable_end_time() = base::ToProto(context.now);
+      if (task.state() == v1::VideoTask::UNCONFIRMED) {
+        task.set_state(v1::VideoTask::PENDING);
+        task.clear_error();
+      }
+      return true;
+    case provider::Outcome::kUnknown:
+      // The submission's bytes are kept: where the dialect has a key they are sent again.
+      unit.mutable_submission()->set_open(false);
+      unit.set_unknown_outcomes(unit.unknown_outcomes() + 1);
+      attempt.set_state(v1::Attempt::UNCONFIRMED);
+      attempt.set_billing(v1::Attempt::UNKNOWN);
+      *attempt.mutable_error() =
+          base::Error(absl::StatusCode::kUnknown, v1::SUBMISSION_UNKNOWN,
+                      absl::StrCat("the submission was sent and its outcome is not known: ",
+                                   WaitingMessage(result.failure, context)))
+              .Metadata("provider", context.provider_id)
+              .Metadata("provider_message", provider::CleanText(result.failure.message))
+              .ToProto();
+      if (!IsFinal(task.state())) {
+        task.set_state(v1::VideoTask::UNCONFIRMED);
+        *task.mutable_error() = attempt.error();
+      }
+      return true;
+  }
+  return false;
+}
+
+bool ApplyGivenUp(v1::VideoTask& task, int index, const google::rpc::Status& error, absl::Time now) {
+  v1::Attempt& attempt = *task.mutable_attempts(index);
+  if (IsFinal(attempt.state())) return false;
+  attempt.set_state(v1::Attempt::FAILED);
+  attempt.set_billing(v1::Attempt::UNKNOWN);
+  *attempt.mutable_error() = error;
+  *attempt.mutable_end_time() = base::ToProto(now);
+  FinishTask(task, v1::VideoTask::FAILED, error, now);
+  return true;
+}
+
+}  // namespace assetgate::core

@@ -1,0 +1,95 @@
+// What a provider said, put into a resource: the one way in.
+//
+// Every reply, poll and webhook becomes a SubmitResult or an Observation and passes one of these
+// functions. They are pure, idempotent and monotone: a final state that a provider gave stays. Each
+// returns whether anything changed; what changed nothing is not committed.
+#ifndef ASSETGATE_CORE_APPLY_H_
+#define ASSETGATE_CORE_APPLY_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/proto_time.h"
+#include "core/resource.h"
+#include "provider/dialect.h"
+
+namespace assetgate::core {
+
+// Says why nothing moves. Only a change of reason or subject is a change.
+template <typename Holder>
+bool SetWaiting(Holder& holder, v1::Waiting::Reason reason, absl::string_view subject,
+                absl::string_view message, absl::Time now,
+                absl::Time next_try = absl::InfiniteFuture()) {
+  if (holder.has_waiting() && holder.waiting().reason() == reason &&
+      holder.waiting().subject() == subject) {
+    return false;
+  }
+  v1::Waiting& waiting = *holder.mutable_waiting();
+  waiting.Clear();
+  waiting.set_reason(reason);
+  waiting.set_subject(std::string(subject));
+  waiting.set_message(std::string(message));
+  *waiting.mutable_since() = base::ToProto(now);
+  if (next_try != absl::InfiniteFuture()) *waiting.mutable_next_try_time() = base::ToProto(next_try);
+  return true;
+}
+
+template <typename Holder>
+bool ClearWaiting(Holder& holder) {
+  if (!holder.has_waiting()) return false;
+  holder.clear_waiting();
+  return true;
+}
+
+// Why a provider's no, or silence, holds work up.
+v1::Waiting::Reason WaitingReasonOf(const provider::Failure& failure);
+// Nothing moves until an operator acts: the key, the account or the credit.
+bool NeedsOperator(const provider::Failure& failure);
+
+// The facts about a unit that its record does not hold.
+struct UnitContext {
+  std::string provider_id;
+  absl::Time now;
+  // Of the dialect; zero where nothing is promised.
+  absl::Duration video_lifetime;
+  // See Settings.
+  int most_unknown_submissions = 3;
+};
+
+// A placement of an asset or of a group: its outcome when submitted, and what was seen later.
+bool ApplySubmit(v1::Placement& placement, Unit& unit, const provider::SubmitResult& result,
+                 const UnitContext& context);
+bool ApplySubmit(v1::GroupPlacement& placement, Unit& unit, const provider::SubmitResult& result,
+                 const UnitContext& context);
+bool ApplyObservation(v1::Placement& placement, const provider::Observation& observation,
+                      const UnitContext& context);
+bool ApplyObservation(v1::GroupPlacement& placement, const provider::Observation& observation,
+                      const UnitContext& context);
+// The provider no longer knows it.
+bool ApplyForgotten(v1::Placement& placement, const provider::Failure& failure,
+                    const UnitContext& context);
+bool ApplyForgotten(v1::GroupPlacement& placement, const provider::Failure& failure,
+                    const UnitContext& context);
+// The gateway gives it up: `error` says why.
+bool ApplyGivenUp(v1::Placement& placement, const google::rpc::Status& error, absl::Time now);
+bool ApplyGivenUp(v1::GroupPlacement& placement, const google::rpc::Status& error, absl::Time now);
+
+// The asset's derived fields (state, error) after its placements changed. Returns whether they did.
+bool DeriveAsset(v1::Asset& asset);
+
+// An attempt of a task: likewise, with what follows for the task.
+bool ApplySubmit(v1::VideoTask& task, int attempt, Unit& unit, const provider::SubmitResult& result,
+                 const UnitContext& context);
+bool ApplyObservation(v1::VideoTask& task, int attempt, const provider::Observation& observation,
+                      const UnitContext& context);
+// The gateway gives an accepted attempt up; its billing is UNKNOWN from now on. The task fails.
+bool ApplyGivenUp(v1::VideoTask& task, int attempt, const google::rpc::Status& error,
+                  absl::Time now);
+// The task ends without (further) attempts.
+bool FinishTask(v1::VideoTask& task, v1::VideoTask::State state, const google::rpc::Status& error,
+                absl::Time now);
+
+}  // namespace assetgate::core
+
+#endif  // ASSETGATE_CORE_APPLY_H_

@@ -1,0 +1,128 @@
+#include "core/catalog.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "base/error.h"
+#include "base/spelling.h"
+#include "core/resource.h"
+
+namespace assetgate::core {
+namespace {
+
+// A name that is echoed in an error: callers may send anything.
+std::string Quoted(absl::string_view name) {
+  return absl::StrCat("\"", provider::CleanText(name, 128), "\"");
+}
+
+std::string Known(absl::string_view what, absl::string_view wanted, std::vector<std::string> known) {
+  if (known.empty()) return absl::StrCat("; no ", what, " is configured");
+  known = base::NearestFirst(wanted.substr(0, 256), std::move(known));
+  constexpr std::size_t kMost = 20;
+  const bool cut = known.size() > kMost;
+  if (cut) known.resize(kMost);
+  return absl::StrCat("; known, nearest first: ", absl::StrJoin(known, ", "), cut ? ", …" : "");
+}
+
+}  // namespace
+
+const provider::Credential& ProviderEntry::CredentialFor(absl::string_view credential_id) const {
+  if (previous_credential.has_value() && previous_credential->id == credential_id &&
+      credential.id != credential_id) {
+    return *previous_credential;
+  }
+  return credential;
+}
+
+const provider::Polling& ProviderEntry::PollingFor(provider::UnitKind kind) const {
+  switch (kind) {
+    case provider::UnitKind::kAssetGroup:
+      return group_polling;
+    case provider::UnitKind::kAsset:
+      return asset_polling;
+    case provider::UnitKind::kVideo:
+      break;
+  }
+  return video_polling;
+}
+
+Catalog::Catalog(std::vector<std::unique_ptr<const ProviderEntry>> providers,
+                 std::vector<ModelEntry> routes, std::vector<std::string> asset_providers)
+    : providers_(std::move(providers)),
+      routes_(std::move(routes)),
+      asset_providers_(std::move(asset_providers)) {}
+
+const ProviderEntry* Catalog::FindProvider(absl::string_view id) const {
+  for (const auto& provider : providers_) {
+    if (provider->id == id) return provider.get();
+  }
+  return nullptr;
+}
+
+absl::StatusOr<ModelEntry> Catalog::FindModel(absl::string_view name) const {
+  absl::string_view rest = name;
+  if (absl::ConsumePrefix(&rest, "providers/")) {
+    const std::size_t slash = rest.find('/');
+    const absl::string_view provider_id = rest.substr(0, slash);
+    rest.remove_prefix(std::min(rest.size(), provider_id.size()));
+    if (!absl::ConsumePrefix(&rest, "/models/")) return NoSuchModel(name);
+    const ProviderEntry* provider = FindProvider(provider_id);
+    if (provider == nullptr) return NoSuchProvider(provider_id);
+    const v1::Capabilities* capabilities = provider->dialect->FindModel(rest);
+    if (capabilities == nullptr) return NoSuchModel(name);
+    ModelEntry model;
+    model.id = std::string(name);
+    model.targets.push_back(Target{provider, std::string(rest), 0, 1, capabilities});
+    return model;
+  }
+  absl::ConsumePrefix(&rest, "models/");
+  for (const ModelEntry& route : routes_) {
+    if (route.id == rest) return route;
+  }
+  return NoSuchModel(name);
+}
+
+absl::Status Catalog::NoSuchProvider(absl::string_view id) const {
+  std::vector<std::string> known;
+  for (const auto& provider : providers_) known.push_back(MakeName(kProviders, provider->id));
+  const std::string name = MakeName(kProviders, id);
+  return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
+                     absl::StrCat("there is no provider ", Quoted(name),
+                                  Known("provider", name, std::move(known))))
+      .Resource("assetgate.v1.Provider", provider::CleanText(name, 256));
+}
+
+absl::Status Catalog::NoSuchModel(absl::string_view name) const {
+  std::vector<std::string> known;
+  for (const ModelEntry& route : routes_) known.push_back(route.id);
+  for (const auto& provider : providers_) {
+    for (const std::string& model : provider->dialect->models()) {
+      known.push_back(absl::StrCat("providers/", provider->id, "/models/", model));
+    }
+  }
+  return base::Error(
+             absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
+             absl::StrCat("there is no model ", Quoted(name), Known("model", name, std::move(known))))
+      .Resource("assetgate.v1.Model", provider::CleanText(name, 256));
+}
+
+v1::Model ToProto(const ModelEntry& model) {
+  v1::Model proto;
+  proto.set_name(absl::StartsWith(model.id, "providers/") ? model.id : MakeName(kModels, model.id));
+  for (const Target& target : model.targets) {
+    auto* out = proto.add_targets();
+    out->set_provider(MakeName(kProviders, target.provider->id));
+    out->set_provider_model(target.provider_model);
+    out->set_priority(target.priority);
+    out->set_weight(target.weight);
+    *out->mutable_capabilities() = *target.capabilities;
+  }
+  *proto.mutable_defaults() = model.defaults;
+  return proto;
+}
+
+}  // namespace assetgate::core

@@ -1,0 +1,83 @@
+// Deleting a copy at a provider: tried until the provider says that it is gone, or for a day.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/proto_time.h"
+#include "core/item.h"
+#include "core/reconciler.h"
+
+namespace assetgate::core {
+
+void DeletionItem::Load(const store::Row& row, bool) {
+  revision_ = row.revision;
+  content_ = row.content;
+  if (!deletion_.ParseFromString(row.content.internal)) deletion_.Clear();
+}
+
+void DeletionItem::Plan() {
+  UnitRun& state = run(0);
+  if (state.in_flight) return;
+  const ProviderEntry* provider = owner_.catalog().FindProvider(deletion_.provider());
+  const absl::Time expires =
+      base::FromProto(deletion_.create_time()) + owner_.settings().deletion_period;
+  std::optional<http::Request> request;
+  if (provider != nullptr) request = provider->dialect->EncodeDeleteAsset(deletion_.handle());
+  if (!request.has_value() || Now() >= expires) {
+    owner_.telemetry().OnWarning(
+        deletion_.asset(),
+        absl::StrCat("its copy at ", deletion_.provider(), " was not deleted and is left there",
+                     state.failure.has_value()
+                         ? absl::StrCat(": ", provider::CleanText(state.failure->message))
+                         : std::string()));
+    ReleasePlace(0);
+    return Remove({});
+  }
+  WakeAt(expires);
+  if (owner_.draining() || provider->mode == v1::Provider::OFF) return;
+  if (state.due > Now()) return WakeAt(state.due);
+  if (!HoldPlace(0, *provider, CallClass::kDeletion)) return;
+  After([this, provider, request = *std::move(request)]() mutable {
+    UnitRun& run_now = run(0);
+    run_now.place = UnitRun::Place::kNone;
+    run_now.in_flight = true;
+    http::SendOptions options;
+    options.timeout = provider->call_timeout;
+    Reconciler& owner = owner_;
+    owner.Send(key_, *provider, provider->CredentialFor(deletion_.credential_id()),
+               std::move(request), std::move(options),
+               [&owner, provider](Item* item, http::Result answer, absl::Duration latency) {
+                 std::optional<provider::Failure> failure;
+                 int status = 0;
+                 if (const auto* error = std::get_if<http::TransportError>(&answer)) {
+                   failure = provider::FailureOf(*error);
+                 } else {
+                   const auto& response = std::get<http::Response>(answer);
+                   status = response.status;
+                   failure = provider->dialect->DecodeDeleteAsset(response);
+                 }
+                 const provider::Failure* no = failure.has_value() ? &*failure : nullptr;
+                 owner.gate(*provider).Release(HealthOf(no),
+                                               no != nullptr ? no->retry_after : std::nullopt);
+                 owner.telemetry().OnUpstreamCall(
+                     {provider->id, Operation::kDeleteAsset,
+                      item == nullptr ? std::string() : item->name(), no != nullptr ? "trouble" : "ok",
+                      status, latency,
+                      no != nullptr ? provider::CleanText(no->message) : std::string()});
+                 if (item == nullptr) return;
+                 UnitRun& back = static_cast<DeletionItem*>(item)->run(0);
+                 back.in_flight = false;
+                 if (no == nullptr) {
+                   return owner.AddChange(*item, Change{[](Item& gone) {
+                                                          gone.Remove({});
+                                                          return absl::OkStatus();
+                                                        }, {}, {}});
+                 }
+                 ++back.failures;
+                 back.failure = failure;
+                 back.due = owner.Now() + static_cast<DeletionItem*>(item)->BackOff(back);
+                 owner.PostAdvance(*item);
+               });
+  });
+}
+
+}  // namespace assetgate::core

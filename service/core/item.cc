@@ -1,0 +1,307 @@
+#include "core/item.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/proto_time.h"
+#include "core/apply.h"
+#include "core/reconciler.h"
+
+namespace assetgate::core {
+namespace {
+
+// How a submission's outcome is told to telemetry.
+absl::string_view NameOf(provider::Outcome outcome) {
+  switch (outcome) {
+    case provider::Outcome::kAccepted:
+      return "accepted";
+    case provider::Outcome::kRefused:
+      return "refused";
+    case provider::Outcome::kNotAccepted:
+      return "not_accepted";
+    case provider::Outcome::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+int StatusOf(const http::Result& result) {
+  const auto* response = std::get_if<http::Response>(&result);
+  return response == nullptr ? 0 : response->status;
+}
+
+// What a missing answer to a submission means.
+provider::SubmitResult FromTransport(const http::TransportError& error) {
+  provider::SubmitResult result;
+  result.outcome = error.maybe_sent ? provider::Outcome::kUnknown : provider::Outcome::kNotAccepted;
+  result.failure = provider::FailureOf(error);
+  return result;
+}
+
+}  // namespace
+
+absl::Time Item::Now() const { return owner_.Now(); }
+
+absl::Status Item::OnSubmitted(std::size_t, const provider::SubmitResult&) {
+  return absl::InternalError("no units");
+}
+absl::Status Item::OnNews(std::size_t, const provider::UnitNews&, bool) {
+  return absl::InternalError("no units");
+}
+absl::Status Item::OnPollTrouble(std::size_t, const provider::Failure&) {
+  return absl::InternalError("no units");
+}
+
+absl::Duration Item::BackOff(const UnitRun& run) const {
+  const Settings& settings = owner_.settings();
+  const absl::Duration back_off =
+      std::min(settings.longest_back_off,
+               settings.first_back_off * std::exp2(std::clamp(run.failures - 1, 0, 16)));
+  absl::Duration jittered = back_off * absl::Uniform(owner_.random(), 0.8, 1.2);
+  if (run.failure.has_value() && run.failure->retry_after.has_value()) {
+    jittered = std::max(jittered, std::min(*run.failure->retry_after, absl::Duration(absl::Hours(1))));
+  }
+  return jittered;
+}
+
+bool Item::HoldPlace(std::size_t unit, const ProviderEntry& provider, CallClass call_class) {
+  UnitRun& state = run(unit);
+  if (state.place == UnitRun::Place::kHeld) return true;
+  if (state.place == UnitRun::Place::kQueued) return false;
+  // The item may be gone when the place is granted: then it is given back.
+  Gate& gate = owner_.gate(provider);
+  const bool held = gate.Acquire(call_class, [this_owner = &owner_, key = key_, unit, &gate] {
+    Item* item = this_owner->Find(key);
+    if (item == nullptr || item->run(unit).place != UnitRun::Place::kQueued) {
+      gate.Abandon();
+      return;
+    }
+    item->run(unit).place = UnitRun::Place::kHeld;
+    this_owner->PostAdvance(*item);
+  });
+  state.place = held ? UnitRun::Place::kHeld : UnitRun::Place::kQueued;
+  state.gate = &gate;
+  state.queued_since = Now();
+  return held;
+}
+
+void Item::AbandonPlaces() {
+  for (UnitRun& state : runs_) {
+    if (state.place == UnitRun::Place::kHeld) state.gate->Abandon();
+    // A queued one is given back when it is granted.
+    state.place = UnitRun::Place::kNone;
+  }
+}
+
+void Item::ReleasePlace(std::size_t unit) {
+  UnitRun& state = run(unit);
+  if (state.place == UnitRun::Place::kHeld) state.gate->Abandon();
+  state.place = UnitRun::Place::kNone;
+}
+
+void Item::UpdateCounts() {
+  UnfinishedUnits units = Units();
+  owner_.Count(counted_, units);
+  counted_ = std::move(units);
+}
+
+void Item::ClearCounts() {
+  owner_.Count(counted_, {});
+  counted_.clear();
+}
+
+void Item::Journal(const http::Request& request, absl::Time now, absl::Time send_before,
+                   Submission& submission) {
+  if (!submission.has_first_send_time()) {
+    *submission.mutable_first_send_time() = base::ToProto(now);
+  }
+  submission.set_method(request.method);
+  submission.set_path(request.path);
+  submission.clear_headers();
+  for (const http::Header& header : request.headers) {
+    auto* out = submission.add_headers();
+    out->set_name(header.name);
+    out->set_value(header.value);
+  }
+  submission.set_body(request.body);
+  *submission.mutable_send_before() = base::ToProto(send_before);
+  submission.set_open(true);
+  submission.set_sends(submission.sends() + 1);
+}
+
+http::Request Item::FromJournal(const Submission& submission) {
+  http::Request request;
+  request.method = submission.method();
+  request.path = submission.path();
+  for (const auto& header : submission.headers()) {
+    request.headers.push_back({header.name(), header.value()});
+  }
+  request.body = submission.body();
+  return request;
+}
+
+void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
+                             provider::UnitKind kind, Operation operation,
+                             const Submission& submission, bool replay,
+                             const provider::Credential& credential) {
+  After([this, unit, &provider, kind, operation, submission, replay, &credential] {
+    UnitRun& state = run(unit);
+    state.place = UnitRun::Place::kNone;
+    state.in_flight = true;
+    owner_.SubmissionBegan();
+    http::Request request = FromJournal(submission);
+    http::SendOptions options;
+    options.submission = true;
+    options.timeout = provider.call_timeout;
+    options.send_before = base::FromProto(submission.send_before());
+    http::Request sent = request;
+    Reconciler& owner = owner_;
+    owner.Send(
+        key_, provider, credential, std::move(request), std::move(options),
+        [&owner, unit, &provider, kind, operation, replay, sent = std::move(sent)](
+            Item* item, http::Result answer, absl::Duration latency) {
+          provider::SubmitResult result;
+          const auto* error = std::get_if<http::TransportError>(&answer);
+          if (error != nullptr && error->kind == http::TransportError::Kind::kStopped) {
+            // Going away: the journal says that it is open, which is the truth.
+            owner.gate(provider).Abandon();
+            return owner.SubmissionEnded();
+          }
+          result = error != nullptr
+                       ? FromTransport(*error)
+                       : provider.dialect->DecodeSubmit(kind, sent, std::get<http::Response>(answer),
+                                                        replay);
+          const bool accepted = result.outcome == provider::Outcome::kAccepted;
+          const provider::Failure* failure = accepted ? nullptr : &result.failure;
+          owner.gate(provider).Release(HealthOf(failure),
+                                       accepted ? std::nullopt : result.failure.retry_after);
+          if (failure != nullptr) owner.Failed(provider, *failure);
+          owner.telemetry().OnUpstreamCall(
+              {provider.id, operation, item == nullptr ? std::string() : item->name(),
+               NameOf(result.outcome), StatusOf(answer), latency,
+               accepted ? std::string() : provider::CleanText(result.failure.message)});
+          if (item != nullptr) {
+            UnitRun& back = item->run(unit);
+            back.in_flight = false;
+            back.failures = accepted ? 0 : back.failures + 1;
+            back.failure = accepted ? std::nullopt : std::optional(result.failure);
+            back.due = accepted ? owner.Now() + provider.PollingFor(kind).first
+                                : owner.Now() + item->BackOff(back);
+            owner.AddChange(*item, Change{[unit, result = std::move(result)](Item& target) {
+                                            return target.OnSubmitted(unit, result);
+                                          }, {}, {}});
+          }
+          owner.SubmissionEnded();
+        });
+  });
+}
+
+absl::Duration Item::PollInterval(const ProviderEntry& provider, provider::UnitKind kind,
+                                  absl::Duration age) const {
+  const provider::Polling& polling = provider.PollingFor(kind);
+  const Settings& settings = owner_.settings();
+  const absl::Duration period = kind == provider::UnitKind::kVideo ? settings.video_tracking_period
+                                                                   : settings.asset_tracking_period;
+  absl::Duration interval =
+      age > period ? std::max(settings.slow_poll, polling.ceiling)
+                   : std::clamp(polling.floor + age / 10, polling.floor,
+                                std::max(polling.floor, polling.ceiling));
+  // Only longer: the floor is the floor.
+  return interval * absl::Uniform(owner_.random(), 1.0, 1.15);
+}
+
+void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
+                    Operation operation, const Unit& record, absl::Time accepted) {
+  UnitRun& state = run(unit);
+  if (state.in_flight || owner_.draining() || provider.mode == v1::Provider::OFF) return;
+  if (state.due > Now()) return WakeAt(state.due);
+  if (!HoldPlace(unit, provider, state.polled ? CallClass::kPoll : CallClass::kFirstPoll)) return;
+  After([this, unit, &provider, kind, operation, handle = record.handle(),
+         credential_id = record.credential_id(), accepted] {
+    UnitRun& run_now = run(unit);
+    run_now.place = UnitRun::Place::kNone;
+    run_now.in_flight = true;
+    run_now.polled = true;
+    const std::vector<provider::PollCall> calls =
+        provider.dialect->EncodePoll(kind, std::span<const provider::Handle>(&handle, 1));
+    if (calls.empty()) {
+      // The dialect cannot ask for this handle: nothing will ever be heard.
+      run_now.in_flight = false;
+      run_now.due = Now() + owner_.settings().slow_poll;
+      owner_.gate(provider).Abandon();
+      owner_.telemetry().OnWarning(name(), "the dialect cannot poll this unit");
+      return;
+    }
+    http::SendOptions options;
+    options.timeout = provider.call_timeout;
+    Reconciler& owner = owner_;
+    owner.Send(
+        key_, provider, provider.CredentialFor(credential_id), calls[0].request, std::move(options),
+        [&owner, unit, &provider, kind, operation, handle, accepted](
+            Item* item, http::Result answer, absl::Duration latency) {
+          provider::PollResult result;
+          if (const auto* error = std::get_if<http::TransportError>(&answer)) {
+            if (error->kind == http::TransportError::Kind::kStopped) {
+              return owner.gate(provider).Abandon();
+            }
+            result.trouble = provider::FailureOf(*error);
+          } else {
+            result = provider.dialect->DecodePoll(kind, std::get<http::Response>(answer),
+                                                  std::span<const provider::Handle>(&handle, 1));
+          }
+          const provider::Failure* trouble = result.trouble ? &*result.trouble : nullptr;
+          owner.gate(provider).Release(HealthOf(trouble),
+                                       trouble ? trouble->retry_after : std::nullopt);
+          if (trouble != nullptr) owner.Failed(provider, *trouble);
+          provider::UnitNews news;
+          if (!result.news.empty()) news = std::move(result.news[0]);
+          const bool not_found = news.kind == provider::UnitNews::Kind::kNotFound;
+          owner.telemetry().OnUpstreamCall(
+              {provider.id, operation, item == nullptr ? std::string() : item->name(),
+               trouble != nullptr ? "trouble" : not_found ? "not_found" : "ok", StatusOf(answer),
+               latency, trouble != nullptr ? provider::CleanText(trouble->message) : std::string()});
+          if (item == nullptr) return;
+          item->OnPolled(unit, provider, kind, accepted, std::move(result.trouble), std::move(news));
+        });
+  });
+}
+
+void Item::OnPolled(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
+                    absl::Time accepted, std::optional<provider::Failure> trouble,
+                    provider::UnitNews news) {
+  UnitRun& state = run(unit);
+  const absl::Time now = Now();
+  state.in_flight = false;
+  const absl::Duration interval = PollInterval(provider, kind, now - accepted);
+  if (trouble.has_value()) {
+    ++state.failures;
+    state.failure = trouble;
+    state.due = now + std::max(interval, BackOff(state));
+    // A hiccup is not worth a change; a provider that stays away is.
+    if (state.failures >= 3 || NeedsOperator(*trouble)) {
+      return owner_.AddChange(*this, Change{[unit, failure = *std::move(trouble)](Item& item) {
+                                              return item.OnPollTrouble(unit, failure);
+                                            }, {}, {}});
+    }
+    return owner_.PostAdvance(*this);
+  }
+  state.failures = 0;
+  state.failure.reset();
+  state.due = now + interval;
+  bool verdict = false;
+  if (news.kind == provider::UnitNews::Kind::kNotFound) {
+    if (state.not_found++ == 0) state.not_found_since = now;
+    verdict = state.not_found >= owner_.settings().not_found_polls &&
+              now - state.not_found_since >= owner_.settings().not_found_period;
+    if (!verdict) return owner_.PostAdvance(*this);
+  } else {
+    state.not_found = 0;
+  }
+  owner_.AddChange(*this, Change{[unit, verdict, news = std::move(news)](Item& item) {
+                                   return item.OnNews(unit, news, verdict);
+                                 }, {}, {}});
+}
+
+}  // namespace assetgate::core

@@ -1,0 +1,376 @@
+// One unfinished resource in memory: what was committed of it, and its next steps.
+//
+// An item is driven by Reconciler::Advance, over and over: take the committed state as a draft, put
+// into it what has been heard since (Changes), let Plan look at it and decide what to do next, commit
+// the draft if it differs, and only then do what was decided (actions). Nothing is remembered between
+// two rounds but the committed state and `runs_`, which a restart may lose.
+#ifndef ASSETGATE_CORE_ITEM_H_
+#define ASSETGATE_CORE_ITEM_H_
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/proto_time.h"
+#include "core/apply.h"
+#include "core/catalog.h"
+#include "core/resource.h"
+#include "core/telemetry.h"
+#include "provider/dialect.h"
+#include "store/store.h"
+
+namespace assetgate::core {
+
+class Reconciler;
+class Item;
+
+// The providers at which a resource has unfinished units, each with whether it is an attempt.
+using UnfinishedUnits = std::vector<std::pair<std::string, bool>>;
+
+// Something heard, or asked for, that goes into the draft. It may be applied more than once (after a
+// conflict), each time to a fresh draft.
+struct Change {
+  // OK, or why it cannot be done; then nothing was changed by it.
+  absl::AnyInvocable<absl::Status(Item&)> apply;
+  // Told what became of it once that is durable; may be empty.
+  absl::AnyInvocable<void(absl::Status) &&> done;
+  absl::Status status;
+};
+
+// Somebody waits for the item's verdict.
+struct Waiter {
+  absl::Time answer_by;
+  absl::AnyInvocable<void(absl::StatusOr<const Item*>) &&> done;
+};
+
+// What is under way for one unit; not stored.
+struct UnitRun {
+  enum class Place { kNone, kQueued, kHeld };
+  // A place at the provider's gate.
+  Place place = Place::kNone;
+  Gate* gate = nullptr;
+  absl::Time queued_since;
+  // A call is out.
+  bool in_flight = false;
+  // The next step is not taken before.
+  absl::Time due = absl::InfinitePast();
+  // In a row.
+  int failures = 0;
+  // Of the last submission, or the last poll.
+  std::optional<provider::Failure> failure;
+  bool polled = false;
+  // Polls in a row that said "not found", and since when.
+  int not_found = 0;
+  absl::Time not_found_since;
+};
+
+// Belongs to the reconciler's thread.
+class Item {
+ public:
+  Item(Reconciler& owner, store::Key key) : owner_(owner), key_(std::move(key)) {}
+  virtual ~Item() = default;
+  Item(const Item&) = delete;
+  Item& operator=(const Item&) = delete;
+
+  const store::Key& key() const { return key_; }
+  std::string name() const { return MakeName(CollectionOf(key_.kind), key_.id); }
+
+  // Takes a committed row as the current state. `restarted`: this process has done nothing for it yet.
+  virtual void Load(const store::Row& row, bool restarted) = 0;
+  virtual store::Revision revision() const = 0;
+  // Whether the committed state has steps left.
+  virtual bool Unfinished() const = 0;
+
+ protected:
+  friend class Reconciler;
+
+  // Draft.
+  virtual void BeginDraft() = 0;
+  virtual void Plan() = 0;
+  virtual store::Content DraftContent() const = 0;
+  virtual void AcceptDraft(store::Revision revision) = 0;
+  // The draft is about to be committed as a change made now.
+  virtual void Stamp(absl::Time) {}
+  // Every provider that was asked has said no for good, as far as this draft knows: nothing of the
+  // resource needs to exist. The error for whoever asked for it.
+  virtual std::optional<absl::Status> Refusal() const { return std::nullopt; }
+  // Of the committed state.
+  virtual UnfinishedUnits Units() const { return {}; }
+  // The current state answers whoever created it.
+  virtual bool Answerable() const { return true; }
+  // Gives back what Plan took from gates and has not used.
+  virtual void AbandonPlaces();
+
+  // For Plan and Changes.
+  void MarkChanged() { changed_ = true; }
+  void MarkChanged(bool changed) { changed_ |= changed; }
+  // Done after the draft is committed (or at once when nothing changed).
+  void After(absl::AnyInvocable<void() &&> action) { actions_.push_back(std::move(action)); }
+  // Plan again at `when`.
+  void WakeAt(absl::Time when) { wake_at_ = std::min(wake_at_, when); }
+  absl::Time Now() const;
+
+  // Makes sure of a place at the gate of `provider` for the unit; true when it is held. Otherwise Plan
+  // runs again when it is.
+  bool HoldPlace(std::size_t unit, const ProviderEntry& provider, CallClass call_class);
+  // Gives a place back that turned out not to be needed.
+  void ReleasePlace(std::size_t unit);
+  UnitRun& run(std::size_t unit) {
+    if (runs_.size() <= unit) runs_.resize(unit + 1);
+    return runs_[unit];
+  }
+  // How long after so many failures in a row.
+  absl::Duration BackOff(const UnitRun& run) const;
+
+  // Sends the draft's journalled submission of a unit once it is committed. `decoded` gets what the
+  // provider answered, as a Change to be applied.
+  void SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
+                         Operation operation, const Submission& submission, bool replay,
+                         const provider::Credential& credential);
+  // Puts a request into the journal form, and back.
+  static void Journal(const http::Request& request, absl::Time now, absl::Time send_before,
+                      Submission& submission);
+  static http::Request FromJournal(const Submission& submission);
+
+  // Polls the unit when it is due.
+  void PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
+                Operation operation, const Unit& record, absl::Time accepted);
+  void OnPolled(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
+                absl::Time accepted, std::optional<provider::Failure> trouble,
+                provider::UnitNews news);
+  absl::Duration PollInterval(const ProviderEntry& provider, provider::UnitKind kind,
+                              absl::Duration age) const;
+
+  // What an answer means for the draft. Overridden by what has units.
+  virtual absl::Status OnSubmitted(std::size_t unit, const provider::SubmitResult& result);
+  virtual absl::Status OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict);
+  virtual absl::Status OnPollTrouble(std::size_t unit, const provider::Failure& failure);
+
+  Reconciler& owner_;
+  const store::Key key_;
+  std::vector<UnitRun> runs_;
+
+ private:
+  // The loop of Advance.
+  std::vector<Change> pending_;
+  std::vector<Change> applied_;
+  bool changed_ = false;
+  bool committing_ = false;
+  bool removing_ = false;
+  std::vector<absl::AnyInvocable<void() &&>> actions_;
+  absl::Time wake_at_ = absl::InfiniteFuture();
+  absl::Time timer_at_ = absl::InfiniteFuture();
+  bool advance_posted_ = false;
+
+  // Commands of Changes.
+  bool remove_ = false;
+  std::vector<store::Write> extra_writes_;
+
+  // Creation.
+  bool acknowledged_ = true;
+  std::optional<store::RequestKey> claim_;
+  std::vector<Waiter> waiters_;
+  absl::Status refusal_;
+
+  void UpdateCounts();
+  void ClearCounts();
+  UnfinishedUnits counted_;
+
+  // Items that wait for this one.
+  absl::flat_hash_set<store::Key> dependents_;
+
+ public:
+  // A Change asks for the row to be deleted, together with other writes.
+  void Remove(std::vector<store::Write> others) {
+    remove_ = true;
+    extra_writes_ = std::move(others);
+  }
+};
+
+// An item with its entity.
+template <typename EntityT>
+class EntityItem : public Item {
+ public:
+  EntityItem(Reconciler& owner, store::Key key) : Item(owner, std::move(key)) {
+    current_.key = key_;
+    draft_.key = key_;
+  }
+
+  const typename EntityT::Resource& resource() const { return current_.resource; }
+  typename EntityT::Resource& draft_resource() { return draft_.resource; }
+  const EntityT& current() const { return current_; }
+  EntityT& draft() { return draft_; }
+
+  // Begins a new resource: what Create asked for.
+  void Begin(EntityT entity) { current_ = std::move(entity); }
+
+  void Load(const store::Row& row, bool) override { FromRow(row, current_); }
+  store::Revision revision() const override { return current_.revision; }
+  bool Unfinished() const override { return ToContent(current_).unfinished; }
+
+ protected:
+  void BeginDraft() override { draft_ = current_; }
+  store::Content DraftContent() const override { return ToContent(draft_); }
+  void Stamp(absl::Time now) override {
+    *draft_.resource.mutable_update_time() = base::ToProto(now);
+  }
+  void AcceptDraft(store::Revision revision) override {
+    current_ = draft_;
+    current_.revision = revision;
+    current_.resource.set_revision(revision);
+  }
+
+  EntityT current_;
+  EntityT draft_;
+};
+
+// A group, an asset: units are placements.
+template <typename EntityT>
+class PlacementItem : public EntityItem<EntityT> {
+ public:
+  using EntityItem<EntityT>::EntityItem;
+
+  // For a Change: sees to it that there is a placement at the provider.
+  absl::Status AddPlacement(const std::string& provider_id);
+
+  void Load(const store::Row& row, bool restarted) override;
+
+ protected:
+  void Plan() override;
+  bool Answerable() const override;
+  std::optional<absl::Status> Refusal() const override;
+  absl::Status OnSubmitted(std::size_t unit, const provider::SubmitResult& result) override;
+  absl::Status OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict) override;
+  absl::Status OnPollTrouble(std::size_t unit, const provider::Failure& failure) override;
+  UnfinishedUnits Units() const override;
+
+  // Whether the unit can be submitted now: the request, or absent when something else has to happen
+  // first (then the placement says that it waits, or has failed).
+  virtual absl::StatusOr<std::optional<http::Request>> Prepare(std::size_t unit,
+                                                               const ProviderEntry& provider) = 0;
+  // Derived fields, after the placements have changed.
+  virtual void Derive() = 0;
+
+  static constexpr bool kIsGroup = EntityT::kKind == store::Kind::kAssetGroup;
+  static constexpr provider::UnitKind kUnit =
+      kIsGroup ? provider::UnitKind::kAssetGroup : provider::UnitKind::kAsset;
+
+ private:
+  void PlanUnit(std::size_t unit);
+};
+
+class GroupItem final : public PlacementItem<GroupEntity> {
+ public:
+  using PlacementItem::PlacementItem;
+
+ protected:
+  absl::StatusOr<std::optional<http::Request>> Prepare(std::size_t unit,
+                                                       const ProviderEntry& provider) override;
+  void Derive() override;
+};
+
+class AssetItem final : public PlacementItem<AssetEntity> {
+ public:
+  using PlacementItem::PlacementItem;
+
+ protected:
+  absl::StatusOr<std::optional<http::Request>> Prepare(std::size_t unit,
+                                                       const ProviderEntry& provider) override;
+  void Derive() override;
+
+ private:
+  // Where the provider shall fetch the media, or why it cannot.
+  absl::StatusOr<std::string> SourceFor(const ProviderEntry& provider) const;
+};
+
+// A video task: units are attempts.
+class VideoItem final : public EntityItem<VideoEntity> {
+ public:
+  using EntityItem::EntityItem;
+  ~VideoItem() override;
+
+  void Load(const store::Row& row, bool restarted) override;
+  // For a Change.
+  absl::Status Cancel();
+
+ protected:
+  void Plan() override;
+  bool Answerable() const override;
+  std::optional<absl::Status> Refusal() const override;
+  void AbandonPlaces() override;
+  UnfinishedUnits Units() const override;
+  absl::Status OnSubmitted(std::size_t unit, const provider::SubmitResult& result) override;
+  absl::Status OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict) override;
+  absl::Status OnPollTrouble(std::size_t unit, const provider::Failure& failure) override;
+
+ private:
+  // What is known of one target in this process.
+  struct TargetRun {
+    absl::Time not_before = absl::InfinitePast();
+    int failures = 0;
+    std::optional<provider::Failure> failure;
+  };
+  enum class Readiness { kReady, kWaiting, kFailed };
+
+  void PlanPending();
+  void PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider);
+  // The target to go to now; absent when there is none, and then the task says what it waits for, or
+  // has failed.
+  std::optional<std::size_t> ChooseTarget();
+  Readiness ResolveReferences(const ProviderEntry& provider, std::size_t target,
+                              std::vector<provider::ResolvedReference>& references);
+  void StartAttempt(std::size_t target, const ProviderEntry& provider,
+                    std::vector<provider::ResolvedReference> references);
+  google::rpc::Status TargetFailures(absl::StatusCode code, v1::ErrorReason reason,
+                                     absl::string_view message) const;
+  bool HoldSubmissionPlace(const ProviderEntry& provider);
+  void ReleaseSubmissionPlace();
+  std::optional<std::size_t> TargetOf(const v1::Attempt& attempt) const;
+  TargetRun& target_run(std::size_t target) {
+    if (target_runs_.size() <= target) target_runs_.resize(target + 1);
+    return target_runs_[target];
+  }
+  UnitContext Context(const std::string& provider_id) const;
+  void RegisterUses();
+  void UnregisterUses();
+
+  std::vector<TargetRun> target_runs_;
+  // A place at the gate of the target that comes next. `generation` tells the grants apart.
+  UnitRun::Place place_ = UnitRun::Place::kNone;
+  const ProviderEntry* place_provider_ = nullptr;
+  absl::Time queued_since_;
+  int place_generation_ = 0;
+  bool uses_registered_ = false;
+};
+
+// A copy at a provider that is to be deleted there.
+class DeletionItem final : public Item {
+ public:
+  using Item::Item;
+
+  void Load(const store::Row& row, bool restarted) override;
+  store::Revision revision() const override { return revision_; }
+  bool Unfinished() const override { return true; }
+
+ protected:
+  void BeginDraft() override {}
+  void Plan() override;
+  store::Content DraftContent() const override { return content_; }
+  void AcceptDraft(store::Revision revision) override { revision_ = revision; }
+
+ private:
+  store::Revision revision_ = 0;
+  store::Content content_;
+  UpstreamDeletion deletion_;
+};
+
+}  // namespace assetgate::core
+
+#endif  // ASSETGATE_CORE_ITEM_H_

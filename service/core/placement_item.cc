@@ -1,0 +1,354 @@
+// Groups and assets: hand each placement to its provider, then follow it until it is final.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/error.h"
+#include "base/proto_time.h"
+#include "core/apply.h"
+#include "core/item.h"
+#include "core/reconciler.h"
+#include "core/refusal.h"
+
+namespace assetgate::core {
+namespace {
+
+const google::protobuf::Struct& OptionsFor(
+    const google::protobuf::Map<std::string, google::protobuf::Struct>& options,
+    const std::string& provider_id) {
+  static const auto* const none = new google::protobuf::Struct();
+  const auto it = options.find(provider_id);
+  return it == options.end() ? *none : it->second;
+}
+
+UnitContext ContextOf(const Settings& settings, const std::string& provider_id, absl::Time now) {
+  UnitContext context;
+  context.provider_id = provider_id;
+  context.now = now;
+  context.most_unknown_submissions = settings.most_unknown_submissions;
+  return context;
+}
+
+// The journal of a process that is gone says that it sent this, and not what came of it.
+provider::SubmitResult LostOutcome() {
+  provider::SubmitResult result;
+  result.outcome = provider::Outcome::kUnknown;
+  result.failure.reason = v1::PROVIDER_UNAVAILABLE;
+  result.failure.message = "the gateway stopped before the provider's answer was recorded";
+  return result;
+}
+
+bool StuckOnOperator(v1::Waiting::Reason reason) {
+  return reason == v1::Waiting::PROVIDER_CREDENTIALS_REJECTED ||
+         reason == v1::Waiting::PROVIDER_OUT_OF_CREDIT;
+}
+
+// After this long in a queue of ours it is worth saying.
+constexpr absl::Duration kSlowQueue = absl::Seconds(1);
+
+}  // namespace
+
+template <typename EntityT>
+void PlacementItem<EntityT>::Load(const store::Row& row, bool restarted) {
+  EntityItem<EntityT>::Load(row, restarted);
+  if (!restarted) return;
+  // Polls of what a restart finds are spread over one interval.
+  for (int i = 0; i < this->current_.resource.placements_size(); ++i) {
+    const auto& placement = this->current_.resource.placements(i);
+    if (placement.state() != v1::Placement::PROCESSING) continue;
+    const ProviderEntry* provider =
+        this->owner_.catalog().FindProvider(this->current_.record.units(i).provider());
+    if (provider == nullptr) continue;
+    const absl::Duration interval =
+        this->PollInterval(*provider, kUnit,
+                           this->Now() - base::FromProto(placement.create_time()));
+    this->run(i).due = this->Now() + interval * absl::Uniform(this->owner_.random(), 0.0, 1.0);
+    this->run(i).polled = true;
+  }
+}
+
+template <typename EntityT>
+absl::Status PlacementItem<EntityT>::AddPlacement(const std::string& provider_id) {
+  auto& resource = this->draft_.resource;
+  const std::string provider_name = MakeName(kProviders, provider_id);
+  for (const auto& placement : resource.placements()) {
+    if (placement.provider() == provider_name && placement.state() != v1::Placement::LOST) {
+      return absl::OkStatus();
+    }
+  }
+  auto* placement = resource.add_placements();
+  placement->set_provider(provider_name);
+  placement->set_state(v1::Placement::SUBMITTING);
+  *placement->mutable_create_time() = base::ToProto(this->Now());
+  this->draft_.record.add_units()->set_provider(provider_id);
+  if constexpr (kIsGroup) {
+    const ProviderEntry* provider = this->owner_.catalog().FindProvider(provider_id);
+    if (provider != nullptr && provider->dialect->traits().asset_capabilities.groups() ==
+                                   v1::AssetCapabilities::KEPT_BY_GATEWAY) {
+      placement->set_state(v1::Placement::ACTIVE);
+      *placement->mutable_end_time() = placement->create_time();
+    }
+  }
+  this->MarkChanged();
+  return absl::OkStatus();
+}
+
+template <typename EntityT>
+void PlacementItem<EntityT>::Plan() {
+  for (int i = 0; i < this->draft_.resource.placements_size(); ++i) PlanUnit(i);
+  Derive();
+}
+
+template <typename EntityT>
+void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
+  auto& placement = *this->draft_.resource.mutable_placements(static_cast<int>(unit));
+  Unit& record = *this->draft_.record.mutable_units(static_cast<int>(unit));
+  UnitRun& run = this->run(unit);
+  if (IsFinal(placement.state())) return this->ReleasePlace(unit);
+  if (run.in_flight) return;
+  const absl::Time now = this->Now();
+  const Settings& settings = this->owner_.settings();
+  const absl::Time created = base::FromProto(placement.create_time());
+  const UnitContext context = ContextOf(settings, record.provider(), now);
+  const ProviderEntry* provider = this->owner_.catalog().FindProvider(record.provider());
+  const bool submitting = placement.state() == v1::Placement::SUBMITTING;
+
+  if (submitting && record.submission().open()) {
+    this->MarkChanged(ApplySubmit(placement, record, LostOutcome(), context));
+    if (IsFinal(placement.state())) return;
+  }
+  const absl::Time expires =
+      created + (submitting ? settings.submit_timeout : settings.tracking_horizon);
+  if (now >= expires) {
+    const base::Error error =
+        submitting
+            ? base::Error(absl::StatusCode::kUnavailable, v1::NOT_SUBMITTED,
+                          absl::StrCat("not accepted within ",
+                                       absl::FormatDuration(settings.submit_timeout), ": ",
+                                       placement.waiting().message()))
+            : base::Error(absl::StatusCode::kDeadlineExceeded, v1::TRACKING_EXPIRED,
+                          absl::StrCat("the provider gave no final state within ",
+                                       absl::FormatDuration(settings.tracking_horizon)));
+    this->MarkChanged(ApplyGivenUp(
+        placement, base::Error(error).Metadata("provider", record.provider()).ToProto(), now));
+    return this->ReleasePlace(unit);
+  }
+  this->WakeAt(expires);
+  if (provider == nullptr || (submitting && provider->mode != v1::Provider::SERVE)) {
+    this->MarkChanged(SetWaiting(placement, v1::Waiting::NEEDS_OPERATOR, placement.provider(),
+                                 provider == nullptr
+                                     ? "the provider is not in the gateway's config any more"
+                                     : "the provider takes no new work (see its mode)",
+                                 now));
+    return;
+  }
+  if (!submitting) {
+    return this->PlanPoll(unit, *provider, kUnit,
+                          kIsGroup ? Operation::kGetGroup : Operation::kGetAsset, record, created);
+  }
+  if (this->owner_.draining()) return;
+  if (run.due > now) return this->WakeAt(run.due);
+
+  absl::StatusOr<std::optional<http::Request>> request = Prepare(unit, *provider);
+  if (!request.ok()) {
+    this->MarkChanged(ApplyGivenUp(placement, base::ToRpcStatus(request.status()), now));
+    return this->ReleasePlace(unit);
+  }
+  if (!request->has_value()) return this->ReleasePlace(unit);
+  if (!this->HoldPlace(unit, *provider, CallClass::kSubmission)) {
+    if (const auto unwell = this->owner_.gate(*provider).Unwell()) {
+      this->MarkChanged(SetWaiting(placement, unwell->reason, placement.provider(),
+                                   this->owner_.gate(*provider).state_reason(), now, unwell->until));
+    } else if (now - run.queued_since >= kSlowQueue) {
+      this->MarkChanged(SetWaiting(placement, v1::Waiting::PROVIDER_BUSY, placement.provider(),
+                                   "as many calls as allowed are under way to the provider", now));
+    } else {
+      this->WakeAt(run.queued_since + kSlowQueue);
+    }
+    return;
+  }
+  const provider::Credential& credential = provider->credential;
+  record.set_credential_id(credential.id);
+  this->Journal(**request, now, now + settings.submission_start_timeout,
+                *record.mutable_submission());
+  this->MarkChanged();
+  this->SubmitAfterCommit(unit, *provider, kUnit,
+                          kIsGroup ? Operation::kCreateGroup : Operation::kCreateAsset,
+                          record.submission(), record.submission().sends() > 1, credential);
+}
+
+template <typename EntityT>
+absl::Status PlacementItem<EntityT>::OnSubmitted(std::size_t unit,
+                                                 const provider::SubmitResult& result) {
+  const int i = static_cast<int>(unit);
+  Unit& record = *this->draft_.record.mutable_units(i);
+  this->MarkChanged(ApplySubmit(*this->draft_.resource.mutable_placements(i), record, result,
+                                ContextOf(this->owner_.settings(), record.provider(), this->Now())));
+  Derive();
+  return absl::OkStatus();
+}
+
+template <typename EntityT>
+absl::Status PlacementItem<EntityT>::OnNews(std::size_t unit, const provider::UnitNews& news,
+                                            bool verdict) {
+  const int i = static_cast<int>(unit);
+  auto& placement = *this->draft_.resource.mutable_placements(i);
+  const UnitContext context = ContextOf(this->owner_.settings(),
+                                        this->draft_.record.units(i).provider(), this->Now());
+  if (news.kind == provider::UnitNews::Kind::kObserved) {
+    this->MarkChanged(ApplyObservation(placement, news.observation, context));
+  } else if (verdict) {
+    this->MarkChanged(ApplyForgotten(placement, news.failure, context));
+    if constexpr (!kIsGroup) {
+      // Placed anew, once.
+      const auto& placements = this->draft_.resource.placements();
+      const auto lost = std::count_if(
+          placements.begin(), placements.end(), [&](const v1::Placement& other) {
+            return other.provider() == placement.provider() &&
+                   other.state() == v1::Placement::LOST;
+          });
+      if (lost == 1) return AddPlacement(context.provider_id);
+    }
+  } else if (placement.waiting().reason() != v1::Waiting::PROVIDER_WORKING) {
+    // The calls succeed again, with no news.
+    this->MarkChanged(SetWaiting(placement, v1::Waiting::PROVIDER_WORKING, placement.provider(),
+                                 "the provider is preparing it", this->Now()));
+  }
+  return absl::OkStatus();
+}
+
+template <typename EntityT>
+absl::Status PlacementItem<EntityT>::OnPollTrouble(std::size_t unit,
+                                                   const provider::Failure& failure) {
+  const int i = static_cast<int>(unit);
+  auto& placement = *this->draft_.resource.mutable_placements(i);
+  if (IsFinal(placement.state())) return absl::OkStatus();
+  this->MarkChanged(SetWaiting(
+      placement, WaitingReasonOf(failure), placement.provider(),
+      provider::ToError(failure, this->draft_.record.units(i).provider()).ToProto().message(),
+      this->Now(), this->run(unit).due));
+  return absl::OkStatus();
+}
+
+template <typename EntityT>
+UnfinishedUnits PlacementItem<EntityT>::Units() const {
+  UnfinishedUnits units;
+  for (int i = 0; i < this->current_.resource.placements_size(); ++i) {
+    if (IsFinal(this->current_.resource.placements(i).state())) continue;
+    units.emplace_back(this->current_.record.units(i).provider(), false);
+  }
+  return units;
+}
+
+template <typename EntityT>
+bool PlacementItem<EntityT>::Answerable() const {
+  const auto& placements = this->current_.resource.placements();
+  return std::all_of(placements.begin(), placements.end(), [](const auto& placement) {
+    return placement.state() != v1::Placement::SUBMITTING ||
+           StuckOnOperator(placement.waiting().reason());
+  });
+}
+
+template <typename EntityT>
+std::optional<absl::Status> PlacementItem<EntityT>::Refusal() const {
+  const auto& draft = this->draft_;
+  if (draft.resource.placements_size() == 0) return std::nullopt;
+  v1::ProviderFailures failures;
+  for (int i = 0; i < draft.resource.placements_size(); ++i) {
+    const auto& placement = draft.resource.placements(i);
+    // Accepted once: something exists.
+    if (!draft.record.units(i).handle().empty()) return std::nullopt;
+    const UnitRun* run = static_cast<std::size_t>(i) < this->runs_.size() ? &this->runs_[i] : nullptr;
+    auto* failure = failures.add_failures();
+    failure->set_provider(placement.provider());
+    if (placement.state() == v1::Placement::FAILED) {
+      *failure->mutable_status() = placement.error();
+    } else if (placement.state() == v1::Placement::SUBMITTING &&
+               StuckOnOperator(placement.waiting().reason()) && run != nullptr &&
+               run->failure.has_value()) {
+      *failure->mutable_status() =
+          provider::ToError(*run->failure, draft.record.units(i).provider()).ToProto();
+    } else {
+      return std::nullopt;
+    }
+  }
+  return CombinedRefusal(failures);
+}
+
+absl::StatusOr<std::optional<http::Request>> GroupItem::Prepare(std::size_t unit,
+                                                                const ProviderEntry& provider) {
+  (void)unit;
+  provider::GroupSubmission submission{
+      draft_.resource, OptionsFor(draft_.resource.provider_options(), provider.id)};
+  auto request = provider.dialect->EncodeSubmitGroup(submission);
+  if (!request.ok()) return request.status();
+  return std::optional<http::Request>(*std::move(request));
+}
+
+void GroupItem::Derive() {}
+
+absl::StatusOr<std::string> AssetItem::SourceFor(const ProviderEntry& provider) const {
+  const std::string& uri = draft_.resource.source_uri();
+  const bool https_only = provider.dialect->traits().asset_capabilities.https_only();
+  if (!https_only || absl::StartsWithIgnoreCase(uri, "https://")) return uri;
+  for (const auto& placement : draft_.resource.placements()) {
+    if (placement.state() == v1::Placement::ACTIVE &&
+        absl::StartsWithIgnoreCase(placement.provider_uri(), "https://")) {
+      return placement.provider_uri();
+    }
+  }
+  return base::Error(absl::StatusCode::kInvalidArgument, v1::INVALID_FIELD,
+                     absl::StrCat("provider ", provider.id,
+                                  " fetches https URLs only, and the asset's source_uri is http"))
+      .Violation("asset.source_uri", "use an https URL")
+      .Metadata("provider", provider.id);
+}
+
+absl::StatusOr<std::optional<http::Request>> AssetItem::Prepare(std::size_t unit,
+                                                                const ProviderEntry& provider) {
+  v1::Placement& placement = *draft_.resource.mutable_placements(static_cast<int>(unit));
+  provider::Handle group;
+  if (provider.dialect->traits().asset_capabilities.groups() == v1::AssetCapabilities::NATIVE) {
+    store::Key group_key{key_.tenant, store::Kind::kAssetGroup, DefaultGroupId(provider.id)};
+    if (!draft_.resource.asset_group().empty()) {
+      group_key.id = ParseName(kAssetGroups, draft_.resource.asset_group()).value_or("");
+    }
+    const std::string group_name = MakeName(kAssetGroups, group_key.id);
+    const Reconciler::Dependency dependency = owner_.GroupAt(group_key, provider, *this);
+    switch (dependency.state) {
+      case Reconciler::Dependency::State::kReady:
+        group = dependency.handle;
+        break;
+      case Reconciler::Dependency::State::kPending:
+        MarkChanged(SetWaiting(placement, v1::Waiting::ASSET_PROCESSING, group_name,
+                               "its group is being made at the provider", Now()));
+        return std::nullopt;
+      case Reconciler::Dependency::State::kFailed: {
+        google::rpc::Status error = dependency.error;
+        error.set_message(absl::StrCat("its group \"", group_name,
+                                       "\" could not be made at the provider: ", error.message()));
+        return base::FromRpcStatus(error);
+      }
+      case Reconciler::Dependency::State::kMissing:
+        return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
+                           absl::StrCat("its group \"", group_name, "\" is gone"))
+            .Resource(TypeOf(store::Kind::kAssetGroup), group_name);
+    }
+  }
+  absl::StatusOr<std::string> source = SourceFor(provider);
+  if (!source.ok()) return source.status();
+  provider::AssetSubmission submission{
+      draft_.resource, *std::move(source), std::move(group),
+      OptionsFor(draft_.resource.provider_options(), provider.id)};
+  auto request = provider.dialect->EncodeSubmitAsset(submission);
+  if (!request.ok()) return request.status();
+  return std::optional<http::Request>(*std::move(request));
+}
+
+void AssetItem::Derive() { MarkChanged(DeriveAsset(draft_.resource)); }
+
+template class PlacementItem<GroupEntity>;
+template class PlacementItem<AssetEntity>;
+
+}  // namespace assetgate::core

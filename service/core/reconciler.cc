@@ -1,0 +1,1022 @@
+#include "core/reconciler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/error.h"
+#include "base/proto_time.h"
+
+namespace assetgate::core {
+namespace {
+
+// Rows of one page of recovery: short enough that calls in between do not wait noticeably.
+constexpr std::size_t kRecoveryPage = 500;
+// After a store that does not take writes.
+constexpr absl::Duration kStoreRetry = absl::Seconds(1);
+
+absl::Status StoreUnavailable(absl::string_view detail) {
+  return base::Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
+                     absl::StrCat("the store takes no writes right now; nothing was changed: ",
+                                  provider::CleanText(detail, 256)))
+      .RetryAfter(kStoreRetry);
+}
+
+absl::Status CommitUnknown() {
+  return base::Error(absl::StatusCode::kUnknown, v1::COMMIT_UNKNOWN,
+                     "the store cannot tell whether the change was committed; repeat the call with "
+                     "the same request_id");
+}
+
+absl::Status NotFound(const store::Key& key) {
+  const std::string name = MakeName(CollectionOf(key.kind), key.id);
+  return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
+                     absl::StrCat("there is no \"", name, "\""))
+      .Resource(TypeOf(key.kind), name);
+}
+
+absl::Status AlreadyExists(const store::Key& key) {
+  const std::string name = MakeName(CollectionOf(key.kind), key.id);
+  return base::Error(absl::StatusCode::kAlreadyExists, v1::RESOURCE_EXISTS,
+                     absl::StrCat("\"", name, "\" exists already; choose another id, or none"))
+      .Resource(TypeOf(key.kind), name);
+}
+
+absl::Status RequestIdReused(const store::RequestKey& key) {
+  return base::Error(
+      absl::StatusCode::kAlreadyExists, v1::REQUEST_ID_REUSED,
+      absl::StrCat("request_id \"", provider::CleanText(key.request_id, 128),
+                   "\" was used before with another body; use a fresh one for another request"));
+}
+
+absl::Status Draining() {
+  return base::Error(absl::StatusCode::kUnavailable, v1::DRAINING,
+                     "the gateway is going away; try again")
+      .RetryAfter(absl::Seconds(1));
+}
+
+absl::string_view StateName(const Item& item) {
+  switch (item.key().kind) {
+    case store::Kind::kAsset:
+      return v1::Asset::State_Name(static_cast<const AssetItem&>(item).resource().state());
+    case store::Kind::kVideoTask:
+      return v1::VideoTask::State_Name(static_cast<const VideoItem&>(item).resource().state());
+    default:
+      return "";
+  }
+}
+
+std::string ErrorMessage(const Item& item) {
+  switch (item.key().kind) {
+    case store::Kind::kAsset:
+      return static_cast<const AssetItem&>(item).resource().error().message();
+    case store::Kind::kVideoTask:
+      return static_cast<const VideoItem&>(item).resource().error().message();
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+// Collects the answers to the items of one request, and gives them together.
+struct Reconciler::Gathering {
+  Gathering(Reconciler& reconciler, std::vector<store::Key> item_keys, CreateDone when_done)
+      : owner(reconciler), keys(std::move(item_keys)), done(std::move(when_done)) {
+    results.resize(keys.size());
+    missing = keys.size();
+  }
+
+  bool Answered(std::size_t i) const { return results[i].has_value(); }
+
+  void Answer(std::size_t i, absl::Status status) {
+    results[i] = std::move(status);
+    if (--missing > 0) return;
+    // An item that answered early may have moved on, or left memory, since: each is told as it stands
+    // now.
+    std::vector<absl::StatusOr<const Item*>> items;
+    for (std::size_t k = 0; k < keys.size(); ++k) {
+      if (!results[k]->ok()) {
+        items.push_back(*results[k]);
+        continue;
+      }
+      auto loaded = owner.FindOrLoad(keys[k]);
+      if (!loaded.ok()) {
+        items.push_back(loaded.status());
+      } else if (*loaded == nullptr) {
+        items.push_back(NotFound(keys[k]));
+      } else {
+        items.push_back(static_cast<const Item*>(*loaded));
+      }
+    }
+    std::move(done)(std::move(items));
+  }
+
+  Reconciler& owner;
+  const std::vector<store::Key> keys;
+  std::vector<std::optional<absl::Status>> results;
+  std::size_t missing;
+  CreateDone done;
+};
+
+Reconciler::Reconciler(Parts parts) : parts_(std::move(parts)) {
+  for (const auto& provider : parts_.catalog.providers()) {
+    gates_[provider->id] = std::make_unique<Gate>(provider->limits, parts_.loop);
+  }
+}
+
+Reconciler::~Reconciler() {
+  // Items unregister what they use.
+  items_.clear();
+}
+
+// --- Creation -------------------------------------------------------------------------------------
+
+template <typename EntityT, typename ItemT>
+void Reconciler::CreateTyped(Creation<EntityT> creation,
+                             Reply<std::vector<absl::StatusOr<typename EntityT::Resource>>> reply) {
+  parts_.loop.Post([this, creation = std::move(creation), reply = std::move(reply)]() mutable {
+    using Resource = typename EntityT::Resource;
+    PendingCreation pending;
+    for (EntityT& entity : creation.entities) {
+      auto item = std::make_unique<ItemT>(*this, entity.key);
+      item->Begin(std::move(entity));
+      pending.items.push_back(std::move(item));
+    }
+    pending.claim = std::move(creation.claim);
+    pending.same_request = std::move(creation.same_request);
+    pending.answer_by = creation.answer_by;
+    pending.done = [reply = std::move(reply)](
+                       std::vector<absl::StatusOr<const Item*>> results) mutable {
+      std::vector<absl::StatusOr<Resource>> typed;
+      for (const auto& result : results) {
+        if (result.ok()) {
+          typed.push_back(static_cast<const ItemT*>(*result)->resource());
+        } else {
+          typed.push_back(result.status());
+        }
+      }
+      std::move(reply)(std::move(typed));
+    };
+    Create(std::move(pending));
+  });
+}
+
+void Reconciler::CreateGroups(Creation<GroupEntity> creation,
+                              Reply<std::vector<absl::StatusOr<v1::AssetGroup>>> reply) {
+  CreateTyped<GroupEntity, GroupItem>(std::move(creation), std::move(reply));
+}
+void Reconciler::CreateAssets(Creation<AssetEntity> creation,
+                              Reply<std::vector<absl::StatusOr<v1::Asset>>> reply) {
+  CreateTyped<AssetEntity, AssetItem>(std::move(creation), std::move(reply));
+}
+void Reconciler::CreateVideos(Creation<VideoEntity> creation,
+                              Reply<std::vector<absl::StatusOr<v1::VideoTask>>> reply) {
+  CreateTyped<VideoEntity, VideoItem>(std::move(creation), std::move(reply));
+}
+
+void Reconciler::Create(PendingCreation creation) {
+  const std::size_t count = creation.items.size();
+  const auto fail_all = [&](const absl::Status& status) {
+    std::move(creation.done)(std::vector<absl::StatusOr<const Item*>>(count, status));
+  };
+  if (draining_) return fail_all(Draining());
+  if (creation.claim.has_value()) {
+    // A duplicate of a request that is just being committed waits for that.
+    if (const auto it = claims_.find(creation.claim->key); it != claims_.end()) {
+      it->second.push_back(std::move(creation));
+      return;
+    }
+    auto found = parts_.store.FindRequest(creation.claim->key);
+    if (!found.ok()) return fail_all(StoreUnavailable(found.status().message()));
+    if (found->has_value()) return AnswerDuplicate(**found, creation);
+  }
+  if (items_.size() + count > parts_.settings.most_unfinished) {
+    return fail_all(base::Error(absl::StatusCode::kResourceExhausted, v1::OVERLOADED,
+                                absl::StrCat("the gateway follows ", items_.size(),
+                                             " unfinished resources and takes no more for now"))
+                        .RetryAfter(absl::Seconds(5)));
+  }
+  if (count == 0) return std::move(creation.done)({});
+  std::vector<store::Key> keys;
+  for (const auto& item : creation.items) keys.push_back(item->key());
+  auto gathering = std::make_shared<Gathering>(*this, std::move(keys), std::move(creation.done));
+  if (creation.claim.has_value()) {
+    claims_[creation.claim->key];
+    if (count == 1) creation.items[0]->claim_ = creation.claim->key;
+  }
+  CommitCreation(std::make_shared<PendingCreation>(std::move(creation)), std::move(gathering));
+}
+
+void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
+                                std::shared_ptr<Gathering> gathering) {
+  // The items that `creation` still owns are planned and committed in one transaction; the others have
+  // been answered.
+  store::Transaction transaction;
+  transaction.claim_request = creation->claim;
+  if (transaction.claim_request.has_value()) transaction.claim_request->rows = gathering->keys;
+  std::vector<std::size_t> round;
+  for (std::size_t i = 0; i < creation->items.size(); ++i) {
+    std::unique_ptr<Item>& owned = creation->items[i];
+    if (owned == nullptr) continue;
+    const store::Key& key = gathering->keys[i];
+    if (items_.contains(key)) {
+      owned.reset();
+      gathering->Answer(i, AlreadyExists(key));
+      continue;
+    }
+    Item& item = *owned;
+    item.acknowledged_ = false;
+    item.committing_ = true;
+    items_[key] = std::move(owned);
+    item.actions_.clear();
+    item.BeginDraft();
+    item.Plan();
+    store::Write write;
+    write.key = key;
+    write.content = item.DraftContent();
+    transaction.writes.push_back(std::move(write));
+    round.push_back(i);
+  }
+  if (round.empty()) return EndCreation(*creation);
+  parts_.store.Commit(
+      std::move(transaction),
+      [this, creation = std::move(creation), gathering = std::move(gathering),
+       round = std::move(round)](store::CommitResult result) mutable {
+        parts_.loop.Post([this, creation = std::move(creation), gathering = std::move(gathering),
+                          round = std::move(round), result = std::move(result)]() mutable {
+          OnCreated(std::move(creation), std::move(gathering), round, std::move(result));
+        });
+      });
+}
+
+void Reconciler::OnCreated(std::shared_ptr<PendingCreation> creation,
+                           std::shared_ptr<Gathering> gathering,
+                           const std::vector<std::size_t>& round, store::CommitResult result) {
+  using Outcome = store::CommitResult::Outcome;
+  const auto drop = [&](std::size_t i) {
+    if (Item* item = Find(gathering->keys[i])) item->AbandonPlaces();
+    Drop(gathering->keys[i]);
+  };
+  switch (result.outcome) {
+    case Outcome::kCommitted:
+      for (std::size_t w = 0; w < round.size(); ++w) {
+        Item& item = *Find(gathering->keys[round[w]]);
+        item.committing_ = false;
+        item.AcceptDraft(result.revisions[w]);
+        AddWaiter(item, Waiter{creation->answer_by,
+                               [gathering, i = round[w]](absl::StatusOr<const Item*> answer) {
+                                 gathering->Answer(i, answer.status());
+                               }});
+      }
+      for (const std::size_t i : round) {
+        if (Item* item = Find(gathering->keys[i])) Settle(*item, /*committed=*/true);
+      }
+      break;
+    case Outcome::kConflict: {
+      // Ids that exist. The others of a batch go on without them.
+      const std::set<std::size_t> conflicts(result.conflicts.begin(), result.conflicts.end());
+      for (std::size_t w = 0; w < round.size(); ++w) {
+        const std::size_t i = round[w];
+        if (conflicts.contains(w)) {
+          drop(i);
+          gathering->Answer(i, AlreadyExists(gathering->keys[i]));
+        } else if (auto it = items_.find(gathering->keys[i]); it != items_.end()) {
+          it->second->AbandonPlaces();
+          creation->items[i] = std::move(it->second);
+          items_.erase(it);
+        }
+      }
+      return CommitCreation(std::move(creation), std::move(gathering));
+    }
+    case Outcome::kRequestIdTaken:
+      for (const std::size_t i : round) drop(i);
+      if (result.request.has_value() && gathering->missing == gathering->keys.size()) {
+        creation->items.resize(gathering->keys.size());
+        creation->done = std::move(gathering->done);
+        AnswerDuplicate(*result.request, *creation);
+      } else {
+        for (const std::size_t i : round) gathering->Answer(i, RequestIdReused(creation->claim->key));
+      }
+      break;
+    case Outcome::kUnavailable:
+      for (const std::size_t i : round) {
+        drop(i);
+        gathering->Answer(i, StoreUnavailable(result.message));
+      }
+      break;
+    case Outcome::kUnknown:
+      for (const std::size_t i : round) {
+        drop(i);
+        // It may exist: then it is followed like anything that a restart finds.
+        if (auto loaded = FindOrLoad(gathering->keys[i]); !loaded.ok()) {
+          telemetry().OnWarning(gathering->keys[i].id, loaded.status().message());
+        }
+        gathering->Answer(i, CommitUnknown());
+      }
+      break;
+  }
+  EndCreation(*creation);
+}
+
+void Reconciler::EndCreation(const PendingCreation& creation) {
+  if (!creation.claim.has_value()) return;
+  const auto it = claims_.find(creation.claim->key);
+  if (it == claims_.end()) return;
+  // Duplicates that came meanwhile look again, and find the row.
+  std::vector<PendingCreation> duplicates = std::move(it->second);
+  claims_.erase(it);
+  for (PendingCreation& duplicate : duplicates) Create(std::move(duplicate));
+}
+
+void Reconciler::AnswerDuplicate(const store::RequestRow& row, PendingCreation& creation) {
+  const std::size_t count = creation.items.size();
+  if (row.rows.size() != count ||
+      (creation.same_request != nullptr && !creation.same_request(row.request))) {
+    std::move(creation.done)(
+        std::vector<absl::StatusOr<const Item*>>(count, RequestIdReused(row.key)));
+    return;
+  }
+  auto gathering = std::make_shared<Gathering>(*this, row.rows, std::move(creation.done));
+  for (std::size_t i = 0; i < count; ++i) {
+    auto loaded = FindOrLoad(row.rows[i]);
+    if (!loaded.ok()) {
+      gathering->Answer(i, loaded.status());
+    } else if (*loaded == nullptr) {
+      const std::string name = MakeName(CollectionOf(row.rows[i].kind), row.rows[i].id);
+      gathering->Answer(i, base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
+                                       absl::StrCat("what this request_id made (\"", name,
+                                                    "\") has been refused or deleted since; use a "
+                                                    "fresh request_id to make it anew"))
+                               .Resource(TypeOf(row.rows[i].kind), name));
+    } else {
+      AddWaiter(**loaded,
+                Waiter{creation.answer_by, [gathering, i](absl::StatusOr<const Item*> answer) {
+                         gathering->Answer(i, answer.status());
+                       }});
+      PostAdvance(**loaded);
+    }
+  }
+}
+
+void Reconciler::AddWaiter(Item& item, Waiter waiter) {
+  const absl::Time answer_by = waiter.answer_by;
+  item.waiters_.push_back(std::move(waiter));
+  parts_.loop.PostAt(answer_by, [this, key = item.key()] {
+    // Not while a deletion is on its way: its verdict answers.
+    if (Item* found = Find(key); found != nullptr && !found->removing_) AnswerWaiters(*found);
+  });
+}
+
+void Reconciler::AnswerWaiters(Item& item) {
+  if (item.waiters_.empty() || item.revision() == 0) return;
+  const absl::Time now = Now();
+  const bool answerable = item.Answerable();
+  std::vector<Waiter> answered;
+  for (auto it = item.waiters_.begin(); it != item.waiters_.end();) {
+    if (answerable || now >= it->answer_by) {
+      answered.push_back(std::move(*it));
+      it = item.waiters_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  if (answered.empty()) return;
+  // From now on somebody relies on it: it stays, whatever the providers say.
+  item.acknowledged_ = true;
+  for (Waiter& waiter : answered) std::move(waiter.done)(&item);
+}
+
+// --- The engine -----------------------------------------------------------------------------------
+
+Item* Reconciler::Find(const store::Key& key) {
+  const auto it = items_.find(key);
+  return it == items_.end() ? nullptr : it->second.get();
+}
+
+std::unique_ptr<Item> Reconciler::NewItem(const store::Key& key) {
+  switch (key.kind) {
+    case store::Kind::kAssetGroup:
+      return std::make_unique<GroupItem>(*this, key);
+    case store::Kind::kAsset:
+      return std::make_unique<AssetItem>(*this, key);
+    case store::Kind::kVideoTask:
+      return std::make_unique<VideoItem>(*this, key);
+    case store::Kind::kUpstreamDeletion:
+      return std::make_unique<DeletionItem>(*this, key);
+  }
+  return nullptr;
+}
+
+absl::StatusOr<Item*> Reconciler::FindOrLoad(const store::Key& key) {
+  if (Item* item = Find(key)) return item;
+  auto row = parts_.store.Get(key);
+  if (!row.ok()) return StoreUnavailable(row.status().message());
+  if (!row->has_value()) return nullptr;
+  std::unique_ptr<Item> item = NewItem(key);
+  item->Load(**row, /*restarted=*/true);
+  Item* result = item.get();
+  items_[key] = std::move(item);
+  // What is not kept by work goes again with the next round.
+  PostAdvance(*result);
+  return result;
+}
+
+void Reconciler::PostAdvance(Item& item) {
+  if (item.advance_posted_) return;
+  item.advance_posted_ = true;
+  parts_.loop.Post([this, key = item.key()] {
+    if (Item* found = Find(key)) {
+      found->advance_posted_ = false;
+      Advance(*found);
+    }
+  });
+}
+
+void Reconciler::AddChange(Item& item, Change change) {
+  item.pending_.push_back(std::move(change));
+  if (!item.committing_) Advance(item);
+}
+
+void Reconciler::Advance(Item& item) {
+  if (item.committing_) return;
+  item.changed_ = false;
+  item.remove_ = false;
+  item.extra_writes_.clear();
+  item.actions_.clear();
+  item.wake_at_ = absl::InfiniteFuture();
+  item.BeginDraft();
+  std::vector<Change> changes = std::move(item.pending_);
+  item.pending_.clear();
+  for (Change& change : changes) change.status = change.apply(item);
+  item.applied_ = std::move(changes);
+  if (!item.remove_) {
+    item.Plan();
+    if (!item.acknowledged_ && !item.waiters_.empty()) {
+      if (auto refusal = item.Refusal()) {
+        item.refusal_ = *refusal;
+        item.remove_ = true;
+      }
+    }
+  }
+  if (item.changed_ || item.remove_) {
+    Commit(item);
+  } else {
+    Settle(item, /*committed=*/false);
+  }
+}
+
+void Reconciler::Commit(Item& item) {
+  item.committing_ = true;
+  item.removing_ = item.remove_;
+  item.Stamp(Now());
+  store::Transaction transaction;
+  store::Write write;
+  write.key = item.key();
+  write.expected_revision = item.revision();
+  if (!item.remove_) {
+    write.content = item.DraftContent();
+  } else if (!item.refusal_.ok()) {
+    transaction.free_request = item.claim_;
+  }
+  transaction.writes.push_back(std::move(write));
+  for (store::Write& other : item.extra_writes_) transaction.writes.push_back(std::move(other));
+  parts_.store.Commit(std::move(transaction),
+                      [this, key = item.key()](store::CommitResult result) mutable {
+                        parts_.loop.Post([this, key, result = std::move(result)]() mutable {
+                          OnCommitted(key, std::move(result));
+                        });
+                      });
+}
+
+void Reconciler::FailChanges(std::vector<Change>& changes, const absl::Status& status) {
+  for (Change& change : changes) {
+    if (change.done) std::move(change.done)(status);
+  }
+  changes.clear();
+}
+
+void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) {
+  using Outcome = store::CommitResult::Outcome;
+  Item* item = Find(key);
+  if (item == nullptr) return;
+  item->committing_ = false;
+  const bool removing = std::exchange(item->removing_, false);
+  if (result.outcome == Outcome::kCommitted) {
+    if (removing) {
+      // Whoever asked for it has the error, whoever deleted it has the answer; what waits in line
+      // finds nothing.
+      std::vector<Waiter> waiters = std::move(item->waiters_);
+      const absl::Status refusal = item->refusal_.ok() ? NotFound(key) : item->refusal_;
+      std::vector<Change> applied = std::move(item->applied_);
+      std::vector<Change> pending = std::move(item->pending_);
+      const auto dependents = std::move(item->dependents_);
+      item->AbandonPlaces();
+      Drop(key);
+      for (Waiter& waiter : waiters) std::move(waiter.done)(refusal);
+      for (Change& change : applied) {
+        if (change.done) std::move(change.done)(change.status);
+      }
+      FailChanges(pending, NotFound(key));
+      for (const store::Key& dependent : dependents) {
+        if (Item* found = Find(dependent)) PostAdvance(*found);
+      }
+      return;
+    }
+    const std::string before(StateName(*item));
+    item->AcceptDraft(result.revisions.empty() ? item->revision() : result.revisions[0]);
+    if (const absl::string_view after = StateName(*item); after != before) {
+      telemetry().OnStateChange(item->name(), before, after, ErrorMessage(*item));
+    }
+    Settle(*item, /*committed=*/true);
+    return;
+  }
+  // Not committed: what was heard goes into the next draft.
+  item->refusal_ = absl::OkStatus();
+  std::vector<Change> again = std::move(item->applied_);
+  item->applied_.clear();
+  const absl::Status error = result.outcome == Outcome::kUnavailable ? StoreUnavailable(result.message)
+                                                                     : CommitUnknown();
+  if (result.outcome == Outcome::kConflict || result.outcome == Outcome::kUnknown) {
+    auto row = parts_.store.Get(key);
+    if (row.ok() && !row->has_value()) {
+      std::vector<Waiter> waiters = std::move(item->waiters_);
+      std::vector<Change> pending = std::move(item->pending_);
+      item->AbandonPlaces();
+      Drop(key);
+      for (Waiter& waiter : waiters) std::move(waiter.done)(NotFound(key));
+      FailChanges(again, NotFound(key));
+      FailChanges(pending, NotFound(key));
+      return;
+    }
+    if (row.ok()) item->Load(**row, /*restarted=*/false);
+  }
+  if (result.outcome != Outcome::kConflict) {
+    // A caller's command is answered rather than kept; what a provider said is kept.
+    telemetry().OnWarning(item->name(), absl::StrCat("not committed: ", result.message));
+    std::vector<Change> kept;
+    for (Change& change : again) {
+      if (change.done) {
+        std::move(change.done)(error);
+      } else {
+        kept.push_back(std::move(change));
+      }
+    }
+    again = std::move(kept);
+    parts_.loop.PostAt(Now() + kStoreRetry, [this, key] {
+      if (Item* found = Find(key)) PostAdvance(*found);
+    });
+  } else {
+    PostAdvance(*item);
+  }
+  again.insert(again.end(), std::make_move_iterator(item->pending_.begin()),
+               std::make_move_iterator(item->pending_.end()));
+  item->pending_ = std::move(again);
+}
+
+void Reconciler::Settle(Item& item, bool committed) {
+  const store::Key key = item.key();
+  std::vector<Change> applied = std::move(item.applied_);
+  item.applied_.clear();
+  auto actions = std::move(item.actions_);
+  item.actions_.clear();
+  for (auto& action : actions) std::move(action)();
+  for (Change& change : applied) {
+    if (change.done) std::move(change.done)(change.status);
+  }
+  AnswerWaiters(item);
+  if (committed) {
+    const auto dependents = item.dependents_;
+    if (!item.Unfinished()) item.dependents_.clear();
+    for (const store::Key& dependent : dependents) {
+      if (Item* found = Find(dependent)) PostAdvance(*found);
+    }
+  }
+  item.UpdateCounts();
+  if (!item.pending_.empty() || committed) PostAdvance(item);
+  SetTimer(item);
+  const bool idle = !item.Unfinished() && item.pending_.empty() && item.waiters_.empty() &&
+                    item.dependents_.empty() && !item.advance_posted_ &&
+                    std::none_of(item.runs_.begin(), item.runs_.end(),
+                                 [](const UnitRun& run) { return run.in_flight; });
+  if (idle) {
+    item.AbandonPlaces();
+    Drop(key);
+  }
+}
+
+void Reconciler::SetTimer(Item& item) {
+  if (item.wake_at_ == absl::InfiniteFuture() || item.wake_at_ >= item.timer_at_) return;
+  item.timer_at_ = item.wake_at_;
+  parts_.loop.PostAt(item.wake_at_, [this, key = item.key(), at = item.wake_at_] {
+    Item* found = Find(key);
+    if (found == nullptr || found->timer_at_ != at) return;
+    found->timer_at_ = absl::InfiniteFuture();
+    Advance(*found);
+  });
+}
+
+void Reconciler::Drop(const store::Key& key) {
+  const auto it = items_.find(key);
+  if (it == items_.end()) return;
+  it->second->ClearCounts();
+  // The item unregisters what it uses while it goes.
+  std::unique_ptr<Item> dying = std::move(it->second);
+  items_.erase(it);
+}
+
+// --- Commands -------------------------------------------------------------------------------------
+
+void Reconciler::CancelVideo(store::Key key, Reply<v1::VideoTask> reply) {
+  parts_.loop.Post([this, key = std::move(key), reply = std::move(reply)]() mutable {
+    auto loaded = FindOrLoad(key);
+    if (!loaded.ok()) return std::move(reply)(loaded.status());
+    if (*loaded == nullptr) return std::move(reply)(NotFound(key));
+    Change change;
+    change.apply = [](Item& item) { return static_cast<VideoItem&>(item).Cancel(); };
+    change.done = [this, key, reply = std::move(reply)](absl::Status status) mutable {
+      if (!status.ok()) return std::move(reply)(status);
+      Item* item = Find(key);
+      if (item == nullptr) return std::move(reply)(NotFound(key));
+      std::move(reply)(static_cast<VideoItem*>(item)->resource());
+    };
+    AddChange(**loaded, std::move(change));
+  });
+}
+
+namespace {
+
+absl::Status InUse(const std::string& name, absl::string_view why) {
+  return base::Error(absl::StatusCode::kFailedPrecondition, v1::IN_USE,
+                     absl::StrCat("\"", name, "\" cannot be deleted: ", why));
+}
+
+bool BeingSubmitted(const Submission& submission) { return submission.open(); }
+
+}  // namespace
+
+void Reconciler::DeleteGroup(store::Key key, Reply<v1::DeleteAssetGroupResponse> reply) {
+  parts_.loop.Post([this, key = std::move(key), reply = std::move(reply)]() mutable {
+    auto loaded = FindOrLoad(key);
+    if (!loaded.ok()) return std::move(reply)(loaded.status());
+    if (*loaded == nullptr) return std::move(reply)(NotFound(key));
+    auto response = std::make_shared<v1::DeleteAssetGroupResponse>();
+    Change change;
+    change.apply = [this, key, response](Item& base) {
+      auto& item = static_cast<GroupItem&>(base);
+      store::ListQuery query;
+      query.tenant = key.tenant;
+      query.kind = store::Kind::kAsset;
+      query.filter = AssetsOfGroup(key.id);
+      query.limit = 1;
+      auto members = parts_.store.List(query);
+      if (!members.ok()) return StoreUnavailable(members.status().message());
+      if (!members->rows.empty()) {
+        return InUse(item.name(), absl::StrCat("\"", MakeName(kAssets, members->rows[0].key.id),
+                                               "\" belongs to it; delete its assets first"));
+      }
+      response->Clear();
+      for (int i = 0; i < item.current().record.units_size(); ++i) {
+        if (BeingSubmitted(item.current().record.units(i).submission())) {
+          return InUse(item.name(), "it is just being submitted to a provider; try again");
+        }
+        if (!item.resource().placements(i).provider_group_id().empty()) {
+          response->add_retained_by_providers(item.resource().placements(i).provider());
+        }
+      }
+      item.Remove({});
+      return absl::OkStatus();
+    };
+    change.done = [response, reply = std::move(reply)](absl::Status status) mutable {
+      if (!status.ok()) return std::move(reply)(status);
+      std::move(reply)(*response);
+    };
+    AddChange(**loaded, std::move(change));
+  });
+}
+
+void Reconciler::DeleteAsset(store::Key key, Reply<v1::DeleteAssetResponse> reply) {
+  parts_.loop.Post([this, key = std::move(key), reply = std::move(reply)]() mutable {
+    auto loaded = FindOrLoad(key);
+    if (!loaded.ok()) return std::move(reply)(loaded.status());
+    if (*loaded == nullptr) return std::move(reply)(NotFound(key));
+    auto response = std::make_shared<v1::DeleteAssetResponse>();
+    auto deletions = std::make_shared<std::vector<store::Key>>();
+    Change change;
+    change.apply = [this, key, response, deletions](Item& base) {
+      auto& item = static_cast<AssetItem&>(base);
+      std::string user;
+      if (const auto it = uses_.find(key); it != uses_.end() && !it->second.empty()) {
+        user = it->second.begin()->id;
+      } else {
+        // Tasks that another replica follows.
+        store::ListQuery query;
+        query.tenant = key.tenant;
+        query.kind = store::Kind::kVideoTask;
+        query.filter = UnfinishedTasksUsing(key.id);
+        query.limit = 1;
+        auto tasks = parts_.store.List(query);
+        if (!tasks.ok()) return StoreUnavailable(tasks.status().message());
+        if (!tasks->rows.empty()) user = tasks->rows[0].key.id;
+      }
+      if (!user.empty()) {
+        return InUse(item.name(), absl::StrCat("the unfinished \"", MakeName(kVideoTasks, user),
+                                               "\" is made from it; wait for it or cancel it"));
+      }
+      response->Clear();
+      deletions->clear();
+      std::vector<store::Write> writes;
+      for (int i = 0; i < item.current().record.units_size(); ++i) {
+        const Unit& unit = item.current().record.units(i);
+        if (BeingSubmitted(unit.submission())) {
+          return InUse(item.name(), absl::StrCat("it is just being submitted to ", unit.provider(),
+                                                 "; try again"));
+        }
+        if (unit.handle().empty() || item.resource().placements(i).state() == v1::Placement::LOST) {
+          continue;
+        }
+        const ProviderEntry* provider = catalog().FindProvider(unit.provider());
+        if (provider == nullptr ||
+            !provider->dialect->EncodeDeleteAsset(unit.handle()).has_value()) {
+          response->add_retained_by_providers(MakeName(kProviders, unit.provider()));
+          continue;
+        }
+        UpstreamDeletion deletion;
+        deletion.set_asset(item.name());
+        deletion.set_provider(unit.provider());
+        deletion.set_handle(unit.handle());
+        deletion.set_credential_id(unit.credential_id());
+        *deletion.mutable_create_time() = base::ToProto(Now());
+        store::Write write;
+        write.key = {key.tenant, store::Kind::kUpstreamDeletion, NewResourceId(Now())};
+        write.content.emplace();
+        write.content->internal = deletion.SerializeAsString();
+        write.content->unfinished = true;
+        deletions->push_back(write.key);
+        writes.push_back(std::move(write));
+      }
+      item.Remove(std::move(writes));
+      return absl::OkStatus();
+    };
+    change.done = [this, response, deletions, reply = std::move(reply)](absl::Status status) mutable {
+      if (!status.ok()) return std::move(reply)(status);
+      for (const store::Key& deletion : *deletions) {
+        // Loading begins the work.
+        if (auto item = FindOrLoad(deletion); !item.ok()) {
+          telemetry().OnWarning(deletion.id, "an upstream deletion begins at the next restart");
+        }
+      }
+      std::move(reply)(*response);
+    };
+    AddChange(**loaded, std::move(change));
+  });
+}
+
+void Reconciler::DeleteVideo(store::Key key, Reply<v1::DeleteVideoTaskResponse> reply) {
+  parts_.loop.Post([this, key = std::move(key), reply = std::move(reply)]() mutable {
+    auto loaded = FindOrLoad(key);
+    if (!loaded.ok()) return std::move(reply)(loaded.status());
+    if (*loaded == nullptr) return std::move(reply)(NotFound(key));
+    Change change;
+    change.apply = [](Item& base) {
+      auto& item = static_cast<VideoItem&>(base);
+      if (!IsFinal(item.resource().state()) || item.Unfinished()) {
+        return InUse(item.name(), "it is not finished; cancel it, or wait for its end");
+      }
+      item.Remove({});
+      return absl::OkStatus();
+    };
+    change.done = [reply = std::move(reply)](absl::Status status) mutable {
+      if (!status.ok()) return std::move(reply)(status);
+      std::move(reply)(v1::DeleteVideoTaskResponse());
+    };
+    AddChange(**loaded, std::move(change));
+  });
+}
+
+// --- Recovery and shutdown ------------------------------------------------------------------------
+
+void Reconciler::Recover(absl::AnyInvocable<void(absl::Status) &&> done) {
+  parts_.loop.Post([this, done = std::move(done)]() mutable {
+    RecoverPage(std::nullopt, std::make_shared<std::size_t>(0), std::move(done));
+  });
+}
+
+void Reconciler::RecoverPage(std::optional<store::Key> after, std::shared_ptr<std::size_t> count,
+                             absl::AnyInvocable<void(absl::Status) &&> done) {
+  auto page = parts_.store.ListUnfinished(after, kRecoveryPage);
+  if (!page.ok()) return std::move(done)(page.status());
+  for (const store::Row& row : *page) {
+    // What was created meanwhile is here already.
+    if (Find(row.key) != nullptr) continue;
+    std::unique_ptr<Item> item = NewItem(row.key);
+    item->Load(row, /*restarted=*/true);
+    Item& loaded = *item;
+    items_[row.key] = std::move(item);
+    PostAdvance(loaded);
+    ++*count;
+  }
+  if (page->size() < kRecoveryPage) return std::move(done)(absl::OkStatus());
+  parts_.loop.Post([this, last = page->back().key, count, done = std::move(done)]() mutable {
+    RecoverPage(std::move(last), count, std::move(done));
+  });
+}
+
+void Reconciler::Drain(absl::AnyInvocable<void() &&> quiet) {
+  parts_.loop.Post([this, quiet = std::move(quiet)]() mutable {
+    draining_ = true;
+    if (submissions_in_flight_ == 0) return std::move(quiet)();
+    quiet_.push_back(std::move(quiet));
+  });
+}
+
+void Reconciler::SubmissionEnded() {
+  if (--submissions_in_flight_ > 0) return;
+  for (auto& quiet : std::exchange(quiet_, {})) {
+    // After the outcome that was just heard has been handed to the store.
+    parts_.loop.Post([quiet = std::move(quiet)]() mutable { std::move(quiet)(); });
+  }
+}
+
+// --- For items ------------------------------------------------------------------------------------
+
+void Reconciler::Send(const store::Key& key, const ProviderEntry& provider,
+                      const provider::Credential& credential, http::Request request,
+                      http::SendOptions options,
+                      absl::AnyInvocable<void(Item*, http::Result, absl::Duration) &&> done) {
+  const absl::Time sent = Now();
+  options.base_url = provider.base_url;
+  provider.dialect->Authorize(request, credential, sent);
+  parts_.http.Send(std::move(request), std::move(options),
+                   [this, key, sent, done = std::move(done)](http::Result result) mutable {
+                     parts_.loop.Post([this, key, sent, done = std::move(done),
+                                       result = std::move(result)]() mutable {
+                       std::move(done)(Find(key), std::move(result),
+                                       std::max(absl::ZeroDuration(), Now() - sent));
+                     });
+                   });
+}
+
+Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const ProviderEntry& provider,
+                                           const Item& dependent) {
+  Dependency dependency;
+  dependency.state = Dependency::State::kPending;
+  auto loaded = FindOrLoad(key);
+  if (!loaded.ok()) {
+    dependency.state = Dependency::State::kPending;
+    return dependency;
+  }
+  if (*loaded == nullptr) {
+    if (key.id != DefaultGroupId(provider.id)) {
+      dependency.state = Dependency::State::kMissing;
+      return dependency;
+    }
+    GroupEntity entity;
+    entity.key = key;
+    entity.resource.set_name(MakeName(kAssetGroups, key.id));
+    entity.resource.set_display_name(absl::StrCat("assetgate default (", provider.id, ")"));
+    entity.resource.set_creator("assetgate");
+    *entity.resource.mutable_create_time() = base::ToProto(Now());
+    *entity.resource.mutable_update_time() = entity.resource.create_time();
+    Creation<GroupEntity> creation;
+    creation.entities.push_back(std::move(entity));
+    creation.answer_by = Now();
+    // Whatever comes of it: the dependent looks again.
+    CreateGroups(std::move(creation), [this, who = dependent.key()](auto) {
+      if (Item* found = Find(who)) PostAdvance(*found);
+    });
+    return dependency;
+  }
+  auto& group = static_cast<GroupItem&>(**loaded);
+  for (int i = group.resource().placements_size() - 1; i >= 0; --i) {
+    const auto& placement = group.resource().placements(i);
+    if (ParseProvider(placement.provider()) != provider.id) continue;
+    if (placement.state() == v1::Placement::ACTIVE) {
+      dependency.state = Dependency::State::kReady;
+      dependency.provider_id = placement.provider_group_id();
+      dependency.handle = group.current().record.units(i).handle();
+    } else if (IsFinal(placement.state())) {
+      dependency.state = Dependency::State::kFailed;
+      dependency.error = placement.error();
+    } else {
+      group.dependents_.insert(dependent.key());
+    }
+    return dependency;
+  }
+  group.dependents_.insert(dependent.key());
+  parts_.loop.Post([this, key, provider_id = provider.id] {
+    if (Item* found = Find(key)) {
+      AddChange(*found, Change{[provider_id](Item& item) {
+                  return static_cast<GroupItem&>(item).AddPlacement(provider_id);
+                }, {}, {}});
+    }
+  });
+  return dependency;
+}
+
+Reconciler::Dependency Reconciler::AssetAt(const store::Key& key, const ProviderEntry& provider,
+                                           const Item& dependent) {
+  Dependency dependency;
+  auto loaded = FindOrLoad(key);
+  if (!loaded.ok()) return dependency;
+  if (*loaded == nullptr) {
+    dependency.state = Dependency::State::kMissing;
+    return dependency;
+  }
+  auto& asset = static_cast<AssetItem&>(**loaded);
+  dependency.asset = asset.resource();
+  int lost = 0;
+  for (int i = asset.resource().placements_size() - 1; i >= 0; --i) {
+    const auto& placement = asset.resource().placements(i);
+    if (ParseProvider(placement.provider()) != provider.id) continue;
+    if (placement.state() == v1::Placement::LOST) {
+      // Placed anew, once.
+      ++lost;
+      dependency.error = placement.error();
+      continue;
+    }
+    if (placement.state() == v1::Placement::ACTIVE) {
+      dependency.state = Dependency::State::kReady;
+      dependency.provider_id = placement.provider_asset_id();
+      dependency.handle = asset.current().record.units(i).handle();
+    } else if (placement.state() == v1::Placement::FAILED) {
+      dependency.state = Dependency::State::kFailed;
+      dependency.error = placement.error();
+    } else {
+      asset.dependents_.insert(dependent.key());
+    }
+    return dependency;
+  }
+  if (lost > 1) {
+    dependency.state = Dependency::State::kFailed;
+    return dependency;
+  }
+  asset.dependents_.insert(dependent.key());
+  parts_.loop.Post([this, key, provider_id = provider.id] {
+    if (Item* found = Find(key)) {
+      AddChange(*found, Change{[provider_id](Item& item) {
+                  return static_cast<AssetItem&>(item).AddPlacement(provider_id);
+                }, {}, {}});
+    }
+  });
+  return dependency;
+}
+
+void Reconciler::Use(const store::Key& asset, const store::Key& task) { uses_[asset].insert(task); }
+
+void Reconciler::Unuse(const store::Key& asset, const store::Key& task) {
+  const auto it = uses_.find(asset);
+  if (it == uses_.end()) return;
+  it->second.erase(task);
+  if (it->second.empty()) uses_.erase(it);
+}
+
+void Reconciler::DescribeProviders(Reply<std::vector<v1::Provider>> reply) {
+  parts_.loop.Post([this, reply = std::move(reply)]() mutable {
+    const std::map<std::string, Unfinished> counts = unfinished();
+    std::vector<v1::Provider> providers;
+    for (const auto& entry : catalog().providers()) {
+      v1::Provider provider;
+      provider.set_name(MakeName(kProviders, entry->id));
+      provider.set_dialect(entry->dialect->traits().name);
+      provider.set_mode(entry->mode);
+      const Gate& gate = *gates_.at(entry->id);
+      provider.set_state(gate.state());
+      provider.set_state_reason(gate.state_reason());
+      if (const auto it = last_errors_.find(entry->id); it != last_errors_.end()) {
+        *provider.mutable_last_error() = it->second.status;
+        *provider.mutable_last_error_time() = base::ToProto(it->second.time);
+      }
+      if (const auto it = counts.find(entry->id); it != counts.end()) {
+        provider.set_unfinished_placements(it->second.placements);
+        provider.set_unfinished_attempts(it->second.attempts);
+      }
+      *provider.mutable_asset_capabilities() = entry->dialect->traits().asset_capabilities;
+      providers.push_back(std::move(provider));
+    }
+    std::move(reply)(std::move(providers));
+  });
+}
+
+void Reconciler::Failed(const ProviderEntry& provider, const provider::Failure& failure) {
+  last_errors_[provider.id] = {provider::ToError(failure, provider.id).ToProto(), Now()};
+}
+
+void Reconciler::Count(const UnfinishedUnits& before, const UnfinishedUnits& after) {
+  if (before == after) return;
+  absl::MutexLock lock(&counts_mu_);
+  const auto add = [&](const UnfinishedUnits& units, std::int64_t by) {
+    for (const auto& [provider, attempt] : units) {
+      (attempt ? counts_[provider].attempts : counts_[provider].placements) += by;
+    }
+  };
+  add(before, -1);
+  add(after, 1);
+}
+
+std::map<std::string, Unfinished> Reconciler::unfinished() const {
+  absl::MutexLock lock(&counts_mu_);
+  return counts_;
+}
+
+}  // namespace assetgate::core

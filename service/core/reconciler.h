@@ -1,0 +1,208 @@
+// Moves every unfinished resource on: submits, polls, settles.
+#ifndef ASSETGATE_CORE_RECONCILER_H_
+#define ASSETGATE_CORE_RECONCILER_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/random/random.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "assetgate/v1/asset_service.pb.h"
+#include "assetgate/v1/video_service.pb.h"
+#include "base/event_loop.h"
+#include "core/catalog.h"
+#include "core/gate.h"
+#include "core/item.h"
+#include "core/settings.h"
+#include "core/telemetry.h"
+#include "http/client.h"
+#include "store/store.h"
+
+namespace assetgate::core {
+
+// Consumed once, on the reconciler's thread, never inside the call that took it. Must not block.
+template <typename T>
+using Reply = absl::AnyInvocable<void(absl::StatusOr<T>) &&>;
+
+// New resources that one request asks for: validated, with keys and revision 0.
+template <typename EntityT>
+struct Creation {
+  std::vector<EntityT> entities;
+  // The request id that makes a repetition find them, if the caller gave one.
+  std::optional<store::RequestRow> claim;
+  // Whether a stored request is the same as this one.
+  std::function<bool(const std::string& stored)> same_request;
+  // The reply comes then, whatever has been heard.
+  absl::Time answer_by;
+};
+
+// How much is unfinished at a provider.
+struct Unfinished {
+  std::int64_t placements = 0;
+  std::int64_t attempts = 0;
+};
+
+// One thread (the loop's) owns every unfinished resource; the public methods may be called from any
+// thread and answer on the loop. Level-triggered: each resource is looked at as it was committed, and
+// its next step follows from that alone, so that nothing depends on an event being seen.
+class Reconciler {
+ public:
+  struct Parts {
+    base::EventLoop& loop;
+    store::Store& store;
+    http::Client& http;
+    const Catalog& catalog;
+    Telemetry& telemetry;
+    Settings settings;
+  };
+
+  explicit Reconciler(Parts parts);
+  // The loop must have stopped.
+  ~Reconciler();
+
+  Reconciler(const Reconciler&) = delete;
+  Reconciler& operator=(const Reconciler&) = delete;
+
+  // Takes up the unfinished work that the store holds, a page at a time. Polls are spread over one
+  // interval. `done` runs when all is in memory.
+  void Recover(absl::AnyInvocable<void(absl::Status) &&> done);
+
+  // One result per entity, in their order.
+  void CreateGroups(Creation<GroupEntity> creation,
+                    Reply<std::vector<absl::StatusOr<v1::AssetGroup>>> reply);
+  void CreateAssets(Creation<AssetEntity> creation,
+                    Reply<std::vector<absl::StatusOr<v1::Asset>>> reply);
+  void CreateVideos(Creation<VideoEntity> creation,
+                    Reply<std::vector<absl::StatusOr<v1::VideoTask>>> reply);
+  void CancelVideo(store::Key key, Reply<v1::VideoTask> reply);
+  void DeleteGroup(store::Key key, Reply<v1::DeleteAssetGroupResponse> reply);
+  void DeleteAsset(store::Key key, Reply<v1::DeleteAssetResponse> reply);
+  void DeleteVideo(store::Key key, Reply<v1::DeleteVideoTaskResponse> reply);
+
+  // A provider as it is seen from here. Any thread; answers on the loop.
+  void DescribeProviders(Reply<std::vector<v1::Provider>> reply);
+  // For metrics; any thread.
+  std::map<std::string, Unfinished> unfinished() const;
+
+  // Begins nothing new; `quiet` runs when no submission is under way any more.
+  void Drain(absl::AnyInvocable<void() &&> quiet);
+
+ private:
+  friend class Item;
+  template <typename EntityT>
+  friend class PlacementItem;
+  friend class GroupItem;
+  friend class AssetItem;
+  friend class VideoItem;
+  friend class DeletionItem;
+
+  using CreateDone = absl::AnyInvocable<void(std::vector<absl::StatusOr<const Item*>>) &&>;
+  struct PendingCreation {
+    std::vector<std::unique_ptr<Item>> items;
+    std::optional<store::RequestRow> claim;
+    std::function<bool(const std::string&)> same_request;
+    absl::Time answer_by;
+    CreateDone done;
+  };
+  struct Gathering;
+
+  template <typename EntityT, typename ItemT>
+  void CreateTyped(Creation<EntityT> creation,
+                   Reply<std::vector<absl::StatusOr<typename EntityT::Resource>>> reply);
+  void Create(PendingCreation creation);
+  void CommitCreation(std::shared_ptr<PendingCreation> creation,
+                      std::shared_ptr<Gathering> gathering);
+  // `round`: which of the creation's items were in the transaction, in the order of its writes.
+  void OnCreated(std::shared_ptr<PendingCreation> creation, std::shared_ptr<Gathering> gathering,
+                 const std::vector<std::size_t>& round, store::CommitResult result);
+  void EndCreation(const PendingCreation& creation);
+  void AnswerDuplicate(const store::RequestRow& row, PendingCreation& creation);
+  void AddWaiter(Item& item, Waiter waiter);
+
+  // The engine.
+  void Advance(Item& item);
+  void PostAdvance(Item& item);
+  void Commit(Item& item);
+  void OnCommitted(const store::Key& key, store::CommitResult result);
+  // After a round: actions, answers, timers, and whether the item stays.
+  void Settle(Item& item, bool committed);
+  void AnswerWaiters(Item& item);
+  void FailChanges(std::vector<Change>& changes, const absl::Status& status);
+  void SetTimer(Item& item);
+  void Drop(const store::Key& key);
+
+  // In memory, or from the store; nullptr when there is none.
+  Item* Find(const store::Key& key);
+  absl::StatusOr<Item*> FindOrLoad(const store::Key& key);
+  std::unique_ptr<Item> NewItem(const store::Key& key);
+  void AddChange(Item& item, Change change);
+
+  void RecoverPage(std::optional<store::Key> after, std::shared_ptr<std::size_t> count,
+                   absl::AnyInvocable<void(absl::Status) &&> done);
+
+  // For items.
+  absl::Time Now() const { return parts_.loop.Now(); }
+  const Settings& settings() const { return parts_.settings; }
+  const Catalog& catalog() const { return parts_.catalog; }
+  Telemetry& telemetry() { return parts_.telemetry; }
+  Gate& gate(const ProviderEntry& provider) { return *gates_.at(provider.id); }
+  absl::BitGen& random() { return random_; }
+  bool draining() const { return draining_; }
+  // Sends, with the credential put in; `done` runs on the loop if the item is still there.
+  void Send(const store::Key& key, const ProviderEntry& provider,
+            const provider::Credential& credential, http::Request request,
+            http::SendOptions options,
+            absl::AnyInvocable<void(Item*, http::Result, absl::Duration) &&> done);
+  // How an asset or a group stands at a provider, for what depends on it: the dependent is advanced
+  // when that changes. Where it is not placed there yet, that is seen to.
+  struct Dependency {
+    enum class State { kReady, kPending, kFailed, kMissing };
+    State state = State::kPending;
+    std::string provider_id;
+    provider::Handle handle;
+    google::rpc::Status error;
+    v1::Asset asset;
+  };
+  Dependency GroupAt(const store::Key& group, const ProviderEntry& provider, const Item& dependent);
+  Dependency AssetAt(const store::Key& asset, const ProviderEntry& provider, const Item& dependent);
+  // Notes the newest trouble of a provider.
+  void Failed(const ProviderEntry& provider, const provider::Failure& failure);
+  void Count(const UnfinishedUnits& before, const UnfinishedUnits& after);
+  void Use(const store::Key& asset, const store::Key& task);
+  void Unuse(const store::Key& asset, const store::Key& task);
+  void SubmissionBegan() { ++submissions_in_flight_; }
+  void SubmissionEnded();
+
+  Parts parts_;
+  absl::BitGen random_;
+  std::map<std::string, std::unique_ptr<Gate>> gates_;
+  absl::flat_hash_map<store::Key, std::unique_ptr<Item>> items_;
+  // Unfinished tasks by the asset they refer to.
+  absl::flat_hash_map<store::Key, absl::flat_hash_set<store::Key>> uses_;
+  // Request ids whose rows are being committed: duplicates wait for that.
+  absl::flat_hash_map<store::RequestKey, std::vector<PendingCreation>> claims_;
+  bool draining_ = false;
+  int submissions_in_flight_ = 0;
+  std::vector<absl::AnyInvocable<void() &&>> quiet_;
+  struct LastError {
+    google::rpc::Status status;
+    absl::Time time;
+  };
+  std::map<std::string, LastError> last_errors_;
+
+  mutable absl::Mutex counts_mu_;
+  std::map<std::string, Unfinished> counts_ ABSL_GUARDED_BY(counts_mu_);
+};
+
+}  // namespace assetgate::core
+
+#endif  // ASSETGATE_CORE_RECONCILER_H_

@@ -1,0 +1,23 @@
+#include "core/refusal.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/error.h"
+
+namespace assetgate::core {
+
+absl::Status CombinedRefusal(const v1::ProviderFailures& failures) {
+  google::rpc::Status combined = failures.failures(0).status();
+  if (failures.failures_size() > 1) {
+    std::string message = absl::StrCat("all ", failures.failures_size(), " providers refused");
+    for (const auto& failure : failures.failures()) {
+      absl::StrAppend(&message, "; ", failure.provider(), ": ", failure.status().message());
+    }
+    combined.set_message(message);
+    combined.add_details()->PackFrom(failures);
+  }
+  return base::FromRpcStatus(combined);
+}
+
+}  // namespace assetgate::core

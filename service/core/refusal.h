@@ -1,0 +1,16 @@
+// What a caller is told when every provider has said no.
+#ifndef ASSETGATE_CORE_REFUSAL_H_
+#define ASSETGATE_CORE_REFUSAL_H_
+
+#include "absl/status/status.h"
+#include "assetgate/v1/errors.pb.h"
+
+namespace assetgate::core {
+
+// The only failure itself; of several, the first one's code and reason, a message with all of them, and
+// ProviderFailures. `failures` is not empty.
+absl::Status CombinedRefusal(const v1::ProviderFailures& failures);
+
+}  // namespace assetgate::core
+
+#endif  // ASSETGATE_CORE_REFUSAL_H_

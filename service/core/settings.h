@@ -1,0 +1,41 @@
+// The numbers that core goes by.
+#ifndef ASSETGATE_CORE_SETTINGS_H_
+#define ASSETGATE_CORE_SETTINGS_H_
+
+#include "absl/time/time.h"
+
+namespace assetgate::core {
+
+struct Settings {
+  // How long a task or a placement that nobody could accept is tried, from its creation.
+  absl::Duration submit_timeout = absl::Minutes(15);
+  // A journalled submission that has not begun after this is not begun any more.
+  absl::Duration submission_start_timeout = absl::Seconds(15);
+  // How often an asset or a group whose submission's outcome is unknown is submitted in all.
+  int most_unknown_submissions = 3;
+  // Work that is older is polled slowly...
+  absl::Duration asset_tracking_period = absl::Hours(1);
+  absl::Duration video_tracking_period = absl::Hours(6);
+  absl::Duration slow_poll = absl::Minutes(5);
+  // ...and given up at the horizon.
+  absl::Duration tracking_horizon = absl::Hours(7 * 24);
+  // "Not found" on polls becomes a verdict after so many in a row, over so long.
+  int not_found_polls = 3;
+  absl::Duration not_found_period = absl::Minutes(10);
+  // Kept away from the end of a dialect's idempotency window.
+  absl::Duration idempotency_margin = absl::Hours(1);
+  // Back-off between tries.
+  absl::Duration first_back_off = absl::Seconds(1);
+  absl::Duration longest_back_off = absl::Seconds(30);
+  // A deletion at a provider is tried so long.
+  absl::Duration deletion_period = absl::Hours(24);
+  // What a Create waits for verdicts when the caller does not say, and at most.
+  absl::Duration default_max_wait = absl::Seconds(10);
+  absl::Duration longest_max_wait = absl::Seconds(60);
+  // Most unfinished tasks, assets and groups together; Create answers OVERLOADED beyond.
+  std::size_t most_unfinished = 500'000;
+};
+
+}  // namespace assetgate::core
+
+#endif  // ASSETGATE_CORE_SETTINGS_H_

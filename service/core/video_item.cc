@@ -1,0 +1,621 @@
+// Video tasks: choose a target, see to the references, submit once, follow the attempt to its end.
+//
+// A submission costs money, so nothing here sends one again unless the last one surely was not accepted,
+// or the provider promises to know it by its idempotency key.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/error.h"
+#include "base/proto_time.h"
+#include "core/apply.h"
+#include "core/item.h"
+#include "core/reconciler.h"
+#include "core/refusal.h"
+
+namespace assetgate::core {
+namespace {
+
+constexpr absl::Duration kSlowQueue = absl::Seconds(1);
+
+// A refusal that the caller has to mend ends the task: another provider would be asked for the same.
+bool CallerMustMend(const provider::Failure& failure) {
+  if (failure.act.has_value()) return *failure.act == base::Act::kCaller;
+  return failure.reason == v1::PROVIDER_INVALID_ARGUMENT || failure.reason == v1::PROVIDER_REJECTED;
+}
+
+bool IsOpen(const v1::Attempt& attempt) { return !IsFinal(attempt.state()); }
+
+// The attempt that is under way, or -1.
+int OpenAttempt(const v1::VideoTask& task) {
+  for (int i = task.attempts_size() - 1; i >= 0; --i) {
+    if (IsOpen(task.attempts(i))) return i;
+  }
+  return -1;
+}
+
+}  // namespace
+
+VideoItem::~VideoItem() { UnregisterUses(); }
+
+void VideoItem::RegisterUses() {
+  if (uses_registered_) return;
+  uses_registered_ = true;
+  for (const auto& reference : draft_.resource.references()) {
+    if (const auto id = ParseName(kAssets, reference.asset())) {
+      owner_.Use({key_.tenant, store::Kind::kAsset, *id}, key_);
+    }
+  }
+}
+
+void VideoItem::UnregisterUses() {
+  if (!uses_registered_) return;
+  uses_registered_ = false;
+  for (const auto& reference : current_.resource.references()) {
+    if (const auto id = ParseName(kAssets, reference.asset())) {
+      owner_.Unuse({key_.tenant, store::Kind::kAsset, *id}, key_);
+    }
+  }
+}
+
+void VideoItem::Load(const store::Row& row, bool restarted) {
+  EntityItem::Load(row, restarted);
+  if (!restarted) return;
+  for (int i = 0; i < current_.resource.attempts_size(); ++i) {
+    const v1::Attempt& attempt = current_.resource.attempts(i);
+    if (attempt.state() != v1::Attempt::QUEUED && attempt.state() != v1::Attempt::RUNNING) continue;
+    const ProviderEntry* provider = owner_.catalog().FindProvider(current_.record.units(i).provider());
+    if (provider == nullptr) continue;
+    const absl::Duration interval =
+        PollInterval(*provider, provider::UnitKind::kVideo,
+                     Now() - base::FromProto(attempt.submit_time()));
+    run(i).due = Now() + interval * absl::Uniform(owner_.random(), 0.0, 1.0);
+    run(i).polled = true;
+  }
+}
+
+UnitContext VideoItem::Context(const std::string& provider_id) const {
+  UnitContext context;
+  context.provider_id = provider_id;
+  context.now = Now();
+  if (const ProviderEntry* provider = owner_.catalog().FindProvider(provider_id)) {
+    context.video_lifetime = provider->dialect->traits().video_lifetime;
+  }
+  return context;
+}
+
+std::optional<std::size_t> VideoItem::TargetOf(const v1::Attempt& attempt) const {
+  const std::string provider = ParseProvider(attempt.provider()).value_or("");
+  for (int i = 0; i < draft_.record.targets_size(); ++i) {
+    if (draft_.record.targets(i).provider() == provider &&
+        draft_.record.targets(i).provider_model() == attempt.provider_model()) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+void VideoItem::Plan() {
+  v1::VideoTask& task = draft_.resource;
+  if (IsFinal(task.state())) {
+    UnregisterUses();
+    return ReleaseSubmissionPlace();
+  }
+  RegisterUses();
+  const int open = OpenAttempt(task);
+  if (open < 0) return PlanPending();
+  const auto unit = static_cast<std::size_t>(open);
+  Unit& record = *draft_.record.mutable_units(open);
+  v1::Attempt& attempt = *task.mutable_attempts(open);
+  if (run(unit).in_flight) return;
+  if (record.submission().open()) {
+    // The journal of a process that is gone says that it sent this, and not what came of it.
+    provider::SubmitResult lost;
+    lost.outcome = provider::Outcome::kUnknown;
+    lost.failure.reason = v1::PROVIDER_UNAVAILABLE;
+    lost.failure.message = "the gateway stopped before the provider's answer was recorded";
+    MarkChanged(ApplySubmit(task, open, record, lost, Context(record.provider())));
+  }
+  const ProviderEntry* provider = owner_.catalog().FindProvider(record.provider());
+  if (provider == nullptr) {
+    MarkChanged(SetWaiting(task, v1::Waiting::NEEDS_OPERATOR, attempt.provider(),
+                           "the provider is not in the gateway's config any more", Now()));
+    return;
+  }
+  if (attempt.state() == v1::Attempt::UNCONFIRMED) return PlanUnconfirmed(unit, *provider);
+  const absl::Time expires =
+      base::FromProto(attempt.submit_time()) + owner_.settings().tracking_horizon;
+  if (Now() >= expires) {
+    const google::rpc::Status error =
+        base::Error(absl::StatusCode::kDeadlineExceeded, v1::TRACKING_EXPIRED,
+                    absl::StrCat("the provider gave no final state within ",
+                                 absl::FormatDuration(owner_.settings().tracking_horizon),
+                                 "; whether it is billed is not known"))
+            .Metadata("provider", record.provider())
+            .ToProto();
+    MarkChanged(ApplyGivenUp(task, open, error, Now()));
+    return ReleasePlace(unit);
+  }
+  WakeAt(expires);
+  PlanPoll(unit, *provider, provider::UnitKind::kVideo, Operation::kGetVideo, record,
+           base::FromProto(attempt.submit_time()));
+}
+
+void VideoItem::PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider) {
+  v1::VideoTask& task = draft_.resource;
+  Unit& record = *draft_.record.mutable_units(static_cast<int>(unit));
+  UnitRun& state = run(unit);
+  const Settings& settings = owner_.settings();
+  const absl::Duration window = provider.dialect->traits().idempotency_window;
+  const absl::Time until = base::FromProto(record.submission().first_send_time()) + window -
+                           settings.idempotency_margin;
+  if (window <= absl::ZeroDuration() || Now() >= until || record.submission().method().empty()) {
+    ReleasePlace(unit);
+    MarkChanged(SetWaiting(
+        task, v1::Waiting::NEEDS_OPERATOR, MakeName(kProviders, provider.id),
+        "whether the provider accepted the submission is not known, and sending it again could make "
+        "and bill a second video; look at the provider's own list of tasks",
+        Now()));
+    return;
+  }
+  WakeAt(until);
+  MarkChanged(SetWaiting(task, v1::Waiting::PROVIDER_UNAVAILABLE, MakeName(kProviders, provider.id),
+                         "the outcome of the submission is being learned by sending it again with its "
+                         "idempotency key",
+                         Now()));
+  if (owner_.draining() || provider.mode == v1::Provider::OFF) return;
+  if (state.due > Now()) return WakeAt(state.due);
+  if (!HoldPlace(unit, provider, CallClass::kSubmission)) return;
+  // Byte for byte what was sent before.
+  const http::Request request = FromJournal(record.submission());
+  Journal(request, Now(), std::min(until, Now() + settings.submission_start_timeout),
+          *record.mutable_submission());
+  task.mutable_attempts(static_cast<int>(unit))->set_tries(record.submission().sends());
+  MarkChanged();
+  SubmitAfterCommit(unit, provider, provider::UnitKind::kVideo, Operation::kCreateVideo,
+                    record.submission(), /*replay=*/true,
+                    provider.CredentialFor(record.credential_id()));
+}
+
+google::rpc::Status VideoItem::TargetFailures(absl::StatusCode code, v1::ErrorReason reason,
+                                              absl::string_view message) const {
+  v1::ProviderFailures failures;
+  std::string detail(message);
+  for (const auto& target : draft_.record.targets()) {
+    google::rpc::Status status;
+    if (!status.ParseFromString(target.error()) || status.code() == 0) continue;
+    auto* failure = failures.add_failures();
+    failure->set_provider(MakeName(kProviders, target.provider()));
+    *failure->mutable_status() = status;
+    absl::StrAppend(&detail, failures.failures_size() == 1 ? ": " : "; ", target.provider(), ": ",
+                    status.message());
+  }
+  base::Error error(code, reason, detail);
+  if (failures.failures_size() == 1) {
+    error.Metadata("provider", ParseProvider(failures.failures(0).provider()).value_or(""));
+  }
+  return error.Failures(failures).ToProto();
+}
+
+std::optional<std::size_t> VideoItem::ChooseTarget() {
+  v1::VideoTask& task = draft_.resource;
+  const absl::Time now = Now();
+  std::optional<std::size_t> chosen;
+  bool any_eligible = false;
+  // Of the first target that has to wait: it is the preferred one.
+  std::optional<v1::Waiting::Reason> reason;
+  std::string subject;
+  std::string message;
+  absl::Time next = absl::InfiniteFuture();
+  const auto waits = [&](const std::string& provider_id, v1::Waiting::Reason why,
+                         std::string text, absl::Time until) {
+    if (!reason.has_value()) {
+      reason = why;
+      subject = MakeName(kProviders, provider_id);
+      message = std::move(text);
+    }
+    next = std::min(next, until);
+  };
+  for (int i = 0; i < draft_.record.targets_size(); ++i) {
+    const auto& target = draft_.record.targets(i);
+    if (target.ineligible()) continue;
+    any_eligible = true;
+    const ProviderEntry* provider = owner_.catalog().FindProvider(target.provider());
+    if (provider == nullptr || provider->mode != v1::Provider::SERVE) {
+      waits(target.provider(), v1::Waiting::NEEDS_OPERATOR,
+            provider == nullptr ? "the provider is not in the gateway's config any more"
+                                : "the provider takes no new work (see its mode)",
+            absl::InfiniteFuture());
+      continue;
+    }
+    const TargetRun& run = target_run(i);
+    if (run.not_before > now) {
+      const provider::Failure failure = run.failure.value_or(provider::Failure{});
+      waits(target.provider(), WaitingReasonOf(failure),
+            provider::ToError(failure, target.provider()).ToProto().message(), run.not_before);
+      continue;
+    }
+    if (const auto unwell = owner_.gate(*provider).Unwell()) {
+      waits(target.provider(), unwell->reason, owner_.gate(*provider).state_reason(), unwell->until);
+      continue;
+    }
+    const bool free = provider == place_provider_ || !owner_.gate(*provider).WouldBlock().has_value();
+    if (free) return i;
+    if (!chosen.has_value()) chosen = i;
+  }
+  if (chosen.has_value()) return chosen;
+  if (!any_eligible) {
+    MarkChanged(FinishTask(task, v1::VideoTask::FAILED,
+                           TargetFailures(absl::StatusCode::kFailedPrecondition, v1::ASSET_FAILED,
+                                          "no provider can use the referenced assets"),
+                           now));
+    return std::nullopt;
+  }
+  if (reason.has_value()) {
+    MarkChanged(SetWaiting(task, *reason, subject, message, now, next));
+    if (next != absl::InfiniteFuture()) WakeAt(next);
+  }
+  return std::nullopt;
+}
+
+VideoItem::Readiness VideoItem::ResolveReferences(
+    const ProviderEntry& provider, std::size_t target,
+    std::vector<provider::ResolvedReference>& references) {
+  v1::VideoTask& task = draft_.resource;
+  const bool https_only = [&] {
+    const v1::Capabilities* capabilities = provider.dialect->FindModel(
+        draft_.record.targets(static_cast<int>(target)).provider_model());
+    return capabilities != nullptr && capabilities->https_only();
+  }();
+  std::string waiting_for;
+  for (const v1::Reference& reference : task.references()) {
+    provider::ResolvedReference resolved;
+    resolved.role = reference.role();
+    resolved.media_type = reference.media_type();
+    if (!reference.has_asset()) {
+      resolved.uri = reference.uri();
+      references.push_back(std::move(resolved));
+      continue;
+    }
+    const store::Key asset{key_.tenant, store::Kind::kAsset,
+                           ParseName(kAssets, reference.asset()).value_or("")};
+    const Reconciler::Dependency dependency = owner_.AssetAt(asset, provider, *this);
+    google::rpc::Status error;
+    switch (dependency.state) {
+      case Reconciler::Dependency::State::kReady:
+        resolved.media_type = dependency.asset.media_type();
+        if (dependency.provider_id.empty()) {
+          // No asset of that type is held there: the URI itself is passed.
+          resolved.uri = dependency.asset.source_uri();
+          if (https_only && !absl::StartsWithIgnoreCase(resolved.uri, "https://")) {
+            error = base::Error(absl::StatusCode::kFailedPrecondition, v1::ASSET_FAILED,
+                                absl::StrCat("the provider fetches https URLs only, and \"",
+                                             reference.asset(), "\" is http"))
+                        .ToProto();
+          }
+        } else {
+          resolved.provider_asset_id = dependency.provider_id;
+          resolved.asset = dependency.handle;
+        }
+        references.push_back(std::move(resolved));
+        break;
+      case Reconciler::Dependency::State::kPending:
+        if (waiting_for.empty()) waiting_for = reference.asset();
+        break;
+      case Reconciler::Dependency::State::kFailed:
+        error = base::Error(absl::StatusCode::kFailedPrecondition, v1::ASSET_FAILED,
+                            absl::StrCat("\"", reference.asset(), "\" failed there: ",
+                                         dependency.error.message()))
+                    .Resource("assetgate.v1.Asset", reference.asset())
+                    .ToProto();
+        break;
+      case Reconciler::Dependency::State::kMissing:
+        error = base::Error(absl::StatusCode::kFailedPrecondition, v1::ASSET_FAILED,
+                            absl::StrCat("\"", reference.asset(), "\" is gone"))
+                    .Resource("assetgate.v1.Asset", reference.asset())
+                    .ToProto();
+        break;
+    }
+    if (error.code() != 0) {
+      auto* failed = draft_.record.mutable_targets(static_cast<int>(target));
+      failed->set_ineligible(true);
+      failed->set_error(error.SerializeAsString());
+      MarkChanged();
+      return Readiness::kFailed;
+    }
+  }
+  if (waiting_for.empty()) return Readiness::kReady;
+  MarkChanged(SetWaiting(task, v1::Waiting::ASSET_PROCESSING, waiting_for,
+                         absl::StrCat("the asset is being prepared at ", provider.id), Now()));
+  return Readiness::kWaiting;
+}
+
+bool VideoItem::HoldSubmissionPlace(const ProviderEntry& provider) {
+  if (place_ != UnitRun::Place::kNone && place_provider_ != &provider) ReleaseSubmissionPlace();
+  if (place_ == UnitRun::Place::kHeld) return true;
+  if (place_ == UnitRun::Place::kQueued) return false;
+  Gate& gate = owner_.gate(provider);
+  const int generation = ++place_generation_;
+  const bool held =
+      gate.Acquire(CallClass::kSubmission, [&owner = owner_, key = key_, generation, &gate] {
+        auto* item = static_cast<VideoItem*>(owner.Find(key));
+        if (item == nullptr || item->place_ != UnitRun::Place::kQueued ||
+            item->place_generation_ != generation) {
+          return gate.Abandon();
+        }
+        item->place_ = UnitRun::Place::kHeld;
+        owner.PostAdvance(*item);
+      });
+  place_ = held ? UnitRun::Place::kHeld : UnitRun::Place::kQueued;
+  place_provider_ = &provider;
+  queued_since_ = Now();
+  return held;
+}
+
+void VideoItem::ReleaseSubmissionPlace() {
+  if (place_ == UnitRun::Place::kHeld) owner_.gate(*place_provider_).Abandon();
+  place_ = UnitRun::Place::kNone;
+  place_provider_ = nullptr;
+}
+
+void VideoItem::AbandonPlaces() {
+  ReleaseSubmissionPlace();
+  Item::AbandonPlaces();
+}
+
+void VideoItem::PlanPending() {
+  v1::VideoTask& task = draft_.resource;
+  const Settings& settings = owner_.settings();
+  const absl::Time now = Now();
+  const absl::Time expires = base::FromProto(task.create_time()) + settings.submit_timeout;
+  if (now >= expires) {
+    ReleaseSubmissionPlace();
+    const google::rpc::Status error = TargetFailures(
+        absl::StatusCode::kUnavailable, v1::NOT_SUBMITTED,
+        absl::StrCat("no provider accepted it within ", absl::FormatDuration(settings.submit_timeout),
+                     "; nothing was billed (it waited for: ", task.waiting().message(), ")"));
+    MarkChanged(FinishTask(task, v1::VideoTask::FAILED, error, now));
+    return;
+  }
+  WakeAt(expires);
+  if (owner_.draining()) return;
+  for (;;) {
+    const std::optional<std::size_t> target = ChooseTarget();
+    if (!target.has_value()) return ReleaseSubmissionPlace();
+    const ProviderEntry& provider = *owner_.catalog().FindProvider(
+        draft_.record.targets(static_cast<int>(*target)).provider());
+    std::vector<provider::ResolvedReference> references;
+    switch (ResolveReferences(provider, *target, references)) {
+      case Readiness::kFailed:
+        continue;
+      case Readiness::kWaiting:
+        return ReleaseSubmissionPlace();
+      case Readiness::kReady:
+        break;
+    }
+    if (HoldSubmissionPlace(provider)) {
+      return StartAttempt(*target, provider, std::move(references));
+    }
+    if (now - queued_since_ >= kSlowQueue) {
+      MarkChanged(SetWaiting(task, v1::Waiting::PROVIDER_BUSY, MakeName(kProviders, provider.id),
+                             "as many calls as allowed are under way to the provider", now));
+      // Another target may become free first.
+      WakeAt(now + kSlowQueue);
+    } else {
+      WakeAt(queued_since_ + kSlowQueue);
+    }
+    return;
+  }
+}
+
+void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
+                             std::vector<provider::ResolvedReference> references) {
+  v1::VideoTask& task = draft_.resource;
+  const absl::Time now = Now();
+  const std::string provider_name = MakeName(kProviders, provider.id);
+  const std::string& model = draft_.record.targets(static_cast<int>(target)).provider_model();
+  // The same provider again, after it surely did not accept: the attempt is used again, so that their
+  // number stays bounded.
+  int index = -1;
+  for (int i = 0; i < task.attempts_size(); ++i) {
+    if (task.attempts(i).provider() == provider_name && task.attempts(i).provider_model() == model &&
+        task.attempts(i).state() == v1::Attempt::NOT_ACCEPTED) {
+      index = i;
+    }
+  }
+  if (index < 0) {
+    index = task.attempts_size();
+    task.add_attempts();
+    draft_.record.add_units();
+  }
+  v1::Attempt& attempt = *task.mutable_attempts(index);
+  Unit& record = *draft_.record.mutable_units(index);
+  attempt.set_provider(provider_name);
+  attempt.set_provider_model(model);
+  attempt.set_credential_id(provider.credential.id);
+  attempt.set_state(v1::Attempt::SUBMITTING);
+  attempt.set_billing(v1::Attempt::NOT_BILLED);
+  attempt.clear_error();
+  attempt.clear_end_time();
+  if (!attempt.has_create_time()) *attempt.mutable_create_time() = base::ToProto(now);
+  const bool has_key = provider.dialect->traits().idempotency_window > absl::ZeroDuration();
+  const std::string key = absl::StrCat(NewResourceId(now), "-", NewResourceId(now).substr(13));
+  if (has_key) attempt.set_idempotency_key(key);
+  record.set_provider(provider.id);
+  record.set_credential_id(provider.credential.id);
+
+  static const auto* const no_options = new google::protobuf::Struct();
+  const auto options = task.provider_options().find(provider.id);
+  const provider::VideoSubmission submission{
+      task, model, std::move(references), key,
+      options == task.provider_options().end() ? *no_options : options->second};
+  const auto request = provider.dialect->EncodeSubmitVideo(submission);
+  if (!request.ok()) {
+    attempt.set_state(v1::Attempt::NOT_ACCEPTED);
+    *attempt.mutable_error() = base::ToRpcStatus(request.status());
+    *attempt.mutable_end_time() = base::ToProto(now);
+    auto* failed = draft_.record.mutable_targets(static_cast<int>(target));
+    failed->set_ineligible(true);
+    failed->set_error(attempt.error().SerializeAsString());
+    MarkChanged();
+    WakeAt(now);
+    return ReleaseSubmissionPlace();
+  }
+  // A new submission, not a repetition: its own first send time.
+  const int sends = record.submission().sends();
+  record.clear_submission();
+  record.mutable_submission()->set_sends(sends);
+  Journal(*request, now, now + owner_.settings().submission_start_timeout,
+          *record.mutable_submission());
+  attempt.set_tries(record.submission().sends());
+  task.clear_waiting();
+  MarkChanged();
+  SubmitAfterCommit(static_cast<std::size_t>(index), provider, provider::UnitKind::kVideo,
+                    Operation::kCreateVideo, record.submission(), /*replay=*/false,
+                    provider.credential);
+  After([this] {
+    // The place is the attempt's now.
+    place_ = UnitRun::Place::kNone;
+    place_provider_ = nullptr;
+  });
+}
+
+absl::Status VideoItem::OnSubmitted(std::size_t unit, const provider::SubmitResult& answer) {
+  const int i = static_cast<int>(unit);
+  v1::VideoTask& task = draft_.resource;
+  Unit& record = *draft_.record.mutable_units(i);
+  const v1::Attempt& attempt = task.attempts(i);
+  const UnitContext context = Context(record.provider());
+  provider::SubmitResult result = answer;
+  // What refuses a repetition says nothing of the first try, but for the content being wrong, which it
+  // was then as well.
+  if (attempt.state() == v1::Attempt::UNCONFIRMED &&
+      (result.outcome == provider::Outcome::kNotAccepted ||
+       (result.outcome == provider::Outcome::kRefused && !CallerMustMend(result.failure)))) {
+    result.outcome = provider::Outcome::kUnknown;
+  }
+  MarkChanged(ApplySubmit(task, i, record, result, context));
+  if (result.outcome != provider::Outcome::kRefused &&
+      result.outcome != provider::Outcome::kNotAccepted) {
+    return absl::OkStatus();
+  }
+  if (result.outcome == provider::Outcome::kRefused && CallerMustMend(result.failure)) {
+    MarkChanged(FinishTask(task, v1::VideoTask::FAILED, attempt.error(), Now()));
+    return absl::OkStatus();
+  }
+  if (const auto target = TargetOf(attempt)) {
+    draft_.record.mutable_targets(static_cast<int>(*target))
+        ->set_error(attempt.error().SerializeAsString());
+    TargetRun& state = target_run(*target);
+    state.failure = result.failure;
+    // As the unit's own run, which counted this failure.
+    state.failures = run(unit).failures;
+    state.not_before = run(unit).due;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VideoItem::OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict) {
+  const int i = static_cast<int>(unit);
+  v1::VideoTask& task = draft_.resource;
+  const UnitContext context = Context(draft_.record.units(i).provider());
+  if (news.kind == provider::UnitNews::Kind::kObserved) {
+    MarkChanged(ApplyObservation(task, i, news.observation, context));
+  } else if (verdict) {
+    const google::rpc::Status error =
+        base::Error(absl::StatusCode::kNotFound, v1::PROVIDER_FORGOT,
+                    "the provider accepted the task and no longer knows it; whether it is billed is "
+                    "not known")
+            .Metadata("provider", context.provider_id)
+            .Metadata("provider_message", provider::CleanText(news.failure.message))
+            .ToProto();
+    MarkChanged(ApplyGivenUp(task, i, error, Now()));
+  }
+  if (!IsFinal(task.state())) {
+    // The calls succeed (again): what holds it up is the provider's work.
+    const bool queued = task.attempts(i).state() == v1::Attempt::QUEUED;
+    MarkChanged(SetWaiting(
+        task, queued ? v1::Waiting::PROVIDER_QUEUE : v1::Waiting::PROVIDER_WORKING,
+        task.attempts(i).provider(),
+        queued ? "the provider has it in its queue" : "the provider is working on it", Now()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VideoItem::OnPollTrouble(std::size_t unit, const provider::Failure& failure) {
+  v1::VideoTask& task = draft_.resource;
+  if (IsFinal(task.state())) return absl::OkStatus();
+  const std::string& provider = draft_.record.units(static_cast<int>(unit)).provider();
+  MarkChanged(SetWaiting(task, WaitingReasonOf(failure), MakeName(kProviders, provider),
+                         provider::ToError(failure, provider).ToProto().message(), Now(),
+                         run(unit).due));
+  return absl::OkStatus();
+}
+
+UnfinishedUnits VideoItem::Units() const {
+  UnfinishedUnits units;
+  for (int i = 0; i < current_.resource.attempts_size(); ++i) {
+    if (IsOpen(current_.resource.attempts(i))) {
+      units.emplace_back(current_.record.units(i).provider(), true);
+    }
+  }
+  return units;
+}
+
+bool VideoItem::Answerable() const {
+  const v1::VideoTask& task = current_.resource;
+  if (IsSettled(task) || task.has_submit_time()) return true;
+  return task.state() == v1::VideoTask::PENDING &&
+         task.waiting().reason() == v1::Waiting::ASSET_PROCESSING;
+}
+
+std::optional<absl::Status> VideoItem::Refusal() const {
+  const v1::VideoTask& task = draft_.resource;
+  if (task.has_submit_time()) return std::nullopt;
+  if (task.state() == v1::VideoTask::FAILED) return base::FromRpcStatus(task.error());
+  if (task.state() != v1::VideoTask::PENDING || OpenAttempt(task) >= 0) return std::nullopt;
+  // Every target has said no, and only an operator can change that.
+  v1::ProviderFailures failures;
+  for (int i = 0; i < draft_.record.targets_size(); ++i) {
+    const auto& target = draft_.record.targets(i);
+    google::rpc::Status status;
+    if (target.error().empty() || !status.ParseFromString(target.error())) return std::nullopt;
+    const bool stuck = static_cast<std::size_t>(i) < target_runs_.size() &&
+                       target_runs_[i].failure.has_value() &&
+                       base::InfoOf(status).metadata().count("act") > 0 &&
+                       base::InfoOf(status).metadata().at("act") == "OPERATOR";
+    if (!target.ineligible() && !stuck) return std::nullopt;
+    auto* failure = failures.add_failures();
+    failure->set_provider(MakeName(kProviders, target.provider()));
+    *failure->mutable_status() = std::move(status);
+  }
+  if (failures.failures_size() == 0) return std::nullopt;
+  return CombinedRefusal(failures);
+}
+
+absl::Status VideoItem::Cancel() {
+  v1::VideoTask& task = draft_.resource;
+  if (task.state() == v1::VideoTask::CANCELLED) return absl::OkStatus();
+  if (IsFinal(task.state())) {
+    return base::Error(absl::StatusCode::kFailedPrecondition, v1::ALREADY_FINISHED,
+                       absl::StrCat("\"", name(), "\" is ",
+                                    v1::VideoTask::State_Name(task.state()),
+                                    " already; there is nothing to cancel"));
+  }
+  if (const int open = OpenAttempt(task); open >= 0) {
+    const std::string& provider = draft_.record.units(open).provider();
+    return base::Error(absl::StatusCode::kFailedPrecondition, v1::CANCEL_UNSUPPORTED,
+                       absl::StrCat("\"", name(), "\" has been submitted to ", provider,
+                                    ", which cannot cancel; it goes on and will be billed"))
+        .Metadata("provider", provider);
+  }
+  MarkChanged(FinishTask(task, v1::VideoTask::CANCELLED,
+                         base::Error(absl::StatusCode::kCancelled, v1::TASK_CANCELLED,
+                                     "cancelled before it was submitted; nothing was billed")
+                             .ToProto(),
+                         Now()));
+  return absl::OkStatus();
+}
+
+}  // namespace assetgate::core
