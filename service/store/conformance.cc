@@ -6,51 +6,21 @@
 #include <optional>
 #include <random>
 #include <set>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
+#include "store/testing.h"
 
 namespace assetgate::store {
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StoreConformanceTest);
-
-CommitResult CommitAndWait(Store& store, Transaction transaction) {
-  CommitResult result;
-  absl::Notification done;
-  store.Commit(std::move(transaction), [&](CommitResult committed) {
-    result = std::move(committed);
-    done.Notify();
-  });
-  done.WaitForNotification();
-  return result;
-}
-
-Content MakeContent(absl::string_view resource, std::vector<std::string> terms) {
-  Content content;
-  content.resource = std::string(resource);
-  content.terms = std::move(terms);
-  return content;
-}
-
-Transaction Create(Key key, Content content) {
-  return Update(std::move(key), 0, std::move(content));
-}
-
-Transaction Update(Key key, Revision expected, Content content) {
-  Transaction transaction;
-  transaction.writes.push_back({std::move(key), expected, std::move(content), {}});
-  return transaction;
-}
-
-Transaction Delete(Key key, Revision expected) {
-  Transaction transaction;
-  transaction.writes.push_back({std::move(key), expected, std::nullopt, DeleteCause::kDeleted});
-  return transaction;
-}
 
 void StoreConformanceTest::Reopen() {
   store_.reset();

@@ -8,11 +8,8 @@
 
 #include <cstddef>
 #include <memory>
-#include <string>
-#include <utility>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "base/clock.h"
 #include "gtest/gtest.h"
 #include "store/store.h"
@@ -46,15 +43,6 @@ class StoreConformanceTest : public testing::TestWithParam<StorePlaceFactory> {
   std::unique_ptr<StorePlace> place_;
   std::unique_ptr<Store> store_;
 };
-
-// Commits and waits for the answer.
-CommitResult CommitAndWait(Store& store, Transaction transaction);
-
-// Shapes of the usual transactions.
-Content MakeContent(absl::string_view resource, std::vector<std::string> terms = {});
-Transaction Create(Key key, Content content);
-Transaction Update(Key key, Revision expected, Content content);
-Transaction Delete(Key key, Revision expected);
 
 }  // namespace assetgate::store
 

@@ -39,7 +39,7 @@ absl::StatusOr<Connection> Connection::Open(const std::string& path, absl::Durat
     return ToStatus(code, db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code));
   }
   sqlite3_extended_result_codes(db, 1);
-  sqlite3_busy_timeout(db, static_cast<int>(absl::ToInt64Milliseconds(busy_timeout)));
+  connection.SetBusyTimeout(busy_timeout);
   return connection;
 }
 
@@ -63,9 +63,13 @@ absl::Status Connection::Error() const {
 Query::~Query() { sqlite3_reset(statement_); }
 
 void Query::Bound(int code) {
-  if (code != SQLITE_OK && status_.ok()) {
-    status_ = ToStatus(code, sqlite3_errmsg(sqlite3_db_handle(statement_)));
-  }
+  if (code != SQLITE_OK && status_.ok()) Fail();
+}
+
+void Query::Fail() {
+  sqlite3* db = sqlite3_db_handle(statement_);
+  code_ = sqlite3_extended_errcode(db);
+  status_ = ToStatus(code_, sqlite3_errmsg(db));
 }
 
 Query& Query::Int(std::int64_t value) {
@@ -90,10 +94,7 @@ bool Query::Next() {
   if (!status_.ok()) return false;
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
-  if (code != SQLITE_DONE) {
-    sqlite3* db = sqlite3_db_handle(statement_);
-    status_ = ToStatus(sqlite3_extended_errcode(db), sqlite3_errmsg(db));
-  }
+  if (code != SQLITE_DONE) Fail();
   return false;
 }
 

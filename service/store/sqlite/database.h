@@ -30,6 +30,10 @@ class Connection {
 
   sqlite3* get() const { return db_.get(); }
 
+  void SetBusyTimeout(absl::Duration timeout) const {
+    sqlite3_busy_timeout(get(), static_cast<int>(absl::ToInt64Milliseconds(timeout)));
+  }
+
   absl::StatusOr<Statement> Prepare(absl::string_view sql) const;
   // Runs one or more statements without parameters, and ignores their rows.
   absl::Status Execute(const char* sql) const;
@@ -75,6 +79,8 @@ class Query {
   // Runs a statement that gives no rows.
   absl::Status Run();
   const absl::Status& status() const { return status_; }
+  // SQLite's extended result code of what failed; SQLITE_OK where nothing has.
+  int code() const { return code_; }
 
   std::int64_t IntAt(int column) const { return sqlite3_column_int64(statement_, column); }
   // Text or blob.
@@ -83,9 +89,11 @@ class Query {
 
  private:
   void Bound(int code);
+  void Fail();
 
   sqlite3_stmt* statement_;
   int bound_ = 0;
+  int code_ = SQLITE_OK;
   absl::Status status_;
 };
 

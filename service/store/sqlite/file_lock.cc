@@ -80,8 +80,8 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(const std::string& p
     }
     const std::string holder = Holder(fd);
     return absl::FailedPreconditionError(
-        absl::StrCat("store file ", path, " is in use by another process",
-                     holder.empty() ? "" : absl::StrCat(" (pid ", holder, ")"),
+        absl::StrCat("store file ", path, " is in use",
+                     holder.empty() ? "" : absl::StrCat(" by process ", holder),
                      ": an embedded store serves one gateway; stop the other one, or give this one "
                      "another path"));
   }

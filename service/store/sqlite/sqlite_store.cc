@@ -43,12 +43,27 @@ absl::Status SystemError(absl::string_view what) {
   return absl::FailedPreconditionError(absl::StrCat(what, ": ", std::strerror(errno)));
 }
 
-// Makes the file where there is none, readable by its owner only; looks at one that is there.
+// Whether `path` begins as every SQLite file does. SQLite itself takes a file of a few bytes for an
+// empty one, and writes over it.
+absl::Status CheckHeader(const std::string& path) {
+  constexpr absl::string_view kMagic("SQLite format 3\0", 16);
+  char header[kMagic.size()];
+  // Nobody in this process has the file open yet, so closing it drops nobody's locks.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return SystemError("cannot be opened");
+  const ssize_t size = ::pread(fd, header, sizeof(header), 0);
+  ::close(fd);
+  if (size < 0) return SystemError("cannot be read");
+  if (absl::string_view(header, static_cast<std::size_t>(size)) == kMagic) return absl::OkStatus();
+  return absl::DataLossError("is not a SQLite database; it was left as it is");
+}
+
+// Makes the file where there is none, readable by its owner only; looks at one that is there. Gives
+// its size.
 absl::StatusOr<off_t> PrepareFile(const std::string& path) {
   struct stat file;
   if (::stat(path.c_str(), &file) != 0) {
     if (errno != ENOENT) return SystemError("cannot be looked at");
-    // EXCL: nobody in this process can have the new file open, so closing it drops nobody's locks.
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) return SystemError("cannot be made");
     ::close(fd);
@@ -61,6 +76,9 @@ absl::StatusOr<off_t> PrepareFile(const std::string& path) {
                      " names (hard links); SQLite files must have one. Remove the others"));
   }
   if (::access(path.c_str(), R_OK | W_OK) != 0) return SystemError("cannot be opened for writing");
+  if (file.st_size > 0) {
+    if (absl::Status s = CheckHeader(path); !s.ok()) return s;
+  }
   return file.st_size;
 }
 
@@ -83,7 +101,13 @@ absl::Status PrepareDatabase(const std::string& path, off_t size) {
   // Migrations before the journal mode: a file of somebody else stays as it is to the last byte.
   if (absl::Status s = connection->Execute("PRAGMA synchronous = FULL"); !s.ok()) return s;
   if (absl::Status s = sqlite::Migrate(*connection, sqlite::Migrations()); !s.ok()) return s;
-  return connection->Execute("PRAGMA journal_mode = WAL");
+  absl::StatusOr<sqlite::Statement> statement = connection->Prepare("PRAGMA journal_mode = WAL");
+  if (!statement.ok()) return statement.status();
+  sqlite::Query query(*statement);
+  if (!query.Next()) return query.status();
+  if (query.TextAt(0) == "wal") return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "cannot use write-ahead logging here; put it on a local file system");
 }
 
 // A caller's words for what a read or Health failed with.
@@ -203,7 +227,7 @@ void SqliteStore::Run() {
       queue_.erase(queue_.begin(), end);
     }
 
-    if (!group.empty()) CommitGroup(group);
+    if (!group.empty()) CommitGroup(absl::MakeSpan(group));
     for (Refused& one : refused) {
       CommitResult result;
       result.message = one.message;
@@ -234,56 +258,56 @@ bool SqliteStore::Expire() {
   return more.ok() && *more;
 }
 
-void SqliteStore::CommitGroup(std::vector<Pending>& group) {
+void SqliteStore::CommitGroup(absl::Span<Pending> group) {
   ChangeListener* listener;
   {
     absl::MutexLock lock(&mu_);
     listener = listener_;
   }
-  std::vector<CommitResult> results;
-  std::vector<ChangePtr> changes;
-  absl::Status status = TryGroup(group, results, changes);
-  Report(status);
-  if (status.ok() && listener != nullptr && !changes.empty()) {
-    listener->OnChanges(changes, writer_->head());
+  Group done = TryGroup(group);
+  if (done.fault_of_one && group.size() > 1) {
+    for (Pending& one : group) CommitGroup(absl::MakeSpan(&one, 1));
+    return;
+  }
+  Report(done.status);
+  if (listener != nullptr && !done.changes.empty()) {
+    listener->OnChanges(done.changes, writer_->head());
   }
   for (std::size_t i = 0; i < group.size(); ++i) {
-    std::move(group[i].done)(std::move(results[i]));
+    std::move(group[i].done)(std::move(done.results[i]));
   }
 }
 
-absl::Status SqliteStore::TryGroup(const std::vector<Pending>& group,
-                                   std::vector<CommitResult>& results,
-                                   std::vector<ChangePtr>& changes) {
-  results.clear();
-  results.resize(group.size());
-  changes.clear();
+SqliteStore::Group SqliteStore::TryGroup(absl::Span<const Pending> group) {
+  using sqlite::Writer;
   const absl::Time now = options_.clock->Now();
-  sqlite::Writer::Ended ended;
-  ended.end = sqlite::Writer::End::kRolledBack;
-  ended.status = writer_->Begin();
+  Group done;
+  done.results.resize(group.size());
+  Writer::Ended ended{Writer::End::kRolledBack, writer_->Begin()};
   if (ended.status.ok()) {
     for (std::size_t i = 0; i < group.size() && ended.status.ok(); ++i) {
-      ended.status = writer_->Apply(group[i].transaction, now, results[i], changes);
+      ended.status = writer_->Apply(group[i].transaction, now, done.results[i], done.changes);
     }
     if (ended.status.ok()) {
       ended = writer_->Commit();
     } else {
       writer_->Rollback();
+      done.fault_of_one = !absl::IsUnavailable(ended.status);
     }
   }
-  if (ended.end == sqlite::Writer::End::kCommitted) return absl::OkStatus();
+  if (ended.end == Writer::End::kCommitted) return done;
 
   // What did not fit did not fit to something that now does not count either.
-  for (CommitResult& result : results) {
+  for (CommitResult& result : done.results) {
     const bool may_count =
-        result.outcome == Outcome::kCommitted && ended.end == sqlite::Writer::End::kUnknown;
+        result.outcome == Outcome::kCommitted && ended.end == Writer::End::kUnknown;
     result = CommitResult();
     result.outcome = may_count ? Outcome::kUnknown : Outcome::kUnavailable;
     result.message = std::string(ended.status.message());
   }
-  changes.clear();
-  return ended.status;
+  done.changes.clear();
+  done.status = ended.status;
+  return done;
 }
 
 template <typename Result, typename Read>

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/clock.h"
 #include "store/sqlite/file_lock.h"
 #include "store/sqlite/reader.h"
@@ -88,10 +89,18 @@ class SqliteStore final : public Store {
 
   // The writer thread.
   void Run();
-  void CommitGroup(std::vector<Pending>& group);
-  // All of `group` on the writer's connection, in one commit. An error where none of it counts.
-  absl::Status TryGroup(const std::vector<Pending>& group, std::vector<CommitResult>& results,
-                        std::vector<ChangePtr>& changes);
+  // Commits, tells the listener, answers.
+  void CommitGroup(absl::Span<Pending> group);
+  // What a commit of several transactions came to.
+  struct Group {
+    std::vector<CommitResult> results;
+    std::vector<ChangePtr> changes;
+    // An error where none of it counts.
+    absl::Status status;
+    // The error is one transaction's, not the store's.
+    bool fault_of_one = false;
+  };
+  Group TryGroup(absl::Span<const Pending> group);
   // Removes some of what is past. Gives whether there is more to remove at once.
   bool Expire();
   void Report(const absl::Status& status);

@@ -18,8 +18,9 @@ constexpr absl::Duration kBusyTimeout = absl::Seconds(5);
 // then readers look pages up in the log. From the second time on the log's blocks are overwritten
 // in place, which the file system syncs several times faster than growth.
 constexpr int kCheckpointPages = 4'000;
-// A log that readers have kept from being reused is worth waiting for them.
+// A log that readers have kept from being reused this long is worth waiting for them, a little.
 constexpr int kBlockingCheckpointPages = 4 * kCheckpointPages;
+constexpr absl::Duration kCheckpointPatience = absl::Milliseconds(100);
 
 // Sorted, each once.
 void MakeSet(std::vector<std::string>& strings) {
@@ -45,6 +46,7 @@ absl::Status Writer::Prepare() {
       !s.ok()) {
     return s;
   }
+  checkpoint_at_ = kCheckpointPages;
   sqlite3_wal_hook(connection_.get(), &Writer::OnWal, this);
 
   const struct {
@@ -109,21 +111,28 @@ absl::Status Writer::Prepare() {
   return absl::OkStatus();
 }
 
-int Writer::OnWal(void* writer, sqlite3*, const char*, int pages) {
-  static_cast<Writer*>(writer)->wal_pages_ = pages;
+int Writer::OnWal(void* context, sqlite3*, const char*, int pages) {
+  auto* writer = static_cast<Writer*>(context);
+  if (pages < writer->wal_pages_) writer->checkpoint_at_ = kCheckpointPages;  // It was begun anew.
+  writer->wal_pages_ = pages;
   return SQLITE_OK;
 }
 
 absl::Status Writer::Begin() { return Query(begin_).Run(); }
 
 Writer::Ended Writer::Commit() {
-  absl::Status status = Query(commit_).Run();
+  absl::Status status;
+  int code = SQLITE_OK;
+  {
+    Query query(commit_);
+    status = query.Run();
+    code = query.code();
+  }
   if (status.ok()) {
     committed_head_ = head_;
     return {};
   }
   // What a COMMIT that failed has done shows in the file: it may have gone wrong after the fact.
-  const int code = sqlite3_extended_errcode(connection_.get());
   const Revision wanted = head_;
   Rollback();
   {
@@ -384,12 +393,16 @@ absl::Status Writer::ExpireInGroup(const Retention& retention, absl::Time now, s
 }
 
 void Writer::Checkpoint() {
-  if (wal_pages_ < kCheckpointPages) return;
-  const int mode =
-      wal_pages_ < kBlockingCheckpointPages ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART;
-  if (sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, mode, nullptr, nullptr) == SQLITE_OK) {
-    wal_pages_ = 0;  // Until the next commit says.
+  if (wal_pages_ < checkpoint_at_) return;
+  int mode = SQLITE_CHECKPOINT_PASSIVE;
+  if (wal_pages_ >= kBlockingCheckpointPages) {
+    mode = SQLITE_CHECKPOINT_RESTART;
+    connection_.SetBusyTimeout(kCheckpointPatience);
   }
+  sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, mode, nullptr, nullptr);
+  connection_.SetBusyTimeout(kBusyTimeout);
+  // Copied or not: until the log begins anew, the next time is after as much again.
+  checkpoint_at_ = wal_pages_ + kCheckpointPages;
 }
 
 }  // namespace assetgate::store::sqlite

@@ -80,13 +80,15 @@ class Writer {
   absl::Status ExpireInGroup(const Retention& retention, absl::Time now, std::int64_t limit,
                              bool& more);
 
-  static int OnWal(void* writer, sqlite3* db, const char* schema, int pages);
+  static int OnWal(void* context, sqlite3* db, const char* schema, int pages);
 
   Connection connection_;
   Revision head_ = 0;
   Revision committed_head_ = 0;
   Revision compacted_ = 0;
+  // How long the log is, and how long it must be to be copied.
   int wal_pages_ = 0;
+  int checkpoint_at_ = 0;
 
   Statement begin_;
   Statement commit_;
