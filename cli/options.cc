@@ -5,11 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <sstream>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "base/proto_time.h"
 #include "cli/arguments.h"
 #include "cli/client.h"
@@ -63,6 +66,42 @@ Every command has its own --help.)";
 
 constexpr char kGlobal[] =
     "Options of all commands (--server, --output, --timeout, ...): assetctl --help";
+
+// Help that fits 100 columns, with `--[no-]x` for switches.
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  HelpFormatter() { column_width(kNameColumn); }
+
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
+    // What comes before the first positive name of a switch is "--".
+    if (!option->get_fnames().empty()) return absl::StrCat("--[no-]", option->get_name().substr(2));
+    return CLI::Formatter::make_option_name(option, is_positional);
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string& text = option->get_option_text();
+    return text.empty() ? "" : absl::StrCat(" ", text);
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    std::string wrapped;
+    std::size_t used = 0;
+    for (const absl::string_view word :
+         absl::StrSplit(option->get_description(), ' ', absl::SkipEmpty())) {
+      if (used > 0 && kNameColumn + used + 1 + word.size() > 100) {
+        wrapped += '\n';
+        used = 0;
+      } else if (used > 0) {
+        wrapped += ' ';
+        ++used;
+      }
+      absl::StrAppend(&wrapped, word);
+      used += word.size();
+    }
+    return wrapped;
+  }
+
+ private:
+  static constexpr std::size_t kNameColumn = 34;
+};
 
 // What flags several commands share, as typed.
 struct FilterFlags {
@@ -118,7 +157,7 @@ absl::StatusOr<v1::VideoTaskFilter> VideoFilterOf(const FilterFlags& flags) {
 class Parser {
  public:
   Parser() : app_(kDescription, "assetctl") {
-    app_.get_formatter()->column_width(34);
+    app_.formatter(std::make_shared<HelpFormatter>());
     app_.fallthrough();
     app_.require_subcommand(1);
     app_.footer(kFooter);
@@ -159,7 +198,11 @@ class Parser {
     } catch (const CLI::ParseError& error) {
       std::ostringstream out;
       std::ostringstream err;
-      if (app_.exit(error, out, err) == 0) return EarlyExit{0, out.str()};
+      if (app_.exit(error, out, err) == 0) {
+        std::string text = out.str();
+        if (!absl::EndsWith(text, "\n")) text += '\n';
+        return EarlyExit{0, std::move(text)};
+      }
       return Mistake(error.what());
     }
     Options options;
@@ -224,9 +267,7 @@ class Parser {
                                                         : ResourceName(collection, name_));
           return Command(std::move(request));
         });
-    app->add_option("name", name_, absl::StrCat("ID or ", collection, "/ID"))
-        ->required()
-        ->option_text("NAME");
+    app->add_option("NAME", name_, absl::StrCat("ID or ", collection, "/ID"))->required();
     return app;
   }
 
@@ -356,9 +397,7 @@ class Parser {
         "Without --provider, the gateway's configured ones take it, or, where there are none,\n"
         "the first video that uses it.",
         [this] { return CreateOneAsset(); });
-    create->add_option("uri", uri_, "Where providers can fetch it: http or https")
-        ->required()
-        ->option_text("URI");
+    create->add_option("URI", uri_, "Where providers can fetch it: http or https")->required();
     AddAssetFlags(create);
     AddCreateFlags(create, "Hand it to this provider; may be repeated");
     create->add_flag("--wait", wait_, "Watch it until every provider has decided");
@@ -373,7 +412,7 @@ class Parser {
         "  {\"source_uri\": \"https://example.com/b.mp4\", \"media_type\": \"VIDEO\"}\n"
         "The flags hold for every item that does not say otherwise. Calls carry 100 items each.",
         [this] { return CreateManyAssets(); });
-    batch->add_option("uri", uris_, "Where providers can fetch them")->option_text("URI ...");
+    batch->add_option("URI", uris_, "Where providers can fetch them");
     batch->add_option("--file", file_, "JSON lines with further items; - is standard input")
         ->option_text("PATH");
     AddAssetFlags(batch);
@@ -398,7 +437,7 @@ class Parser {
         "JSON lines are AssetEvents as they come: RESET means that you forget what you hold,\n"
         "BOOKMARK carries a resume token.",
         [this] { return WatchAssets(); });
-    watch->add_option("name", names_, "Only these")->option_text("NAME ...");
+    watch->add_option("NAME", names_, "Only these");
     AddAssetFilter(watch);
     AddWatchFlags(watch);
   }
@@ -479,7 +518,7 @@ class Parser {
         "JSON lines are VideoTaskEvents as they come: RESET means that you forget what you\n"
         "hold, BOOKMARK carries a resume token.",
         [this] { return WatchVideos(); });
-    watch->add_option("name", names_, "Only these")->option_text("NAME ...");
+    watch->add_option("NAME", names_, "Only these");
     AddVideoFilter(watch);
     AddWatchFlags(watch);
   }
@@ -487,11 +526,14 @@ class Parser {
   // --x and --no-x; `value` stays empty when neither is given.
   static void AddSwitch(CLI::App* app, const std::string& name, std::optional<bool>& value,
                         const std::string& description) {
-    app->add_flag_callback(
-           absl::StrCat("--", name), [&value] { value = true; }, absl::StrCat(description, ": yes"))
-        ->excludes(app->add_flag_callback(
-            absl::StrCat("--no-", name), [&value] { value = false; },
-            absl::StrCat(description, ": no")));
+    app->add_flag_function(
+        absl::StrCat("--", name, ",!--no-", name),
+        [&value, name](std::int64_t count) {
+          if (count == 0)
+            throw CLI::ValidationError(absl::StrCat("--", name), "yes and no at once");
+          value = count > 0;
+        },
+        description);
   }
 
   void AddProviders() {
