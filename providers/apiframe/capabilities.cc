@@ -1,0 +1,229 @@
+#include "providers/apiframe/capabilities.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "provider/rest.h"
+
+namespace assetgate::providers::apiframe {
+namespace {
+
+using provider::OptionFault;
+using provider::OwnedKey;
+
+using Words = std::vector<const char*>;
+
+void Allow(v1::Capabilities::StringField& field, const Words& words) {
+  field.set_expressible(true);
+  for (const char* const word : words) field.add_allowed(word);
+}
+
+// What every Seedance model of this provider has in common.
+v1::Capabilities Common() {
+  v1::Capabilities can;
+  can.add_modes(v1::Capabilities::TEXT);
+  can.add_modes(v1::Capabilities::FIRST_FRAME);
+  can.add_modes(v1::Capabilities::FIRST_AND_LAST_FRAME);
+  can.set_max_prompt_length(4000);
+  can.set_prompt_required(true);
+  can.mutable_duration()->set_expressible(true);
+  can.mutable_generate_audio()->set_expressible(true);
+  can.mutable_seed()->set_expressible(true);
+  // A seed that is not sent is a random one.
+  can.mutable_seed()->add_implied(-1);
+  can.mutable_camera_fixed()->set_expressible(true);
+  // No `watermark`: the schema has no such key, and no page says whether videos are marked.
+  can.set_idempotent_submission(true);
+  return can;
+}
+
+enum class FramesWithReferences { kAllowed, kExcluded };
+
+// Seedance 2 and later.
+v1::Capabilities Seedance2(const Words& resolutions, FramesWithReferences mix) {
+  v1::Capabilities can = Common();
+  can.add_modes(v1::Capabilities::REFERENCES);
+  if (mix == FramesWithReferences::kAllowed) {
+    can.add_modes(v1::Capabilities::FRAMES_AND_REFERENCES);
+  }
+  can.mutable_duration()->set_min(4);
+  can.mutable_duration()->set_max(15);
+  Allow(*can.mutable_resolution(), resolutions);
+  Allow(*can.mutable_aspect_ratio(), {"21:9", "16:9", "4:3", "1:1", "3:4", "9:16", "adaptive"});
+  can.mutable_return_last_frame()->set_expressible(true);
+  can.set_max_reference_images(9);
+  can.set_max_reference_videos(3);
+  can.set_max_reference_audios(3);
+  return can;
+}
+
+// Seedance 1 and 1.5: no references, no last frame as a picture.
+v1::Capabilities Seedance1(std::initializer_list<std::int64_t> durations,
+                           const Words& aspect_ratios) {
+  v1::Capabilities can = Common();
+  for (const std::int64_t seconds : durations) can.mutable_duration()->add_allowed(seconds);
+  Allow(*can.mutable_resolution(), {"480p", "720p", "1080p"});
+  Allow(*can.mutable_aspect_ratio(), aspect_ratios);
+  can.mutable_return_last_frame()->add_implied(false);
+  return can;
+}
+
+struct ModelEntry {
+  const char* name;
+  v1::Capabilities capabilities;
+};
+
+const std::vector<ModelEntry>& Models() {
+  static const auto* const models = [] {
+    const Words ratios = {"21:9", "16:9", "4:3", "1:1", "3:4", "9:16"};
+    const Words taller_ratios = {"21:9", "16:9", "4:3", "1:1", "3:4", "9:16", "9:21"};
+    return new std::vector<ModelEntry>{
+        {"seedance-1-lite", Seedance1({5, 10}, taller_ratios)},
+        {"seedance-1-pro", Seedance1({5, 10}, taller_ratios)},
+        {"seedance-1-pro-fast", Seedance1({5, 10}, taller_ratios)},
+        {"seedance-1.5-pro", Seedance1({4, 8, 12}, ratios)},
+        {"seedance-2", Seedance2({"480p", "720p", "1080p", "4k"}, FramesWithReferences::kAllowed)},
+        {"seedance-2-fast", Seedance2({"480p", "720p"}, FramesWithReferences::kAllowed)},
+        {"seedance-2-mini", Seedance2({"480p", "720p"}, FramesWithReferences::kAllowed)},
+        {"seedance-2.5",
+         Seedance2({"480p", "720p", "1080p", "4k"}, FramesWithReferences::kExcluded)},
+    };
+  }();
+  return *models;
+}
+
+constexpr OwnedKey kAssetKeys[] = {
+    {"type", "set asset.media_type"},
+    {"url", "set asset.source_uri"},
+};
+
+constexpr OwnedKey kVideoKeys[] = {
+    {"model", "set video_task.model"},
+    {"prompt", "set video_task.prompt"},
+};
+
+constexpr OwnedKey kParamKeys[] = {
+    {"aspect_ratio", "set video_task.aspect_ratio"},
+    {"camera_fixed", "set video_task.camera_fixed"},
+    {"duration", "set video_task.duration"},
+    {"end_image", "set video_task.references"},
+    {"generate_audio", "set video_task.generate_audio"},
+    {"reference_audio_urls", "set video_task.references"},
+    {"reference_image_urls", "set video_task.references"},
+    {"reference_video_urls", "set video_task.references"},
+    {"resolution", "set video_task.resolution"},
+    {"return_last_frame", "set video_task.return_last_frame"},
+    {"seed", "set video_task.seed"},
+    {"start_image", "set video_task.references"},
+};
+
+// The faults of `options`: owned keys as ever, and, since one unknown key is a 400, every key that
+// is not `free`.
+std::vector<OptionFault> StrictFaults(const google::protobuf::Struct& options,
+                                      std::span<const OwnedKey> owned, absl::string_view free,
+                                      absl::string_view prefix) {
+  std::vector<OptionFault> faults = provider::OwnedKeyFaults(options, owned);
+  for (const auto& [key, unused] : options.fields()) {
+    const std::string& name = key;
+    const bool reported = std::any_of(faults.begin(), faults.end(), [&](const OptionFault& fault) {
+      return fault.field == name;
+    });
+    if (reported || absl::string_view(name) == free) continue;
+    faults.push_back(
+        {name, free.empty()
+                   ? std::string("apiframe refuses keys that it does not know, and takes none here")
+                   : absl::StrCat("apiframe refuses keys that it does not know; only \"", prefix,
+                                  free, "\" is left for callers")});
+  }
+  for (OptionFault& fault : faults) fault.field = absl::StrCat(prefix, fault.field);
+  return faults;
+}
+
+std::vector<OptionFault> VideoFaults(const google::protobuf::Struct& options) {
+  std::vector<OptionFault> faults = StrictFaults(options, kVideoKeys, "seedanceParams", "");
+  const auto params = options.fields().find("seedanceParams");
+  if (params != options.fields().end()) {
+    if (!params->second.has_struct_value()) {
+      faults.push_back({"seedanceParams", "must be an object"});
+    } else {
+      const google::protobuf::Struct& fields = params->second.struct_value();
+      for (OptionFault& fault : StrictFaults(fields, kParamKeys, "web_search", "seedanceParams.")) {
+        faults.push_back(std::move(fault));
+      }
+      const auto web_search = fields.fields().find("web_search");
+      if (web_search != fields.fields().end() &&
+          web_search->second.kind_case() != google::protobuf::Value::kBoolValue) {
+        faults.push_back({"seedanceParams.web_search", "must be true or false"});
+      }
+    }
+  }
+  return faults;
+}
+
+}  // namespace
+
+const provider::Traits& ApiframeTraits() {
+  static const auto* const traits = [] {
+    auto* const made = new provider::Traits;
+    made->name = "apiframe";
+    made->default_base_url = "https://api.apiframe.ai/v2";
+    made->secrets = {"api_key"};
+    v1::AssetCapabilities& assets = made->asset_capabilities;
+    assets.add_media_types(v1::IMAGE);
+    assets.add_media_types(v1::VIDEO);
+    assets.add_media_types(v1::AUDIO);
+    assets.set_groups(v1::AssetCapabilities::KEPT_BY_GATEWAY);
+    made->asset_polling = {absl::Seconds(2), absl::Seconds(2), absl::Seconds(15)};
+    // Documented: every 5 to 10 s.
+    made->video_polling = {absl::Seconds(5), absl::Seconds(5), absl::Seconds(10)};
+    made->group_polling = made->asset_polling;  // never used: groups are kept by the gateway
+    // Second-hand: 500 requests a minute.
+    made->requests_per_second = 8;
+    made->idempotency_window = absl::Hours(24);
+    // One page says three months, the other 24 hours: the shorter is the one to rely upon.
+    made->video_lifetime = absl::Hours(24);
+    return made;
+  }();
+  return *traits;
+}
+
+std::vector<std::string> ModelNames() {
+  std::vector<std::string> names;
+  for (const ModelEntry& model : Models()) names.emplace_back(model.name);
+  return names;
+}
+
+const v1::Capabilities* CapabilitiesOf(absl::string_view model) {
+  for (const ModelEntry& entry : Models()) {
+    if (model == entry.name) return &entry.capabilities;
+  }
+  return nullptr;
+}
+
+std::vector<OptionFault> OptionFaults(provider::UnitKind kind,
+                                      const google::protobuf::Struct& options) {
+  std::vector<OptionFault> faults;
+  switch (kind) {
+    case provider::UnitKind::kAssetGroup:
+      for (const auto& [key, unused] : options.fields()) {
+        faults.push_back({key, "apiframe has no groups: the gateway keeps them, nothing is sent"});
+      }
+      break;
+    case provider::UnitKind::kAsset:
+      faults = StrictFaults(options, kAssetKeys, "", "");
+      break;
+    case provider::UnitKind::kVideo:
+      faults = VideoFaults(options);
+      break;
+  }
+  std::sort(faults.begin(), faults.end(),
+            [](const OptionFault& a, const OptionFault& b) { return a.field < b.field; });
+  return faults;
+}
+
+}  // namespace assetgate::providers::apiframe

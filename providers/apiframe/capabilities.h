@@ -1,0 +1,27 @@
+// What this provider is and what each of its models can express. Immutable.
+#ifndef ASSETGATE_PROVIDERS_APIFRAME_CAPABILITIES_H_
+#define ASSETGATE_PROVIDERS_APIFRAME_CAPABILITIES_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "assetgate/v1/provider.pb.h"
+#include "google/protobuf/struct.pb.h"
+#include "provider/dialect.h"
+
+namespace assetgate::providers::apiframe {
+
+const provider::Traits& ApiframeTraits();
+
+std::vector<std::string> ModelNames();
+// nullptr for a model that is not in ModelNames().
+const v1::Capabilities* CapabilitiesOf(absl::string_view model);
+
+// What is wrong with provider_options.
+std::vector<provider::OptionFault> OptionFaults(provider::UnitKind kind,
+                                                const google::protobuf::Struct& options);
+
+}  // namespace assetgate::providers::apiframe
+
+#endif  // ASSETGATE_PROVIDERS_APIFRAME_CAPABILITIES_H_

@@ -1,0 +1,21 @@
+// What this provider's answers say. Pure functions; every byte is taken for hostile.
+#ifndef ASSETGATE_PROVIDERS_APIFRAME_DECODE_H_
+#define ASSETGATE_PROVIDERS_APIFRAME_DECODE_H_
+
+#include "http/message.h"
+#include "provider/dialect.h"
+
+namespace assetgate::providers::apiframe {
+
+provider::SubmitResult DecodeCreateAsset(const http::Response& response);
+provider::PollResult DecodeGetAsset(const http::Response& response);
+
+// `replay`: the same bytes, with the same key, had been sent before, and what came of that is not
+// known.
+provider::SubmitResult DecodeGenerateVideo(const http::Response& response, bool replay);
+// `handle`: of the job that was asked for.
+provider::PollResult DecodeGetJob(const http::Response& response, const provider::Handle& handle);
+
+}  // namespace assetgate::providers::apiframe
+
+#endif  // ASSETGATE_PROVIDERS_APIFRAME_DECODE_H_

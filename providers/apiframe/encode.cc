@@ -1,0 +1,156 @@
+#include "providers/apiframe/encode.h"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "provider/json.h"
+#include "provider/rest.h"
+#include "providers/apiframe/capabilities.h"
+#include "providers/apiframe/handle.h"
+
+namespace assetgate::providers::apiframe {
+namespace {
+
+using provider::ResolvedReference;
+using provider::SetJson;
+
+// The words of `type`; nullptr for what is no media type here.
+const char* AssetType(v1::MediaType type) {
+  switch (type) {
+    case v1::IMAGE:
+      return "image";
+    case v1::VIDEO:
+      return "video";
+    case v1::AUDIO:
+      return "audio";
+    default:
+      return nullptr;
+  }
+}
+
+// The field that a reference goes into; nullptr where there is none. The reference_* ones are
+// arrays.
+const char* FieldOf(const ResolvedReference& reference) {
+  switch (reference.role) {
+    case v1::Reference::FIRST_FRAME:
+      return reference.media_type == v1::IMAGE ? "start_image" : nullptr;
+    case v1::Reference::LAST_FRAME:
+      return reference.media_type == v1::IMAGE ? "end_image" : nullptr;
+    case v1::Reference::REFERENCE:
+      switch (reference.media_type) {
+        case v1::IMAGE:
+          return "reference_image_urls";
+        case v1::VIDEO:
+          return "reference_video_urls";
+        case v1::AUDIO:
+          return "reference_audio_urls";
+        default:
+          return nullptr;
+      }
+    default:
+      return nullptr;
+  }
+}
+
+// A public URL, or "asset://{assetId}" of an asset that is Active here.
+rapidjson::Value MediaOf(const ResolvedReference& reference, rapidjson::Document& body) {
+  const std::string text = reference.provider_asset_id.empty()
+                               ? reference.uri
+                               : absl::StrCat("asset://", reference.provider_asset_id);
+  return rapidjson::Value(text.data(), static_cast<rapidjson::SizeType>(text.size()),
+                          body.GetAllocator());
+}
+
+}  // namespace
+
+// POST /v2/assets/create
+// {"url": "https://…", "type": "video"}
+absl::StatusOr<http::Request> EncodeCreateAsset(const provider::AssetSubmission& submission) {
+  const char* const type = AssetType(submission.asset.media_type());
+  if (type == nullptr) {
+    return absl::InternalError(
+        absl::StrCat("apiframe has no type for media type ", submission.asset.media_type()));
+  }
+  rapidjson::Document body(rapidjson::kObjectType);
+  SetJson(body, body, "url", submission.source_uri);
+  SetJson(body, body, "type", type);
+  return provider::JsonRequest("POST", "/assets/create", body);
+}
+
+// GET /v2/assets/{assetId}
+http::Request EncodeGetAsset(const provider::Handle& handle) {
+  return provider::JsonRequest("GET", absl::StrCat("/assets/", http::PercentEncode(IdOf(handle))));
+}
+
+// POST /v2/videos/generate
+// Idempotency-Key: {of the attempt}
+// {"model": "seedance-2", "prompt": "…", "seedanceParams": {"duration": 5, "resolution": "720p",
+//  "aspect_ratio": "9:16", "reference_image_urls": ["asset://…", "https://…"]}}
+absl::StatusOr<http::Request> EncodeGenerateVideo(const provider::VideoSubmission& submission) {
+  const v1::VideoTask& task = submission.task;
+  rapidjson::Document body(rapidjson::kObjectType);
+  SetJson(body, body, "model", submission.provider_model);
+  SetJson(body, body, "prompt", task.prompt());
+  rapidjson::Value params(rapidjson::kObjectType);
+  if (task.has_duration()) {
+    SetJson(body, params, "duration", rapidjson::Value(std::int64_t{task.duration().seconds()}));
+  }
+  if (task.has_resolution()) SetJson(body, params, "resolution", task.resolution());
+  if (task.has_aspect_ratio()) SetJson(body, params, "aspect_ratio", task.aspect_ratio());
+  if (task.has_generate_audio()) {
+    SetJson(body, params, "generate_audio", rapidjson::Value(task.generate_audio()));
+  }
+  // -1 is how callers ask for a random seed, and what happens without one; the key's own range is
+  // not documented.
+  if (task.has_seed() && task.seed() != -1) {
+    SetJson(body, params, "seed", rapidjson::Value(std::int64_t{task.seed()}));
+  }
+  if (task.has_camera_fixed()) {
+    SetJson(body, params, "camera_fixed", rapidjson::Value(task.camera_fixed()));
+  }
+  // The older models refuse the key, and do what `false` asks for anyway.
+  const v1::Capabilities* const can = CapabilitiesOf(submission.provider_model);
+  if (task.has_return_last_frame() && can != nullptr && can->return_last_frame().expressible()) {
+    SetJson(body, params, "return_last_frame", rapidjson::Value(task.return_last_frame()));
+  }
+  for (const ResolvedReference& reference : submission.references) {
+    const char* const field = FieldOf(reference);
+    if (field == nullptr) {
+      return absl::InternalError(absl::StrCat("apiframe has no field for a reference of role ",
+                                              reference.role, " and media type ",
+                                              reference.media_type));
+    }
+    rapidjson::Value media = MediaOf(reference, body);
+    if (reference.role != v1::Reference::REFERENCE) {
+      SetJson(body, params, field, std::move(media));
+      continue;
+    }
+    if (!params.HasMember(field)) {
+      SetJson(body, params, field, rapidjson::Value(rapidjson::kArrayType));
+    }
+    params[field].PushBack(media, body.GetAllocator());
+  }
+  if (!params.ObjectEmpty()) SetJson(body, body, "seedanceParams", std::move(params));
+  provider::MergeOptions(body, body, submission.options);
+  http::Request request = provider::JsonRequest("POST", "/videos/generate", body);
+  if (!submission.idempotency_key.empty()) {
+    request.headers.push_back({"Idempotency-Key", submission.idempotency_key});
+  }
+  return request;
+}
+
+// GET /v2/jobs/{id}
+http::Request EncodeGetJob(const provider::Handle& handle) {
+  return provider::JsonRequest("GET", absl::StrCat("/jobs/", http::PercentEncode(IdOf(handle))));
+}
+
+void AuthorizeRequest(http::Request& request, const provider::Credential& credential) {
+  const auto key = credential.secrets.find("api_key");
+  if (key == credential.secrets.end()) return;
+  request.headers.push_back({"X-API-Key", key->second.Reveal()});
+}
+
+}  // namespace assetgate::providers::apiframe
