@@ -212,7 +212,8 @@ class Dialect {
   virtual absl::StatusOr<http::Request> EncodeSubmitAsset(const AssetSubmission& asset) const = 0;
   virtual absl::StatusOr<http::Request> EncodeSubmitVideo(const VideoSubmission& video) const = 0;
   // What the answer says. `request` is what was sent (for what a handle needs and the answer does not
-  // repeat, such as the model). `replay`: the same bytes had been sent before.
+  // repeat, such as the model). `replay`: the same bytes had been sent before with the same key, and
+  // what became of that is not known: an answer then settles the first send too, or is kUnknown.
   virtual SubmitResult DecodeSubmit(UnitKind kind, const http::Request& request,
                                     const http::Response& response, bool replay) const = 0;
 
