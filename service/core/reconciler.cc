@@ -145,6 +145,7 @@ void Reconciler::CreateTyped(Creation<EntityT> creation,
     }
     pending.claim = std::move(creation.claim);
     pending.same_request = std::move(creation.same_request);
+    pending.repeated = std::move(creation.repeated);
     pending.answer_by = creation.answer_by;
     pending.done = [reply = std::move(reply)](
                        std::vector<absl::StatusOr<const Item*>> results) mutable {
@@ -176,6 +177,10 @@ void Reconciler::CreateVideos(Creation<VideoEntity> creation,
 }
 
 void Reconciler::Create(PendingCreation creation) {
+  if (creation.repeated.has_value()) {
+    const store::RequestRow row = *std::move(creation.repeated);
+    return AnswerDuplicate(row, creation);
+  }
   const std::size_t count = creation.items.size();
   const auto fail_all = [&](const absl::Status& status) {
     std::move(creation.done)(std::vector<absl::StatusOr<const Item*>>(count, status));
@@ -292,7 +297,6 @@ void Reconciler::OnCreated(std::shared_ptr<PendingCreation> creation,
     case Outcome::kRequestIdTaken:
       for (const std::size_t i : round) drop(i);
       if (result.request.has_value() && gathering->missing == gathering->keys.size()) {
-        creation->items.resize(gathering->keys.size());
         creation->done = std::move(gathering->done);
         AnswerDuplicate(*result.request, *creation);
       } else {
@@ -330,9 +334,8 @@ void Reconciler::EndCreation(const PendingCreation& creation) {
 }
 
 void Reconciler::AnswerDuplicate(const store::RequestRow& row, PendingCreation& creation) {
-  const std::size_t count = creation.items.size();
-  if (row.rows.size() != count ||
-      (creation.same_request != nullptr && !creation.same_request(row.request))) {
+  const std::size_t count = row.rows.size();
+  if (!creation.same_request(row.request)) {
     std::move(creation.done)(
         std::vector<absl::StatusOr<const Item*>>(count, RequestIdReused(row.key)));
     return;
@@ -360,7 +363,8 @@ void Reconciler::AnswerDuplicate(const store::RequestRow& row, PendingCreation& 
 }
 
 void Reconciler::AddWaiter(Item& item, Waiter waiter) {
-  const absl::Time answer_by = waiter.answer_by;
+  const absl::Time answer_by = draining_ ? Now() : waiter.answer_by;
+  waiter.answer_by = answer_by;
   item.waiters_.push_back(std::move(waiter));
   parts_.loop.PostAt(answer_by, [this, key = item.key()] {
     // Not while a deletion is on its way: its verdict answers.
@@ -825,6 +829,14 @@ void Reconciler::RecoverPage(std::optional<store::Key> after, std::shared_ptr<st
 void Reconciler::Drain(absl::AnyInvocable<void() &&> quiet) {
   parts_.loop.Post([this, quiet = std::move(quiet)]() mutable {
     draining_ = true;
+    std::vector<store::Key> waited_for;
+    for (auto& [key, item] : items_) {
+      for (Waiter& waiter : item->waiters_) waiter.answer_by = Now();
+      if (!item->waiters_.empty()) waited_for.push_back(key);
+    }
+    for (const store::Key& key : waited_for) {
+      if (Item* item = Find(key); item != nullptr && !item->removing_) AnswerWaiters(*item);
+    }
     if (submissions_in_flight_ == 0) return std::move(quiet)();
     quiet_.push_back(std::move(quiet));
   });

@@ -41,6 +41,9 @@ struct Creation {
   std::optional<store::RequestRow> claim;
   // Whether a stored request is the same as this one.
   std::function<bool(const std::string& stored)> same_request;
+  // The request id was found to be taken before anything else was looked at: the answer is that of the
+  // first request. `entities` is empty.
+  std::optional<store::RequestRow> repeated;
   // The reply comes then, whatever has been heard.
   absl::Time answer_by;
 };
@@ -93,7 +96,8 @@ class Reconciler {
   // For metrics; any thread.
   std::map<std::string, Unfinished> unfinished() const;
 
-  // Begins nothing new; `quiet` runs when no submission is under way any more.
+  // Begins nothing new and answers whoever waits with what is there; `quiet` runs when no submission is
+  // under way any more.
   void Drain(absl::AnyInvocable<void() &&> quiet);
 
  private:
@@ -110,6 +114,7 @@ class Reconciler {
     std::vector<std::unique_ptr<Item>> items;
     std::optional<store::RequestRow> claim;
     std::function<bool(const std::string&)> same_request;
+    std::optional<store::RequestRow> repeated;
     absl::Time answer_by;
     CreateDone done;
   };

@@ -1,0 +1,617 @@
+#include "core/gateway.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/error.h"
+#include "base/proto_time.h"
+#include "core/validate.h"
+#include "google/protobuf/util/message_differencer.h"
+
+namespace assetgate::core {
+namespace {
+
+constexpr int kDefaultPage = 50;
+constexpr int kLargestPage = 1000;
+// Before the caller's deadline, so that the answer still arrives.
+constexpr absl::Duration kDeadlineMargin = absl::Milliseconds(100);
+
+absl::Status StoreTrouble(const absl::Status& status) {
+  return base::Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
+                     absl::StrCat("the store cannot be read right now: ",
+                                  provider::CleanText(status.message(), 256)))
+      .RetryAfter(absl::Seconds(1));
+}
+
+absl::Status NoSuch(store::Kind kind, const std::string& name) {
+  return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
+                     absl::StrCat("there is no \"", name, "\""))
+      .Resource(TypeOf(kind), name);
+}
+
+// A request as it is kept under its request_id: max_wait says how long to wait, not what to do.
+template <typename Request>
+std::string Kept(Request request) {
+  request.clear_max_wait();
+  return request.SerializeAsString();
+}
+
+// Puts the request id into a creation. True when it was used before: then the creation is complete, and
+// neither validated nor routed again, since the first answer stands whatever has changed meanwhile.
+template <typename Request, typename EntityT>
+absl::StatusOr<bool> Claim(store::Store& store, const Caller& caller, absl::string_view method,
+                           const Request& request, absl::Time now, Creation<EntityT>& creation) {
+  if (request.request_id().empty()) return false;
+  store::RequestRow row;
+  row.key = {caller.tenant, std::string(method), request.request_id()};
+  row.request = Kept(request);
+  row.create_time = now;
+  creation.same_request = [kept = row.request](const std::string& stored) {
+    Request a;
+    Request b;
+    return a.ParseFromString(kept) && b.ParseFromString(stored) &&
+           google::protobuf::util::MessageDifferencer::Equals(a, b);
+  };
+  auto found = store.FindRequest(row.key);
+  if (!found.ok()) return StoreTrouble(found.status());
+  creation.repeated = *std::move(found);
+  creation.claim = std::move(row);
+  return creation.repeated.has_value();
+}
+
+// --- Page tokens: "1 <fingerprint of kind and filter> <revision>", in web-safe Base64 -------------
+
+std::uint64_t Fingerprint(store::Kind kind, const store::TermFilter& filter) {
+  std::string text = absl::StrCat(static_cast<int>(kind));
+  for (const auto& clause : filter.clauses) {
+    absl::StrAppend(&text, "\x1E", absl::StrJoin(clause, "\x1F"));
+  }
+  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a: the same in every build
+  for (const char c : text) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  }
+  return hash;
+}
+
+std::string MakePageToken(std::uint64_t fingerprint, store::Revision after) {
+  return absl::WebSafeBase64Escape(absl::StrCat("1 ", absl::Hex(fingerprint), " ", after));
+}
+
+std::optional<store::Revision> ReadPageToken(const std::string& token, std::uint64_t fingerprint) {
+  std::string text;
+  if (token.size() > 256 || !absl::WebSafeBase64Unescape(token, &text)) return std::nullopt;
+  const std::vector<std::string> parts = absl::StrSplit(text, ' ');
+  store::Revision after = 0;
+  if (parts.size() != 3 || parts[0] != "1" ||
+      parts[1] != absl::StrCat(absl::Hex(fingerprint)) || !absl::SimpleAtoi(parts[2], &after)) {
+    return std::nullopt;
+  }
+  return after;
+}
+
+template <typename Request>
+absl::StatusOr<store::ListPage> ListRows(store::Store& store, const Caller& caller, store::Kind kind,
+                                         const Request& request, std::string& next_page_token) {
+  Faults faults;
+  if (request.page_size() < 0) {
+    faults.Add("page_size", absl::StrCat("is ", request.page_size(), "; 0 means the default"));
+  }
+  Validate(request.filter(), faults);
+  store::ListQuery query;
+  query.tenant = caller.tenant;
+  query.kind = kind;
+  query.filter = Compile(request.filter());
+  query.limit = request.page_size() == 0 ? kDefaultPage : std::min(request.page_size(), kLargestPage);
+  const std::uint64_t fingerprint = Fingerprint(kind, query.filter);
+  if (!request.page_token().empty()) {
+    query.after_create_revision = ReadPageToken(request.page_token(), fingerprint);
+    if (!query.after_create_revision.has_value()) {
+      faults.Add("page_token",
+                 "is not a next_page_token of a list with this filter; begin again without it");
+    }
+  }
+  if (!faults.empty()) return faults.ToStatus();
+  auto page = store.List(query);
+  if (!page.ok()) return StoreTrouble(page.status());
+  if (page->more && !page->rows.empty()) {
+    next_page_token = MakePageToken(fingerprint, page->rows.back().create_revision);
+  }
+  return page;
+}
+
+// Configured things are few; pages are there because the convention asks for them.
+template <typename Request>
+absl::StatusOr<std::pair<std::size_t, std::size_t>> PageOf(const Request& request,
+                                                           std::size_t count) {
+  std::size_t begin = 0;
+  Faults faults;
+  if (request.page_size() < 0) {
+    faults.Add("page_size", absl::StrCat("is ", request.page_size(), "; 0 means the default"));
+  }
+  if (!request.page_token().empty() &&
+      (!absl::SimpleAtoi(request.page_token(), &begin) || begin > count)) {
+    faults.Add("page_token", "is not a next_page_token of this list; begin again without it");
+  }
+  if (!faults.empty()) return faults.ToStatus();
+  const std::size_t size = request.page_size() == 0
+                               ? std::size_t{kLargestPage}
+                               : static_cast<std::size_t>(std::min(request.page_size(), kLargestPage));
+  return std::make_pair(begin, std::min(count, begin + size));
+}
+
+template <typename T>
+Reply<std::vector<absl::StatusOr<T>>> First(Reply<T> reply) {
+  return [reply = std::move(reply)](
+             absl::StatusOr<std::vector<absl::StatusOr<T>>> results) mutable {
+    if (!results.ok()) return std::move(reply)(results.status());
+    std::move(reply)(std::move(results->front()));
+  };
+}
+
+absl::StatusOr<std::string> IdOf(store::Kind kind, const std::string& name,
+                                 const std::string& field) {
+  if (auto id = ParseName(CollectionOf(kind), name)) return *std::move(id);
+  Faults faults;
+  faults.Add(field, name.empty()
+                        ? absl::StrCat("is required: ", CollectionOf(kind), "/{id}")
+                        : absl::StrCat("\"", provider::CleanText(name, 100),
+                                       "\" is not of the form ", CollectionOf(kind), "/{id}"));
+  return faults.ToStatus();
+}
+
+// Weighted order within each priority.
+void Order(std::vector<Target>& targets) {
+  thread_local absl::BitGen random;
+  std::vector<std::pair<double, Target>> keyed;
+  for (Target& target : targets) {
+    // Exponential variates with the weight as rate: the smallest is the first drawn.
+    const double key =
+        -std::log(absl::Uniform(absl::IntervalOpenClosed, random, 0.0, 1.0)) / std::max(1, target.weight);
+    keyed.emplace_back(target.weight > 0 ? key : std::numeric_limits<double>::max(),
+                       std::move(target));
+  }
+  std::stable_sort(keyed.begin(), keyed.end(), [](const auto& a, const auto& b) {
+    return std::make_pair(a.second.priority, a.first) < std::make_pair(b.second.priority, b.first);
+  });
+  targets.clear();
+  for (auto& [key, target] : keyed) targets.push_back(std::move(target));
+}
+
+}  // namespace
+
+absl::Time Gateway::AnswerBy(const Caller& caller, bool has_max_wait,
+                             const google::protobuf::Duration& max_wait) const {
+  const absl::Duration wait = has_max_wait ? base::FromProto(max_wait) : settings_.default_max_wait;
+  return std::min(clock_.Now() + wait, caller.deadline - kDeadlineMargin);
+}
+
+absl::StatusOr<store::Row> Gateway::Read(const Caller& caller, store::Kind kind,
+                                         const std::string& name, const std::string& field) {
+  absl::StatusOr<std::string> id = IdOf(kind, name, field);
+  if (!id.ok()) return id.status();
+  auto row = store_.Get({caller.tenant, kind, *std::move(id)});
+  if (!row.ok()) return StoreTrouble(row.status());
+  if (!row->has_value()) return NoSuch(kind, name);
+  return **std::move(row);
+}
+
+// --- Groups ---------------------------------------------------------------------------------------
+
+void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupRequest& request,
+                               Reply<v1::AssetGroup> reply) {
+  const absl::Time now = clock_.Now();
+  Creation<GroupEntity> creation;
+  creation.answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  const auto repeated = Claim(store_, caller, "CreateAssetGroup", request, now, creation);
+  if (!repeated.ok()) return std::move(reply)(repeated.status());
+  if (*repeated) {
+    return reconciler_.CreateGroups(std::move(creation), First<v1::AssetGroup>(std::move(reply)));
+  }
+  Faults faults;
+  const absl::Status unknown = Validate(request, catalog_, faults);
+  if (!faults.empty()) return std::move(reply)(faults.ToStatus());
+  if (!unknown.ok()) return std::move(reply)(unknown);
+
+  GroupEntity entity;
+  entity.key = {caller.tenant, store::Kind::kAssetGroup,
+                request.asset_group_id().empty() ? NewResourceId(now) : request.asset_group_id()};
+  v1::AssetGroup& group = entity.resource;
+  group.set_name(MakeName(kAssetGroups, entity.key.id));
+  group.set_display_name(request.asset_group().display_name());
+  group.set_description(request.asset_group().description());
+  *group.mutable_labels() = request.asset_group().labels();
+  *group.mutable_provider_options() = request.asset_group().provider_options();
+  group.set_creator(caller.identity);
+  *group.mutable_create_time() = base::ToProto(now);
+  *group.mutable_update_time() = group.create_time();
+  for (const std::string& name : request.providers()) {
+    const ProviderEntry& provider = *catalog_.FindProvider(*ParseProvider(name));
+    auto* placement = group.add_placements();
+    placement->set_provider(MakeName(kProviders, provider.id));
+    placement->set_state(v1::Placement::SUBMITTING);
+    *placement->mutable_create_time() = group.create_time();
+    if (provider.dialect->traits().asset_capabilities.groups() ==
+        v1::AssetCapabilities::KEPT_BY_GATEWAY) {
+      placement->set_state(v1::Placement::ACTIVE);
+      *placement->mutable_end_time() = group.create_time();
+    }
+    entity.record.add_units()->set_provider(provider.id);
+  }
+  creation.entities.push_back(std::move(entity));
+  reconciler_.CreateGroups(std::move(creation), First<v1::AssetGroup>(std::move(reply)));
+}
+
+absl::StatusOr<v1::AssetGroup> Gateway::GetAssetGroup(const Caller& caller,
+                                                      const v1::GetAssetGroupRequest& request) {
+  auto row = Read(caller, store::Kind::kAssetGroup, request.name());
+  if (!row.ok()) return row.status();
+  return GroupFromRow(*row);
+}
+
+absl::StatusOr<v1::ListAssetGroupsResponse> Gateway::ListAssetGroups(
+    const Caller& caller, const v1::ListAssetGroupsRequest& request) {
+  v1::ListAssetGroupsResponse response;
+  auto page = ListRows(store_, caller, store::Kind::kAssetGroup, request,
+                       *response.mutable_next_page_token());
+  if (!page.ok()) return page.status();
+  for (const store::Row& row : page->rows) *response.add_asset_groups() = GroupFromRow(row);
+  return response;
+}
+
+void Gateway::DeleteAssetGroup(const Caller& caller, const v1::DeleteAssetGroupRequest& request,
+                               Reply<v1::DeleteAssetGroupResponse> reply) {
+  auto id = IdOf(store::Kind::kAssetGroup, request.name(), "name");
+  if (!id.ok()) return std::move(reply)(id.status());
+  reconciler_.DeleteGroup({caller.tenant, store::Kind::kAssetGroup, *std::move(id)},
+                          std::move(reply));
+}
+
+// --- Assets ---------------------------------------------------------------------------------------
+
+absl::StatusOr<AssetEntity> Gateway::NewAsset(const Caller& caller,
+                                              const v1::CreateAssetRequest& request) {
+  if (!request.asset().asset_group().empty()) {
+    auto group = Read(caller, store::Kind::kAssetGroup, request.asset().asset_group(),
+                      "asset.asset_group");
+    if (!group.ok()) return group.status();
+  }
+  const absl::Time now = clock_.Now();
+  AssetEntity entity;
+  entity.key = {caller.tenant, store::Kind::kAsset,
+                request.asset_id().empty() ? NewResourceId(now) : request.asset_id()};
+  v1::Asset& asset = entity.resource;
+  asset.set_name(MakeName(kAssets, entity.key.id));
+  asset.set_display_name(request.asset().display_name());
+  asset.set_source_uri(request.asset().source_uri());
+  asset.set_media_type(request.asset().media_type());
+  asset.set_asset_group(request.asset().asset_group());
+  *asset.mutable_labels() = request.asset().labels();
+  *asset.mutable_provider_options() = request.asset().provider_options();
+  asset.set_creator(caller.identity);
+  *asset.mutable_create_time() = base::ToProto(now);
+  *asset.mutable_update_time() = asset.create_time();
+  std::vector<std::string> providers;
+  for (const std::string& name : request.providers()) providers.push_back(*ParseProvider(name));
+  if (providers.empty()) {
+    // Those of the config that can hold it; the others get it at first use, if they can then.
+    for (const std::string& id : catalog_.asset_providers()) {
+      const ProviderEntry& provider = *catalog_.FindProvider(id);
+      v1::CreateAssetRequest single = request;
+      single.add_providers(id);
+      Faults faults;
+      if (Validate(single, catalog_, "", faults).ok() && faults.empty() &&
+          provider.mode == v1::Provider::SERVE) {
+        providers.push_back(id);
+      }
+    }
+  }
+  for (const std::string& id : providers) {
+    auto* placement = asset.add_placements();
+    placement->set_provider(MakeName(kProviders, id));
+    placement->set_state(v1::Placement::SUBMITTING);
+    *placement->mutable_create_time() = asset.create_time();
+    entity.record.add_units()->set_provider(id);
+  }
+  asset.set_state(providers.empty() ? v1::Asset::REGISTERED : v1::Asset::PROCESSING);
+  return entity;
+}
+
+void Gateway::CreateAsset(const Caller& caller, const v1::CreateAssetRequest& request,
+                          Reply<v1::Asset> reply) {
+  Creation<AssetEntity> creation;
+  creation.answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  const auto repeated = Claim(store_, caller, "CreateAsset", request, clock_.Now(), creation);
+  if (!repeated.ok()) return std::move(reply)(repeated.status());
+  if (*repeated) {
+    return reconciler_.CreateAssets(std::move(creation), First<v1::Asset>(std::move(reply)));
+  }
+  Faults faults;
+  const absl::Status unknown = Validate(request, catalog_, "", faults);
+  if (!faults.empty()) return std::move(reply)(faults.ToStatus());
+  if (!unknown.ok()) return std::move(reply)(unknown);
+  absl::StatusOr<AssetEntity> entity = NewAsset(caller, request);
+  if (!entity.ok()) return std::move(reply)(entity.status());
+  creation.entities.push_back(*std::move(entity));
+  reconciler_.CreateAssets(std::move(creation), First<v1::Asset>(std::move(reply)));
+}
+
+void Gateway::BatchCreateAssets(const Caller& caller, const v1::BatchCreateAssetsRequest& request,
+                                Reply<v1::BatchCreateAssetsResponse> reply) {
+  Creation<AssetEntity> creation;
+  creation.answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  const auto repeated = Claim(store_, caller, "BatchCreateAssets", request, clock_.Now(), creation);
+  if (!repeated.ok()) return std::move(reply)(repeated.status());
+  if (!*repeated) {
+    Faults faults;
+    const absl::Status unknown = Validate(request, catalog_, faults);
+    if (!faults.empty()) return std::move(reply)(faults.ToStatus());
+    if (!unknown.ok()) return std::move(reply)(unknown);
+    for (const v1::CreateAssetRequest& item : request.requests()) {
+      absl::StatusOr<AssetEntity> entity = NewAsset(caller, item);
+      if (!entity.ok()) return std::move(reply)(entity.status());
+      creation.entities.push_back(*std::move(entity));
+    }
+  }
+  reconciler_.CreateAssets(
+      std::move(creation),
+      [reply = std::move(reply)](
+          absl::StatusOr<std::vector<absl::StatusOr<v1::Asset>>> results) mutable {
+        if (!results.ok()) return std::move(reply)(results.status());
+        // What concerns the request as a whole is the call's error.
+        if (!results->front().ok()) {
+          const v1::ErrorReason reason = base::ReasonOf(results->front().status());
+          if (reason == v1::REQUEST_ID_REUSED || reason == v1::STORE_UNAVAILABLE ||
+              reason == v1::COMMIT_UNKNOWN || reason == v1::DRAINING || reason == v1::OVERLOADED) {
+            return std::move(reply)(results->front().status());
+          }
+        }
+        v1::BatchCreateAssetsResponse response;
+        for (auto& result : *results) {
+          if (result.ok()) {
+            *response.add_results()->mutable_asset() = *std::move(result);
+          } else {
+            *response.add_results()->mutable_error() = base::ToRpcStatus(result.status());
+          }
+        }
+        std::move(reply)(std::move(response));
+      });
+}
+
+absl::StatusOr<v1::Asset> Gateway::GetAsset(const Caller& caller,
+                                            const v1::GetAssetRequest& request) {
+  auto row = Read(caller, store::Kind::kAsset, request.name());
+  if (!row.ok()) return row.status();
+  return AssetFromRow(*row);
+}
+
+absl::StatusOr<v1::ListAssetsResponse> Gateway::ListAssets(const Caller& caller,
+                                                           const v1::ListAssetsRequest& request) {
+  v1::ListAssetsResponse response;
+  auto page =
+      ListRows(store_, caller, store::Kind::kAsset, request, *response.mutable_next_page_token());
+  if (!page.ok()) return page.status();
+  for (const store::Row& row : page->rows) *response.add_assets() = AssetFromRow(row);
+  return response;
+}
+
+void Gateway::DeleteAsset(const Caller& caller, const v1::DeleteAssetRequest& request,
+                          Reply<v1::DeleteAssetResponse> reply) {
+  auto id = IdOf(store::Kind::kAsset, request.name(), "name");
+  if (!id.ok()) return std::move(reply)(id.status());
+  reconciler_.DeleteAsset({caller.tenant, store::Kind::kAsset, *std::move(id)}, std::move(reply));
+}
+
+// --- Videos ---------------------------------------------------------------------------------------
+
+absl::StatusOr<std::vector<Target>> Gateway::Route(const Caller& caller,
+                                                   const v1::CreateVideoTaskRequest& request,
+                                                   v1::VideoTask& task) {
+  absl::StatusOr<ModelEntry> model = catalog_.FindModel(task.model());
+  if (!model.ok()) return model.status();
+  task.set_model(model->id);
+  FillDefaults(model->defaults, task);
+
+  // The media, for what the targets have to say to them.
+  std::vector<v1::MediaType> media;
+  Faults faults;
+  for (int i = 0; i < task.references_size(); ++i) {
+    v1::Reference& reference = *task.mutable_references(i);
+    if (!reference.has_asset()) {
+      media.push_back(reference.media_type());
+      continue;
+    }
+    const std::string path = absl::StrCat("video_task.references[", i, "]");
+    auto row = Read(caller, store::Kind::kAsset, reference.asset(), path + ".asset");
+    if (!row.ok()) return row.status();
+    const v1::Asset asset = AssetFromRow(*row);
+    if (reference.media_type() != 0 && reference.media_type() != asset.media_type()) {
+      faults.Add(path + ".media_type",
+                 absl::StrCat("is ", v1::MediaType_Name(reference.media_type()), ", but \"",
+                              reference.asset(), "\" is ", v1::MediaType_Name(asset.media_type())));
+    }
+    if (reference.role() != v1::Reference::REFERENCE && asset.media_type() != v1::IMAGE) {
+      faults.Add(path + ".asset",
+                 absl::StrCat("is ", v1::MediaType_Name(asset.media_type()), "; a frame has to be IMAGE"));
+    }
+    reference.set_media_type(asset.media_type());
+    media.push_back(asset.media_type());
+  }
+  std::vector<std::string> wanted;
+  for (const std::string& name : request.providers()) wanted.push_back(*ParseProvider(name));
+  std::vector<Target> candidates;
+  for (Target& target : model->targets) {
+    if (wanted.empty() ||
+        std::find(wanted.begin(), wanted.end(), target.provider->id) != wanted.end()) {
+      candidates.push_back(std::move(target));
+    }
+  }
+  if (candidates.empty()) {
+    faults.Add("providers", absl::StrCat("names none of the providers that make \"", model->id,
+                                         "\"; GetModel tells them"));
+  }
+  if (!faults.empty()) return faults.ToStatus();
+
+  std::vector<Target> eligible;
+  Faults inexpressible;
+  for (Target& target : candidates) {
+    auto reasons = Inexpressible(task, media, target);
+    if (reasons.empty()) eligible.push_back(std::move(target));
+    for (auto& [field, description] : reasons) {
+      inexpressible.Add(std::move(field), std::move(description));
+    }
+  }
+  if (eligible.empty()) return inexpressible.ToStatus(v1::FIELD_NOT_EXPRESSIBLE);
+  Order(eligible);
+  return eligible;
+}
+
+void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskRequest& request,
+                              Reply<v1::VideoTask> reply) {
+  const absl::Time now = clock_.Now();
+  Creation<VideoEntity> creation;
+  creation.answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  if (!request.validate_only()) {
+    const auto repeated = Claim(store_, caller, "CreateVideoTask", request, now, creation);
+    if (!repeated.ok()) return std::move(reply)(repeated.status());
+    if (*repeated) {
+      return reconciler_.CreateVideos(std::move(creation), First<v1::VideoTask>(std::move(reply)));
+    }
+  }
+  Faults faults;
+  const absl::Status unknown = Validate(request, catalog_, faults);
+  if (!faults.empty()) return std::move(reply)(faults.ToStatus());
+  if (!unknown.ok()) return std::move(reply)(unknown);
+
+  VideoEntity entity;
+  v1::VideoTask& task = entity.resource;
+  const v1::VideoTask& asked = request.video_task();
+  // What the caller says, and nothing that is for the gateway to say.
+  task.set_model(asked.model());
+  task.set_prompt(asked.prompt());
+  *task.mutable_references() = asked.references();
+  FillDefaults(asked, task);
+  *task.mutable_provider_options() = asked.provider_options();
+  *task.mutable_labels() = asked.labels();
+  task.set_state(v1::VideoTask::PENDING);
+  task.set_creator(caller.identity);
+  absl::StatusOr<std::vector<Target>> targets = Route(caller, request, task);
+  if (!targets.ok()) return std::move(reply)(targets.status());
+  if (request.validate_only()) return std::move(reply)(std::move(task));
+
+  entity.key = {caller.tenant, store::Kind::kVideoTask,
+                request.video_task_id().empty() ? NewResourceId(now) : request.video_task_id()};
+  task.set_name(MakeName(kVideoTasks, entity.key.id));
+  *task.mutable_create_time() = base::ToProto(now);
+  *task.mutable_update_time() = task.create_time();
+  for (const Target& target : *targets) {
+    auto* out = entity.record.add_targets();
+    out->set_provider(target.provider->id);
+    out->set_provider_model(target.provider_model);
+  }
+  creation.entities.push_back(std::move(entity));
+  reconciler_.CreateVideos(std::move(creation), First<v1::VideoTask>(std::move(reply)));
+}
+
+absl::StatusOr<v1::VideoTask> Gateway::GetVideoTask(const Caller& caller,
+                                                    const v1::GetVideoTaskRequest& request) {
+  auto row = Read(caller, store::Kind::kVideoTask, request.name());
+  if (!row.ok()) return row.status();
+  return VideoTaskFromRow(*row);
+}
+
+absl::StatusOr<v1::ListVideoTasksResponse> Gateway::ListVideoTasks(
+    const Caller& caller, const v1::ListVideoTasksRequest& request) {
+  v1::ListVideoTasksResponse response;
+  auto page = ListRows(store_, caller, store::Kind::kVideoTask, request,
+                       *response.mutable_next_page_token());
+  if (!page.ok()) return page.status();
+  for (const store::Row& row : page->rows) *response.add_video_tasks() = VideoTaskFromRow(row);
+  return response;
+}
+
+void Gateway::CancelVideoTask(const Caller& caller, const v1::CancelVideoTaskRequest& request,
+                              Reply<v1::VideoTask> reply) {
+  auto id = IdOf(store::Kind::kVideoTask, request.name(), "name");
+  if (!id.ok()) return std::move(reply)(id.status());
+  reconciler_.CancelVideo({caller.tenant, store::Kind::kVideoTask, *std::move(id)},
+                          std::move(reply));
+}
+
+void Gateway::DeleteVideoTask(const Caller& caller, const v1::DeleteVideoTaskRequest& request,
+                              Reply<v1::DeleteVideoTaskResponse> reply) {
+  auto id = IdOf(store::Kind::kVideoTask, request.name(), "name");
+  if (!id.ok()) return std::move(reply)(id.status());
+  reconciler_.DeleteVideo({caller.tenant, store::Kind::kVideoTask, *std::move(id)},
+                          std::move(reply));
+}
+
+// --- Providers and models -------------------------------------------------------------------------
+
+void Gateway::ListProviders(const v1::ListProvidersRequest& request,
+                            Reply<v1::ListProvidersResponse> reply) {
+  const auto page = PageOf(request, catalog_.providers().size());
+  if (!page.ok()) return std::move(reply)(page.status());
+  reconciler_.DescribeProviders(
+      [page = *page, reply = std::move(reply)](
+          absl::StatusOr<std::vector<v1::Provider>> providers) mutable {
+        if (!providers.ok()) return std::move(reply)(providers.status());
+        v1::ListProvidersResponse response;
+        for (std::size_t i = page.first; i < page.second; ++i) {
+          *response.add_providers() = std::move((*providers)[i]);
+        }
+        if (page.second < providers->size()) {
+          response.set_next_page_token(absl::StrCat(page.second));
+        }
+        std::move(reply)(std::move(response));
+      });
+}
+
+void Gateway::GetProvider(const v1::GetProviderRequest& request, Reply<v1::Provider> reply) {
+  const auto id = ParseProvider(request.name());
+  if (!id.has_value()) {
+    Faults faults;
+    faults.Add("name", absl::StrCat("\"", provider::CleanText(request.name(), 100),
+                                    "\" is not of the form providers/{id}"));
+    return std::move(reply)(faults.ToStatus());
+  }
+  if (catalog_.FindProvider(*id) == nullptr) return std::move(reply)(catalog_.NoSuchProvider(*id));
+  reconciler_.DescribeProviders(
+      [name = MakeName(kProviders, *id), reply = std::move(reply)](
+          absl::StatusOr<std::vector<v1::Provider>> providers) mutable {
+        if (!providers.ok()) return std::move(reply)(providers.status());
+        for (v1::Provider& provider : *providers) {
+          if (provider.name() == name) return std::move(reply)(std::move(provider));
+        }
+        std::move(reply)(absl::InternalError("a configured provider was not described"));
+      });
+}
+
+absl::StatusOr<v1::ListModelsResponse> Gateway::ListModels(const v1::ListModelsRequest& request) {
+  const auto page = PageOf(request, catalog_.routes().size());
+  if (!page.ok()) return page.status();
+  v1::ListModelsResponse response;
+  for (std::size_t i = page->first; i < page->second; ++i) {
+    *response.add_models() = ToProto(catalog_.routes()[i]);
+  }
+  if (page->second < catalog_.routes().size()) {
+    response.set_next_page_token(absl::StrCat(page->second));
+  }
+  return response;
+}
+
+absl::StatusOr<v1::Model> Gateway::GetModel(const v1::GetModelRequest& request) {
+  absl::StatusOr<ModelEntry> model = catalog_.FindModel(request.name());
+  if (!model.ok()) return model.status();
+  return ToProto(*model);
+}
+
+}  // namespace assetgate::core

@@ -1,0 +1,96 @@
+// Every unary call, without gRPC: checks it, finds what it refers to, and has it done.
+#ifndef ASSETGATE_CORE_GATEWAY_H_
+#define ASSETGATE_CORE_GATEWAY_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "assetgate/v1/asset_service.pb.h"
+#include "assetgate/v1/provider_service.pb.h"
+#include "assetgate/v1/video_service.pb.h"
+#include "core/catalog.h"
+#include "core/reconciler.h"
+#include "core/settings.h"
+#include "store/store.h"
+
+namespace assetgate::core {
+
+// Who calls, and until when an answer is of use to them.
+struct Caller {
+  std::string tenant = kDefaultTenant;
+  // Stands in `creator`; empty until callers have identities.
+  std::string identity;
+  absl::Time deadline = absl::InfiniteFuture();
+};
+
+// Thread-safe. Calls that take a Reply answer on the reconciler's thread, or, when the request is
+// faulty, inside the call.
+class Gateway {
+ public:
+  Gateway(const Catalog& catalog, store::Store& store, Reconciler& reconciler, const base::Clock& clock,
+          Settings settings)
+      : catalog_(catalog),
+        store_(store),
+        reconciler_(reconciler),
+        clock_(clock),
+        settings_(settings) {}
+
+  void CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupRequest& request,
+                        Reply<v1::AssetGroup> reply);
+  absl::StatusOr<v1::AssetGroup> GetAssetGroup(const Caller& caller,
+                                               const v1::GetAssetGroupRequest& request);
+  absl::StatusOr<v1::ListAssetGroupsResponse> ListAssetGroups(
+      const Caller& caller, const v1::ListAssetGroupsRequest& request);
+  void DeleteAssetGroup(const Caller& caller, const v1::DeleteAssetGroupRequest& request,
+                        Reply<v1::DeleteAssetGroupResponse> reply);
+
+  void CreateAsset(const Caller& caller, const v1::CreateAssetRequest& request,
+                   Reply<v1::Asset> reply);
+  void BatchCreateAssets(const Caller& caller, const v1::BatchCreateAssetsRequest& request,
+                         Reply<v1::BatchCreateAssetsResponse> reply);
+  absl::StatusOr<v1::Asset> GetAsset(const Caller& caller, const v1::GetAssetRequest& request);
+  absl::StatusOr<v1::ListAssetsResponse> ListAssets(const Caller& caller,
+                                                    const v1::ListAssetsRequest& request);
+  void DeleteAsset(const Caller& caller, const v1::DeleteAssetRequest& request,
+                   Reply<v1::DeleteAssetResponse> reply);
+
+  void CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskRequest& request,
+                       Reply<v1::VideoTask> reply);
+  absl::StatusOr<v1::VideoTask> GetVideoTask(const Caller& caller,
+                                             const v1::GetVideoTaskRequest& request);
+  absl::StatusOr<v1::ListVideoTasksResponse> ListVideoTasks(
+      const Caller& caller, const v1::ListVideoTasksRequest& request);
+  void CancelVideoTask(const Caller& caller, const v1::CancelVideoTaskRequest& request,
+                       Reply<v1::VideoTask> reply);
+  void DeleteVideoTask(const Caller& caller, const v1::DeleteVideoTaskRequest& request,
+                       Reply<v1::DeleteVideoTaskResponse> reply);
+
+  void ListProviders(const v1::ListProvidersRequest& request,
+                     Reply<v1::ListProvidersResponse> reply);
+  void GetProvider(const v1::GetProviderRequest& request, Reply<v1::Provider> reply);
+  absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);
+  absl::StatusOr<v1::Model> GetModel(const v1::GetModelRequest& request);
+
+ private:
+  // One asset of a request that has been validated; checks what it refers to.
+  absl::StatusOr<AssetEntity> NewAsset(const Caller& caller, const v1::CreateAssetRequest& request);
+  // The targets a task can go to, in the order in which they are tried; fills the task's defaults.
+  absl::StatusOr<std::vector<Target>> Route(const Caller& caller,
+                                            const v1::CreateVideoTaskRequest& request,
+                                            v1::VideoTask& task);
+  absl::Time AnswerBy(const Caller& caller, bool has_max_wait,
+                      const google::protobuf::Duration& max_wait) const;
+  absl::StatusOr<store::Row> Read(const Caller& caller, store::Kind kind, const std::string& name,
+                                  const std::string& field = "name");
+
+  const Catalog& catalog_;
+  store::Store& store_;
+  Reconciler& reconciler_;
+  const base::Clock& clock_;
+  const Settings settings_;
+};
+
+}  // namespace assetgate::core
+
+#endif  // ASSETGATE_CORE_GATEWAY_H_
