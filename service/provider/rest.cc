@@ -117,7 +117,8 @@ absl::string_view LastSegment(absl::string_view resource_name) {
 std::vector<OptionFault> OwnedKeyFaults(const google::protobuf::Struct& options,
                                         std::span<const OwnedKey> owned) {
   std::vector<OptionFault> faults;
-  for (const auto& [key, unused] : options.fields()) {
+  for (const auto& field : options.fields()) {
+    const std::string& key = field.first;
     const auto found = std::find_if(owned.begin(), owned.end(), [&](const OwnedKey& candidate) {
       return absl::EqualsIgnoreCase(candidate.key, key);
     });
