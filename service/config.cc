@@ -145,8 +145,9 @@ class Checker {
     CheckProviders(in, out);
     CheckAssetProviders(in, out);
     CheckRoutes(in, out);
-    out.submit_timeout = Length("submit_timeout", in.has_submit_timeout(), in.submit_timeout(),
-                                absl::Minutes(15), absl::Seconds(1), absl::Hours(24 * 7));
+    out.core.submit_timeout =
+        Length("submit_timeout", in.has_submit_timeout(), in.submit_timeout(),
+               out.core.submit_timeout, absl::Seconds(1), absl::Hours(24 * 7));
     CheckLog(in.log(), out);
     out.max_message_bytes = Number("limits.max_message_bytes", in.limits().has_max_message_bytes(),
                                    in.limits().max_message_bytes(), 4 << 20, 64 << 10, 64 << 20);
@@ -154,7 +155,7 @@ class Checker {
         Number("limits.max_response_bytes", in.limits().has_max_response_bytes(),
                in.limits().max_response_bytes(), 8 << 20, 64 << 10, 256 << 20);
     out.bookmark_interval = Length("watch.bookmark_interval", in.watch().has_bookmark_interval(),
-                                   in.watch().bookmark_interval(), absl::Seconds(20),
+                                   in.watch().bookmark_interval(), absl::Seconds(25),
                                    absl::Seconds(1), absl::Seconds(30));
     out.shutdown_timeout =
         Length("shutdown_timeout", in.has_shutdown_timeout(), in.shutdown_timeout(),
@@ -223,16 +224,23 @@ class Checker {
   }
 
   void CheckTracking(Config& out) {
-    out.tracking_period = Length("tracking.period", tracking_.has_period(), tracking_.period(),
-                                 absl::Hours(6), absl::Minutes(1), absl::Hours(720));
-    out.tracking_horizon =
+    constexpr absl::Duration kLongestPeriod = absl::Hours(720);
+    core::Settings& core = out.core;
+    core.asset_tracking_period =
+        Length("tracking.asset_period", tracking_.has_asset_period(), tracking_.asset_period(),
+               core.asset_tracking_period, absl::Minutes(1), kLongestPeriod);
+    core.video_tracking_period =
+        Length("tracking.video_period", tracking_.has_video_period(), tracking_.video_period(),
+               core.video_tracking_period, absl::Minutes(1), kLongestPeriod);
+    const absl::Duration longest = std::max(core.asset_tracking_period, core.video_tracking_period);
+    core.tracking_horizon =
         Length("tracking.horizon", tracking_.has_horizon(), tracking_.horizon(),
-               std::max(absl::Hours(72), out.tracking_period), absl::Minutes(1), absl::Hours(2160));
-    if (out.tracking_horizon < out.tracking_period) {
+               std::max(core.tracking_horizon, longest), absl::Minutes(1), absl::Hours(2160));
+    if (core.tracking_horizon < longest) {
       yaml_.AddFault("tracking.horizon",
-                     absl::StrCat(absl::FormatDuration(out.tracking_horizon),
-                                  " is less than tracking.period (",
-                                  absl::FormatDuration(out.tracking_period), ")"));
+                     absl::StrCat(absl::FormatDuration(core.tracking_horizon),
+                                  " is less than asset_period or video_period (",
+                                  absl::FormatDuration(longest), ")"));
     }
     CheckPolling("tracking", tracking_);
   }
@@ -300,7 +308,7 @@ class Checker {
                                                 kMaxIdLength, " of a-z, 0-9 and -"));
     }
     out.mode = in.mode() == v1::Provider::MODE_UNSPECIFIED ? v1::Provider::SERVE : in.mode();
-    out.timeout = Length(path + ".timeout", in.has_timeout(), in.timeout(), absl::Seconds(30),
+    out.timeout = Length(path + ".timeout", in.has_timeout(), in.timeout(), absl::Minutes(1),
                          absl::Seconds(1), absl::Minutes(10));
     CheckPolling(path + ".tracking", in.tracking());
 
@@ -688,6 +696,49 @@ std::optional<std::string> Environment::ProcessVariable(const std::string& name)
   const char* value = std::getenv(name.c_str());
   if (value == nullptr) return std::nullopt;
   return std::string(value);
+}
+
+std::unique_ptr<const core::Catalog> TakeCatalog(Config& config) {
+  std::vector<std::unique_ptr<const core::ProviderEntry>> providers;
+  for (Provider& from : config.providers) {
+    auto to = std::make_unique<core::ProviderEntry>();
+    to->id = from.id;
+    to->dialect = std::move(from.dialect);
+    to->base_url = std::move(from.base_url);
+    to->credential = std::move(from.credential.credential);
+    if (from.previous_credential.has_value()) {
+      to->previous_credential = std::move(from.previous_credential->credential);
+    }
+    to->mode = from.mode;
+    to->limits = {from.requests_per_second, from.max_in_flight};
+    to->call_timeout = from.timeout;
+    to->group_polling = from.group_polling;
+    to->asset_polling = from.asset_polling;
+    to->video_polling = from.video_polling;
+    providers.push_back(std::move(to));
+  }
+  std::vector<core::ModelEntry> routes;
+  for (Route& from : config.routes) {
+    core::ModelEntry to;
+    to.id = std::move(from.model);
+    to.defaults = std::move(from.defaults);
+    for (Target& target : from.targets) {
+      const core::ProviderEntry& provider = *providers[target.provider];
+      const v1::Capabilities* capabilities = provider.dialect->FindModel(target.model);
+      to.targets.push_back(
+          {&provider, std::move(target.model), target.priority, target.weight, capabilities});
+    }
+    routes.push_back(std::move(to));
+  }
+  std::vector<std::string> asset_providers;
+  for (const std::size_t index : config.asset_providers) {
+    asset_providers.push_back(providers[index]->id);
+  }
+  config.providers.clear();
+  config.routes.clear();
+  config.asset_providers.clear();
+  return std::make_unique<const core::Catalog>(std::move(providers), std::move(routes),
+                                               std::move(asset_providers));
 }
 
 absl::StatusOr<Config> Parse(absl::string_view text, const std::string& name,

@@ -17,6 +17,8 @@
 #include "assetgate/v1/provider.pb.h"
 #include "assetgate/v1/video_task.pb.h"
 #include "base/log.h"
+#include "core/catalog.h"
+#include "core/settings.h"
 #include "provider/dialect.h"
 #include "store/store.h"
 
@@ -90,9 +92,8 @@ struct Config {
   // Indexes in `providers`.
   std::vector<std::size_t> asset_providers;
   std::vector<Route> routes;
-  absl::Duration tracking_period;
-  absl::Duration tracking_horizon;
-  absl::Duration submit_timeout;
+  // What the file says of tracking and submissions; core's own defaults for the rest.
+  core::Settings core;
   base::LogFormat log_format = base::LogFormat::kJson;
   base::LogLevel log_level = base::LogLevel::kInfo;
   int max_message_bytes = 0;
@@ -110,6 +111,9 @@ struct Environment {
 
   static std::optional<std::string> ProcessVariable(const std::string& name);
 };
+
+// Moves providers and routes out of `config`, into the form in which core takes them.
+std::unique_ptr<const core::Catalog> TakeCatalog(Config& config);
 
 // Reads and checks the file at `path`, and the secrets it points to. Reads files, opens nothing
 // else.

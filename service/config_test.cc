@@ -139,14 +139,15 @@ TEST_F(ConfigTest, WhatIsNotSaidHasItsDocumentedDefault) {
   EXPECT_EQ(config.sqlite_path, "assetgate.db");
   EXPECT_EQ(config.retention.changes, absl::Hours(24));
   EXPECT_EQ(config.retention.max_changes, 1'000'000);
-  EXPECT_EQ(config.submit_timeout, absl::Minutes(15));
-  EXPECT_EQ(config.tracking_period, absl::Hours(6));
-  EXPECT_EQ(config.tracking_horizon, absl::Hours(72));
+  EXPECT_EQ(config.core.submit_timeout, absl::Minutes(15));
+  EXPECT_EQ(config.core.asset_tracking_period, absl::Hours(1));
+  EXPECT_EQ(config.core.video_tracking_period, absl::Hours(6));
+  EXPECT_EQ(config.core.tracking_horizon, absl::Hours(168));
   EXPECT_EQ(config.log_format, base::LogFormat::kJson);
   EXPECT_EQ(config.log_level, base::LogLevel::kInfo);
   EXPECT_EQ(config.max_message_bytes, 4'194'304);
   EXPECT_EQ(config.max_response_bytes, 8'388'608);
-  EXPECT_EQ(config.bookmark_interval, absl::Seconds(20));
+  EXPECT_EQ(config.bookmark_interval, absl::Seconds(25));
   EXPECT_EQ(config.shutdown_timeout, absl::Seconds(20));
   EXPECT_THAT(config.asset_providers, SizeIs(0));
   EXPECT_THAT(config.routes, SizeIs(0));
@@ -158,7 +159,7 @@ TEST_F(ConfigTest, WhatIsNotSaidHasItsDocumentedDefault) {
   EXPECT_EQ(provider.mode, v1::Provider::SERVE);
   EXPECT_EQ(provider.requests_per_second, 12);
   EXPECT_EQ(provider.max_in_flight, 34);
-  EXPECT_EQ(provider.timeout, absl::Seconds(30));
+  EXPECT_EQ(provider.timeout, absl::Minutes(1));
   EXPECT_EQ(provider.credential.credential.id, "fake");
   EXPECT_EQ(provider.credential.credential.secrets.at("api_key").Reveal(), "sk-current");
   EXPECT_EQ(provider.credential.sources.at("api_key").env, "KEY");
@@ -192,7 +193,7 @@ routes:
       - {provider: west, model: small, priority: 1}
       - {provider: east, model: big, weight: 3}
     defaults: {duration: 5s, resolution: 720p, watermark: false, seed: -1}
-tracking: {first_poll: 1s, min_poll: 1s, max_poll: 15s, period: 1h, horizon: 2h}
+tracking: {first_poll: 1s, min_poll: 1s, max_poll: 15s, asset_period: 30m, video_period: 1h, horizon: 2h}
 submit_timeout: 1m
 log: {format: TEXT, level: warning}
 limits: {max_message_bytes: 65536, max_response_bytes: 65536}
@@ -205,7 +206,7 @@ shutdown_timeout: 0s
   EXPECT_EQ(config.sqlite_path, "/var/lib/x.db");
   EXPECT_EQ(config.retention.changes, absl::Hours(1));
   EXPECT_EQ(config.retention.max_changes, 5000);
-  EXPECT_EQ(config.submit_timeout, absl::Minutes(1));
+  EXPECT_EQ(config.core.submit_timeout, absl::Minutes(1));
   EXPECT_EQ(config.log_format, base::LogFormat::kText);
   EXPECT_EQ(config.log_level, base::LogLevel::kWarning);
   EXPECT_EQ(config.bookmark_interval, absl::Seconds(2));
@@ -241,6 +242,26 @@ shutdown_timeout: 0s
   EXPECT_FALSE(route.defaults.has_aspect_ratio());
   EXPECT_TRUE(route.defaults.has_watermark());
   EXPECT_EQ(route.defaults.seed(), -1);
+}
+
+TEST_F(ConfigTest, TheCatalogHoldsWhatTheFileSays) {
+  Config config = Good(R"(
+providers:
+  - {id: east, dialect: fake, credential: {api_key: {env: KEY}}, limits: {max_in_flight: 3}}
+  - {id: west, dialect: fake, credential: {api_key: {env: KEY}}}
+asset_providers: [west]
+routes: [{model: m, targets: [{provider: west, model: small}], defaults: {seed: -1}}]
+)");
+  const std::unique_ptr<const core::Catalog> catalog = TakeCatalog(config);
+  ASSERT_THAT(catalog->providers(), SizeIs(2));
+  EXPECT_EQ(catalog->FindProvider("east")->limits.max_in_flight, 3);
+  EXPECT_EQ(catalog->FindProvider("west")->credential.id, "west");
+  EXPECT_THAT(catalog->asset_providers(), ElementsAre("west"));
+  ASSERT_THAT(catalog->routes(), SizeIs(1));
+  const core::Target& target = catalog->routes()[0].targets.at(0);
+  EXPECT_EQ(target.provider, catalog->FindProvider("west"));
+  EXPECT_EQ(target.capabilities, target.provider->dialect->FindModel("small"));
+  EXPECT_EQ(catalog->routes()[0].defaults.seed(), -1);
 }
 
 TEST_F(ConfigTest, ADialectsFloorWinsOverALowerCeiling) {
@@ -434,8 +455,8 @@ TEST_F(ConfigTest, TheSameTargetTwiceIsAFault) {
 TEST_F(ConfigTest, IntervalsThatContradictEachOther) {
   EXPECT_THAT(Faults(absl::StrCat(kSmallest, "tracking: {min_poll: 5s, max_poll: 1s}")),
               HasSubstr("tracking.max_poll: 1s is less than min_poll (5s)"));
-  EXPECT_THAT(Faults(absl::StrCat(kSmallest, "tracking: {period: 10h, horizon: 1h}")),
-              HasSubstr("tracking.horizon: 1h is less than tracking.period (10h)"));
+  EXPECT_THAT(Faults(absl::StrCat(kSmallest, "tracking: {video_period: 10h, horizon: 2h}")),
+              HasSubstr("tracking.horizon: 2h is less than asset_period or video_period (10h)"));
   EXPECT_THAT(Faults(absl::StrCat(kSmallest, "tracking: {first_poll: -1s}")),
               HasSubstr("tracking.first_poll: -1s is not between"));
 }
