@@ -3,10 +3,13 @@
 #include <memory>
 #include <vector>
 
-#include "absl/strings/strip.h"
 #include "google/protobuf/any.pb.h"
 #include "google/protobuf/descriptor.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/util/json_util.h"
+#include "google/protobuf/util/type_resolver.h"
+#include "google/protobuf/util/type_resolver_util.h"
 
 namespace assetgate::cli {
 namespace {
@@ -14,6 +17,8 @@ namespace {
 using google::protobuf::Any;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+
+constexpr char kTypePrefix[] = "type.googleapis.com";
 
 bool IsKnown(const Any& any) {
   const std::string& url = any.type_url();
@@ -51,20 +56,39 @@ void DropUnknownDetails(Message& message) {
   }
 }
 
-}  // namespace
-
-std::string ToJson(const Message& message, bool pretty) {
+// False where an Any of an unknown type is in it.
+bool Print(const Message& message, bool pretty, std::string& json) {
+  // By way of the wire format, because only there maps can be given an order: the same resource is
+  // the same text every time.
+  std::string wire;
+  {
+    google::protobuf::io::StringOutputStream stream(&wire);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&coded);
+  }
+  static google::protobuf::util::TypeResolver* const resolver =
+      google::protobuf::util::NewTypeResolverForDescriptorPool(
+          kTypePrefix, google::protobuf::DescriptorPool::generated_pool());
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
   options.add_whitespace = pretty;
+  json.clear();
+  return google::protobuf::util::BinaryToJsonString(
+             resolver, std::string(kTypePrefix) + "/" + message.GetDescriptor()->full_name(), wire,
+             &json, options)
+      .ok();
+}
+
+}  // namespace
+
+std::string ToJson(const Message& message, bool pretty) {
   std::string json;
-  if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) {
-    // Only an Any of an unknown type cannot be printed.
+  if (!Print(message, pretty, json)) {
     const std::unique_ptr<Message> known(message.New());
     known->CopyFrom(message);
     DropUnknownDetails(*known);
-    json.clear();
-    (void)google::protobuf::util::MessageToJsonString(*known, &json, options);
+    Print(*known, pretty, json);
   }
   // The pretty form ends with a line break, the other does not.
   while (!json.empty() && json.back() == '\n') json.pop_back();

@@ -1,0 +1,148 @@
+#include "cli/failure.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_join.h"
+#include "base/error.h"
+#include "cli/client.h"
+#include "google/protobuf/struct.pb.h"
+#include "google/protobuf/util/json_util.h"
+
+namespace assetgate::cli {
+namespace {
+
+using base::Error;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr Look kPlain{.color = false, .utf8 = true};
+
+std::string Text(const absl::Status& status, const CallContext& context = {"host:1", ""}) {
+  return absl::StrJoin(Explain(status, context, kPlain), "\n");
+}
+
+TEST(ExitCodeTest, IsWhatTheHelpPromises) {
+  struct Case {
+    absl::Status status;
+    int code;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {absl::OkStatus(), 0},
+           {PlainError(absl::StatusCode::kInternal, ""), 1},
+           {PlainError(absl::StatusCode::kUnknown, ""), 1},
+           {PlainError(absl::StatusCode::kPermissionDenied, ""), 1},
+           {PlainError(absl::StatusCode::kUnimplemented, ""), 1},
+           {PlainError(absl::StatusCode::kInvalidArgument, ""), 3},
+           {PlainError(absl::StatusCode::kNotFound, ""), 4},
+           {PlainError(absl::StatusCode::kAlreadyExists, ""), 5},
+           {PlainError(absl::StatusCode::kFailedPrecondition, ""), 6},
+           {PlainError(absl::StatusCode::kUnavailable, ""), 7},
+           {PlainError(absl::StatusCode::kResourceExhausted, ""), 7},
+           {Error(absl::StatusCode::kResourceExhausted, v1::OVERLOADED, ""), 7},
+           {Error(absl::StatusCode::kResourceExhausted, v1::MESSAGE_TOO_LARGE, ""), 3},
+           {Error(absl::StatusCode::kUnknown, v1::COMMIT_UNKNOWN, ""), 7},
+           {PlainError(absl::StatusCode::kDeadlineExceeded, ""), 8},
+       }) {
+    EXPECT_EQ(static_cast<int>(ExitCodeOf(c.status)), c.code) << c.status;
+  }
+}
+
+TEST(ExplainTest, EveryFaultyFieldComesWithItsFlag) {
+  const absl::Status status =
+      Error(absl::StatusCode::kInvalidArgument, v1::INVALID_FIELD, "2 fields are wrong")
+          .Violation("video_task.duration", "must be whole seconds")
+          .Violation("video_task.references[1].uri", "must be https");
+  EXPECT_THAT(
+      Explain(status, {"host:1", ""}, kPlain),
+      ElementsAre("error: INVALID_ARGUMENT INVALID_FIELD: 2 fields are wrong",
+                  "  video_task.duration (--duration): must be whole seconds",
+                  "  video_task.references[1].uri (--first-frame, --last-frame, --reference): "
+                  "must be https",
+                  "  what to do: correct the request and send it again"));
+}
+
+TEST(ExplainTest, TheProviderIsQuoted) {
+  const absl::Status status =
+      Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_REJECTED, "kyy refused it")
+          .Metadata("provider", "kyy")
+          .Metadata("http_status", "400")
+          .Metadata("provider_code", "1001")
+          .Metadata("provider_message", "face not allowed");
+  EXPECT_THAT(Text(status),
+              HasSubstr("provider: kyy said (HTTP 400, code 1001): face not allowed"));
+}
+
+TEST(ExplainTest, EveryProviderThatRefusedIsNamed) {
+  v1::ProviderFailures failures;
+  for (const char* provider : {"providers/kyy", "providers/zz"}) {
+    auto* failure = failures.add_failures();
+    failure->set_provider(provider);
+    *failure->mutable_status() =
+        Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_OUT_OF_CREDIT, "no credit")
+            .ToProto();
+  }
+  const absl::Status status =
+      Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_OUT_OF_CREDIT, "all refused")
+          .Failures(failures);
+  EXPECT_THAT(Text(status), HasSubstr("providers/kyy: PROVIDER_OUT_OF_CREDIT: no credit\n"));
+  EXPECT_THAT(Text(status), HasSubstr("providers/zz: PROVIDER_OUT_OF_CREDIT: no credit\n"));
+  EXPECT_THAT(Text(status), HasSubstr("whoever runs the gateway has to top up"));
+}
+
+TEST(ExplainTest, SaysWhoCanMendItAndWhen) {
+  EXPECT_THAT(Text(Error(absl::StatusCode::kResourceExhausted, v1::OVERLOADED, "full")
+                       .RetryAfter(absl::Seconds(3))),
+              HasSubstr("it passes by itself: try again in 3s"));
+  EXPECT_THAT(Text(Error(absl::StatusCode::kInternal, v1::INTERNAL_ERROR, "oops")),
+              HasSubstr("whoever runs the gateway"));
+  EXPECT_THAT(Text(Error(absl::StatusCode::kAlreadyExists, v1::REQUEST_ID_REUSED, "reused")),
+              HasSubstr("--request-id"));
+}
+
+TEST(ExplainTest, AnUnreachableGatewayIsAskedAfterByAddress) {
+  EXPECT_THAT(Text(PlainError(absl::StatusCode::kUnavailable, "connection refused")),
+              HasSubstr("is the gateway running at host:1?"));
+}
+
+TEST(ExplainTest, CreatesShowTheirRequestId) {
+  const absl::Status status = PlainError(absl::StatusCode::kDeadlineExceeded, "too late");
+  EXPECT_THAT(Text(status, {"host:1", "r-1"}), HasSubstr("request id: r-1"));
+  EXPECT_THAT(Text(status, {"host:1", "r-1"}), HasSubstr("repeat the call with the same"));
+  EXPECT_THAT(Text(status), Not(HasSubstr("request id")));
+}
+
+TEST(ExplainTest, HostileWordsAreDisarmed) {
+  const absl::Status status =
+      Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_REJECTED, "no\x1b[2J")
+          .Violation("x\x1b[0m", "y\x9b")
+          .Resource("t", "r\x1b")
+          .Metadata("provider_message", "\x1b]0;pwned\x07\nok");
+  for (const std::string& line : Explain(status, {}, kPlain)) {
+    for (const char c : line) EXPECT_GE(static_cast<unsigned char>(c), 0x20) << line;
+  }
+}
+
+TEST(BriefTest, IsOneLineWithReason) {
+  EXPECT_EQ(Brief(Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_WORK_FAILED,
+                        "kyy could not make it")
+                      .Metadata("provider_message", "content policy")
+                      .ToProto()),
+            "PROVIDER_WORK_FAILED: kyy could not make it - content policy");
+}
+
+TEST(ExplainJsonTest, IsOneDocumentWithTheWholeStatus) {
+  const absl::Status status =
+      Error(absl::StatusCode::kInvalidArgument, v1::INVALID_FIELD, "wrong").Violation("a", "b");
+  const std::string json = ExplainJson(status, {"host:1", "r\"1"});
+  google::protobuf::Struct parsed;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(json, &parsed).ok()) << json;
+  EXPECT_EQ(parsed.fields().at("request_id").string_value(), "r\"1");
+  const auto& error = parsed.fields().at("error").struct_value();
+  EXPECT_EQ(error.fields().at("code").number_value(), 3);
+  EXPECT_EQ(error.fields().at("details").list_value().values_size(), 2);
+}
+
+}  // namespace
+}  // namespace assetgate::cli

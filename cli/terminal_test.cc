@@ -1,0 +1,83 @@
+#include "cli/terminal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "cli/fake_terminal.h"
+
+namespace assetgate::cli {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(BlockTest, FramesReplaceEachOtherInPlace) {
+  FakeTerminal terminal(40, 20);
+  terminal.Write("before\r\n");
+  {
+    Block block(terminal);
+    block.Draw({"one", "two", "three"});
+    EXPECT_THAT(terminal.Screen(), ElementsAre("before", "one", "two", "three"));
+    block.Draw({"uno"});
+    EXPECT_THAT(terminal.Screen(), ElementsAre("before", "uno"));
+    block.Draw({"a", "", "b", "c"});
+    EXPECT_THAT(terminal.Screen(), ElementsAre("before", "a", "", "b", "c"));
+  }
+  terminal.Write("after");
+  EXPECT_THAT(terminal.Screen(), ElementsAre("before", "a", "", "b", "c", "after"));
+}
+
+TEST(BlockTest, EachFrameIsOneWrite) {
+  FakeTerminal terminal(40, 20);
+  Block block(terminal);
+  block.Draw({"one", "two"});
+  block.Draw({"three", "four"});
+  EXPECT_EQ(terminal.writes(), 2);
+}
+
+TEST(BlockTest, TheTerminalIsGivenBack) {
+  FakeTerminal terminal(40, 20);
+  {
+    Block block(terminal);
+    EXPECT_TRUE(terminal.cursor_visible());
+    block.Draw({"one"});
+    EXPECT_FALSE(terminal.cursor_visible());
+    EXPECT_TRUE(terminal.quiet());
+  }
+  EXPECT_TRUE(terminal.cursor_visible());
+  EXPECT_TRUE(terminal.wraps());
+  EXPECT_FALSE(terminal.quiet());
+}
+
+TEST(BlockTest, AnErasedFrameLeavesNothing) {
+  FakeTerminal terminal(40, 20);
+  terminal.Write("before\r\n");
+  Block block(terminal);
+  block.Draw({"one", "two"});
+  block.Erase();
+  block.End();
+  terminal.Write("after");
+  EXPECT_THAT(terminal.Screen(), ElementsAre("before", "after"));
+}
+
+TEST(BlockTest, ANarrowerTerminalHasBrokenTheOldLines) {
+  FakeTerminal terminal(40, 20);
+  terminal.Write("before\r\n");
+  Block block(terminal);
+  block.Draw({"0123456789012345678901234", "short"});
+  terminal.Reflow(10);
+  block.Draw({"0123456", "short"});
+  EXPECT_THAT(terminal.Screen(), ElementsAre("before", "0123456", "short"));
+}
+
+TEST(BlockTest, AFrameAsHighAsAllowedDoesNotScroll) {
+  FakeTerminal terminal(20, 4);
+  Block block(terminal);
+  for (int i = 0; i < 3; ++i) {
+    block.Draw({absl::StrCat("a", i), absl::StrCat("b", i), absl::StrCat("c", i)});
+  }
+  EXPECT_THAT(terminal.Screen(), ElementsAre("a2", "b2", "c2"));
+}
+
+}  // namespace
+}  // namespace assetgate::cli
