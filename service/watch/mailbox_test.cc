@@ -1,0 +1,126 @@
+#include "watch/mailbox.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace assetgate::watch {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+EventPtr PutEvent(const std::string& id, store::Revision revision) {
+  auto change = std::make_shared<store::Change>();
+  change->key.id = id;
+  change->revision = revision;
+  return Event::Put(std::move(change));
+}
+
+std::vector<std::string> TakeAll(Mailbox& mailbox) {
+  std::vector<std::string> taken;
+  while (EventPtr event = mailbox.Take()) {
+    taken.push_back(absl::StrCat(event->change()->key.id, "@", event->change()->revision));
+  }
+  return taken;
+}
+
+TEST(MailboxTest, AShortQueueKeepsEveryState) {
+  Mailbox mailbox;
+  mailbox.Open(10);
+  for (store::Revision r = 11; r <= 14; ++r) mailbox.Put(PutEvent("a", r));
+  EXPECT_THAT(TakeAll(mailbox), IsEmpty());
+  mailbox.NextGeneration(14);
+  EXPECT_THAT(TakeAll(mailbox), ElementsAre("a@11", "a@12", "a@13", "a@14"));
+}
+
+TEST(MailboxTest, ALongQueueKeepsTheNewestStateOfEachResource) {
+  Mailbox mailbox;
+  mailbox.Open(0);
+  store::Revision revision = 0;
+  for (std::size_t i = 0; i < Mailbox::kKeepEach; ++i) {
+    mailbox.Put(PutEvent(absl::StrCat("fill", i), ++revision));
+  }
+  for (int i = 0; i < 100'000; ++i) {
+    mailbox.Put(PutEvent("slow", ++revision));
+    mailbox.Put(PutEvent("fill7", ++revision));
+  }
+  EXPECT_FALSE(mailbox.overflowed());
+  mailbox.NextGeneration(revision);
+  const std::vector<std::string> taken = TakeAll(mailbox);
+  EXPECT_EQ(taken.size(), Mailbox::kKeepEach + 1);
+  EXPECT_EQ(taken[7], "fill7@200032");
+  EXPECT_EQ(taken.back(), "slow@200031");
+}
+
+TEST(MailboxTest, SafeIsTheEndOfAGenerationNotItsMiddle) {
+  Mailbox mailbox;
+  mailbox.Open(5);
+  EXPECT_EQ(mailbox.safe(), 5);
+  mailbox.Put(PutEvent("a", 6));
+  mailbox.Put(PutEvent("b", 7));
+  mailbox.NextGeneration(9);
+  EXPECT_EQ(mailbox.safe(), 5);
+  mailbox.Take();
+  mailbox.Put(PutEvent("a", 12));
+  EXPECT_FALSE(mailbox.drained());
+  EXPECT_EQ(mailbox.safe(), 5);
+  mailbox.Take();
+  EXPECT_TRUE(mailbox.drained());
+  EXPECT_EQ(mailbox.safe(), 9);
+  mailbox.NextGeneration(9);
+  EXPECT_EQ(mailbox.safe(), 9);
+  EXPECT_THAT(TakeAll(mailbox), ElementsAre("a@12"));
+  EXPECT_EQ(mailbox.safe(), 12);
+}
+
+TEST(MailboxTest, WhatConcernsOthersMovesSafeOn) {
+  Mailbox mailbox;
+  mailbox.Open(5);
+  mailbox.NextGeneration(40);
+  EXPECT_EQ(mailbox.safe(), 40);
+  // What the hub has heard of can be behind what the log told.
+  mailbox.Open(50);
+  mailbox.NextGeneration(40);
+  EXPECT_EQ(mailbox.safe(), 50);
+}
+
+TEST(MailboxTest, AnEventPutAfterTheHeardRevisionWasReadIsCoveredBySafe) {
+  // Else a replay after an overflow would repeat it.
+  Mailbox mailbox;
+  mailbox.Open(5);
+  mailbox.Put(PutEvent("a", 12));
+  mailbox.NextGeneration(10);
+  mailbox.Take();
+  EXPECT_EQ(mailbox.safe(), 12);
+}
+
+TEST(MailboxTest, OverflowKeepsWhatIsBeingTakenAndThrowsTheRestAway) {
+  Mailbox mailbox;
+  mailbox.Open(0);
+  mailbox.Put(PutEvent("a", 1));
+  mailbox.Put(PutEvent("b", 2));
+  mailbox.NextGeneration(2);
+  store::Revision revision = 2;
+  for (std::size_t i = 0; i < Mailbox::kCapacity - 2; ++i) {
+    mailbox.Put(PutEvent(absl::StrCat("c", i), ++revision));
+  }
+  EXPECT_FALSE(mailbox.overflowed());
+  mailbox.Put(PutEvent("one too many", ++revision));
+  EXPECT_TRUE(mailbox.overflowed());
+  mailbox.Put(PutEvent("a", ++revision));
+  EXPECT_THAT(TakeAll(mailbox), ElementsAre("a@1", "b@2"));
+  EXPECT_EQ(mailbox.safe(), 2);
+  mailbox.NextGeneration(revision);
+  EXPECT_THAT(TakeAll(mailbox), IsEmpty());
+  EXPECT_EQ(mailbox.safe(), 2);
+  mailbox.Open(revision);
+  EXPECT_FALSE(mailbox.overflowed());
+}
+
+}  // namespace
+}  // namespace assetgate::watch

@@ -1,0 +1,787 @@
+// What one reader sees of a stream, situation by situation.
+#include "watch/stream.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "base/error.h"
+#include "base/event_loop.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "watch/resume_token.h"
+#include "watch/testing/fake_store.h"
+#include "watch/testing/test_reader.h"
+#include "watch/testing/view.h"
+#include "watch/watcher.h"
+
+namespace assetgate::watch {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::Ge;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Le;
+
+class WatchStreamTest : public ::testing::Test {
+ protected:
+  WatchStreamTest() {
+    store_.SetListener(&hub_);
+    options_.replay = {.rows_per_page = 3, .changes_per_page = 4};
+  }
+
+  Watcher& watcher() {
+    if (watcher_ == nullptr) watcher_ = std::make_unique<Watcher>(store_, hub_, loop_, options_);
+    return *watcher_;
+  }
+  std::unique_ptr<OpenStream> Open(WatchRequest request) {
+    request.tenant = FakeStore::kTenant;
+    return std::make_unique<OpenStream>(watcher(), std::move(request));
+  }
+  // Everything up to where the stream has nothing more to say.
+  std::vector<EventPtr> Settle(OpenStream& stream) {
+    std::vector<EventPtr> all;
+    for (int ready = -1; ready != stream.reader().ready();) {
+      ready = stream.reader().ready();
+      std::vector<EventPtr> some = stream.Read();
+      all.insert(all.end(), some.begin(), some.end());
+      loop_.RunDue();
+    }
+    return all;
+  }
+  std::vector<std::string> SettleTexts(OpenStream& stream) { return Texts(Settle(stream)); }
+  // The token of a fresh watch's snapshot.
+  std::string TokenOf(WatchRequest request) {
+    const auto stream = Open(std::move(request));
+    return Settle(*stream).back()->resume_token();
+  }
+  store::Revision RevisionOf(const std::string& token, const WatchRequest& request) {
+    const Interest interest =
+        Interest::Normalized({FakeStore::kTenant, request.kind, request.ids, request.filter});
+    const ResumePoint point = ReadResumeToken(token, store_.store_id(), interest.Fingerprint());
+    EXPECT_EQ(point.verdict, ResumePoint::Verdict::kValid);
+    return point.revision;
+  }
+
+  FakeStore store_;
+  base::FakeEventLoop loop_;
+  Hub hub_{loop_};
+  Stream::Options options_;
+  std::unique_ptr<Watcher> watcher_;
+};
+
+TEST_F(WatchStreamTest, AFreshWatchGetsResetThenASnapshotThenItsEnd) {
+  for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id);
+  const auto stream = Open({});
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT a@1", "PUT b@2", "PUT c@3",
+                                                "PUT d@4", "PUT e@5", "BOOKMARK complete"));
+}
+
+TEST_F(WatchStreamTest, AnEmptySnapshotIsAResetAndABookmark) {
+  const auto stream = Open({});
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "BOOKMARK complete"));
+}
+
+TEST_F(WatchStreamTest, AReaderThatKeepsUpSeesEveryState) {
+  const auto stream = Open({});
+  Settle(*stream);
+  store_.Put("a");
+  store_.Put("a");
+  store_.Put("a");
+  store_.Delete("a");
+  loop_.RunDue();
+  EXPECT_THAT(Texts(stream->Read()),
+              ElementsAre("PUT a@1", "PUT a@2", "PUT a@3", "DELETE a@4 DELETED"));
+}
+
+TEST_F(WatchStreamTest, TheReaderIsToldOnceThatThereIsSomething) {
+  const auto stream = Open({});
+  Settle(*stream);
+  const int before = stream->reader().ready();
+  for (int i = 0; i < 10; ++i) store_.Put("a");
+  loop_.RunDue();
+  store_.Put("b");
+  loop_.RunDue();
+  EXPECT_EQ(stream->reader().ready(), before + 1);
+  EXPECT_EQ(stream->Read().size(), 11U);
+  store_.Put("b");
+  loop_.RunDue();
+  EXPECT_EQ(stream->reader().ready(), before + 2);
+}
+
+TEST_F(WatchStreamTest, ABurstIsAnnouncedSoThatItCanBeWrittenAtOnce) {
+  const auto stream = Open({});
+  Settle(*stream);
+  store_.Put("a");
+  store_.Put("b");
+  loop_.RunDue();
+  EXPECT_TRUE(stream->Next().more);
+  EXPECT_FALSE(stream->Next().more);
+}
+
+TEST_F(WatchStreamTest, StreamsOfOneChangeShareOneEvent) {
+  const auto one = Open({});
+  const auto two = Open({.ids = {"a"}});
+  store_.Put("a");
+  Settle(*one);
+  Settle(*two);
+  store_.Put("a");
+  loop_.RunDue();
+  EXPECT_EQ(one->Next().event, two->Next().event);
+}
+
+TEST_F(WatchStreamTest, WatchingNamesHearsOfThoseAlone) {
+  store_.Put("a");
+  store_.Put("b");
+  const auto stream = Open({.ids = {"b"}});
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT b@2", "BOOKMARK complete"));
+  store_.Put("a");
+  store_.Put("b");
+  store_.Delete("b", store::DeleteCause::kPurged);
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT b@4", "DELETE b@5 PURGED"));
+}
+
+TEST_F(WatchStreamTest, AFilterTellsWhatEntersAndWhatLeaves) {
+  store_.Put("a", {"state:PROCESSING"});
+  store_.Put("b", {"state:ACTIVE"});
+  const auto stream = Open({.filter = {{{"state:PROCESSING"}}}});
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT a@1", "BOOKMARK complete"));
+  store_.Put("a", {"state:ACTIVE"});      // 3: leaves
+  store_.Put("b", {"state:PROCESSING"});  // 4: enters
+  store_.Put("a", {"state:FAILED"});      // 5: stays outside
+  store_.Delete("a");                     // 6: was outside
+  store_.Delete("b");                     // 7: was inside
+  EXPECT_THAT(SettleTexts(*stream),
+              ElementsAre("DELETE a@3 LEFT_FILTER", "PUT b@4", "DELETE b@7 DELETED"));
+}
+
+TEST_F(WatchStreamTest, NamesAndFilterBothHaveToMatch) {
+  store_.Put("a", {"x"});
+  store_.Put("b", {"y"});
+  store_.Put("c", {"x"});
+  const auto stream = Open({.ids = {"a", "b"}, .filter = {{{"x"}}}});
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT a@1", "BOOKMARK complete"));
+  store_.Put("c", {"x"});
+  store_.Put("b", {"x"});
+  store_.Put("a", {"y"});
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT b@5", "DELETE a@6 LEFT_FILTER"));
+}
+
+TEST_F(WatchStreamTest, AResourceUnderSeveralTermsOfAClauseComesOnce) {
+  const auto stream = Open({.filter = {{{"x", "y"}}}});
+  Settle(*stream);
+  store_.Put("a", {"x", "y"});
+  store_.Put("a", {"y", "x"});
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@1", "PUT a@2"));
+}
+
+TEST_F(WatchStreamTest, OtherTenantsAndKindsAreNotHeard) {
+  const auto stream = Open({});
+  Settle(*stream);
+  store_.tenant = "somebody-else";
+  store_.Put("a");
+  store_.tenant = FakeStore::kTenant;
+  store_.kind = store::Kind::kVideoTask;
+  store_.Put("a");
+  EXPECT_THAT(SettleTexts(*stream), IsEmpty());
+}
+
+// Names.
+
+TEST_F(WatchStreamTest, AnUnknownNameIsNotFoundAtOnce) {
+  for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id);
+  const auto stream = Open({.ids = {"a", "b", "c", "d", "e", "nobody"}});
+  EXPECT_THAT(SettleTexts(*stream), IsEmpty());
+  ASSERT_TRUE(stream->end().has_value());
+  EXPECT_EQ(stream->end()->code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(base::ReasonOf(*stream->end()), v1::RESOURCE_NOT_FOUND);
+  google::rpc::ResourceInfo resource;
+  const google::rpc::Status status = base::ToRpcStatus(*stream->end());
+  ASSERT_TRUE(status.details(1).UnpackTo(&resource));
+  EXPECT_EQ(resource.resource_name(), "assets/nobody");
+  EXPECT_EQ(resource.resource_type(), "assetgate.v1.Asset");
+}
+
+TEST_F(WatchStreamTest, ANameThatWentAwayMeanwhileIsADeleteNotAnError) {
+  store_.Put("a");
+  WatchRequest request{.ids = {"a"}};
+  request.resume_token = TokenOf(request);
+  store_.Delete("a");
+  const auto stream = Open(request);
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("DELETE a@2 DELETED", "BOOKMARK"));
+  EXPECT_FALSE(stream->end().has_value());
+}
+
+TEST_F(WatchStreamTest, AUselessTokenIsNeverAnErrorNotEvenWithAnUnknownName) {
+  const auto stream = Open({.ids = {"nobody"}, .resume_token = "garbage"});
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET OTHER_STORE", "BOOKMARK complete"));
+  store_.Put("nobody");
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT nobody@1"));
+}
+
+// Snapshots while things change.
+
+TEST_F(WatchStreamTest, AChangeOfAPageAlreadyShownFollowsTheSnapshot) {
+  for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id, {"x"});
+  int reads = 0;
+  store_.before_read = [&] {
+    if (++reads != 2) return;
+    store_.Put("a", {"x"});  // 6: shown by the first page as of 5
+    store_.Put("b", {"y"});  // 7: leaves, after it was shown
+    store_.Put("d", {"x"});  // 8: the second page shows this one
+    store_.Put("e", {"y"});  // 9: the second page does not show it
+    store_.Put("f", {"x"});  // 10: the second page shows it
+  };
+  const auto stream = Open({.filter = {{{"x"}}}});
+  EXPECT_THAT(SettleTexts(*stream),
+              ElementsAre("RESET FRESH", "PUT a@1", "PUT b@2", "PUT c@3", "PUT d@8", "PUT f@10",
+                          "BOOKMARK complete", "PUT a@6", "DELETE b@7 LEFT_FILTER"));
+}
+
+TEST_F(WatchStreamTest, TheSnapshotsTokenCoversNoMoreThanItsOldestPage) {
+  for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
+  int reads = 0;
+  store_.before_read = [&] {
+    if (++reads == 2) store_.Put("a");
+  };
+  WatchRequest request;
+  std::string token;
+  {
+    const auto stream = Open(request);
+    for (const EventPtr& event : Settle(*stream)) {
+      if (event->snapshot_complete()) token = event->resume_token();
+    }
+  }
+  EXPECT_EQ(RevisionOf(token, request), 4);
+  request.resume_token = token;
+  const auto stream = Open(request);
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@5", "BOOKMARK"));
+}
+
+TEST_F(WatchStreamTest, AChangeCommittedButNotYetToldToTheHubComesOnce) {
+  store_.HoldListener();
+  store_.Put("a");
+  store_.Put("b");
+  const auto stream = Open({});
+  EXPECT_THAT(SettleTexts(*stream),
+              ElementsAre("RESET FRESH", "PUT a@1", "PUT b@2", "BOOKMARK complete"));
+  store_.Put("a");
+  store_.Tell(1);
+  EXPECT_THAT(SettleTexts(*stream), IsEmpty());
+  store_.Tell(2);
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@3"));
+}
+
+TEST_F(WatchStreamTest, ASnapshotIsReadOnlyAsFastAsItIsTaken) {
+  for (const char* id : {"a", "b", "c", "d", "e", "f", "g"}) store_.Put(id);
+  const auto stream = Open({});
+  EXPECT_EQ(store_.reads(), 0);
+  EXPECT_EQ(stream->Next().event, nullptr);
+  loop_.RunDue();
+  EXPECT_EQ(store_.reads(), 1);
+  for (int i = 0; i < 4; ++i) EXPECT_NE(stream->Next().event, nullptr);
+  loop_.RunDue();
+  EXPECT_EQ(store_.reads(), 1);
+  EXPECT_EQ(stream->Next().event, nullptr);
+  loop_.RunDue();
+  EXPECT_EQ(store_.reads(), 2);
+}
+
+// Resuming.
+
+TEST_F(WatchStreamTest, AResumedWatchGetsWhatHappenedSinceAndIsToldThatItCaughtUp) {
+  store_.Put("a");
+  store_.Put("b");
+  WatchRequest request;
+  request.resume_token = TokenOf(request);
+  store_.Put("a");
+  store_.Delete("b");
+  const auto stream = Open(request);
+  const std::vector<EventPtr> events = Settle(*stream);
+  EXPECT_THAT(Texts(events), ElementsAre("PUT a@3", "DELETE b@4 DELETED", "BOOKMARK"));
+  EXPECT_EQ(RevisionOf(events.back()->resume_token(), request), 4);
+  store_.Put("c");
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT c@5"));
+}
+
+TEST_F(WatchStreamTest, ResumingWithNothingNewIsABookmark) {
+  store_.Put("a");
+  WatchRequest request;
+  request.resume_token = TokenOf(request);
+  const auto stream = Open(request);
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("BOOKMARK"));
+}
+
+TEST_F(WatchStreamTest, AResumedFilterHearsOfWhatLeftMeanwhile) {
+  store_.Put("a", {"x"});
+  store_.Put("b", {"x"});
+  WatchRequest request{.filter = {{{"x"}}}};
+  request.resume_token = TokenOf(request);
+  store_.Put("a", {"y"});
+  store_.Put("a", {"z"});
+  store_.Delete("b");
+  const auto stream = Open(request);
+  EXPECT_THAT(SettleTexts(*stream),
+              ElementsAre("DELETE a@3 LEFT_FILTER", "DELETE b@5 DELETED", "BOOKMARK"));
+}
+
+TEST_F(WatchStreamTest, AResumeOverALongLogTakesTurns) {
+  store_.Put("a");
+  WatchRequest request;
+  request.resume_token = TokenOf(request);
+  for (int i = 0; i < 20; ++i) store_.Put("a");
+  const int reads = store_.reads();
+  const auto stream = Open(request);
+  EXPECT_EQ(Settle(*stream).size(), 21U);
+  EXPECT_EQ(store_.reads(), reads + 5);
+}
+
+struct ResetCase {
+  const char* what;
+  v1::ResetReason reason;
+  std::function<void(FakeStore&, WatchRequest&)> spoil;
+};
+
+TEST_F(WatchStreamTest, ATokenThatCannotBeContinuedStartsOverAndSaysWhy) {
+  const ResetCase cases[] = {
+      {"too old", v1::COMPACTED, [](FakeStore& store, WatchRequest&) { store.CompactUpto(3); }},
+      {"another store", v1::OTHER_STORE,
+       [](FakeStore&, WatchRequest& request) {
+         FakeStore other("store-2");
+         request.resume_token = MakeResumeToken(
+             "store-2", Interest::Normalized({FakeStore::kTenant, request.kind}).Fingerprint(), 1);
+       }},
+      {"garbage", v1::OTHER_STORE,
+       [](FakeStore&, WatchRequest& request) { request.resume_token = "\xff garbage"; }},
+      {"from the future of a store that was restored", v1::OTHER_STORE,
+       [](FakeStore& store, WatchRequest& request) {
+         request.resume_token = MakeResumeToken(
+             store.store_id(),
+             Interest::Normalized({FakeStore::kTenant, request.kind}).Fingerprint(), 1'000);
+       }},
+      {"another filter", v1::OTHER_FILTER,
+       [](FakeStore&, WatchRequest& request) { request.filter = {{{"x"}}}; }},
+      {"other names", v1::OTHER_FILTER,
+       [](FakeStore&, WatchRequest& request) { request.ids = {"a"}; }},
+      {"another kind", v1::OTHER_FILTER,
+       [](FakeStore&, WatchRequest& request) { request.kind = store::Kind::kVideoTask; }},
+  };
+  for (int i = 0; i < 3; ++i) store_.Put("a", {"x"});
+  WatchRequest original;
+  original.resume_token = TokenOf(original);
+  store_.Put("a", {"x"});
+  for (const ResetCase& c : cases) {
+    WatchRequest request = original;
+    c.spoil(store_, request);
+    if (c.reason == v1::COMPACTED) store_.CompactUpto(4);
+    const auto stream = Open(request);
+    std::vector<std::string> expected = {absl::StrCat("RESET ", v1::ResetReason_Name(c.reason)),
+                                         "PUT a@4", "BOOKMARK complete"};
+    if (request.kind == store::Kind::kVideoTask) expected.erase(expected.begin() + 1);
+    EXPECT_EQ(SettleTexts(*stream), expected) << c.what;
+    EXPECT_FALSE(stream->end().has_value()) << c.what;
+  }
+}
+
+TEST_F(WatchStreamTest, ATokenAtTheEdgeOfCompactionIsStillGood) {
+  for (int i = 0; i < 3; ++i) store_.Put("a");
+  WatchRequest request;
+  request.resume_token = TokenOf(request);
+  store_.Put("a");
+  store_.CompactUpto(3);
+  const auto stream = Open(request);
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@4", "BOOKMARK"));
+}
+
+TEST_F(WatchStreamTest, CompactionThatOvertakesAReplayStartsItOver) {
+  store_.Put("a");
+  WatchRequest request;
+  request.resume_token = TokenOf(request);
+  for (int i = 0; i < 10; ++i) store_.Put("a");
+  const auto stream = Open(request);
+  stream->Next();
+  loop_.RunDue();
+  EXPECT_THAT(Texts(stream->Read()), ElementsAre("PUT a@2", "PUT a@3", "PUT a@4", "PUT a@5"));
+  store_.CompactUpto(9);
+  EXPECT_THAT(SettleTexts(*stream),
+              ElementsAre("RESET COMPACTED", "PUT a@11", "BOOKMARK complete"));
+}
+
+// Slow readers.
+
+TEST_F(WatchStreamTest, SlowReaderSeesTheNewestState) {
+  const auto stream = Open({});
+  Settle(*stream);
+  for (int i = 0; i < 10'000; ++i) {
+    store_.Put("a");
+    store_.Put("b");
+    loop_.RunDue();
+  }
+  const std::vector<std::string> texts = Texts(stream->Read());
+  EXPECT_LE(texts.size(), Mailbox::kKeepEach + 2);
+  EXPECT_THAT(texts, ::testing::IsSupersetOf({"PUT a@19999", "PUT b@20000"}));
+}
+
+TEST_F(WatchStreamTest, AReaderTooSlowForItsMailboxGoesBackToTheLogAndMissesNothing) {
+  options_.replay = {};
+  const auto stream = Open({});
+  View view;
+  view.BeginStream(false);
+  for (const EventPtr& event : Settle(*stream)) EXPECT_EQ(view.Apply(*event), "");
+  for (int i = 0; i < 3'000; ++i) {
+    store_.Put(absl::StrCat("a", i));
+    loop_.RunDue();
+  }
+  const int reads = store_.reads();
+  const std::vector<EventPtr> events = Settle(*stream);
+  for (const EventPtr& event : events) EXPECT_EQ(view.Apply(*event), "");
+  EXPECT_EQ(view.CheckUpto(store_.History(), stream->stream().interest(), 3'000), "");
+  EXPECT_GT(store_.reads(), reads);
+  // It is live again.
+  store_.Put("z");
+  loop_.RunDue();
+  EXPECT_THAT(Texts(stream->Read()), ElementsAre("PUT z@3001"));
+}
+
+TEST_F(WatchStreamTest, TooSlowForTheLogAsWellStartsOver) {
+  const auto stream = Open({});
+  Settle(*stream);
+  for (int i = 0; i < 3'000; ++i) {
+    store_.Put(absl::StrCat("a", i % 1'100));
+    loop_.RunDue();
+  }
+  store_.CompactUpto(2'500);
+  const std::vector<EventPtr> events = Settle(*stream);
+  EXPECT_EQ(Text(*events.front()), "RESET COMPACTED");
+  EXPECT_EQ(events.size(), 1'102U);
+  EXPECT_EQ(Text(*events.back()), "BOOKMARK complete");
+}
+
+TEST_F(WatchStreamTest, AnOverrunHubSendsItsStreamsToTheLog) {
+  const auto stream = Open({.ids = {}});
+  Settle(*stream);
+  for (std::size_t i = 0; i < Hub::kMaxInbox + 10; ++i) store_.Put("a");
+  EXPECT_EQ(hub_.overruns(), 1);
+  const std::vector<EventPtr> events = Settle(*stream);
+  EXPECT_EQ(Text(*events.back()), absl::StrCat("PUT a@", Hub::kMaxInbox + 10));
+  store_.Put("a");
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre(absl::StrCat("PUT a@", Hub::kMaxInbox + 11)));
+}
+
+// Bookmarks.
+
+TEST_F(WatchStreamTest, ABookmarkFollowsSoonAfterTheLastChange) {
+  const auto stream = Open({});
+  Settle(*stream);
+  store_.Put("a");
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@1"));
+  loop_.Advance(absl::Seconds(1));
+  const std::vector<EventPtr> events = stream->Read();
+  EXPECT_THAT(Texts(events), ElementsAre("BOOKMARK"));
+  EXPECT_EQ(RevisionOf(events.back()->resume_token(), {}), 1);
+  loop_.Advance(absl::Seconds(10));
+  EXPECT_THAT(stream->Read(), IsEmpty());
+}
+
+TEST_F(WatchStreamTest, AnIdleStreamIsBookmarkedEvery30SecondsAndMovesOnWithTheOthersChanges) {
+  store_.Put("a", {"x"});
+  const WatchRequest request{.filter = {{{"x"}}}};
+  const auto stream = Open(request);
+  Settle(*stream);
+  absl::Time last = loop_.Now();
+  for (int i = 0; i < 5; ++i) {
+    const store::Revision revision = store_.Put("b", {"y"});
+    std::vector<EventPtr> events;
+    while (events.empty() && loop_.Now() < last + absl::Seconds(31)) {
+      loop_.Advance(absl::Seconds(1));
+      events = stream->Read();
+    }
+    ASSERT_THAT(Texts(events), ElementsAre("BOOKMARK"));
+    EXPECT_LE(loop_.Now() - last, absl::Seconds(30));
+    EXPECT_EQ(RevisionOf(events[0]->resume_token(), request), revision);
+    last = loop_.Now();
+  }
+}
+
+TEST_F(WatchStreamTest, AStreamThatIsNeverQuietIsBookmarkedEvery30Seconds) {
+  const auto stream = Open({});
+  Settle(*stream);
+  absl::Time last = loop_.Now();
+  int bookmarks = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    const store::Revision revision = store_.Put("a");
+    loop_.Advance(absl::Milliseconds(100));
+    for (const EventPtr& event : stream->Read()) {
+      if (event->type() != v1::BOOKMARK) continue;
+      ++bookmarks;
+      EXPECT_LE(loop_.Now() - last, absl::Seconds(30));
+      EXPECT_THAT(RevisionOf(event->resume_token(), {}), AllOf(Ge(revision - 1), Le(revision)));
+      last = loop_.Now();
+    }
+  }
+  EXPECT_GE(bookmarks, 3);
+}
+
+TEST_F(WatchStreamTest, ABookmarkInTheMiddleOfABacklogCoversOnlyWhatWasDelivered) {
+  const auto stream = Open({});
+  Settle(*stream);
+  store_.Put("a");
+  store_.Put("b");
+  loop_.RunDue();
+  EXPECT_EQ(Text(*stream->Next().event), "PUT a@1");
+  store_.Put("c");
+  loop_.Advance(absl::Seconds(26));
+  EXPECT_EQ(Text(*stream->Next().event), "PUT b@2");
+  const Stream::Pulled bookmark = stream->Next();
+  EXPECT_EQ(Text(*bookmark.event), "BOOKMARK");
+  EXPECT_EQ(RevisionOf(bookmark.event->resume_token(), {}), 2);
+  EXPECT_EQ(Text(*stream->Next().event), "PUT c@3");
+}
+
+TEST_F(WatchStreamTest, ALongReplayIsBookmarkedOnItsWay) {
+  store_.Put("a");
+  WatchRequest request;
+  request.resume_token = TokenOf(request);
+  for (int i = 0; i < 10; ++i) store_.Put("a");
+  const auto stream = Open(request);
+  stream->Next();
+  loop_.RunDue();
+  EXPECT_EQ(stream->Read().size(), 4U);
+  loop_.Advance(absl::Seconds(26));
+  const std::vector<EventPtr> events = stream->Read();
+  EXPECT_THAT(Texts(events), ElementsAre("PUT a@6", "PUT a@7", "PUT a@8", "PUT a@9", "BOOKMARK"));
+  EXPECT_EQ(RevisionOf(events.back()->resume_token(), request), 9);
+}
+
+TEST_F(WatchStreamTest, TheClockSetBackDoesNotSilenceBookmarks) {
+  const auto stream = Open({});
+  Settle(*stream);
+  loop_.Advance(absl::Seconds(20));
+  loop_.fake_clock().Advance(-absl::Hours(5));
+  // The loop's timers go by steady time; the fake's go by its clock, so let it fire at the old
+  // time.
+  loop_.Advance(absl::Hours(5) + absl::Seconds(10));
+  EXPECT_THAT(Texts(stream->Read()), ElementsAre("BOOKMARK"));
+}
+
+// Until settled.
+
+TEST_F(WatchStreamTest, UntilSettledEndsAtOnceWhenNothingIsUnsettled) {
+  store_.Put("a", {}, true);
+  const auto stream = Open({.until_settled = true});
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT a@1", "BOOKMARK complete"));
+  ASSERT_TRUE(stream->end().has_value());
+  EXPECT_TRUE(stream->end()->ok());
+}
+
+TEST_F(WatchStreamTest, UntilSettledEndsAfterTheLastEventAndABookmark) {
+  store_.Put("a", {}, false);
+  store_.Put("b", {}, false);
+  store_.Put("c", {}, true);
+  const WatchRequest request{.ids = {"a", "b", "c"}, .until_settled = true};
+  const auto stream = Open(request);
+  Settle(*stream);
+  store_.Put("a", {}, true);
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@4"));
+  EXPECT_FALSE(stream->end().has_value());
+  store_.Put("b", {}, true);
+  const std::vector<EventPtr> events = Settle(*stream);
+  EXPECT_THAT(Texts(events), ElementsAre("PUT b@5", "BOOKMARK"));
+  EXPECT_EQ(RevisionOf(events.back()->resume_token(), request), 5);
+  ASSERT_TRUE(stream->end().has_value());
+  EXPECT_TRUE(stream->end()->ok());
+}
+
+TEST_F(WatchStreamTest, UntilSettledTakesDeletedAndLeftForSettled) {
+  store_.Put("a", {"x"}, false);
+  store_.Put("b", {"x"}, false);
+  const auto stream = Open({.filter = {{{"x"}}}, .until_settled = true});
+  Settle(*stream);
+  store_.Delete("a");
+  Settle(*stream);
+  EXPECT_FALSE(stream->end().has_value());
+  store_.Put("b", {"y"}, false);
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("DELETE b@4 LEFT_FILTER", "BOOKMARK"));
+  EXPECT_TRUE(stream->end().has_value());
+}
+
+TEST_F(WatchStreamTest, UntilSettledOfAFilterDoesNotWaitForLaterArrivals) {
+  store_.Put("a", {}, false);
+  const auto stream = Open({.until_settled = true});
+  Settle(*stream);
+  store_.Put("late", {}, false);
+  store_.Put("a", {}, true);
+  Settle(*stream);
+  EXPECT_TRUE(stream->end().has_value());
+}
+
+TEST_F(WatchStreamTest, UntilSettledOfNamesWaitsForOneThatBeginsAnew) {
+  store_.Put("a", {}, false);
+  store_.Put("b", {}, true);
+  const auto stream = Open({.ids = {"a", "b"}, .until_settled = true});
+  Settle(*stream);
+  store_.Put("b", {}, false);
+  store_.Put("a", {}, true);
+  Settle(*stream);
+  EXPECT_FALSE(stream->end().has_value());
+  store_.Put("b", {}, true);
+  Settle(*stream);
+  EXPECT_TRUE(stream->end().has_value());
+}
+
+TEST_F(WatchStreamTest, UntilSettledResumedAfterEverythingSettledEndsWhenCaughtUp) {
+  store_.Put("a", {}, false);
+  for (const bool by_name : {true, false}) {
+    WatchRequest request{.until_settled = true};
+    if (by_name) request.ids = {"a"};
+    store_.Put("a", {}, false);
+    request.resume_token = TokenOf(request);
+    store_.Put("a", {}, false);
+    const store::Revision last = store_.Put("a", {}, true);
+    const auto stream = Open(request);
+    EXPECT_THAT(SettleTexts(*stream), ElementsAre(absl::StrCat("PUT a@", last - 1),
+                                                  absl::StrCat("PUT a@", last), "BOOKMARK"));
+    ASSERT_TRUE(stream->end().has_value());
+    EXPECT_TRUE(stream->end()->ok());
+  }
+}
+
+TEST_F(WatchStreamTest, UntilSettledResumedWaitsForWhatIsUnsettledWithoutNews) {
+  for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id, {}, false);
+  WatchRequest request{.until_settled = true};
+  request.resume_token = TokenOf(request);
+  for (const char* id : {"a", "b", "c", "e"}) store_.Put(id, {}, true);
+  const auto stream = Open(request);
+  Settle(*stream);
+  EXPECT_FALSE(stream->end().has_value());
+  store_.Put("d", {}, true);
+  Settle(*stream);
+  EXPECT_TRUE(stream->end().has_value());
+}
+
+TEST_F(WatchStreamTest, UntilSettledResumedIsNotFooledByAnOlderSettledState) {
+  store_.Put("a", {}, false);
+  WatchRequest request{.until_settled = true};
+  request.resume_token = TokenOf(request);
+  store_.Put("a", {}, true);
+  store_.Put("a", {}, false);
+  const auto stream = Open(request);
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@2", "PUT a@3", "BOOKMARK"));
+  EXPECT_FALSE(stream->end().has_value());
+}
+
+// The end.
+
+TEST_F(WatchStreamTest, DrainEndsWithALastBookmarkAndARetryDelay) {
+  store_.Put("a");
+  const auto stream = Open({});
+  Settle(*stream);
+  store_.Put("a");
+  store_.Put("b");
+  loop_.RunDue();
+  EXPECT_EQ(Text(*stream->Next().event), "PUT a@2");
+  watcher().Drain();
+  loop_.RunDue();
+  const std::vector<EventPtr> events = stream->Read();
+  ASSERT_THAT(Texts(events), ElementsAre("BOOKMARK"));
+  EXPECT_EQ(RevisionOf(events[0]->resume_token(), {}), 1);
+  ASSERT_TRUE(stream->end().has_value());
+  EXPECT_EQ(stream->end()->code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(base::ReasonOf(*stream->end()), v1::DRAINING);
+  EXPECT_TRUE(base::RetryDelayOf(base::ToRpcStatus(*stream->end())).has_value());
+  EXPECT_TRUE(stream->Next().end.has_value());
+}
+
+TEST_F(WatchStreamTest, DrainOfAnIdleStreamGivesATokenUpToNow) {
+  const WatchRequest request{.filter = {{{"x"}}}};
+  const auto stream = Open(request);
+  Settle(*stream);
+  const int ready = stream->reader().ready();
+  store_.Put("a", {"y"});
+  loop_.RunDue();
+  watcher().Drain();
+  EXPECT_EQ(stream->reader().ready(), ready + 1);
+  const std::vector<EventPtr> events = stream->Read();
+  ASSERT_THAT(Texts(events), ElementsAre("BOOKMARK"));
+  EXPECT_EQ(RevisionOf(events[0]->resume_token(), request), 1);
+}
+
+TEST_F(WatchStreamTest, DrainInsideASnapshotGivesNoToken) {
+  for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
+  const auto stream = Open({});
+  stream->Next();
+  loop_.RunDue();
+  EXPECT_EQ(Text(*stream->Next().event), "RESET FRESH");
+  watcher().Drain();
+  EXPECT_THAT(stream->Read(), IsEmpty());
+  EXPECT_EQ(base::ReasonOf(*stream->end()), v1::DRAINING);
+}
+
+TEST_F(WatchStreamTest, AStreamOpenedWhileDrainingEndsAtOnce) {
+  watcher().Drain();
+  const auto stream = Open({});
+  EXPECT_THAT(stream->Read(), IsEmpty());
+  EXPECT_EQ(base::ReasonOf(*stream->end()), v1::DRAINING);
+}
+
+TEST_F(WatchStreamTest, WhileTheStoreIsAwayTheStreamStaysOpen) {
+  store_.Put("a");
+  store_.FailReads(absl::UnavailableError("away"));
+  const auto stream = Open({});
+  EXPECT_THAT(SettleTexts(*stream), IsEmpty());
+  loop_.Advance(absl::Minutes(2));
+  EXPECT_THAT(SettleTexts(*stream), IsEmpty());
+  EXPECT_FALSE(stream->end().has_value());
+  EXPECT_LE(store_.reads(), 40);
+  store_.FailReads(absl::OkStatus());
+  loop_.Advance(absl::Seconds(5));
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT a@1", "BOOKMARK complete"));
+}
+
+TEST_F(WatchStreamTest, AStoreThatFailsForGoodEndsTheStream) {
+  store_.FailReads(absl::DataLossError("torn"));
+  const auto stream = Open({});
+  EXPECT_THAT(SettleTexts(*stream), IsEmpty());
+  ASSERT_TRUE(stream->end().has_value());
+  EXPECT_EQ(stream->end()->code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(WatchStreamTest, AClosedStreamIsForgottenWhereverItIs) {
+  for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
+  for (int steps = 0; steps < 6; ++steps) {
+    const auto stream = Open({});
+    std::weak_ptr<Stream> weak = stream->stream().weak_from_this();
+    for (int i = 0; i < steps; ++i) {
+      stream->Read();
+      if (i % 2 == 1) loop_.RunDue();
+    }
+    const int ready = stream->reader().ready();
+    stream->stream().Close();
+    stream->stream().Close();
+    store_.Put("a");
+    loop_.RunDue();
+    EXPECT_EQ(stream->reader().ready(), ready);
+    EXPECT_EQ(watcher().open_streams(), 0U);
+    EXPECT_TRUE(stream->Next().end.has_value());
+  }
+}
+
+TEST_F(WatchStreamTest, NothingHoldsAClosedStream) {
+  std::weak_ptr<Stream> weak;
+  {
+    const auto stream = Open({.ids = {}});
+    Settle(*stream);
+    weak = stream->stream().weak_from_this();
+    EXPECT_FALSE(weak.expired());
+  }
+  loop_.RunDue();
+  EXPECT_TRUE(weak.expired());
+}
+
+}  // namespace
+}  // namespace assetgate::watch

@@ -1,0 +1,96 @@
+// A store in memory, for tests of what reads and watches.
+#ifndef ASSETGATE_WATCH_TESTING_FAKE_STORE_H_
+#define ASSETGATE_WATCH_TESTING_FAKE_STORE_H_
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "store/store.h"
+
+namespace assetgate::watch {
+
+// Keeps every change for ever, unless told to compact. Changes are committed by Put and Delete, at
+// once, on the calling thread; Commit is for nobody. Thread-safe.
+class FakeStore final : public store::Store {
+ public:
+  static constexpr char kTenant[] = "default";
+
+  explicit FakeStore(std::string id = "store-1") : id_(std::move(id)) {}
+
+  // Commits a row of the kind and tenant below and tells the listener. The resource is made from
+  // the id and the revision, so that no two states look alike.
+  store::Revision Put(const std::string& id, std::vector<std::string> terms = {},
+                      bool settled = true);
+  store::Revision Delete(const std::string& id,
+                         store::DeleteCause cause = store::DeleteCause::kDeleted);
+  // What Put writes: an asset whose display name is "ID@REVISION", serialized.
+  static std::string ResourceOf(const std::string& id, store::Revision revision);
+  // Of the rows above. Default: assets of the tenant "default".
+  store::Kind kind = store::Kind::kAsset;
+  std::string tenant = kTenant;
+
+  // From here on the listener is not told; Tell(n) tells it of n more changes.
+  void HoldListener();
+  void Tell(std::size_t changes);
+  // Changes the listener has not been told of.
+  std::size_t untold() const;
+
+  // Forgets the changes up to `revision`.
+  void CompactUpto(store::Revision revision);
+  // Every read fails with this until it is OK again.
+  void FailReads(absl::Status status);
+  // Runs before each List, ReadChanges, Get and Head, without the lock: the place to slip changes
+  // in between two pages.
+  std::function<void()> before_read;
+  // Reads so far.
+  int reads() const;
+
+  // All changes ever, in order.
+  std::vector<store::ChangePtr> History() const;
+
+  const std::string& store_id() const override { return id_; }
+  void Commit(store::Transaction transaction, store::CommitDone done) override;
+  absl::StatusOr<std::optional<store::Row>> Get(const store::Key& key) override;
+  absl::StatusOr<store::ListPage> List(const store::ListQuery& query) override;
+  absl::StatusOr<store::ChangesPage> ReadChanges(const store::ChangesQuery& query) override;
+  absl::StatusOr<std::optional<store::RequestRow>> FindRequest(
+      const store::RequestKey& key) override;
+  absl::StatusOr<std::vector<store::Row>> ListUnfinished(const std::optional<store::Key>& after,
+                                                         std::size_t limit) override;
+  absl::StatusOr<store::Revision> Head() override;
+  absl::Status Health() override;
+  std::size_t queue_depth() const override { return 0; }
+  void SetListener(store::ChangeListener* listener) override;
+  void Stop() override {}
+
+ private:
+  void Add(std::shared_ptr<store::Change> change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status BeginRead() ABSL_LOCKS_EXCLUDED(mu_);
+  store::Revision head() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return static_cast<store::Revision>(history_.size());
+  }
+
+  const std::string id_;
+  // Held while the listener is told, so that it hears in order.
+  absl::Mutex telling_;
+  mutable absl::Mutex mu_;
+  std::map<store::Key, store::Row> rows_ ABSL_GUARDED_BY(mu_);
+  // The change of revision n is at n - 1.
+  std::vector<store::ChangePtr> history_ ABSL_GUARDED_BY(mu_);
+  std::size_t told_ ABSL_GUARDED_BY(mu_) = 0;
+  bool hold_ ABSL_GUARDED_BY(mu_) = false;
+  store::Revision compacted_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);
+  int reads_ ABSL_GUARDED_BY(mu_) = 0;
+  store::ChangeListener* listener_ ABSL_GUARDED_BY(mu_) = nullptr;
+};
+
+}  // namespace assetgate::watch
+
+#endif  // ASSETGATE_WATCH_TESTING_FAKE_STORE_H_
