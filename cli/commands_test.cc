@@ -1,0 +1,324 @@
+#include "cli/commands.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/error.h"
+#include "base/proto_time.h"
+#include "cli/fake_gateway.h"
+#include "cli/fake_terminal.h"
+
+namespace assetgate::cli {
+namespace {
+
+using base::Error;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Runs the whole program against a fake gateway.
+class CommandsTest : public testing::Test {
+ protected:
+  ExitCode Run(std::vector<std::string> words, Terminal* terminal = nullptr) {
+    words.insert(words.begin(), {"--server", gateway_.address()});
+    out_.str("");
+    err_.str("");
+    const Environment environment{
+        .in = in_,
+        .out = out_,
+        .err = err_,
+        .terminal = terminal,
+        .color = false,
+        .utf8 = false,
+        .clock = clock_,
+        .interrupted = interrupt_.get_token(),
+        .follow = {.first_pause = absl::Milliseconds(1), .first_contact = absl::Milliseconds(50)}};
+    return cli::Run(words, environment);
+  }
+
+  // Answers a watch with one snapshot and the end.
+  void SettleAssets(const std::vector<v1::Asset>& assets) {
+    gateway_.watch_assets = [assets](const v1::WatchAssetsRequest& request, const auto& send) {
+      EXPECT_TRUE(request.until_settled());
+      send(Reset<v1::AssetEvent>(v1::FRESH));
+      for (const v1::Asset& asset : assets) send(Put(asset));
+      send(Bookmark<v1::AssetEvent>("t", true));
+      return grpc::Status::OK;
+    };
+  }
+
+  FakeGateway gateway_;
+  std::istringstream in_;
+  std::ostringstream out_;
+  std::ostringstream err_;
+  base::FakeClock clock_;
+  std::stop_source interrupt_;
+};
+
+TEST_F(CommandsTest, CreatePrintsWhatWasMade) {
+  v1::CreateAssetRequest seen;
+  gateway_.create_asset = [&](const v1::CreateAssetRequest& request, v1::Asset* asset) {
+    seen = request;
+    *asset = request.asset();
+    asset->set_name("assets/hero");
+    asset->set_state(v1::Asset::PROCESSING);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"assets", "create", "https://x/a.png", "--id", "hero"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("assets/hero\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("PROCESSING"));
+  EXPECT_EQ(seen.asset_id(), "hero");
+  EXPECT_EQ(seen.request_id().size(), 36u);
+
+  EXPECT_EQ(Run({"-o", "name", "assets", "create", "https://x/a.png"}), ExitCode::kOk);
+  EXPECT_EQ(out_.str(), "assets/hero\n");
+  EXPECT_EQ(Run({"-o", "json", "assets", "create", "https://x/a.png"}), ExitCode::kOk);
+  EXPECT_EQ(out_.str(),
+            "{\n \"name\": \"assets/hero\",\n \"source_uri\": \"https://x/a.png\",\n "
+            "\"media_type\": \"IMAGE\",\n \"state\": \"PROCESSING\"\n}\n");
+}
+
+TEST_F(CommandsTest, ErrorsGoToStandardErrorWithTheirExitCode) {
+  gateway_.create_video = [](const v1::CreateVideoTaskRequest&, v1::VideoTask*) {
+    return ToGrpc(Error(absl::StatusCode::kInvalidArgument, v1::INVALID_FIELD, "wrong")
+                      .Violation("video_task.duration", "too long"));
+  };
+  EXPECT_EQ(Run({"videos", "create", "--model", "m", "--request-id", "r1"}),
+            ExitCode::kInvalidArgument);
+  EXPECT_EQ(out_.str(), "");
+  EXPECT_THAT(err_.str(), HasSubstr("video_task.duration (--duration): too long"));
+  EXPECT_THAT(err_.str(), HasSubstr("r1"));
+
+  EXPECT_EQ(Run({"-o", "json", "videos", "create", "--model", "m", "--request-id", "r1"}),
+            ExitCode::kInvalidArgument);
+  EXPECT_THAT(err_.str(), HasSubstr(R"({"error":{"code":3,"message":"wrong")"));
+  EXPECT_THAT(err_.str(), HasSubstr(R"("request_id":"r1"})"));
+}
+
+TEST_F(CommandsTest, WaitShowsWhatBecameOfIt) {
+  gateway_.create_asset = [](const v1::CreateAssetRequest&, v1::Asset* asset) {
+    *asset = MakeAsset("assets/hero", v1::Asset::PROCESSING);
+    return grpc::Status::OK;
+  };
+  SettleAssets({MakeAsset("assets/hero", v1::Asset::ACTIVE)});
+  EXPECT_EQ(Run({"assets", "create", "https://x/a.png", "--wait"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("ACTIVE"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("PROCESSING")));
+}
+
+TEST_F(CommandsTest, WaitingForWorkThatFailsHasAnExitCodeOfItsOwn) {
+  gateway_.create_video = [](const v1::CreateVideoTaskRequest&, v1::VideoTask* task) {
+    *task = MakeTask("videoTasks/v", v1::VideoTask::PENDING);
+    return grpc::Status::OK;
+  };
+  for (const auto state : {v1::VideoTask::FAILED, v1::VideoTask::CANCELLED,
+                           v1::VideoTask::UNCONFIRMED, v1::VideoTask::SUCCEEDED}) {
+    gateway_.watch_videos = [state](const v1::WatchVideoTasksRequest& request, const auto& send) {
+      EXPECT_EQ(request.names(0), "videoTasks/v");
+      send(Reset<v1::VideoTaskEvent>(v1::FRESH));
+      send(Put(MakeTask("videoTasks/v", state)));
+      return grpc::Status::OK;
+    };
+    EXPECT_EQ(Run({"videos", "create", "--model", "m", "--wait"}),
+              state == v1::VideoTask::SUCCEEDED ? ExitCode::kOk : ExitCode::kWorkFailed);
+  }
+}
+
+TEST_F(CommandsTest, WaitingForWhatIsDeletedMeanwhileFails) {
+  gateway_.create_asset = [](const v1::CreateAssetRequest&, v1::Asset* asset) {
+    *asset = MakeAsset("assets/hero", v1::Asset::PROCESSING);
+    return grpc::Status::OK;
+  };
+  SettleAssets({});
+  EXPECT_EQ(Run({"assets", "create", "https://x/a.png", "--wait"}), ExitCode::kWorkFailed);
+  EXPECT_THAT(err_.str(), HasSubstr("deleted meanwhile"));
+}
+
+TEST_F(CommandsTest, ListsPageByPage) {
+  gateway_.list_assets = [](const v1::ListAssetsRequest& request,
+                            v1::ListAssetsResponse* response) {
+    const bool first = request.page_token().empty();
+    *response->add_assets() = MakeAsset(first ? "assets/b" : "assets/a", v1::Asset::ACTIVE);
+    if (first) response->set_next_page_token("next");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"-o", "name", "assets", "list"}), ExitCode::kOk);
+  EXPECT_EQ(out_.str(), "assets/b\n");
+  EXPECT_THAT(err_.str(), HasSubstr("--page-token next"));
+  EXPECT_EQ(Run({"-o", "name", "assets", "list", "--all"}), ExitCode::kOk);
+  EXPECT_EQ(out_.str(), "assets/b\nassets/a\n");
+  EXPECT_EQ(err_.str(), "");
+  EXPECT_EQ(Run({"-o", "json", "assets", "list", "--all"}), ExitCode::kOk);
+  EXPECT_EQ(out_.str(),
+            "{\"name\":\"assets/b\",\"state\":\"ACTIVE\"}\n"
+            "{\"name\":\"assets/a\",\"state\":\"ACTIVE\"}\n");
+  EXPECT_EQ(Run({"assets", "list", "--all"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("ASSET  STATE"));
+}
+
+TEST_F(CommandsTest, DeleteSaysWhoKeepsACopy) {
+  gateway_.delete_asset = [](const v1::DeleteAssetRequest& request,
+                             v1::DeleteAssetResponse* response) {
+    EXPECT_EQ(request.name(), "assets/hero");
+    response->add_retained_by_providers("providers/kyy");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"assets", "delete", "hero"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("providers/kyy keeps its copy"));
+}
+
+TEST_F(CommandsTest, BatchesAreCutAndEveryItemStandsOnItsOwn) {
+  std::vector<v1::BatchCreateAssetsRequest> seen;
+  gateway_.batch_create_assets = [&](const v1::BatchCreateAssetsRequest& request,
+                                     v1::BatchCreateAssetsResponse* response) {
+    seen.push_back(request);
+    for (const auto& item : request.requests()) {
+      auto* result = response->add_results();
+      if (item.asset_id() == "bad") {
+        *result->mutable_error() =
+            Error(absl::StatusCode::kAlreadyExists, v1::RESOURCE_EXISTS, "taken").ToProto();
+      } else {
+        result->mutable_asset()->set_name(absl::StrCat("assets/", item.asset_id()));
+      }
+    }
+    return grpc::Status::OK;
+  };
+  std::string lines;
+  for (int i = 0; i < 130; ++i) {
+    absl::StrAppend(&lines, R"({"asset_id":")", i == 7 ? "bad" : absl::StrCat("a", i),
+                    R"(","asset":{"source_uri":"https://x/a.png"}})", "\n");
+  }
+  in_.str(lines);
+  EXPECT_EQ(Run({"-o", "name", "assets", "batch-create", "--file", "-", "--request-id", "r",
+                 "--provider", "kyy"}),
+            ExitCode::kAlreadyExists);
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_EQ(seen[0].requests_size(), 100);
+  EXPECT_EQ(seen[1].requests_size(), 30);
+  EXPECT_EQ(seen[0].request_id(), "r.1");
+  EXPECT_EQ(seen[1].request_id(), "r.2");
+  EXPECT_EQ(seen[0].requests(0).providers(0), "providers/kyy");
+  const std::vector<std::string> made = absl::StrSplit(out_.str(), '\n', absl::SkipEmpty());
+  EXPECT_EQ(made.size(), 129u);
+  EXPECT_THAT(err_.str(), HasSubstr("item 8 (https://x/a.png): error: ALREADY_EXISTS"));
+}
+
+TEST_F(CommandsTest, BatchFilesThatCannotBeReadAreUsageErrors) {
+  EXPECT_EQ(Run({"assets", "batch-create", "--file", "/nonexistent"}), ExitCode::kUsage);
+  in_.str("{oops\n");
+  EXPECT_EQ(Run({"assets", "batch-create", "--file", "-"}), ExitCode::kUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("line 1"));
+}
+
+TEST_F(CommandsTest, WatchPrintsLinesWherePiped) {
+  SettleAssets(
+      {MakeAsset("assets/a", v1::Asset::ACTIVE), MakeAsset("assets/b", v1::Asset::FAILED)});
+  EXPECT_EQ(Run({"assets", "watch", "--until-settled"}), ExitCode::kWorkFailed);
+  EXPECT_THAT(out_.str(), HasSubstr("  assets/a  ACTIVE\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("  assets/b  FAILED\n"));
+
+  EXPECT_EQ(Run({"-o", "json", "assets", "watch", "--until-settled"}), ExitCode::kWorkFailed);
+  const std::vector<std::string> lines = absl::StrSplit(out_.str(), '\n', absl::SkipEmpty());
+  EXPECT_THAT(lines, ElementsAre(R"({"type":"RESET","reset_reason":"FRESH"})",
+                                 R"({"type":"PUT","asset":{"name":"assets/a","state":"ACTIVE"}})",
+                                 R"({"type":"PUT","asset":{"name":"assets/b","state":"FAILED"}})",
+                                 R"({"type":"BOOKMARK","resume_token":"dA==",)"
+                                 R"("snapshot_complete":true})"));
+}
+
+TEST_F(CommandsTest, WatchDrawsATableOnATerminal) {
+  SettleAssets({MakeAsset("assets/a", v1::Asset::ACTIVE)});
+  gateway_.watch_videos = [](const v1::WatchVideoTasksRequest&, const auto& send) {
+    send(Reset<v1::VideoTaskEvent>(v1::FRESH));
+    v1::VideoTask task = MakeTask("videoTasks/v", v1::VideoTask::SUCCEEDED);
+    task.mutable_video()->set_uri("https://x/v.mp4");
+    send(Put(task));
+    return grpc::Status::OK;
+  };
+  FakeTerminal terminal(90, 20);
+  EXPECT_EQ(Run({"watch", "--until-settled"}, &terminal), ExitCode::kOk);
+  EXPECT_EQ(out_.str(), "");
+  const auto screen = terminal.Screen();
+  EXPECT_THAT(screen.front(), HasSubstr("Assets 1"));
+  EXPECT_EQ(screen.back(), "videoTasks/v  https://x/v.mp4");
+  EXPECT_TRUE(terminal.cursor_visible());
+}
+
+TEST_F(CommandsTest, TheTwoWatchesAreToldApartInJson) {
+  SettleAssets({});
+  gateway_.watch_videos = [](const v1::WatchVideoTasksRequest&, const auto& send) {
+    send(Reset<v1::VideoTaskEvent>(v1::FRESH));
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"-o", "json", "watch", "--until-settled"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr(R"({"asset_event":{"type":"RESET","reset_reason":"FRESH"}})"));
+  EXPECT_THAT(out_.str(),
+              HasSubstr(R"({"video_task_event":{"type":"RESET","reset_reason":"FRESH"}})"));
+}
+
+TEST_F(CommandsTest, InterruptionIsTold) {
+  gateway_.get_asset = [&](const v1::GetAssetRequest&, v1::Asset*) {
+    interrupt_.request_stop();
+    gateway_.WaitUntilOver();
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"assets", "get", "hero"}), ExitCode::kInterrupted);
+}
+
+TEST_F(CommandsTest, TheTimeoutIsTheDeadline) {
+  gateway_.get_asset = [&](const v1::GetAssetRequest&, v1::Asset*) {
+    gateway_.WaitUntilOver();
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"assets", "get", "hero", "--timeout", "50ms"}), ExitCode::kDeadline);
+}
+
+TEST_F(CommandsTest, ModelsShowTheirTargetsSideBySide) {
+  gateway_.get_model = [](const v1::GetModelRequest& request, v1::Model* model) {
+    EXPECT_EQ(request.name(), "models/m");
+    model->set_name("models/m");
+    for (const char* provider : {"kyy", "zz"}) {
+      auto* target = model->add_targets();
+      target->set_provider(absl::StrCat("providers/", provider));
+      target->mutable_capabilities()->mutable_duration()->set_expressible(provider[0] == 'k');
+      target->mutable_capabilities()->mutable_duration()->set_min(4);
+      target->mutable_capabilities()->mutable_duration()->set_max(15);
+      target->mutable_capabilities()->mutable_watermark()->add_implied(false);
+    }
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"models", "get", "m"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("duration (s)                4 to 15         -\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("watermark                   only no         only no\n"));
+}
+
+TEST_F(CommandsTest, ProvidersShowHowTheyAre) {
+  gateway_.list_providers = [](const v1::ListProvidersRequest&,
+                               v1::ListProvidersResponse* response) {
+    auto* provider = response->add_providers();
+    provider->set_name("providers/kyy");
+    provider->set_dialect("kyy");
+    provider->set_mode(v1::Provider::SERVE);
+    provider->set_state(v1::Provider::DEGRADED);
+    provider->set_state_reason("limits the rate");
+    provider->set_unfinished_attempts(3);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"providers"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("kyy       kyy      SERVE  DEGRADED       0       3  limits"));
+}
+
+TEST_F(CommandsTest, MistakesAreUsageErrors) {
+  EXPECT_EQ(Run({"assets", "get"}), ExitCode::kUsage);
+  EXPECT_EQ(out_.str(), "");
+  EXPECT_EQ(Run({"--help"}), ExitCode::kOk);
+  EXPECT_EQ(err_.str(), "");
+}
+
+}  // namespace
+}  // namespace assetgate::cli
