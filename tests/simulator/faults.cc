@@ -103,7 +103,6 @@ void FaultTable::Clear() {
   absl::MutexLock lock(&mu_);
   entries_.clear();
   ++releases_;
-  released_.SignalAll();
 }
 
 std::optional<Fault> FaultTable::Take(absl::string_view provider, Call call,
@@ -144,24 +143,30 @@ Json FaultTable::Describe() const {
 }
 
 void FaultTable::Hang(absl::Duration duration) {
-  const absl::Time deadline = absl::Now() + duration;
   absl::MutexLock lock(&mu_);
   const int64_t releases = releases_;
-  while (!stopped_ && releases_ == releases) {
-    if (released_.WaitWithDeadline(&mu_, deadline)) return;
-  }
+  const auto ended = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return stopped_ || releases_ != releases;
+  };
+  ++hanging_;
+  mu_.AwaitWithTimeout(absl::Condition(&ended), duration);
+  --hanging_;
+}
+
+bool FaultTable::AwaitHangs(int count, absl::Duration timeout) const {
+  absl::MutexLock lock(&mu_);
+  const auto reached = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return hanging_ >= count; };
+  return mu_.AwaitWithTimeout(absl::Condition(&reached), timeout);
 }
 
 void FaultTable::ReleaseHangs() {
   absl::MutexLock lock(&mu_);
   ++releases_;
-  released_.SignalAll();
 }
 
 void FaultTable::Stop() {
   absl::MutexLock lock(&mu_);
   stopped_ = true;
-  released_.SignalAll();
 }
 
 bool FaultTable::stopped() const {

@@ -83,6 +83,8 @@ class FaultTable {
 
   // Waits for `duration` of real time; returns early when hangs are released or the table stops.
   void Hang(absl::Duration duration);
+  // Waits until so many requests hang at once; false after `timeout` (real time).
+  bool AwaitHangs(int count, absl::Duration timeout) const;
   // Ends every hang under way.
   void ReleaseHangs();
   // Ends every hang, also those to come.
@@ -101,8 +103,8 @@ class FaultTable {
   std::vector<Entry> entries_ ABSL_GUARDED_BY(mu_);
   int64_t last_number_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t releases_ ABSL_GUARDED_BY(mu_) = 0;
+  int hanging_ ABSL_GUARDED_BY(mu_) = 0;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
-  absl::CondVar released_;
 };
 
 absl::string_view FaultKindName(Fault::Kind kind);

@@ -1,0 +1,296 @@
+// Every fault, as a client meets it: on every provider where it differs, else on one.
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "tests/simulator/simulator_fixture.h"
+
+namespace assetgate::simulator {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Registration {
+  std::string provider;
+  std::string make_group;  // path, if there are groups
+  std::string group_body;
+  std::string group_id;  // JSON pointer into the answer
+  std::string make_asset;
+  std::string asset_body;  // GROUP stands for the group's id
+  int status;
+  std::string asset_id;  // JSON pointer into the answer
+};
+
+const Registration kRegistrations[] = {
+    {"apiframe", "", "", "", "/apiframe/v2/assets/create",
+     R"({"url":"https://a.b/c.png","type":"image"})", 201, "/assetId"},
+    {"kyy", "", "", "", "/kyy/kyyVideo2/asset/upload",
+     R"({"url":"https://a.b/c.png","assetType":"Image"})", 200, "/data/assetId"},
+    {"octopusx", "/octopusx/v1/seedance/asset/CreateAssetGroup", R"({"Name":"g"})", "/data/Id",
+     "/octopusx/v1/seedance/asset/CreateAsset",
+     R"({"GroupId":"GROUP","URL":"https://a.b/c.png","AssetType":"Image","Name":"x"})", 200,
+     "/data/Id"},
+    {"zerozero", "/zerozero/v1/asset-groups", R"({"platform":"JIMENG","name":"g"})",
+     "/data/group_id", "/zerozero/v1/assets",
+     R"({"platform":"JIMENG","group_id":"GROUP","url":"https://a.b/c.png","asset_type":"Image"})",
+     200, "/data/asset_id"},
+};
+
+class FaultTest : public SimulatorTest, public ::testing::WithParamInterface<Registration> {
+ protected:
+  void SetUp() override {
+    if (!GetParam().make_group.empty()) {
+      group_ = Post(GetParam().make_group, GetParam().group_body).Text(GetParam().group_id);
+    }
+  }
+  Answer MakeAsset() {
+    return Post(GetParam().make_asset,
+                absl::StrReplaceAll(GetParam().asset_body, {{"GROUP", group_}}));
+  }
+  int64_t AssetsMade() {
+    return simulator.FindProvider(GetParam().provider)->library.counts().assets_made;
+  }
+  void AddAssetFault(absl::string_view fault, int times = 1) {
+    AddFault(GetParam().provider, "asset.create", fault, times);
+  }
+  void ExpectAllIsWell() {
+    const Answer answer = MakeAsset();
+    EXPECT_EQ(answer.status, GetParam().status) << answer.body;
+    EXPECT_NE(answer.Text(GetParam().asset_id), "") << answer.body;
+  }
+
+ private:
+  std::string group_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Providers, FaultTest, ::testing::ValuesIn(kRegistrations),
+                         [](const auto& registration) { return registration.param.provider; });
+
+TEST_P(FaultTest, StatusesComeWithTheProvidersOwnBody) {
+  for (int status : {400, 401, 402, 403, 404, 409, 422, 429, 500, 502, 503, 504}) {
+    AddAssetFault(absl::StrCat(R"({"kind":"status","status":)", status, "}"));
+    const Answer answer = MakeAsset();
+    EXPECT_EQ(answer.status, status);
+    EXPECT_NE(answer.At(""), "(none)") << answer.body;
+    EXPECT_THAT(answer.body, ::testing::AnyOf(HasSubstr("error"), HasSubstr("detail"),
+                                              HasSubstr("message"), HasSubstr("msg")));
+    EXPECT_EQ(answer.Header("retry-after"), "");
+  }
+  EXPECT_EQ(AssetsMade(), 0);
+  ExpectAllIsWell();
+}
+
+TEST_P(FaultTest, RetryAfterAndBodyCanBeGiven) {
+  AddAssetFault(R"({"kind":"status","status":503,"retry_after":7,"body":"<h1>down</h1>",
+                    "content_type":"text/html"})");
+  const Answer answer = MakeAsset();
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.Header("retry-after"), "7");
+  EXPECT_EQ(answer.Header("content-type"), "text/html");
+  EXPECT_EQ(answer.body, "<h1>down</h1>");
+}
+
+TEST_P(FaultTest, StatusAfterTheWorkWasDone) {
+  AddAssetFault(R"({"kind":"status","status":504,"after_work":true})");
+  EXPECT_EQ(MakeAsset().status, 504);
+  EXPECT_EQ(AssetsMade(), 1);
+}
+
+TEST_P(FaultTest, BusinessFailureInsideHttp200) {
+  AddAssetFault(R"({"kind":"business_failure","code":"1234","message":"no luck"})");
+  const Answer answer = MakeAsset();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_THAT(answer.body, HasSubstr("no luck"));
+  EXPECT_EQ(answer.Text(GetParam().asset_id), "");
+  EXPECT_EQ(AssetsMade(), 0);
+  ExpectAllIsWell();
+}
+
+TEST_P(FaultTest, CreateWithoutId) {
+  AddAssetFault(R"({"kind":"no_id"})");
+  const Answer answer = MakeAsset();
+  EXPECT_EQ(answer.status, GetParam().status);
+  EXPECT_NE(answer.At(""), "(none)");
+  EXPECT_EQ(answer.At(GetParam().asset_id), "(none)");
+  EXPECT_EQ(AssetsMade(), 1);
+  ExpectAllIsWell();
+}
+
+TEST_P(FaultTest, ResetBeforeAndAfterTheWork) {
+  AddAssetFault(R"({"kind":"reset"})");
+  const Answer before = MakeAsset();
+  EXPECT_EQ(before.code, CURLE_RECV_ERROR) << curl_easy_strerror(before.code);
+  EXPECT_EQ(AssetsMade(), 0);
+  AddAssetFault(R"({"kind":"reset","after_work":true})");
+  EXPECT_EQ(MakeAsset().code, CURLE_RECV_ERROR);
+  EXPECT_EQ(AssetsMade(), 1);
+  ExpectAllIsWell();
+}
+
+TEST_P(FaultTest, CloseBeforeAndAfterTheWork) {
+  AddAssetFault(R"({"kind":"close"})");
+  const Answer before = MakeAsset();
+  EXPECT_EQ(before.code, CURLE_GOT_NOTHING) << curl_easy_strerror(before.code);
+  EXPECT_EQ(AssetsMade(), 0);
+  AddAssetFault(R"({"kind":"close","after_work":true})");
+  EXPECT_EQ(MakeAsset().code, CURLE_GOT_NOTHING);
+  EXPECT_EQ(AssetsMade(), 1);
+  ExpectAllIsWell();
+}
+
+TEST_P(FaultTest, TruncatedBody) {
+  AddAssetFault(R"({"kind":"truncate"})");
+  const Answer answer = MakeAsset();
+  EXPECT_EQ(answer.code, CURLE_PARTIAL_FILE) << curl_easy_strerror(answer.code);
+  EXPECT_EQ(answer.status, GetParam().status);
+  EXPECT_EQ(answer.At(""), "(none)");
+  EXPECT_EQ(AssetsMade(), 1);
+  ExpectAllIsWell();
+}
+
+TEST_P(FaultTest, Garbage) {
+  AddAssetFault(R"({"kind":"garbage"})");
+  const Answer answer = MakeAsset();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.At(""), "(none)");
+  EXPECT_NE(answer.body, "");
+  EXPECT_EQ(AssetsMade(), 0);
+  ExpectAllIsWell();
+}
+
+// From here on the provider makes no difference.
+class OneFaultTest : public SimulatorTest {
+ protected:
+  static constexpr char kUpload[] = "/kyy/kyyVideo2/asset/upload";
+  static constexpr char kBody[] = R"({"url":"https://a.b/c.png","assetType":"Image"})";
+
+  int64_t AssetsMade() { return simulator.FindProvider("kyy")->library.counts().assets_made; }
+};
+
+TEST_F(OneFaultTest, HangBeforeTheWorkEndsWhenReleased) {
+  AddFault("kyy", "asset.create", R"({"kind":"hang","duration":"10m"})");
+  Answer answer;
+  std::thread client([&] { answer = Post(kUpload, kBody); });
+  ASSERT_TRUE(simulator.faults().AwaitHangs(1, absl::Seconds(20)));
+  EXPECT_EQ(simulator.log().Calls("kyy", "asset.create"), 1);
+  EXPECT_EQ(Call("POST", "/_control/release").status, 200);
+  client.join();
+  EXPECT_EQ(answer.code, CURLE_GOT_NOTHING);
+  EXPECT_EQ(AssetsMade(), 0);
+}
+
+TEST_F(OneFaultTest, HangIsBoundedByItsDuration) {
+  AddFault("kyy", "asset.create", R"({"kind":"hang","duration":"1ms"})");
+  EXPECT_EQ(Post(kUpload, kBody).code, CURLE_GOT_NOTHING);
+  EXPECT_EQ(AssetsMade(), 0);
+}
+
+TEST_F(OneFaultTest, HangAfterTheWorkLeavesTheAssetBehind) {
+  AddFault("kyy", "asset.create", R"({"kind":"hang","duration":"10m","after_work":true})");
+  timeout = absl::Milliseconds(200);
+  EXPECT_EQ(Post(kUpload, kBody).code, CURLE_OPERATION_TIMEDOUT);
+  EXPECT_EQ(AssetsMade(), 1);
+}
+
+TEST_F(OneFaultTest, HangMayEndWithTheAnswer) {
+  AddFault("kyy", "asset.create", R"({"kind":"hang","duration":"1ms","then":"answer"})");
+  EXPECT_EQ(Post(kUpload, kBody).At("/code"), "0");
+  AddFault("kyy", "asset.create",
+           R"({"kind":"hang","duration":"1ms","then":"answer","after_work":true})");
+  EXPECT_EQ(Post(kUpload, kBody).At("/code"), "0");
+  EXPECT_EQ(AssetsMade(), 2);
+}
+
+TEST_F(OneFaultTest, StopEndsHangs) {
+  AddFault("kyy", "asset.create", R"({"kind":"hang","duration":"10m"})");
+  Answer answer;
+  std::thread client([&] { answer = Post(kUpload, kBody); });
+  ASSERT_TRUE(simulator.faults().AwaitHangs(1, absl::Seconds(20)));
+  simulator.Stop();
+  client.join();
+  EXPECT_NE(answer.code, CURLE_OK);
+}
+
+TEST_F(OneFaultTest, DrippedAnswerIsWhole) {
+  AddFault("kyy", "asset.create", R"({"kind":"drip","bytes":40,"duration":"1ms"})");
+  EXPECT_EQ(Post(kUpload, kBody).At("/code"), "0");
+}
+
+TEST_F(OneFaultTest, UnknownStateWord) {
+  const std::string id = Post(kUpload, kBody).Text("/data/assetId");
+  AddFault("kyy", "asset.get", R"({"kind":"state","state":"Marinating"})");
+  const std::string path = absl::StrCat("/kyy/kyyVideo2/asset/", id);
+  EXPECT_EQ(Get(path).Text("/data/status"), "Marinating");
+  EXPECT_EQ(Get(path).Text("/data/status"), "Processing");
+}
+
+TEST_F(OneFaultTest, WrongContentType) {
+  AddFault("kyy", "asset.create", R"({"kind":"content_type","content_type":"text/plain"})");
+  const Answer answer = Post(kUpload, kBody);
+  EXPECT_EQ(answer.Header("content-type"), "text/plain");
+  EXPECT_EQ(answer.At("/code"), "0");
+}
+
+TEST_F(OneFaultTest, HugeBody) {
+  AddFault("kyy", "asset.create", R"({"kind":"huge","bytes":3000000})");
+  const Answer answer = Post(kUpload, kBody);
+  EXPECT_EQ(answer.code, CURLE_OK);
+  EXPECT_EQ(answer.body.size(), 3000000u);
+  EXPECT_NE(answer.At("/padding"), "(none)");
+}
+
+TEST_F(OneFaultTest, HeadersFlood) {
+  AddFault("kyy", "asset.create", R"({"kind":"headers","count":50,"bytes":200})");
+  const Answer answer = Post(kUpload, kBody);
+  EXPECT_EQ(answer.Header("x-flood-49").size(), 200u);
+  EXPECT_EQ(answer.At("/code"), "0");
+}
+
+TEST_F(OneFaultTest, HeadersOfAFaultCannotEndTheirLine) {
+  AddFault("kyy", "asset.create",
+           R"({"kind":"status","status":500,"retry_after":"1\r\nX-Injected: yes"})");
+  EXPECT_EQ(Post(kUpload, kBody).Header("x-injected"), "");
+}
+
+TEST_F(OneFaultTest, RulesCountSkipMatchAndCanBeRemoved) {
+  const auto add = [&](absl::string_view rule) {
+    return Call("POST", "/_control/faults", rule).At("/number");
+  };
+  add(R"({"provider":"kyy","call":"asset.create","skip":1,"times":2,
+          "fault":{"kind":"status","status":500}})");
+  std::vector<int> statuses;
+  for (int i = 0; i < 4; ++i) statuses.push_back(Post(kUpload, kBody).status);
+  EXPECT_THAT(statuses, ::testing::ElementsAre(200, 500, 500, 200));
+
+  add(R"({"id":"special.png","fault":{"kind":"status","status":502}})");
+  EXPECT_EQ(Post(kUpload, kBody).status, 200);
+  EXPECT_EQ(Post(kUpload, R"({"url":"https://a.b/special.png","assetType":"Image"})").status, 502);
+
+  const std::string number = add(R"({"call":"*","fault":{"kind":"status","status":503}})");
+  EXPECT_EQ(Get("/zerozero/v1/models").status, 503);
+  EXPECT_EQ(Call("GET", "/_control/faults").At("/2/hits"), "1");
+  EXPECT_EQ(Delete(absl::StrCat("/_control/faults/", number)).status, 200);
+  EXPECT_EQ(Get("/zerozero/v1/models").status, 200);
+  EXPECT_EQ(Delete("/_control/faults").status, 200);
+  EXPECT_EQ(Call("GET", "/_control/faults").body, "[]");
+}
+
+TEST_F(OneFaultTest, BadRulesAreRefusedWithAReason) {
+  const auto refused = [&](absl::string_view rule) {
+    const Answer answer = Call("POST", "/_control/faults", rule);
+    EXPECT_GE(answer.status, 400);
+    return answer.Text("/error");
+  };
+  EXPECT_THAT(refused("nonsense"), HasSubstr("JSON object"));
+  EXPECT_THAT(refused("{}"), HasSubstr("fault is required"));
+  EXPECT_THAT(refused(R"({"fault":{"kind":"explode"}})"), HasSubstr("fault.kind must be one of"));
+  EXPECT_THAT(refused(R"({"call":"asset.eat","fault":{"kind":"reset"}})"),
+              HasSubstr("asset.create"));
+  EXPECT_THAT(refused(R"({"provider":"ark","fault":{"kind":"reset"}})"), HasSubstr("kyy"));
+  EXPECT_THAT(refused(R"({"fault":{"kind":"hang","duration":"soon"}})"), HasSubstr("duration"));
+  EXPECT_THAT(refused(R"({"fault":{"kind":"reset","speed":1}})"), HasSubstr("fault.speed"));
+  EXPECT_THAT(refused(R"({"times":0,"fault":{"kind":"reset"}})"), HasSubstr("times"));
+}
+
+}  // namespace
+}  // namespace assetgate::simulator
