@@ -45,7 +45,9 @@ void DeletionItem::Plan() {
     Reconciler& owner = owner_;
     owner.Send(key_, *provider, provider->CredentialFor(deletion_.credential_id()),
                std::move(request), std::move(options),
-               [&owner, provider](Item* item, http::Result answer, absl::Duration latency) {
+               [&owner, provider, asset = deletion_.asset(),
+                call = CallOf(*provider, base::UpstreamOperation::kDeleteAsset)](
+                   Item* item, http::Result answer, absl::Duration latency) mutable {
                  std::optional<provider::Failure> failure;
                  int status = 0;
                  if (const auto* error = std::get_if<http::TransportError>(&answer)) {
@@ -58,11 +60,12 @@ void DeletionItem::Plan() {
                  const provider::Failure* no = failure.has_value() ? &*failure : nullptr;
                  owner.gate(*provider).Release(HealthOf(no),
                                                no != nullptr ? no->retry_after : std::nullopt);
-                 owner.telemetry().OnUpstreamCall(
-                     {provider->id, Operation::kDeleteAsset,
-                      item == nullptr ? std::string() : item->name(), no != nullptr ? "trouble" : "ok",
-                      status, latency,
-                      no != nullptr ? provider::CleanText(no->message) : std::string()});
+                 call.outcome = OutcomeOf(answer, no != nullptr);
+                 call.http_status = status;
+                 call.latency = latency;
+                 call.resource = asset;
+                 if (no != nullptr) call.message = provider::CleanText(no->message);
+                 owner.telemetry().OnUpstreamCall(call);
                  if (item == nullptr) return;
                  UnitRun& back = static_cast<DeletionItem*>(item)->run(0);
                  back.in_flight = false;

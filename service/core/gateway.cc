@@ -211,6 +211,7 @@ void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupR
   const absl::Time now = clock_.Now();
   Creation<GroupEntity> creation;
   creation.answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  creation.context = caller.context;
   const auto repeated = Claim(store_, caller, "CreateAssetGroup", request, now, creation);
   if (!repeated.ok()) return std::move(reply)(repeated.status());
   if (*repeated) {
@@ -329,6 +330,7 @@ void Gateway::CreateAsset(const Caller& caller, const v1::CreateAssetRequest& re
                           Reply<v1::Asset> reply) {
   Creation<AssetEntity> creation;
   creation.answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  creation.context = caller.context;
   const auto repeated = Claim(store_, caller, "CreateAsset", request, clock_.Now(), creation);
   if (!repeated.ok()) return std::move(reply)(repeated.status());
   if (*repeated) {
@@ -348,6 +350,7 @@ void Gateway::BatchCreateAssets(const Caller& caller, const v1::BatchCreateAsset
                                 Reply<v1::BatchCreateAssetsResponse> reply) {
   Creation<AssetEntity> creation;
   creation.answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  creation.context = caller.context;
   const auto repeated = Claim(store_, caller, "BatchCreateAssets", request, clock_.Now(), creation);
   if (!repeated.ok()) return std::move(reply)(repeated.status());
   if (!*repeated) {
@@ -479,6 +482,7 @@ void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskReq
   const absl::Time now = clock_.Now();
   Creation<VideoEntity> creation;
   creation.answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  creation.context = caller.context;
   if (!request.validate_only()) {
     const auto repeated = Claim(store_, caller, "CreateVideoTask", request, now, creation);
     if (!repeated.ok()) return std::move(reply)(repeated.status());

@@ -22,6 +22,8 @@ struct Caller {
   // Stands in `creator`; empty until callers have identities.
   std::string identity;
   absl::Time deadline = absl::InfiniteFuture();
+  // For log lines.
+  base::LogContext context;
 };
 
 // Thread-safe. Calls that take a Reply answer on the reconciler's thread, or, when the request is

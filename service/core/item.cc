@@ -12,26 +12,6 @@
 namespace assetgate::core {
 namespace {
 
-// How a submission's outcome is told to telemetry.
-absl::string_view NameOf(provider::Outcome outcome) {
-  switch (outcome) {
-    case provider::Outcome::kAccepted:
-      return "accepted";
-    case provider::Outcome::kRefused:
-      return "refused";
-    case provider::Outcome::kNotAccepted:
-      return "not_accepted";
-    case provider::Outcome::kUnknown:
-      return "unknown";
-  }
-  return "unknown";
-}
-
-int StatusOf(const http::Result& result) {
-  const auto* response = std::get_if<http::Response>(&result);
-  return response == nullptr ? 0 : response->status;
-}
-
 // What a missing answer to a submission means.
 provider::SubmitResult FromTransport(const http::TransportError& error) {
   provider::SubmitResult result;
@@ -52,6 +32,15 @@ absl::Status Item::OnNews(std::size_t, const provider::UnitNews&, bool) {
 }
 absl::Status Item::OnPollTrouble(std::size_t, const provider::Failure&) {
   return absl::InternalError("no units");
+}
+
+UpstreamCall Item::CallOf(const ProviderEntry& provider, base::UpstreamOperation operation) const {
+  UpstreamCall call;
+  call.provider = provider.id;
+  call.operation = operation;
+  call.resource = name();
+  call.context = context_;
+  return call;
 }
 
 absl::Duration Item::BackOff(const UnitRun& run) const {
@@ -143,7 +132,7 @@ http::Request Item::FromJournal(const Submission& submission) {
 }
 
 void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
-                             provider::UnitKind kind, Operation operation,
+                             provider::UnitKind kind, base::UpstreamOperation operation,
                              const Submission& submission, bool replay,
                              const provider::Credential& credential) {
   After([this, unit, &provider, kind, operation, submission, replay, &credential] {
@@ -160,8 +149,9 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
     Reconciler& owner = owner_;
     owner.Send(
         key_, provider, credential, std::move(request), std::move(options),
-        [&owner, unit, &provider, kind, operation, replay, sent = std::move(sent)](
-            Item* item, http::Result answer, absl::Duration latency) {
+        [&owner, unit, &provider, kind, replay, sent = std::move(sent),
+         item_call = CallOf(provider, operation)](Item* item, http::Result answer,
+                                                  absl::Duration latency) mutable {
           provider::SubmitResult result;
           const auto* error = std::get_if<http::TransportError>(&answer);
           if (error != nullptr && error->kind == http::TransportError::Kind::kStopped) {
@@ -178,10 +168,16 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
           owner.gate(provider).Release(HealthOf(failure),
                                        accepted ? std::nullopt : result.failure.retry_after);
           if (failure != nullptr) owner.Failed(provider, *failure);
-          owner.telemetry().OnUpstreamCall(
-              {provider.id, operation, item == nullptr ? std::string() : item->name(),
-               NameOf(result.outcome), StatusOf(answer), latency,
-               accepted ? std::string() : provider::CleanText(result.failure.message)});
+          item_call.outcome = OutcomeOf(answer, !accepted);
+          item_call.submission = result.outcome;
+          item_call.latency = latency;
+          if (!accepted) {
+            item_call.http_status = result.failure.http_status;
+            item_call.message = provider::CleanText(result.failure.message);
+          } else if (error == nullptr) {
+            item_call.http_status = std::get<http::Response>(answer).status;
+          }
+          owner.telemetry().OnUpstreamCall(item_call);
           if (item != nullptr) {
             UnitRun& back = item->run(unit);
             back.in_flight = false;
@@ -213,7 +209,7 @@ absl::Duration Item::PollInterval(const ProviderEntry& provider, provider::UnitK
 }
 
 void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
-                    Operation operation, const Unit& record, absl::Time accepted) {
+                    base::UpstreamOperation operation, const Unit& record, absl::Time accepted) {
   UnitRun& state = run(unit);
   if (state.in_flight || owner_.draining() || provider.mode == v1::Provider::OFF) return;
   if (state.due > Now()) return WakeAt(state.due);
@@ -239,8 +235,8 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
     Reconciler& owner = owner_;
     owner.Send(
         key_, provider, provider.CredentialFor(credential_id), calls[0].request, std::move(options),
-        [&owner, unit, &provider, kind, operation, handle, accepted](
-            Item* item, http::Result answer, absl::Duration latency) {
+        [&owner, unit, &provider, kind, handle, accepted, item_call = CallOf(provider, operation)](
+            Item* item, http::Result answer, absl::Duration latency) mutable {
           provider::PollResult result;
           if (const auto* error = std::get_if<http::TransportError>(&answer)) {
             if (error->kind == http::TransportError::Kind::kStopped) {
@@ -258,10 +254,14 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
           provider::UnitNews news;
           if (!result.news.empty()) news = std::move(result.news[0]);
           const bool not_found = news.kind == provider::UnitNews::Kind::kNotFound;
-          owner.telemetry().OnUpstreamCall(
-              {provider.id, operation, item == nullptr ? std::string() : item->name(),
-               trouble != nullptr ? "trouble" : not_found ? "not_found" : "ok", StatusOf(answer),
-               latency, trouble != nullptr ? provider::CleanText(trouble->message) : std::string()});
+          item_call.outcome = OutcomeOf(answer, trouble != nullptr || not_found);
+          item_call.latency = latency;
+          if (const auto* response = std::get_if<http::Response>(&answer)) {
+            item_call.http_status = response->status;
+          }
+          if (trouble != nullptr) item_call.message = provider::CleanText(trouble->message);
+          if (not_found) item_call.message = "the provider does not know it";
+          owner.telemetry().OnUpstreamCall(item_call);
           if (item == nullptr) return;
           item->OnPolled(unit, provider, kind, accepted, std::move(result.trouble), std::move(news));
         });

@@ -87,6 +87,8 @@ class Item {
   virtual store::Revision revision() const = 0;
   // Whether the committed state has steps left.
   virtual bool Unfinished() const = 0;
+  // Of the call that created it, while this process remembers.
+  const base::LogContext& context() const { return context_; }
 
  protected:
   friend class Reconciler;
@@ -126,13 +128,15 @@ class Item {
     if (runs_.size() <= unit) runs_.resize(unit + 1);
     return runs_[unit];
   }
+  // What telemetry is told of a call, before it is made.
+  UpstreamCall CallOf(const ProviderEntry& provider, base::UpstreamOperation operation) const;
   // How long after so many failures in a row.
   absl::Duration BackOff(const UnitRun& run) const;
 
   // Sends the draft's journalled submission of a unit once it is committed. `decoded` gets what the
   // provider answered, as a Change to be applied.
   void SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
-                         Operation operation, const Submission& submission, bool replay,
+                         base::UpstreamOperation operation, const Submission& submission, bool replay,
                          const provider::Credential& credential);
   // Puts a request into the journal form, and back.
   static void Journal(const http::Request& request, absl::Time now, absl::Time send_before,
@@ -141,7 +145,7 @@ class Item {
 
   // Polls the unit when it is due.
   void PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
-                Operation operation, const Unit& record, absl::Time accepted);
+                base::UpstreamOperation operation, const Unit& record, absl::Time accepted);
   void OnPolled(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
                 absl::Time accepted, std::optional<provider::Failure> trouble,
                 provider::UnitNews news);
@@ -155,6 +159,7 @@ class Item {
 
   Reconciler& owner_;
   const store::Key key_;
+  base::LogContext context_;
   std::vector<UnitRun> runs_;
 
  private:

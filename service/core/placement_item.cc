@@ -145,7 +145,8 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   }
   if (!submitting) {
     return this->PlanPoll(unit, *provider, kUnit,
-                          kIsGroup ? Operation::kGetGroup : Operation::kGetAsset, record, created);
+                          kIsGroup ? base::UpstreamOperation::kPollAssetGroup
+                                   : base::UpstreamOperation::kPollAsset, record, created);
   }
   if (this->owner_.draining()) return;
   if (run.due > now) return this->WakeAt(run.due);
@@ -174,7 +175,8 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
                 *record.mutable_submission());
   this->MarkChanged();
   this->SubmitAfterCommit(unit, *provider, kUnit,
-                          kIsGroup ? Operation::kCreateGroup : Operation::kCreateAsset,
+                          kIsGroup ? base::UpstreamOperation::kSubmitAssetGroup
+                                   : base::UpstreamOperation::kSubmitAsset,
                           record.submission(), record.submission().sends() > 1, credential);
 }
 

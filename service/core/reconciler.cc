@@ -141,6 +141,7 @@ void Reconciler::CreateTyped(Creation<EntityT> creation,
     for (EntityT& entity : creation.entities) {
       auto item = std::make_unique<ItemT>(*this, entity.key);
       item->Begin(std::move(entity));
+      item->context_ = creation.context;
       pending.items.push_back(std::move(item));
     }
     pending.claim = std::move(creation.claim);
@@ -530,7 +531,7 @@ void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) 
     const std::string before(StateName(*item));
     item->AcceptDraft(result.revisions.empty() ? item->revision() : result.revisions[0]);
     if (const absl::string_view after = StateName(*item); after != before) {
-      telemetry().OnStateChange(item->name(), before, after, ErrorMessage(*item));
+      telemetry().OnStateChange(item->name(), item->context(), before, after, ErrorMessage(*item));
     }
     Settle(*item, /*committed=*/true);
     return;

@@ -46,6 +46,8 @@ struct Creation {
   std::optional<store::RequestRow> repeated;
   // The reply comes then, whatever has been heard.
   absl::Time answer_by;
+  // For the log lines that follow from it.
+  base::LogContext context;
 };
 
 // How much is unfinished at a provider.

@@ -138,7 +138,7 @@ void VideoItem::Plan() {
     return ReleasePlace(unit);
   }
   WakeAt(expires);
-  PlanPoll(unit, *provider, provider::UnitKind::kVideo, Operation::kGetVideo, record,
+  PlanPoll(unit, *provider, provider::UnitKind::kVideo, base::UpstreamOperation::kPollVideo, record,
            base::FromProto(attempt.submit_time()));
 }
 
@@ -173,7 +173,7 @@ void VideoItem::PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider)
           *record.mutable_submission());
   task.mutable_attempts(static_cast<int>(unit))->set_tries(record.submission().sends());
   MarkChanged();
-  SubmitAfterCommit(unit, provider, provider::UnitKind::kVideo, Operation::kCreateVideo,
+  SubmitAfterCommit(unit, provider, provider::UnitKind::kVideo, base::UpstreamOperation::kSubmitVideo,
                     record.submission(), /*replay=*/true,
                     provider.CredentialFor(record.credential_id()));
 }
@@ -472,7 +472,7 @@ void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
   task.clear_waiting();
   MarkChanged();
   SubmitAfterCommit(static_cast<std::size_t>(index), provider, provider::UnitKind::kVideo,
-                    Operation::kCreateVideo, record.submission(), /*replay=*/false,
+                    base::UpstreamOperation::kSubmitVideo, record.submission(), /*replay=*/false,
                     provider.credential);
   After([this] {
     // The place is the attempt's now.

@@ -1,0 +1,137 @@
+#include "core/telemetry.h"
+
+namespace assetgate::core {
+namespace {
+
+absl::string_view NameOf(base::UpstreamOperation operation) {
+  switch (operation) {
+    case base::UpstreamOperation::kSubmitAssetGroup:
+      return "submit_asset_group";
+    case base::UpstreamOperation::kSubmitAsset:
+      return "submit_asset";
+    case base::UpstreamOperation::kSubmitVideo:
+      return "submit_video";
+    case base::UpstreamOperation::kPollAssetGroup:
+      return "poll_asset_group";
+    case base::UpstreamOperation::kPollAsset:
+      return "poll_asset";
+    case base::UpstreamOperation::kPollVideo:
+      return "poll_video";
+    case base::UpstreamOperation::kDeleteAsset:
+      return "delete_asset";
+    case base::UpstreamOperation::kCancelVideo:
+      return "cancel_video";
+  }
+  return "other";
+}
+
+base::CallOutcome OutcomeOf(http::TransportError::Kind kind) {
+  using Kind = http::TransportError::Kind;
+  switch (kind) {
+    case Kind::kResolve:
+      return base::CallOutcome::kResolve;
+    case Kind::kConnect:
+      return base::CallOutcome::kConnect;
+    case Kind::kTls:
+      return base::CallOutcome::kTls;
+    case Kind::kExpired:
+      return base::CallOutcome::kExpired;
+    case Kind::kTimeout:
+      return base::CallOutcome::kTimeout;
+    case Kind::kReset:
+      return base::CallOutcome::kReset;
+    case Kind::kTooLarge:
+      return base::CallOutcome::kTooLarge;
+    case Kind::kMalformed:
+      return base::CallOutcome::kMalformed;
+    case Kind::kStopped:
+      return base::CallOutcome::kStopped;
+  }
+  return base::CallOutcome::kReset;
+}
+
+base::SubmissionOutcome OutcomeOf(provider::Outcome outcome) {
+  switch (outcome) {
+    case provider::Outcome::kAccepted:
+      return base::SubmissionOutcome::kAccepted;
+    case provider::Outcome::kRefused:
+      return base::SubmissionOutcome::kRefused;
+    case provider::Outcome::kNotAccepted:
+      return base::SubmissionOutcome::kNotAccepted;
+    case provider::Outcome::kUnknown:
+      return base::SubmissionOutcome::kUnknown;
+  }
+  return base::SubmissionOutcome::kUnknown;
+}
+
+absl::string_view NameOf(provider::Outcome outcome) {
+  switch (outcome) {
+    case provider::Outcome::kAccepted:
+      return "accepted";
+    case provider::Outcome::kRefused:
+      return "refused";
+    case provider::Outcome::kNotAccepted:
+      return "not_accepted";
+    case provider::Outcome::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+base::MetricKind KindOf(base::UpstreamOperation operation) {
+  switch (operation) {
+    case base::UpstreamOperation::kSubmitAssetGroup:
+    case base::UpstreamOperation::kPollAssetGroup:
+      return base::MetricKind::kAssetGroup;
+    case base::UpstreamOperation::kSubmitVideo:
+    case base::UpstreamOperation::kPollVideo:
+    case base::UpstreamOperation::kCancelVideo:
+      return base::MetricKind::kVideoTask;
+    default:
+      return base::MetricKind::kAsset;
+  }
+}
+
+}  // namespace
+
+base::CallOutcome OutcomeOf(const http::Result& result, bool failed) {
+  if (const auto* error = std::get_if<http::TransportError>(&result)) return OutcomeOf(error->kind);
+  const base::CallOutcome outcome = base::OutcomeOfStatus(std::get<http::Response>(result).status);
+  return failed && outcome == base::CallOutcome::k2xx ? base::CallOutcome::k2xxFailure : outcome;
+}
+
+void LoggedTelemetry::OnUpstreamCall(const UpstreamCall& call) {
+  metrics_.Upstream(call.provider, call.operation).Ended(call.outcome, call.latency);
+  const bool submitted = call.submission.has_value();
+  if (submitted) {
+    metrics_.Submissions(call.provider, KindOf(call.operation), OutcomeOf(*call.submission))
+        .Increment();
+  }
+  const bool good = call.message.empty();
+  const base::LogLevel level = !good       ? base::LogLevel::kWarning
+                               : submitted ? base::LogLevel::kInfo
+                                           : base::LogLevel::kDebug;
+  if (!log_.Enabled(level)) return;
+  log_.With(call.context)
+      .Write(level, "provider call",
+             {{"provider", call.provider},
+              {"operation", NameOf(call.operation)},
+              {"name", call.resource},
+              {"http_status", call.http_status},
+              {"outcome", submitted ? NameOf(*call.submission) : good ? "ok" : "trouble"},
+              {"took", call.latency},
+              {"detail", call.message}});
+}
+
+void LoggedTelemetry::OnStateChange(absl::string_view resource, const base::LogContext& context,
+                                    absl::string_view from, absl::string_view to,
+                                    absl::string_view detail) {
+  log_.With(context).Info("state changed",
+                          {{"name", resource}, {"from", from}, {"to", to}, {"detail", detail}});
+}
+
+void LoggedTelemetry::OnWarning(absl::string_view resource, absl::string_view message) {
+  log_.Warning("attention", {{"name", resource}, {"detail", message}});
+}
+
+}  // namespace assetgate::core
