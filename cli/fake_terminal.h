@@ -2,6 +2,7 @@
 #ifndef ASSETGATE_CLI_FAKE_TERMINAL_H_
 #define ASSETGATE_CLI_FAKE_TERMINAL_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -95,6 +96,8 @@ class FakeTerminal final : public Terminal {
       row_ = row_ - top < static_cast<std::size_t>(up) ? top : row_ - static_cast<std::size_t>(up);
     }
     if (command == 'K' || command == 'J') {
+      // After a character in the last column the cursor stands on it.
+      column_ = std::min(column_, static_cast<std::size_t>(size_.width) - 1);
       if (lines_[row_].size() > column_) lines_[row_].resize(column_);
     }
     if (command == 'J') lines_.resize(row_ + 1);

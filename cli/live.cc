@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -16,43 +17,54 @@ namespace {
 // "◐ " and the longest state.
 constexpr int kStateWidth = 13;
 
-// How many resources are in one state.
-struct Count {
-  std::string state;
-  Tone tone;
-  int number = 0;
-};
+// Good news first, bad news last, where they are seen.
+int Rank(Tone tone) {
+  switch (tone) {
+    case Tone::kGood:
+      return 0;
+    case Tone::kWorking:
+      return 1;
+    case Tone::kWaiting:
+      return 2;
+    case Tone::kBad:
+      return 4;
+    default:
+      return 3;
+  }
+}
+Tone ToneAt(int rank) {
+  static constexpr Tone kTones[] = {Tone::kGood, Tone::kWorking, Tone::kWaiting, Tone::kQuiet,
+                                    Tone::kBad};
+  return kTones[rank];
+}
 
 // One of the two tables.
 struct Section {
-  std::string heading;  // "Assets"
-  std::string title;    // "ASSET"
+  std::string title;  // "ASSET"
   bool progress = false;
-  int total = 0;
   bool complete = true;
-  std::vector<Count> counts;  // In the order of the states' numbers.
+  int total = 0;
+  int rows = 0;
+  // Rows by the rank of their tone and their state.
+  std::map<std::pair<int, std::string>, int> counts;
   std::vector<Entry> entries;
   int hidden = 0;
 };
 
-template <typename Watch, typename State>
-Section SectionOf(const Holdings<Watch>& holdings, absl::string_view heading,
-                  absl::string_view title, std::initializer_list<State> states, absl::Time now) {
-  using Resource = typename Watch::Resource;
+template <typename Watch>
+Section SectionOf(const Holdings<Watch>& holdings, absl::string_view title, bool progress,
+                  absl::Time now) {
   Section section;
-  section.heading = std::string(heading);
   section.title = std::string(title);
+  section.progress = progress;
   section.complete = holdings.complete();
-  for (const State state : states) {
-    section.counts.push_back(
-        {absl::AsciiStrToLower(Resource::State_Name(state)), ToneOf(state), 0});
-  }
   for (const auto& [name, resource] : holdings.shown()) {
     ++section.total;
-    const std::size_t i = static_cast<std::size_t>(
-        std::find(states.begin(), states.end(), resource.state()) - states.begin());
-    if (i < section.counts.size()) ++section.counts[i].number;
     section.entries.push_back(EntryOf(resource, now));
+    for (const Row& row : section.entries.back().rows) {
+      ++section.rows;
+      ++section.counts[{Rank(row.tone), row.state}];
+    }
   }
   std::stable_sort(section.entries.begin(), section.entries.end(),
                    [](const Entry& a, const Entry& b) { return a.created < b.created; });
@@ -106,22 +118,26 @@ void HideWhatDoesNotFit(std::vector<Section>& sections, int height) {
 }
 
 std::string HeadingOf(const Section& section, int width, const Look& look) {
-  // Pieces that do not fit are left out whole: painted text cannot be cut.
-  std::string line = Paint(section.heading, Tone::kStrong, look);
-  int used = DisplayWidth(section.heading);
+  const std::string subject =
+      section.progress ? absl::StrCat("Videos ", section.total)
+      : section.rows == section.total
+          ? absl::StrCat("Assets ", section.total)
+          : absl::StrCat("Assets ", section.total, ", placements ", section.rows);
+  std::string line = Paint(Fit(subject, width, look), Tone::kStrong, look);
+  int used = DisplayWidth(subject);
+  // Pieces that do not fit are left out whole.
   const auto add = [&](const std::string& plain, Tone tone) {
     const int needed = 3 + DisplayWidth(plain);
     if (used + needed > width) return;
     absl::StrAppend(&line, "   ", Paint(plain, tone, look));
     used += needed;
   };
-  const std::string total = absl::StrCat(" ", section.total);
-  absl::StrAppend(&line, Paint(total, Tone::kStrong, look));
-  used += DisplayWidth(total);
   if (section.total == 0) add(section.complete ? "none" : "...", Tone::kQuiet);
-  for (const Count& count : section.counts) {
-    if (count.number == 0) continue;
-    add(absl::StrCat(MarkOf(count.tone, look), " ", count.number, " ", count.state), count.tone);
+  for (const auto& [state, number] : section.counts) {
+    const Tone tone = ToneAt(state.first);
+    add(absl::StrCat(MarkOf(tone, look), " ", number, " ",
+                     absl::AsciiStrToLower(Sanitize(state.second))),
+        tone);
   }
   return line;
 }
@@ -215,20 +231,9 @@ std::optional<std::string> RenderOther(const Event& event, absl::string_view col
 
 std::vector<std::string> RenderLive(const WatchModel& model, const LiveFrame& frame,
                                     const Look& look) {
-  using A = v1::Asset;
-  using V = v1::VideoTask;
   std::vector<Section> sections;
-  if (frame.assets) {
-    sections.push_back(SectionOf(model.assets, "Assets", "ASSET",
-                                 {A::ACTIVE, A::PROCESSING, A::REGISTERED, A::FAILED}, frame.now));
-  }
-  if (frame.videos) {
-    sections.push_back(SectionOf(
-        model.videos, "Videos", "VIDEO",
-        {V::SUCCEEDED, V::RUNNING, V::QUEUED, V::PENDING, V::UNCONFIRMED, V::CANCELLED, V::FAILED},
-        frame.now));
-    sections.back().progress = true;
-  }
+  if (frame.assets) sections.push_back(SectionOf(model.assets, "ASSET", false, frame.now));
+  if (frame.videos) sections.push_back(SectionOf(model.videos, "VIDEO", true, frame.now));
   // Both tables use the same widths, measured before anything is hidden: what comes and goes does
   // not move the columns.
   int name_width = 12;

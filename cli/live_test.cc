@@ -94,14 +94,14 @@ WatchModel ModelOf(const Resources&... resources) {
 
 TEST(RenderLiveTest, ShowsEveryPlacementAndWhyItWaits) {
   const LiveFrame frame{.assets = true, .videos = false, .now = kNow, .width = 90};
-  EXPECT_THAT(
-      RenderLive(ModelOf(Hero()), frame, kAscii),
-      ElementsAre("Assets 1   * 1 active", "ASSET         STATE          PROVIDER    TIME  DETAIL",
-                  "hero          * ACTIVE       zerozero      8s  asset-77",
-                  "              o SUBMITTING   kyy          20s  waits for its turn at "
-                  "kyy, next try in 4s",
-                  "              x FAILED       octopusx      3s  PROVIDER_REJECTED: too "
-                  "large"));
+  EXPECT_THAT(RenderLive(ModelOf(Hero()), frame, kAscii),
+              ElementsAre("Assets 1, placements 3   * 1 active   o 1 submitting   x 1 failed",
+                          "ASSET         STATE          PROVIDER    TIME  DETAIL",
+                          "hero          * ACTIVE       zerozero      8s  asset-77",
+                          "              o SUBMITTING   kyy          20s  waits for its turn at "
+                          "kyy, next try in 4s",
+                          "              x FAILED       octopusx      3s  PROVIDER_REJECTED: too "
+                          "large"));
 }
 
 TEST(RenderLiveTest, ShowsProgressAndResultsOfVideos) {

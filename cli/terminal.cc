@@ -66,7 +66,10 @@ void Block::Draw(const std::vector<std::string>& lines) {
     absl::StrAppend(&bytes, kHideCursor);
   }
   absl::StrAppend(&bytes, kBeginFrame, kNoWrap, ToTop(width));
-  for (const std::string& line : lines) absl::StrAppend(&bytes, line, kClearLine, "\r\n");
+  for (const std::string& line : lines) {
+    // After a line that fills the terminal the cursor stands on its last character.
+    absl::StrAppend(&bytes, line, PaintedWidth(line) < width ? kClearLine : "", "\r\n");
+  }
   absl::StrAppend(&bytes, kClearBelow, kWrap, kEndFrame);
   terminal_.Write(bytes);
   lines_ = lines;

@@ -70,6 +70,14 @@ TEST(BlockTest, ANarrowerTerminalHasBrokenTheOldLines) {
   EXPECT_THAT(terminal.Screen(), ElementsAre("before", "0123456", "short"));
 }
 
+TEST(BlockTest, ALineAsWideAsTheTerminalIsShownWhole) {
+  FakeTerminal terminal(10, 20);
+  Block block(terminal);
+  block.Draw({"0123456789", "short"});
+  block.Draw({"9876543210", "short"});
+  EXPECT_THAT(terminal.Screen(), ElementsAre("9876543210", "short"));
+}
+
 TEST(BlockTest, AFrameAsHighAsAllowedDoesNotScroll) {
   FakeTerminal terminal(20, 4);
   Block block(terminal);

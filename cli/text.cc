@@ -191,7 +191,7 @@ std::string ProgressBar(int percent, int width, Tone tone, const Look& look) {
   percent = std::clamp(percent, 0, 100);
   const int full = percent * width / 100;
   const absl::string_view done = look.utf8 ? "━" : "#";
-  const absl::string_view open = look.utf8 ? (look.color ? "━" : "─") : ".";
+  const absl::string_view open = look.utf8 ? "─" : ".";
   return absl::StrCat(Paint(Repeat(done, full), tone, look),
                       Paint(Repeat(open, width - full), Tone::kQuiet, look));
 }
