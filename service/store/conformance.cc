@@ -999,15 +999,16 @@ TEST_P(StoreConformanceTest, RandomHistoryAgreesWithAModel) {
     EXPECT_EQ(row->create_revision, expected.create_revision);
     ExpectSameContent(row->content, expected.content);
   }
-  for (const auto& [id, rows] : model.requests) {
-    EXPECT_EQ((*store_->FindRequest({"default", "CreateAsset", id}))->rows, rows);
+  for (const auto& [id, made] : model.requests) {
+    EXPECT_EQ((*store_->FindRequest({"default", "CreateAsset", id}))->rows, made);
   }
   std::vector<Key> unfinished;
   for (const auto& [key, row] : model.rows) {
     if (row.content.unfinished) unfinished.push_back(key);
   }
   std::vector<Key> listed;
-  for (const Row& row : *store_->ListUnfinished(std::nullopt, 10'000)) listed.push_back(row.key);
+  const std::vector<Row> rows = *store_->ListUnfinished(std::nullopt, 10'000);
+  for (const Row& row : rows) listed.push_back(row.key);
   EXPECT_EQ(listed, unfinished);
 
   std::size_t next = 0;

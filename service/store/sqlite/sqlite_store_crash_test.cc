@@ -117,7 +117,7 @@ TEST(SqliteStoreCrashTest, KilledAtAnyMomentNothingAcknowledgedIsLost) {
   std::int64_t number = 1;
   Revision newest_acknowledged = 0;
 
-  for (int round = 0; round < 25; ++round) {
+  for (int round = 0; round < 15; ++round) {
     int ends[2];
     ASSERT_EQ(::pipe(ends), 0);
     const pid_t child = ::fork();
@@ -128,7 +128,7 @@ TEST(SqliteStoreCrashTest, KilledAtAnyMomentNothingAcknowledgedIsLost) {
     }
     ::close(ends[1]);
     // Where in its work the child is then is chance enough.
-    const auto enough = std::uniform_int_distribution<std::size_t>(1, 1'500)(random);
+    const auto enough = std::uniform_int_distribution<std::size_t>(1, 1'000)(random);
     std::vector<Acknowledged> all;
     Acknowledged one;
     bool killed = false;
