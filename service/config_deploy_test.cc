@@ -1,0 +1,77 @@
+// The config files of deploy/, read by the program that shall read them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+
+#include "config.h"
+#include "providers/dialects.h"
+
+namespace assetgate::config {
+namespace {
+
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
+
+struct Loaded {
+  Config config;
+  // The environment variables that it asked for.
+  std::set<std::string> variables;
+};
+
+// The config at a path below deploy/, with every environment variable set.
+Loaded LoadDeployed(const std::string& path) {
+  Loaded loaded;
+  Environment environment;
+  environment.dialects = providers::AllDialects();
+  environment.getenv = [&loaded](const std::string& name) {
+    loaded.variables.insert(name);
+    return std::optional<std::string>("a-key");
+  };
+  absl::StatusOr<Config> config =
+      Load(std::string(ASSETGATE_SOURCE_DIR) + "/deploy/" + path, environment);
+  EXPECT_TRUE(config.ok()) << config.status().message();
+  if (config.ok()) loaded.config = *std::move(config);
+  return loaded;
+}
+
+TEST(DeployedConfigTest, ExampleHasFourProvidersAndTwoRoutes) {
+  Loaded example = LoadDeployed("assetgate.example.yaml");
+  EXPECT_THAT(example.variables, UnorderedElementsAre("ZEROZERO_API_KEY", "APIFRAME_API_KEY",
+                                                      "KYY_API_KEY", "OCTOPUSX_API_KEY"));
+  ASSERT_THAT(example.config.providers, SizeIs(4));
+  for (const Provider& provider : example.config.providers) {
+    EXPECT_EQ(provider.base_url, provider.dialect->traits().default_base_url);
+    EXPECT_EQ(provider.base_url.rfind("https://", 0), 0u);
+  }
+  const std::unique_ptr<const core::Catalog> catalog = TakeCatalog(example.config);
+  EXPECT_TRUE(catalog->FindModel("seedance-2").ok());
+  EXPECT_TRUE(catalog->FindModel("seedance-2-fast").ok());
+}
+
+TEST(DeployedConfigTest, SimulatorsConfigPlaysAllFourProviders) {
+  const Loaded simulator = LoadDeployed("simulator.yaml");
+  EXPECT_THAT(simulator.variables, UnorderedElementsAre("SIMULATOR_API_KEY"));
+  std::set<std::string> dialects;
+  for (const Provider& provider : simulator.config.providers) {
+    dialects.insert(provider.dialect->traits().name);
+    EXPECT_EQ(provider.base_url.rfind("http://simulator:8090/" + provider.id, 0), 0u)
+        << provider.base_url;
+  }
+  EXPECT_THAT(dialects, SizeIs(4));
+}
+
+TEST(DeployedConfigTest, KubernetesConfigIsServedToTheOutside) {
+  const Loaded cluster = LoadDeployed("kustomize/overlays/embedded/assetgate.yaml");
+  EXPECT_EQ(cluster.config.listen.host, "0.0.0.0");
+  EXPECT_EQ(cluster.config.admin_listen.host, "0.0.0.0");
+  EXPECT_THAT(cluster.config.providers, SizeIs(4));
+}
+
+}  // namespace
+}  // namespace assetgate::config
