@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Everything that must hold, from a fresh machine: packages, two builds, all tests, all checks. Says what it
+# is doing, how long each step took, and at the very end "N passed, N failed".
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+export CTEST_PARALLEL_LEVEL=${CTEST_PARALLEL_LEVEL:-$(nproc)}
+passed=0 failed=0
+report=()
+
+# step NAME COMMAND…: runs it and notes its verdict and its time. Its exit code is the command's.
+step() {
+  local name=$1 begin=$SECONDS verdict=ok code=0
+  shift
+  printf '\n=== %s\n' "$name"
+  "$@" || { code=$?; verdict=FAILED; }
+  report+=("$(printf '%6ss  %-7s %s' $((SECONDS - begin)) "$verdict" "$name")")
+  return "$code"
+}
+
+# A step that is one check of its own.
+check() {
+  if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+finish() {
+  printf '\n=== How long it took\n'
+  printf '%s\n' "${report[@]}"
+  printf '%6ss  in all\n\n%s passed, %s failed\n' "$SECONDS" "$passed" "$failed"
+  [[ $failed -eq 0 ]]
+  exit
+}
+
+# Without this step the rest makes no sense.
+require() {
+  if ! step "$@"; then
+    failed=$((failed + 1))
+    finish
+  fi
+}
+
+build() { cmake --preset "$1" --log-level=WARNING && cmake --build --preset "$1"; }
+
+# tests PRESET [CTEST OPTIONS]: counts single test cases, not programs.
+tests() {
+  local preset=$1 log
+  shift
+  step "test ($preset): ctest $*" ctest --preset "$preset" --no-tests=error "$@"
+  local code=$?
+  log=build/$preset/Testing/Temporary/LastTest.log
+  # GoogleTest says "[  PASSED  ] 12 tests." and " 1 FAILED TEST", unittest "Ran 12 tests" and
+  # "FAILED (failures=1, errors=2)".
+  local counts
+  counts=$(awk '
+    /^\[  PASSED  \] [0-9]+ test/ { passed += $4 }
+    /^ ?[0-9]+ FAILED TESTS?$/ { failed += $1 }
+    /^Ran [0-9]+ tests? in / { ran = $2; passed += ran }
+    /^OK \(.*skipped=[0-9]+/ { match($0, /skipped=[0-9]+/); passed -= substr($0, RSTART + 8, RLENGTH - 8) }
+    /^FAILED \(/ {
+      bad = 0
+      if (match($0, /failures=[0-9]+/)) bad += substr($0, RSTART + 9, RLENGTH - 9)
+      if (match($0, /errors=[0-9]+/)) bad += substr($0, RSTART + 7, RLENGTH - 7)
+      if (match($0, /skipped=[0-9]+/)) passed -= substr($0, RSTART + 8, RLENGTH - 8)
+      failed += bad; passed -= bad
+    }
+    END { print passed + 0, failed + 0 }' "$log")
+  local more_passed more_failed
+  read -r more_passed more_failed <<<"$counts"
+  # A program that crashed or ran out of time counts nothing by itself.
+  if [[ $code -ne 0 && $more_failed -eq 0 ]]; then more_failed=1; fi
+  passed=$((passed + more_passed)) failed=$((failed + more_failed))
+  grep -hE -A1 ': Skipped$|\.\.\. skipped ' "$log" | grep -v '^--$' | sed 's/^/skipped: /'
+  return 0
+}
+
+require "packages" deploy/setup.sh
+require "build (asan: clang, AddressSanitizer, UBSan, thread-safety analysis)" build asan
+tests asan --label-exclude bench
+require "build (release: GCC, optimised)" build release
+# The timing of the real programs is the release build's; the rest has run above.
+tests release --label-regex 'e2e|robustness'
+check "demo: all four providers, live" deploy/demo.sh --fast --no-setup --bin build/release/bin
+for lint in format shell python protos tidy; do check "lint: $lint" tests/lint.sh "$lint"; done
+finish
