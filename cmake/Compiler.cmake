@@ -23,6 +23,9 @@ if(ASSETGATE_SANITIZE)
   add_compile_options(-fsanitize=${ASSETGATE_SANITIZE} -fno-sanitize-recover=all
                       -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${ASSETGATE_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    add_compile_options("-fsanitize-ignorelist=${CMAKE_CURRENT_LIST_DIR}/sanitizers.ignore")
+  endif()
 endif()
 
 # Our own code only: generated code does not link this.
