@@ -1,0 +1,265 @@
+#include "api/watch_stream.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "api/status_conversion.h"
+#include "assetgate/v1/asset_service.pb.h"
+#include "assetgate/v1/video_service.pb.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/wire_format_lite.h"
+
+namespace assetgate::api {
+namespace {
+
+using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedOutputStream;
+
+// The fields of an event: the same in AssetEvent and VideoTaskEvent, so that one encoder serves
+// both.
+constexpr int kType = v1::AssetEvent::kTypeFieldNumber;
+constexpr int kResource = v1::AssetEvent::kAssetFieldNumber;
+constexpr int kRevision = v1::AssetEvent::kRevisionFieldNumber;
+constexpr int kResetReason = v1::AssetEvent::kResetReasonFieldNumber;
+constexpr int kDeleteCause = v1::AssetEvent::kDeleteCauseFieldNumber;
+constexpr int kResumeToken = v1::AssetEvent::kResumeTokenFieldNumber;
+constexpr int kSnapshotComplete = v1::AssetEvent::kSnapshotCompleteFieldNumber;
+static_assert(kType == int{v1::VideoTaskEvent::kTypeFieldNumber});
+static_assert(kResource == int{v1::VideoTaskEvent::kVideoTaskFieldNumber});
+static_assert(kRevision == int{v1::VideoTaskEvent::kRevisionFieldNumber});
+static_assert(kResetReason == int{v1::VideoTaskEvent::kResetReasonFieldNumber});
+static_assert(kDeleteCause == int{v1::VideoTaskEvent::kDeleteCauseFieldNumber});
+static_assert(kResumeToken == int{v1::VideoTaskEvent::kResumeTokenFieldNumber});
+static_assert(kSnapshotComplete == int{v1::VideoTaskEvent::kSnapshotCompleteFieldNumber});
+
+std::uint32_t VarintTag(int field) {
+  return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_VARINT);
+}
+std::uint32_t BytesTag(int field) {
+  return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+}
+
+// What the wire needs for one number or text field.
+std::size_t VarintFieldSize(int field, std::uint64_t value) {
+  return CodedOutputStream::VarintSize32(VarintTag(field)) + CodedOutputStream::VarintSize64(value);
+}
+std::size_t BytesFieldSize(int field, std::size_t size) {
+  return CodedOutputStream::VarintSize32(BytesTag(field)) + CodedOutputStream::VarintSize64(size) +
+         size;
+}
+
+// Writes into memory that is known to be large enough.
+class Encoder {
+ public:
+  explicit Encoder(std::uint8_t* out) : out_(out) {}
+  void Varint(int field, std::uint64_t value) {
+    out_ = CodedOutputStream::WriteTagToArray(VarintTag(field), out_);
+    out_ = CodedOutputStream::WriteVarint64ToArray(value, out_);
+  }
+  void BytesHead(int field, std::size_t size) {
+    out_ = CodedOutputStream::WriteTagToArray(BytesTag(field), out_);
+    out_ = CodedOutputStream::WriteVarint64ToArray(size, out_);
+  }
+  void Raw(const std::string& bytes) { out_ = CodedOutputStream::WriteStringToArray(bytes, out_); }
+  const std::uint8_t* end() const { return out_; }
+
+ private:
+  std::uint8_t* out_;
+};
+
+int RevisionFieldOf(store::Kind kind) {
+  if (kind == store::Kind::kVideoTask) return v1::VideoTask::kRevisionFieldNumber;
+  return v1::Asset::kRevisionFieldNumber;
+}
+
+// The change of a PUT or DELETE: the stored resource has no revision, so that it need not be
+// serialized again when it is committed; a field that is appended is as good as one in its place.
+std::string SerializeChange(const watch::Event& event) {
+  const store::Change& change = *event.change();
+  const auto revision = static_cast<std::uint64_t>(change.revision);
+  const int revision_field = RevisionFieldOf(change.key.kind);
+  const std::size_t resource_size =
+      change.resource.size() + VarintFieldSize(revision_field, revision);
+  const bool deleted = event.type() == v1::DELETE;
+  std::string bytes(VarintFieldSize(kType, event.type()) +
+                        BytesFieldSize(kResource, resource_size) +
+                        VarintFieldSize(kRevision, revision) +
+                        (deleted ? VarintFieldSize(kDeleteCause, event.delete_cause()) : 0),
+                    '\0');
+  Encoder encoder(reinterpret_cast<std::uint8_t*>(bytes.data()));
+  encoder.Varint(kType, event.type());
+  encoder.BytesHead(kResource, resource_size);
+  encoder.Raw(change.resource);
+  encoder.Varint(revision_field, revision);
+  encoder.Varint(kRevision, revision);
+  if (deleted) encoder.Varint(kDeleteCause, event.delete_cause());
+  return bytes;
+}
+
+// An event as gRPC writes it.
+class EncodedEvent final : public watch::Encoded {
+ public:
+  explicit EncodedEvent(const watch::Event& event) {
+    auto bytes = std::make_unique<std::string>(SerializeEvent(event));
+    grpc::Slice slice(
+        bytes->data(), bytes->size(), [](void* owner) { delete static_cast<std::string*>(owner); },
+        bytes.get());
+    bytes.release();
+    buffer_ = grpc::ByteBuffer(&slice, 1);
+  }
+  const grpc::ByteBuffer& buffer() const { return buffer_; }
+
+ private:
+  grpc::ByteBuffer buffer_;
+};
+
+const grpc::ByteBuffer& BufferOf(const watch::Event& event) {
+  const watch::Encoded& encoded = event.EncodedBy(
+      [](const watch::Event& e) { return std::make_unique<const EncodedEvent>(e); });
+  return static_cast<const EncodedEvent&>(encoded).buffer();
+}
+
+base::MetricKind MetricKindOf(store::Kind kind) {
+  switch (kind) {
+    case store::Kind::kVideoTask:
+      return base::MetricKind::kVideoTask;
+    case store::Kind::kAssetGroup:
+      return base::MetricKind::kAssetGroup;
+    default:
+      return base::MetricKind::kAsset;
+  }
+}
+
+}  // namespace
+
+std::string SerializeEvent(const watch::Event& event) {
+  if (event.change() != nullptr) return SerializeChange(event);
+  // The others carry no resource.
+  v1::AssetEvent message;
+  message.set_type(event.type());
+  message.set_reset_reason(event.reset_reason());
+  message.set_resume_token(event.resume_token());
+  message.set_snapshot_complete(event.snapshot_complete());
+  return message.SerializeAsString();
+}
+
+// One open call: takes an event from its stream whenever gRPC has taken the one before. Held by
+// itself until gRPC is done with it, and by the stream until that is closed.
+class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
+                                public watch::Reader,
+                                public std::enable_shared_from_this<Call> {
+ public:
+  explicit Call(WatchMethod& method) : method_(method) {}
+
+  void Start(watch::WatchRequest request) {
+    self_ = shared_from_this();
+    method_.open_.Increment();
+    stream_ = method_.watcher_.Open(std::move(request), self_);
+    Go(Because::kReady);
+  }
+
+  void OnReady() override { Go(Because::kReady); }
+  void OnWriteDone(bool ok) override { Go(ok ? Because::kWritten : Because::kWriteFailed); }
+  void OnCancel() override { Go(Because::kCancelled); }
+
+  void OnDone() override {
+    stream_->Close();
+    method_.open_.Decrement();
+    absl::StatusCode code;
+    {
+      absl::MutexLock lock(&mu_);
+      code = code_;
+    }
+    method_.rpcs_.StreamEnded(code);
+    // The last use of this, unless the stream is just telling it something.
+    const std::shared_ptr<Call> self = std::move(self_);
+  }
+
+ private:
+  enum class Because { kReady, kWritten, kWriteFailed, kCancelled };
+
+  // Does the next thing there is to do, if gRPC is ready for it.
+  void Go(Because because) ABSL_LOCKS_EXCLUDED(mu_) {
+    watch::Stream::Pulled pulled;
+    {
+      absl::MutexLock lock(&mu_);
+      if (because == Because::kWritten || because == Because::kWriteFailed) {
+        writing_ = false;
+        event_.reset();
+      }
+      if (because == Because::kWriteFailed || because == Because::kCancelled) gone_ = true;
+      if (writing_ || finished_) return;
+      if (gone_) {
+        pulled.end = absl::CancelledError("the caller has gone");
+      } else {
+        pulled = stream_->Next();
+      }
+      if (pulled.end.has_value()) {
+        finished_ = true;
+        code_ = pulled.end->code();
+      } else if (pulled.event != nullptr) {
+        writing_ = true;
+        event_ = pulled.event;
+      } else {
+        return;
+      }
+    }
+    if (pulled.end.has_value()) {
+      Finish(ToGrpcStatus(*pulled.end));
+      return;
+    }
+    method_.events_[pulled.event->type()]->Increment();
+    grpc::WriteOptions options;
+    // The next write, or the end, takes this one along.
+    if (pulled.more) options.set_buffer_hint();
+    StartWrite(&BufferOf(*pulled.event), options);
+  }
+
+  WatchMethod& method_;
+  std::shared_ptr<Call> self_;
+  std::shared_ptr<watch::Stream> stream_;
+
+  absl::Mutex mu_;
+  // At most one write at a time; its event lives until it is done.
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  watch::EventPtr event_ ABSL_GUARDED_BY(mu_);
+  // The caller does not want any more.
+  bool gone_ ABSL_GUARDED_BY(mu_) = false;
+  // Finish has been called, or is about to be.
+  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  absl::StatusCode code_ ABSL_GUARDED_BY(mu_) = absl::StatusCode::kOk;
+};
+
+class WatchMethod::FailedCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  FailedCall(WatchMethod& method, const absl::Status& status) {
+    method.rpcs_.StreamEnded(status.code());
+    Finish(ToGrpcStatus(status));
+  }
+  void OnDone() override { delete this; }
+};
+
+WatchMethod::WatchMethod(watch::Watcher& watcher, base::Metrics& metrics, absl::string_view method,
+                         store::Kind kind)
+    : watcher_(watcher),
+      rpcs_(metrics.Rpc(method)),
+      open_(metrics.OpenStreams(MetricKindOf(kind))),
+      events_{} {
+  for (const v1::EventType type : {v1::RESET, v1::PUT, v1::DELETE, v1::BOOKMARK}) {
+    events_[type] = &metrics.StreamEvents(MetricKindOf(kind), type);
+  }
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchMethod::Answer(
+    absl::StatusOr<watch::WatchRequest> request) {
+  if (!request.ok()) return new FailedCall(*this, request.status());
+  const auto call = std::make_shared<Call>(*this);
+  call->Start(*std::move(request));
+  return call.get();
+}
+
+}  // namespace assetgate::api

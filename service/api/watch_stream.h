@@ -1,0 +1,68 @@
+// Watch RPCs: from a stream of events to messages on the wire.
+#ifndef ASSETGATE_API_WATCH_STREAM_H_
+#define ASSETGATE_API_WATCH_STREAM_H_
+
+#include <array>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/error.h"
+#include "base/metrics.h"
+#include "grpcpp/grpcpp.h"
+#include "store/store.h"
+#include "watch/event.h"
+#include "watch/watcher.h"
+
+namespace assetgate::api {
+
+// Answers one Watch method, WatchAssets or WatchVideoTasks. The service declares it raw, so that an
+// event is encoded once, whatever the number of streams that write it:
+//
+//   class Assets : public v1::AssetService::WithRawCallbackMethod_WatchAssets<…> {
+//     grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(
+//         grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes) override {
+//       absl::StatusOr<v1::WatchAssetsRequest> request = Parse<v1::WatchAssetsRequest>(*bytes);
+//       return watch_assets_.Answer(request.ok() ? gateway_.Check(*request) : request.status());
+//     }
+//   };
+//
+// Thread-safe. Must outlive the calls.
+class WatchMethod {
+ public:
+  // `method` is its full name, "assetgate.v1.AssetService/WatchAssets"; `kind` is what it watches.
+  WatchMethod(watch::Watcher& watcher, base::Metrics& metrics, absl::string_view method,
+              store::Kind kind);
+
+  // The call's reactor, which owns itself: it writes what `request` asks for, or fails with its
+  // status.
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Answer(absl::StatusOr<watch::WatchRequest> request);
+
+ private:
+  class Call;
+  class FailedCall;
+
+  watch::Watcher& watcher_;
+  base::RpcMetrics& rpcs_;
+  prometheus::Gauge& open_;
+  // By v1::EventType.
+  std::array<prometheus::Counter*, 5> events_;
+};
+
+// The message in `bytes`; INVALID_ARGUMENT when they are none.
+template <typename Message>
+absl::StatusOr<Message> Parse(const grpc::ByteBuffer& bytes) {
+  // Parsing empties a buffer; this copy shares its bytes.
+  grpc::ByteBuffer copy = bytes;
+  Message message;
+  if (grpc::SerializationTraits<Message>::Deserialize(&copy, &message).ok()) return message;
+  return base::Error(absl::StatusCode::kInvalidArgument, v1::INVALID_FIELD,
+                     "the request is not a " + Message::descriptor()->full_name());
+}
+
+// `event` as an AssetEvent or VideoTaskEvent, whichever its resource belongs to, serialized.
+std::string SerializeEvent(const watch::Event& event);
+
+}  // namespace assetgate::api
+
+#endif  // ASSETGATE_API_WATCH_STREAM_H_

@@ -1,0 +1,363 @@
+// Watch RPCs over real gRPC, on loopback.
+#include "api/watch_stream.h"
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "assetgate/v1/asset_service.grpc.pb.h"
+#include "assetgate/v1/video_service.grpc.pb.h"
+#include "base/event_loop.h"
+#include "gmock/gmock.h"
+#include "grpcpp/grpcpp.h"
+#include "gtest/gtest.h"
+#include "watch/testing/fake_store.h"
+
+namespace assetgate::api {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+store::ChangePtr ChangeOf(store::Kind kind, std::string resource, store::Revision revision) {
+  auto change = std::make_shared<store::Change>();
+  change->key = {"default", kind, "x"};
+  change->resource = std::move(resource);
+  change->revision = revision;
+  return change;
+}
+
+TEST(SerializeEventTest, APutIsAWholeAssetWithItsRevision) {
+  v1::Asset asset;
+  asset.set_name("assets/x");
+  asset.set_state(v1::Asset::ACTIVE);
+  (*asset.mutable_labels())["cast"] = "anna";
+  for (const store::Revision revision :
+       {store::Revision{1}, store::Revision{127}, store::Revision{128}, store::Revision{1} << 40}) {
+    v1::AssetEvent event;
+    ASSERT_TRUE(event.ParseFromString(SerializeEvent(
+        *watch::Event::Put(ChangeOf(store::Kind::kAsset, asset.SerializeAsString(), revision)))));
+    EXPECT_EQ(event.type(), v1::PUT);
+    EXPECT_EQ(event.revision(), revision);
+    EXPECT_EQ(event.asset().revision(), revision);
+    EXPECT_EQ(event.asset().name(), "assets/x");
+    EXPECT_EQ(event.asset().labels().at("cast"), "anna");
+    EXPECT_EQ(event.delete_cause(), v1::DELETE_CAUSE_UNSPECIFIED);
+  }
+}
+
+TEST(SerializeEventTest, ADeleteIsAWholeVideoTaskWithACause) {
+  v1::VideoTask task;
+  task.set_name("videoTasks/x");
+  task.set_prompt(std::string(100'000, 'p'));
+  v1::VideoTaskEvent event;
+  ASSERT_TRUE(event.ParseFromString(SerializeEvent(*watch::Event::Delete(
+      ChangeOf(store::Kind::kVideoTask, task.SerializeAsString(), 300), v1::LEFT_FILTER))));
+  EXPECT_EQ(event.type(), v1::DELETE);
+  EXPECT_EQ(event.delete_cause(), v1::LEFT_FILTER);
+  EXPECT_EQ(event.revision(), 300);
+  EXPECT_EQ(event.video_task().revision(), 300);
+  EXPECT_EQ(event.video_task().prompt().size(), 100'000U);
+}
+
+TEST(SerializeEventTest, AnEmptyResourceIsAResource) {
+  v1::AssetEvent event;
+  ASSERT_TRUE(event.ParseFromString(
+      SerializeEvent(*watch::Event::Put(ChangeOf(store::Kind::kAsset, "", 5)))));
+  EXPECT_TRUE(event.has_asset());
+  EXPECT_EQ(event.asset().revision(), 5);
+}
+
+TEST(SerializeEventTest, ResetAndBookmarkCarryWhatTheySay) {
+  v1::VideoTaskEvent event;
+  ASSERT_TRUE(event.ParseFromString(SerializeEvent(*watch::Event::Reset(v1::COMPACTED))));
+  EXPECT_EQ(event.type(), v1::RESET);
+  EXPECT_EQ(event.reset_reason(), v1::COMPACTED);
+  ASSERT_TRUE(event.ParseFromString(
+      SerializeEvent(*watch::Event::Bookmark(std::string("\0\xff", 2), true))));
+  EXPECT_EQ(event.type(), v1::BOOKMARK);
+  EXPECT_EQ(event.resume_token(), std::string("\0\xff", 2));
+  EXPECT_TRUE(event.snapshot_complete());
+}
+
+// A service that has nothing but its watch.
+class TestService final
+    : public v1::AssetService::WithRawCallbackMethod_WatchAssets<v1::AssetService::Service> {
+ public:
+  explicit TestService(WatchMethod& method) : method_(method) {}
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(grpc::CallbackServerContext*,
+                                                          const grpc::ByteBuffer* bytes) override {
+    absl::StatusOr<v1::WatchAssetsRequest> request = Parse<v1::WatchAssetsRequest>(*bytes);
+    if (!request.ok()) return method_.Answer(request.status());
+    watch::WatchRequest watch;
+    watch.tenant = watch::FakeStore::kTenant;
+    watch.resume_token = request->resume_token();
+    watch.until_settled = request->until_settled();
+    for (const std::string& name : request->names()) watch.ids.push_back(name.substr(7));
+    return method_.Answer(std::move(watch));
+  }
+
+ private:
+  WatchMethod& method_;
+};
+
+class WatchCallTest : public ::testing::Test {
+ protected:
+  WatchCallTest() {
+    store_.SetListener(&hub_);
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    channel_ = NewChannel();
+    stub_ = v1::AssetService::NewStub(channel_);
+  }
+  ~WatchCallTest() override {
+    server_->Shutdown(std::chrono::system_clock::now());
+    server_->Wait();
+    replay_loop_.Stop();
+    hub_loop_.Stop();
+  }
+
+  std::shared_ptr<grpc::Channel> NewChannel() {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port_),
+                                     grpc::InsecureChannelCredentials(), arguments);
+  }
+
+  // An open call; cancelled at the end, and long before a test would hang.
+  struct Reading {
+    Reading(v1::AssetService::Stub& stub, const v1::WatchAssetsRequest& request) {
+      context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+      reader = stub.WatchAssets(&context, request);
+    }
+    ~Reading() {
+      context.TryCancel();
+      reader->Finish();
+    }
+    v1::AssetEvent Next() {
+      v1::AssetEvent event;
+      EXPECT_TRUE(reader->Read(&event));
+      return event;
+    }
+    std::vector<std::string> Texts(int count) {
+      std::vector<std::string> texts;
+      for (int i = 0; i < count; ++i) {
+        const v1::AssetEvent event = Next();
+        texts.push_back(absl::StrCat(v1::EventType_Name(event.type()), event.has_asset() ? " " : "",
+                                     event.asset().display_name()));
+        if (!event.resume_token().empty()) token = event.resume_token();
+      }
+      return texts;
+    }
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReader<v1::AssetEvent>> reader;
+    std::string token;
+  };
+
+  watch::FakeStore store_;
+  base::ThreadEventLoop hub_loop_{"test-hub"};
+  base::ThreadEventLoop replay_loop_{"test-replay"};
+  watch::Hub hub_{hub_loop_};
+  watch::Watcher watcher_{store_, hub_, replay_loop_};
+  base::Metrics metrics_{"test"};
+  WatchMethod method_{watcher_, metrics_, "assetgate.v1.AssetService/WatchAssets",
+                      store::Kind::kAsset};
+  TestService service_{method_};
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::AssetService::Stub> stub_;
+};
+
+TEST_F(WatchCallTest, SnapshotThenChangesThenResume) {
+  store_.Put("a");
+  std::string token;
+  {
+    Reading reading(*stub_, {});
+    EXPECT_THAT(reading.Texts(3), ElementsAre("RESET", "PUT a@1", "BOOKMARK"));
+    store_.Put("a");
+    store_.Put("b");
+    EXPECT_THAT(reading.Texts(3), ElementsAre("PUT a@2", "PUT b@3", "BOOKMARK"));
+    token = reading.token;
+  }
+  store_.Delete("a");
+  v1::WatchAssetsRequest request;
+  request.set_resume_token(token);
+  Reading reading(*stub_, request);
+  EXPECT_THAT(reading.Texts(2), ElementsAre("DELETE a@2", "BOOKMARK"));
+}
+
+TEST_F(WatchCallTest, ABurstArrivesWholeAndInOrder) {
+  Reading reading(*stub_, {});
+  reading.Texts(2);
+  constexpr int kChanges = 500;
+  for (int i = 0; i < kChanges; ++i) store_.Put(absl::StrCat("a", i));
+  for (int i = 1; i <= kChanges; ++i) {
+    v1::AssetEvent event = reading.Next();
+    while (event.type() == v1::BOOKMARK) event = reading.Next();
+    ASSERT_EQ(event.revision(), i);
+  }
+}
+
+TEST_F(WatchCallTest, UntilSettledEndsTheCallWithOk) {
+  store_.Put("a", {}, false);
+  v1::WatchAssetsRequest request;
+  request.add_names("assets/a");
+  request.set_until_settled(true);
+  grpc::ClientContext context;
+  const auto reader = stub_->WatchAssets(&context, request);
+  v1::AssetEvent event;
+  std::vector<v1::EventType> types;
+  while (reader->Read(&event)) {
+    types.push_back(event.type());
+    if (event.snapshot_complete()) store_.Put("a", {}, true);
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_THAT(types, ElementsAre(v1::RESET, v1::PUT, v1::BOOKMARK, v1::PUT, v1::BOOKMARK));
+}
+
+TEST_F(WatchCallTest, AnUnknownNameIsNotFoundWithDetails) {
+  v1::WatchAssetsRequest request;
+  request.add_names("assets/nobody");
+  grpc::ClientContext context;
+  const auto reader = stub_->WatchAssets(&context, request);
+  v1::AssetEvent event;
+  EXPECT_FALSE(reader->Read(&event));
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  google::rpc::Status details;
+  ASSERT_TRUE(details.ParseFromString(status.error_details()));
+  EXPECT_EQ(base::ReasonOf(details), v1::RESOURCE_NOT_FOUND);
+}
+
+TEST_F(WatchCallTest, ARequestThatIsNoneIsInvalid) {
+  // Field 1 announces more bytes than there are.
+  grpc::Slice garbage(std::string("\x0a\x7f garbage"));
+  const grpc::ByteBuffer bytes(&garbage, 1);
+  EXPECT_EQ(Parse<v1::WatchAssetsRequest>(bytes).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(base::ReasonOf(Parse<v1::WatchAssetsRequest>(bytes).status()), v1::INVALID_FIELD);
+}
+
+TEST_F(WatchCallTest, DrainEndsCallsWithATokenAndRetryInfo) {
+  grpc::ClientContext context;
+  const auto reader = stub_->WatchAssets(&context, {});
+  v1::AssetEvent event;
+  ASSERT_TRUE(reader->Read(&event));
+  ASSERT_TRUE(reader->Read(&event));
+  watcher_.Drain();
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_EQ(event.type(), v1::BOOKMARK);
+  EXPECT_FALSE(reader->Read(&event));
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  google::rpc::Status details;
+  ASSERT_TRUE(details.ParseFromString(status.error_details()));
+  EXPECT_EQ(base::ReasonOf(details), v1::DRAINING);
+  EXPECT_TRUE(base::RetryDelayOf(details).has_value());
+}
+
+TEST_F(WatchCallTest, ACallThatIsCancelledIsGone) {
+  {
+    Reading reading(*stub_, {});
+    reading.Texts(2);
+    EXPECT_EQ(watcher_.open_streams(), 1U);
+  }
+  // The server hears of it a little later, and then never again of the stream: the next calls on
+  // the same connection come after it.
+  while (watcher_.open_streams() != 0) {
+    Reading probe(*stub_, {});
+    probe.Texts(2);
+    probe.context.TryCancel();
+    probe.reader->Finish();
+    if (watcher_.open_streams() == 0) break;
+    std::this_thread::yield();
+  }
+  store_.Put("a");
+  Reading reading(*stub_, {});
+  EXPECT_THAT(reading.Texts(3), ElementsAre("RESET", "PUT a@1", "BOOKMARK"));
+}
+
+TEST_F(WatchCallTest, AReaderThatDoesNotReadHoldsUpNobodyAndMissesNothing) {
+  Reading slow(*stub_, {});
+  const auto other_channel = NewChannel();
+  const auto other_stub = v1::AssetService::NewStub(other_channel);
+  Reading fast(*other_stub, {});
+  slow.Texts(2);
+  fast.Texts(2);
+  // Far more than HTTP/2's window and the mailbox hold together.
+  constexpr int kChanges = 20'000;
+  constexpr int kResources = 5'000;
+  std::thread writer([&] {
+    for (int i = 0; i < kChanges; ++i) store_.Put(absl::StrCat("a", i % kResources));
+  });
+  const auto read_all = [&](Reading& reading) {
+    std::map<std::string, std::int64_t> newest;
+    while (newest[absl::StrCat("assets-", kChanges - 1)] == 0) {
+      const v1::AssetEvent event = reading.Next();
+      if (event.type() == v1::BOOKMARK) continue;
+      if (event.type() != v1::PUT) {
+        ADD_FAILURE() << event.ShortDebugString();
+        break;
+      }
+      const std::string& text = event.asset().display_name();
+      const std::string id = text.substr(0, text.find('@'));
+      EXPECT_LT(newest[id], event.revision());
+      newest[id] = event.revision();
+      if (event.revision() == kChanges) newest[absl::StrCat("assets-", kChanges - 1)] = 1;
+    }
+    return newest;
+  };
+  const auto fast_view = read_all(fast);
+  writer.join();
+  auto slow_view = read_all(slow);
+  // The last change came; what is left of the others follows it at the latest.
+  for (int i = 0; i < kResources; ++i) {
+    const std::int64_t last = kChanges - kResources + i + 1;
+    while (slow_view[absl::StrCat("a", i)] != last) {
+      const v1::AssetEvent event = slow.Next();
+      if (event.type() != v1::PUT) continue;
+      const std::string& text = event.asset().display_name();
+      slow_view[text.substr(0, text.find('@'))] = event.revision();
+    }
+  }
+}
+
+TEST_F(WatchCallTest, ShutdownWithOpenCallsEndsThem) {
+  std::vector<std::unique_ptr<Reading>> readings;
+  for (int i = 0; i < 20; ++i) {
+    readings.push_back(std::make_unique<Reading>(*stub_, v1::WatchAssetsRequest()));
+    readings.back()->Texts(2);
+  }
+  std::thread writer([&] {
+    for (int i = 0; i < 2'000; ++i) store_.Put("a");
+  });
+  server_->Shutdown(std::chrono::system_clock::now());
+  server_->Wait();
+  writer.join();
+  EXPECT_EQ(watcher_.open_streams(), 0U);
+}
+
+TEST_F(WatchCallTest, WhatIsWrittenIsCounted) {
+  {
+    Reading reading(*stub_, {});
+    reading.Texts(2);
+    EXPECT_THAT(metrics_.Scrape(), HasSubstr("assetgate_open_streams{kind=\"asset\"} 1"));
+    store_.Put("a");
+    reading.Texts(1);
+  }
+  EXPECT_THAT(metrics_.Scrape(),
+              HasSubstr("assetgate_stream_events_total{kind=\"asset\",type=\"PUT\"} 1"));
+}
+
+}  // namespace
+}  // namespace assetgate::api
