@@ -295,6 +295,40 @@ TEST_F(SqliteStoreFaultTest, CheckpointThatFailsHoldsNobodyUp) {
   EXPECT_EQ(*store_->Head(), 300);
 }
 
+TEST_F(SqliteStoreFaultTest, DamagedRowHarmsOnlyThoseWhoTouchIt) {
+  const Revision revision =
+      CommitAndWait(*store_, Create(Asset("a"), MakeContent("x", {"t"}))).revisions[0];
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(db, "UPDATE resources SET terms = x'ff'", nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(db);
+
+  std::vector<Outcome> outcomes;
+  absl::BlockingCounter answered(3);
+  absl::Notification begun;
+  absl::Notification queued;
+  store_->Commit({}, [&](CommitResult) {
+    begun.Notify();
+    queued.WaitForNotification();
+  });
+  begun.WaitForNotification();
+  for (Transaction& transaction : std::vector<Transaction>{
+           Create(Asset("b"), MakeContent("x")), Update(Asset("a"), revision, MakeContent("y")),
+           Create(Asset("c"), MakeContent("x"))}) {
+    store_->Commit(std::move(transaction), [&](CommitResult result) {
+      outcomes.push_back(result.outcome);
+      answered.DecrementCount();
+    });
+  }
+  queued.Notify();
+  answered.Wait();
+  EXPECT_THAT(outcomes, testing::ElementsAre(Outcome::kCommitted, Outcome::kUnavailable,
+                                             Outcome::kCommitted));
+  EXPECT_FALSE(store_->Get(Asset("a")).ok());
+  EXPECT_TRUE(store_->Get(Asset("c"))->has_value());
+}
+
 TEST_F(SqliteStoreFaultTest, ReadThatFailsSaysSo) {
   CommitAndWait(*store_, Create(Asset("a"), MakeContent("x")));
   SetJudge([](Operation operation, absl::string_view) {
