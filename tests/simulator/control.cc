@@ -131,6 +131,30 @@ Json ToJson(const Course& course, absl::Time now) {
                        {"failure", course.failure}});
 }
 
+Json ToJson(const Asset& asset, absl::Time now) {
+  return Json::Object({{"id", asset.id},
+                       {"tracking_id", asset.tracking_id},
+                       {"account", asset.account},
+                       {"group_id", asset.group_id},
+                       {"name", asset.name},
+                       {"url", asset.url},
+                       {"type", asset.type},
+                       {"polls", asset.polls},
+                       {"course", ToJson(asset.course, now)}});
+}
+
+Json ToJson(const Video& video, absl::Time now) {
+  return Json::Object(
+      {{"id", video.id},
+       {"account", video.account},
+       {"model", video.model},
+       {"upstream", video.upstream},
+       {"effective", video.effective.empty() ? Json(nullptr) : Json::Raw(video.effective)},
+       {"cost", video.cost},
+       {"polls", video.polls},
+       {"course", ToJson(video.course, now)}});
+}
+
 Json StateToJson(const Simulator& simulator) {
   const absl::Time now = simulator.Now();
   Json::Members all;
@@ -142,27 +166,11 @@ Json StateToJson(const Simulator& simulator) {
     }
     std::vector<Json> assets;
     for (const Asset& asset : provider->library.Assets(kListLimit)) {
-      assets.push_back(Json::Object({{"id", asset.id},
-                                     {"tracking_id", asset.tracking_id},
-                                     {"account", asset.account},
-                                     {"group_id", asset.group_id},
-                                     {"name", asset.name},
-                                     {"url", asset.url},
-                                     {"type", asset.type},
-                                     {"polls", asset.polls},
-                                     {"course", ToJson(asset.course, now)}}));
+      assets.push_back(ToJson(asset, now));
     }
     std::vector<Json> videos;
     for (const Video& video : provider->library.Videos(kListLimit)) {
-      videos.push_back(Json::Object(
-          {{"id", video.id},
-           {"account", video.account},
-           {"model", video.model},
-           {"upstream", video.upstream},
-           {"effective", video.effective.empty() ? Json(nullptr) : Json::Raw(video.effective)},
-           {"cost", video.cost},
-           {"polls", video.polls},
-           {"course", ToJson(video.course, now)}}));
+      videos.push_back(ToJson(video, now));
     }
     all.emplace_back(provider->dialect->name(), Json::Object({{"groups", Json::Array(groups)},
                                                               {"assets", Json::Array(assets)},
@@ -171,7 +179,23 @@ Json StateToJson(const Simulator& simulator) {
   return Json::Object(all);
 }
 
-// Polls per id are kept with the things themselves, so that they are forgotten with them.
+// One asset or video, of whichever provider.
+Response Show(const Simulator& simulator, Library::Kind kind, absl::string_view id) {
+  for (const auto& provider : simulator.providers()) {
+    const Library& library = provider->library;
+    if (kind == Library::Kind::kAsset) {
+      const std::optional<Asset> asset = library.FindAsset(id);
+      if (asset) return JsonResponse(200, ToJson(*asset, simulator.Now()));
+    } else {
+      const std::optional<Video> video = library.FindVideo(id);
+      if (video) return JsonResponse(200, ToJson(*video, simulator.Now()));
+    }
+  }
+  return NotFound(absl::StrCat("nothing has the id ", id));
+}
+
+// Polls per id are kept with the things themselves, so that they are forgotten with them; those of
+// the newest things are shown.
 Json StatsToJson(Simulator& simulator) {
   Json::Members made;
   Json::Members polls;
@@ -231,6 +255,10 @@ Response ServeControl(Simulator& simulator, const Request& request) {
     if (what == "stats") return JsonResponse(200, StatsToJson(simulator));
     if (what == "state") return JsonResponse(200, StateToJson(simulator));
   }
+  if (is_get && path.size() == 2) {
+    if (what == "assets") return Show(simulator, Library::Kind::kAsset, path[1]);
+    if (what == "videos") return Show(simulator, Library::Kind::kVideo, path[1]);
+  }
   if (is_delete && what == "faults" && path.size() == 1) {
     simulator.faults().Clear();
     return Done();
@@ -266,7 +294,8 @@ Response ServeControl(Simulator& simulator, const Request& request) {
     }
   }
   return NotFound(
-      "GET faults timing switches requests stats state; POST faults timing switches release "
+      "GET faults timing switches requests stats state assets/{id} videos/{id}; POST faults timing "
+      "switches release "
       "assets/{id} videos/{id}; DELETE faults faults/{number} requests");
 }
 

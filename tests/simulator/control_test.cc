@@ -136,6 +136,8 @@ TEST_F(ControlTest, StateShowsWhatThereIs) {
   EXPECT_EQ(state.At("/kyy/videos/0/course/percent"), "50");
   EXPECT_EQ(state.At("/kyy/videos/0/effective/duration"), "5");
   EXPECT_EQ(state.At("/zerozero/assets"), "[]");
+  EXPECT_EQ(Call("GET", "/_control/videos/" + video).body, state.At("/kyy/videos/0"));
+  EXPECT_EQ(Call("GET", "/_control/assets/" + video).status, 404);
 }
 
 TEST_F(ControlTest, StuckWorkNeverEnds) {

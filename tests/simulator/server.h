@@ -23,7 +23,7 @@ class Server {
   struct Options {
     std::string address = "127.0.0.1";
     int port = 0;  // 0: any
-    int threads = 160;
+    int threads = 320;
   };
   // Called on many threads at once.
   using Handler = std::function<Reply(const Request&)>;

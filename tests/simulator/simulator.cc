@@ -273,7 +273,7 @@ Reply Simulator::ServeProvider(Provider& provider, const Request& request) {
   if (timing.latency > absl::ZeroDuration()) absl::SleepFor(timing.latency);
 
   outcome.status = IsAnswered(reply.delivery) ? reply.response.status : 0;
-  outcome.answer = reply.response.body;
+  if (options_.keep_requests) outcome.answer = reply.response.body;
   log_.Finish(number, dialect.name(), call, std::move(outcome));
   return reply;
 }
