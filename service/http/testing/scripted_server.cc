@@ -247,7 +247,7 @@ void Connection::WaitForPeer() {
 
 ScriptedServer::ScriptedServer(Script script, ScriptedServerOptions options)
     : script_(std::move(script)), options_(std::move(options)) {
-  listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -262,14 +262,11 @@ ScriptedServer::ScriptedServer(Script script, ScriptedServerOptions options)
 
 ScriptedServer::~ScriptedServer() {
   StopListening();
-  std::vector<std::thread> threads;
   {
     absl::MutexLock lock(&mu_);
-    stopping_ = true;
     for (const int socket : sockets_) shutdown(socket, SHUT_RDWR);
-    threads.swap(threads_);
   }
-  for (std::thread& thread : threads) thread.join();
+  WaitForScripts();
   close(wake_[0]);
   close(wake_[1]);
 }
@@ -281,19 +278,28 @@ void ScriptedServer::StopListening() {
   close(listener_);
 }
 
+void ScriptedServer::WaitForScripts() {
+  StopListening();
+  std::vector<std::thread> threads;
+  {
+    absl::MutexLock lock(&mu_);
+    threads.swap(threads_);
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 void ScriptedServer::Accept() {
   BlockSignals();
   for (;;) {
     pollfd waits[2] = {{listener_, POLLIN, 0}, {wake_[0], POLLIN, 0}};
     if (poll(waits, 2, -1) < 0) continue;
-    if (waits[1].revents != 0) return;
+    // Whoever has connected before the end is still served.
     const int socket = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (socket < 0) continue;
-    absl::MutexLock lock(&mu_);
-    if (stopping_) {
-      close(socket);
-      return;
+    if (socket < 0) {
+      if (waits[1].revents != 0) return;
+      continue;
     }
+    absl::MutexLock lock(&mu_);
     sockets_.push_back(socket);
     const int index = connections_++;
     threads_.emplace_back([this, socket, index] {

@@ -99,6 +99,9 @@ class ScriptedServer {
 
   // Accepts no further connection: they are refused from now on.
   void StopListening();
+  // Stops listening, and waits until all scripts have ended by themselves: after that, with the
+  // client gone, requests() has everything that was ever sent.
+  void WaitForScripts();
 
   // What ReadRequest and RecordRequest saw, in the order it came.
   std::vector<Request> requests() const;
@@ -124,7 +127,6 @@ class ScriptedServer {
   int connections_ ABSL_GUARDED_BY(mu_) = 0;
   // Sockets of running scripts.
   std::vector<int> sockets_ ABSL_GUARDED_BY(mu_);
-  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mu_);
 
   std::thread acceptor_;
