@@ -134,14 +134,14 @@ absl::Status Follow(Client& client, typename Watch::Request request, const Follo
                     const std::stop_token& stop, FollowListener<Watch>& listener) {
   const absl::Time began = absl::Now();
   absl::BitGen random;
-  bool ever_connected = false;
+  bool reached = false;
   int failures = 0;
   while (true) {
     Stream<Watch> stream(client, request, stop);
     const absl::Status status = stream.Run(
         options,
         [&] {
-          ever_connected = true;
+          reached = true;
           listener.OnConnected();
         },
         [&](typename Watch::Event event) {
@@ -156,8 +156,10 @@ absl::Status Follow(Client& client, typename Watch::Request request, const Follo
         });
     if (stop.stop_requested()) return PlainError(absl::StatusCode::kCancelled, "interrupted");
     if (status.ok()) return status;
-    if (!IsWorthRepeating(status, ever_connected)) return status;
-    if (!ever_connected && absl::Now() - began > options.first_contact) return status;
+    // An error with a reason is the gateway's own word: somebody is there.
+    reached = reached || !base::InfoOf(base::ToRpcStatus(status)).reason().empty();
+    if (!IsWorthRepeating(status, reached)) return status;
+    if (!reached && absl::Now() - began > options.first_contact) return status;
     ++failures;
     const auto asked_for = base::RetryDelayOf(base::ToRpcStatus(status));
     const absl::Duration pause = PauseAfter(failures, asked_for.value_or(absl::ZeroDuration()),
