@@ -451,8 +451,8 @@ class Kyy final : public Dialect {
     video.effective =
         Json::Object({{"duration", video.duration}, {"ratio", ratio ? *ratio : "16:9"}}).text();
     exchange.object_id = video.id;
-    const Response response = project ? Envelope("0", Json::Object({{"projectId", video.id}}))
-                                      : JsonResponse(200, TaskJson(exchange, video, "queued"));
+    Response response = project ? Envelope("0", Json::Object({{"projectId", video.id}}))
+                                : JsonResponse(200, TaskJson(exchange, video, "queued"));
     exchange.library.Add(std::move(video));
     return response;
   }

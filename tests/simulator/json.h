@@ -23,6 +23,8 @@ class Json {
  public:
   using Members = std::vector<std::pair<absl::string_view, Json>>;
 
+  // Implicit, so that members read like JSON.
+  // NOLINTBEGIN(google-explicit-constructor)
   Json(std::nullptr_t) : text_("null") {}
   Json(std::same_as<bool> auto value) : text_(value ? "true" : "false") {}
   Json(std::integral auto value) requires(!std::same_as<decltype(value), bool>)
@@ -35,6 +37,7 @@ class Json {
   Json(const std::optional<T>& value) : text_("null") {
     if (value.has_value()) text_ = Json(*value).text_;
   }
+  // NOLINTEND(google-explicit-constructor)
 
   static Json Object(const Members& members);
   static Json Array(const std::vector<Json>& elements);

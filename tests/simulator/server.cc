@@ -57,7 +57,7 @@ std::optional<int> SocketOf(int port, int remote_port) {
 void Reset(int descriptor) {
   sockaddr nowhere{};
   nowhere.sa_family = AF_UNSPEC;
-  connect(descriptor, &nowhere, sizeof(nowhere));
+  (void)connect(descriptor, &nowhere, sizeof(nowhere));
 }
 
 // False if it was cut off or too large.
