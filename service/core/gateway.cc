@@ -186,6 +186,22 @@ void Order(std::vector<Target>& targets) {
   for (auto& [key, target] : keyed) targets.push_back(std::move(target));
 }
 
+template <typename Request>
+absl::StatusOr<watch::WatchRequest> WatchOf(const Caller& caller, store::Kind kind,
+                                            const Request& request) {
+  Faults faults;
+  watch::WatchRequest watch;
+  watch.tenant = caller.tenant;
+  watch.kind = kind;
+  watch.ids = ValidateNames(CollectionOf(kind), request.names(), faults);
+  Validate(request.filter(), faults);
+  if (!faults.empty()) return faults.ToStatus();
+  watch.filter = Compile(request.filter());
+  watch.resume_token = request.resume_token();
+  watch.until_settled = request.until_settled();
+  return watch;
+}
+
 }  // namespace
 
 absl::Time Gateway::AnswerBy(const Caller& caller, bool has_max_wait,
@@ -413,6 +429,11 @@ void Gateway::DeleteAsset(const Caller& caller, const v1::DeleteAssetRequest& re
   reconciler_.DeleteAsset({caller.tenant, store::Kind::kAsset, *std::move(id)}, std::move(reply));
 }
 
+absl::StatusOr<watch::WatchRequest> Gateway::WatchAssets(const Caller& caller,
+                                                         const v1::WatchAssetsRequest& request) {
+  return WatchOf(caller, store::Kind::kAsset, request);
+}
+
 // --- Videos ---------------------------------------------------------------------------------------
 
 absl::StatusOr<std::vector<Target>> Gateway::Route(const Caller& caller,
@@ -556,6 +577,11 @@ void Gateway::DeleteVideoTask(const Caller& caller, const v1::DeleteVideoTaskReq
   if (!id.ok()) return std::move(reply)(id.status());
   reconciler_.DeleteVideo({caller.tenant, store::Kind::kVideoTask, *std::move(id)},
                           std::move(reply));
+}
+
+absl::StatusOr<watch::WatchRequest> Gateway::WatchVideoTasks(
+    const Caller& caller, const v1::WatchVideoTasksRequest& request) {
+  return WatchOf(caller, store::Kind::kVideoTask, request);
 }
 
 // --- Providers and models -------------------------------------------------------------------------

@@ -13,6 +13,7 @@
 #include "core/reconciler.h"
 #include "core/settings.h"
 #include "store/store.h"
+#include "watch/stream.h"
 
 namespace assetgate::core {
 
@@ -57,6 +58,10 @@ class Gateway {
   void DeleteAsset(const Caller& caller, const v1::DeleteAssetRequest& request,
                    Reply<v1::DeleteAssetResponse> reply);
 
+  // Checks what a stream shall tell.
+  absl::StatusOr<watch::WatchRequest> WatchAssets(const Caller& caller,
+                                                  const v1::WatchAssetsRequest& request);
+
   void CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskRequest& request,
                        Reply<v1::VideoTask> reply);
   absl::StatusOr<v1::VideoTask> GetVideoTask(const Caller& caller,
@@ -67,6 +72,9 @@ class Gateway {
                        Reply<v1::VideoTask> reply);
   void DeleteVideoTask(const Caller& caller, const v1::DeleteVideoTaskRequest& request,
                        Reply<v1::DeleteVideoTaskResponse> reply);
+
+  absl::StatusOr<watch::WatchRequest> WatchVideoTasks(const Caller& caller,
+                                                      const v1::WatchVideoTasksRequest& request);
 
   void ListProviders(const v1::ListProvidersRequest& request,
                      Reply<v1::ListProvidersResponse> reply);

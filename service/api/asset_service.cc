@@ -1,0 +1,110 @@
+#include "api/asset_service.h"
+
+#include <utility>
+
+namespace assetgate::api {
+
+using grpc::CallbackServerContext;
+using grpc::ServerUnaryReactor;
+
+AssetService::AssetService(const Parts& parts, watch::Watcher& watcher)
+    : gateway_(parts.gateway),
+      create_group_(parts, "assetgate.v1.AssetService/CreateAssetGroup", Method::Kind::kWrite),
+      get_group_(parts, "assetgate.v1.AssetService/GetAssetGroup", Method::Kind::kRead),
+      list_groups_(parts, "assetgate.v1.AssetService/ListAssetGroups", Method::Kind::kRead),
+      delete_group_(parts, "assetgate.v1.AssetService/DeleteAssetGroup", Method::Kind::kWrite),
+      create_(parts, "assetgate.v1.AssetService/CreateAsset", Method::Kind::kWrite),
+      batch_create_(parts, "assetgate.v1.AssetService/BatchCreateAssets", Method::Kind::kWrite),
+      get_(parts, "assetgate.v1.AssetService/GetAsset", Method::Kind::kRead),
+      list_(parts, "assetgate.v1.AssetService/ListAssets", Method::Kind::kRead),
+      delete_(parts, "assetgate.v1.AssetService/DeleteAsset", Method::Kind::kWrite),
+      watch_(watcher, parts.metrics, "assetgate.v1.AssetService/WatchAssets", store::Kind::kAsset) {
+}
+
+ServerUnaryReactor* AssetService::CreateAssetGroup(CallbackServerContext* context,
+                                                   const v1::CreateAssetGroupRequest* request,
+                                                   v1::AssetGroup* response) {
+  return create_group_.Run(context, request->request_id(), response,
+                           [&](const core::Caller& caller, core::Reply<v1::AssetGroup> reply) {
+                             gateway_.CreateAssetGroup(caller, *request, std::move(reply));
+                           });
+}
+
+ServerUnaryReactor* AssetService::GetAssetGroup(CallbackServerContext* context,
+                                                const v1::GetAssetGroupRequest* request,
+                                                v1::AssetGroup* response) {
+  return get_group_.RunNow(context, response, [&](const core::Caller& caller) {
+    return gateway_.GetAssetGroup(caller, *request);
+  });
+}
+
+ServerUnaryReactor* AssetService::ListAssetGroups(CallbackServerContext* context,
+                                                  const v1::ListAssetGroupsRequest* request,
+                                                  v1::ListAssetGroupsResponse* response) {
+  return list_groups_.RunNow(context, response, [&](const core::Caller& caller) {
+    return gateway_.ListAssetGroups(caller, *request);
+  });
+}
+
+ServerUnaryReactor* AssetService::DeleteAssetGroup(CallbackServerContext* context,
+                                                   const v1::DeleteAssetGroupRequest* request,
+                                                   v1::DeleteAssetGroupResponse* response) {
+  return delete_group_.Run(
+      context, "", response,
+      [&](const core::Caller& caller, core::Reply<v1::DeleteAssetGroupResponse> reply) {
+        gateway_.DeleteAssetGroup(caller, *request, std::move(reply));
+      });
+}
+
+ServerUnaryReactor* AssetService::CreateAsset(CallbackServerContext* context,
+                                              const v1::CreateAssetRequest* request,
+                                              v1::Asset* response) {
+  return create_.Run(context, request->request_id(), response,
+                     [&](const core::Caller& caller, core::Reply<v1::Asset> reply) {
+                       gateway_.CreateAsset(caller, *request, std::move(reply));
+                     });
+}
+
+ServerUnaryReactor* AssetService::BatchCreateAssets(CallbackServerContext* context,
+                                                    const v1::BatchCreateAssetsRequest* request,
+                                                    v1::BatchCreateAssetsResponse* response) {
+  return batch_create_.Run(
+      context, request->request_id(), response,
+      [&](const core::Caller& caller, core::Reply<v1::BatchCreateAssetsResponse> reply) {
+        gateway_.BatchCreateAssets(caller, *request, std::move(reply));
+      });
+}
+
+ServerUnaryReactor* AssetService::GetAsset(CallbackServerContext* context,
+                                           const v1::GetAssetRequest* request,
+                                           v1::Asset* response) {
+  return get_.RunNow(context, response, [&](const core::Caller& caller) {
+    return gateway_.GetAsset(caller, *request);
+  });
+}
+
+ServerUnaryReactor* AssetService::ListAssets(CallbackServerContext* context,
+                                             const v1::ListAssetsRequest* request,
+                                             v1::ListAssetsResponse* response) {
+  return list_.RunNow(context, response, [&](const core::Caller& caller) {
+    return gateway_.ListAssets(caller, *request);
+  });
+}
+
+ServerUnaryReactor* AssetService::DeleteAsset(CallbackServerContext* context,
+                                              const v1::DeleteAssetRequest* request,
+                                              v1::DeleteAssetResponse* response) {
+  return delete_.Run(context, "", response,
+                     [&](const core::Caller& caller, core::Reply<v1::DeleteAssetResponse> reply) {
+                       gateway_.DeleteAsset(caller, *request, std::move(reply));
+                     });
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* AssetService::WatchAssets(
+    CallbackServerContext*, const grpc::ByteBuffer* bytes) {
+  const absl::StatusOr<v1::WatchAssetsRequest> request = Parse<v1::WatchAssetsRequest>(*bytes);
+  return watch_.Answer(request.ok() ? gateway_.WatchAssets(core::Caller(), *request)
+                                    : request.status());
+}
+
+}  // namespace assetgate::api

@@ -1,0 +1,50 @@
+#include "api/provider_service.h"
+
+#include <utility>
+
+namespace assetgate::api {
+
+using grpc::CallbackServerContext;
+using grpc::ServerUnaryReactor;
+
+ProviderService::ProviderService(const Parts& parts)
+    : gateway_(parts.gateway),
+      list_providers_(parts, "assetgate.v1.ProviderService/ListProviders", Method::Kind::kRead),
+      get_provider_(parts, "assetgate.v1.ProviderService/GetProvider", Method::Kind::kRead),
+      list_models_(parts, "assetgate.v1.ProviderService/ListModels", Method::Kind::kRead),
+      get_model_(parts, "assetgate.v1.ProviderService/GetModel", Method::Kind::kRead) {}
+
+ServerUnaryReactor* ProviderService::ListProviders(CallbackServerContext* context,
+                                                   const v1::ListProvidersRequest* request,
+                                                   v1::ListProvidersResponse* response) {
+  return list_providers_.Run(
+      context, "", response,
+      [&](const core::Caller&, core::Reply<v1::ListProvidersResponse> reply) {
+        gateway_.ListProviders(*request, std::move(reply));
+      });
+}
+
+ServerUnaryReactor* ProviderService::GetProvider(CallbackServerContext* context,
+                                                 const v1::GetProviderRequest* request,
+                                                 v1::Provider* response) {
+  return get_provider_.Run(context, "", response,
+                           [&](const core::Caller&, core::Reply<v1::Provider> reply) {
+                             gateway_.GetProvider(*request, std::move(reply));
+                           });
+}
+
+ServerUnaryReactor* ProviderService::ListModels(CallbackServerContext* context,
+                                                const v1::ListModelsRequest* request,
+                                                v1::ListModelsResponse* response) {
+  return list_models_.RunNow(context, response,
+                             [&](const core::Caller&) { return gateway_.ListModels(*request); });
+}
+
+ServerUnaryReactor* ProviderService::GetModel(CallbackServerContext* context,
+                                              const v1::GetModelRequest* request,
+                                              v1::Model* response) {
+  return get_model_.RunNow(context, response,
+                           [&](const core::Caller&) { return gateway_.GetModel(*request); });
+}
+
+}  // namespace assetgate::api

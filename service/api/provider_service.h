@@ -1,0 +1,37 @@
+// assetgate.v1.ProviderService over gRPC.
+#ifndef ASSETGATE_API_PROVIDER_SERVICE_H_
+#define ASSETGATE_API_PROVIDER_SERVICE_H_
+
+#include "api/rpc.h"
+#include "assetgate/v1/provider_service.grpc.pb.h"
+
+namespace assetgate::api {
+
+class ProviderService final : public v1::ProviderService::CallbackService {
+ public:
+  explicit ProviderService(const Parts& parts);
+
+  grpc::ServerUnaryReactor* ListProviders(grpc::CallbackServerContext* context,
+                                          const v1::ListProvidersRequest* request,
+                                          v1::ListProvidersResponse* response) override;
+  grpc::ServerUnaryReactor* GetProvider(grpc::CallbackServerContext* context,
+                                        const v1::GetProviderRequest* request,
+                                        v1::Provider* response) override;
+  grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
+                                       const v1::ListModelsRequest* request,
+                                       v1::ListModelsResponse* response) override;
+  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
+                                     const v1::GetModelRequest* request,
+                                     v1::Model* response) override;
+
+ private:
+  core::Gateway& gateway_;
+  Method list_providers_;
+  Method get_provider_;
+  Method list_models_;
+  Method get_model_;
+};
+
+}  // namespace assetgate::api
+
+#endif  // ASSETGATE_API_PROVIDER_SERVICE_H_

@@ -1,0 +1,86 @@
+// What every RPC has in common: who calls, until when, the answer, the count and the log line.
+#ifndef ASSETGATE_API_RPC_H_
+#define ASSETGATE_API_RPC_H_
+
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "api/status_conversion.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "core/gateway.h"
+#include "core/reconciler.h"
+#include "grpcpp/grpcpp.h"
+
+namespace assetgate::api {
+
+// What the services stand on. All of it outlives them.
+struct Parts {
+  core::Gateway& gateway;
+  base::Metrics& metrics;
+  const base::Clock& clock;
+  base::Log log;
+};
+
+// One unary method: makes callers out of contexts, and answers out of results. Thread-safe.
+class Method {
+ public:
+  enum class Kind { kRead, kWrite };
+
+  // `name` is its full name: "assetgate.v1.AssetService/CreateAsset".
+  Method(const Parts& parts, absl::string_view name, Kind kind)
+      : clock_(parts.clock),
+        log_(parts.log),
+        metrics_(parts.metrics.Rpc(name)),
+        name_(name.substr(name.find('/') + 1)),
+        kind_(kind) {}
+
+  // Runs `call(caller, reply)` and answers with what `reply` gets, whenever that is.
+  template <typename Response, typename Call>
+  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const std::string& request_id,
+                                Response* response, Call call) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    core::Caller caller = CallerOf(*context, request_id);
+    core::Reply<Response> reply = [this, reactor, response, began = clock_.Now(),
+                                   log_context = caller.context](
+                                      absl::StatusOr<Response> result) mutable {
+      if (result.ok()) *response = *std::move(result);
+      Finish(reactor, result.status(), began, log_context);
+    };
+    call(caller, std::move(reply));
+    return reactor;
+  }
+
+  // Answers with what `call(caller)` returns.
+  template <typename Response, typename Call>
+  grpc::ServerUnaryReactor* RunNow(grpc::CallbackServerContext* context, Response* response,
+                                   Call call) {
+    return Run(context, "", response,
+               [&](const core::Caller& caller, core::Reply<Response> reply) {
+                 std::move(reply)(call(caller));
+               });
+  }
+
+ private:
+  core::Caller CallerOf(const grpc::CallbackServerContext& context,
+                        const std::string& request_id) const;
+  void Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& status, absl::Time began,
+              const base::LogContext& log_context);
+
+  const base::Clock& clock_;
+  const base::Log log_;
+  base::RpcMetrics& metrics_;
+  const std::string name_;
+  const Kind kind_;
+};
+
+// The trace id of a W3C traceparent header; empty when it is not one.
+std::string TraceIdOf(absl::string_view traceparent);
+
+}  // namespace assetgate::api
+
+#endif  // ASSETGATE_API_RPC_H_

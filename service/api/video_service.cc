@@ -1,0 +1,72 @@
+#include "api/video_service.h"
+
+#include <utility>
+
+namespace assetgate::api {
+
+using grpc::CallbackServerContext;
+using grpc::ServerUnaryReactor;
+
+VideoService::VideoService(const Parts& parts, watch::Watcher& watcher)
+    : gateway_(parts.gateway),
+      create_(parts, "assetgate.v1.VideoService/CreateVideoTask", Method::Kind::kWrite),
+      get_(parts, "assetgate.v1.VideoService/GetVideoTask", Method::Kind::kRead),
+      list_(parts, "assetgate.v1.VideoService/ListVideoTasks", Method::Kind::kRead),
+      cancel_(parts, "assetgate.v1.VideoService/CancelVideoTask", Method::Kind::kWrite),
+      delete_(parts, "assetgate.v1.VideoService/DeleteVideoTask", Method::Kind::kWrite),
+      watch_(watcher, parts.metrics, "assetgate.v1.VideoService/WatchVideoTasks",
+             store::Kind::kVideoTask) {}
+
+ServerUnaryReactor* VideoService::CreateVideoTask(CallbackServerContext* context,
+                                                  const v1::CreateVideoTaskRequest* request,
+                                                  v1::VideoTask* response) {
+  return create_.Run(context, request->request_id(), response,
+                     [&](const core::Caller& caller, core::Reply<v1::VideoTask> reply) {
+                       gateway_.CreateVideoTask(caller, *request, std::move(reply));
+                     });
+}
+
+ServerUnaryReactor* VideoService::GetVideoTask(CallbackServerContext* context,
+                                               const v1::GetVideoTaskRequest* request,
+                                               v1::VideoTask* response) {
+  return get_.RunNow(context, response, [&](const core::Caller& caller) {
+    return gateway_.GetVideoTask(caller, *request);
+  });
+}
+
+ServerUnaryReactor* VideoService::ListVideoTasks(CallbackServerContext* context,
+                                                 const v1::ListVideoTasksRequest* request,
+                                                 v1::ListVideoTasksResponse* response) {
+  return list_.RunNow(context, response, [&](const core::Caller& caller) {
+    return gateway_.ListVideoTasks(caller, *request);
+  });
+}
+
+ServerUnaryReactor* VideoService::CancelVideoTask(CallbackServerContext* context,
+                                                  const v1::CancelVideoTaskRequest* request,
+                                                  v1::VideoTask* response) {
+  return cancel_.Run(context, "", response,
+                     [&](const core::Caller& caller, core::Reply<v1::VideoTask> reply) {
+                       gateway_.CancelVideoTask(caller, *request, std::move(reply));
+                     });
+}
+
+ServerUnaryReactor* VideoService::DeleteVideoTask(CallbackServerContext* context,
+                                                  const v1::DeleteVideoTaskRequest* request,
+                                                  v1::DeleteVideoTaskResponse* response) {
+  return delete_.Run(
+      context, "", response,
+      [&](const core::Caller& caller, core::Reply<v1::DeleteVideoTaskResponse> reply) {
+        gateway_.DeleteVideoTask(caller, *request, std::move(reply));
+      });
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* VideoService::WatchVideoTasks(
+    CallbackServerContext*, const grpc::ByteBuffer* bytes) {
+  const absl::StatusOr<v1::WatchVideoTasksRequest> request =
+      Parse<v1::WatchVideoTasksRequest>(*bytes);
+  return watch_.Answer(request.ok() ? gateway_.WatchVideoTasks(core::Caller(), *request)
+                                    : request.status());
+}
+
+}  // namespace assetgate::api

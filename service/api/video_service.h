@@ -1,0 +1,46 @@
+// assetgate.v1.VideoService over gRPC.
+#ifndef ASSETGATE_API_VIDEO_SERVICE_H_
+#define ASSETGATE_API_VIDEO_SERVICE_H_
+
+#include "api/rpc.h"
+#include "api/watch_stream.h"
+#include "assetgate/v1/video_service.grpc.pb.h"
+
+namespace assetgate::api {
+
+class VideoService final : public v1::VideoService::WithRawCallbackMethod_WatchVideoTasks<
+                               v1::VideoService::CallbackService> {
+ public:
+  VideoService(const Parts& parts, watch::Watcher& watcher);
+
+  grpc::ServerUnaryReactor* CreateVideoTask(grpc::CallbackServerContext* context,
+                                            const v1::CreateVideoTaskRequest* request,
+                                            v1::VideoTask* response) override;
+  grpc::ServerUnaryReactor* GetVideoTask(grpc::CallbackServerContext* context,
+                                         const v1::GetVideoTaskRequest* request,
+                                         v1::VideoTask* response) override;
+  grpc::ServerUnaryReactor* ListVideoTasks(grpc::CallbackServerContext* context,
+                                           const v1::ListVideoTasksRequest* request,
+                                           v1::ListVideoTasksResponse* response) override;
+  grpc::ServerUnaryReactor* CancelVideoTask(grpc::CallbackServerContext* context,
+                                            const v1::CancelVideoTaskRequest* request,
+                                            v1::VideoTask* response) override;
+  grpc::ServerUnaryReactor* DeleteVideoTask(grpc::CallbackServerContext* context,
+                                            const v1::DeleteVideoTaskRequest* request,
+                                            v1::DeleteVideoTaskResponse* response) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchVideoTasks(
+      grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override;
+
+ private:
+  core::Gateway& gateway_;
+  Method create_;
+  Method get_;
+  Method list_;
+  Method cancel_;
+  Method delete_;
+  WatchMethod watch_;
+};
+
+}  // namespace assetgate::api
+
+#endif  // ASSETGATE_API_VIDEO_SERVICE_H_

@@ -1,0 +1,112 @@
+// The gateway's program: flags → config → server.
+#include <grpc/support/log.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "absl/synchronization/mutex.h"
+#include "base/log.h"
+#include "config.h"
+#include "providers/dialects.h"
+#include "server.h"
+
+namespace {
+
+using assetgate::base::Log;
+
+// Exit codes.
+constexpr int kFailed = 1;
+constexpr int kBadUsageOrConfig = 2;
+
+// gRPC's own lines go into ours. gRPC takes a plain function, so the log it writes to is global.
+const Log* grpc_log = nullptr;
+
+void LogForGrpc(gpr_log_func_args* args) {
+  if (grpc_log == nullptr || args->severity != GPR_LOG_SEVERITY_ERROR) return;
+  grpc_log->Warning("grpc", {{"file", args->file}, {"line", args->line}, {"detail", args->message}});
+}
+
+// A core file would hold keys and what callers sent.
+void ForbidCoreFiles() {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0);
+}
+
+int Serve(assetgate::config::Config config) {
+  // Blocked before any thread exists, so that only sigwait below gets them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  static const Log log(config.log_format, config.log_level);
+  grpc_log = &log;
+  gpr_set_log_function(LogForGrpc);
+
+  auto server = assetgate::Server::Start(std::move(config), log);
+  if (!server.ok()) {
+    std::fprintf(stderr, "assetgate: %s\n", std::string(server.status().message()).c_str());
+    return kFailed;
+  }
+  int received = 0;
+  sigwait(&signals, &received);
+  log.Info("going away", {{"signal", received == SIGINT ? "SIGINT" : "SIGTERM"}});
+  (*server)->Shutdown();
+  server->reset();
+  log.Info("gone");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ForbidCoreFiles();
+  // Debian's Abseil looks for lock cycles on every Lock; that is for tests.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+
+  CLI::App app{
+      "assetgate: one gRPC service in front of many providers of generated video.\n\n"
+      "Serves AssetService, VideoService and ProviderService as the config says, until SIGTERM or\n"
+      "SIGINT; then it finishes what is under way and exits with 0.\n\n"
+      "Exit codes: 0 done; 1 the store or a port could not be opened; 2 wrong flags or config."};
+  std::string config_path;
+  std::string check_path;
+  auto* config_option =
+      app.add_option("--config", config_path, "Serve with this config (YAML)")->type_name("FILE");
+  auto* check_option =
+      app.add_option("--check-config", check_path,
+                     "Check this config, secrets included, and exit; opens no port and no store")
+          ->type_name("FILE");
+  config_option->excludes(check_option);
+  app.set_version_flag("--version", std::string("assetgate ") + assetgate::kVersion);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kBadUsageOrConfig;
+  }
+  if (config_path.empty() && check_path.empty()) {
+    std::fputs("assetgate: say --config FILE to serve, or --help\n", stderr);
+    return kBadUsageOrConfig;
+  }
+
+  assetgate::config::Environment environment;
+  environment.dialects = assetgate::providers::AllDialects();
+  const std::string& path = check_path.empty() ? config_path : check_path;
+  auto config = assetgate::config::Load(path, environment);
+  if (!config.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
+    return kBadUsageOrConfig;
+  }
+  if (!check_path.empty()) {
+    std::printf("%s: fine\n", check_path.c_str());
+    return 0;
+  }
+  return Serve(*std::move(config));
+}

@@ -1,0 +1,258 @@
+#include "server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <atomic>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "admin/admin_server.h"
+#include "api/asset_service.h"
+#include "api/provider_service.h"
+#include "api/rpc.h"
+#include "api/video_service.h"
+#include "base/clock.h"
+#include "base/event_loop.h"
+#include "base/metrics.h"
+#include "core/catalog.h"
+#include "core/gateway.h"
+#include "core/reconciler.h"
+#include "core/settings.h"
+#include "core/telemetry.h"
+#include "http/curl_client.h"
+#include "store/sqlite/sqlite_store.h"
+#include "watch/hub.h"
+#include "watch/watcher.h"
+
+namespace assetgate {
+namespace {
+
+http::CurlClientOptions MakeClientOptions(const config::Config& config) {
+  http::CurlClientOptions options;
+  options.max_response_bytes = static_cast<std::size_t>(config.max_response_bytes);
+  options.user_agent = absl::StrCat("assetgate/", kVersion);
+  return options;
+}
+
+watch::Stream::Options MakeStreamOptions(const config::Config& config) {
+  watch::Stream::Options options;
+  options.bookmark_interval = config.bookmark_interval;
+  return options;
+}
+
+}  // namespace
+
+const char kVersion[] = ASSETGATE_VERSION;
+
+// In the order in which things are made; they go in the opposite one, after Shutdown has stopped the
+// threads.
+struct Server::Wiring {
+  Wiring(config::Config from, base::Log its_log)
+      : config(std::move(from)),
+        log(std::move(its_log)),
+        catalog(config::TakeCatalog(config)),
+        metrics(kVersion),
+        telemetry(metrics, log),
+        hub_loop("ag-hub"),
+        replay_loop("ag-replay"),
+        loop("ag-core"),
+        hub(hub_loop),
+        http(MakeClientOptions(config), clock) {}
+
+  config::Config config;
+  base::Log log;
+  base::SystemClock clock;
+  std::unique_ptr<const core::Catalog> catalog;
+  base::Metrics metrics;
+  core::LoggedTelemetry telemetry;
+  base::ThreadEventLoop hub_loop;
+  base::ThreadEventLoop replay_loop;
+  base::ThreadEventLoop loop;
+  std::unique_ptr<store::SqliteStore> store;
+  watch::Hub hub;
+  std::unique_ptr<watch::Watcher> watcher;
+  http::CurlClient http;
+  std::unique_ptr<core::Reconciler> reconciler;
+  std::unique_ptr<core::Gateway> gateway;
+  std::unique_ptr<api::AssetService> assets;
+  std::unique_ptr<api::VideoService> videos;
+  std::unique_ptr<api::ProviderService> providers;
+  std::vector<std::unique_ptr<base::Metrics::Computation>> computations;
+  std::unique_ptr<grpc::Server> server;
+  std::unique_ptr<admin::AdminServer> admin;
+  int port = 0;
+  std::atomic<bool> draining{false};
+  bool shut_down = false;
+
+  absl::Status OpenStore();
+  absl::Status Listen();
+  absl::Status StartAdmin();
+  void Measure();
+  admin::Readiness Readiness();
+  void Shutdown();
+  void StopThreads();
+};
+
+absl::Status Server::Wiring::OpenStore() {
+  store::SqliteStore::Options options;
+  options.path = config.sqlite_path;
+  options.clock = &clock;
+  options.retention = config.retention;
+  auto opened = store::SqliteStore::Open(std::move(options));
+  if (!opened.ok()) return opened.status();
+  store = *std::move(opened);
+  store->SetListener(&hub);
+  return absl::OkStatus();
+}
+
+absl::Status Server::Wiring::Listen() {
+  const api::Parts parts{*gateway, metrics, clock, log};
+  assets = std::make_unique<api::AssetService>(parts, *watcher);
+  videos = std::make_unique<api::VideoService>(parts, *watcher);
+  providers = std::make_unique<api::ProviderService>(parts);
+
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(config.listen.ToString(), grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(assets.get());
+  builder.RegisterService(videos.get());
+  builder.RegisterService(providers.get());
+  builder.SetMaxReceiveMessageSize(config.max_message_bytes);
+  // A port belongs to one process: a second one is refused instead of getting half of the calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Subscribers behind load balancers ping on idle streams.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  server = builder.BuildAndStart();
+  if (server == nullptr || port == 0) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", config.listen.ToString(),
+                                               " (listen): the address is in use or not this host's"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::Wiring::StartAdmin() {
+  admin::AdminServerOptions options;
+  options.listen = config.admin_listen.ToString();
+  options.version = kVersion;
+  options.readiness = [this] { return Readiness(); };
+  auto started = admin::AdminServer::Start(std::move(options), metrics);
+  if (!started.ok()) return started.status();
+  admin = *std::move(started);
+  return absl::OkStatus();
+}
+
+void Server::Wiring::Measure() {
+  const auto compute = [this](prometheus::Gauge& gauge, absl::AnyInvocable<double()> read) {
+    computations.push_back(metrics.Compute(gauge, std::move(read)));
+  };
+  compute(metrics.QueueDepth("store_writer"),
+          [this] { return static_cast<double>(store->queue_depth()); });
+  compute(metrics.QueueDepth("watch_hub"), [this] { return static_cast<double>(hub.queue_depth()); });
+  for (const auto& provider : catalog->providers()) {
+    compute(metrics.Unfinished(base::MetricKind::kAsset, provider->id), [this, id = provider->id] {
+      return static_cast<double>(reconciler->unfinished()[id].placements);
+    });
+    compute(metrics.Unfinished(base::MetricKind::kVideoTask, provider->id),
+            [this, id = provider->id] {
+              return static_cast<double>(reconciler->unfinished()[id].attempts);
+            });
+  }
+}
+
+admin::Readiness Server::Wiring::Readiness() {
+  admin::Readiness readiness;
+  if (draining.load()) {
+    readiness.status = absl::UnavailableError("the gateway is going away");
+    return readiness;
+  }
+  if (const absl::Status health = store->Health(); !health.ok()) {
+    // Reads go on and work that is under way is kept: taking all gateways away would help nobody.
+    readiness.degraded.push_back(absl::StrCat("the store takes no writes: ", health.message()));
+  }
+  return readiness;
+}
+
+void Server::Wiring::StopThreads() {
+  http.Stop();
+  if (store != nullptr) store->Stop();
+  loop.Stop();
+  replay_loop.Stop();
+  hub_loop.Stop();
+}
+
+void Server::Wiring::Shutdown() {
+  if (std::exchange(shut_down, true)) return;
+  draining.store(true);
+  const absl::Time deadline = clock.Now() + config.shutdown_timeout;
+  if (server != nullptr) {
+    if (auto* health = server->GetHealthCheckService()) health->SetServingStatus(false);
+  }
+  if (watcher != nullptr) watcher->Drain();
+  if (reconciler != nullptr) {
+    auto quiet = std::make_shared<absl::Notification>();
+    reconciler->Drain([quiet] { quiet->Notify(); });
+    if (!quiet->WaitForNotificationWithDeadline(deadline)) {
+      log.Warning("submissions are still under way at the end of shutdown_timeout");
+    }
+  }
+  if (server != nullptr) server->Shutdown(absl::ToChronoTime(deadline));
+  computations.clear();
+  StopThreads();
+  admin.reset();
+}
+
+Server::Server(std::unique_ptr<Wiring> wiring) : wiring_(std::move(wiring)) {}
+
+Server::~Server() { Shutdown(); }
+
+void Server::Shutdown() { wiring_->Shutdown(); }
+
+std::string Server::address() const {
+  config::HostPort address = wiring_->config.listen;
+  address.port = wiring_->port;
+  return address.ToString();
+}
+
+std::string Server::admin_address() const {
+  config::HostPort address = wiring_->config.admin_listen;
+  address.port = wiring_->admin->port();
+  return address.ToString();
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, base::Log log) {
+  auto owned = std::make_unique<Wiring>(std::move(config), std::move(log));
+  Wiring& wiring = *owned;
+  // From here on, a failure goes the same way as an orderly end.
+  std::unique_ptr<Server> server(new Server(std::move(owned)));
+  if (absl::Status status = wiring.OpenStore(); !status.ok()) return status;
+  wiring.watcher = std::make_unique<watch::Watcher>(*wiring.store, wiring.hub, wiring.replay_loop,
+                                                    MakeStreamOptions(wiring.config));
+  const core::Settings& settings = wiring.config.core;
+  wiring.reconciler = std::make_unique<core::Reconciler>(
+      core::Reconciler::Parts{wiring.loop, *wiring.store, wiring.http, *wiring.catalog,
+                              wiring.telemetry, settings});
+  wiring.gateway = std::make_unique<core::Gateway>(*wiring.catalog, *wiring.store,
+                                                   *wiring.reconciler, wiring.clock, settings);
+  wiring.Measure();
+  if (absl::Status status = wiring.Listen(); !status.ok()) return status;
+  if (absl::Status status = wiring.StartAdmin(); !status.ok()) return status;
+  wiring.reconciler->Recover([&wiring](absl::Status status) {
+    if (!status.ok()) {
+      wiring.log.Error("unfinished work could not be taken up; restart the gateway",
+                       {{"detail", status.message()}});
+    }
+  });
+  wiring.log.Info("serving", {{"listen", server->address()},
+                              {"admin", server->admin_address()},
+                              {"store", wiring.config.sqlite_path},
+                              {"version", kVersion}});
+  return server;
+}
+
+}  // namespace assetgate

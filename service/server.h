@@ -1,0 +1,48 @@
+// The whole gateway in one object: what main starts and stops.
+#ifndef ASSETGATE_SERVER_H_
+#define ASSETGATE_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/log.h"
+#include "config.h"
+
+namespace assetgate {
+
+// The program's version, as in build_info and --version.
+extern const char kVersion[];
+
+// A gateway that serves. The one place that knows how the parts are wired.
+class Server {
+ public:
+  // Opens the store, then the ports, takes up unfinished work, and serves. An error says which file or
+  // address is to blame; nothing is left open then.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(config::Config config, base::Log log);
+  // Shuts down, if Shutdown was not called.
+  ~Server();
+
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Where gRPC and the admin pages are served: HOST:PORT with the port that was chosen.
+  std::string address() const;
+  std::string admin_address() const;
+
+  // Goes away in order: not ready; streams get a last BOOKMARK; waiting calls are answered with what is
+  // there; submissions under way are recorded. What is open after the config's shutdown_timeout is
+  // cut. Idempotent; not from a call's thread.
+  void Shutdown();
+
+ private:
+  struct Wiring;
+  explicit Server(std::unique_ptr<Wiring> wiring);
+
+  std::unique_ptr<Wiring> wiring_;
+};
+
+}  // namespace assetgate
+
+#endif  // ASSETGATE_SERVER_H_
