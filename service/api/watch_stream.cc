@@ -185,6 +185,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   // Does the next thing there is to do, if gRPC is ready for it.
   void Go(Because because) ABSL_LOCKS_EXCLUDED(mu_) {
     watch::Stream::Pulled pulled;
+    bool first = false;
     {
       absl::MutexLock lock(&mu_);
       if (because == Because::kWritten || because == Because::kWriteFailed) {
@@ -203,6 +204,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
         code_ = pulled.end->code();
       } else if (pulled.event != nullptr) {
         writing_ = true;
+        first = !std::exchange(has_written_, true);
         event_ = pulled.event;
       } else {
         return;
@@ -214,8 +216,9 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
     }
     method_.events_[pulled.event->type()]->Increment();
     grpc::WriteOptions options;
-    // The next write, or the end, takes this one along.
-    if (pulled.more) options.set_buffer_hint();
+    // The next write, or the end, takes this one along. Not the first: the initial metadata that go
+    // with it are not buffered, so it would never be done.
+    if (pulled.more && !first) options.set_buffer_hint();
     StartWrite(&BufferOf(*pulled.event), options);
   }
 
@@ -226,6 +229,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   absl::Mutex mu_;
   // At most one write at a time; its event lives until it is done.
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  bool has_written_ ABSL_GUARDED_BY(mu_) = false;
   watch::EventPtr event_ ABSL_GUARDED_BY(mu_);
   // The caller does not want any more.
   bool gone_ ABSL_GUARDED_BY(mu_) = false;
