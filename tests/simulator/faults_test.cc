@@ -259,6 +259,7 @@ TEST_F(OneFaultTest, RulesCountSkipMatchAndCanBeRemoved) {
   add(R"({"provider":"kyy","call":"asset.create","skip":1,"times":2,
           "fault":{"kind":"status","status":500}})");
   std::vector<int> statuses;
+  statuses.reserve(4);
   for (int i = 0; i < 4; ++i) statuses.push_back(Post(kUpload, kBody).status);
   EXPECT_THAT(statuses, ::testing::ElementsAre(200, 500, 500, 200));
 

@@ -32,6 +32,7 @@ class Program {
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
     arguments.insert(arguments.begin(), ASSETGATE_BINARY_DIR "/bin/provider-simulator");
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     if (posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ) != 0) pid_ = -1;
