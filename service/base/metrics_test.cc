@@ -159,6 +159,7 @@ TEST(MetricsTest, ManyThreadsCountTogether) {
   constexpr int kThreads = 4;
   constexpr int kEach = 2000;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&metrics, t] {
       RpcMetrics& rpc = metrics.Rpc("m");

@@ -235,6 +235,7 @@ TEST_F(CurlClientTest, AThousandAtOnceAllGetTheirOwnAnswer) {
   std::atomic<int> right{0};
   client();
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kEach; ++i) {
@@ -341,6 +342,7 @@ TEST_F(CurlClientTest, APollIsRepeatedOnceAtMost) {
   });
   all = &server;
   std::vector<Exchange> exchanges;
+  exchanges.reserve(kConnections);
   for (int i = 0; i < kConnections; ++i) exchanges.push_back(Get(server, "/first"));
   for (const Exchange& exchange : exchanges) exchange.WaitForResponse();
 
@@ -441,6 +443,7 @@ TEST_F(CurlClientTest, StuckServerDelaysNoOther) {
   ScriptedServer stuck([](Connection& connection) { connection.WaitForPeer(); });
   ScriptedServer server(ServeAll);
   std::vector<Exchange> waiting;
+  waiting.reserve(50);
   for (int i = 0; i < 50; ++i) waiting.push_back(Get(stuck));
   ASSERT_TRUE(stuck.WaitForConnections(50));
   EXPECT_EQ(Get(server).WaitForResponse().status, 200);

@@ -144,6 +144,7 @@ class CurlClientHttp2Test : public CurlClientTlsTest {
 TEST_F(CurlClientHttp2Test, RequestsShareOneConnection) {
   server_ = Serve([](Http2Peer& peer, Connection&) { ServeAllStreams(peer); });
   std::vector<Exchange> exchanges;
+  exchanges.reserve(50);
   for (int i = 0; i < 50; ++i) exchanges.push_back(Submit(*server_, "x"));
   for (const Exchange& exchange : exchanges) EXPECT_EQ(exchange.WaitForResponse().body, "ok");
   EXPECT_EQ(server_->requests().size(), 50u);
