@@ -123,18 +123,19 @@ run() {
 
 everywhere=(--provider zerozero --provider apiframe --provider kyy --provider octopusx)
 say "Two media, registered once and placed at every provider"
-run groups create --id demo --display-name "Demo"
+run groups create --id demo --display-name "Demo" --output name
 run assets create https://media.example.org/hero.png --id hero --group demo "${everywhere[@]}" \
-  --max-wait 1s
+  --max-wait 100ms --output name
 run assets create https://media.example.org/dance.mp4 --id dance --group demo "${everywhere[@]}" \
-  --max-wait 1s
+  --max-wait 100ms --output name
 
 say "A video from each provider; they wait for the media by themselves"
 prompt="image 1 dances like video 1, at the sea"
 for model in zerozero/models/seedance-2-0 apiframe/models/seedance-2 kyy/models/seedance_2_0_pro \
   octopusx/models/doubao-seedance-2-0-260128; do
   run videos create --id "sea-${model%%/*}" --model "providers/$model" --prompt "$prompt" \
-    --reference assets/hero --reference assets/dance --duration 5s --max-wait 100ms
+    --reference assets/hero --reference assets/dance --duration 5s --max-wait 100ms \
+    --output name
 done
 say "And one from whichever provider the route chooses"
 run videos create --id storm --model seedance-2 --prompt "a storm at sea" --max-wait 100ms
@@ -144,7 +145,7 @@ run --timeout 2m watch --until-settled
 
 say "The results"
 run videos list
-run --output json videos get storm
+run videos get storm
 
 say "Done: 2 assets at 4 providers, 5 videos"
 if $keep; then
