@@ -1,12 +1,13 @@
-// What a provider plugin implements: the translation between our units and one provider's REST dialect.
+// What a provider plugin implements: the translation between our units and one provider's REST
+// dialect.
 //
-// A dialect is pure: no I/O, no clock, no locks, no retries. It turns what is to be done into an HTTP
-// request, and an HTTP answer into what it says. Sending, waiting, repeating and remembering belong to
-// core. All functions are const and may be called from any thread at once. Every byte of an answer is
-// hostile until checked; nothing an answer says may make a function crash or throw.
+// A dialect is pure: no I/O, no clock, no locks, no retries. It turns what is to be done into an
+// HTTP request, and an HTTP answer into what it says. Sending, waiting, repeating and remembering
+// belong to core. All functions are const and may be called from any thread at once. Every byte of
+// an answer is hostile until checked; nothing an answer says may make a function crash or throw.
 //
-// To add a dialect: a folder under providers/ with an implementation, its options.proto, testdata and
-// README, and one line in providers/CMakeLists.txt.
+// To add a dialect: a folder under providers/ with an implementation, its options.proto, testdata
+// and README, and one line in providers/CMakeLists.txt.
 #ifndef ASSETGATE_PROVIDER_DIALECT_H_
 #define ASSETGATE_PROVIDER_DIALECT_H_
 
@@ -211,14 +212,17 @@ class Dialect {
   virtual absl::StatusOr<http::Request> EncodeSubmitGroup(const GroupSubmission& group) const;
   virtual absl::StatusOr<http::Request> EncodeSubmitAsset(const AssetSubmission& asset) const = 0;
   virtual absl::StatusOr<http::Request> EncodeSubmitVideo(const VideoSubmission& video) const = 0;
-  // What the answer says. `request` is what was sent (for what a handle needs and the answer does not
-  // repeat, such as the model). `replay`: the same bytes had been sent before with the same key, and
-  // what became of that is not known: an answer then settles the first send too, or is kUnknown.
+  // What the answer says. `request` is what was sent (for what a handle needs and the answer does
+  // not repeat, such as the model). `replay`: the same bytes had been sent before with the same
+  // key, and what became of that is not known: an answer then settles the first send too, or is
+  // kUnknown.
   virtual SubmitResult DecodeSubmit(UnitKind kind, const http::Request& request,
                                     const http::Response& response, bool replay) const = 0;
 
-  // How to ask for some units: as few calls as the dialect allows, each unit in exactly one of them.
-  virtual std::vector<PollCall> EncodePoll(UnitKind kind, std::span<const Handle> handles) const = 0;
+  // How to ask for some units: as few calls as the dialect allows, each unit in exactly one of
+  // them.
+  virtual std::vector<PollCall> EncodePoll(UnitKind kind,
+                                           std::span<const Handle> handles) const = 0;
   // What an answer says of the units of one call, in the order of PollCall::units.
   virtual PollResult DecodePoll(UnitKind kind, const http::Response& response,
                                 std::span<const Handle> handles) const = 0;
@@ -244,9 +248,10 @@ struct DialectFactory {
   const char* name;
   // An empty message of the dialect's options.proto, which the config fills.
   std::unique_ptr<google::protobuf::Message> (*new_options)();
-  // Checks the options (which are of that type) and makes the dialect. An error names the option and
-  // the remedy.
-  absl::StatusOr<std::unique_ptr<const Dialect>> (*create)(const google::protobuf::Message& options);
+  // Checks the options (which are of that type) and makes the dialect. An error names the option
+  // and the remedy.
+  absl::StatusOr<std::unique_ptr<const Dialect>> (*create)(
+      const google::protobuf::Message& options);
 };
 
 }  // namespace assetgate::provider

@@ -40,11 +40,11 @@ enum class Outcome {
   kUnknown,
 };
 
-// The one table from HTTP statuses to reasons and outcomes, for answers that are not a success. Dialects
-// use it wherever their page says nothing else.
+// The one table from HTTP statuses to reasons and outcomes, for answers that are not a success.
+// Dialects use it wherever their page says nothing else.
 //
-//   400 413 422 other 4xx  kRefused      PROVIDER_INVALID_ARGUMENT (400 413 422), else PROVIDER_REJECTED
-//   402                    kRefused      PROVIDER_OUT_OF_CREDIT (act OPERATOR)
+//   400 413 422 other 4xx  kRefused      PROVIDER_INVALID_ARGUMENT (400 413 422), else
+//   PROVIDER_REJECTED 402                    kRefused      PROVIDER_OUT_OF_CREDIT (act OPERATOR)
 //   404                    kRefused      PROVIDER_REJECTED (act OPERATOR: model or account)
 //   401 403                kNotAccepted  PROVIDER_CREDENTIALS_REJECTED
 //   429                    kNotAccepted  PROVIDER_RATE_LIMITED
@@ -58,14 +58,15 @@ struct StatusMeaning {
 };
 StatusMeaning MeaningOfStatus(int http_status);
 
-// The failure that `response` is by that table, with Retry-After (seconds, or an HTTP date that is taken
-// against the response's own Date header).
-Failure FailureOf(const http::Response& response, absl::string_view code, absl::string_view message);
+// The failure that `response` is by that table, with Retry-After (seconds, or an HTTP date that is
+// taken against the response's own Date header).
+Failure FailureOf(const http::Response& response, absl::string_view code,
+                  absl::string_view message);
 // Likewise where there was no answer: PROVIDER_UNAVAILABLE.
 Failure FailureOf(const http::TransportError& error);
 
-// The failure as callers see it, for `error` fields and RPC statuses: code by reason, ErrorInfo with
-// act, provider, http_status, provider_code and provider_message (cleaned), RetryInfo.
+// The failure as callers see it, for `error` fields and RPC statuses: code by reason, ErrorInfo
+// with act, provider, http_status, provider_code and provider_message (cleaned), RetryInfo.
 base::Error ToError(const Failure& failure, absl::string_view provider_id);
 
 // `text` fit for logs and errors: valid UTF-8, control characters as spaces, at most `max_bytes`

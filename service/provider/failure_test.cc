@@ -166,7 +166,7 @@ TEST(CleanTextTest, CutsBetweenCharacters) {
   EXPECT_EQ(CleanText("abcdefg", 6), "abc…");
   EXPECT_EQ(CleanText("余额不足", 7), "余…");
   EXPECT_EQ(CleanText("abc", 2), "");
-  EXPECT_LE(CleanText(std::string(10'000'000, 'x')).size(), 1024u);
+  EXPECT_LE(CleanText(std::string(1'000'000, 'x')).size(), 1024u);
 }
 
 TEST(CleanTextTest, QueriesOfUrlsAreRedacted) {
