@@ -21,7 +21,7 @@ class KyyTest : public SimulatorTest {
                                       R"(","name":"hero face"})"));
   }
   std::string MakeActiveAsset(absl::string_view type = "Image") {
-    const std::string id = Upload("https://cdn.acme.test/x", type).Text("/data/assetId");
+    std::string id = Upload("https://cdn.acme.test/x", type).Text("/data/assetId");
     Finish();
     return id;
   }

@@ -24,7 +24,7 @@ class ZerozeroTest : public SimulatorTest {
                                       R"(","url":")", url, R"(","asset_type":")", type, R"("})"));
   }
   std::string MakeActiveAsset() {
-    const std::string id = MakeAsset().Text("/data/asset_id");
+    std::string id = MakeAsset().Text("/data/asset_id");
     Finish();
     return id;
   }
