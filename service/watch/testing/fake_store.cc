@@ -106,9 +106,9 @@ int FakeStore::reads() const {
   return reads_;
 }
 
-std::vector<store::ChangePtr> FakeStore::History() const {
+std::vector<store::ChangePtr> FakeStore::History(std::size_t after) const {
   absl::MutexLock lock(&mu_);
-  return history_;
+  return {history_.begin() + static_cast<std::ptrdiff_t>(after), history_.end()};
 }
 
 void FakeStore::Commit(store::Transaction, store::CommitDone done) {

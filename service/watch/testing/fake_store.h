@@ -51,8 +51,8 @@ class FakeStore final : public store::Store {
   // Reads so far.
   int reads() const;
 
-  // All changes ever, in order.
-  std::vector<store::ChangePtr> History() const;
+  // All changes ever, in order, but for the first `after`.
+  std::vector<store::ChangePtr> History(std::size_t after = 0) const;
 
   const std::string& store_id() const override { return id_; }
   void Commit(store::Transaction transaction, store::CommitDone done) override;

@@ -1,11 +1,17 @@
 #include "watch/testing/view.h"
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "watch/testing/fake_store.h"
 
 namespace assetgate::watch {
+
+View::View()
+    : View([](const store::Change& change) {
+        return change.resource == FakeStore::ResourceOf(change.key.id, change.revision);
+      }) {}
 
 void View::BeginStream(bool resumed) {
   resumed_ = resumed;
@@ -53,7 +59,7 @@ std::string View::Apply(const Event& event) {
     held_.erase(id);
     return "";
   }
-  if (change.resource != FakeStore::ResourceOf(id, change.revision)) {
+  if (!is_whole_(change)) {
     return absl::StrCat(id, " is not what was committed as ", change.revision);
   }
   held_[id] = change.revision;
@@ -63,9 +69,14 @@ std::string View::Apply(const Event& event) {
 std::string View::CheckUpto(const std::vector<store::ChangePtr>& history, const Interest& interest,
                             store::Revision revision) const {
   std::map<std::string, const store::Change*> newest;
+  std::set<std::string> went_later;
   for (const store::ChangePtr& change : history) {
-    if (change->revision > revision) break;
-    if (interest.Covers(change->key)) newest[change->key.id] = change.get();
+    if (!interest.Covers(change->key)) continue;
+    if (change->revision <= revision) {
+      newest[change->key.id] = change.get();
+    } else if (change->deleted || !interest.filter.Matches(change->terms)) {
+      went_later.insert(change->key.id);
+    }
   }
   for (const auto& [id, change] : newest) {
     const auto held = held_.find(id);
@@ -73,6 +84,8 @@ std::string View::CheckUpto(const std::vector<store::ChangePtr>& history, const 
     // Something newer came, whatever it was.
     if (seen != newest_.end() && seen->second > revision) continue;
     const bool matches = !change->deleted && interest.filter.Matches(change->terms);
+    // A snapshot that was read after it went does not show it.
+    if (seen == newest_.end() && went_later.count(id) > 0) continue;
     if (matches && held == held_.end()) {
       return absl::StrCat(id, "@", change->revision, " is missing");
     }

@@ -2,9 +2,10 @@
 #ifndef ASSETGATE_WATCH_TESTING_VIEW_H_
 #define ASSETGATE_WATCH_TESTING_VIEW_H_
 
+#include <functional>
 #include <map>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "store/store.h"
@@ -22,6 +23,13 @@ namespace assetgate::watch {
 //   reliable, bookmarkable, resumable   everything up to a revision has been delivered.
 class View {
  public:
+  // Whether the resource of a PUT is what was committed with its revision.
+  using IsWhole = std::function<bool(const store::Change&)>;
+
+  // Of a FakeStore.
+  View();
+  explicit View(IsWhole is_whole) : is_whole_(std::move(is_whole)) {}
+
   // A stream begins, with a token or without.
   void BeginStream(bool resumed);
   std::string Apply(const Event& event);
@@ -38,6 +46,7 @@ class View {
   int resets() const { return resets_; }
 
  private:
+  IsWhole is_whole_;
   std::map<std::string, store::Revision> held_;
   // The last of each resource that came, deleted ones too: since the stream began or started over,
   // and since a stream started over.
