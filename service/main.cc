@@ -27,7 +27,8 @@ const Log* grpc_log = nullptr;
 
 void LogForGrpc(gpr_log_func_args* args) {
   if (grpc_log == nullptr || args->severity != GPR_LOG_SEVERITY_ERROR) return;
-  grpc_log->Warning("grpc", {{"file", args->file}, {"line", args->line}, {"detail", args->message}});
+  grpc_log->Warning("grpc",
+                    {{"file", args->file}, {"line", args->line}, {"detail", args->message}});
 }
 
 // A core file would hold keys and what callers sent.

@@ -48,8 +48,8 @@ watch::Stream::Options MakeStreamOptions(const config::Config& config) {
 
 const char kVersion[] = ASSETGATE_VERSION;
 
-// In the order in which things are made; they go in the opposite one, after Shutdown has stopped the
-// threads.
+// In the order in which things are made; they go in the opposite one, after Shutdown has stopped
+// the threads.
 struct Server::Wiring {
   Wiring(config::Config from, base::Log its_log)
       : config(std::move(from)),
@@ -130,8 +130,9 @@ absl::Status Server::Wiring::Listen() {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", config.listen.ToString(),
-                                               " (listen): the address is in use or not this host's"));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", config.listen.ToString(),
+                     " (listen): the address is in use or not this host's"));
   }
   return absl::OkStatus();
 }
@@ -153,7 +154,8 @@ void Server::Wiring::Measure() {
   };
   compute(metrics.QueueDepth("store_writer"),
           [this] { return static_cast<double>(store->queue_depth()); });
-  compute(metrics.QueueDepth("watch_hub"), [this] { return static_cast<double>(hub.queue_depth()); });
+  compute(metrics.QueueDepth("watch_hub"),
+          [this] { return static_cast<double>(hub.queue_depth()); });
   for (const auto& provider : catalog->providers()) {
     compute(metrics.Unfinished(base::MetricKind::kAsset, provider->id), [this, id = provider->id] {
       return static_cast<double>(reconciler->unfinished()[id].placements);
@@ -234,9 +236,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
   wiring.watcher = std::make_unique<watch::Watcher>(*wiring.store, wiring.hub, wiring.replay_loop,
                                                     MakeStreamOptions(wiring.config));
   const core::Settings& settings = wiring.config.core;
-  wiring.reconciler = std::make_unique<core::Reconciler>(
-      core::Reconciler::Parts{wiring.loop, *wiring.store, wiring.http, *wiring.catalog,
-                              wiring.telemetry, settings});
+  wiring.reconciler = std::make_unique<core::Reconciler>(core::Reconciler::Parts{
+      wiring.loop, *wiring.store, wiring.http, *wiring.catalog, wiring.telemetry, settings});
   wiring.gateway = std::make_unique<core::Gateway>(*wiring.catalog, *wiring.store,
                                                    *wiring.reconciler, wiring.clock, settings);
   wiring.Measure();

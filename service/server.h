@@ -18,8 +18,8 @@ extern const char kVersion[];
 // A gateway that serves. The one place that knows how the parts are wired.
 class Server {
  public:
-  // Opens the store, then the ports, takes up unfinished work, and serves. An error says which file or
-  // address is to blame; nothing is left open then.
+  // Opens the store, then the ports, takes up unfinished work, and serves. An error says which file
+  // or address is to blame; nothing is left open then.
   static absl::StatusOr<std::unique_ptr<Server>> Start(config::Config config, base::Log log);
   // Shuts down, if Shutdown was not called.
   ~Server();
@@ -31,9 +31,9 @@ class Server {
   std::string address() const;
   std::string admin_address() const;
 
-  // Goes away in order: not ready; streams get a last BOOKMARK; waiting calls are answered with what is
-  // there; submissions under way are recorded. What is open after the config's shutdown_timeout is
-  // cut. Idempotent; not from a call's thread.
+  // Goes away in order: not ready; streams get a last BOOKMARK; waiting calls are answered with
+  // what is there; submissions under way are recorded. What is open after the config's
+  // shutdown_timeout is cut. Idempotent; not from a call's thread.
   void Shutdown();
 
  private:

@@ -8,8 +8,8 @@
 
 namespace assetgate::api {
 
-class AssetService final
-    : public v1::AssetService::WithRawCallbackMethod_WatchAssets<v1::AssetService::CallbackService> {
+class AssetService final : public v1::AssetService::WithRawCallbackMethod_WatchAssets<
+                               v1::AssetService::CallbackService> {
  public:
   AssetService(const Parts& parts, watch::Watcher& watcher);
 

@@ -46,8 +46,8 @@ class Method {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     core::Caller caller = CallerOf(*context, request_id);
     core::Reply<Response> reply = [this, reactor, response, began = clock_.Now(),
-                                   log_context = caller.context](
-                                      absl::StatusOr<Response> result) mutable {
+                                   log_context =
+                                       caller.context](absl::StatusOr<Response> result) mutable {
       if (result.ok()) *response = *std::move(result);
       Finish(reactor, result.status(), began, log_context);
     };
@@ -59,10 +59,9 @@ class Method {
   template <typename Response, typename Call>
   grpc::ServerUnaryReactor* RunNow(grpc::CallbackServerContext* context, Response* response,
                                    Call call) {
-    return Run(context, "", response,
-               [&](const core::Caller& caller, core::Reply<Response> reply) {
-                 std::move(reply)(call(caller));
-               });
+    return Run(context, "", response, [&](const core::Caller& caller, core::Reply<Response> reply) {
+      std::move(reply)(call(caller));
+    });
   }
 
  private:

@@ -1,7 +1,8 @@
 // Errors that a caller can act upon.
 //
-// Inside the gateway an error is an absl::Status. One that a caller shall see is made by Error, which
-// attaches the google.rpc details of errors.proto; api/status_conversion.h turns it into gRPC's.
+// Inside the gateway an error is an absl::Status. One that a caller shall see is made by Error,
+// which attaches the google.rpc details of errors.proto; api/status_conversion.h turns it into
+// gRPC's.
 //
 //   return Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND, "no asset \"assets/hero\"")
 //       .Resource("assetgate.v1.Asset", "assets/hero");
@@ -60,8 +61,8 @@ class Error {
   v1::ProviderFailures failures_;
 };
 
-// The google.rpc form of `status`: what Error attached, or, for a status that was made elsewhere, its
-// code and message with reason INTERNAL_ERROR. `status` must not be OK.
+// The google.rpc form of `status`: what Error attached, or, for a status that was made elsewhere,
+// its code and message with reason INTERNAL_ERROR. `status` must not be OK.
 google::rpc::Status ToRpcStatus(const absl::Status& status);
 // The reverse.
 absl::Status FromRpcStatus(const google::rpc::Status& status);

@@ -19,18 +19,18 @@ namespace assetgate::base {
 
 using Task = absl::AnyInvocable<void() &&>;
 
-// Where state lives that is touched by one thread only: everything that concerns the state is posted
-// here. `Post` and `PostAt` may be called from any thread, tasks included; tasks run one at a time,
-// those posted first and those due first before the others, never inside the call that posted them.
-// A task must not block.
+// Where state lives that is touched by one thread only: everything that concerns the state is
+// posted here. `Post` and `PostAt` may be called from any thread, tasks included; tasks run one at
+// a time, those posted first and those due first before the others, never inside the call that
+// posted them. A task must not block.
 class EventLoop {
  public:
   virtual ~EventLoop() = default;
 
   // Runs `task` as soon as possible.
   virtual void Post(Task task) = 0;
-  // Runs `task` once the clock has reached `when`. There is no cancelling: a task that is late to its
-  // own party looks at the state and does nothing.
+  // Runs `task` once the clock has reached `when`. There is no cancelling: a task that is late to
+  // its own party looks at the state and does nothing.
   virtual void PostAt(absl::Time when, Task task) = 0;
   // The clock the times are of.
   virtual const Clock& clock() const = 0;
@@ -38,8 +38,8 @@ class EventLoop {
   absl::Time Now() const { return clock().Now(); }
 };
 
-// An EventLoop with a thread of its own. Waits on the steady clock, so that a step of the wall clock
-// neither fires everything at once nor stops the timers.
+// An EventLoop with a thread of its own. Waits on the steady clock, so that a step of the wall
+// clock neither fires everything at once nor stops the timers.
 class ThreadEventLoop final : public EventLoop {
  public:
   // `name` is what debuggers show for the thread, at most 15 characters.

@@ -25,7 +25,8 @@ void SetIds(v1::Placement& placement, const provider::Observation& observation, 
   changed |= Take(Word(observation.provider_tracking_id), placement.mutable_provider_tracking_id());
   changed |= Take(observation.provider_uri.substr(0, 4096), placement.mutable_provider_uri());
 }
-void SetIds(v1::GroupPlacement& placement, const provider::Observation& observation, bool& changed) {
+void SetIds(v1::GroupPlacement& placement, const provider::Observation& observation,
+            bool& changed) {
   changed |= Take(Word(observation.provider_id), placement.mutable_provider_group_id());
 }
 
@@ -136,12 +137,11 @@ bool GiveUpPlacement(PlacementT& placement, const google::rpc::Status& error, ab
 }
 
 google::rpc::Status Forgot(const provider::Failure& failure, const UnitContext& context) {
-  return base::Error(
-             absl::StatusCode::kNotFound, v1::PROVIDER_FORGOT,
-             absl::StrCat("the provider accepted it and no longer knows it",
-                          failure.message.empty()
-                              ? std::string()
-                              : absl::StrCat(": ", provider::CleanText(failure.message))))
+  return base::Error(absl::StatusCode::kNotFound, v1::PROVIDER_FORGOT,
+                     absl::StrCat("the provider accepted it and no longer knows it",
+                                  failure.message.empty()
+                                      ? std::string()
+                                      : absl::StrCat(": ", provider::CleanText(failure.message))))
       .Metadata("provider", context.provider_id)
       .Metadata("provider_message", provider::CleanText(failure.message))
       .ToProto();
@@ -184,7 +184,8 @@ bool FollowAttempt(v1::VideoTask& task, const v1::Attempt& attempt, absl::Time n
   switch (attempt.state()) {
     case v1::Attempt::QUEUED:
       // Not back from RUNNING: progress is monotone for whoever watches.
-      if (task.state() == v1::VideoTask::QUEUED || task.state() == v1::VideoTask::RUNNING) return false;
+      if (task.state() == v1::VideoTask::QUEUED || task.state() == v1::VideoTask::RUNNING)
+        return false;
       task.set_state(v1::VideoTask::QUEUED);
       task.clear_error();
       SetWaiting(task, v1::Waiting::PROVIDER_QUEUE, attempt.provider(),
@@ -307,8 +308,8 @@ bool FinishTask(v1::VideoTask& task, v1::VideoTask::State state, const google::r
 bool ApplyObservation(v1::VideoTask& task, int index, const provider::Observation& observation,
                       const UnitContext& context) {
   v1::Attempt& attempt = *task.mutable_attempts(index);
-  // What a provider called final stays; what the gateway called final (the horizon) does not bind the
-  // provider: its late result is recorded in the attempt.
+  // What a provider called final stays; what the gateway called final (the horizon) does not bind
+  // the provider: its late result is recorded in the attempt.
   const bool given_up = attempt.state() == v1::Attempt::FAILED &&
                         (base::ReasonOf(attempt.error()) == v1::TRACKING_EXPIRED ||
                          base::ReasonOf(attempt.error()) == v1::PROVIDER_FORGOT);
@@ -399,7 +400,8 @@ bool ApplySubmit(v1::VideoTask& task, int index, Unit& unit, const provider::Sub
   return false;
 }
 
-bool ApplyGivenUp(v1::VideoTask& task, int index, const google::rpc::Status& error, absl::Time now) {
+bool ApplyGivenUp(v1::VideoTask& task, int index, const google::rpc::Status& error,
+                  absl::Time now) {
   v1::Attempt& attempt = *task.mutable_attempts(index);
   if (IsFinal(attempt.state())) return false;
   attempt.set_state(v1::Attempt::FAILED);

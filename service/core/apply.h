@@ -31,7 +31,8 @@ bool SetWaiting(Holder& holder, v1::Waiting::Reason reason, absl::string_view su
   waiting.set_subject(std::string(subject));
   waiting.set_message(std::string(message));
   *waiting.mutable_since() = base::ToProto(now);
-  if (next_try != absl::InfiniteFuture()) *waiting.mutable_next_try_time() = base::ToProto(next_try);
+  if (next_try != absl::InfiniteFuture())
+    *waiting.mutable_next_try_time() = base::ToProto(next_try);
   return true;
 }
 

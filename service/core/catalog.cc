@@ -19,7 +19,8 @@ std::string Quoted(absl::string_view name) {
   return absl::StrCat("\"", provider::CleanText(name, 128), "\"");
 }
 
-std::string Known(absl::string_view what, absl::string_view wanted, std::vector<std::string> known) {
+std::string Known(absl::string_view what, absl::string_view wanted,
+                  std::vector<std::string> known) {
   if (known.empty()) return absl::StrCat("; no ", what, " is configured");
   known = base::NearestFirst(wanted.substr(0, 256), std::move(known));
   constexpr std::size_t kMost = 20;
@@ -104,9 +105,9 @@ absl::Status Catalog::NoSuchModel(absl::string_view name) const {
       known.push_back(absl::StrCat("providers/", provider->id, "/models/", model));
     }
   }
-  return base::Error(
-             absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
-             absl::StrCat("there is no model ", Quoted(name), Known("model", name, std::move(known))))
+  return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
+                     absl::StrCat("there is no model ", Quoted(name),
+                                  Known("model", name, std::move(known))))
       .Resource("assetgate.v1.Model", provider::CleanText(name, 256));
 }
 

@@ -62,8 +62,8 @@ struct ModelEntry {
 class Catalog {
  public:
   // The targets of `routes` point into `providers`, which the config has checked.
-  Catalog(std::vector<std::unique_ptr<const ProviderEntry>> providers, std::vector<ModelEntry> routes,
-          std::vector<std::string> asset_providers);
+  Catalog(std::vector<std::unique_ptr<const ProviderEntry>> providers,
+          std::vector<ModelEntry> routes, std::vector<std::string> asset_providers);
 
   // In the order of the config.
   const std::vector<std::unique_ptr<const ProviderEntry>>& providers() const { return providers_; }
@@ -73,8 +73,8 @@ class Catalog {
 
   // By id; nullptr where there is none.
   const ProviderEntry* FindProvider(absl::string_view id) const;
-  // By a route's name, with or without `models/`, or by `providers/{p}/models/{m}`. NOT_FOUND with the
-  // known names, nearest first.
+  // By a route's name, with or without `models/`, or by `providers/{p}/models/{m}`. NOT_FOUND with
+  // the known names, nearest first.
   absl::StatusOr<ModelEntry> FindModel(absl::string_view name) const;
 
   // The errors for names that are not there, with the known ones, nearest first.

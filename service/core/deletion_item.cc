@@ -73,7 +73,9 @@ void DeletionItem::Plan() {
                    return owner.AddChange(*item, Change{[](Item& gone) {
                                                           gone.Remove({});
                                                           return absl::OkStatus();
-                                                        }, {}, {}});
+                                                        },
+                                                        {},
+                                                        {}});
                  }
                  ++back.failures;
                  back.failure = failure;

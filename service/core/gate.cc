@@ -73,8 +73,7 @@ std::optional<Gate::Blocked> Gate::WouldBlock() const {
     return Blocked{v1::Waiting::PROVIDER_BUSY, now + absl::Seconds(1)};
   }
   const double tokens =
-      tokens_ +
-      std::max(0.0, absl::ToDoubleSeconds(now - refilled_)) * limits_.requests_per_second;
+      tokens_ + std::max(0.0, absl::ToDoubleSeconds(now - refilled_)) * limits_.requests_per_second;
   if (tokens < 1) {
     return Blocked{v1::Waiting::PROVIDER_BUSY,
                    now + absl::Seconds((1 - tokens) / limits_.requests_per_second)};
@@ -147,9 +146,8 @@ void Gate::Release(CallHealth health, std::optional<absl::Duration> retry_after)
     ++troubles_in_a_row_;
     if ((half_open_ && was_probe) || (!half_open_ && troubles_in_a_row_ >= kTroublesToOpen)) {
       half_open_ = true;
-      const absl::Duration back_off =
-          std::max(retry_after.value_or(absl::ZeroDuration()),
-                   BackOff(kFirstOpen, kLongestOpen, times_opened_++));
+      const absl::Duration back_off = std::max(retry_after.value_or(absl::ZeroDuration()),
+                                               BackOff(kFirstOpen, kLongestOpen, times_opened_++));
       open_until_ = now + std::min(back_off, kLongestRetryAfter);
     } else if (retry_after.has_value()) {
       limited_until_ = std::max(limited_until_, now + std::min(*retry_after, kLongestRetryAfter));

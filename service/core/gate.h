@@ -24,19 +24,20 @@ inline constexpr std::size_t kCallClasses = 4;
 
 // What a call said of the provider's health.
 enum class CallHealth {
-  kGood,          // an answer that shows the provider at work, refusals of content included
-  kTrouble,       // no answer, a server error, or one that cannot be understood
-  kRateLimited,   // 429
-  kCredentials,   // the key or the account is refused
+  kGood,         // an answer that shows the provider at work, refusals of content included
+  kTrouble,      // no answer, a server error, or one that cannot be understood
+  kRateLimited,  // 429
+  kCredentials,  // the key or the account is refused
   kOutOfCredit,
 };
 // By the failure of a call; good without one.
 CallHealth HealthOf(const provider::Failure* failure);
 
-// Every call to one provider passes its gate: Acquire before, Release after. Calls that may not go at
-// once wait in the gate and are let through in order of their class, then of asking.
+// Every call to one provider passes its gate: Acquire before, Release after. Calls that may not go
+// at once wait in the gate and are let through in order of their class, then of asking.
 //
-// Belongs to the thread of its loop, which must have stopped running tasks before the gate goes away.
+// Belongs to the thread of its loop, which must have stopped running tasks before the gate goes
+// away.
 class Gate {
  public:
   struct Limits {

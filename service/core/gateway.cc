@@ -45,8 +45,9 @@ std::string Kept(Request request) {
   return request.SerializeAsString();
 }
 
-// Puts the request id into a creation. True when it was used before: then the creation is complete, and
-// neither validated nor routed again, since the first answer stands whatever has changed meanwhile.
+// Puts the request id into a creation. True when it was used before: then the creation is complete,
+// and neither validated nor routed again, since the first answer stands whatever has changed
+// meanwhile.
 template <typename Request, typename EntityT>
 absl::StatusOr<bool> Claim(store::Store& store, const Caller& caller, absl::string_view method,
                            const Request& request, absl::Time now, Creation<EntityT>& creation) {
@@ -68,7 +69,8 @@ absl::StatusOr<bool> Claim(store::Store& store, const Caller& caller, absl::stri
   return creation.repeated.has_value();
 }
 
-// --- Page tokens: "1 <fingerprint of kind and filter> <revision>", in web-safe Base64 -------------
+// --- Page tokens: "1 <fingerprint of kind and filter> <revision>", in web-safe Base64
+// -------------
 
 std::uint64_t Fingerprint(store::Kind kind, const store::TermFilter& filter) {
   std::string text = absl::StrCat(static_cast<int>(kind));
@@ -91,16 +93,17 @@ std::optional<store::Revision> ReadPageToken(const std::string& token, std::uint
   if (token.size() > 256 || !absl::WebSafeBase64Unescape(token, &text)) return std::nullopt;
   const std::vector<std::string> parts = absl::StrSplit(text, ' ');
   store::Revision after = 0;
-  if (parts.size() != 3 || parts[0] != "1" ||
-      parts[1] != absl::StrCat(absl::Hex(fingerprint)) || !absl::SimpleAtoi(parts[2], &after)) {
+  if (parts.size() != 3 || parts[0] != "1" || parts[1] != absl::StrCat(absl::Hex(fingerprint)) ||
+      !absl::SimpleAtoi(parts[2], &after)) {
     return std::nullopt;
   }
   return after;
 }
 
 template <typename Request>
-absl::StatusOr<store::ListPage> ListRows(store::Store& store, const Caller& caller, store::Kind kind,
-                                         const Request& request, std::string& next_page_token) {
+absl::StatusOr<store::ListPage> ListRows(store::Store& store, const Caller& caller,
+                                         store::Kind kind, const Request& request,
+                                         std::string& next_page_token) {
   Faults faults;
   if (request.page_size() < 0) {
     faults.Add("page_size", absl::StrCat("is ", request.page_size(), "; 0 means the default"));
@@ -110,7 +113,8 @@ absl::StatusOr<store::ListPage> ListRows(store::Store& store, const Caller& call
   query.tenant = caller.tenant;
   query.kind = kind;
   query.filter = Compile(request.filter());
-  query.limit = request.page_size() == 0 ? kDefaultPage : std::min(request.page_size(), kLargestPage);
+  query.limit =
+      request.page_size() == 0 ? kDefaultPage : std::min(request.page_size(), kLargestPage);
   const std::uint64_t fingerprint = Fingerprint(kind, query.filter);
   if (!request.page_token().empty()) {
     query.after_create_revision = ReadPageToken(request.page_token(), fingerprint);
@@ -142,19 +146,20 @@ absl::StatusOr<std::pair<std::size_t, std::size_t>> PageOf(const Request& reques
     faults.Add("page_token", "is not a next_page_token of this list; begin again without it");
   }
   if (!faults.empty()) return faults.ToStatus();
-  const std::size_t size = request.page_size() == 0
-                               ? std::size_t{kLargestPage}
-                               : static_cast<std::size_t>(std::min(request.page_size(), kLargestPage));
+  const std::size_t size =
+      request.page_size() == 0
+          ? std::size_t{kLargestPage}
+          : static_cast<std::size_t>(std::min(request.page_size(), kLargestPage));
   return std::make_pair(begin, std::min(count, begin + size));
 }
 
 template <typename T>
 Reply<std::vector<absl::StatusOr<T>>> First(Reply<T> reply) {
-  return [reply = std::move(reply)](
-             absl::StatusOr<std::vector<absl::StatusOr<T>>> results) mutable {
-    if (!results.ok()) return std::move(reply)(results.status());
-    std::move(reply)(std::move(results->front()));
-  };
+  return
+      [reply = std::move(reply)](absl::StatusOr<std::vector<absl::StatusOr<T>>> results) mutable {
+        if (!results.ok()) return std::move(reply)(results.status());
+        std::move(reply)(std::move(results->front()));
+      };
 }
 
 absl::StatusOr<std::string> IdOf(store::Kind kind, const std::string& name,
@@ -174,8 +179,8 @@ void Order(std::vector<Target>& targets) {
   std::vector<std::pair<double, Target>> keyed;
   for (Target& target : targets) {
     // Exponential variates with the weight as rate: the smallest is the first drawn.
-    const double key =
-        -std::log(absl::Uniform(absl::IntervalOpenClosed, random, 0.0, 1.0)) / std::max(1, target.weight);
+    const double key = -std::log(absl::Uniform(absl::IntervalOpenClosed, random, 0.0, 1.0)) /
+                       std::max(1, target.weight);
     keyed.emplace_back(target.weight > 0 ? key : std::numeric_limits<double>::max(),
                        std::move(target));
   }
@@ -220,7 +225,8 @@ absl::StatusOr<store::Row> Gateway::Read(const Caller& caller, store::Kind kind,
   return **std::move(row);
 }
 
-// --- Groups ---------------------------------------------------------------------------------------
+// --- Groups
+// ---------------------------------------------------------------------------------------
 
 void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupRequest& request,
                                Reply<v1::AssetGroup> reply) {
@@ -292,13 +298,14 @@ void Gateway::DeleteAssetGroup(const Caller& caller, const v1::DeleteAssetGroupR
                           std::move(reply));
 }
 
-// --- Assets ---------------------------------------------------------------------------------------
+// --- Assets
+// ---------------------------------------------------------------------------------------
 
 absl::StatusOr<AssetEntity> Gateway::NewAsset(const Caller& caller,
                                               const v1::CreateAssetRequest& request) {
   if (!request.asset().asset_group().empty()) {
-    auto group = Read(caller, store::Kind::kAssetGroup, request.asset().asset_group(),
-                      "asset.asset_group");
+    auto group =
+        Read(caller, store::Kind::kAssetGroup, request.asset().asset_group(), "asset.asset_group");
     if (!group.ok()) return group.status();
   }
   const absl::Time now = clock_.Now();
@@ -434,7 +441,8 @@ absl::StatusOr<watch::WatchRequest> Gateway::WatchAssets(const Caller& caller,
   return WatchOf(caller, store::Kind::kAsset, request);
 }
 
-// --- Videos ---------------------------------------------------------------------------------------
+// --- Videos
+// ---------------------------------------------------------------------------------------
 
 absl::StatusOr<std::vector<Target>> Gateway::Route(const Caller& caller,
                                                    const v1::CreateVideoTaskRequest& request,
@@ -463,8 +471,8 @@ absl::StatusOr<std::vector<Target>> Gateway::Route(const Caller& caller,
                               reference.asset(), "\" is ", v1::MediaType_Name(asset.media_type())));
     }
     if (reference.role() != v1::Reference::REFERENCE && asset.media_type() != v1::IMAGE) {
-      faults.Add(path + ".asset",
-                 absl::StrCat("is ", v1::MediaType_Name(asset.media_type()), "; a frame has to be IMAGE"));
+      faults.Add(path + ".asset", absl::StrCat("is ", v1::MediaType_Name(asset.media_type()),
+                                               "; a frame has to be IMAGE"));
     }
     reference.set_media_type(asset.media_type());
     media.push_back(asset.media_type());
@@ -584,25 +592,25 @@ absl::StatusOr<watch::WatchRequest> Gateway::WatchVideoTasks(
   return WatchOf(caller, store::Kind::kVideoTask, request);
 }
 
-// --- Providers and models -------------------------------------------------------------------------
+// --- Providers and models
+// -------------------------------------------------------------------------
 
 void Gateway::ListProviders(const v1::ListProvidersRequest& request,
                             Reply<v1::ListProvidersResponse> reply) {
   const auto page = PageOf(request, catalog_.providers().size());
   if (!page.ok()) return std::move(reply)(page.status());
-  reconciler_.DescribeProviders(
-      [page = *page, reply = std::move(reply)](
-          absl::StatusOr<std::vector<v1::Provider>> providers) mutable {
-        if (!providers.ok()) return std::move(reply)(providers.status());
-        v1::ListProvidersResponse response;
-        for (std::size_t i = page.first; i < page.second; ++i) {
-          *response.add_providers() = std::move((*providers)[i]);
-        }
-        if (page.second < providers->size()) {
-          response.set_next_page_token(absl::StrCat(page.second));
-        }
-        std::move(reply)(std::move(response));
-      });
+  reconciler_.DescribeProviders([page = *page, reply = std::move(reply)](
+                                    absl::StatusOr<std::vector<v1::Provider>> providers) mutable {
+    if (!providers.ok()) return std::move(reply)(providers.status());
+    v1::ListProvidersResponse response;
+    for (std::size_t i = page.first; i < page.second; ++i) {
+      *response.add_providers() = std::move((*providers)[i]);
+    }
+    if (page.second < providers->size()) {
+      response.set_next_page_token(absl::StrCat(page.second));
+    }
+    std::move(reply)(std::move(response));
+  });
 }
 
 void Gateway::GetProvider(const v1::GetProviderRequest& request, Reply<v1::Provider> reply) {
@@ -614,15 +622,14 @@ void Gateway::GetProvider(const v1::GetProviderRequest& request, Reply<v1::Provi
     return std::move(reply)(faults.ToStatus());
   }
   if (catalog_.FindProvider(*id) == nullptr) return std::move(reply)(catalog_.NoSuchProvider(*id));
-  reconciler_.DescribeProviders(
-      [name = MakeName(kProviders, *id), reply = std::move(reply)](
-          absl::StatusOr<std::vector<v1::Provider>> providers) mutable {
-        if (!providers.ok()) return std::move(reply)(providers.status());
-        for (v1::Provider& provider : *providers) {
-          if (provider.name() == name) return std::move(reply)(std::move(provider));
-        }
-        std::move(reply)(absl::InternalError("a configured provider was not described"));
-      });
+  reconciler_.DescribeProviders([name = MakeName(kProviders, *id), reply = std::move(reply)](
+                                    absl::StatusOr<std::vector<v1::Provider>> providers) mutable {
+    if (!providers.ok()) return std::move(reply)(providers.status());
+    for (v1::Provider& provider : *providers) {
+      if (provider.name() == name) return std::move(reply)(std::move(provider));
+    }
+    std::move(reply)(absl::InternalError("a configured provider was not described"));
+  });
 }
 
 absl::StatusOr<v1::ListModelsResponse> Gateway::ListModels(const v1::ListModelsRequest& request) {

@@ -31,8 +31,8 @@ struct Caller {
 // faulty, inside the call.
 class Gateway {
  public:
-  Gateway(const Catalog& catalog, store::Store& store, Reconciler& reconciler, const base::Clock& clock,
-          Settings settings)
+  Gateway(const Catalog& catalog, store::Store& store, Reconciler& reconciler,
+          const base::Clock& clock, Settings settings)
       : catalog_(catalog),
         store_(store),
         reconciler_(reconciler),

@@ -50,7 +50,8 @@ absl::Duration Item::BackOff(const UnitRun& run) const {
                settings.first_back_off * std::exp2(std::clamp(run.failures - 1, 0, 16)));
   absl::Duration jittered = back_off * absl::Uniform(owner_.random(), 0.8, 1.2);
   if (run.failure.has_value() && run.failure->retry_after.has_value()) {
-    jittered = std::max(jittered, std::min(*run.failure->retry_after, absl::Duration(absl::Hours(1))));
+    jittered =
+        std::max(jittered, std::min(*run.failure->retry_after, absl::Duration(absl::Hours(1))));
   }
   return jittered;
 }
@@ -147,50 +148,51 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
     options.send_before = base::FromProto(submission.send_before());
     http::Request sent = request;
     Reconciler& owner = owner_;
-    owner.Send(
-        key_, provider, credential, std::move(request), std::move(options),
-        [&owner, unit, &provider, kind, replay, sent = std::move(sent),
-         item_call = CallOf(provider, operation)](Item* item, http::Result answer,
-                                                  absl::Duration latency) mutable {
-          provider::SubmitResult result;
-          const auto* error = std::get_if<http::TransportError>(&answer);
-          if (error != nullptr && error->kind == http::TransportError::Kind::kStopped) {
-            // Going away: the journal says that it is open, which is the truth.
-            owner.gate(provider).Abandon();
-            return owner.SubmissionEnded();
-          }
-          result = error != nullptr
-                       ? FromTransport(*error)
-                       : provider.dialect->DecodeSubmit(kind, sent, std::get<http::Response>(answer),
-                                                        replay);
-          const bool accepted = result.outcome == provider::Outcome::kAccepted;
-          const provider::Failure* failure = accepted ? nullptr : &result.failure;
-          owner.gate(provider).Release(HealthOf(failure),
-                                       accepted ? std::nullopt : result.failure.retry_after);
-          if (failure != nullptr) owner.Failed(provider, *failure);
-          item_call.outcome = OutcomeOf(answer, !accepted);
-          item_call.submission = result.outcome;
-          item_call.latency = latency;
-          if (!accepted) {
-            item_call.http_status = result.failure.http_status;
-            item_call.message = provider::CleanText(result.failure.message);
-          } else if (error == nullptr) {
-            item_call.http_status = std::get<http::Response>(answer).status;
-          }
-          owner.telemetry().OnUpstreamCall(item_call);
-          if (item != nullptr) {
-            UnitRun& back = item->run(unit);
-            back.in_flight = false;
-            back.failures = accepted ? 0 : back.failures + 1;
-            back.failure = accepted ? std::nullopt : std::optional(result.failure);
-            back.due = accepted ? owner.Now() + provider.PollingFor(kind).first
-                                : owner.Now() + item->BackOff(back);
-            owner.AddChange(*item, Change{[unit, result = std::move(result)](Item& target) {
-                                            return target.OnSubmitted(unit, result);
-                                          }, {}, {}});
-          }
-          owner.SubmissionEnded();
-        });
+    owner.Send(key_, provider, credential, std::move(request), std::move(options),
+               [&owner, unit, &provider, kind, replay, sent = std::move(sent),
+                item_call = CallOf(provider, operation)](Item* item, http::Result answer,
+                                                         absl::Duration latency) mutable {
+                 provider::SubmitResult result;
+                 const auto* error = std::get_if<http::TransportError>(&answer);
+                 if (error != nullptr && error->kind == http::TransportError::Kind::kStopped) {
+                   // Going away: the journal says that it is open, which is the truth.
+                   owner.gate(provider).Abandon();
+                   return owner.SubmissionEnded();
+                 }
+                 result = error != nullptr
+                              ? FromTransport(*error)
+                              : provider.dialect->DecodeSubmit(
+                                    kind, sent, std::get<http::Response>(answer), replay);
+                 const bool accepted = result.outcome == provider::Outcome::kAccepted;
+                 const provider::Failure* failure = accepted ? nullptr : &result.failure;
+                 owner.gate(provider).Release(HealthOf(failure),
+                                              accepted ? std::nullopt : result.failure.retry_after);
+                 if (failure != nullptr) owner.Failed(provider, *failure);
+                 item_call.outcome = OutcomeOf(answer, !accepted);
+                 item_call.submission = result.outcome;
+                 item_call.latency = latency;
+                 if (!accepted) {
+                   item_call.http_status = result.failure.http_status;
+                   item_call.message = provider::CleanText(result.failure.message);
+                 } else if (error == nullptr) {
+                   item_call.http_status = std::get<http::Response>(answer).status;
+                 }
+                 owner.telemetry().OnUpstreamCall(item_call);
+                 if (item != nullptr) {
+                   UnitRun& back = item->run(unit);
+                   back.in_flight = false;
+                   back.failures = accepted ? 0 : back.failures + 1;
+                   back.failure = accepted ? std::nullopt : std::optional(result.failure);
+                   back.due = accepted ? owner.Now() + provider.PollingFor(kind).first
+                                       : owner.Now() + item->BackOff(back);
+                   owner.AddChange(*item, Change{[unit, result = std::move(result)](Item& target) {
+                                                   return target.OnSubmitted(unit, result);
+                                                 },
+                                                 {},
+                                                 {}});
+                 }
+                 owner.SubmissionEnded();
+               });
   });
 }
 
@@ -200,10 +202,9 @@ absl::Duration Item::PollInterval(const ProviderEntry& provider, provider::UnitK
   const Settings& settings = owner_.settings();
   const absl::Duration period = kind == provider::UnitKind::kVideo ? settings.video_tracking_period
                                                                    : settings.asset_tracking_period;
-  absl::Duration interval =
-      age > period ? std::max(settings.slow_poll, polling.ceiling)
-                   : std::clamp(polling.floor + age / 10, polling.floor,
-                                std::max(polling.floor, polling.ceiling));
+  absl::Duration interval = age > period ? std::max(settings.slow_poll, polling.ceiling)
+                                         : std::clamp(polling.floor + age / 10, polling.floor,
+                                                      std::max(polling.floor, polling.ceiling));
   // Only longer: the floor is the floor.
   return interval * absl::Uniform(owner_.random(), 1.0, 1.15);
 }
@@ -263,7 +264,8 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
           if (not_found) item_call.message = "the provider does not know it";
           owner.telemetry().OnUpstreamCall(item_call);
           if (item == nullptr) return;
-          item->OnPolled(unit, provider, kind, accepted, std::move(result.trouble), std::move(news));
+          item->OnPolled(unit, provider, kind, accepted, std::move(result.trouble),
+                         std::move(news));
         });
   });
 }
@@ -283,7 +285,9 @@ void Item::OnPolled(std::size_t unit, const ProviderEntry& provider, provider::U
     if (state.failures >= 3 || NeedsOperator(*trouble)) {
       return owner_.AddChange(*this, Change{[unit, failure = *std::move(trouble)](Item& item) {
                                               return item.OnPollTrouble(unit, failure);
-                                            }, {}, {}});
+                                            },
+                                            {},
+                                            {}});
     }
     return owner_.PostAdvance(*this);
   }
@@ -301,7 +305,9 @@ void Item::OnPolled(std::size_t unit, const ProviderEntry& provider, provider::U
   }
   owner_.AddChange(*this, Change{[unit, verdict, news = std::move(news)](Item& item) {
                                    return item.OnNews(unit, news, verdict);
-                                 }, {}, {}});
+                                 },
+                                 {},
+                                 {}});
 }
 
 }  // namespace assetgate::core

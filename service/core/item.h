@@ -1,9 +1,9 @@
 // One unfinished resource in memory: what was committed of it, and its next steps.
 //
 // An item is driven by Reconciler::Advance, over and over: take the committed state as a draft, put
-// into it what has been heard since (Changes), let Plan look at it and decide what to do next, commit
-// the draft if it differs, and only then do what was decided (actions). Nothing is remembered between
-// two rounds but the committed state and `runs_`, which a restart may lose.
+// into it what has been heard since (Changes), let Plan look at it and decide what to do next,
+// commit the draft if it differs, and only then do what was decided (actions). Nothing is
+// remembered between two rounds but the committed state and `runs_`, which a restart may lose.
 #ifndef ASSETGATE_CORE_ITEM_H_
 #define ASSETGATE_CORE_ITEM_H_
 
@@ -34,8 +34,8 @@ class Item;
 // The providers at which a resource has unfinished units, each with whether it is an attempt.
 using UnfinishedUnits = std::vector<std::pair<std::string, bool>>;
 
-// Something heard, or asked for, that goes into the draft. It may be applied more than once (after a
-// conflict), each time to a fresh draft.
+// Something heard, or asked for, that goes into the draft. It may be applied more than once (after
+// a conflict), each time to a fresh draft.
 struct Change {
   // OK, or why it cannot be done; then nothing was changed by it.
   absl::AnyInvocable<absl::Status(Item&)> apply;
@@ -82,7 +82,8 @@ class Item {
   const store::Key& key() const { return key_; }
   std::string name() const { return MakeName(CollectionOf(key_.kind), key_.id); }
 
-  // Takes a committed row as the current state. `restarted`: this process has done nothing for it yet.
+  // Takes a committed row as the current state. `restarted`: this process has done nothing for it
+  // yet.
   virtual void Load(const store::Row& row, bool restarted) = 0;
   virtual store::Revision revision() const = 0;
   // Whether the committed state has steps left.
@@ -119,8 +120,8 @@ class Item {
   void WakeAt(absl::Time when) { wake_at_ = std::min(wake_at_, when); }
   absl::Time Now() const;
 
-  // Makes sure of a place at the gate of `provider` for the unit; true when it is held. Otherwise Plan
-  // runs again when it is.
+  // Makes sure of a place at the gate of `provider` for the unit; true when it is held. Otherwise
+  // Plan runs again when it is.
   bool HoldPlace(std::size_t unit, const ProviderEntry& provider, CallClass call_class);
   // Gives a place back that turned out not to be needed.
   void ReleasePlace(std::size_t unit);
@@ -136,8 +137,8 @@ class Item {
   // Sends the draft's journalled submission of a unit once it is committed. `decoded` gets what the
   // provider answered, as a Change to be applied.
   void SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
-                         base::UpstreamOperation operation, const Submission& submission, bool replay,
-                         const provider::Credential& credential);
+                         base::UpstreamOperation operation, const Submission& submission,
+                         bool replay, const provider::Credential& credential);
   // Puts a request into the journal form, and back.
   static void Journal(const http::Request& request, absl::Time now, absl::Time send_before,
                       Submission& submission);
@@ -326,8 +327,8 @@ class VideoItem final : public EntityItem<VideoEntity> {
 
   void PlanPending();
   void PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider);
-  // The target to go to now; absent when there is none, and then the task says what it waits for, or
-  // has failed.
+  // The target to go to now; absent when there is none, and then the task says what it waits for,
+  // or has failed.
   std::optional<std::size_t> ChooseTarget();
   Readiness ResolveReferences(const ProviderEntry& provider, std::size_t target,
                               std::vector<provider::ResolvedReference>& references);

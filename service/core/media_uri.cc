@@ -56,13 +56,14 @@ std::uint32_t Word(const std::uint8_t* bytes) {
 bool IsSpecial6(const in6_addr& address) {
   const std::uint8_t* b = address.s6_addr;
   const bool leading_zeros = std::all_of(b, b + 10, [](std::uint8_t byte) { return byte == 0; });
-  // ::, ::1, IPv4-compatible, IPv4-mapped: nothing public is reached that way that IPv4 does not reach.
+  // ::, ::1, IPv4-compatible, IPv4-mapped: nothing public is reached that way that IPv4 does not
+  // reach.
   if (leading_zeros && ((b[10] == 0 && b[11] == 0) || (b[10] == 0xFF && b[11] == 0xFF))) {
     return (b[10] == 0) || IsSpecial4(Word(b + 12));
   }
-  if ((b[0] & 0xFE) == 0xFC) return true;                       // unique local
-  if (b[0] == 0xFE && (b[1] & 0x80) == 0x80) return true;       // link-local, site-local
-  if (b[0] == 0xFF) return true;                                // multicast
+  if ((b[0] & 0xFE) == 0xFC) return true;                  // unique local
+  if (b[0] == 0xFE && (b[1] & 0x80) == 0x80) return true;  // link-local, site-local
+  if (b[0] == 0xFF) return true;                           // multicast
   if (b[0] == 0x20 && b[1] == 0x01 && b[2] == 0x0D && b[3] == 0xB8) return true;  // documentation
   if (b[0] == 0x20 && b[1] == 0x02) return IsSpecial4(Word(b + 2));               // 6to4
   if (b[0] == 0x00 && b[1] == 0x64 && b[2] == 0xFF && b[3] == 0x9B) {             // NAT64
@@ -100,7 +101,8 @@ std::optional<std::string> MediaUriFault(absl::string_view uri) {
   }
   const std::string lower = absl::AsciiStrToLower(uri.substr(0, 16));
   if (absl::StartsWith(lower, "asset://") || absl::StartsWith(lower, "assetid://")) {
-    return "is a provider's asset reference; to use an asset of this gateway, set `asset` to its name "
+    return "is a provider's asset reference; to use an asset of this gateway, set `asset` to its "
+           "name "
            "(assets/{id}) instead, and to register media give its public http(s) URL";
   }
   if (absl::StartsWith(lower, "assets/")) {
@@ -111,7 +113,8 @@ std::optional<std::string> MediaUriFault(absl::string_view uri) {
   }
   if (absl::StartsWith(lower, "file:") || uri.front() == '/' || uri.front() == '.' ||
       uri.front() == '~' || (uri.size() > 2 && uri[1] == ':')) {
-    return "is a local path, which providers cannot read; upload the file somewhere public and give its "
+    return "is a local path, which providers cannot read; upload the file somewhere public and "
+           "give its "
            "http(s) URL";
   }
   absl::string_view rest = uri;
@@ -127,7 +130,8 @@ std::optional<std::string> MediaUriFault(absl::string_view uri) {
   }
   absl::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
   if (absl::StrContains(authority, '@')) {
-    return "has a user name or password in it; use a pre-signed URL instead, and keep credentials out";
+    return "has a user name or password in it; use a pre-signed URL instead, and keep credentials "
+           "out";
   }
   std::string host;
   absl::string_view port;
@@ -153,9 +157,11 @@ std::optional<std::string> MediaUriFault(absl::string_view uri) {
       return "has percent-encoding in its host; write the host plainly";
     }
     for (const char c : host) {
-      // Other characters, dots of other scripts among them, are folded by some resolvers into digits.
+      // Other characters, dots of other scripts among them, are folded by some resolvers into
+      // digits.
       if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.' && c != '_') {
-        return "has a host that is not plain ASCII; write an internationalized name in its xn-- form";
+        return "has a host that is not plain ASCII; write an internationalized name in its xn-- "
+               "form";
       }
     }
     // inet_aton reads every historical spelling: 127.1, 0x7f000001, 2130706433, 0177.0.0.1.
@@ -163,9 +169,10 @@ std::optional<std::string> MediaUriFault(absl::string_view uri) {
     if (inet_aton(host.c_str(), &address) != 0) {
       if (IsSpecial4(ntohl(address.s_addr))) return SpecialHost(host);
     } else if (IsLocalName(host) || !absl::StrContains(host, '.')) {
-      return absl::StrCat("its host \"", host.substr(0, 100),
-                          "\" is a local name, which providers cannot resolve; use a public http(s) "
-                          "URL");
+      return absl::StrCat(
+          "its host \"", host.substr(0, 100),
+          "\" is a local name, which providers cannot resolve; use a public http(s) "
+          "URL");
     } else if (absl::ascii_isdigit(static_cast<unsigned char>(host[host.rfind('.') + 1]))) {
       return "has a malformed IPv4 address as its host";
     }

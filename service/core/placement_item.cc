@@ -60,9 +60,8 @@ void PlacementItem<EntityT>::Load(const store::Row& row, bool restarted) {
     const ProviderEntry* provider =
         this->owner_.catalog().FindProvider(this->current_.record.units(i).provider());
     if (provider == nullptr) continue;
-    const absl::Duration interval =
-        this->PollInterval(*provider, kUnit,
-                           this->Now() - base::FromProto(placement.create_time()));
+    const absl::Duration interval = this->PollInterval(
+        *provider, kUnit, this->Now() - base::FromProto(placement.create_time()));
     this->run(i).due = this->Now() + interval * absl::Uniform(this->owner_.random(), 0.0, 1.0);
     this->run(i).polled = true;
   }
@@ -122,14 +121,13 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
       created + (submitting ? settings.submit_timeout : settings.tracking_horizon);
   if (now >= expires) {
     const base::Error error =
-        submitting
-            ? base::Error(absl::StatusCode::kUnavailable, v1::NOT_SUBMITTED,
-                          absl::StrCat("not accepted within ",
-                                       absl::FormatDuration(settings.submit_timeout), ": ",
-                                       placement.waiting().message()))
-            : base::Error(absl::StatusCode::kDeadlineExceeded, v1::TRACKING_EXPIRED,
-                          absl::StrCat("the provider gave no final state within ",
-                                       absl::FormatDuration(settings.tracking_horizon)));
+        submitting ? base::Error(absl::StatusCode::kUnavailable, v1::NOT_SUBMITTED,
+                                 absl::StrCat("not accepted within ",
+                                              absl::FormatDuration(settings.submit_timeout), ": ",
+                                              placement.waiting().message()))
+                   : base::Error(absl::StatusCode::kDeadlineExceeded, v1::TRACKING_EXPIRED,
+                                 absl::StrCat("the provider gave no final state within ",
+                                              absl::FormatDuration(settings.tracking_horizon)));
     this->MarkChanged(ApplyGivenUp(
         placement, base::Error(error).Metadata("provider", record.provider()).ToProto(), now));
     return this->ReleasePlace(unit);
@@ -144,9 +142,10 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
     return;
   }
   if (!submitting) {
-    return this->PlanPoll(unit, *provider, kUnit,
-                          kIsGroup ? base::UpstreamOperation::kPollAssetGroup
-                                   : base::UpstreamOperation::kPollAsset, record, created);
+    return this->PlanPoll(
+        unit, *provider, kUnit,
+        kIsGroup ? base::UpstreamOperation::kPollAssetGroup : base::UpstreamOperation::kPollAsset,
+        record, created);
   }
   if (this->owner_.draining()) return;
   if (run.due > now) return this->WakeAt(run.due);
@@ -160,7 +159,8 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   if (!this->HoldPlace(unit, *provider, CallClass::kSubmission)) {
     if (const auto unwell = this->owner_.gate(*provider).Unwell()) {
       this->MarkChanged(SetWaiting(placement, unwell->reason, placement.provider(),
-                                   this->owner_.gate(*provider).state_reason(), now, unwell->until));
+                                   this->owner_.gate(*provider).state_reason(), now,
+                                   unwell->until));
     } else if (now - run.queued_since >= kSlowQueue) {
       this->MarkChanged(SetWaiting(placement, v1::Waiting::PROVIDER_BUSY, placement.provider(),
                                    "as many calls as allowed are under way to the provider", now));
@@ -174,10 +174,10 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   this->Journal(**request, now, now + settings.submission_start_timeout,
                 *record.mutable_submission());
   this->MarkChanged();
-  this->SubmitAfterCommit(unit, *provider, kUnit,
-                          kIsGroup ? base::UpstreamOperation::kSubmitAssetGroup
-                                   : base::UpstreamOperation::kSubmitAsset,
-                          record.submission(), record.submission().sends() > 1, credential);
+  this->SubmitAfterCommit(
+      unit, *provider, kUnit,
+      kIsGroup ? base::UpstreamOperation::kSubmitAssetGroup : base::UpstreamOperation::kSubmitAsset,
+      record.submission(), record.submission().sends() > 1, credential);
 }
 
 template <typename EntityT>
@@ -185,8 +185,9 @@ absl::Status PlacementItem<EntityT>::OnSubmitted(std::size_t unit,
                                                  const provider::SubmitResult& result) {
   const int i = static_cast<int>(unit);
   Unit& record = *this->draft_.record.mutable_units(i);
-  this->MarkChanged(ApplySubmit(*this->draft_.resource.mutable_placements(i), record, result,
-                                ContextOf(this->owner_.settings(), record.provider(), this->Now())));
+  this->MarkChanged(
+      ApplySubmit(*this->draft_.resource.mutable_placements(i), record, result,
+                  ContextOf(this->owner_.settings(), record.provider(), this->Now())));
   Derive();
   return absl::OkStatus();
 }
@@ -196,8 +197,8 @@ absl::Status PlacementItem<EntityT>::OnNews(std::size_t unit, const provider::Un
                                             bool verdict) {
   const int i = static_cast<int>(unit);
   auto& placement = *this->draft_.resource.mutable_placements(i);
-  const UnitContext context = ContextOf(this->owner_.settings(),
-                                        this->draft_.record.units(i).provider(), this->Now());
+  const UnitContext context =
+      ContextOf(this->owner_.settings(), this->draft_.record.units(i).provider(), this->Now());
   if (news.kind == provider::UnitNews::Kind::kObserved) {
     this->MarkChanged(ApplyObservation(placement, news.observation, context));
   } else if (verdict) {
@@ -205,10 +206,9 @@ absl::Status PlacementItem<EntityT>::OnNews(std::size_t unit, const provider::Un
     if constexpr (!kIsGroup) {
       // Placed anew, once.
       const auto& placements = this->draft_.resource.placements();
-      const auto lost = std::count_if(
-          placements.begin(), placements.end(), [&](const v1::Placement& other) {
-            return other.provider() == placement.provider() &&
-                   other.state() == v1::Placement::LOST;
+      const auto lost =
+          std::count_if(placements.begin(), placements.end(), [&](const v1::Placement& other) {
+            return other.provider() == placement.provider() && other.state() == v1::Placement::LOST;
           });
       if (lost == 1) return AddPlacement(context.provider_id);
     }
@@ -261,7 +261,8 @@ std::optional<absl::Status> PlacementItem<EntityT>::Refusal() const {
     const auto& placement = draft.resource.placements(i);
     // Accepted once: something exists.
     if (!draft.record.units(i).handle().empty()) return std::nullopt;
-    const UnitRun* run = static_cast<std::size_t>(i) < this->runs_.size() ? &this->runs_[i] : nullptr;
+    const UnitRun* run =
+        static_cast<std::size_t>(i) < this->runs_.size() ? &this->runs_[i] : nullptr;
     auto* failure = failures.add_failures();
     failure->set_provider(placement.provider());
     if (placement.state() == v1::Placement::FAILED) {
@@ -281,8 +282,8 @@ std::optional<absl::Status> PlacementItem<EntityT>::Refusal() const {
 absl::StatusOr<std::optional<http::Request>> GroupItem::Prepare(std::size_t unit,
                                                                 const ProviderEntry& provider) {
   (void)unit;
-  provider::GroupSubmission submission{
-      draft_.resource, OptionsFor(draft_.resource.provider_options(), provider.id)};
+  provider::GroupSubmission submission{draft_.resource,
+                                       OptionsFor(draft_.resource.provider_options(), provider.id)};
   auto request = provider.dialect->EncodeSubmitGroup(submission);
   if (!request.ok()) return request.status();
   return std::optional<http::Request>(*std::move(request));
@@ -340,9 +341,8 @@ absl::StatusOr<std::optional<http::Request>> AssetItem::Prepare(std::size_t unit
   }
   absl::StatusOr<std::string> source = SourceFor(provider);
   if (!source.ok()) return source.status();
-  provider::AssetSubmission submission{
-      draft_.resource, *std::move(source), std::move(group),
-      OptionsFor(draft_.resource.provider_options(), provider.id)};
+  provider::AssetSubmission submission{draft_.resource, *std::move(source), std::move(group),
+                                       OptionsFor(draft_.resource.provider_options(), provider.id)};
   auto request = provider.dialect->EncodeSubmitAsset(submission);
   if (!request.ok()) return request.status();
   return std::optional<http::Request>(*std::move(request));

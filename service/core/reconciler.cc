@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/error.h"
 #include "base/proto_time.h"
 
@@ -55,6 +57,22 @@ absl::Status Draining() {
       .RetryAfter(absl::Seconds(1));
 }
 
+// A provider's answer can hold what was sent to it, the key among it: from here on it would get
+// into errors, logs and rows.
+void Mask(const provider::Credential& credential, http::Result& result) {
+  auto* response = std::get_if<http::Response>(&result);
+  if (response == nullptr) return;
+  for (const auto& [name, secret] : credential.secrets) {
+    const std::string& text = secret.Reveal();
+    if (text.empty()) continue;
+    const auto mask = [&](std::string& in) {
+      if (absl::StrContains(in, text)) in = absl::StrReplaceAll(in, {{text, "[secret]"}});
+    };
+    mask(response->body);
+    for (http::Header& header : response->headers) mask(header.value);
+  }
+}
+
 absl::string_view StateName(const Item& item) {
   switch (item.key().kind) {
     case store::Kind::kAsset:
@@ -92,8 +110,8 @@ struct Reconciler::Gathering {
   void Answer(std::size_t i, absl::Status status) {
     results[i] = std::move(status);
     if (--missing > 0) return;
-    // An item that answered early may have moved on, or left memory, since: each is told as it stands
-    // now.
+    // An item that answered early may have moved on, or left memory, since: each is told as it
+    // stands now.
     std::vector<absl::StatusOr<const Item*>> items;
     for (std::size_t k = 0; k < keys.size(); ++k) {
       if (!results[k]->ok()) {
@@ -130,7 +148,8 @@ Reconciler::~Reconciler() {
   items_.clear();
 }
 
-// --- Creation -------------------------------------------------------------------------------------
+// --- Creation
+// -------------------------------------------------------------------------------------
 
 template <typename EntityT, typename ItemT>
 void Reconciler::CreateTyped(Creation<EntityT> creation,
@@ -148,18 +167,18 @@ void Reconciler::CreateTyped(Creation<EntityT> creation,
     pending.same_request = std::move(creation.same_request);
     pending.repeated = std::move(creation.repeated);
     pending.answer_by = creation.answer_by;
-    pending.done = [reply = std::move(reply)](
-                       std::vector<absl::StatusOr<const Item*>> results) mutable {
-      std::vector<absl::StatusOr<Resource>> typed;
-      for (const auto& result : results) {
-        if (result.ok()) {
-          typed.push_back(static_cast<const ItemT*>(*result)->resource());
-        } else {
-          typed.push_back(result.status());
-        }
-      }
-      std::move(reply)(std::move(typed));
-    };
+    pending.done =
+        [reply = std::move(reply)](std::vector<absl::StatusOr<const Item*>> results) mutable {
+          std::vector<absl::StatusOr<Resource>> typed;
+          for (const auto& result : results) {
+            if (result.ok()) {
+              typed.push_back(static_cast<const ItemT*>(*result)->resource());
+            } else {
+              typed.push_back(result.status());
+            }
+          }
+          std::move(reply)(std::move(typed));
+        };
     Create(std::move(pending));
   });
 }
@@ -216,8 +235,8 @@ void Reconciler::Create(PendingCreation creation) {
 
 void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
                                 std::shared_ptr<Gathering> gathering) {
-  // The items that `creation` still owns are planned and committed in one transaction; the others have
-  // been answered.
+  // The items that `creation` still owns are planned and committed in one transaction; the others
+  // have been answered.
   store::Transaction transaction;
   transaction.claim_request = creation->claim;
   if (transaction.claim_request.has_value()) transaction.claim_request->rows = gathering->keys;
@@ -301,7 +320,8 @@ void Reconciler::OnCreated(std::shared_ptr<PendingCreation> creation,
         creation->done = std::move(gathering->done);
         AnswerDuplicate(*result.request, *creation);
       } else {
-        for (const std::size_t i : round) gathering->Answer(i, RequestIdReused(creation->claim->key));
+        for (const std::size_t i : round)
+          gathering->Answer(i, RequestIdReused(creation->claim->key));
       }
       break;
     case Outcome::kUnavailable:
@@ -392,7 +412,8 @@ void Reconciler::AnswerWaiters(Item& item) {
   for (Waiter& waiter : answered) std::move(waiter.done)(&item);
 }
 
-// --- The engine -----------------------------------------------------------------------------------
+// --- The engine
+// -----------------------------------------------------------------------------------
 
 Item* Reconciler::Find(const store::Key& key) {
   const auto it = items_.find(key);
@@ -540,8 +561,8 @@ void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) 
   item->refusal_ = absl::OkStatus();
   std::vector<Change> again = std::move(item->applied_);
   item->applied_.clear();
-  const absl::Status error = result.outcome == Outcome::kUnavailable ? StoreUnavailable(result.message)
-                                                                     : CommitUnknown();
+  const absl::Status error =
+      result.outcome == Outcome::kUnavailable ? StoreUnavailable(result.message) : CommitUnknown();
   if (result.outcome == Outcome::kConflict || result.outcome == Outcome::kUnknown) {
     auto row = parts_.store.Get(key);
     if (row.ok() && !row->has_value()) {
@@ -630,7 +651,8 @@ void Reconciler::Drop(const store::Key& key) {
   items_.erase(it);
 }
 
-// --- Commands -------------------------------------------------------------------------------------
+// --- Commands
+// -------------------------------------------------------------------------------------
 
 void Reconciler::CancelVideo(store::Key key, Reply<v1::VideoTask> reply) {
   parts_.loop.Post([this, key = std::move(key), reply = std::move(reply)]() mutable {
@@ -763,7 +785,8 @@ void Reconciler::DeleteAsset(store::Key key, Reply<v1::DeleteAssetResponse> repl
       item.Remove(std::move(writes));
       return absl::OkStatus();
     };
-    change.done = [this, response, deletions, reply = std::move(reply)](absl::Status status) mutable {
+    change.done = [this, response, deletions,
+                   reply = std::move(reply)](absl::Status status) mutable {
       if (!status.ok()) return std::move(reply)(status);
       for (const store::Key& deletion : *deletions) {
         // Loading begins the work.
@@ -799,7 +822,8 @@ void Reconciler::DeleteVideo(store::Key key, Reply<v1::DeleteVideoTaskResponse> 
   });
 }
 
-// --- Recovery and shutdown ------------------------------------------------------------------------
+// --- Recovery and shutdown
+// ------------------------------------------------------------------------
 
 void Reconciler::Recover(absl::AnyInvocable<void(absl::Status) &&> done) {
   parts_.loop.Post([this, done = std::move(done)]() mutable {
@@ -851,7 +875,8 @@ void Reconciler::SubmissionEnded() {
   }
 }
 
-// --- For items ------------------------------------------------------------------------------------
+// --- For items
+// ------------------------------------------------------------------------------------
 
 void Reconciler::Send(const store::Key& key, const ProviderEntry& provider,
                       const provider::Credential& credential, http::Request request,
@@ -860,14 +885,16 @@ void Reconciler::Send(const store::Key& key, const ProviderEntry& provider,
   const absl::Time sent = Now();
   options.base_url = provider.base_url;
   provider.dialect->Authorize(request, credential, sent);
-  parts_.http.Send(std::move(request), std::move(options),
-                   [this, key, sent, done = std::move(done)](http::Result result) mutable {
-                     parts_.loop.Post([this, key, sent, done = std::move(done),
-                                       result = std::move(result)]() mutable {
-                       std::move(done)(Find(key), std::move(result),
-                                       std::max(absl::ZeroDuration(), Now() - sent));
-                     });
-                   });
+  parts_.http.Send(
+      std::move(request), std::move(options),
+      [this, key, sent, &credential, done = std::move(done)](http::Result result) mutable {
+        Mask(credential, result);
+        parts_.loop.Post(
+            [this, key, sent, done = std::move(done), result = std::move(result)]() mutable {
+              std::move(done)(Find(key), std::move(result),
+                              std::max(absl::ZeroDuration(), Now() - sent));
+            });
+      });
 }
 
 Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const ProviderEntry& provider,
@@ -920,8 +947,10 @@ Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const Provider
   parts_.loop.Post([this, key, provider_id = provider.id] {
     if (Item* found = Find(key)) {
       AddChange(*found, Change{[provider_id](Item& item) {
-                  return static_cast<GroupItem&>(item).AddPlacement(provider_id);
-                }, {}, {}});
+                                 return static_cast<GroupItem&>(item).AddPlacement(provider_id);
+                               },
+                               {},
+                               {}});
     }
   });
   return dependency;
@@ -968,8 +997,10 @@ Reconciler::Dependency Reconciler::AssetAt(const store::Key& key, const Provider
   parts_.loop.Post([this, key, provider_id = provider.id] {
     if (Item* found = Find(key)) {
       AddChange(*found, Change{[provider_id](Item& item) {
-                  return static_cast<AssetItem&>(item).AddPlacement(provider_id);
-                }, {}, {}});
+                                 return static_cast<AssetItem&>(item).AddPlacement(provider_id);
+                               },
+                               {},
+                               {}});
     }
   });
   return dependency;

@@ -41,8 +41,8 @@ struct Creation {
   std::optional<store::RequestRow> claim;
   // Whether a stored request is the same as this one.
   std::function<bool(const std::string& stored)> same_request;
-  // The request id was found to be taken before anything else was looked at: the answer is that of the
-  // first request. `entities` is empty.
+  // The request id was found to be taken before anything else was looked at: the answer is that of
+  // the first request. `entities` is empty.
   std::optional<store::RequestRow> repeated;
   // The reply comes then, whatever has been heard.
   absl::Time answer_by;
@@ -57,8 +57,8 @@ struct Unfinished {
 };
 
 // One thread (the loop's) owns every unfinished resource; the public methods may be called from any
-// thread and answer on the loop. Level-triggered: each resource is looked at as it was committed, and
-// its next step follows from that alone, so that nothing depends on an event being seen.
+// thread and answer on the loop. Level-triggered: each resource is looked at as it was committed,
+// and its next step follows from that alone, so that nothing depends on an event being seen.
 class Reconciler {
  public:
   struct Parts {
@@ -98,8 +98,8 @@ class Reconciler {
   // For metrics; any thread.
   std::map<std::string, Unfinished> unfinished() const;
 
-  // Begins nothing new and answers whoever waits with what is there; `quiet` runs when no submission is
-  // under way any more.
+  // Begins nothing new and answers whoever waits with what is there; `quiet` runs when no
+  // submission is under way any more.
   void Drain(absl::AnyInvocable<void() &&> quiet);
 
  private:

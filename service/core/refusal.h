@@ -7,8 +7,8 @@
 
 namespace assetgate::core {
 
-// The only failure itself; of several, the first one's code and reason, a message with all of them, and
-// ProviderFailures. `failures` is not empty.
+// The only failure itself; of several, the first one's code and reason, a message with all of them,
+// and ProviderFailures. `failures` is not empty.
 absl::Status CombinedRefusal(const v1::ProviderFailures& failures);
 
 }  // namespace assetgate::core

@@ -31,7 +31,8 @@ class Terms {
   }
   template <typename Labels>
   void AddLabels(const Labels& labels) {
-    for (const auto& [key, value] : labels) terms_.insert(absl::StrCat(kLabelTerm, key, "=", value));
+    for (const auto& [key, value] : labels)
+      terms_.insert(absl::StrCat(kLabelTerm, key, "=", value));
   }
   std::vector<std::string> Take() && { return {terms_.begin(), terms_.end()}; }
 
@@ -160,9 +161,9 @@ std::optional<std::string> ParseProvider(absl::string_view name) {
 
 std::string NewResourceId(absl::Time now) {
   thread_local absl::BitGen random;
-  return absl::StrFormat("%012x-%08x%08x",
-                         static_cast<std::uint64_t>(absl::ToUnixMillis(now)) & 0xffffffffffffULL,
-                         absl::Uniform<std::uint32_t>(random), absl::Uniform<std::uint32_t>(random));
+  return absl::StrFormat(
+      "%012x-%08x%08x", static_cast<std::uint64_t>(absl::ToUnixMillis(now)) & 0xffffffffffffULL,
+      absl::Uniform<std::uint32_t>(random), absl::Uniform<std::uint32_t>(random));
 }
 
 std::string DefaultGroupId(absl::string_view provider_id) {
@@ -266,7 +267,8 @@ store::TermFilter Compile(const v1::VideoTaskFilter& filter) {
 }
 
 store::TermFilter UnfinishedTasksUsing(absl::string_view asset_id) {
-  return {{{absl::StrCat(kAssetTerm, MakeName(kAssets, asset_id))}, {absl::StrCat(kUnfinishedTerm, "1")}}};
+  return {{{absl::StrCat(kAssetTerm, MakeName(kAssets, asset_id))},
+           {absl::StrCat(kUnfinishedTerm, "1")}}};
 }
 
 store::TermFilter AssetsOfGroup(absl::string_view group_id) {

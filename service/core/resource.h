@@ -1,5 +1,5 @@
-// Resources between their three forms: the name a caller uses, the message with its record in memory,
-// and the row in the store with the terms by which it is found.
+// Resources between their three forms: the name a caller uses, the message with its record in
+// memory, and the row in the store with the terms by which it is found.
 #ifndef ASSETGATE_CORE_RESOURCE_H_
 #define ASSETGATE_CORE_RESOURCE_H_
 

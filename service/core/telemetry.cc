@@ -1,5 +1,7 @@
 #include "core/telemetry.h"
 
+#include "http/call_outcome.h"
+
 namespace assetgate::core {
 namespace {
 
@@ -23,31 +25,6 @@ absl::string_view NameOf(base::UpstreamOperation operation) {
       return "cancel_video";
   }
   return "other";
-}
-
-base::CallOutcome OutcomeOf(http::TransportError::Kind kind) {
-  using Kind = http::TransportError::Kind;
-  switch (kind) {
-    case Kind::kResolve:
-      return base::CallOutcome::kResolve;
-    case Kind::kConnect:
-      return base::CallOutcome::kConnect;
-    case Kind::kTls:
-      return base::CallOutcome::kTls;
-    case Kind::kExpired:
-      return base::CallOutcome::kExpired;
-    case Kind::kTimeout:
-      return base::CallOutcome::kTimeout;
-    case Kind::kReset:
-      return base::CallOutcome::kReset;
-    case Kind::kTooLarge:
-      return base::CallOutcome::kTooLarge;
-    case Kind::kMalformed:
-      return base::CallOutcome::kMalformed;
-    case Kind::kStopped:
-      return base::CallOutcome::kStopped;
-  }
-  return base::CallOutcome::kReset;
 }
 
 base::SubmissionOutcome OutcomeOf(provider::Outcome outcome) {
@@ -95,8 +72,7 @@ base::MetricKind KindOf(base::UpstreamOperation operation) {
 }  // namespace
 
 base::CallOutcome OutcomeOf(const http::Result& result, bool failed) {
-  if (const auto* error = std::get_if<http::TransportError>(&result)) return OutcomeOf(error->kind);
-  const base::CallOutcome outcome = base::OutcomeOfStatus(std::get<http::Response>(result).status);
+  const base::CallOutcome outcome = http::OutcomeOf(result);
   return failed && outcome == base::CallOutcome::k2xx ? base::CallOutcome::k2xxFailure : outcome;
 }
 
@@ -118,7 +94,9 @@ void LoggedTelemetry::OnUpstreamCall(const UpstreamCall& call) {
               {"operation", NameOf(call.operation)},
               {"name", call.resource},
               {"http_status", call.http_status},
-              {"outcome", submitted ? NameOf(*call.submission) : good ? "ok" : "trouble"},
+              {"outcome", submitted ? NameOf(*call.submission)
+                          : good    ? "ok"
+                                    : "trouble"},
               {"took", call.latency},
               {"detail", call.message}});
 }

@@ -51,7 +51,8 @@ class Telemetry {
 // To metrics and the log.
 class LoggedTelemetry final : public Telemetry {
  public:
-  LoggedTelemetry(base::Metrics& metrics, base::Log log) : metrics_(metrics), log_(std::move(log)) {}
+  LoggedTelemetry(base::Metrics& metrics, base::Log log)
+      : metrics_(metrics), log_(std::move(log)) {}
 
   void OnUpstreamCall(const UpstreamCall& call) override;
   void OnStateChange(absl::string_view resource, const base::LogContext& context,

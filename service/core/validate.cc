@@ -33,14 +33,15 @@ constexpr int kMostOptionsBytes = 64 * 1024;
 
 // Code points. Protocol Buffers has seen to it that the text is UTF-8.
 int Characters(absl::string_view text) {
-  return static_cast<int>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 void CheckLength(const std::string& field, absl::string_view text, int most, Faults& faults) {
   if (const int length = Characters(text); length > most) {
-    faults.Add(field, absl::StrCat("is ", length, " characters long; at most ", most,
-                                   " are accepted"));
+    faults.Add(field,
+               absl::StrCat("is ", length, " characters long; at most ", most, " are accepted"));
   }
 }
 
@@ -101,17 +102,18 @@ void CheckLabels(const std::string& field,
                                    " are accepted"));
   }
   for (const auto& [key, value] : labels) {
-    const bool good =
-        !key.empty() && key.size() <= 63 &&
-        absl::ascii_isalnum(static_cast<unsigned char>(key[0])) &&
-        std::all_of(key.begin(), key.end(), [](char c) {
-          return absl::ascii_islower(static_cast<unsigned char>(c)) ||
-                 absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
-        });
+    const bool good = !key.empty() && key.size() <= 63 &&
+                      absl::ascii_isalnum(static_cast<unsigned char>(key[0])) &&
+                      std::all_of(key.begin(), key.end(), [](char c) {
+                        return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+                               absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_' ||
+                               c == '.' || c == '-';
+                      });
     if (!good) {
-      faults.Add(field, absl::StrCat("has the key ", Shown(key),
-                                     "; keys are 1 to 63 of a-z, 0-9, _ . -, beginning with a letter "
-                                     "or digit"));
+      faults.Add(field,
+                 absl::StrCat("has the key ", Shown(key),
+                              "; keys are 1 to 63 of a-z, 0-9, _ . -, beginning with a letter "
+                              "or digit"));
     }
     if (value.size() > kLongestLabelValue) {
       faults.Add(field, absl::StrCat("has a value of ", value.size(), " bytes under ", Shown(key),
@@ -120,9 +122,10 @@ void CheckLabels(const std::string& field,
   }
 }
 
-absl::Status CheckOptions(const std::string& field,
-                          const google::protobuf::Map<std::string, google::protobuf::Struct>& options,
-                          provider::UnitKind kind, const Catalog& catalog, Faults& faults) {
+absl::Status CheckOptions(
+    const std::string& field,
+    const google::protobuf::Map<std::string, google::protobuf::Struct>& options,
+    provider::UnitKind kind, const Catalog& catalog, Faults& faults) {
   // In a fixed order: maps have none.
   std::set<std::string> ids;
   for (const auto& [id, unused] : options) ids.insert(id);
@@ -165,7 +168,8 @@ absl::Status CheckProviders(const std::string& field,
     const std::string path = absl::StrCat(field, "[", i, "]");
     const auto id = ParseProvider(providers[i]);
     if (!id.has_value()) {
-      faults.Add(path, absl::StrCat(Shown(providers[i]), " is no provider's name; write "
+      faults.Add(path, absl::StrCat(Shown(providers[i]),
+                                    " is no provider's name; write "
                                     "providers/{id}"));
     } else if (!seen.insert(*id).second) {
       faults.Add(path, absl::StrCat("names ", Shown(*id), " again"));
@@ -198,7 +202,8 @@ void CheckFilterProviders(const google::protobuf::RepeatedPtrField<std::string>&
   CheckValues("filter.providers", providers, faults,
               [&](const std::string& path, const std::string& value) {
                 if (!ParseProvider(value).has_value()) {
-                  faults.Add(path, absl::StrCat(Shown(value), " is no provider's name; write "
+                  faults.Add(path, absl::StrCat(Shown(value),
+                                                " is no provider's name; write "
                                                 "providers/{id}"));
                 }
               });
@@ -234,7 +239,8 @@ absl::Status Validate(const v1::CreateAssetGroupRequest& request, const Catalog&
   CheckLabels("asset_group.labels", group.labels(), faults);
   CheckId("asset_group_id", request.asset_group_id(), faults);
   if (absl::StartsWith(request.asset_group_id(), DefaultGroupId(""))) {
-    faults.Add("asset_group_id", "begins with \"default-\", which is kept for the gateway's own groups");
+    faults.Add("asset_group_id",
+               "begins with \"default-\", which is kept for the gateway's own groups");
   }
   CheckRequestId("request_id", request.request_id(), faults);
   CheckMaxWait("max_wait", request.has_max_wait(), request.max_wait(), faults);
@@ -284,9 +290,10 @@ absl::Status Validate(const v1::CreateAssetRequest& request, const Catalog& cata
                  absl::StrCat("has to be https for provider ", provider->id));
     }
     if (provider->mode != v1::Provider::SERVE) {
-      faults.Add(prefix + "providers",
-                 absl::StrCat("names ", provider->id, ", which takes no new work at the moment (mode ",
-                              v1::Provider::Mode_Name(provider->mode), ")"));
+      faults.Add(
+          prefix + "providers",
+          absl::StrCat("names ", provider->id, ", which takes no new work at the moment (mode ",
+                       v1::Provider::Mode_Name(provider->mode), ")"));
     }
   }
   return unknown;
@@ -348,7 +355,8 @@ absl::Status Validate(const v1::CreateVideoTaskRequest& request, const Catalog& 
     }
   }
   if (task.has_resolution()) CheckLength("video_task.resolution", task.resolution(), 32, faults);
-  if (task.has_aspect_ratio()) CheckLength("video_task.aspect_ratio", task.aspect_ratio(), 32, faults);
+  if (task.has_aspect_ratio())
+    CheckLength("video_task.aspect_ratio", task.aspect_ratio(), 32, faults);
   if (task.has_resolution() && task.resolution().empty()) {
     faults.Add("video_task.resolution", "is empty; leave it unset instead");
   }
@@ -356,9 +364,9 @@ absl::Status Validate(const v1::CreateVideoTaskRequest& request, const Catalog& 
     faults.Add("video_task.aspect_ratio", "is empty; leave it unset instead");
   }
   if (task.references_size() > kMostReferences) {
-    faults.Add("video_task.references", absl::StrCat("has ", task.references_size(),
-                                                     " values; at most ", kMostReferences,
-                                                     " are accepted"));
+    faults.Add("video_task.references",
+               absl::StrCat("has ", task.references_size(), " values; at most ", kMostReferences,
+                            " are accepted"));
     return absl::OkStatus();
   }
   int first_frames = 0;
@@ -386,7 +394,8 @@ absl::Status Validate(const v1::CreateVideoTaskRequest& request, const Catalog& 
       case v1::Reference::kAsset:
         CheckCollectionName(path + ".asset", kAssets, reference.asset(), faults);
         if (reference.media_type() != 0 && !v1::MediaType_IsValid(reference.media_type())) {
-          CheckEnum(path + ".media_type", reference.media_type(), v1::MediaType_descriptor(), faults);
+          CheckEnum(path + ".media_type", reference.media_type(), v1::MediaType_descriptor(),
+                    faults);
         }
         break;
       case v1::Reference::SOURCE_NOT_SET:
@@ -467,8 +476,10 @@ std::vector<std::string> ValidateNames(absl::string_view collection,
 }
 
 void FillDefaults(const v1::VideoTask& defaults, v1::VideoTask& task) {
-  if (!task.has_duration() && defaults.has_duration()) *task.mutable_duration() = defaults.duration();
-  if (!task.has_resolution() && defaults.has_resolution()) task.set_resolution(defaults.resolution());
+  if (!task.has_duration() && defaults.has_duration())
+    *task.mutable_duration() = defaults.duration();
+  if (!task.has_resolution() && defaults.has_resolution())
+    task.set_resolution(defaults.resolution());
   if (!task.has_aspect_ratio() && defaults.has_aspect_ratio()) {
     task.set_aspect_ratio(defaults.aspect_ratio());
   }
@@ -496,7 +507,8 @@ bool Contains(const Values& values, const T& value) {
 class Reasons {
  public:
   explicit Reasons(const Target& target)
-      : who_(absl::StrCat("provider ", target.provider->id, " (model ", target.provider_model, ") ")) {}
+      : who_(absl::StrCat("provider ", target.provider->id, " (model ", target.provider_model,
+                          ") ")) {}
 
   template <typename... Text>
   void Add(absl::string_view field, const Text&... text) {
@@ -506,7 +518,8 @@ class Reasons {
              const v1::Capabilities::BoolField& capability) {
     if (!set || capability.expressible() || Contains(capability.implied(), value)) return;
     Add(field, "cannot express ", value ? "true" : "false",
-        capability.implied().empty() ? "; leave it unset" : "; only the opposite, or leave it unset");
+        capability.implied().empty() ? "; leave it unset"
+                                     : "; only the opposite, or leave it unset");
   }
   void Check(absl::string_view field, bool set, const std::string& value,
              const v1::Capabilities::StringField& capability) {

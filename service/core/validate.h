@@ -30,9 +30,9 @@ class Faults {
   std::vector<std::pair<std::string, std::string>> faults_;
 };
 
-// Each adds what is wrong with the message; `prefix` is the path that leads to it ("requests[2]."), or
-// empty. What has to be looked up (groups, assets, models) is not checked here, but for providers:
-// an unknown one is a status of its own, NOT_FOUND, which is returned.
+// Each adds what is wrong with the message; `prefix` is the path that leads to it ("requests[2]."),
+// or empty. What has to be looked up (groups, assets, models) is not checked here, but for
+// providers: an unknown one is a status of its own, NOT_FOUND, which is returned.
 absl::Status Validate(const v1::CreateAssetGroupRequest& request, const Catalog& catalog,
                       Faults& faults);
 absl::Status Validate(const v1::CreateAssetRequest& request, const Catalog& catalog,

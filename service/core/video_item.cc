@@ -1,7 +1,7 @@
 // Video tasks: choose a target, see to the references, submit once, follow the attempt to its end.
 //
-// A submission costs money, so nothing here sends one again unless the last one surely was not accepted,
-// or the provider promises to know it by its idempotency key.
+// A submission costs money, so nothing here sends one again unless the last one surely was not
+// accepted, or the provider promises to know it by its idempotency key.
 #include <algorithm>
 #include <utility>
 
@@ -19,7 +19,8 @@ namespace {
 
 constexpr absl::Duration kSlowQueue = absl::Seconds(1);
 
-// A refusal that the caller has to mend ends the task: another provider would be asked for the same.
+// A refusal that the caller has to mend ends the task: another provider would be asked for the
+// same.
 bool CallerMustMend(const provider::Failure& failure) {
   if (failure.act.has_value()) return *failure.act == base::Act::kCaller;
   return failure.reason == v1::PROVIDER_INVALID_ARGUMENT || failure.reason == v1::PROVIDER_REJECTED;
@@ -65,11 +66,11 @@ void VideoItem::Load(const store::Row& row, bool restarted) {
   for (int i = 0; i < current_.resource.attempts_size(); ++i) {
     const v1::Attempt& attempt = current_.resource.attempts(i);
     if (attempt.state() != v1::Attempt::QUEUED && attempt.state() != v1::Attempt::RUNNING) continue;
-    const ProviderEntry* provider = owner_.catalog().FindProvider(current_.record.units(i).provider());
+    const ProviderEntry* provider =
+        owner_.catalog().FindProvider(current_.record.units(i).provider());
     if (provider == nullptr) continue;
-    const absl::Duration interval =
-        PollInterval(*provider, provider::UnitKind::kVideo,
-                     Now() - base::FromProto(attempt.submit_time()));
+    const absl::Duration interval = PollInterval(*provider, provider::UnitKind::kVideo,
+                                                 Now() - base::FromProto(attempt.submit_time()));
     run(i).due = Now() + interval * absl::Uniform(owner_.random(), 0.0, 1.0);
     run(i).polled = true;
   }
@@ -148,22 +149,23 @@ void VideoItem::PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider)
   UnitRun& state = run(unit);
   const Settings& settings = owner_.settings();
   const absl::Duration window = provider.dialect->traits().idempotency_window;
-  const absl::Time until = base::FromProto(record.submission().first_send_time()) + window -
-                           settings.idempotency_margin;
+  const absl::Time until =
+      base::FromProto(record.submission().first_send_time()) + window - settings.idempotency_margin;
   if (window <= absl::ZeroDuration() || Now() >= until || record.submission().method().empty()) {
     ReleasePlace(unit);
-    MarkChanged(SetWaiting(
-        task, v1::Waiting::NEEDS_OPERATOR, MakeName(kProviders, provider.id),
-        "whether the provider accepted the submission is not known, and sending it again could make "
-        "and bill a second video; look at the provider's own list of tasks",
-        Now()));
+    MarkChanged(SetWaiting(task, v1::Waiting::NEEDS_OPERATOR, MakeName(kProviders, provider.id),
+                           "whether the provider accepted the submission is not known, and sending "
+                           "it again could make "
+                           "and bill a second video; look at the provider's own list of tasks",
+                           Now()));
     return;
   }
   WakeAt(until);
-  MarkChanged(SetWaiting(task, v1::Waiting::PROVIDER_UNAVAILABLE, MakeName(kProviders, provider.id),
-                         "the outcome of the submission is being learned by sending it again with its "
-                         "idempotency key",
-                         Now()));
+  MarkChanged(
+      SetWaiting(task, v1::Waiting::PROVIDER_UNAVAILABLE, MakeName(kProviders, provider.id),
+                 "the outcome of the submission is being learned by sending it again with its "
+                 "idempotency key",
+                 Now()));
   if (owner_.draining() || provider.mode == v1::Provider::OFF) return;
   if (state.due > Now()) return WakeAt(state.due);
   if (!HoldPlace(unit, provider, CallClass::kSubmission)) return;
@@ -173,8 +175,8 @@ void VideoItem::PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider)
           *record.mutable_submission());
   task.mutable_attempts(static_cast<int>(unit))->set_tries(record.submission().sends());
   MarkChanged();
-  SubmitAfterCommit(unit, provider, provider::UnitKind::kVideo, base::UpstreamOperation::kSubmitVideo,
-                    record.submission(), /*replay=*/true,
+  SubmitAfterCommit(unit, provider, provider::UnitKind::kVideo,
+                    base::UpstreamOperation::kSubmitVideo, record.submission(), /*replay=*/true,
                     provider.CredentialFor(record.credential_id()));
 }
 
@@ -208,8 +210,8 @@ std::optional<std::size_t> VideoItem::ChooseTarget() {
   std::string subject;
   std::string message;
   absl::Time next = absl::InfiniteFuture();
-  const auto waits = [&](const std::string& provider_id, v1::Waiting::Reason why,
-                         std::string text, absl::Time until) {
+  const auto waits = [&](const std::string& provider_id, v1::Waiting::Reason why, std::string text,
+                         absl::Time until) {
     if (!reason.has_value()) {
       reason = why;
       subject = MakeName(kProviders, provider_id);
@@ -237,10 +239,12 @@ std::optional<std::size_t> VideoItem::ChooseTarget() {
       continue;
     }
     if (const auto unwell = owner_.gate(*provider).Unwell()) {
-      waits(target.provider(), unwell->reason, owner_.gate(*provider).state_reason(), unwell->until);
+      waits(target.provider(), unwell->reason, owner_.gate(*provider).state_reason(),
+            unwell->until);
       continue;
     }
-    const bool free = provider == place_provider_ || !owner_.gate(*provider).WouldBlock().has_value();
+    const bool free =
+        provider == place_provider_ || !owner_.gate(*provider).WouldBlock().has_value();
     if (free) return i;
     if (!chosen.has_value()) chosen = i;
   }
@@ -305,8 +309,8 @@ VideoItem::Readiness VideoItem::ResolveReferences(
         break;
       case Reconciler::Dependency::State::kFailed:
         error = base::Error(absl::StatusCode::kFailedPrecondition, v1::ASSET_FAILED,
-                            absl::StrCat("\"", reference.asset(), "\" failed there: ",
-                                         dependency.error.message()))
+                            absl::StrCat("\"", reference.asset(),
+                                         "\" failed there: ", dependency.error.message()))
                     .Resource("assetgate.v1.Asset", reference.asset())
                     .ToProto();
         break;
@@ -373,7 +377,8 @@ void VideoItem::PlanPending() {
     ReleaseSubmissionPlace();
     const google::rpc::Status error = TargetFailures(
         absl::StatusCode::kUnavailable, v1::NOT_SUBMITTED,
-        absl::StrCat("no provider accepted it within ", absl::FormatDuration(settings.submit_timeout),
+        absl::StrCat("no provider accepted it within ",
+                     absl::FormatDuration(settings.submit_timeout),
                      "; nothing was billed (it waited for: ", task.waiting().message(), ")"));
     MarkChanged(FinishTask(task, v1::VideoTask::FAILED, error, now));
     return;
@@ -383,8 +388,8 @@ void VideoItem::PlanPending() {
   for (;;) {
     const std::optional<std::size_t> target = ChooseTarget();
     if (!target.has_value()) return ReleaseSubmissionPlace();
-    const ProviderEntry& provider = *owner_.catalog().FindProvider(
-        draft_.record.targets(static_cast<int>(*target)).provider());
+    const ProviderEntry& provider =
+        *owner_.catalog().FindProvider(draft_.record.targets(static_cast<int>(*target)).provider());
     std::vector<provider::ResolvedReference> references;
     switch (ResolveReferences(provider, *target, references)) {
       case Readiness::kFailed:
@@ -415,11 +420,12 @@ void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
   const absl::Time now = Now();
   const std::string provider_name = MakeName(kProviders, provider.id);
   const std::string& model = draft_.record.targets(static_cast<int>(target)).provider_model();
-  // The same provider again, after it surely did not accept: the attempt is used again, so that their
-  // number stays bounded.
+  // The same provider again, after it surely did not accept: the attempt is used again, so that
+  // their number stays bounded.
   int index = -1;
   for (int i = 0; i < task.attempts_size(); ++i) {
-    if (task.attempts(i).provider() == provider_name && task.attempts(i).provider_model() == model &&
+    if (task.attempts(i).provider() == provider_name &&
+        task.attempts(i).provider_model() == model &&
         task.attempts(i).state() == v1::Attempt::NOT_ACCEPTED) {
       index = i;
     }
@@ -488,8 +494,8 @@ absl::Status VideoItem::OnSubmitted(std::size_t unit, const provider::SubmitResu
   const v1::Attempt& attempt = task.attempts(i);
   const UnitContext context = Context(record.provider());
   provider::SubmitResult result = answer;
-  // What refuses a repetition says nothing of the first try, but for the content being wrong, which it
-  // was then as well.
+  // What refuses a repetition says nothing of the first try, but for the content being wrong, which
+  // it was then as well.
   if (attempt.state() == v1::Attempt::UNCONFIRMED &&
       (result.outcome == provider::Outcome::kNotAccepted ||
        (result.outcome == provider::Outcome::kRefused && !CallerMustMend(result.failure)))) {
@@ -524,9 +530,10 @@ absl::Status VideoItem::OnNews(std::size_t unit, const provider::UnitNews& news,
     MarkChanged(ApplyObservation(task, i, news.observation, context));
   } else if (verdict) {
     const google::rpc::Status error =
-        base::Error(absl::StatusCode::kNotFound, v1::PROVIDER_FORGOT,
-                    "the provider accepted the task and no longer knows it; whether it is billed is "
-                    "not known")
+        base::Error(
+            absl::StatusCode::kNotFound, v1::PROVIDER_FORGOT,
+            "the provider accepted the task and no longer knows it; whether it is billed is "
+            "not known")
             .Metadata("provider", context.provider_id)
             .Metadata("provider_message", provider::CleanText(news.failure.message))
             .ToProto();
@@ -599,8 +606,7 @@ absl::Status VideoItem::Cancel() {
   if (task.state() == v1::VideoTask::CANCELLED) return absl::OkStatus();
   if (IsFinal(task.state())) {
     return base::Error(absl::StatusCode::kFailedPrecondition, v1::ALREADY_FINISHED,
-                       absl::StrCat("\"", name(), "\" is ",
-                                    v1::VideoTask::State_Name(task.state()),
+                       absl::StrCat("\"", name(), "\" is ", v1::VideoTask::State_Name(task.state()),
                                     " already; there is nothing to cancel"));
   }
   if (const int open = OpenAttempt(task); open >= 0) {

@@ -22,8 +22,8 @@ struct SendOptions {
   // From the moment it is sent until the last byte of the answer.
   absl::Duration timeout = absl::Seconds(30);
   // A submission is never sent twice, whatever happens to the connection, and uses only connections
-  // that were idle for a short time. Anything else may be repeated once on a fresh connection when a
-  // reused one turns out to be dead.
+  // that were idle for a short time. Anything else may be repeated once on a fresh connection when
+  // a reused one turns out to be dead.
   bool submission = false;
   // Not begun after this: ends with kExpired and maybe_sent = false.
   absl::Time send_before = absl::InfiniteFuture();

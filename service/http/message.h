@@ -42,29 +42,30 @@ struct Response {
 // Why there is no answer.
 struct TransportError {
   enum class Kind {
-    kResolve,      // no address for the host
-    kConnect,      // no connection
-    kTls,          // no trusted channel
-    kExpired,      // not begun before `send_before`
-    kTimeout,      // no whole answer in time
-    kReset,        // the connection ended early
-    kTooLarge,     // the answer is larger than allowed
-    kMalformed,    // not HTTP
-    kStopped,      // the client is shutting down
+    kResolve,    // no address for the host
+    kConnect,    // no connection
+    kTls,        // no trusted channel
+    kExpired,    // not begun before `send_before`
+    kTimeout,    // no whole answer in time
+    kReset,      // the connection ended early
+    kTooLarge,   // the answer is larger than allowed
+    kMalformed,  // not HTTP
+    kStopped,    // the client is shutting down
   };
   Kind kind = Kind::kReset;
-  // Whether any byte of the request may have reached the server. When false, surely nothing was done.
+  // Whether any byte of the request may have reached the server. When false, surely nothing was
+  // done.
   bool maybe_sent = true;
   // For people and logs; holds neither credentials nor the query of a URL.
   std::string message;
 };
 
-// Percent-encodes everything but unreserved characters (RFC 3986), for one path segment or one query
-// value.
+// Percent-encodes everything but unreserved characters (RFC 3986), for one path segment or one
+// query value.
 std::string PercentEncode(absl::string_view text);
 
-// `uri` with its query and fragment replaced by "?…", and without user:password: fit for logs, metrics
-// and errors.
+// `uri` with its query and fragment replaced by "?…", and without user:password: fit for logs,
+// metrics and errors.
 std::string RedactUri(absl::string_view uri);
 
 }  // namespace assetgate::http
