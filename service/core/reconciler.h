@@ -179,8 +179,8 @@ class Reconciler {
     google::rpc::Status error;
     v1::Asset asset;
   };
-  Dependency GroupAt(const store::Key& group, const ProviderEntry& provider, const Item& dependent);
-  Dependency AssetAt(const store::Key& asset, const ProviderEntry& provider, const Item& dependent);
+  Dependency GroupAt(const store::Key& group, const ProviderEntry& provider, Item& dependent);
+  Dependency AssetAt(const store::Key& asset, const ProviderEntry& provider, Item& dependent);
   // Notes the newest trouble of a provider.
   void Failed(const ProviderEntry& provider, const provider::Failure& failure);
   void Count(const UnfinishedUnits& before, const UnfinishedUnits& after);
@@ -188,6 +188,8 @@ class Reconciler {
   void Unuse(const store::Key& asset, const store::Key& task);
   void SubmissionBegan() { ++submissions_in_flight_; }
   void SubmissionEnded();
+  // Runs `quiet_` once nothing is under way; looks after all that has been posted so far.
+  void PostQuietCheck();
 
   Parts parts_;
   absl::BitGen random_;
@@ -199,6 +201,7 @@ class Reconciler {
   absl::flat_hash_map<store::RequestKey, std::vector<PendingCreation>> claims_;
   bool draining_ = false;
   int submissions_in_flight_ = 0;
+  int commits_in_flight_ = 0;
   std::vector<absl::AnyInvocable<void() &&>> quiet_;
   struct LastError {
     google::rpc::Status status;
