@@ -264,6 +264,7 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
     round.push_back(i);
   }
   if (round.empty()) return EndCreation(*creation);
+  ++commits_in_flight_;
   parts_.store.Commit(
       std::move(transaction),
       [this, creation = std::move(creation), gathering = std::move(gathering),
@@ -279,6 +280,8 @@ void Reconciler::OnCreated(std::shared_ptr<PendingCreation> creation,
                            std::shared_ptr<Gathering> gathering,
                            const std::vector<std::size_t>& round, store::CommitResult result) {
   using Outcome = store::CommitResult::Outcome;
+  --commits_in_flight_;
+  PostQuietCheck();
   const auto drop = [&](std::size_t i) {
     if (Item* item = Find(gathering->keys[i])) item->AbandonPlaces();
     Drop(gathering->keys[i]);
@@ -507,6 +510,7 @@ void Reconciler::Commit(Item& item) {
   }
   transaction.writes.push_back(std::move(write));
   for (store::Write& other : item.extra_writes_) transaction.writes.push_back(std::move(other));
+  ++commits_in_flight_;
   parts_.store.Commit(std::move(transaction),
                       [this, key = item.key()](store::CommitResult result) mutable {
                         parts_.loop.Post([this, key, result = std::move(result)]() mutable {
@@ -524,6 +528,8 @@ void Reconciler::FailChanges(std::vector<Change>& changes, const absl::Status& s
 
 void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) {
   using Outcome = store::CommitResult::Outcome;
+  --commits_in_flight_;
+  PostQuietCheck();
   Item* item = Find(key);
   if (item == nullptr) return;
   item->committing_ = false;
@@ -862,17 +868,28 @@ void Reconciler::Drain(absl::AnyInvocable<void() &&> quiet) {
     for (const store::Key& key : waited_for) {
       if (Item* item = Find(key); item != nullptr && !item->removing_) AnswerWaiters(*item);
     }
-    if (submissions_in_flight_ == 0) return std::move(quiet)();
     quiet_.push_back(std::move(quiet));
+    PostQuietCheck();
   });
 }
 
 void Reconciler::SubmissionEnded() {
-  if (--submissions_in_flight_ > 0) return;
-  for (auto& quiet : std::exchange(quiet_, {})) {
-    // After the outcome that was just heard has been handed to the store.
-    parts_.loop.Post([quiet = std::move(quiet)]() mutable { std::move(quiet)(); });
-  }
+  --submissions_in_flight_;
+  PostQuietCheck();
+}
+
+void Reconciler::PostQuietCheck() {
+  if (quiet_.empty()) return;
+  parts_.loop.Post([this] {
+    const bool busy = submissions_in_flight_ > 0 || commits_in_flight_ > 0 ||
+                      std::any_of(items_.begin(), items_.end(), [](const auto& entry) {
+                        // A round is posted that will hand what was heard to the store.
+                        return !entry.second->pending_.empty() && entry.second->advance_posted_;
+                      });
+    // Whatever ends looks again.
+    if (busy) return;
+    for (auto& quiet : std::exchange(quiet_, {})) std::move(quiet)();
+  });
 }
 
 // --- For items
@@ -898,12 +915,12 @@ void Reconciler::Send(const store::Key& key, const ProviderEntry& provider,
 }
 
 Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const ProviderEntry& provider,
-                                           const Item& dependent) {
+                                           Item& dependent) {
   Dependency dependency;
   dependency.state = Dependency::State::kPending;
   auto loaded = FindOrLoad(key);
   if (!loaded.ok()) {
-    dependency.state = Dependency::State::kPending;
+    dependent.WakeAt(Now() + kStoreRetry);
     return dependency;
   }
   if (*loaded == nullptr) {
@@ -921,9 +938,13 @@ Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const Provider
     Creation<GroupEntity> creation;
     creation.entities.push_back(std::move(entity));
     creation.answer_by = Now();
-    // Whatever comes of it: the dependent looks again.
-    CreateGroups(std::move(creation), [this, who = dependent.key()](auto) {
-      if (Item* found = Find(who)) PostAdvance(*found);
+    // The dependent looks again: at once where the group is there now, whoever made it.
+    CreateGroups(std::move(creation), [this, who = dependent.key()](auto created) {
+      const bool there = created.ok() && (created->front().ok() ||
+                                          absl::IsAlreadyExists(created->front().status()));
+      parts_.loop.PostAt(there ? Now() : Now() + kStoreRetry, [this, who] {
+        if (Item* found = Find(who)) PostAdvance(*found);
+      });
     });
     return dependency;
   }
@@ -957,10 +978,13 @@ Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const Provider
 }
 
 Reconciler::Dependency Reconciler::AssetAt(const store::Key& key, const ProviderEntry& provider,
-                                           const Item& dependent) {
+                                           Item& dependent) {
   Dependency dependency;
   auto loaded = FindOrLoad(key);
-  if (!loaded.ok()) return dependency;
+  if (!loaded.ok()) {
+    dependent.WakeAt(Now() + kStoreRetry);
+    return dependency;
+  }
   if (*loaded == nullptr) {
     dependency.state = Dependency::State::kMissing;
     return dependency;
