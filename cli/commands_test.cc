@@ -92,12 +92,20 @@ TEST_F(CommandsTest, ErrorsGoToStandardErrorWithTheirExitCode) {
             ExitCode::kInvalidArgument);
   EXPECT_EQ(out_.str(), "");
   EXPECT_THAT(err_.str(), HasSubstr("video_task.duration (--duration): too long"));
-  EXPECT_THAT(err_.str(), HasSubstr("r1"));
 
   EXPECT_EQ(Run({"-o", "json", "videos", "create", "--model", "m", "--request-id", "r1"}),
             ExitCode::kInvalidArgument);
   EXPECT_THAT(err_.str(), HasSubstr(R"({"error":{"code":3,"message":"wrong")"));
   EXPECT_THAT(err_.str(), HasSubstr(R"("request_id":"r1"})"));
+}
+
+TEST_F(CommandsTest, AnOutcomeThatIsNotKnownComesWithTheRequestId) {
+  gateway_.create_video = [](const v1::CreateVideoTaskRequest&, v1::VideoTask*) {
+    return ToGrpc(Error(absl::StatusCode::kUnknown, v1::COMMIT_UNKNOWN, "maybe"));
+  };
+  EXPECT_EQ(Run({"videos", "create", "--model", "m", "--request-id", "r1"}),
+            ExitCode::kUnavailable);
+  EXPECT_THAT(err_.str(), HasSubstr("request id: r1"));
 }
 
 TEST_F(CommandsTest, WaitShowsWhatBecameOfIt) {

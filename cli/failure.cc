@@ -78,11 +78,43 @@ absl::string_view FlagOf(absl::string_view field) {
   return "";
 }
 
+// The list that what was not found would be in.
+std::string WhereToLook(const google::rpc::Status& status) {
+  const auto resource =
+      Find<google::rpc::ResourceInfo>(status).value_or(google::rpc::ResourceInfo());
+  const absl::string_view name = resource.resource_name();
+  absl::string_view command = "models";
+  if (absl::StartsWith(name, "assets/")) command = "assets list";
+  if (absl::StartsWith(name, "assetGroups/")) command = "groups list";
+  if (absl::StartsWith(name, "videoTasks/")) command = "videos list";
+  if (absl::StartsWith(name, "providers/") && !absl::StrContains(name, "/models/")) {
+    command = "providers";
+  }
+  return absl::StrCat("see what there is: assetctl ", command);
+}
+
+// Whether it may help, or tell more, to send the same again.
+bool MayBeRepeated(const google::rpc::Status& status, const google::rpc::ErrorInfo& info) {
+  switch (status.code()) {
+    case google::rpc::UNAVAILABLE:
+    case google::rpc::RESOURCE_EXHAUSTED:
+    case google::rpc::DEADLINE_EXCEEDED:
+    case google::rpc::CANCELLED:
+    case google::rpc::UNKNOWN:
+    case google::rpc::INTERNAL:
+      return true;
+    default:
+      return info.reason() == v1::ErrorReason_Name(v1::REQUEST_ID_REUSED);
+  }
+}
+
 std::string Remedy(const google::rpc::Status& status, const google::rpc::ErrorInfo& info,
                    const CallContext& context) {
   v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
   v1::ErrorReason_Parse(info.reason(), &reason);
   switch (reason) {
+    case v1::RESOURCE_NOT_FOUND:
+      return WhereToLook(status);
     case v1::REQUEST_ID_REUSED:
       return "repeat exactly what was first sent with this --request-id, or leave it out";
     case v1::RESOURCE_EXISTS:
@@ -206,7 +238,7 @@ std::vector<std::string> Explain(const absl::Status& absl_status, const CallCont
   if (const std::string remedy = Remedy(status, info, context); !remedy.empty()) {
     add("what to do:", remedy);
   }
-  if (!context.request_id.empty()) {
+  if (!context.request_id.empty() && MayBeRepeated(status, info)) {
     add("request id:",
         absl::StrCat(context.request_id, " (a repetition with --request-id never makes it twice)"));
   }

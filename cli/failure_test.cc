@@ -111,6 +111,19 @@ TEST(ExplainTest, CreatesShowTheirRequestId) {
   EXPECT_THAT(Text(status, {"host:1", "r-1"}), HasSubstr("request id: r-1"));
   EXPECT_THAT(Text(status, {"host:1", "r-1"}), HasSubstr("repeat the call with the same"));
   EXPECT_THAT(Text(status), Not(HasSubstr("request id")));
+  // What was refused for good does not get better.
+  EXPECT_THAT(Text(Error(absl::StatusCode::kInvalidArgument, v1::INVALID_FIELD, "wrong"),
+                   {"host:1", "r-1"}),
+              Not(HasSubstr("request id")));
+}
+
+TEST(ExplainTest, WhatIsNotFoundIsLookedForInItsList) {
+  EXPECT_THAT(Text(Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND, "no such thing")
+                       .Resource("assetgate.v1.VideoTask", "videoTasks/x")),
+              HasSubstr("assetctl videos list"));
+  EXPECT_THAT(Text(Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND, "no such thing")
+                       .Resource("assetgate.v1.Model", "providers/kyy/models/x")),
+              HasSubstr("assetctl models"));
 }
 
 TEST(ExplainTest, HostileWordsAreDisarmed) {

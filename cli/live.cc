@@ -171,7 +171,7 @@ void RenderSection(const Section& section, const LiveFrame& frame, int name_widt
                                  {"PROVIDER", provider_width, false, 0},
                                  {"TIME", 6, true, 0}};
   if (section.progress) columns.push_back({bar == 0 ? "" : "PROGRESS", bar + (bar == 0 ? 4 : 5)});
-  columns.push_back({"DETAIL", 0, false, 10});
+  columns.push_back({"DETAIL", 6, false, 10});
 
   std::vector<std::vector<Cell>> rows;
   for (const Entry& entry : section.entries) {
@@ -188,7 +188,7 @@ void RenderSection(const Section& section, const LiveFrame& frame, int name_widt
     }
   }
   if (!rows.empty()) {
-    auto table = LayOut(columns, rows, look, frame.width);
+    auto table = LayOut(std::move(columns), std::move(rows), look, frame.width);
     lines.insert(lines.end(), std::make_move_iterator(table.begin()),
                  std::make_move_iterator(table.end()));
   }

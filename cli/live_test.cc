@@ -240,6 +240,20 @@ TEST(RenderResultsTest, AddressesAreWhole) {
               ElementsAre("videoTasks/done  https://cdn.example.com/done.mp4"));
 }
 
+TEST(ProviderOfTest, IsTheOneThatMayStillDeliver) {
+  v1::VideoTask task;
+  EXPECT_EQ(ProviderOf(task), "");
+  auto* refused = task.add_attempts();
+  refused->set_provider("providers/kyy");
+  refused->set_state(v1::Attempt::NOT_ACCEPTED);
+  EXPECT_EQ(ProviderOf(task), "");
+  auto* running = task.add_attempts();
+  running->set_provider("providers/zz");
+  running->set_state(v1::Attempt::RUNNING);
+  *task.add_attempts() = *refused;
+  EXPECT_EQ(ProviderOf(task), "zz");
+}
+
 TEST(WhyWaitingTest, EveryReasonHasWords) {
   for (int reason = 1; reason <= v1::Waiting::Reason_MAX; ++reason) {
     v1::Waiting waiting;

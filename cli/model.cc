@@ -264,8 +264,10 @@ absl::string_view IdOf(absl::string_view name) {
 }
 
 absl::string_view ProviderOf(const v1::VideoTask& task) {
-  if (task.attempts().empty()) return "";
-  return IdOf(task.attempts().rbegin()->provider());
+  for (auto attempt = task.attempts().rbegin(); attempt != task.attempts().rend(); ++attempt) {
+    if (attempt->state() != v1::Attempt::NOT_ACCEPTED) return IdOf(attempt->provider());
+  }
+  return "";
 }
 
 }  // namespace assetgate::cli

@@ -196,9 +196,28 @@ std::string ProgressBar(int percent, int width, Tone tone, const Look& look) {
                       Paint(Repeat(open, width - full), Tone::kQuiet, look));
 }
 
-std::vector<std::string> LayOut(const std::vector<Column>& columns,
-                                const std::vector<std::vector<Cell>>& rows, const Look& look,
-                                std::optional<int> width) {
+namespace {
+
+// Takes out the columns that have nothing to say.
+void DropEmptyColumns(std::vector<Column>& columns, std::vector<std::vector<Cell>>& rows) {
+  for (std::size_t i = columns.size(); i-- > 0;) {
+    const bool used = columns[i].min_width > 0 ||
+                      std::any_of(rows.begin(), rows.end(), [i](const std::vector<Cell>& row) {
+                        return i < row.size() && !row[i].text.empty();
+                      });
+    if (used) continue;
+    columns.erase(columns.begin() + static_cast<std::ptrdiff_t>(i));
+    for (std::vector<Cell>& row : rows) {
+      if (i < row.size()) row.erase(row.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> LayOut(std::vector<Column> columns, std::vector<std::vector<Cell>> rows,
+                                const Look& look, std::optional<int> width) {
+  DropEmptyColumns(columns, rows);
   std::vector<int> widths;
   widths.reserve(columns.size());
   for (const Column& column : columns) {

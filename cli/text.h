@@ -67,10 +67,10 @@ struct Cell {
 };
 
 // A header line and one line per row, two spaces between columns, without trailing spaces. With
-// `width`, no line is wider. Rows may be shorter than `columns`.
-std::vector<std::string> LayOut(const std::vector<Column>& columns,
-                                const std::vector<std::vector<Cell>>& rows, const Look& look,
-                                std::optional<int> width);
+// `width`, no line is wider. Rows may be shorter than `columns`. Columns without a minimum width in
+// which nothing stands are left out.
+std::vector<std::string> LayOut(std::vector<Column> columns, std::vector<std::vector<Cell>> rows,
+                                const Look& look, std::optional<int> width);
 
 }  // namespace assetgate::cli
 

@@ -90,6 +90,11 @@ TEST(LayOutTest, AlignsColumnsAndLeavesNoTrailingSpaces) {
                           "a-long-one  12s"));
 }
 
+TEST(LayOutTest, ColumnsThatHoldNothingAreLeftOut) {
+  EXPECT_THAT(LayOut({{"A"}, {"B"}, {"C", 3}, {"D"}}, {{{"a"}, {""}, {""}, {"d"}}}, kPlain, {}),
+              ElementsAre("A  C    D", "a       d"));
+}
+
 TEST(LayOutTest, ColumnsThatMayYieldDoSoFromTheRight) {
   EXPECT_THAT(LayOut({{"NAME", 0, false, 6}, {"WHY", 0, false, 8}},
                      {{{"a-long-name"}, {"a very long reason"}}}, kPlain, 16),
