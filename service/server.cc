@@ -102,6 +102,7 @@ absl::Status Server::Wiring::OpenStore() {
   options.path = config.sqlite_path;
   options.clock = &clock;
   options.retention = config.retention;
+  options.metrics = &metrics;
   auto opened = store::SqliteStore::Open(std::move(options));
   if (!opened.ok()) return opened.status();
   store = *std::move(opened);
@@ -156,14 +157,19 @@ void Server::Wiring::Measure() {
           [this] { return static_cast<double>(store->queue_depth()); });
   compute(metrics.QueueDepth("watch_hub"),
           [this] { return static_cast<double>(hub.queue_depth()); });
-  for (const auto& provider : catalog->providers()) {
-    compute(metrics.Unfinished(base::MetricKind::kAsset, provider->id), [this, id = provider->id] {
-      return static_cast<double>(reconciler->unfinished()[id].placements);
-    });
-    compute(metrics.Unfinished(base::MetricKind::kVideoTask, provider->id),
-            [this, id = provider->id] {
-              return static_cast<double>(reconciler->unfinished()[id].attempts);
-            });
+  for (const base::MetricKind kind :
+       {base::MetricKind::kAssetGroup, base::MetricKind::kAsset, base::MetricKind::kVideoTask}) {
+    for (const auto& provider : catalog->providers()) {
+      compute(metrics.Unfinished(kind, provider->id), [this, kind, id = provider->id] {
+        return static_cast<double>(reconciler->unfinished().by_provider[{kind, id}]);
+      });
+    }
+    for (int reason = v1::Waiting::Reason_MIN + 1; reason <= v1::Waiting::Reason_MAX; ++reason) {
+      const auto why = static_cast<v1::Waiting::Reason>(reason);
+      compute(metrics.Waiting(kind, why), [this, kind, why] {
+        return static_cast<double>(reconciler->unfinished().by_reason[{kind, why}]);
+      });
+    }
   }
 }
 

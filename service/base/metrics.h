@@ -5,23 +5,25 @@
 // durations are in seconds. Label values come from closed sets (enums, the config's provider ids,
 // our own method names), so that the number of series has a bound: never an id of a caller's.
 //
-//   | name (assetgate_…)       | labels                         | what |
-//   |--------------------------|--------------------------------|-------------------------------------|
-//   | build_info               | version                        | always 1 | | rpcs_total | method,
-//   code                   | RPCs that ended                     | | rpc_seconds              |
-//   method                         | how long they took, streams apart   | | upstream_calls_total
-//   | provider, operation, outcome   | calls to providers that ended       | | upstream_seconds |
-//   provider, operation            | how long they took                  | | submissions_total |
-//   provider, kind, outcome        | what came of submissions            | | provider_state |
-//   provider                       | 1 available, 0.5 degraded, 0 not    | | unfinished | kind,
-//   provider                 | units that are not final            | | waiting                  |
-//   kind, reason                   | units that do not move, and why     | | open_streams | kind |
-//   watch streams that are open         | | stream_events_total      | kind, type | events written
-//   to watch streams     | | queue_depth              | queue                          | what waits
-//   in a bounded queue       | | store_commits_total      | outcome                        |
-//   changes given to the store          | | store_commit_seconds     | | one group, from begin to
-//   durable    | | store_commit_changes     |                                | changes in one group
-//   |
+// clang-format off
+//   | name (assetgate_…)   | labels                       | what                                |
+//   |----------------------|------------------------------|-------------------------------------|
+//   | build_info           | version                      | always 1                            |
+//   | rpcs_total           | method, code                 | RPCs that ended                     |
+//   | rpc_seconds          | method                       | how long they took, streams apart   |
+//   | upstream_calls_total | provider, operation, outcome | calls to providers that ended       |
+//   | upstream_seconds     | provider, operation          | how long they took                  |
+//   | submissions_total    | provider, kind, outcome      | what came of submissions            |
+//   | provider_state       | provider                     | 1 available, 0.5 degraded, 0 not    |
+//   | unfinished           | kind, provider               | units that are not final            |
+//   | waiting              | kind, reason                 | units that do not move, and why     |
+//   | open_streams         | kind                         | watch streams that are open         |
+//   | stream_events_total  | kind, type                   | events written to watch streams     |
+//   | queue_depth          | queue                        | what waits in a bounded queue       |
+//   | store_commits_total  | outcome                      | changes given to the store          |
+//   | store_commit_seconds |                              | one group, from begin to durable    |
+//   | store_commit_changes |                              | changes in one group                |
+// clang-format on
 #ifndef ASSETGATE_BASE_METRICS_H_
 #define ASSETGATE_BASE_METRICS_H_
 

@@ -31,8 +31,16 @@ namespace assetgate::core {
 class Reconciler;
 class Item;
 
-// The providers at which a resource has unfinished units, each with whether it is an attempt.
-using UnfinishedUnits = std::vector<std::pair<std::string, bool>>;
+// One unit that is not final, as metrics count it.
+struct UnfinishedUnit {
+  base::MetricKind kind;
+  // Empty for a task that no provider has been tried for.
+  std::string provider;
+  v1::Waiting::Reason reason = v1::Waiting::REASON_UNSPECIFIED;
+
+  friend bool operator==(const UnfinishedUnit&, const UnfinishedUnit&) = default;
+};
+using UnfinishedUnits = std::vector<UnfinishedUnit>;
 
 // Something heard, or asked for, that goes into the draft. It may be applied more than once (after
 // a conflict), each time to a fresh draft.

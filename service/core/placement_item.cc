@@ -238,7 +238,9 @@ UnfinishedUnits PlacementItem<EntityT>::Units() const {
   UnfinishedUnits units;
   for (int i = 0; i < this->current_.resource.placements_size(); ++i) {
     if (IsFinal(this->current_.resource.placements(i).state())) continue;
-    units.emplace_back(this->current_.record.units(i).provider(), false);
+    units.push_back({kIsGroup ? base::MetricKind::kAssetGroup : base::MetricKind::kAsset,
+                     this->current_.record.units(i).provider(),
+                     this->current_.resource.placements(i).waiting().reason()});
   }
   return units;
 }

@@ -140,6 +140,7 @@ struct Reconciler::Gathering {
 Reconciler::Reconciler(Parts parts) : parts_(std::move(parts)) {
   for (const auto& provider : parts_.catalog.providers()) {
     gates_[provider->id] = std::make_unique<Gate>(provider->limits, parts_.loop);
+    NoteState(*provider);
   }
 }
 
@@ -902,16 +903,17 @@ void Reconciler::Send(const store::Key& key, const ProviderEntry& provider,
   const absl::Time sent = Now();
   options.base_url = provider.base_url;
   provider.dialect->Authorize(request, credential, sent);
-  parts_.http.Send(
-      std::move(request), std::move(options),
-      [this, key, sent, &credential, done = std::move(done)](http::Result result) mutable {
-        Mask(credential, result);
-        parts_.loop.Post(
-            [this, key, sent, done = std::move(done), result = std::move(result)]() mutable {
-              std::move(done)(Find(key), std::move(result),
-                              std::max(absl::ZeroDuration(), Now() - sent));
-            });
-      });
+  parts_.http.Send(std::move(request), std::move(options),
+                   [this, key, sent, &provider, &credential,
+                    done = std::move(done)](http::Result result) mutable {
+                     Mask(credential, result);
+                     parts_.loop.Post([this, key, sent, &provider, done = std::move(done),
+                                       result = std::move(result)]() mutable {
+                       std::move(done)(Find(key), std::move(result),
+                                       std::max(absl::ZeroDuration(), Now() - sent));
+                       NoteState(provider);
+                     });
+                   });
 }
 
 Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const ProviderEntry& provider,
@@ -1041,7 +1043,7 @@ void Reconciler::Unuse(const store::Key& asset, const store::Key& task) {
 
 void Reconciler::DescribeProviders(Reply<std::vector<v1::Provider>> reply) {
   parts_.loop.Post([this, reply = std::move(reply)]() mutable {
-    const std::map<std::string, Unfinished> counts = unfinished();
+    Unfinished counts = unfinished();
     std::vector<v1::Provider> providers;
     for (const auto& entry : catalog().providers()) {
       v1::Provider provider;
@@ -1055,10 +1057,9 @@ void Reconciler::DescribeProviders(Reply<std::vector<v1::Provider>> reply) {
         *provider.mutable_last_error() = it->second.status;
         *provider.mutable_last_error_time() = base::ToProto(it->second.time);
       }
-      if (const auto it = counts.find(entry->id); it != counts.end()) {
-        provider.set_unfinished_placements(it->second.placements);
-        provider.set_unfinished_attempts(it->second.attempts);
-      }
+      provider.set_unfinished_placements(counts.by_provider[{base::MetricKind::kAsset, entry->id}]);
+      provider.set_unfinished_attempts(
+          counts.by_provider[{base::MetricKind::kVideoTask, entry->id}]);
       *provider.mutable_asset_capabilities() = entry->dialect->traits().asset_capabilities;
       providers.push_back(std::move(provider));
     }
@@ -1073,18 +1074,28 @@ void Reconciler::Failed(const ProviderEntry& provider, const provider::Failure& 
 void Reconciler::Count(const UnfinishedUnits& before, const UnfinishedUnits& after) {
   if (before == after) return;
   absl::MutexLock lock(&counts_mu_);
-  const auto add = [&](const UnfinishedUnits& units, std::int64_t by) {
-    for (const auto& [provider, attempt] : units) {
-      (attempt ? counts_[provider].attempts : counts_[provider].placements) += by;
-    }
-  };
+  const auto add = [&](const UnfinishedUnits& units, std::int64_t by)
+                       ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                         for (const UnfinishedUnit& unit : units) {
+                           counts_.by_provider[{unit.kind, unit.provider}] += by;
+                           counts_.by_reason[{unit.kind, unit.reason}] += by;
+                         }
+                       };
   add(before, -1);
   add(after, 1);
 }
 
-std::map<std::string, Unfinished> Reconciler::unfinished() const {
+Unfinished Reconciler::unfinished() const {
   absl::MutexLock lock(&counts_mu_);
   return counts_;
+}
+
+void Reconciler::NoteState(const ProviderEntry& provider) {
+  Gate& its_gate = gate(provider);
+  v1::Provider::State& known = states_[provider.id];
+  if (its_gate.state() == known) return;
+  known = its_gate.state();
+  telemetry().OnProviderState(provider.id, known, its_gate.state_reason());
 }
 
 }  // namespace assetgate::core

@@ -50,10 +50,12 @@ struct Creation {
   base::LogContext context;
 };
 
-// How much is unfinished at a provider.
+// How many units are not final.
 struct Unfinished {
-  std::int64_t placements = 0;
-  std::int64_t attempts = 0;
+  // By provider; tasks that no provider has been tried for stand under "".
+  std::map<std::pair<base::MetricKind, std::string>, std::int64_t> by_provider;
+  // By what they wait for.
+  std::map<std::pair<base::MetricKind, v1::Waiting::Reason>, std::int64_t> by_reason;
 };
 
 // One thread (the loop's) owns every unfinished resource; the public methods may be called from any
@@ -96,7 +98,7 @@ class Reconciler {
   // A provider as it is seen from here. Any thread; answers on the loop.
   void DescribeProviders(Reply<std::vector<v1::Provider>> reply);
   // For metrics; any thread.
-  std::map<std::string, Unfinished> unfinished() const;
+  Unfinished unfinished() const;
 
   // Begins nothing new and answers whoever waits with what is there; `quiet` runs when no
   // submission is under way any more.
@@ -184,6 +186,8 @@ class Reconciler {
   // Notes the newest trouble of a provider.
   void Failed(const ProviderEntry& provider, const provider::Failure& failure);
   void Count(const UnfinishedUnits& before, const UnfinishedUnits& after);
+  // Tells telemetry when a provider's state is another than before.
+  void NoteState(const ProviderEntry& provider);
   void Use(const store::Key& asset, const store::Key& task);
   void Unuse(const store::Key& asset, const store::Key& task);
   void SubmissionBegan() { ++submissions_in_flight_; }
@@ -208,9 +212,10 @@ class Reconciler {
     absl::Time time;
   };
   std::map<std::string, LastError> last_errors_;
+  std::map<std::string, v1::Provider::State> states_;
 
   mutable absl::Mutex counts_mu_;
-  std::map<std::string, Unfinished> counts_ ABSL_GUARDED_BY(counts_mu_);
+  Unfinished counts_ ABSL_GUARDED_BY(counts_mu_);
 };
 
 }  // namespace assetgate::core

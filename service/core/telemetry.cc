@@ -108,6 +108,15 @@ void LoggedTelemetry::OnStateChange(absl::string_view resource, const base::LogC
                           {{"name", resource}, {"from", from}, {"to", to}, {"detail", detail}});
 }
 
+void LoggedTelemetry::OnProviderState(absl::string_view provider, v1::Provider::State state,
+                                      absl::string_view reason) {
+  metrics_.SetProviderState(provider, state);
+  log_.Write(
+      state == v1::Provider::AVAILABLE ? base::LogLevel::kInfo : base::LogLevel::kWarning,
+      "provider state",
+      {{"provider", provider}, {"state", v1::Provider::State_Name(state)}, {"detail", reason}});
+}
+
 void LoggedTelemetry::OnWarning(absl::string_view resource, absl::string_view message) {
   log_.Warning("attention", {{"name", resource}, {"detail", message}});
 }

@@ -44,6 +44,9 @@ class Telemetry {
   virtual void OnStateChange(absl::string_view resource, const base::LogContext& context,
                              absl::string_view from, absl::string_view to,
                              absl::string_view detail) = 0;
+  // A provider is in another state than before (at first: any). `reason` is one sentence.
+  virtual void OnProviderState(absl::string_view provider, v1::Provider::State state,
+                               absl::string_view reason) = 0;
   // Something that an operator should look at.
   virtual void OnWarning(absl::string_view resource, absl::string_view message) = 0;
 };
@@ -58,6 +61,8 @@ class LoggedTelemetry final : public Telemetry {
   void OnStateChange(absl::string_view resource, const base::LogContext& context,
                      absl::string_view from, absl::string_view to,
                      absl::string_view detail) override;
+  void OnProviderState(absl::string_view provider, v1::Provider::State state,
+                       absl::string_view reason) override;
   void OnWarning(absl::string_view resource, absl::string_view message) override;
 
  private:

@@ -561,13 +561,13 @@ absl::Status VideoItem::OnPollTrouble(std::size_t unit, const provider::Failure&
 }
 
 UnfinishedUnits VideoItem::Units() const {
-  UnfinishedUnits units;
-  for (int i = 0; i < current_.resource.attempts_size(); ++i) {
-    if (IsOpen(current_.resource.attempts(i))) {
-      units.emplace_back(current_.record.units(i).provider(), true);
-    }
+  const v1::VideoTask& task = current_.resource;
+  if (const int open = OpenAttempt(task); open >= 0) {
+    return {{base::MetricKind::kVideoTask, current_.record.units(open).provider(),
+             task.waiting().reason()}};
   }
-  return units;
+  if (IsFinal(task.state())) return {};
+  return {{base::MetricKind::kVideoTask, "", task.waiting().reason()}};
 }
 
 bool VideoItem::Answerable() const {

@@ -264,18 +264,34 @@ void SqliteStore::CommitGroup(absl::Span<Pending> group) {
     absl::MutexLock lock(&mu_);
     listener = listener_;
   }
+  const absl::Time began = options_.clock->Now();
   Group done = TryGroup(group);
   if (done.fault_of_one && group.size() > 1) {
     for (Pending& one : group) CommitGroup(absl::MakeSpan(&one, 1));
     return;
   }
   Report(done.status);
+  Measure(done, options_.clock->Now() - began);
   if (listener != nullptr && !done.changes.empty()) {
     listener->OnChanges(done.changes, writer_->head());
   }
   for (std::size_t i = 0; i < group.size(); ++i) {
     std::move(group[i].done)(std::move(done.results[i]));
   }
+}
+
+void SqliteStore::Measure(const Group& group, absl::Duration took) {
+  if (options_.metrics == nullptr) return;
+  for (const CommitResult& result : group.results) {
+    const auto outcome =
+        result.outcome == Outcome::kCommitted ? base::CommitOutcome::kCommitted
+        : result.outcome == Outcome::kConflict || result.outcome == Outcome::kRequestIdTaken
+            ? base::CommitOutcome::kConflict
+            : base::CommitOutcome::kFailed;
+    options_.metrics->StoreCommits(outcome).Increment();
+  }
+  options_.metrics->StoreCommitSeconds().Observe(std::max(0.0, absl::ToDoubleSeconds(took)));
+  options_.metrics->StoreCommitChanges().Observe(static_cast<double>(group.changes.size()));
 }
 
 SqliteStore::Group SqliteStore::TryGroup(absl::Span<const Pending> group) {

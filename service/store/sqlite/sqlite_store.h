@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "store/sqlite/file_lock.h"
 #include "store/sqlite/reader.h"
 #include "store/sqlite/writer.h"
@@ -48,6 +49,8 @@ class SqliteStore final : public Store {
     std::size_t max_readers = 4;
     // How often, at least, to try whether writing works again after it failed.
     absl::Duration probe_interval = absl::Seconds(1);
+    // Counts commits and times groups, if given. Must outlive the store.
+    base::Metrics* metrics = nullptr;
   };
 
   // FAILED_PRECONDITION, with the path and the remedy: the directory is missing, the file is in
@@ -104,6 +107,7 @@ class SqliteStore final : public Store {
   // Removes some of what is past. Gives whether there is more to remove at once.
   bool Expire();
   void Report(const absl::Status& status);
+  void Measure(const Group& group, absl::Duration took);
 
   template <typename Result, typename Read>
   absl::StatusOr<Result> ReadWith(Read read);
