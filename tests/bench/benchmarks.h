@@ -1,0 +1,48 @@
+// The benchmarks: each starts what it measures, prints what it found, and leaves nothing behind.
+#ifndef ASSETGATE_TESTS_BENCH_BENCHMARKS_H_
+#define ASSETGATE_TESTS_BENCH_BENCHMARKS_H_
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "tests/bench/rig.h"
+
+namespace assetgate::bench {
+
+struct CreatesOptions {
+  int callers = 64;
+  // Asks the provider every so often how the assets are, as in production; zero for never, so that
+  // creates alone are measured.
+  absl::Duration poll_interval;
+};
+absl::Status MeasureCreates(const Settings& settings, const CreatesOptions& options);
+
+struct ReadsOptions {
+  int callers = 64;
+  int assets = 1'000;
+};
+absl::Status MeasureReads(const Settings& settings, const ReadsOptions& options);
+
+struct FanOutOptions {
+  int streams = 1'000;
+  int rounds = 20;
+  // Changes that come at once, for deliveries per second.
+  int burst = 50;
+};
+absl::Status MeasureFanOut(const Settings& settings, const FanOutOptions& options);
+
+struct WatchersOptions {
+  int watchers = 1'000;
+  absl::Duration interval = absl::Milliseconds(500);
+  int intervals = 20;
+};
+absl::Status CountPolls(const Settings& settings, const WatchersOptions& options);
+
+struct IdleOptions {
+  int placements = 10'000;
+  absl::Duration time = absl::Seconds(30);
+};
+absl::Status MeasureIdle(const Settings& settings, const IdleOptions& options);
+
+}  // namespace assetgate::bench
+
+#endif  // ASSETGATE_TESTS_BENCH_BENCHMARKS_H_

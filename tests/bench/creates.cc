@@ -1,0 +1,62 @@
+// How many assets per second get through to a provider, with everything on.
+#include <unistd.h>
+
+#include "absl/strings/str_format.h"
+#include "tests/bench/benchmarks.h"
+#include "tests/bench/make_assets.h"
+#include "tests/bench/usage.h"
+
+namespace assetgate::bench {
+
+absl::Status MeasureCreates(const Settings& settings, const CreatesOptions& options) {
+  Rig::Options rig_options;
+  if (options.poll_interval > absl::ZeroDuration()) {
+    rig_options.poll_interval = options.poll_interval;
+    rig_options.asset_delay = options.poll_interval / 2;
+  }
+  auto rig = Rig::Start(settings, rig_options);
+  if (!rig.ok()) return rig.status();
+  auto loop = MakeAssets(Connect((*rig)->address(), settings.connections), options.callers,
+                         (*rig)->provider(), /*ids=*/false);
+  if (absl::Status status = AllFine(loop->Run(settings.warm_up)); !status.ok()) return status;
+
+  const auto groups_before = ReadStoreGroups(**rig);
+  if (!groups_before.ok()) return groups_before.status();
+  const Usage gateway_before = UsageOf((*rig)->gateway_pid());
+  const Usage simulator_before = UsageOf((*rig)->simulator_pid());
+  const Usage client_before = UsageOf(getpid());
+  const Calls calls = loop->Run(settings.measure);
+  const Usage gateway = UsageOf((*rig)->gateway_pid()) - gateway_before;
+  const Usage simulator = UsageOf((*rig)->simulator_pid()) - simulator_before;
+  const Usage client = UsageOf(getpid()) - client_before;
+  const auto groups_after = ReadStoreGroups(**rig);
+  if (!groups_after.ok()) return groups_after.status();
+  if (absl::Status status = AllFine(calls); !status.ok()) return status;
+  loop->Finish();
+
+  const double groups = groups_after->groups - groups_before->groups;
+  const double changes = groups_after->changes - groups_before->changes;
+  const double seconds = groups_after->seconds - groups_before->seconds;
+  absl::PrintF(
+      "creates: %d callers, %d connections, %s answers after %s, store on\n"
+      "  rate              %.0f creates/s   (goal 1500 on 2 cores)\n"
+      "  latency           p50 %.1f ms, p99 %.1f ms, of which the provider %.0f ms\n"
+      "  CPU per create    gateway %s, simulator %s, client %s\n"
+      "  CPU in all        %.2f cores: gateway %.2f, simulator %.2f, client %.2f\n"
+      "  context switches  %.1f per create in the gateway\n"
+      "  store             %.1f changes per create, %.1f changes per group, %.2f ms per group,\n"
+      "                    writing %.0f %% of the time\n",
+      options.callers, settings.connections, settings.dialect,
+      absl::FormatDuration(settings.latency), calls.PerSecond(), Quantile(calls.milliseconds, 0.5),
+      Quantile(calls.milliseconds, 0.99), absl::ToDoubleMilliseconds(settings.latency),
+      PerOne(gateway.cpu, calls.ok), PerOne(simulator.cpu, calls.ok), PerOne(client.cpu, calls.ok),
+      absl::FDivDuration(gateway.cpu + simulator.cpu + client.cpu, calls.took),
+      absl::FDivDuration(gateway.cpu, calls.took), absl::FDivDuration(simulator.cpu, calls.took),
+      absl::FDivDuration(client.cpu, calls.took),
+      static_cast<double>(gateway.context_switches) / static_cast<double>(calls.ok),
+      changes / static_cast<double>(calls.ok), changes / groups, seconds * 1e3 / groups,
+      100 * seconds / absl::ToDoubleSeconds(calls.took));
+  return (*rig)->Stop();
+}
+
+}  // namespace assetgate::bench

@@ -1,0 +1,41 @@
+// The least code that could do the same: what the gateway's figures are held against.
+#ifndef ASSETGATE_TESTS_BENCH_REFERENCE_H_
+#define ASSETGATE_TESTS_BENCH_REFERENCE_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "tests/bench/process.h"
+#include "tests/bench/rig.h"
+
+namespace assetgate::bench {
+
+// A bare gRPC callback server: GetAsset is one point read of a SQLite file, WatchAssets a naive
+// typed fan-out (every change is copied into a queue per stream), CreateAsset writes the row and
+// tells the streams. No validation, limits, metrics, logs, filters or tokens, and no fsync.
+class Reference {
+ public:
+  static absl::StatusOr<std::unique_ptr<Reference>> Start(const Settings& settings);
+  Reference(const Reference&) = delete;
+  Reference& operator=(const Reference&) = delete;
+
+  // Where it serves, HOST:PORT.
+  const std::string& address() const { return address_; }
+  pid_t pid() const { return process_->pid(); }
+
+ private:
+  Reference() = default;
+
+  std::unique_ptr<ScratchFolder> folder_;
+  std::unique_ptr<Process> process_;
+  std::string address_;
+};
+
+// The server itself, until it is killed: what the hidden subcommand does. `folder` holds its store.
+absl::Status ServeReference(const std::string& folder);
+
+}  // namespace assetgate::bench
+
+#endif  // ASSETGATE_TESTS_BENCH_REFERENCE_H_

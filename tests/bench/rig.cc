@@ -1,0 +1,169 @@
+#include "tests/bench/rig.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "rapidjson/document.h"
+
+namespace assetgate::bench {
+namespace {
+
+constexpr absl::Duration kStartTimeout = absl::Seconds(30);
+constexpr absl::Duration kStopTimeout = absl::Seconds(30);
+
+std::size_t Append(char* data, std::size_t size, std::size_t count, void* text) {
+  static_cast<std::string*>(text)->append(data, size * count);
+  return size * count;
+}
+
+absl::StatusOr<std::string> HttpGet(const std::string& url) {
+  std::string body;
+  std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), &curl_easy_cleanup);
+  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl.get(), CURLOPT_NOPROXY, "*");
+  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 30L);
+  curl_easy_setopt(curl.get(), CURLOPT_FAILONERROR, 1L);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &Append);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &body);
+  if (const CURLcode code = curl_easy_perform(curl.get()); code != CURLE_OK) {
+    return absl::UnavailableError(absl::StrCat("GET ", url, ": ", curl_easy_strerror(code)));
+  }
+  return body;
+}
+
+// The prefix under which the simulator plays a dialect.
+absl::string_view Mount(absl::string_view dialect) {
+  if (dialect == "zerozero") return "/zerozero/v1";
+  if (dialect == "apiframe") return "/apiframe/v2";
+  if (dialect == "octopusx") return "/octopusx";
+  return "/kyy";
+}
+
+}  // namespace
+
+std::vector<std::shared_ptr<grpc::Channel>> Connect(const std::string& address, int connections) {
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  channels.reserve(connections);
+  for (int i = 0; i < connections; ++i) {
+    grpc::ChannelArguments arguments;
+    // Otherwise channels of the same arguments share one connection.
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    channels.push_back(
+        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+  }
+  return channels;
+}
+
+absl::StatusOr<std::unique_ptr<Rig>> Rig::Start(const Settings& settings, Options options) {
+  auto rig = std::unique_ptr<Rig>(new Rig);
+  rig->dialect_ = settings.dialect;
+  rig->provider_ = absl::StrCat("providers/", settings.dialect);
+  auto folder = ScratchFolder::Make(settings.dir);
+  if (!folder.ok()) return folder.status();
+  rig->folder_ = *std::move(folder);
+  const std::string& path = rig->folder_->path();
+
+  std::vector<std::string> arguments = {settings.simulator, "--port", "0",
+                                        // Every connection holds one of its threads.
+                                        "--threads", settings.quick ? "64" : "512", "--latency",
+                                        absl::FormatDuration(settings.latency), "--asset-delay",
+                                        absl::FormatDuration(options.asset_delay)};
+  if (!options.keep_requests) arguments.push_back("--no-request-log");
+  auto simulator = Process::Start(std::move(arguments), {}, path + "/simulator.log");
+  if (!simulator.ok()) return simulator.status();
+  rig->simulator_ = *std::move(simulator);
+  const auto listening = rig->simulator_->AwaitLine("listening on ", kStartTimeout);
+  if (!listening.ok()) return listening.status();
+  rig->simulator_url_ = listening->substr(listening->find("http://"));
+
+  const std::string config_path = path + "/assetgate.yaml";
+  const std::string interval = absl::FormatDuration(options.poll_interval);
+  std::ofstream(config_path)  //
+      << "listen: 127.0.0.1:0\n"
+      << "admin: {listen: 127.0.0.1:0}\n"
+      << "store: {sqlite: {path: " << path << "/assetgate.db}}\n"
+      << "providers:\n"
+      << "  - id: " << settings.dialect << "\n"
+      << "    base_url: " << rig->simulator_url_ << Mount(settings.dialect) << "\n"
+      << "    credential: {api_key: {env: ASSETGATE_BENCH_KEY}}\n"
+      << "    limits: {requests_per_second: 10000, max_in_flight: 1000}\n"
+      << "tracking: {first_poll: " << interval << ", min_poll: " << interval
+      << ", max_poll: " << interval << "}\n"
+      << "log: {format: json, level: " << settings.log_level << "}\n";
+  auto gateway = Process::Start({settings.gateway, "--config", config_path},
+                                {"ASSETGATE_BENCH_KEY=sim-key"}, path + "/assetgate.log");
+  if (!gateway.ok()) return gateway.status();
+  rig->gateway_ = *std::move(gateway);
+  const auto serving = rig->gateway_->AwaitLine("\"message\":\"serving\"", kStartTimeout);
+  if (!serving.ok()) return serving.status();
+  rapidjson::Document line;
+  line.Parse(serving->c_str());
+  if (!line.IsObject() || !line.HasMember("listen") || !line["listen"].IsString() ||
+      !line.HasMember("admin") || !line["admin"].IsString()) {
+    return absl::InternalError(absl::StrCat("cannot read where it serves from: ", *serving));
+  }
+  rig->address_ = line["listen"].GetString();
+  rig->admin_address_ = line["admin"].GetString();
+  return rig;
+}
+
+absl::StatusOr<double> Rig::Metric(absl::string_view name) const {
+  const auto text = HttpGet(absl::StrCat("http://", admin_address_, "/metrics"));
+  if (!text.ok()) return text.status();
+  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+    double value = 0;
+    if (absl::ConsumePrefix(&line, name) && absl::ConsumePrefix(&line, " ") &&
+        absl::SimpleAtod(line, &value)) {
+      return value;
+    }
+  }
+  return absl::NotFoundError(absl::StrCat("no series ", name, " in /metrics"));
+}
+
+absl::StatusOr<std::vector<absl::Time>> Rig::AssetPolls() const {
+  const auto text = HttpGet(absl::StrCat(simulator_url_, "/_control/requests?provider=", dialect_,
+                                         "&call=asset.get&limit=100000"));
+  if (!text.ok()) return text.status();
+  rapidjson::Document requests;
+  requests.Parse(text->c_str());
+  if (!requests.IsArray()) return absl::InternalError("the simulator's log is no array");
+  std::vector<absl::Time> times;
+  for (const auto& request : requests.GetArray()) {
+    absl::Time time;
+    std::string error;
+    if (!request.IsObject() || !request.HasMember("time") || !request["time"].IsString() ||
+        !absl::ParseTime(absl::RFC3339_full, request["time"].GetString(), &time, &error)) {
+      return absl::InternalError("a request in the simulator's log has no time");
+    }
+    times.push_back(time);
+  }
+  std::sort(times.begin(), times.end());
+  return times;
+}
+
+absl::Status Rig::Stop() { return gateway_->Terminate(kStopTimeout); }
+
+absl::StatusOr<StoreGroups> ReadStoreGroups(const Rig& rig) {
+  StoreGroups groups;
+  for (const auto& [name, value] : {std::pair<absl::string_view, double*>{
+                                        "assetgate_store_commit_changes_count", &groups.groups},
+                                    {"assetgate_store_commit_changes_sum", &groups.changes},
+                                    {"assetgate_store_commit_seconds_sum", &groups.seconds}}) {
+    const auto read = rig.Metric(name);
+    if (!read.ok()) return read.status();
+    *value = *read;
+  }
+  return groups;
+}
+
+}  // namespace assetgate::bench
