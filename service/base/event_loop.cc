@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace assetgate::base {
@@ -29,7 +30,9 @@ void ThreadEventLoop::Post(Task task) {
 }
 
 void ThreadEventLoop::PostAt(absl::Time when, Task task) {
-  const std::int64_t due = SteadyNanos() + absl::ToInt64Nanoseconds(when - clock_.Now());
+  // As far off as a century is never.
+  const absl::Duration wait = std::min(when - clock_.Now(), absl::Hours(24 * 365 * 100));
+  const std::int64_t due = SteadyNanos() + absl::ToInt64Nanoseconds(wait);
   absl::MutexLock lock(&mu_);
   if (stopping_) return;
   const auto it = timers_.emplace(due, std::move(task));
@@ -108,6 +111,11 @@ void FakeEventLoop::Advance(absl::Duration by) {
   }
   clock_.Set(end);
   RunDue();
+}
+
+std::size_t FakeEventLoop::timers() const {
+  absl::MutexLock lock(&mu_);
+  return timers_.size();
 }
 
 absl::Time FakeEventLoop::NextTimer() const {

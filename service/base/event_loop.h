@@ -2,6 +2,7 @@
 #ifndef ASSETGATE_BASE_EVENT_LOOP_H_
 #define ASSETGATE_BASE_EVENT_LOOP_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -84,6 +85,8 @@ class FakeEventLoop final : public EventLoop {
   void RunDue();
   // Moves the clock on by `by`, stopping at each timer on the way to run what is due then.
   void Advance(absl::Duration by);
+  // How many tasks are scheduled for later.
+  std::size_t timers() const;
   // When the next timer is due; InfiniteFuture where there is none.
   absl::Time NextTimer() const;
 
