@@ -340,7 +340,10 @@ bool ApplyObservation(v1::VideoTask& task, int index, const provider::Observatio
     attempt.set_billing(*observation.billing);
     changed = true;
   }
-  if (IsFinal(state)) *attempt.mutable_end_time() = base::ToProto(context.now);
+  if (IsFinal(state)) {
+    *attempt.mutable_end_time() = base::ToProto(context.now);
+    changed = true;
+  }
   if (observation.progress_percent.has_value() && !IsFinal(task.state())) {
     const int percent = std::clamp(*observation.progress_percent, 0, 100);
     if (!task.has_progress_percent() || percent > task.progress_percent()) {

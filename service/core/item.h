@@ -180,7 +180,8 @@ class Item {
   bool removing_ = false;
   std::vector<absl::AnyInvocable<void() &&>> actions_;
   absl::Time wake_at_ = absl::InfiniteFuture();
-  absl::Time timer_at_ = absl::InfiniteFuture();
+  // When the loop will look whether that is now.
+  std::set<absl::Time> timers_;
   bool advance_posted_ = false;
 
   // Commands of Changes.

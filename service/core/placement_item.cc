@@ -261,8 +261,9 @@ std::optional<absl::Status> PlacementItem<EntityT>::Refusal() const {
   v1::ProviderFailures failures;
   for (int i = 0; i < draft.resource.placements_size(); ++i) {
     const auto& placement = draft.resource.placements(i);
-    // Accepted once: something exists.
+    // Accepted once: something exists. On its way: it can be.
     if (!draft.record.units(i).handle().empty()) return std::nullopt;
+    if (draft.record.units(i).submission().open()) return std::nullopt;
     const UnitRun* run =
         static_cast<std::size_t>(i) < this->runs_.size() ? &this->runs_[i] : nullptr;
     auto* failure = failures.add_failures();

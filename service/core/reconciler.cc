@@ -16,6 +16,10 @@ namespace {
 constexpr std::size_t kRecoveryPage = 500;
 // After a store that does not take writes.
 constexpr absl::Duration kStoreRetry = absl::Seconds(1);
+// What is to be done later than that is looked at in between.
+constexpr absl::Duration kLongestTimer = absl::Minutes(1);
+// In the rows of a request id, before the id of an item that was not made: its id was taken.
+constexpr char kTakenMark = '!';
 
 absl::Status StoreUnavailable(absl::string_view detail) {
   return base::Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
@@ -240,7 +244,13 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
   // have been answered.
   store::Transaction transaction;
   transaction.claim_request = creation->claim;
-  if (transaction.claim_request.has_value()) transaction.claim_request->rows = gathering->keys;
+  if (transaction.claim_request.has_value()) {
+    std::vector<store::Key>& rows = transaction.claim_request->rows;
+    rows = gathering->keys;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (gathering->Answered(i) || items_.contains(rows[i])) rows[i].id.insert(0, 1, kTakenMark);
+    }
+  }
   std::vector<std::size_t> round;
   for (std::size_t i = 0; i < creation->items.size(); ++i) {
     std::unique_ptr<Item>& owned = creation->items[i];
@@ -284,8 +294,18 @@ void Reconciler::OnCreated(std::shared_ptr<PendingCreation> creation,
   --commits_in_flight_;
   PostQuietCheck();
   const auto drop = [&](std::size_t i) {
-    if (Item* item = Find(gathering->keys[i])) item->AbandonPlaces();
-    Drop(gathering->keys[i]);
+    const store::Key& key = gathering->keys[i];
+    Item* item = Find(key);
+    if (item == nullptr) return;
+    item->AbandonPlaces();
+    // Commands that came meanwhile are for what the store has under that name.
+    std::vector<Change> commands = std::move(item->pending_);
+    Drop(key);
+    if (commands.empty()) return;
+    auto loaded = FindOrLoad(key);
+    if (!loaded.ok()) return FailChanges(commands, loaded.status());
+    if (*loaded == nullptr) return FailChanges(commands, NotFound(key));
+    for (Change& command : commands) AddChange(**loaded, std::move(command));
   };
   switch (result.outcome) {
     case Outcome::kCommitted:
@@ -367,6 +387,11 @@ void Reconciler::AnswerDuplicate(const store::RequestRow& row, PendingCreation& 
   }
   auto gathering = std::make_shared<Gathering>(*this, row.rows, std::move(creation.done));
   for (std::size_t i = 0; i < count; ++i) {
+    if (store::Key key = row.rows[i]; !key.id.empty() && key.id.front() == kTakenMark) {
+      key.id.erase(0, 1);
+      gathering->Answer(i, AlreadyExists(key));
+      continue;
+    }
     auto loaded = FindOrLoad(row.rows[i]);
     if (!loaded.ok()) {
       gathering->Answer(i, loaded.status());
@@ -481,12 +506,17 @@ void Reconciler::Advance(Item& item) {
   for (Change& change : changes) change.status = change.apply(item);
   item.applied_ = std::move(changes);
   if (!item.remove_) {
-    item.Plan();
-    if (!item.acknowledged_ && !item.waiters_.empty()) {
-      if (auto refusal = item.Refusal()) {
-        item.refusal_ = *refusal;
-        item.remove_ = true;
-      }
+    const bool refusable = !item.acknowledged_ && !item.waiters_.empty();
+    // Before Plan, which would try a provider again that refused a while ago.
+    std::optional<absl::Status> refusal;
+    if (refusable) refusal = item.Refusal();
+    if (!refusal.has_value()) {
+      item.Plan();
+      if (refusable) refusal = item.Refusal();
+    }
+    if (refusal.has_value()) {
+      item.refusal_ = *std::move(refusal);
+      item.remove_ = true;
     }
   }
   if (item.changed_ || item.remove_) {
@@ -639,12 +669,18 @@ void Reconciler::Settle(Item& item, bool committed) {
 }
 
 void Reconciler::SetTimer(Item& item) {
-  if (item.wake_at_ == absl::InfiniteFuture() || item.wake_at_ >= item.timer_at_) return;
-  item.timer_at_ = item.wake_at_;
-  parts_.loop.PostAt(item.wake_at_, [this, key = item.key(), at = item.wake_at_] {
+  if (item.wake_at_ == absl::InfiniteFuture()) return;
+  // Timers cannot be taken back, so there are few: each is sooner than those before it, and none is
+  // so far off that the timers of what is finished by then would pile up.
+  const absl::Time at = std::min(item.wake_at_, Now() + kLongestTimer);
+  if (!item.timers_.empty() && *item.timers_.begin() <= at) return;
+  item.timers_.insert(at);
+  parts_.loop.PostAt(at, [this, key = item.key(), at] {
     Item* found = Find(key);
-    if (found == nullptr || found->timer_at_ != at) return;
-    found->timer_at_ = absl::InfiniteFuture();
+    if (found == nullptr || found->timers_.erase(at) == 0) return;
+    // What is committing looks again when that is done.
+    if (found->committing_) return;
+    if (found->wake_at_ > Now()) return SetTimer(*found);
     Advance(*found);
   });
 }
@@ -1017,6 +1053,12 @@ Reconciler::Dependency Reconciler::AssetAt(const store::Key& key, const Provider
   }
   if (lost > 1) {
     dependency.state = Dependency::State::kFailed;
+    return dependency;
+  }
+  const auto& held = provider.dialect->traits().asset_capabilities.media_types();
+  if (std::find(held.begin(), held.end(), asset.resource().media_type()) == held.end()) {
+    // Nothing of that type is registered there: the URI itself will do.
+    dependency.state = Dependency::State::kReady;
     return dependency;
   }
   asset.dependents_.insert(dependent.key());

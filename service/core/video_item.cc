@@ -106,6 +106,8 @@ void VideoItem::Plan() {
   RegisterUses();
   const int open = OpenAttempt(task);
   if (open < 0) return PlanPending();
+  // Left over where the commit of the intent went astray.
+  ReleaseSubmissionPlace();
   const auto unit = static_cast<std::size_t>(open);
   Unit& record = *draft_.record.mutable_units(open);
   v1::Attempt& attempt = *task.mutable_attempts(open);
@@ -243,8 +245,8 @@ std::optional<std::size_t> VideoItem::ChooseTarget() {
             unwell->until);
       continue;
     }
-    const bool free =
-        provider == place_provider_ || !owner_.gate(*provider).WouldBlock().has_value();
+    const bool free = (provider == place_provider_ && place_ == UnitRun::Place::kHeld) ||
+                      !owner_.gate(*provider).WouldBlock().has_value();
     if (free) return i;
     if (!chosen.has_value()) chosen = i;
   }
