@@ -1,0 +1,103 @@
+// A store that can be told to fail.
+#ifndef ASSETGATE_CORE_TESTING_FAULTY_STORE_H_
+#define ASSETGATE_CORE_TESTING_FAULTY_STORE_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "base/event_loop.h"
+#include "store/store.h"
+
+namespace assetgate::core {
+
+// Passes everything on to a real store, but for the commits that a test wants to fail, and knows
+// how many are under way. Commits come from one thread (the loop's).
+class FaultyStore final : public store::Store {
+ public:
+  using Outcome = store::CommitResult::Outcome;
+
+  explicit FaultyStore(store::Store& real) : real_(real) {}
+
+  // Asked before each commit: kCommitted lets it pass, kUnavailable and kUnknown answer that
+  // without committing.
+  std::function<Outcome(const store::Transaction&)> judge;
+  // With kUnknown: it is committed all the same.
+  bool unknown_commits = false;
+
+  // How many commits there were, failed ones included.
+  std::int64_t commits() const {
+    absl::MutexLock lock(&mu_);
+    return commits_;
+  }
+  // Waits until every commit was answered.
+  void AwaitAnswers() const {
+    absl::MutexLock lock(&mu_);
+    const auto answered = [this] {
+      mu_.AssertReaderHeld();
+      return under_way_ == 0;
+    };
+    mu_.Await(absl::Condition(&answered));
+  }
+
+  const std::string& store_id() const override { return real_.store_id(); }
+  void Commit(store::Transaction transaction, store::CommitDone done) override {
+    {
+      absl::MutexLock lock(&mu_);
+      ++commits_;
+      ++under_way_;
+    }
+    const Outcome outcome = judge ? judge(transaction) : Outcome::kCommitted;
+    if (outcome != Outcome::kCommitted && !(outcome == Outcome::kUnknown && unknown_commits)) {
+      // The store's thread answers: an empty transaction goes through it.
+      transaction = {};
+    }
+    real_.Commit(std::move(transaction),
+                 [this, outcome, done = std::move(done)](store::CommitResult result) mutable {
+                   if (outcome != Outcome::kCommitted) {
+                     result = {};
+                     result.outcome = outcome;
+                     result.message = "the test says so";
+                   }
+                   std::move(done)(std::move(result));
+                   absl::MutexLock lock(&mu_);
+                   --under_way_;
+                 });
+  }
+  absl::StatusOr<std::optional<store::Row>> Get(const store::Key& key) override {
+    return real_.Get(key);
+  }
+  absl::StatusOr<store::ListPage> List(const store::ListQuery& query) override {
+    return real_.List(query);
+  }
+  absl::StatusOr<store::ChangesPage> ReadChanges(const store::ChangesQuery& query) override {
+    return real_.ReadChanges(query);
+  }
+  absl::StatusOr<std::optional<store::RequestRow>> FindRequest(
+      const store::RequestKey& key) override {
+    return real_.FindRequest(key);
+  }
+  absl::StatusOr<std::vector<store::Row>> ListUnfinished(const std::optional<store::Key>& after,
+                                                         std::size_t limit) override {
+    return real_.ListUnfinished(after, limit);
+  }
+  absl::StatusOr<store::Revision> Head() override { return real_.Head(); }
+  absl::Status Health() override { return real_.Health(); }
+  std::size_t queue_depth() const override { return real_.queue_depth(); }
+  void SetListener(store::ChangeListener* listener) override { real_.SetListener(listener); }
+  void Stop() override { real_.Stop(); }
+
+ private:
+  store::Store& real_;
+  mutable absl::Mutex mu_;
+  std::int64_t commits_ ABSL_GUARDED_BY(mu_) = 0;
+  int under_way_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace assetgate::core
+
+#endif  // ASSETGATE_CORE_TESTING_FAULTY_STORE_H_

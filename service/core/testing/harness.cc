@@ -1,0 +1,258 @@
+#include "core/testing/harness.h"
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+namespace assetgate::core {
+namespace {
+
+std::unique_ptr<const ProviderEntry> MakeProvider(const std::string& id,
+                                                  const FakeDialectOptions& options,
+                                                  Gate::Limits limits) {
+  auto entry = std::make_unique<ProviderEntry>();
+  entry->id = id;
+  auto dialect = std::make_unique<FakeDialect>(options);
+  entry->group_polling = dialect->traits().group_polling;
+  entry->asset_polling = dialect->traits().asset_polling;
+  entry->video_polling = dialect->traits().video_polling;
+  entry->dialect = std::move(dialect);
+  entry->base_url = absl::StrCat("https://", id, ".example");
+  entry->credential.id = absl::StrCat(id, "-key");
+  entry->credential.secrets.emplace("api_key", base::Secret(absl::StrCat("secret-of-", id)));
+  entry->limits = limits;
+  return entry;
+}
+
+}  // namespace
+
+Harness::Harness(Options options) : settings_(options.settings) {
+  std::vector<std::unique_ptr<const ProviderEntry>> providers;
+  providers.push_back(MakeProvider("alpha", options.alpha, options.limits));
+  providers.push_back(MakeProvider("beta", options.beta, options.limits));
+  ModelEntry film;
+  film.id = "film";
+  film.defaults = options.defaults;
+  int priority = 0;
+  for (const auto& provider : providers) {
+    film.targets.push_back(
+        {provider.get(), "video-1", priority++, 1, provider->dialect->FindModel("video-1")});
+  }
+  catalog_ = std::make_unique<Catalog>(std::move(providers), std::vector<ModelEntry>{film},
+                                       options.asset_providers);
+  store::SqliteStore::Options store_options;
+  store_options.path = directory_.path() + "/store.db";
+  store_options.clock = &store_clock_;
+  auto store = store::SqliteStore::Open(std::move(store_options));
+  EXPECT_TRUE(store.ok()) << store.status();
+  sqlite_ = *std::move(store);
+  store_ = std::make_unique<FaultyStore>(*sqlite_);
+  Start();
+}
+
+Harness::~Harness() { Stop(); }
+
+void Harness::Start() {
+  const absl::Time now = loop_ == nullptr ? absl::FromUnixSeconds(1'800'000'000) : loop_->Now();
+  loop_ = std::make_unique<base::FakeEventLoop>();
+  loop_->fake_clock().Set(now);
+  http_ = std::make_unique<http::FakeHttpClient>();
+  reconciler_ = std::make_unique<Reconciler>(
+      Reconciler::Parts{*loop_, *store_, *http_, *catalog_, telemetry_, settings_});
+  gateway_ = std::make_unique<Gateway>(*catalog_, *store_, *reconciler_, loop_->clock(), settings_);
+}
+
+void Harness::Stop() {
+  gateway_.reset();
+  http_.reset();
+  store_->AwaitAnswers();
+  // What is posted holds on to the reconciler: it goes first, unrun.
+  auto stopped = std::make_unique<base::FakeEventLoop>();
+  stopped->fake_clock().Set(loop_->Now());
+  loop_ = std::move(stopped);
+  reconciler_.reset();
+}
+
+void Harness::Restart(bool recover) {
+  Stop();
+  Start();
+  if (!recover) return;
+  absl::Status recovered = absl::UnknownError("not answered");
+  reconciler_->Recover([&](absl::Status status) { recovered = std::move(status); });
+  Run();
+  EXPECT_TRUE(recovered.ok()) << recovered;
+}
+
+void Harness::Run() {
+  for (;;) {
+    const std::int64_t commits = store_->commits();
+    store_->AwaitAnswers();
+    loop_->RunDue();
+    bool moved = store_->commits() != commits;
+    if (script) {
+      for (std::size_t i = http_->pending(); i > 0; --i) {
+        http::FakeHttpClient::Call call = http_->Take();
+        if (auto answer = script(call.request, call.options)) {
+          const absl::string_view host =
+              absl::string_view(call.options.base_url).substr(8);  // behind https://
+          answered.push_back(absl::StrCat(call.request.method, " ", host.substr(0, host.find('.')),
+                                          " ", call.request.path));
+          std::move(call).Answer(*std::move(answer));
+          moved = true;
+        } else {
+          // Still waits.
+          http_->Send(std::move(call.request), std::move(call.options), std::move(call.done));
+        }
+      }
+    }
+    if (!moved) return;
+  }
+}
+
+void Harness::Advance(absl::Duration by) {
+  const absl::Time end = Now() + by;
+  Run();
+  while (loop_->NextTimer() <= end) {
+    if (loop_->NextTimer() > Now()) loop_->fake_clock().Set(loop_->NextTimer());
+    Run();
+  }
+  loop_->fake_clock().Set(end);
+  Run();
+}
+
+http::FakeHttpClient::Call Harness::Take() {
+  Run();
+  EXPECT_GT(http_->pending(), 0u) << "nothing was sent";
+  return http_->Take(absl::ZeroDuration());
+}
+
+void Harness::AnswerNext(int status, std::string body, std::vector<http::Header> headers) {
+  http::FakeHttpClient::Call call = Take();
+  std::move(call).Answer(http::Response{status, std::move(headers), std::move(body)});
+  Run();
+}
+
+void Harness::FailNext(http::TransportError::Kind kind, bool maybe_sent) {
+  http::FakeHttpClient::Call call = Take();
+  std::move(call).Answer(http::TransportError{kind, maybe_sent, "the test says so"});
+  Run();
+}
+
+v1::CreateVideoTaskRequest Harness::Video(absl::string_view id) {
+  v1::CreateVideoTaskRequest request;
+  request.set_video_task_id(std::string(id));
+  request.mutable_video_task()->set_model("film");
+  request.mutable_video_task()->set_prompt("a fox");
+  return request;
+}
+
+v1::CreateAssetRequest Harness::Asset(absl::string_view id, std::vector<std::string> providers) {
+  v1::CreateAssetRequest request;
+  request.set_asset_id(std::string(id));
+  request.mutable_asset()->set_source_uri(absl::StrCat("https://example.com/", id, ".png"));
+  request.mutable_asset()->set_media_type(v1::IMAGE);
+  for (const std::string& provider : providers) {
+    request.add_providers(absl::StrCat("providers/", provider));
+  }
+  return request;
+}
+
+Answer<v1::VideoTask> Harness::Create(const v1::CreateVideoTaskRequest& request) {
+  Answer<v1::VideoTask> answer;
+  gateway_->CreateVideoTask(Caller(), request, answer.reply());
+  Run();
+  return answer;
+}
+Answer<v1::Asset> Harness::Create(const v1::CreateAssetRequest& request) {
+  Answer<v1::Asset> answer;
+  gateway_->CreateAsset(Caller(), request, answer.reply());
+  Run();
+  return answer;
+}
+Answer<v1::AssetGroup> Harness::Create(const v1::CreateAssetGroupRequest& request) {
+  Answer<v1::AssetGroup> answer;
+  gateway_->CreateAssetGroup(Caller(), request, answer.reply());
+  Run();
+  return answer;
+}
+Answer<v1::BatchCreateAssetsResponse> Harness::Create(const v1::BatchCreateAssetsRequest& request) {
+  Answer<v1::BatchCreateAssetsResponse> answer;
+  gateway_->BatchCreateAssets(Caller(), request, answer.reply());
+  Run();
+  return answer;
+}
+Answer<v1::VideoTask> Harness::Cancel(absl::string_view id) {
+  Answer<v1::VideoTask> answer;
+  v1::CancelVideoTaskRequest request;
+  request.set_name(MakeName(kVideoTasks, id));
+  gateway_->CancelVideoTask(Caller(), request, answer.reply());
+  Run();
+  return answer;
+}
+Answer<v1::DeleteAssetResponse> Harness::DeleteAsset(absl::string_view id) {
+  Answer<v1::DeleteAssetResponse> answer;
+  v1::DeleteAssetRequest request;
+  request.set_name(MakeName(kAssets, id));
+  gateway_->DeleteAsset(Caller(), request, answer.reply());
+  Run();
+  return answer;
+}
+Answer<v1::DeleteVideoTaskResponse> Harness::DeleteVideo(absl::string_view id) {
+  Answer<v1::DeleteVideoTaskResponse> answer;
+  v1::DeleteVideoTaskRequest request;
+  request.set_name(MakeName(kVideoTasks, id));
+  gateway_->DeleteVideoTask(Caller(), request, answer.reply());
+  Run();
+  return answer;
+}
+Answer<v1::DeleteAssetGroupResponse> Harness::DeleteGroup(absl::string_view id) {
+  Answer<v1::DeleteAssetGroupResponse> answer;
+  v1::DeleteAssetGroupRequest request;
+  request.set_name(MakeName(kAssetGroups, id));
+  gateway_->DeleteAssetGroup(Caller(), request, answer.reply());
+  Run();
+  return answer;
+}
+
+namespace {
+
+template <typename EntityT>
+std::optional<EntityT> Stored(store::Store& store, absl::string_view id) {
+  auto row = store.Get({kDefaultTenant, EntityT::kKind, std::string(id)});
+  EXPECT_TRUE(row.ok()) << row.status();
+  if (!row.ok() || !row->has_value()) return std::nullopt;
+  EntityT entity;
+  FromRow(**row, entity);
+  return entity;
+}
+
+}  // namespace
+
+std::optional<VideoEntity> Harness::StoredVideo(absl::string_view id) {
+  return Stored<VideoEntity>(*sqlite_, id);
+}
+std::optional<AssetEntity> Harness::StoredAsset(absl::string_view id) {
+  return Stored<AssetEntity>(*sqlite_, id);
+}
+
+v1::VideoTask Harness::Task(absl::string_view id) {
+  const auto stored = StoredVideo(id);
+  EXPECT_TRUE(stored.has_value()) << id;
+  return stored.has_value() ? stored->resource : v1::VideoTask();
+}
+v1::Asset Harness::AssetNow(absl::string_view id) {
+  const auto stored = StoredAsset(id);
+  EXPECT_TRUE(stored.has_value()) << id;
+  return stored.has_value() ? stored->resource : v1::Asset();
+}
+
+v1::Provider Harness::Provider(absl::string_view id) {
+  Answer<v1::Provider> answer;
+  v1::GetProviderRequest request;
+  request.set_name(MakeName(kProviders, id));
+  gateway_->GetProvider(request, answer.reply());
+  Run();
+  EXPECT_TRUE(answer.has() && answer.get().ok()) << answer.status();
+  return *answer;
+}
+
+}  // namespace assetgate::core

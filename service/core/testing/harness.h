@@ -1,0 +1,153 @@
+// A gateway without gRPC and without a network, on a clock that tests turn.
+#ifndef ASSETGATE_CORE_TESTING_HARNESS_H_
+#define ASSETGATE_CORE_TESTING_HARNESS_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/event_loop.h"
+#include "core/catalog.h"
+#include "core/gateway.h"
+#include "core/reconciler.h"
+#include "core/resource.h"
+#include "core/settings.h"
+#include "core/telemetry.h"
+#include "core/testing/fake_dialect.h"
+#include "core/testing/faulty_store.h"
+#include "http/testing/fake_client.h"
+#include "store/sqlite/sqlite_store.h"
+#include "store/sqlite/temporary_directory.h"
+
+namespace assetgate::core {
+
+// What a call was answered; empty until then.
+template <typename T>
+class Answer {
+ public:
+  bool has() const { return state_->has_value(); }
+  const absl::StatusOr<T>& get() const { return **state_; }
+  absl::Status status() const { return has() ? (*state_)->status() : absl::UnknownError("none"); }
+  const T& operator*() const { return ***state_; }
+  const T* operator->() const { return &***state_; }
+
+  Reply<T> reply() {
+    return [state = state_](absl::StatusOr<T> answer) { *state = std::move(answer); };
+  }
+
+ private:
+  std::shared_ptr<std::optional<absl::StatusOr<T>>> state_ =
+      std::make_shared<std::optional<absl::StatusOr<T>>>();
+};
+
+// Keeps what it is told.
+class RecordedTelemetry final : public Telemetry {
+ public:
+  void OnUpstreamCall(const UpstreamCall& call) override { calls.push_back(call.operation); }
+  void OnStateChange(absl::string_view, const base::LogContext&, absl::string_view,
+                     absl::string_view, absl::string_view) override {}
+  void OnProviderState(absl::string_view provider, v1::Provider::State state,
+                       absl::string_view) override {
+    provider_states.emplace_back(std::string(provider), state);
+  }
+  void OnWarning(absl::string_view, absl::string_view message) override {
+    warnings.emplace_back(message);
+  }
+
+  std::vector<base::UpstreamOperation> calls;
+  std::vector<std::pair<std::string, v1::Provider::State>> provider_states;
+  std::vector<std::string> warnings;
+};
+
+// Two providers, "alpha" and "beta" (their hosts likewise), and the route "film" that goes to alpha
+// first. The store is a real one, in a directory of its own.
+class Harness {
+ public:
+  struct Options {
+    FakeDialectOptions alpha;
+    FakeDialectOptions beta;
+    Settings settings;
+    Gate::Limits limits = {1000, 64};
+    std::vector<std::string> asset_providers;
+    v1::VideoTask defaults;
+  };
+
+  Harness() : Harness(Options()) {}
+  explicit Harness(Options options);
+  ~Harness();
+
+  Gateway& gateway() { return *gateway_; }
+  Reconciler& reconciler() { return *reconciler_; }
+  FaultyStore& store() { return *store_; }
+  http::FakeHttpClient& http() { return *http_; }
+  base::FakeEventLoop& loop() { return *loop_; }
+  RecordedTelemetry& telemetry() { return telemetry_; }
+  const Catalog& catalog() const { return *catalog_; }
+  absl::Time Now() const { return loop_->Now(); }
+
+  // Runs all that is due, commits included, until nothing is. Calls that `script` knows an answer
+  // to are answered on the way.
+  void Run();
+  // Turns the clock, stopping at every timer.
+  void Advance(absl::Duration by);
+  // Answers calls in place of the test, which leaves the others waiting.
+  std::function<std::optional<http::Result>(const http::Request&, const http::SendOptions&)> script;
+  // The calls that `script` answered, as "POST alpha /videos".
+  std::vector<std::string> answered;
+
+  // The oldest call that waits; there must be one.
+  http::FakeHttpClient::Call Take();
+  // Answers the oldest call and runs what follows.
+  void AnswerNext(int status, std::string body = "", std::vector<http::Header> headers = {});
+  void FailNext(http::TransportError::Kind kind, bool maybe_sent);
+
+  // As kill -9 and a new start: what is in memory is gone, what was committed is there. `recover`:
+  // the new process has taken up its work.
+  void Restart(bool recover = true);
+
+  // Requests that are in order.
+  static v1::CreateVideoTaskRequest Video(absl::string_view id = "");
+  static v1::CreateAssetRequest Asset(absl::string_view id, std::vector<std::string> providers);
+
+  Answer<v1::VideoTask> Create(const v1::CreateVideoTaskRequest& request);
+  Answer<v1::Asset> Create(const v1::CreateAssetRequest& request);
+  Answer<v1::AssetGroup> Create(const v1::CreateAssetGroupRequest& request);
+  Answer<v1::BatchCreateAssetsResponse> Create(const v1::BatchCreateAssetsRequest& request);
+  Answer<v1::VideoTask> Cancel(absl::string_view id);
+  Answer<v1::DeleteAssetResponse> DeleteAsset(absl::string_view id);
+  Answer<v1::DeleteVideoTaskResponse> DeleteVideo(absl::string_view id);
+  Answer<v1::DeleteAssetGroupResponse> DeleteGroup(absl::string_view id);
+
+  // As committed; empty where there is none.
+  std::optional<VideoEntity> StoredVideo(absl::string_view id);
+  std::optional<AssetEntity> StoredAsset(absl::string_view id);
+  v1::VideoTask Task(absl::string_view id);
+  v1::Asset AssetNow(absl::string_view id);
+  v1::Provider Provider(absl::string_view id);
+
+ private:
+  void Start();
+  void Stop();
+
+  const Settings settings_;
+  store::sqlite::TemporaryDirectory directory_;
+  base::FakeClock store_clock_;
+  RecordedTelemetry telemetry_;
+  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<store::SqliteStore> sqlite_;
+  std::unique_ptr<FaultyStore> store_;
+  std::unique_ptr<base::FakeEventLoop> loop_;
+  std::unique_ptr<http::FakeHttpClient> http_;
+  std::unique_ptr<Reconciler> reconciler_;
+  std::unique_ptr<Gateway> gateway_;
+};
+
+}  // namespace assetgate::core
+
+#endif  // ASSETGATE_CORE_TESTING_HARNESS_H_
