@@ -32,7 +32,7 @@ absl::Status MeasureCreates(const Settings& settings, const CreatesOptions& opti
   const auto groups_after = ReadStoreGroups(**rig);
   if (!groups_after.ok()) return groups_after.status();
   if (absl::Status status = AllFine(calls); !status.ok()) return status;
-  loop->Finish();
+  loop.reset();
 
   const double groups = groups_after->groups - groups_before->groups;
   const double changes = groups_after->changes - groups_before->changes;

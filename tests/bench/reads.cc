@@ -63,12 +63,13 @@ absl::Status MeasureReads(const Settings& settings, const ReadsOptions& options)
     auto loop = MakeAssets(Connect(address, 1), 16, "", /*ids=*/true);
     if (absl::Status status = AllFine(loop->RunUntil(options.assets)); !status.ok()) return status;
   }
-  Reader ours(settings, options, (*rig)->address(), (*rig)->gateway_pid());
-  Reader bare(settings, options, (*reference)->address(), (*reference)->pid());
+  auto ours = std::make_unique<Reader>(settings, options, (*rig)->address(), (*rig)->gateway_pid());
+  auto bare =
+      std::make_unique<Reader>(settings, options, (*reference)->address(), (*reference)->pid());
   // Interleaved: whatever else the machine does then meets both.
   const int pairs = settings.quick ? 1 : 5;
   for (int pair = -1; pair < pairs; ++pair) {
-    for (Reader* reader : {&bare, &ours}) {
+    for (Reader* reader : {bare.get(), ours.get()}) {
       const absl::Duration time = pair < 0 ? settings.warm_up / 2 : settings.measure / pairs;
       if (absl::Status status = reader->Run(time, pair >= 0); !status.ok()) return status;
     }
@@ -79,9 +80,10 @@ absl::Status MeasureReads(const Settings& settings, const ReadsOptions& options)
       "  calls/s    %8.0f      %8.0f    %.2fx  (must 0.7x, goal 0.95x)\n"
       "  CPU per    %5.0f µs      %5.0f µs    %.2fx\n"
       "  p50        %5.2f ms      %5.2f ms    %.2fx\n",
-      options.assets, options.callers, settings.connections, pairs, ours.Rate(), bare.Rate(),
-      ours.Rate() / bare.Rate(), ours.Cpu(), bare.Cpu(), ours.Cpu() / bare.Cpu(), ours.P50(),
-      bare.P50(), ours.P50() / bare.P50());
+      options.assets, options.callers, settings.connections, pairs, ours->Rate(), bare->Rate(),
+      ours->Rate() / bare->Rate(), ours->Cpu(), bare->Cpu(), ours->Cpu() / bare->Cpu(), ours->P50(),
+      bare->P50(), ours->P50() / bare->P50());
+  ours.reset();
   return (*rig)->Stop();
 }
 

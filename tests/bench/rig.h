@@ -64,7 +64,8 @@ class Rig {
   // Options::keep_requests.
   absl::StatusOr<std::vector<absl::Time>> AssetPolls() const;
 
-  // Ends the gateway as an operator would. An error if it does not end well.
+  // Ends the gateway as an operator would. An error if it does not end well. Not while a channel to
+  // it exists that nobody reads from: its connection could not be ended politely.
   absl::Status Stop();
 
  private:

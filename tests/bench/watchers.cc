@@ -49,9 +49,10 @@ absl::Status CountPolls(const Settings& settings, const WatchersOptions& options
   rig_options.keep_requests = true;
   auto rig = Rig::Start(settings, rig_options);
   if (!rig.ok()) return rig.status();
-  const auto channels = Connect((*rig)->address(), settings.connections);
-  auto loop = MakeAssets(channels, 1, (*rig)->provider(), /*ids=*/true);
-  if (absl::Status status = AllFine(loop->RunUntil(1)); !status.ok()) return status;
+  {
+    auto loop = MakeAssets(Connect((*rig)->address(), 1), 1, (*rig)->provider(), /*ids=*/true);
+    if (absl::Status status = AllFine(loop->RunUntil(1)); !status.ok()) return status;
+  }
 
   absl::PrintF("watchers: one asset that stays PROCESSING, polled every %s\n",
                absl::FormatDuration(options.interval));
@@ -59,7 +60,8 @@ absl::Status CountPolls(const Settings& settings, const WatchersOptions& options
   {
     v1::WatchAssetsRequest request;
     request.add_names("assets/bench-0");
-    auto crowd = Crowd::Open(channels, options.watchers, request);
+    auto crowd =
+        Crowd::Open(Connect((*rig)->address(), settings.connections), options.watchers, request);
     if (!crowd.ok()) return crowd.status();
     if (absl::Status status = Count(**rig, options, options.watchers); !status.ok()) return status;
   }
