@@ -15,7 +15,6 @@
 #include "provider/json.h"
 #include "provider/rest.h"
 #include "provider/result.h"
-#include "providers/apiframe/handle.h"
 
 namespace assetgate::providers::apiframe {
 namespace {
@@ -228,7 +227,7 @@ SubmitResult DecodeCreateAsset(const http::Response& response) {
   Observation seen;
   seen.progress = Observation::Progress::kRunning;
   seen.provider_id = id;
-  return provider::Accepted(MakeHandle(id), std::move(seen));
+  return provider::Accepted(provider::HandleOf(id), std::move(seen));
 }
 
 // {"status": "Active", "url": "https://…", "errorMsg": null}
@@ -274,7 +273,7 @@ SubmitResult DecodeGenerateVideo(const http::Response& response, bool replay) {
       seen.provider_state.empty() || absl::EqualsIgnoreCase(seen.provider_state, "QUEUED")
           ? Observation::Progress::kQueued
           : Observation::Progress::kRunning;
-  return provider::Accepted(MakeHandle(id), std::move(seen));
+  return provider::Accepted(provider::HandleOf(id), std::move(seen));
 }
 
 // {"id": "5f0c1d2e-…", "status": "COMPLETED", "model": "seedance-2", "progress": 100,
@@ -290,7 +289,8 @@ PollResult DecodeGetJob(const http::Response& response, const provider::Handle& 
   if (!seen.has_value()) {
     return Unreadable(response, "the job has no state word, or is completed without a link");
   }
-  if (!seen->provider_id.empty() && !absl::EqualsIgnoreCase(seen->provider_id, IdOf(handle))) {
+  if (!seen->provider_id.empty() &&
+      !absl::EqualsIgnoreCase(seen->provider_id, provider::IdOf(handle))) {
     return Unreadable(response, "the answer is about another job");
   }
   return provider::Observed(*std::move(seen));

@@ -9,7 +9,6 @@
 #include "provider/json.h"
 #include "provider/rest.h"
 #include "providers/apiframe/capabilities.h"
-#include "providers/apiframe/handle.h"
 
 namespace assetgate::providers::apiframe {
 namespace {
@@ -55,15 +54,6 @@ const char* FieldOf(const ResolvedReference& reference) {
   }
 }
 
-// A public URL, or "asset://{assetId}" of an asset that is Active here.
-rapidjson::Value MediaOf(const ResolvedReference& reference, rapidjson::Document& body) {
-  const std::string text = reference.provider_asset_id.empty()
-                               ? reference.uri
-                               : absl::StrCat("asset://", reference.provider_asset_id);
-  return rapidjson::Value(text.data(), static_cast<rapidjson::SizeType>(text.size()),
-                          body.GetAllocator());
-}
-
 }  // namespace
 
 // POST /v2/assets/create
@@ -82,7 +72,8 @@ absl::StatusOr<http::Request> EncodeCreateAsset(const provider::AssetSubmission&
 
 // GET /v2/assets/{assetId}
 http::Request EncodeGetAsset(const provider::Handle& handle) {
-  return provider::JsonRequest("GET", absl::StrCat("/assets/", http::PercentEncode(IdOf(handle))));
+  return provider::JsonRequest(
+      "GET", absl::StrCat("/assets/", http::PercentEncode(provider::IdOf(handle))));
 }
 
 // POST /v2/videos/generate
@@ -123,7 +114,7 @@ absl::StatusOr<http::Request> EncodeGenerateVideo(const provider::VideoSubmissio
                                               reference.role, " and media type ",
                                               reference.media_type));
     }
-    rapidjson::Value media = MediaOf(reference, body);
+    rapidjson::Value media(provider::MediaText(reference), body.GetAllocator());
     if (reference.role != v1::Reference::REFERENCE) {
       SetJson(body, params, field, std::move(media));
       continue;
@@ -144,7 +135,8 @@ absl::StatusOr<http::Request> EncodeGenerateVideo(const provider::VideoSubmissio
 
 // GET /v2/jobs/{id}
 http::Request EncodeGetJob(const provider::Handle& handle) {
-  return provider::JsonRequest("GET", absl::StrCat("/jobs/", http::PercentEncode(IdOf(handle))));
+  return provider::JsonRequest("GET",
+                               absl::StrCat("/jobs/", http::PercentEncode(provider::IdOf(handle))));
 }
 
 void AuthorizeRequest(http::Request& request, const provider::Credential& credential) {

@@ -9,133 +9,61 @@
 #include "absl/strings/str_cat.h"
 #include "provider/json.h"
 #include "provider/rest.h"
-#include "providers/kyy/handle.h"
+#include "provider/result.h"
 
 namespace assetgate::providers::kyy {
 namespace {
 
 using provider::Failure;
 using provider::Observation;
-using provider::Outcome;
 using provider::PollResult;
+using provider::Refusal;
 using provider::SubmitResult;
-using provider::UnitNews;
 
 using Body = std::optional<rapidjson::Document>;
 
 // `code` of what the provider does not know (second-hand).
 constexpr int kNotFoundCode = -1;
-
-// The answer as a JSON object; absent when it is anything else.
-Body ObjectOf(const http::Response& response) {
-  Body body = provider::ParseJson(response.body);
-  if (body.has_value() && !body->IsObject()) body.reset();
-  return body;
-}
+constexpr int kUnreachableUrlCode = 1001;
 
 // Success is `code` 0 on some endpoints and "0" on others.
 bool SaysZero(const rapidjson::Value& body) { return provider::JsonInteger(body, "code") == 0; }
 
-// The failure of an answer, in the provider's words: `msg`, else `error.message`, else `error`.
-Failure WordsOf(const http::Response& response, const Body& body) {
-  if (!body.has_value()) return provider::FailureOf(response, "", "");
-  std::string code = provider::JsonText(*body, "code");
-  if (code.empty()) code = provider::JsonText(*body, "error.code");
-  std::string message = provider::JsonText(*body, "msg");
-  if (message.empty()) message = provider::JsonText(*body, "error.message");
-  if (message.empty()) message = provider::JsonText(*body, "error");
-  return provider::FailureOf(response, code, message);
-}
-
-// What a `code` inside HTTP 2xx means. No list is published: codes that look like HTTP statuses are
-// taken for them where that says who can mend it, 1001 is a URL that cannot be fetched, and every
-// other code is a refusal.
-provider::StatusMeaning MeaningOfCode(std::int64_t code) {
-  switch (code) {
-    case 400:
-    case 401:
-    case 402:
-    case 403:
-    case 413:
-    case 422:
-    case 429:
-      return provider::MeaningOfStatus(static_cast<int>(code));
-    case 1001:
-      return {Outcome::kRefused, v1::PROVIDER_INVALID_ARGUMENT, std::nullopt};
-    default:
-      return {Outcome::kRefused, v1::PROVIDER_REJECTED, std::nullopt};
-  }
-}
-
-// A clear no.
-struct Refusal {
-  Outcome outcome = Outcome::kRefused;
-  Failure failure;
+// Where the provider's words stand in a failure: `msg`, else `error.message`, else `error`.
+struct Words {
+  std::string code;
+  std::string message;
 };
+Words WordsOf(const Body& body) {
+  Words words;
+  if (!body.has_value()) return words;
+  words.code = provider::JsonText(*body, "code");
+  if (words.code.empty()) words.code = provider::JsonText(*body, "error.code");
+  words.message = provider::JsonText(*body, "msg");
+  if (words.message.empty()) words.message = provider::JsonText(*body, "error.message");
+  if (words.message.empty()) words.message = provider::JsonText(*body, "error");
+  return words;
+}
 
 // The refusal in an answer: by the HTTP status, else by the failure envelope, which also comes
 // inside HTTP 2xx. Absent where the answer is a success, or cannot be understood.
 std::optional<Refusal> RefusalOf(const http::Response& response, const Body& body) {
-  Refusal refusal;
-  refusal.failure = WordsOf(response, body);
+  const Words words = WordsOf(body);
   if (!provider::IsSuccess(response)) {
-    refusal.outcome = provider::MeaningOfStatus(response.status).outcome;
-    return refusal;
+    return provider::RefusalByStatus(response, words.code, words.message);
   }
   if (!body.has_value() || SaysZero(*body)) return std::nullopt;
   const rapidjson::Value* const code = provider::FindJson(*body, "code");
   if (code != nullptr && !code->IsNumber() && !code->IsString()) return std::nullopt;
-  if (code == nullptr && refusal.failure.message.empty()) return std::nullopt;
-  const provider::StatusMeaning meaning =
-      MeaningOfCode(provider::JsonInteger(*body, "code").value_or(1));
-  refusal.outcome = meaning.outcome;
-  refusal.failure.reason = meaning.reason;
-  refusal.failure.act = meaning.act;
+  if (code == nullptr && words.message.empty()) return std::nullopt;
+  Refusal refusal = provider::RefusalByCode(response, code == nullptr ? std::string() : words.code,
+                                            words.message);
+  if (refusal.failure.code.empty()) refusal.failure.code = words.code;
+  // No list of codes is published; this one is a URL that cannot be fetched (second-hand).
+  if (provider::JsonInteger(*body, "code") == kUnreachableUrlCode) {
+    refusal.failure.reason = v1::PROVIDER_INVALID_ARGUMENT;
+  }
   return refusal;
-}
-
-SubmitResult Refused(Refusal refusal) {
-  SubmitResult result;
-  result.outcome = refusal.outcome;
-  result.failure = std::move(refusal.failure);
-  return result;
-}
-
-SubmitResult Unclear(const http::Response& response, absl::string_view message) {
-  SubmitResult result;
-  result.outcome = Outcome::kUnknown;
-  result.failure = provider::ProtocolFailure(response, message);
-  return result;
-}
-
-SubmitResult Accepted(absl::string_view id, Observation observation) {
-  SubmitResult result;
-  result.outcome = Outcome::kAccepted;
-  result.handle = MakeHandle(id);
-  result.observation = std::move(observation);
-  return result;
-}
-
-PollResult Trouble(Failure failure) {
-  PollResult result;
-  result.trouble = std::move(failure);
-  return result;
-}
-
-PollResult News(Observation observation) {
-  PollResult result;
-  UnitNews& news = result.news.emplace_back();
-  news.kind = UnitNews::Kind::kObserved;
-  news.observation = std::move(observation);
-  return result;
-}
-
-PollResult NotFound(Failure failure) {
-  PollResult result;
-  UnitNews& news = result.news.emplace_back();
-  news.kind = UnitNews::Kind::kNotFound;
-  news.failure = std::move(failure);
-  return result;
 }
 
 // An answer to a poll that is a failure as a whole: the unit is unknown, or the call did not work.
@@ -143,7 +71,8 @@ PollResult PollRefused(const http::Response& response, const Body& body, Refusal
   const bool unknown_unit = response.status == 404 ||
                             (provider::IsSuccess(response) && body.has_value() &&
                              provider::JsonInteger(*body, "code") == std::int64_t{kNotFoundCode});
-  return unknown_unit ? NotFound(std::move(refusal.failure)) : Trouble(std::move(refusal.failure));
+  return unknown_unit ? provider::NotFound(std::move(refusal.failure))
+                      : provider::Trouble(std::move(refusal.failure));
 }
 
 // `status` of an asset. `rejected`, `error` and `deleted` are second-hand.
@@ -196,11 +125,10 @@ std::optional<Observation> ReadTask(const http::Response& response, const rapidj
     case Observation::Progress::kCancelled: {
       std::string message = provider::JsonText(task, "error.message");
       if (message.empty()) message = provider::JsonText(task, "error");
-      seen.failure = provider::FailureOf(response, provider::JsonText(task, "error.code"), message);
-      seen.failure->reason = seen.progress == Observation::Progress::kFailed
-                                 ? v1::PROVIDER_WORK_FAILED
-                                 : v1::TASK_CANCELLED;
-      seen.failure->act.reset();
+      const std::string code = provider::JsonText(task, "error.code");
+      seen.failure = seen.progress == Observation::Progress::kFailed
+                         ? provider::WorkFailed(response, code, message)
+                         : provider::WorkCancelled(response, code, message);
       break;
     }
     case Observation::Progress::kQueued:
@@ -214,38 +142,42 @@ std::optional<Observation> ReadTask(const http::Response& response, const rapidj
 
 // {"code": 0, "msg": null, "data": {"assetId": "asset-…"}}
 SubmitResult DecodeUpload(const http::Response& response) {
-  const Body body = ObjectOf(response);
-  if (std::optional<Refusal> refusal = RefusalOf(response, body)) return Refused(*refusal);
+  const Body body = provider::ObjectOf(response);
+  if (std::optional<Refusal> refusal = RefusalOf(response, body))
+    return provider::Refused(*std::move(refusal));
   if (!body.has_value() || !SaysZero(*body)) {
-    return Unclear(response, "the answer to an upload is no {code,msg,data} envelope");
+    return provider::Unclear(response, "the answer to an upload is no {code,msg,data} envelope");
   }
   const std::string id = provider::ReadId(*body, "data.assetId");
-  if (id.empty()) return Unclear(response, "an upload was answered without data.assetId");
+  if (id.empty()) return provider::Unclear(response, "an upload was answered without data.assetId");
   Observation seen;
   seen.progress = Observation::Progress::kRunning;
   seen.provider_id = id;
-  return Accepted(id, std::move(seen));
+  return provider::Accepted(provider::HandleOf(id), std::move(seen));
 }
 
 // {"code": 0, "msg": null, "data": {"name": "…", "assetId": "asset-…", "status": "Active",
 //  "assetType": "Image", "url": "https://…", "createTime": "2026-04-02 09:15:00"}}
 PollResult DecodeGetAsset(const http::Response& response, const provider::Handle& handle) {
-  const Body body = ObjectOf(response);
+  const Body body = provider::ObjectOf(response);
   if (std::optional<Refusal> refusal = RefusalOf(response, body)) {
     return PollRefused(response, body, *std::move(refusal));
   }
   if (!body.has_value() || !SaysZero(*body)) {
-    return Trouble(provider::ProtocolFailure(
+    return provider::Trouble(provider::ProtocolFailure(
         response, "the answer about an asset is no {code,msg,data} envelope"));
   }
   Observation seen;
   seen.provider_id = provider::ReadId(*body, "data.assetId");
-  if (!seen.provider_id.empty() && !absl::EqualsIgnoreCase(seen.provider_id, IdOf(handle))) {
-    return Trouble(provider::ProtocolFailure(response, "the answer is about another asset"));
+  if (!seen.provider_id.empty() &&
+      !absl::EqualsIgnoreCase(seen.provider_id, provider::IdOf(handle))) {
+    return provider::Trouble(
+        provider::ProtocolFailure(response, "the answer is about another asset"));
   }
   seen.provider_state = provider::ReadWord(*body, "data.status");
   if (seen.provider_state.empty()) {
-    return Trouble(provider::ProtocolFailure(response, "the answer about an asset has no status"));
+    return provider::Trouble(
+        provider::ProtocolFailure(response, "the answer about an asset has no status"));
   }
   seen.progress = AssetProgress(seen.provider_state);
   seen.provider_uri = provider::ReadUrl(*body, "data.url");
@@ -255,16 +187,14 @@ PollResult DecodeGetAsset(const http::Response& response, const provider::Handle
     if (message.empty()) message = provider::JsonText(*body, "data.error");
     if (message.empty())
       message = absl::StrCat("status ", seen.provider_state, ", no reason given");
-    seen.failure = provider::FailureOf(response, "", message);
-    seen.failure->reason = v1::PROVIDER_WORK_FAILED;
-    seen.failure->act.reset();
+    seen.failure = provider::WorkFailed(response, "", message);
   }
-  return News(std::move(seen));
+  return provider::Observed(std::move(seen));
 }
 
 // {"code": "0", "msg": null, "data": …}
 std::optional<Failure> DecodeDeleteAsset(const http::Response& response) {
-  const Body body = ObjectOf(response);
+  const Body body = provider::ObjectOf(response);
   if (std::optional<Refusal> refusal = RefusalOf(response, body)) {
     const bool gone = !PollRefused(response, body, *refusal).trouble.has_value();
     return gone ? std::nullopt : std::optional<Failure>(std::move(refusal->failure));
@@ -277,12 +207,13 @@ std::optional<Failure> DecodeDeleteAsset(const http::Response& response) {
 // {"id": "video_…", "object": "video", "created": 1775121300, "model": "seedance_2_0_pro",
 //  "status": "queued", "error": null}
 SubmitResult DecodeCreateVideo(const http::Response& response) {
-  const Body body = ObjectOf(response);
+  const Body body = provider::ObjectOf(response);
   const std::string id =
       provider::IsSuccess(response) && body.has_value() ? provider::ReadId(*body, "id") : "";
   if (id.empty()) {
-    if (std::optional<Refusal> refusal = RefusalOf(response, body)) return Refused(*refusal);
-    return Unclear(response, "a task was answered with neither id nor error");
+    if (std::optional<Refusal> refusal = RefusalOf(response, body))
+      return provider::Refused(*std::move(refusal));
+    return provider::Unclear(response, "a task was answered with neither id nor error");
   }
   // An id is an acceptance, whatever else the answer says: a task that failed at once is one, too.
   std::optional<Observation> seen = ReadTask(response, *body);
@@ -291,31 +222,32 @@ SubmitResult DecodeCreateVideo(const http::Response& response) {
     seen->progress = Observation::Progress::kQueued;
     seen->provider_id = id;
   }
-  return Accepted(id, *std::move(seen));
+  return provider::Accepted(provider::HandleOf(id), *std::move(seen));
 }
 
 // {"id": "video_…", "object": "video", "created": 1775121300, "model": "seedance_2_0_pro",
 //  "status": "completed", "video_url": "https://…", "actualDuration": 6.04, "totalTokens": 131040,
 //  "error": null}
 PollResult DecodeGetResult(const http::Response& response, const provider::Handle& handle) {
-  const Body body = ObjectOf(response);
+  const Body body = provider::ObjectOf(response);
   if (!provider::IsSuccess(response) || !body.has_value() ||
       provider::FindJson(*body, "status") == nullptr) {
     if (std::optional<Refusal> refusal = RefusalOf(response, body)) {
       return PollRefused(response, body, *std::move(refusal));
     }
-    return Trouble(
+    return provider::Trouble(
         provider::ProtocolFailure(response, "the answer about a task is no task object"));
   }
   std::optional<Observation> seen = ReadTask(response, *body);
   if (!seen.has_value()) {
-    return Trouble(provider::ProtocolFailure(
+    return provider::Trouble(provider::ProtocolFailure(
         response, "the task is said to be completed, and there is no video_url"));
   }
-  if (!seen->provider_id.empty() && seen->provider_id != IdOf(handle)) {
-    return Trouble(provider::ProtocolFailure(response, "the answer is about another task"));
+  if (!seen->provider_id.empty() && seen->provider_id != provider::IdOf(handle)) {
+    return provider::Trouble(
+        provider::ProtocolFailure(response, "the answer is about another task"));
   }
-  return News(*std::move(seen));
+  return provider::Observed(*std::move(seen));
 }
 
 }  // namespace assetgate::providers::kyy

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "provider/json.h"
 #include "provider/rest.h"
-#include "providers/kyy/handle.h"
 
 namespace assetgate::providers::kyy {
 namespace {
@@ -53,15 +52,6 @@ const char* FieldOf(const ResolvedReference& reference) {
   }
 }
 
-// A public URL, or "asset://{assetId}" of an asset that is Active here.
-rapidjson::Value MediaOf(const ResolvedReference& reference, rapidjson::Document& body) {
-  const std::string text = reference.provider_asset_id.empty()
-                               ? reference.uri
-                               : absl::StrCat("asset://", reference.provider_asset_id);
-  return rapidjson::Value(text.data(), static_cast<rapidjson::SizeType>(text.size()),
-                          body.GetAllocator());
-}
-
 void AddToArray(rapidjson::Document& body, const char* field, rapidjson::Value element) {
   if (!body.HasMember(field)) {
     provider::SetJson(body, body, field, rapidjson::Value(rapidjson::kArrayType));
@@ -92,13 +82,13 @@ absl::StatusOr<http::Request> EncodeUpload(const provider::AssetSubmission& subm
 // GET /kyyVideo2/asset/{assetId}
 http::Request EncodeGetAsset(const provider::Handle& handle) {
   return provider::JsonRequest(
-      "GET", absl::StrCat("/kyyVideo2/asset/", http::PercentEncode(IdOf(handle))));
+      "GET", absl::StrCat("/kyyVideo2/asset/", http::PercentEncode(provider::IdOf(handle))));
 }
 
 // DELETE /kyyVideo2/asset/{assetId}
 http::Request EncodeDeleteAsset(const provider::Handle& handle) {
   return provider::JsonRequest(
-      "DELETE", absl::StrCat("/kyyVideo2/asset/", http::PercentEncode(IdOf(handle))));
+      "DELETE", absl::StrCat("/kyyVideo2/asset/", http::PercentEncode(provider::IdOf(handle))));
 }
 
 // POST /v1/kyyvideo2/videos
@@ -125,7 +115,7 @@ absl::StatusOr<http::Request> EncodeCreateVideo(const provider::VideoSubmission&
                                               reference.role, " and media type ",
                                               reference.media_type));
     }
-    rapidjson::Value media = MediaOf(reference, body);
+    rapidjson::Value media(provider::MediaText(reference), body.GetAllocator());
     if (reference.role == v1::Reference::REFERENCE) {
       AddToArray(body, field, std::move(media));
     } else {
@@ -138,8 +128,8 @@ absl::StatusOr<http::Request> EncodeCreateVideo(const provider::VideoSubmission&
 
 // GET /v1/result/{id}
 http::Request EncodeGetResult(const provider::Handle& handle) {
-  return provider::JsonRequest("GET",
-                               absl::StrCat("/v1/result/", http::PercentEncode(IdOf(handle))));
+  return provider::JsonRequest(
+      "GET", absl::StrCat("/v1/result/", http::PercentEncode(provider::IdOf(handle))));
 }
 
 }  // namespace assetgate::providers::kyy

@@ -8,8 +8,8 @@
 
 #include "assetgate/v1/video_task.pb.h"
 #include "provider/json.h"
+#include "provider/rest.h"
 #include "provider/testing/exchange_test.h"
-#include "providers/kyy/handle.h"
 #include "providers/kyy/options.pb.h"
 
 namespace assetgate::providers::kyy {
@@ -42,7 +42,7 @@ class KyyTest : public ::testing::Test {
   provider::PollResult Poll(provider::UnitKind kind, const std::string& body,
                             const std::string& id = "x-1") {
     const http::Response response{.status = 200, .headers = {}, .body = body};
-    const provider::Handle handles[] = {MakeHandle(id)};
+    const provider::Handle handles[] = {provider::HandleOf(id)};
     return dialect_->DecodePoll(kind, response, handles);
   }
 
@@ -134,7 +134,7 @@ TEST_F(KyyTest, OptionsOfAGroupWouldBeDroppedAndAreRefused) {
 }
 
 TEST_F(KyyTest, EachUnitIsPolledByACallOfItsOwn) {
-  const provider::Handle handles[] = {MakeHandle("a"), MakeHandle("b")};
+  const provider::Handle handles[] = {provider::HandleOf("a"), provider::HandleOf("b")};
   const auto calls = dialect_->EncodePoll(provider::UnitKind::kVideo, handles);
   ASSERT_EQ(calls.size(), 2u);
   EXPECT_EQ(calls[0].request.path, "/v1/result/a");

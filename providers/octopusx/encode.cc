@@ -88,10 +88,7 @@ absl::StatusOr<rapidjson::Value> EncodeReference(const ResolvedReference& refere
                                             reference.media_type));
   }
   rapidjson::Value url(rapidjson::kObjectType);
-  provider::SetJson(body, url, "url",
-                    reference.provider_asset_id.empty()
-                        ? reference.uri
-                        : absl::StrCat("asset://", reference.provider_asset_id));
+  provider::SetJson(body, url, "url", provider::MediaText(reference));
   rapidjson::Value item(rapidjson::kObjectType);
   provider::SetJson(body, item, "type", type);
   provider::SetJson(body, item, type, std::move(url));

@@ -81,7 +81,6 @@ TEST_F(OctopusxTest, AssetsBelongToGroupsOfTheProvider) {
   EXPECT_EQ(dialect_->traits().video_lifetime, absl::Hours(12));
   EXPECT_EQ(dialect_->traits().idempotency_window, absl::ZeroDuration());
   EXPECT_FALSE(dialect_->EncodeDeleteAsset("{}").has_value());
-  EXPECT_FALSE(dialect_->EncodeCancelVideo("{}").has_value());
 }
 
 TEST_F(OctopusxTest, OnlyTheStandardModelMakes1080p) {

@@ -90,7 +90,6 @@ TEST(ZerozeroTest, TheLibraryTakesImagesAndVideosInGroups) {
   EXPECT_THAT(assets.media_types(), ElementsAre(v1::IMAGE, v1::VIDEO));
   EXPECT_EQ(assets.groups(), v1::AssetCapabilities::NATIVE);
   EXPECT_FALSE(dialect->EncodeDeleteAsset("{}").has_value());
-  EXPECT_FALSE(dialect->EncodeCancelVideo("{}").has_value());
 }
 
 TEST(ZerozeroTest, OptionsMayNotSetWhatTheGatewaySends) {

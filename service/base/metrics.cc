@@ -50,8 +50,6 @@ const char* LabelOf(UpstreamOperation operation) {
       return "poll_video";
     case UpstreamOperation::kDeleteAsset:
       return "delete_asset";
-    case UpstreamOperation::kCancelVideo:
-      return "cancel_video";
   }
   return "unknown";
 }

@@ -56,9 +56,8 @@ enum class UpstreamOperation {
   kPollAsset,
   kPollVideo,
   kDeleteAsset,
-  kCancelVideo,
 };
-inline constexpr int kUpstreamOperations = 8;
+inline constexpr int kUpstreamOperations = 7;
 
 // The label `outcome` of a call: the class of the answer's status, or why there is no answer.
 enum class CallOutcome {

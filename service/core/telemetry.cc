@@ -21,8 +21,6 @@ absl::string_view NameOf(base::UpstreamOperation operation) {
       return "poll_video";
     case base::UpstreamOperation::kDeleteAsset:
       return "delete_asset";
-    case base::UpstreamOperation::kCancelVideo:
-      return "cancel_video";
   }
   return "other";
 }
@@ -62,7 +60,6 @@ base::MetricKind KindOf(base::UpstreamOperation operation) {
       return base::MetricKind::kAssetGroup;
     case base::UpstreamOperation::kSubmitVideo:
     case base::UpstreamOperation::kPollVideo:
-    case base::UpstreamOperation::kCancelVideo:
       return base::MetricKind::kVideoTask;
     default:
       return base::MetricKind::kAsset;

@@ -17,8 +17,4 @@ std::optional<Failure> Dialect::DecodeDeleteAsset(const http::Response& response
   return FailureOf(response, "", "");
 }
 
-std::optional<http::Request> Dialect::EncodeCancelVideo(const Handle&) const {
-  return std::nullopt;
-}
-
 }  // namespace assetgate::provider

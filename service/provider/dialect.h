@@ -226,16 +226,10 @@ class Dialect {
   // What an answer says of the units of one call, in the order of PollCall::units.
   virtual PollResult DecodePoll(UnitKind kind, const http::Response& response,
                                 std::span<const Handle> handles) const = 0;
-  // Most units that are worth asking for together.
-  virtual std::size_t poll_batch() const { return 1; }
-
   // How to delete an asset at the provider; absent where the dialect cannot.
   virtual std::optional<http::Request> EncodeDeleteAsset(const Handle& handle) const;
   // OK: it is gone (also when it was unknown). Otherwise why it is not.
   virtual std::optional<Failure> DecodeDeleteAsset(const http::Response& response) const;
-
-  // How to cancel an accepted video; absent where the dialect cannot.
-  virtual std::optional<http::Request> EncodeCancelVideo(const Handle& handle) const;
 
   // Puts the credential into the request, last before it is sent. `now` is for signatures.
   virtual void Authorize(http::Request& request, const Credential& credential,

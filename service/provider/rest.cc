@@ -100,6 +100,23 @@ std::optional<google::protobuf::Duration> ReadSeconds(const rapidjson::Value& ro
   return base::ToProto(absl::Milliseconds(std::llround(*seconds * 1000)));
 }
 
+Handle HandleOf(absl::string_view id) {
+  rapidjson::Document doc(rapidjson::kObjectType);
+  SetJson(doc, doc, "id", id);
+  return WriteJson(doc);
+}
+
+std::string IdOf(const Handle& handle) {
+  const std::optional<rapidjson::Document> doc = ParseJson(handle);
+  return doc.has_value() ? JsonText(*doc, "id") : "";
+}
+
+std::string MediaText(const ResolvedReference& reference) {
+  return reference.provider_asset_id.empty()
+             ? reference.uri
+             : absl::StrCat("asset://", reference.provider_asset_id);
+}
+
 absl::string_view CutCharacters(absl::string_view text, std::size_t max_characters) {
   std::size_t characters = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -49,6 +49,15 @@ std::string ReadWord(const rapidjson::Value& root, absl::string_view path);
 std::optional<google::protobuf::Duration> ReadSeconds(const rapidjson::Value& root,
                                                       absl::string_view path);
 
+// The handle of dialects that find a unit again by its id alone: {"id": "asset-…"}.
+Handle HandleOf(absl::string_view id);
+// The id in such a handle; "" in one that was not made here.
+std::string IdOf(const Handle& handle);
+
+// A medium of a video where it is written as text: the URL, or "asset://{id}" of an asset that the
+// provider holds.
+std::string MediaText(const ResolvedReference& reference);
+
 // The first `max_characters` code points of `text`, which is UTF-8.
 absl::string_view CutCharacters(absl::string_view text, std::size_t max_characters);
 

@@ -398,14 +398,13 @@ void CheckPoll(const Dialect& dialect, UnitKind kind, const Value& root) {
   EXPECT_EQ(ToJson(dialect.DecodePoll(kind, ResponseOf(root), handles)), Normalized(*expect));
 }
 
-void CheckDeleteOrCancel(const Dialect& dialect, bool deletes, const Value& root) {
+void CheckDelete(const Dialect& dialect, const Value& root) {
   const Handle handle = TextMember(root, "input.handle", "{}");
-  const std::optional<http::Request> request =
-      deletes ? dialect.EncodeDeleteAsset(handle) : dialect.EncodeCancelVideo(handle);
+  const std::optional<http::Request> request = dialect.EncodeDeleteAsset(handle);
   ASSERT_TRUE(request.has_value());
   CheckRequest(dialect, *request, root);
   const Value* expect = FindJson(root, "expect");
-  if (expect == nullptr || !deletes) return;
+  if (expect == nullptr) return;
   Document doc(rapidjson::kObjectType);
   if (const auto failure = dialect.DecodeDeleteAsset(ResponseOf(root)); failure.has_value()) {
     SetJson(doc, doc, "failure", ToJson(*failure, doc));
@@ -586,10 +585,10 @@ void CheckExchange(const DialectFactory& factory, const Exchange& exchange) {
     CheckSubmit(*dialect, *kind, *root);
   } else if (operation == "poll") {
     CheckPoll(*dialect, *kind, *root);
-  } else if (operation == "delete" || operation == "cancel") {
-    CheckDeleteOrCancel(*dialect, operation == "delete", *root);
+  } else if (operation == "delete") {
+    CheckDelete(*dialect, *root);
   } else {
-    FAIL() << "operation: submit, poll, delete or cancel";
+    FAIL() << "operation: submit, poll or delete";
   }
 }
 

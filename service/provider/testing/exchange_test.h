@@ -7,7 +7,7 @@
 //     "description": "a first frame from the library",
 //     "source": "[doc V]",                  where the exchange is documented
 //     "kind": "video",                      group | asset | video
-//     "operation": "submit",                submit | poll | delete | cancel
+//     "operation": "submit",                submit | poll | delete
 //     "options": {"platform": "BYTEPLUS"},  the dialect's options.proto; may be left out
 //     "input": {…},                         what is to be done; without it nothing is encoded
 //     "request": {"method": "POST", "path": "/video/tasks",
@@ -25,7 +25,7 @@
 //            "references": [{"role": "FIRST_FRAME", "media_type": "IMAGE",
 //                            "uri": "…" or "provider_asset_id": "…" with "asset_handle": {…}}]}
 //   and "replay": true where the same bytes had been sent before.
-// input of a poll {"handles": [{…}]}, of a delete or cancel {"handle": {…}}. Without `input` a
+// input of a poll {"handles": [{…}]}, of a delete {"handle": {…}}. Without `input` a
 // submission's answer is decoded against `request`, and a poll's against one handle `{}`.
 // A handle is written as the JSON object it is, or as a string.
 //
