@@ -75,10 +75,10 @@ tests() {
 
 require "packages" deploy/setup.sh
 require "build (asan: clang, AddressSanitizer, UBSan, thread-safety analysis)" build asan
-tests asan --label-exclude bench
+tests asan
 require "build (release: GCC, optimised)" build release
-# The timing of the real programs is the release build's; the rest has run above.
-tests release --label-regex 'e2e|robustness'
+# What drives whole programs is run again with those that are shipped.
+tests release --label-regex 'conformance|e2e|robustness|bench'
 check "demo: all four providers, live" deploy/demo.sh --fast --no-setup --bin build/release/bin
 for lint in format shell python protos tidy; do check "lint: $lint" tests/lint.sh "$lint"; done
 finish

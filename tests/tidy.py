@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -59,7 +60,8 @@ def main():
         key.update(digest(ROOT / ".clang-tidy").encode())
         key.update(digest(source).encode())
         # Headers of the system change with its packages, not under our hands.
-        for header in sorted(headers.get(entry.get("output", ""), [])):
+        output = re.search(r" -o (\S+)", entry["command"]).group(1)
+        for header in sorted(headers.get(output, [])):
             path = (build / header).resolve()
             if path.is_relative_to(ROOT):
                 key.update(digest(path).encode())
