@@ -1115,16 +1115,15 @@ void Reconciler::Failed(const ProviderEntry& provider, const provider::Failure& 
 
 void Reconciler::Count(const UnfinishedUnits& before, const UnfinishedUnits& after) {
   if (before == after) return;
+  const auto add = [](const UnfinishedUnits& units, std::int64_t by, Unfinished& counts) {
+    for (const UnfinishedUnit& unit : units) {
+      counts.by_provider[{unit.kind, unit.provider}] += by;
+      counts.by_reason[{unit.kind, unit.reason}] += by;
+    }
+  };
   absl::MutexLock lock(&counts_mu_);
-  const auto add = [&](const UnfinishedUnits& units, std::int64_t by)
-                       ABSL_NO_THREAD_SAFETY_ANALYSIS {
-                         for (const UnfinishedUnit& unit : units) {
-                           counts_.by_provider[{unit.kind, unit.provider}] += by;
-                           counts_.by_reason[{unit.kind, unit.reason}] += by;
-                         }
-                       };
-  add(before, -1);
-  add(after, 1);
+  add(before, -1, counts_);
+  add(after, 1, counts_);
 }
 
 Unfinished Reconciler::unfinished() const {
