@@ -12,11 +12,13 @@ usage: deploy/setup.sh [--demo] [--list SET]
 USAGE
 }
 
-# To build: compilers, tools, libraries. Everything is linked from here; nothing else is downloaded.
+# To build: compilers, tools, libraries. Everything is linked from here; nothing else is downloaded. curl is
+# for what the demo tells you to paste.
 BUILD=(
   ca-certificates
   ccache
   cmake
+  curl
   g++
   golang-github-gogo-googleapis-dev
   libabsl-dev
