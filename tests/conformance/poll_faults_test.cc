@@ -1,0 +1,196 @@
+// Whatever goes wrong with the question how an asset or a video is: it is never a verdict. The unit
+// says that nothing is heard, and ends as the provider ends it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/error.h"
+#include "tests/conformance/world.h"
+
+namespace assetgate::conformance {
+namespace {
+
+using ::testing::AnyOf;
+
+struct Fault {
+  std::string name;
+  std::string json;
+  // What the resource says when it goes on; unset where nobody needs to notice.
+  v1::Waiting::Reason waiting = v1::Waiting::REASON_UNSPECIFIED;
+  bool needs_impatience = false;
+};
+
+std::string Status(int status) {
+  return absl::StrCat(R"({"kind":"status","retry_after":0,"status":)", status, "}");
+}
+
+const std::vector<Fault>& Faults() {
+  constexpr v1::Waiting::Reason kUnavailable = v1::Waiting::PROVIDER_UNAVAILABLE;
+  static const auto* const faults = new std::vector<Fault>{
+      {"Status401", Status(401), v1::Waiting::PROVIDER_CREDENTIALS_REJECTED},
+      {"Status402", Status(402), v1::Waiting::PROVIDER_OUT_OF_CREDIT},
+      {"Status403", Status(403), v1::Waiting::PROVIDER_CREDENTIALS_REJECTED},
+      {"Status400", Status(400)},
+      {"Status409", Status(409)},
+      {"Status413", Status(413)},
+      {"Status422", Status(422)},
+      {"Status429", Status(429), v1::Waiting::PROVIDER_RATE_LIMITED},
+      {"Status500", Status(500), kUnavailable},
+      {"Status502", Status(502), kUnavailable},
+      {"Status503", Status(503), kUnavailable},
+      {"Status504", Status(504), kUnavailable},
+      {"BusinessFailure", R"({"kind":"business_failure","message":"no muse"})"},
+      {"UnknownStateWord", R"({"kind":"state","state":"Reticulating"})"},
+      {"Garbage", R"({"kind":"garbage"})", kUnavailable},
+      {"Truncated", R"({"kind":"truncate"})", kUnavailable},
+      {"Reset", R"({"kind":"reset"})", kUnavailable},
+      {"Close", R"({"kind":"close"})", kUnavailable},
+      {"Hang", R"({"kind":"hang","duration":"5s"})", kUnavailable, true},
+      {"Drip", R"({"kind":"drip","bytes":16,"duration":"1ms"})"},
+      {"ContentType", R"({"kind":"content_type","content_type":"text/html"})"},
+      {"Huge", R"({"kind":"huge","bytes":9000000})", kUnavailable},
+      {"ManyHeaders", R"({"kind":"headers","count":100,"bytes":100})"},
+  };
+  return *faults;
+}
+
+class PollFaults : public ::testing::TestWithParam<std::tuple<std::string, Fault>> {
+ protected:
+  // So many polls fail. The third in a row is worth telling; the fifth would open the breaker.
+  static constexpr int kTimes = 3;
+
+  void TearDown() override { world_.Heal(); }
+
+  const std::string dialect_ = std::get<0>(GetParam());
+  const Fault fault_ = std::get<1>(GetParam());
+  World& world_ = World::Of(dialect_);
+  const Account account_ = world_.NewAccount(fault_.needs_impatience ? World::Patience::kShort
+                                                                     : World::Patience::kNormal);
+};
+
+TEST_P(PollFaults, AreNoVerdictOnAVideo) {
+  const auto made_before = world_.Made().videos_made;
+  world_.Fail("video.get", fault_.json, kTimes);
+  const Answer<v1::VideoTask> task = world_.CreateVideoTask(account_, "a cat at sea");
+  ASSERT_TRUE(task.ok()) << task.error.ShortDebugString();
+  bool told = fault_.waiting == v1::Waiting::REASON_UNSPECIFIED;
+  const v1::VideoTask settled = world_.AwaitTask(
+      task.value.name(), [](const v1::VideoTask& seen) { return IsSettled(seen); },
+      [&](const v1::VideoTask& seen) {
+        told = told || seen.waiting().reason() == fault_.waiting;
+        return seen.state() != v1::VideoTask::FAILED &&
+               seen.state() != v1::VideoTask::UNCONFIRMED &&
+               seen.state() != v1::VideoTask::CANCELLED;
+      });
+  EXPECT_TRUE(told) << "never said why nothing moved";
+  EXPECT_EQ(settled.state(), v1::VideoTask::SUCCEEDED) << settled.ShortDebugString();
+  EXPECT_FALSE(settled.has_waiting());
+  EXPECT_FALSE(settled.has_error());
+  EXPECT_NE(settled.video().uri(), "");
+  EXPECT_EQ(settled.attempts_size(), 1);
+  EXPECT_EQ(world_.Made().videos_made, made_before + 1);
+}
+
+TEST_P(PollFaults, AreNoVerdictOnAnAsset) {
+  world_.Fail("asset.get", fault_.json, kTimes);
+  const Answer<v1::Asset> asset = world_.CreateAsset(account_, fault_.name);
+  ASSERT_TRUE(asset.ok()) << asset.error.ShortDebugString();
+  bool told = fault_.waiting == v1::Waiting::REASON_UNSPECIFIED;
+  const v1::Asset settled = world_.AwaitAsset(
+      asset.value.name(), [](const v1::Asset& seen) { return IsSettled(seen); },
+      [&](const v1::Asset& seen) {
+        told = told || seen.placements(0).waiting().reason() == fault_.waiting;
+        return seen.state() != v1::Asset::FAILED;
+      });
+  EXPECT_TRUE(told) << "never said why nothing moved";
+  EXPECT_EQ(settled.state(), v1::Asset::ACTIVE) << settled.ShortDebugString();
+  EXPECT_EQ(settled.placements_size(), 1);
+  EXPECT_FALSE(settled.placements(0).has_waiting());
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, PollFaults,
+                         ::testing::Combine(::testing::ValuesIn(World::Dialects()),
+                                            ::testing::ValuesIn(Faults())),
+                         [](const auto& test) {
+                           return std::get<0>(test.param) + "_" + std::get<1>(test.param).name;
+                         });
+
+class Poll : public ::testing::TestWithParam<std::string> {
+ protected:
+  void TearDown() override { world_.Heal(); }
+  // How the provider says that it does not know a unit (octopusx says it of tasks with a 400, kyy
+  // of assets inside a 200): as the simulated provider says it of one that it was made to forget.
+  World& world_ = World::Of(GetParam());
+};
+
+TEST_P(Poll, ThatNamesAnUnknownStateKeepsTheWord) {
+  const Account account = world_.NewAccount();
+  world_.Fail("video.get", R"({"kind":"state","state":"Reticulating"})", 0);
+  world_.Fail("asset.get", R"({"kind":"state","state":"Reticulating"})", 0);
+  const Answer<v1::VideoTask> task = world_.CreateVideoTask(account, "a cat");
+  const Answer<v1::Asset> asset = world_.CreateAsset(account, "face");
+  ASSERT_TRUE(task.ok()) << task.error.ShortDebugString();
+  ASSERT_TRUE(asset.ok()) << asset.error.ShortDebugString();
+  const v1::VideoTask seen_task =
+      world_.AwaitTask(task.value.name(), [](const v1::VideoTask& seen) {
+        return seen.attempts(0).provider_state() == "Reticulating";
+      });
+  EXPECT_THAT(seen_task.state(), AnyOf(v1::VideoTask::QUEUED, v1::VideoTask::RUNNING));
+  const v1::Asset seen_asset = world_.AwaitAsset(asset.value.name(), [](const v1::Asset& seen) {
+    return seen.placements(0).provider_state() == "Reticulating";
+  });
+  EXPECT_EQ(seen_asset.state(), v1::Asset::PROCESSING);
+  world_.Heal();
+  EXPECT_EQ(
+      world_.AwaitTask(task.value.name(), [](const v1::VideoTask& seen) { return IsSettled(seen); })
+          .state(),
+      v1::VideoTask::SUCCEEDED);
+  EXPECT_EQ(
+      world_.AwaitAsset(asset.value.name(), [](const v1::Asset& seen) { return IsSettled(seen); })
+          .state(),
+      v1::Asset::ACTIVE);
+}
+
+TEST_P(Poll, ThatFindsNothingForLongEndsAVideoWithAnUnknownBill) {
+  const Account account = world_.NewAccount();
+  simulator::Library& library = world_.simulator().FindProvider(GetParam())->library;
+  const Answer<v1::VideoTask> task = world_.CreateVideoTask(account, "a [stuck] cat");
+  ASSERT_TRUE(task.ok()) << task.error.ShortDebugString();
+  ASSERT_NE(task.value.attempts(0).provider_task_id(), "");
+  const absl::Status forgotten =
+      library.Force(simulator::Library::Kind::kVideo, task.value.attempts(0).provider_task_id(),
+                    "forget", "", world_.simulator().Now());
+  ASSERT_TRUE(forgotten.ok()) << forgotten;
+  const v1::VideoTask settled = world_.AwaitTask(
+      task.value.name(), [](const v1::VideoTask& seen) { return IsSettled(seen); });
+  EXPECT_EQ(settled.state(), v1::VideoTask::FAILED);
+  EXPECT_EQ(base::ReasonOf(settled.error()), v1::PROVIDER_FORGOT);
+  EXPECT_EQ(settled.attempts(0).billing(), v1::Attempt::UNKNOWN);
+}
+
+TEST_P(Poll, ThatFindsNoAssetForLongLosesItAndPlacesItAnewOnce) {
+  const Account account = world_.NewAccount();
+  simulator::Library& library = world_.simulator().FindProvider(GetParam())->library;
+  const Answer<v1::Asset> asset = world_.CreateAsset(account, "stuck");
+  ASSERT_TRUE(asset.ok()) << asset.error.ShortDebugString();
+  ASSERT_NE(asset.value.placements(0).provider_asset_id(), "");
+  const absl::Status forgotten =
+      library.Force(simulator::Library::Kind::kAsset, asset.value.placements(0).provider_asset_id(),
+                    "forget", "", world_.simulator().Now());
+  ASSERT_TRUE(forgotten.ok()) << forgotten;
+  const v1::Asset anew = world_.AwaitAsset(asset.value.name(), [](const v1::Asset& seen) {
+    return seen.placements_size() == 2 && seen.placements(1).provider_asset_id() != "";
+  });
+  EXPECT_EQ(anew.placements(0).state(), v1::Placement::LOST);
+  EXPECT_EQ(base::ReasonOf(anew.placements(0).error()), v1::PROVIDER_FORGOT);
+  EXPECT_EQ(anew.state(), v1::Asset::PROCESSING);
+  EXPECT_NE(anew.placements(1).provider_asset_id(), anew.placements(0).provider_asset_id());
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Poll, ::testing::ValuesIn(World::Dialects()));
+
+}  // namespace
+}  // namespace assetgate::conformance
