@@ -266,11 +266,18 @@ std::vector<std::string> RenderLive(const WatchModel& model, const LiveFrame& fr
 }
 
 std::vector<std::string> RenderResults(const WatchModel& model, const Look& look) {
-  std::vector<std::string> lines;
+  int name_width = 0;
   for (const auto& [name, task] : model.videos.newest()) {
+    if (task.has_video()) name_width = std::max(name_width, DisplayWidth(Sanitize(name)));
+  }
+  std::vector<std::string> lines;
+  for (const auto& [raw_name, task] : model.videos.newest()) {
     if (!task.has_video()) continue;
-    lines.push_back(absl::StrCat(Paint(Sanitize(name), Tone::kStrong, look), "  ",
-                                 Sanitize(task.video().uri())));
+    const std::string name = Sanitize(raw_name);
+    lines.push_back(absl::StrCat(
+        Paint(name, Tone::kStrong, look),
+        std::string(static_cast<std::size_t>(name_width - DisplayWidth(name)) + 2, ' '),
+        Sanitize(task.video().uri())));
   }
   return lines;
 }

@@ -236,8 +236,10 @@ TEST(RenderEventTest, BookmarksAndFreshStartsAreSilent) {
 }
 
 TEST(RenderResultsTest, AddressesAreWhole) {
-  EXPECT_THAT(RenderResults(ModelOf(Running(), Succeeded("done", 25)), kAscii),
-              ElementsAre("videoTasks/done  https://cdn.example.com/done.mp4"));
+  EXPECT_THAT(
+      RenderResults(ModelOf(Running(), Succeeded("done", 25), Succeeded("longer", 9)), kAscii),
+      ElementsAre("videoTasks/done    https://cdn.example.com/done.mp4",
+                  "videoTasks/longer  https://cdn.example.com/longer.mp4"));
 }
 
 TEST(ProviderOfTest, IsTheOneThatMayStillDeliver) {

@@ -223,9 +223,10 @@ WatchOutcome Watch(Client& client, WatchPlan plan, const FollowOptions& options,
       } else if (const auto* connected = std::get_if<Connected>(&message)) {
         if (troubles.erase(connected->collection) > 0) tell_trouble();
       } else if (const auto* lost = std::get_if<Disconnected>(&message)) {
-        troubles[lost->collection] = absl::StrCat(
-            "lost the watch of ", lost->collection, " (", lost->why, "); trying again in ",
-            absl::FormatDuration(absl::Trunc(lost->pause, absl::Milliseconds(100))));
+        troubles[lost->collection] =
+            absl::StrCat("lost the watch of ", lost->collection, ", trying again in ",
+                         absl::FormatDuration(absl::Trunc(lost->pause, absl::Milliseconds(100))),
+                         ": ", lost->why);
         tell_trouble();
       } else if (const auto* ended = std::get_if<Ended>(&message)) {
         --open;

@@ -56,6 +56,15 @@ def is_worth_repeating(error):
             or retry_delay(error) > 0 or (info and info.reason == "COMMIT_UNKNOWN"))
 
 
+def is_disconnection(error):
+    """Whether a watch ended because the connection did, or the gateway is going away."""
+    if error.code() == grpc.StatusCode.UNAVAILABLE or retry_delay(error) > 0:
+        return True
+    # Without a word from the gateway: what gRPC itself makes of a stream that is cut.
+    cut = (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
+    return status_of(error) is None and error.code() in cut
+
+
 def describe(status):
     """An error as lines for people: what is wrong, with which field, and who can mend it."""
     info = detail_of(status, error_details_pb2.ErrorInfo) or error_details_pb2.ErrorInfo()
@@ -115,7 +124,7 @@ def watch(method, request, deadline):
                 yield event
             return
         except grpc.RpcError as error:
-            if error.code() != grpc.StatusCode.UNAVAILABLE or time.monotonic() > deadline:
+            if not is_disconnection(error) or time.monotonic() > deadline:
                 raise
             pauses.after(error)
 
