@@ -90,9 +90,6 @@ int main(int argc, char** argv) {
   app.add_option("--connections", settings.connections, "connections from the client")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
-  app.add_option("--log-level", settings.log_level, "the gateway's; its log goes to a file")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
-      ->capture_default_str();
   app.add_flag("--quick", settings.quick,
                "only to see that all of it runs: less than a second each, and figures that mean "
                "nothing");

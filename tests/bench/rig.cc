@@ -99,7 +99,7 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Start(const Settings& settings, Option
       << "    limits: {requests_per_second: 10000, max_in_flight: 1000}\n"
       << "tracking: {first_poll: " << interval << ", min_poll: " << interval
       << ", max_poll: " << interval << "}\n"
-      << "log: {format: json, level: " << settings.log_level << "}\n";
+      << "log: {format: json, level: info}\n";
   auto gateway = Process::Start({settings.gateway, "--config", config_path},
                                 {"ASSETGATE_BENCH_KEY=sim-key"}, path + "/assetgate.log");
   if (!gateway.ok()) return gateway.status();

@@ -27,7 +27,6 @@ struct Settings {
   absl::Duration warm_up = absl::Seconds(2);
   absl::Duration measure = absl::Seconds(10);
   int connections = 4;  // to the gateway
-  std::string log_level = "info";
   // Runs to its end as fast as it can; the figures mean nothing.
   bool quick = false;
 };
