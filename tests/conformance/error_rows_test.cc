@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -78,7 +79,8 @@ const std::vector<Row>& Rows() {
        R"({"code":400,"msg":"url cannot be fetched","data":null})", kRefused,
        v1::PROVIDER_INVALID_ARGUMENT, "url cannot be fetched"},
       {"zerozero", "MaterialErrorIn200", "asset.create", 200,
-       R"({"code":500,"msg":"try later","data":null})", kUnknown},
+       R"({"code":500,"msg":"try later","data":null})", kRefused, v1::PROVIDER_REJECTED,
+       "try later"},
       {"zerozero", "MaterialSuccessWithoutData", "asset.create", 200,
        R"({"code":200,"msg":"OK","data":null})", kUnknown},
 
@@ -170,6 +172,9 @@ const std::vector<Row>& Rows() {
   };
   return *rows;
 }
+
+// For the name of a failed test.
+void PrintTo(const Row& row, std::ostream* out) { *out << row.dialect << " " << row.name; }
 
 class ErrorRows : public ::testing::TestWithParam<Row> {
  protected:

@@ -252,8 +252,13 @@ TEST_P(HappyPath, WorkThatTheProviderFailsIsFailedInItsWords) {
   reference.set_role(v1::Reference::REFERENCE);
   reference.set_asset(settled.name());
   const Answer<v1::VideoTask> refused = world_.CreateVideoTask(hopeless);
-  ASSERT_FALSE(refused.ok()) << refused.value.ShortDebugString();
-  EXPECT_EQ(base::ReasonOf(refused.error), v1::ASSET_FAILED);
+  const google::rpc::Status error =
+      refused.ok() ? world_
+                         .AwaitTask(refused.value.name(),
+                                    [](const v1::VideoTask& seen) { return IsSettled(seen); })
+                         .error()
+                   : refused.error;
+  EXPECT_EQ(base::ReasonOf(error), v1::ASSET_FAILED) << error.ShortDebugString();
 }
 
 TEST_P(HappyPath, TheSameRequestIdTwiceIsOneVideo) {

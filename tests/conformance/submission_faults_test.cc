@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -36,6 +38,9 @@ struct Fault {
   bool needs_impatience = false;
 };
 
+// For the name of a failed test.
+void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
+
 std::string Status(int status) {
   return absl::StrCat(R"({"kind":"status","retry_after":0,"status":)", status, "}");
 }
@@ -57,7 +62,6 @@ const std::vector<Fault>& Faults() {
       {"Status504", Status(504), Verdict::kUnknown},
       {"Status500AfterWork", R"({"kind":"status","status":500,"after_work":true})",
        Verdict::kUnknown},
-      {"Status302", R"({"kind":"status","status":302,"body":""})", Verdict::kTriedAgain},
       {"BusinessFailure", R"({"kind":"business_failure","message":"no muse"})", Verdict::kRefused},
       {"NoId", R"({"kind":"no_id"})", Verdict::kUnknown},
       {"UnknownStateWord", R"({"kind":"state","state":"Reticulating"})", Verdict::kAccepted},
