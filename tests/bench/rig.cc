@@ -153,17 +153,28 @@ absl::StatusOr<std::vector<absl::Time>> Rig::AssetPolls() const {
 
 absl::Status Rig::Stop() { return gateway_->Terminate(kStopTimeout); }
 
-absl::StatusOr<StoreGroups> ReadStoreGroups(const Rig& rig) {
-  StoreGroups groups;
-  for (const auto& [name, value] : {std::pair<absl::string_view, double*>{
-                                        "assetgate_store_commit_changes_count", &groups.groups},
-                                    {"assetgate_store_commit_changes_sum", &groups.changes},
-                                    {"assetgate_store_commit_seconds_sum", &groups.seconds}}) {
+absl::StatusOr<Counted> ReadCounted(const Rig& rig) {
+  const std::string submissions =
+      absl::StrCat("{operation=\"submit_asset\",provider=\"",
+                   rig.provider().substr(rig.provider().find('/') + 1), "\"}");
+  Counted counted;
+  for (const auto& [name, value] : std::vector<std::pair<std::string, double*>>{
+           {"assetgate_store_commit_changes_count", &counted.groups},
+           {"assetgate_store_commit_changes_sum", &counted.changes},
+           {"assetgate_store_commit_seconds_sum", &counted.group_seconds},
+           {"assetgate_upstream_seconds_count" + submissions, &counted.submissions},
+           {"assetgate_upstream_seconds_sum" + submissions, &counted.submission_seconds}}) {
     const auto read = rig.Metric(name);
     if (!read.ok()) return read.status();
     *value = *read;
   }
-  return groups;
+  return counted;
+}
+
+Counted operator-(const Counted& later, const Counted& earlier) {
+  return {later.groups - earlier.groups, later.changes - earlier.changes,
+          later.group_seconds - earlier.group_seconds, later.submissions - earlier.submissions,
+          later.submission_seconds - earlier.submission_seconds};
 }
 
 }  // namespace assetgate::bench

@@ -57,7 +57,7 @@ class Rig {
   pid_t gateway_pid() const { return gateway_->pid(); }
   pid_t simulator_pid() const { return simulator_->pid(); }
 
-  // The value of a series without labels, from /metrics.
+  // The value of a series, from /metrics: its name, with its labels as they stand there.
   absl::StatusOr<double> Metric(absl::string_view name) const;
   // When the provider was asked how its assets are, in order; at most the newest 100,000. Needs
   // Options::keep_requests.
@@ -80,13 +80,18 @@ class Rig {
   std::string provider_;
 };
 
-// Seconds that the store's groups of changes took, and how many changes they held.
-struct StoreGroups {
+// What the gateway has counted of the way of a create.
+struct Counted {
+  // Groups of changes that share a sync, the changes in them, and how long they took.
   double groups = 0;
   double changes = 0;
-  double seconds = 0;
+  double group_seconds = 0;
+  // Submissions of assets, and how long the provider took as the gateway sees it.
+  double submissions = 0;
+  double submission_seconds = 0;
 };
-absl::StatusOr<StoreGroups> ReadStoreGroups(const Rig& rig);
+absl::StatusOr<Counted> ReadCounted(const Rig& rig);
+Counted operator-(const Counted& later, const Counted& earlier);
 
 }  // namespace assetgate::bench
 

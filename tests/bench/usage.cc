@@ -1,5 +1,6 @@
 #include "tests/bench/usage.h"
 
+#include <fcntl.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -16,6 +18,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 
 namespace assetgate::bench {
 namespace {
@@ -88,6 +91,28 @@ double Quantile(std::vector<double> values, double rank) {
                   static_cast<std::ptrdiff_t>(rank * static_cast<double>(values.size() - 1) + 0.5);
   std::nth_element(values.begin(), at, values.end());
   return *at;
+}
+
+absl::Duration TimeOfSync(const std::string& folder, std::int64_t bytes) {
+  constexpr int kRounds = 40;
+  const std::string path = folder + "/sync-probe";
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return absl::ZeroDuration();
+  const std::string block(static_cast<std::size_t>(bytes), 'x');
+  std::vector<double> seconds;
+  // Every round goes to a place of its own; the first pass only makes the places.
+  for (int pass = 0; pass < 2; ++pass) {
+    for (int round = 0; round < kRounds; ++round) {
+      const absl::Time from = absl::Now();
+      if (pwrite(file, block.data(), block.size(), round * bytes) < 0) break;
+      if (pass == 0) continue;
+      if (fdatasync(file) == 0) seconds.push_back(absl::ToDoubleSeconds(absl::Now() - from));
+    }
+    if (pass == 0 && fsync(file) != 0) break;
+  }
+  close(file);
+  unlink(path.c_str());
+  return absl::Seconds(Quantile(std::move(seconds), 0.5));
 }
 
 std::string DescribeMachine(const std::string& folder) {

@@ -29,6 +29,11 @@ std::string PerOne(absl::Duration total, std::int64_t count);
 // Of unsorted values, `rank` from 0 to 1; zero of none.
 double Quantile(std::vector<double> values, double rank);
 
+// How long the disk below `folder` takes to make so many bytes durable that overwrite others in
+// place, as a log does that was written before: the least that a commit can take. Zero if it cannot
+// be told.
+absl::Duration TimeOfSync(const std::string& folder, std::int64_t bytes);
+
 // Cores, load, and whether this build may be measured at all: the head of every report.
 std::string DescribeMachine(const std::string& folder);
 
