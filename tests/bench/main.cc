@@ -30,7 +30,7 @@ makes load from one thread; prints; and leaves nothing behind. It asserts nothin
 
   assetgate-bench creates              1,500 creates/s?  64 callers, a provider that takes 20 ms
   assetgate-bench all                  every benchmark, about two minutes
-  nice -n -15 assetgate-bench all      the same on a machine that has other things to do)";
+  chrt -f 10 assetgate-bench creates   the same, as root, on a machine that has other things to do)";
 
 constexpr char kMore[] =
     R"(Options that come before the subcommand hold for all of them. All programs share this machine's
