@@ -65,6 +65,10 @@ if [[ -z $bin ]]; then
   bin=build/release/bin
 fi
 
+for program in assetgate assetctl provider-simulator; do
+  [[ -x $bin/$program ]] || { echo "demo: there is no program $bin/$program" >&2; exit 1; }
+done
+
 # The first port from $1 on that nobody listens on.
 free_port() {
   local port=$1
