@@ -65,6 +65,7 @@ if [[ -z $bin ]]; then
   bin=build/release/bin
 fi
 
+bin=$(cd "$bin" && pwd)
 for program in assetgate assetctl provider-simulator; do
   [[ -x $bin/$program ]] || { echo "demo: there is no program $bin/$program" >&2; exit 1; }
 done
@@ -156,7 +157,7 @@ if $keep; then
   cat <<MORE
 Gateway and simulator keep running. In another terminal:
 
-  export ASSETCTL_SERVER=$ASSETCTL_SERVER PATH=\$PATH:$PWD/$bin
+  export ASSETCTL_SERVER=$ASSETCTL_SERVER PATH=\$PATH:$bin
   assetctl watch
   assetctl videos create --model seedance-2 --prompt "a quiet harbour" --duration 5s --wait
   assetctl models get seedance-2
