@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <fstream>
+#include <map>
 #include <utility>
 #include <variant>
 
@@ -175,6 +176,20 @@ class Session {
     for (const Resource& resource : resources) PrintOne(resource, false);
   }
 
+  // Prints what a wait has come to: one resource whole, several as a list. Returns how many.
+  template <typename Resource>
+  int PrintOutcome(const std::map<std::string, Resource>& resources) {
+    if (resources.size() == 1) {
+      PrintOne(resources.begin()->second, true);
+    } else if (!resources.empty()) {
+      std::vector<Resource> listed;
+      listed.reserve(resources.size());
+      for (const auto& [name, resource] : resources) listed.push_back(resource);
+      PrintMany(listed);
+    }
+    return static_cast<int>(resources.size());
+  }
+
   template <typename Resource, typename Stub, typename Request, typename Response,
             typename Resources>
   ExitCode PrintList(Stub& stub,
@@ -294,19 +309,12 @@ ExitCode Session::WaitFor(WatchPlan plan) {
     LineView view(env_.out, env_.err, LineView::Format::kSilent, look_, env_.clock);
     outcome = Watch(client_, plan, env_.follow, view, nullptr, env_.interrupted);
   }
-  std::size_t found = 0;
-  for (const auto& [name, asset] : outcome.model.assets.newest()) {
-    PrintOne(asset, true);
-    ++found;
-  }
-  for (const auto& [name, task] : outcome.model.videos.newest()) {
-    PrintOne(task, true);
-    ++found;
-  }
+  const int found =
+      PrintOutcome(outcome.model.assets.newest()) + PrintOutcome(outcome.model.videos.newest());
   if (!outcome.status.ok()) return Fail(outcome.status, "");
-  const std::size_t expected =
-      static_cast<std::size_t>((plan.assets.has_value() ? plan.assets->names_size() : 0) +
-                               (plan.videos.has_value() ? plan.videos->names_size() : 0));
+  int expected = 0;
+  if (plan.assets.has_value()) expected += plan.assets->names_size();
+  if (plan.videos.has_value()) expected += plan.videos->names_size();
   if (found < expected) {
     env_.err << "error: " << expected - found << " of what was waited for was deleted meanwhile\n";
     return Finish(ExitCode::kWorkFailed);

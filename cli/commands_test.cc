@@ -216,6 +216,23 @@ TEST_F(CommandsTest, BatchesAreCutAndEveryItemStandsOnItsOwn) {
   EXPECT_THAT(err_.str(), HasSubstr("item 8 (https://x/a.png): error: ALREADY_EXISTS"));
 }
 
+TEST_F(CommandsTest, ABatchThatIsWaitedForEndsAsAList) {
+  gateway_.batch_create_assets = [&](const v1::BatchCreateAssetsRequest&,
+                                     v1::BatchCreateAssetsResponse* response) {
+    response->add_results()->mutable_asset()->set_name("assets/a");
+    response->add_results()->mutable_asset()->set_name("assets/b");
+    return grpc::Status::OK;
+  };
+  SettleAssets(
+      {MakeAsset("assets/a", v1::Asset::ACTIVE), MakeAsset("assets/b", v1::Asset::FAILED)});
+  EXPECT_EQ(
+      Run({"-o", "json", "assets", "batch-create", "https://x/a.png", "https://x/b.png", "--wait"}),
+      ExitCode::kWorkFailed);
+  EXPECT_EQ(out_.str(),
+            "{\"name\":\"assets/a\",\"state\":\"ACTIVE\"}\n"
+            "{\"name\":\"assets/b\",\"state\":\"FAILED\"}\n");
+}
+
 TEST_F(CommandsTest, BatchFilesThatCannotBeReadAreUsageErrors) {
   EXPECT_EQ(Run({"assets", "batch-create", "--file", "/nonexistent"}), ExitCode::kUsage);
   in_.str("{oops\n");

@@ -157,7 +157,7 @@ std::string Remedy(const google::rpc::Status& status, const google::rpc::ErrorIn
 
 // "kyy said (HTTP 400, code 1001): …", or empty.
 std::string ProviderWords(const google::rpc::ErrorInfo& info) {
-  const std::string provider = MetadataOf(info, "provider");
+  std::string provider = MetadataOf(info, "provider");
   const std::string message = MetadataOf(info, "provider_message");
   const std::string http = MetadataOf(info, "http_status");
   const std::string code = MetadataOf(info, "provider_code");

@@ -138,7 +138,7 @@ absl::Status Follow(Client& client, typename Watch::Request request, const Follo
   int failures = 0;
   while (true) {
     Stream<Watch> stream(client, request, stop);
-    const absl::Status status = stream.Run(
+    absl::Status status = stream.Run(
         options,
         [&] {
           reached = true;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <iterator>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -71,49 +72,57 @@ Section SectionOf(const Holdings<Watch>& holdings, absl::string_view title, bool
   return section;
 }
 
-int LinesOf(const Section& section) {
-  int lines = 1;  // The heading.
-  if (!section.entries.empty()) ++lines;
-  for (const Entry& entry : section.entries) lines += static_cast<int>(entry.rows.size());
-  if (section.hidden > 0) ++lines;
-  return lines;
-}
+// How many lines a section takes; kept up to date while entries are hidden.
+struct Extent {
+  int entries = 0;
+  int rows = 0;
+  int hidden = 0;
+  int lines() const { return 1 + (entries > 0 ? 1 + rows : 0) + (hidden > 0 ? 1 : 0); }
+};
 
-int LinesOf(const std::vector<Section>& sections) {
-  int lines = static_cast<int>(sections.size()) - 1;  // Empty lines between.
-  for (const Section& section : sections) lines += LinesOf(section);
-  return lines;
-}
-
-// Takes out the oldest (or newest) entry that `may_go`. False when there is none.
-template <typename Predicate>
-bool HideOne(std::vector<Section>& sections, bool oldest, Predicate may_go) {
-  Section* from = nullptr;
-  std::size_t which = 0;
-  for (Section& section : sections) {
-    for (std::size_t i = 0; i < section.entries.size(); ++i) {
-      const Entry& entry = section.entries[i];
-      if (!may_go(entry)) continue;
-      if (from == nullptr || (oldest ? entry.created < from->entries[which].created
-                                     : entry.created >= from->entries[which].created)) {
-        from = &section;
-        which = i;
-      }
+// Leaves out entries until all sections together take at most `height` lines: what is settled and
+// good first, then what is settled, the oldest first; then the newest of the others.
+void HideWhatDoesNotFit(std::vector<Section>& sections, int height) {
+  struct Candidate {
+    int rank;
+    absl::Duration order;  // Smaller goes first.
+    std::size_t section;
+    std::size_t entry;
+  };
+  std::vector<Candidate> candidates;
+  std::vector<Extent> extents(sections.size());
+  for (std::size_t s = 0; s < sections.size(); ++s) {
+    for (std::size_t e = 0; e < sections[s].entries.size(); ++e) {
+      const Entry& entry = sections[s].entries[e];
+      const absl::Duration age = absl::UnixEpoch() - entry.created;
+      const int rank = entry.good ? 0 : entry.settled ? 1 : 2;
+      candidates.push_back({rank, rank == 2 ? age : -age, s, e});
+      ++extents[s].entries;
+      extents[s].rows += static_cast<int>(entry.rows.size());
     }
   }
-  if (from == nullptr) return false;
-  from->entries.erase(from->entries.begin() + static_cast<std::ptrdiff_t>(which));
-  ++from->hidden;
-  return true;
-}
-
-void HideWhatDoesNotFit(std::vector<Section>& sections, int height) {
-  while (LinesOf(sections) > height) {
-    if (!HideOne(sections, true, [](const Entry& entry) { return entry.good; }) &&
-        !HideOne(sections, true, [](const Entry& entry) { return entry.settled; }) &&
-        !HideOne(sections, false, [](const Entry&) { return true; })) {
-      return;
-    }
+  const auto lines = [&] {
+    int sum = static_cast<int>(sections.size()) - 1;  // Empty lines between.
+    for (const Extent& extent : extents) sum += extent.lines();
+    return sum;
+  };
+  if (lines() <= height) return;
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) {
+                     return std::tie(a.rank, a.order) < std::tie(b.rank, b.order);
+                   });
+  for (const Candidate& candidate : candidates) {
+    if (lines() <= height) break;
+    Entry& entry = sections[candidate.section].entries[candidate.entry];
+    Extent& extent = extents[candidate.section];
+    --extent.entries;
+    extent.rows -= static_cast<int>(entry.rows.size());
+    ++extent.hidden;
+    entry.rows.clear();
+  }
+  for (std::size_t s = 0; s < sections.size(); ++s) {
+    std::erase_if(sections[s].entries, [](const Entry& entry) { return entry.rows.empty(); });
+    sections[s].hidden = extents[s].hidden;
   }
 }
 

@@ -169,6 +169,22 @@ TEST(RenderLiveTest, WhatIsDoneAndWellGivesWayFirst) {
   EXPECT_EQ(lines[6], "... 18 more, not shown here");
 }
 
+TEST(RenderLiveTest, OfUnfinishedWorkTheOldestIsShown) {
+  WatchModel model = ModelOf();
+  for (int i = 0; i < 5; ++i) {
+    v1::VideoTask task = Running();
+    task.set_name(absl::StrCat("videoTasks/run-", i));
+    *task.mutable_create_time() = Ago(100 - i);
+    model.videos.Apply(Put(task));
+  }
+  const LiveFrame frame{.assets = false, .now = kNow, .width = 80, .height = 5};
+  const auto lines = RenderLive(model, frame, kAscii);
+  ASSERT_THAT(lines, SizeIs(5));
+  EXPECT_THAT(lines[2], HasSubstr("run-0"));
+  EXPECT_THAT(lines[3], HasSubstr("run-1"));
+  EXPECT_EQ(lines[4], "... 3 more, not shown here");
+}
+
 TEST(RenderLiveTest, TroubleIsAtTheFoot) {
   const LiveFrame frame{
       .videos = false, .trouble = "lost the watch; \x1b[2J", .now = kNow, .width = 80};

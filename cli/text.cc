@@ -260,7 +260,7 @@ std::vector<std::string> LayOut(std::vector<Column> columns, std::vector<std::ve
       }
       const int before = columns[i].right ? std::max(0, room - taken) : 0;
       if (taken > 0) {
-        line.append(static_cast<std::size_t>(pending + before), ' ');
+        line += Repeat(" ", pending + before);
         absl::StrAppend(&line, text);
         used += pending + before + taken;
         pending = 0;
