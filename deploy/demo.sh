@@ -42,7 +42,7 @@ finish() {
     kill -KILL "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
   done
-  if [[ $code -ne 0 && $code -ne 130 ]]; then
+  if [[ $code -ne 0 && $code -ne 130 && $code -ne 143 ]]; then
     echo "demo: failed (exit code $code). The end of the logs:" >&2
     tail -n 20 "$work"/*.log >&2 2>/dev/null || true
   fi
