@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "assetgate/v1/errors.pb.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace assetgate::api {
@@ -17,32 +18,8 @@ namespace {
 constexpr std::size_t kLongText = 512;
 constexpr std::size_t kShortText = 128;
 
-// How many bytes of `text` the UTF-8 character at `at` takes; 0 where there is none.
-std::size_t CharacterAt(absl::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(at);
-  if (first < 0x80) return 1;
-  std::size_t length = 0;
-  unsigned char least = 0x80;  // of the second byte: no overlong forms
-  unsigned char most = 0xbf;   // and no surrogates, and nothing beyond U+10FFFF
-  if (first >= 0xc2 && first <= 0xdf) {
-    length = 2;
-  } else if (first >= 0xe0 && first <= 0xef) {
-    length = 3;
-    if (first == 0xe0) least = 0xa0;
-    if (first == 0xed) most = 0x9f;
-  } else if (first >= 0xf0 && first <= 0xf4) {
-    length = 4;
-    if (first == 0xf0) least = 0x90;
-    if (first == 0xf4) most = 0x8f;
-  }
-  if (length == 0 || at + length > text.size()) return 0;
-  if (byte(at + 1) < least || byte(at + 1) > most) return 0;
-  for (std::size_t i = at + 2; i < at + length; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
-  }
-  return length;
-}
+// What the note about violations that were left out takes.
+constexpr std::size_t kNoteBytes = 48;
 
 // `text` without control characters and broken UTF-8, cut where it takes more than `limit` bytes;
 // `weight` is what one byte that is not printable ASCII counts.
@@ -52,12 +29,14 @@ std::string Clean(absl::string_view text, std::size_t limit, std::size_t weight)
   std::string clean;
   std::size_t used = 0;
   std::size_t fits = 0;  // bytes of `clean` that leave room for kCut
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = CharacterAt(text, at);
-    const auto first = static_cast<unsigned char>(text[at]);
-    absl::string_view character = text.substr(at, std::max<std::size_t>(length, 1));
-    if (length == 0) character = "?";
-    if (length == 1 && (first < 0x20 || first == 0x7f)) character = " ";
+  while (!text.empty()) {
+    const std::size_t length = base::Utf8CharacterLength(text);
+    absl::string_view character = text.substr(0, length);
+    if (length == 0) {
+      character = "?";
+    } else if (base::IsControlCharacter(character)) {
+      character = " ";
+    }
     const bool plain = character.size() == 1 && character[0] != '%';
     const std::size_t cost = plain ? 1 : character.size() * weight;
     if (used + cost > limit) {
@@ -67,13 +46,15 @@ std::string Clean(absl::string_view text, std::size_t limit, std::size_t weight)
     clean.append(character.data(), character.size());
     used += cost;
     if (used <= room) fits = clean.size();
-    at += std::max<std::size_t>(length, 1);
+    text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return clean;
 }
 
 // In gRPC's header a byte that is not printable ASCII takes three.
-std::string CleanMessage(absl::string_view text) { return Clean(text, kMaxMessageBytes, 3); }
+std::string CleanMessage(absl::string_view text, std::size_t limit) {
+  return Clean(text, limit, 3);
+}
 std::string CleanText(absl::string_view text, std::size_t limit) { return Clean(text, limit, 1); }
 
 template <typename Detail, typename Edit>
@@ -126,15 +107,16 @@ bool TooLarge(const google::rpc::Status& status) {
   return status.ByteSizeLong() > kMaxDetailsBytes;
 }
 
-// Removes the last of a list in a detail until everything fits or one is left; gives how many.
+// Removes the last of a list in a detail until all of `status` takes no more than `limit` bytes, or
+// one is left. Gives how many.
 template <typename Detail, typename List>
-int DropLast(google::rpc::Status& status, List list) {
+int DropLast(google::rpc::Status& status, std::size_t limit, List list) {
   int dropped = 0;
   EditDetail<Detail>(status, [&](Detail& detail) {
     // The sizes of what goes are known without packing again each time.
     std::size_t size = status.ByteSizeLong();
     auto* items = list(detail);
-    while (items->size() > 1 && size > kMaxDetailsBytes) {
+    while (items->size() > 1 && size > limit) {
       const std::size_t item = items->Get(items->size() - 1).ByteSizeLong();
       size -= std::min(size, item);
       items->RemoveLast();
@@ -147,24 +129,23 @@ int DropLast(google::rpc::Status& status, List list) {
 }  // namespace
 
 google::rpc::Status Bounded(google::rpc::Status status) {
-  const std::string message = CleanMessage(status.message());
+  const std::string message = CleanMessage(status.message(), kMaxMessageBytes);
   status.set_message(message);
   if (!TooLarge(status)) return status;
 
   CutTexts(status, kLongText);
   if (TooLarge(status)) CutTexts(status, kShortText);
   if (TooLarge(status)) {
-    DropLast<v1::ProviderFailures>(status, [](auto& d) { return d.mutable_failures(); });
+    DropLast<v1::ProviderFailures>(status, kMaxDetailsBytes,
+                                   [](auto& d) { return d.mutable_failures(); });
   }
   if (TooLarge(status)) {
-    const std::string note_room(48, ' ');
-    status.set_message(absl::StrCat(message, note_room));
-    const int dropped = DropLast<google::rpc::BadRequest>(
-        status, [](auto& d) { return d.mutable_field_violations(); });
-    status.set_message(message);
+    const int dropped =
+        DropLast<google::rpc::BadRequest>(status, kMaxDetailsBytes - kNoteBytes,
+                                          [](auto& d) { return d.mutable_field_violations(); });
     if (dropped > 0) {
-      status.set_message(absl::StrCat(CleanText(message, kMaxMessageBytes - 48), " (", dropped,
-                                      " more violations are left out)"));
+      status.set_message(absl::StrCat(CleanMessage(message, kMaxMessageBytes - kNoteBytes), " (",
+                                      dropped, " more violations are left out)"));
     }
   }
   if (TooLarge(status)) DropDetail<v1::ProviderFailures>(status);
