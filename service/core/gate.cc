@@ -46,10 +46,20 @@ Gate::Gate(Limits limits, base::EventLoop& loop)
       tokens_(std::max(1.0, limits.requests_per_second)),
       refilled_(loop.Now()) {}
 
-void Gate::Refill() {
+absl::Time Gate::Now() {
   const absl::Time now = loop_.Now();
-  // A clock that stepped back gives nothing and takes nothing.
-  const double seconds = std::max(0.0, absl::ToDoubleSeconds(now - refilled_));
+  if (now < refilled_) {
+    const absl::Duration step = refilled_ - now;
+    open_until_ -= step;
+    limited_until_ -= step;
+    refilled_ = now;
+  }
+  return now;
+}
+
+void Gate::Refill() {
+  const absl::Time now = Now();
+  const double seconds = absl::ToDoubleSeconds(now - refilled_);
   refilled_ = now;
   // One second's worth may be used at once.
   tokens_ = std::min(std::max(1.0, limits_.requests_per_second),
@@ -139,7 +149,8 @@ void Gate::SchedulePump() {
 
 void Gate::Release(CallHealth health, std::optional<absl::Duration> retry_after) {
   --in_flight_;
-  const absl::Time now = loop_.Now();
+  Refill();
+  const absl::Time now = refilled_;
   const bool was_probe = probing_;
   probing_ = false;
   if (health == CallHealth::kTrouble) {

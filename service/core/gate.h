@@ -75,6 +75,8 @@ class Gate {
   std::size_t waiting() const;
 
  private:
+  // The time, and when it has stepped back, what waits for a time moved back with it.
+  absl::Time Now();
   void Refill();
   bool MayGo();
   void Pump();
@@ -86,6 +88,7 @@ class Gate {
 
   int in_flight_ = 0;
   double tokens_;
+  // The last time it was looked at the clock, which is when `tokens_` was right.
   absl::Time refilled_;
   std::array<std::deque<Granted>, kCallClasses> queues_;
   absl::Time pump_at_ = absl::InfiniteFuture();
