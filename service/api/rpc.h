@@ -45,11 +45,11 @@ class Method {
                                 Response* response, Call call) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     core::Caller caller = CallerOf(*context, request_id);
-    core::Reply<Response> reply = [this, reactor, response, began = clock_.Now(),
-                                   log_context =
-                                       caller.context](absl::StatusOr<Response> result) mutable {
+    core::Reply<Response> reply = [answer =
+                                       Unanswered(*this, reactor, clock_.Now(), caller.context),
+                                   response](absl::StatusOr<Response> result) mutable {
       if (result.ok()) *response = *std::move(result);
-      Finish(reactor, result.status(), began, log_context);
+      answer.Give(result.status());
     };
     call(caller, std::move(reply));
     return reactor;
@@ -65,6 +65,32 @@ class Method {
   }
 
  private:
+  // A call that has to be answered: one that is dropped unanswered, which would be a defect, still
+  // ends, and with it the process when it is told to.
+  class Unanswered {
+   public:
+    Unanswered(Method& method, grpc::ServerUnaryReactor* reactor, absl::Time began,
+               base::LogContext log_context)
+        : method_(method), reactor_(reactor), began_(began), log_context_(std::move(log_context)) {}
+    Unanswered(Unanswered&& other) noexcept
+        : method_(other.method_),
+          reactor_(std::exchange(other.reactor_, nullptr)),
+          began_(other.began_),
+          log_context_(std::move(other.log_context_)) {}
+    ~Unanswered() { Give(absl::InternalError("the call was dropped unanswered")); }
+
+    void Give(const absl::Status& status) {
+      if (reactor_ == nullptr) return;
+      method_.Finish(std::exchange(reactor_, nullptr), status, began_, log_context_);
+    }
+
+   private:
+    Method& method_;
+    grpc::ServerUnaryReactor* reactor_;
+    const absl::Time began_;
+    const base::LogContext log_context_;
+  };
+
   core::Caller CallerOf(const grpc::CallbackServerContext& context,
                         const std::string& request_id) const;
   void Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& status, absl::Time began,

@@ -126,7 +126,7 @@ bool SubmitPlacement(PlacementT& placement, Unit& unit, const provider::SubmitRe
       break;
   }
   SetWaiting(placement, WaitingReasonOf(result.failure), placement.provider(),
-             WaitingMessage(result.failure, context), context.now);
+             WaitingMessage(result.failure, context), context.now, context.next_try);
   return true;
 }
 
@@ -229,6 +229,12 @@ v1::Waiting::Reason WaitingReasonOf(const provider::Failure& failure) {
     default:
       return v1::Waiting::PROVIDER_UNAVAILABLE;
   }
+}
+
+bool IsGivenUp(const google::rpc::Status& error) {
+  const v1::ErrorReason reason = base::ReasonOf(error);
+  return reason == v1::SUBMISSION_UNKNOWN || reason == v1::NOT_SUBMITTED ||
+         reason == v1::TRACKING_EXPIRED || reason == v1::PROVIDER_FORGOT;
 }
 
 bool NeedsOperator(const provider::Failure& failure) {

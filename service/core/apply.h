@@ -48,6 +48,9 @@ v1::Waiting::Reason WaitingReasonOf(const provider::Failure& failure);
 // Nothing moves until an operator acts: the key, the account or the credit.
 bool NeedsOperator(const provider::Failure& failure);
 
+// Whether the gateway, not the provider, ended it: nobody was reached, or no answer came.
+bool IsGivenUp(const google::rpc::Status& error);
+
 // The facts about a unit that its record does not hold.
 struct UnitContext {
   std::string provider_id;
@@ -56,6 +59,8 @@ struct UnitContext {
   absl::Duration video_lifetime;
   // See Settings.
   int most_unknown_submissions = 3;
+  // When it is tried again by itself, where that is known.
+  absl::Time next_try = absl::InfiniteFuture();
 };
 
 // A placement of an asset or of a group: its outcome when submitted, and what was seen later.

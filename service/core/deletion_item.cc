@@ -43,7 +43,7 @@ void DeletionItem::Plan() {
     http::SendOptions options;
     options.timeout = provider->call_timeout;
     Reconciler& owner = owner_;
-    owner.Send(key_, *provider, provider->CredentialFor(deletion_.credential_id()),
+    owner.Send(*this, *provider, provider->CredentialFor(deletion_.credential_id()),
                std::move(request), std::move(options),
                [&owner, provider, asset = deletion_.asset(),
                 call = CallOf(*provider, base::UpstreamOperation::kDeleteAsset)](

@@ -212,7 +212,8 @@ absl::StatusOr<watch::WatchRequest> WatchOf(const Caller& caller, store::Kind ki
 absl::Time Gateway::AnswerBy(const Caller& caller, bool has_max_wait,
                              const google::protobuf::Duration& max_wait) const {
   const absl::Duration wait = has_max_wait ? base::FromProto(max_wait) : settings_.default_max_wait;
-  return std::min(clock_.Now() + wait, caller.deadline - kDeadlineMargin);
+  return std::min(clock_.Now() + std::min(wait, settings_.longest_max_wait),
+                  caller.deadline - kDeadlineMargin);
 }
 
 absl::StatusOr<store::Row> Gateway::Read(const Caller& caller, store::Kind kind,
@@ -646,6 +647,11 @@ absl::StatusOr<v1::ListModelsResponse> Gateway::ListModels(const v1::ListModelsR
 }
 
 absl::StatusOr<v1::Model> Gateway::GetModel(const v1::GetModelRequest& request) {
+  if (request.name().empty()) {
+    Faults faults;
+    faults.Add("name", "is required: models/{id}, or providers/{provider}/models/{model}");
+    return faults.ToStatus();
+  }
   absl::StatusOr<ModelEntry> model = catalog_.FindModel(request.name());
   if (!model.ok()) return model.status();
   return ToProto(*model);

@@ -22,6 +22,9 @@ provider::SubmitResult FromTransport(const http::TransportError& error) {
 
 }  // namespace
 
+Item::Item(Reconciler& owner, store::Key key)
+    : owner_(owner), key_(std::move(key)), serial_(owner.NextSerial()) {}
+
 absl::Time Item::Now() const { return owner_.Now(); }
 
 absl::Status Item::OnSubmitted(std::size_t, const provider::SubmitResult&) {
@@ -62,15 +65,16 @@ bool Item::HoldPlace(std::size_t unit, const ProviderEntry& provider, CallClass 
   if (state.place == UnitRun::Place::kQueued) return false;
   // The item may be gone when the place is granted: then it is given back.
   Gate& gate = owner_.gate(provider);
-  const bool held = gate.Acquire(call_class, [this_owner = &owner_, key = key_, unit, &gate] {
-    Item* item = this_owner->Find(key);
-    if (item == nullptr || item->run(unit).place != UnitRun::Place::kQueued) {
-      gate.Abandon();
-      return;
-    }
-    item->run(unit).place = UnitRun::Place::kHeld;
-    this_owner->PostAdvance(*item);
-  });
+  const bool held =
+      gate.Acquire(call_class, [this_owner = &owner_, key = key_, serial = serial_, unit, &gate] {
+        Item* item = this_owner->Find(key, serial);
+        if (item == nullptr || item->run(unit).place != UnitRun::Place::kQueued) {
+          gate.Abandon();
+          return;
+        }
+        item->run(unit).place = UnitRun::Place::kHeld;
+        this_owner->PostAdvance(*item);
+      });
   state.place = held ? UnitRun::Place::kHeld : UnitRun::Place::kQueued;
   state.gate = &gate;
   state.queued_since = Now();
@@ -148,7 +152,7 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
     options.send_before = base::FromProto(submission.send_before());
     http::Request sent = request;
     Reconciler& owner = owner_;
-    owner.Send(key_, provider, credential, std::move(request), std::move(options),
+    owner.Send(*this, provider, credential, std::move(request), std::move(options),
                [&owner, unit, &provider, kind, replay, sent = std::move(sent),
                 item_call = CallOf(provider, operation)](Item* item, http::Result answer,
                                                          absl::Duration latency) mutable {
@@ -235,7 +239,8 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
     options.timeout = provider.call_timeout;
     Reconciler& owner = owner_;
     owner.Send(
-        key_, provider, provider.CredentialFor(credential_id), calls[0].request, std::move(options),
+        *this, provider, provider.CredentialFor(credential_id), calls[0].request,
+        std::move(options),
         [&owner, unit, &provider, kind, handle, accepted, item_call = CallOf(provider, operation)](
             Item* item, http::Result answer, absl::Duration latency) mutable {
           provider::PollResult result;

@@ -7,6 +7,7 @@
 #ifndef ASSETGATE_CORE_ITEM_H_
 #define ASSETGATE_CORE_ITEM_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <set>
@@ -82,7 +83,7 @@ struct UnitRun {
 // Belongs to the reconciler's thread.
 class Item {
  public:
-  Item(Reconciler& owner, store::Key key) : owner_(owner), key_(std::move(key)) {}
+  Item(Reconciler& owner, store::Key key);
   virtual ~Item() = default;
   Item(const Item&) = delete;
   Item& operator=(const Item&) = delete;
@@ -168,6 +169,9 @@ class Item {
 
   Reconciler& owner_;
   const store::Key key_;
+  // Tells this item from another that gets its name later: what was begun for one is not heard by
+  // the other.
+  const std::uint64_t serial_;
   base::LogContext context_;
   std::vector<UnitRun> runs_;
 

@@ -93,12 +93,6 @@ std::optional<std::string> MediaUriFault(absl::string_view uri) {
   if (uri.size() > kLongest) {
     return absl::StrCat("is ", uri.size(), " bytes long; at most ", kLongest, " are accepted");
   }
-  for (const char c : uri) {
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F || c == '\\' || c == '"' || c == '<' ||
-        c == '>') {
-      return "has a space, a control character or one of \\ \" < >; percent-encode it";
-    }
-  }
   const std::string lower = absl::AsciiStrToLower(uri.substr(0, 16));
   if (absl::StartsWith(lower, "asset://") || absl::StartsWith(lower, "assetid://")) {
     return "is a provider's asset reference; to use an asset of this gateway, set `asset` to its "
@@ -112,10 +106,16 @@ std::optional<std::string> MediaUriFault(absl::string_view uri) {
     return "is a data: URI; upload the medium somewhere public and give its http(s) URL";
   }
   if (absl::StartsWith(lower, "file:") || uri.front() == '/' || uri.front() == '.' ||
-      uri.front() == '~' || (uri.size() > 2 && uri[1] == ':')) {
+      uri.front() == '~' || uri.front() == '\\' || (uri.size() > 2 && uri[1] == ':')) {
     return "is a local path, which providers cannot read; upload the file somewhere public and "
            "give its "
            "http(s) URL";
+  }
+  for (const char c : uri) {
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F || c == '\\' || c == '"' || c == '<' ||
+        c == '>') {
+      return "has a space, a control character or one of \\ \" < >; percent-encode it";
+    }
   }
   absl::string_view rest = uri;
   if (absl::StartsWith(lower, "https://")) {

@@ -72,9 +72,10 @@ absl::Status PlacementItem<EntityT>::AddPlacement(const std::string& provider_id
   auto& resource = this->draft_.resource;
   const std::string provider_name = MakeName(kProviders, provider_id);
   for (const auto& placement : resource.placements()) {
-    if (placement.provider() == provider_name && placement.state() != v1::Placement::LOST) {
-      return absl::OkStatus();
-    }
+    // A group that failed there is asked for anew only when that may help.
+    const bool over = placement.state() == v1::Placement::LOST ||
+                      (kIsGroup && placement.state() == v1::Placement::FAILED);
+    if (placement.provider() == provider_name && !over) return absl::OkStatus();
   }
   auto* placement = resource.add_placements();
   placement->set_provider(provider_name);
@@ -133,11 +134,13 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
     return this->ReleasePlace(unit);
   }
   this->WakeAt(expires);
-  if (provider == nullptr || (submitting && provider->mode != v1::Provider::SERVE)) {
+  if (provider == nullptr || provider->mode == v1::Provider::OFF ||
+      (submitting && provider->mode != v1::Provider::SERVE)) {
     this->MarkChanged(SetWaiting(placement, v1::Waiting::NEEDS_OPERATOR, placement.provider(),
                                  provider == nullptr
                                      ? "the provider is not in the gateway's config any more"
-                                     : "the provider takes no new work (see its mode)",
+                                 : submitting ? "the provider takes no new work (see its mode)"
+                                              : "the provider is switched off (see its mode)",
                                  now));
     return;
   }
@@ -185,9 +188,10 @@ absl::Status PlacementItem<EntityT>::OnSubmitted(std::size_t unit,
                                                  const provider::SubmitResult& result) {
   const int i = static_cast<int>(unit);
   Unit& record = *this->draft_.record.mutable_units(i);
+  UnitContext context = ContextOf(this->owner_.settings(), record.provider(), this->Now());
+  context.next_try = this->run(unit).due;
   this->MarkChanged(
-      ApplySubmit(*this->draft_.resource.mutable_placements(i), record, result,
-                  ContextOf(this->owner_.settings(), record.provider(), this->Now())));
+      ApplySubmit(*this->draft_.resource.mutable_placements(i), record, result, context));
   Derive();
   return absl::OkStatus();
 }
@@ -264,6 +268,8 @@ std::optional<absl::Status> PlacementItem<EntityT>::Refusal() const {
     // Accepted once: something exists. On its way: it can be.
     if (!draft.record.units(i).handle().empty()) return std::nullopt;
     if (draft.record.units(i).submission().open()) return std::nullopt;
+    // Sent, and never answered: nobody can say that nothing exists.
+    if (draft.record.units(i).unknown_outcomes() > 0) return std::nullopt;
     const UnitRun* run =
         static_cast<std::size_t>(i) < this->runs_.size() ? &this->runs_[i] : nullptr;
     auto* failure = failures.add_failures();
@@ -321,7 +327,8 @@ absl::StatusOr<std::optional<http::Request>> AssetItem::Prepare(std::size_t unit
       group_key.id = ParseName(kAssetGroups, draft_.resource.asset_group()).value_or("");
     }
     const std::string group_name = MakeName(kAssetGroups, group_key.id);
-    const Reconciler::Dependency dependency = owner_.GroupAt(group_key, provider, *this);
+    const Reconciler::Dependency dependency =
+        owner_.GroupAt(group_key, provider, base::FromProto(placement.create_time()), *this);
     switch (dependency.state) {
       case Reconciler::Dependency::State::kReady:
         group = dependency.handle;

@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t kRecoveryPage = 500;
 // After a store that does not take writes.
 constexpr absl::Duration kStoreRetry = absl::Seconds(1);
+// After a provider did not make the group that is used where a caller names none.
+constexpr absl::Duration kOwnGroupRetry = absl::Minutes(1);
 // What is to be done later than that is looked at in between.
 constexpr absl::Duration kLongestTimer = absl::Minutes(1);
 // In the rows of a request id, before the id of an item that was not made: its id was taken.
@@ -268,6 +270,13 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
     item.actions_.clear();
     item.BeginDraft();
     item.Plan();
+    if (const auto refusal = item.Refusal()) {
+      // Known before anything was written: nothing of it exists.
+      item.AbandonPlaces();
+      Drop(key);
+      gathering->Answer(i, *refusal);
+      continue;
+    }
     store::Write write;
     write.key = key;
     write.content = item.DraftContent();
@@ -300,13 +309,16 @@ void Reconciler::OnCreated(std::shared_ptr<PendingCreation> creation,
     item->AbandonPlaces();
     // Commands that came meanwhile are for what the store has under that name.
     std::vector<Change> commands = std::move(item->pending_);
+    const auto dependents = std::move(item->dependents_);
     Drop(key);
+    WakeAll(dependents);
     if (commands.empty()) return;
     auto loaded = FindOrLoad(key);
     if (!loaded.ok()) return FailChanges(commands, loaded.status());
     if (*loaded == nullptr) return FailChanges(commands, NotFound(key));
     for (Change& command : commands) AddChange(**loaded, std::move(command));
   };
+  if (result.outcome == Outcome::kUnknown) LookUp(*gathering, round, result);
   switch (result.outcome) {
     case Outcome::kCommitted:
       for (std::size_t w = 0; w < round.size(); ++w) {
@@ -366,6 +378,30 @@ void Reconciler::OnCreated(std::shared_ptr<PendingCreation> creation,
       break;
   }
   EndCreation(*creation);
+}
+
+void Reconciler::LookUp(const Gathering& gathering, const std::vector<std::size_t>& round,
+                        store::CommitResult& result) {
+  // A transaction is there as a whole, or not at all.
+  std::vector<store::Revision> revisions;
+  std::size_t missing = 0;
+  for (const std::size_t i : round) {
+    auto row = parts_.store.Get(gathering.keys[i]);
+    if (!row.ok()) return;
+    const Item* item = Find(gathering.keys[i]);
+    if (!row->has_value()) {
+      ++missing;
+    } else if (item != nullptr && (*row)->content.internal == item->DraftContent().internal &&
+               (*row)->content.resource == item->DraftContent().resource) {
+      revisions.push_back((*row)->revision);
+    }
+  }
+  if (revisions.size() == round.size()) {
+    result.outcome = store::CommitResult::Outcome::kCommitted;
+    result.revisions = std::move(revisions);
+  } else if (missing == round.size()) {
+    result.outcome = store::CommitResult::Outcome::kUnavailable;
+  }
 }
 
 void Reconciler::EndCreation(const PendingCreation& creation) {
@@ -449,6 +485,11 @@ Item* Reconciler::Find(const store::Key& key) {
   return it == items_.end() ? nullptr : it->second.get();
 }
 
+Item* Reconciler::Find(const store::Key& key, std::uint64_t serial) {
+  Item* item = Find(key);
+  return item != nullptr && item->serial_ == serial ? item : nullptr;
+}
+
 std::unique_ptr<Item> Reconciler::NewItem(const store::Key& key) {
   switch (key.kind) {
     case store::Kind::kAssetGroup:
@@ -486,6 +527,12 @@ void Reconciler::PostAdvance(Item& item) {
       Advance(*found);
     }
   });
+}
+
+void Reconciler::WakeAll(const absl::flat_hash_set<store::Key>& keys) {
+  for (const store::Key& key : keys) {
+    if (Item* found = Find(key)) PostAdvance(*found);
+  }
 }
 
 void Reconciler::AddChange(Item& item, Change change) {
@@ -565,6 +612,21 @@ void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) 
   if (item == nullptr) return;
   item->committing_ = false;
   const bool removing = std::exchange(item->removing_, false);
+  // Looked up before anything is sent again: what is in the store was committed.
+  if (result.outcome == Outcome::kUnknown) {
+    if (auto row = parts_.store.Get(key); row.ok()) {
+      const bool there = row->has_value();
+      const store::Content draft = removing ? store::Content() : item->DraftContent();
+      if (removing ? !there
+                   : there && (*row)->content.resource == draft.resource &&
+                         (*row)->content.internal == draft.internal) {
+        result.outcome = Outcome::kCommitted;
+        if (there) result.revisions = {(*row)->revision};
+      } else if (there && (*row)->revision == item->revision()) {
+        result.outcome = Outcome::kUnavailable;
+      }
+    }
+  }
   if (result.outcome == Outcome::kCommitted) {
     if (removing) {
       // Whoever asked for it has the error, whoever deleted it has the answer; what waits in line
@@ -581,9 +643,7 @@ void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) 
         if (change.done) std::move(change.done)(change.status);
       }
       FailChanges(pending, NotFound(key));
-      for (const store::Key& dependent : dependents) {
-        if (Item* found = Find(dependent)) PostAdvance(*found);
-      }
+      WakeAll(dependents);
       return;
     }
     const std::string before(StateName(*item));
@@ -605,8 +665,10 @@ void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) 
     if (row.ok() && !row->has_value()) {
       std::vector<Waiter> waiters = std::move(item->waiters_);
       std::vector<Change> pending = std::move(item->pending_);
+      const auto dependents = std::move(item->dependents_);
       item->AbandonPlaces();
       Drop(key);
+      WakeAll(dependents);
       for (Waiter& waiter : waiters) std::move(waiter.done)(NotFound(key));
       FailChanges(again, NotFound(key));
       FailChanges(pending, NotFound(key));
@@ -632,6 +694,8 @@ void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) 
   } else {
     PostAdvance(*item);
   }
+  // Nobody waits longer than they said because the store is away.
+  AnswerWaiters(*item);
   again.insert(again.end(), std::make_move_iterator(item->pending_.begin()),
                std::make_move_iterator(item->pending_.end()));
   item->pending_ = std::move(again);
@@ -651,9 +715,7 @@ void Reconciler::Settle(Item& item, bool committed) {
   if (committed) {
     const auto dependents = item.dependents_;
     if (!item.Unfinished()) item.dependents_.clear();
-    for (const store::Key& dependent : dependents) {
-      if (Item* found = Find(dependent)) PostAdvance(*found);
-    }
+    WakeAll(dependents);
   }
   item.UpdateCounts();
   if (!item.pending_.empty() || committed) PostAdvance(item);
@@ -932,20 +994,22 @@ void Reconciler::PostQuietCheck() {
 // --- For items
 // ------------------------------------------------------------------------------------
 
-void Reconciler::Send(const store::Key& key, const ProviderEntry& provider,
+void Reconciler::Send(const Item& item, const ProviderEntry& provider,
                       const provider::Credential& credential, http::Request request,
                       http::SendOptions options,
                       absl::AnyInvocable<void(Item*, http::Result, absl::Duration) &&> done) {
   const absl::Time sent = Now();
+  const store::Key key = item.key();
+  const std::uint64_t serial = item.serial_;
   options.base_url = provider.base_url;
   provider.dialect->Authorize(request, credential, sent);
   parts_.http.Send(std::move(request), std::move(options),
-                   [this, key, sent, &provider, &credential,
+                   [this, key, serial, sent, &provider, &credential,
                     done = std::move(done)](http::Result result) mutable {
                      Mask(credential, result);
-                     parts_.loop.Post([this, key, sent, &provider, done = std::move(done),
+                     parts_.loop.Post([this, key, serial, sent, &provider, done = std::move(done),
                                        result = std::move(result)]() mutable {
-                       std::move(done)(Find(key), std::move(result),
+                       std::move(done)(Find(key, serial), std::move(result),
                                        std::max(absl::ZeroDuration(), Now() - sent));
                        NoteState(provider);
                      });
@@ -953,7 +1017,7 @@ void Reconciler::Send(const store::Key& key, const ProviderEntry& provider,
 }
 
 Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const ProviderEntry& provider,
-                                           Item& dependent) {
+                                           absl::Time since, Item& dependent) {
   Dependency dependency;
   dependency.state = Dependency::State::kPending;
   auto loaded = FindOrLoad(key);
@@ -987,14 +1051,25 @@ Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const Provider
     return dependency;
   }
   auto& group = static_cast<GroupItem&>(**loaded);
+  if (group.removing_) {
+    group.dependents_.insert(dependent.key());
+    return dependency;
+  }
   for (int i = group.resource().placements_size() - 1; i >= 0; --i) {
     const auto& placement = group.resource().placements(i);
     if (ParseProvider(placement.provider()) != provider.id) continue;
+    // The gateway's own group is tried again: nobody else would.
+    if (placement.state() == v1::Placement::FAILED && key.id == DefaultGroupId(provider.id) &&
+        base::FromProto(placement.end_time()) + kOwnGroupRetry <= Now()) {
+      break;
+    }
     if (placement.state() == v1::Placement::ACTIVE) {
       dependency.state = Dependency::State::kReady;
       dependency.provider_id = placement.provider_group_id();
       dependency.handle = group.current().record.units(i).handle();
     } else if (IsFinal(placement.state())) {
+      // A provider that was away then may be back: only its own no is for good.
+      if (IsGivenUp(placement.error()) && base::FromProto(placement.end_time()) < since) break;
       dependency.state = Dependency::State::kFailed;
       dependency.error = placement.error();
     } else {
@@ -1028,6 +1103,10 @@ Reconciler::Dependency Reconciler::AssetAt(const store::Key& key, const Provider
     return dependency;
   }
   auto& asset = static_cast<AssetItem&>(**loaded);
+  if (asset.removing_) {
+    asset.dependents_.insert(dependent.key());
+    return dependency;
+  }
   dependency.asset = asset.resource();
   int lost = 0;
   for (int i = asset.resource().placements_size() - 1; i >= 0; --i) {

@@ -133,6 +133,9 @@ class Reconciler {
   // `round`: which of the creation's items were in the transaction, in the order of its writes.
   void OnCreated(std::shared_ptr<PendingCreation> creation, std::shared_ptr<Gathering> gathering,
                  const std::vector<std::size_t>& round, store::CommitResult result);
+  // Finds out what became of a creation whose commit the store could not tell.
+  void LookUp(const Gathering& gathering, const std::vector<std::size_t>& round,
+              store::CommitResult& result);
   void EndCreation(const PendingCreation& creation);
   void AnswerDuplicate(const store::RequestRow& row, PendingCreation& creation);
   void AddWaiter(Item& item, Waiter waiter);
@@ -151,9 +154,13 @@ class Reconciler {
 
   // In memory, or from the store; nullptr when there is none.
   Item* Find(const store::Key& key);
+  // Likewise, when it is still the same one.
+  Item* Find(const store::Key& key, std::uint64_t serial);
+  std::uint64_t NextSerial() { return ++last_serial_; }
   absl::StatusOr<Item*> FindOrLoad(const store::Key& key);
   std::unique_ptr<Item> NewItem(const store::Key& key);
   void AddChange(Item& item, Change change);
+  void WakeAll(const absl::flat_hash_set<store::Key>& keys);
 
   void RecoverPage(std::optional<store::Key> after, std::shared_ptr<std::size_t> count,
                    absl::AnyInvocable<void(absl::Status) &&> done);
@@ -167,9 +174,8 @@ class Reconciler {
   absl::BitGen& random() { return random_; }
   bool draining() const { return draining_; }
   // Sends, with the credential put in; `done` runs on the loop if the item is still there.
-  void Send(const store::Key& key, const ProviderEntry& provider,
-            const provider::Credential& credential, http::Request request,
-            http::SendOptions options,
+  void Send(const Item& item, const ProviderEntry& provider, const provider::Credential& credential,
+            http::Request request, http::SendOptions options,
             absl::AnyInvocable<void(Item*, http::Result, absl::Duration) &&> done);
   // How an asset or a group stands at a provider, for what depends on it: the dependent is advanced
   // when that changes. Where it is not placed there yet, that is seen to.
@@ -181,7 +187,9 @@ class Reconciler {
     google::rpc::Status error;
     v1::Asset asset;
   };
-  Dependency GroupAt(const store::Key& group, const ProviderEntry& provider, Item& dependent);
+  // `since`: when the dependent was placed; what the gateway gave up before that is tried again.
+  Dependency GroupAt(const store::Key& group, const ProviderEntry& provider, absl::Time since,
+                     Item& dependent);
   Dependency AssetAt(const store::Key& asset, const ProviderEntry& provider, Item& dependent);
   // Notes the newest trouble of a provider.
   void Failed(const ProviderEntry& provider, const provider::Failure& failure);
@@ -197,6 +205,7 @@ class Reconciler {
 
   Parts parts_;
   absl::BitGen random_;
+  std::uint64_t last_serial_ = 0;
   std::map<std::string, std::unique_ptr<Gate>> gates_;
   absl::flat_hash_map<store::Key, std::unique_ptr<Item>> items_;
   // Unfinished tasks by the asset they refer to.

@@ -487,9 +487,13 @@ TEST(ReconcilerSubmissionTest, UnknownAssetIsSubmittedThreeTimesAtMost) {
   ASSERT_EQ(times.size(), 3u);
   EXPECT_GE(times[1] - times[0], absl::Milliseconds(700));
   EXPECT_GT(times[2] - times[1], times[1] - times[0]);
-  // The creator still waited: nothing usable is there.
+  // Three may exist at the provider: no error can say that nothing does.
   ASSERT_TRUE(created.has());
-  EXPECT_EQ(base::ReasonOf(created.status()), v1::SUBMISSION_UNKNOWN) << created.status();
+  EXPECT_TRUE(created.status().ok()) << created.status();
+  const auto asset = harness.StoredAsset("hero");
+  ASSERT_TRUE(asset.has_value());
+  EXPECT_EQ(asset->resource.state(), v1::Asset::FAILED);
+  EXPECT_EQ(base::ReasonOf(asset->resource.error()), v1::SUBMISSION_UNKNOWN);
 }
 
 TEST(ReconcilerSubmissionTest, OpenAssetSubmissionThatARestartFindsIsSentAgain) {

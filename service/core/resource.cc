@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 
 namespace assetgate::core {
 namespace {
@@ -261,7 +262,10 @@ store::TermFilter Compile(const v1::VideoTaskFilter& filter) {
   AddClause(compiled, kAssetTerm, filter.assets(), kAsIs);
   AddLabelClauses(compiled, filter.labels());
   AddClause(compiled, kStateTerm, filter.states(), kAsNumber);
-  AddClause(compiled, kModelTerm, filter.models(), kAsIs);
+  AddClause(compiled, kModelTerm, filter.models(), [](const std::string& text) {
+    // Routes are kept by their bare name.
+    return std::string(absl::StripPrefix(text, "models/"));
+  });
   AddClause(compiled, kProviderTerm, filter.providers(), ProviderName);
   return compiled;
 }

@@ -100,6 +100,7 @@ void CheckLabels(const std::string& field,
   if (labels.size() > kMostLabels) {
     faults.Add(field, absl::StrCat("has ", labels.size(), " pairs; at most ", kMostLabels,
                                    " are accepted"));
+    return;
   }
   for (const auto& [key, value] : labels) {
     const bool good = !key.empty() && key.size() <= 63 &&
@@ -126,6 +127,11 @@ absl::Status CheckOptions(
     const std::string& field,
     const google::protobuf::Map<std::string, google::protobuf::Struct>& options,
     provider::UnitKind kind, const Catalog& catalog, Faults& faults) {
+  if (options.size() > kMostProviders) {
+    faults.Add(field, absl::StrCat("has ", options.size(), " entries; at most ", kMostProviders,
+                                   " are accepted"));
+    return absl::OkStatus();
+  }
   // In a fixed order: maps have none.
   std::set<std::string> ids;
   for (const auto& [id, unused] : options) ids.insert(id);

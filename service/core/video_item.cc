@@ -127,6 +127,11 @@ void VideoItem::Plan() {
     return;
   }
   if (attempt.state() == v1::Attempt::UNCONFIRMED) return PlanUnconfirmed(unit, *provider);
+  if (provider->mode == v1::Provider::OFF) {
+    MarkChanged(SetWaiting(task, v1::Waiting::NEEDS_OPERATOR, attempt.provider(),
+                           "the provider is switched off (see its mode)", Now()));
+    return;
+  }
   const absl::Time expires =
       base::FromProto(attempt.submit_time()) + owner_.settings().tracking_horizon;
   if (Now() >= expires) {
@@ -153,7 +158,11 @@ void VideoItem::PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider)
   const absl::Duration window = provider.dialect->traits().idempotency_window;
   const absl::Time until =
       base::FromProto(record.submission().first_send_time()) + window - settings.idempotency_margin;
-  if (window <= absl::ZeroDuration() || Now() >= until || record.submission().method().empty()) {
+  // Under another account the key means nothing: there it would buy a second video.
+  const bool same_account =
+      provider.CredentialFor(record.credential_id()).id == record.credential_id();
+  if (window <= absl::ZeroDuration() || Now() >= until || record.submission().method().empty() ||
+      !same_account) {
     ReleasePlace(unit);
     MarkChanged(SetWaiting(task, v1::Waiting::NEEDS_OPERATOR, MakeName(kProviders, provider.id),
                            "whether the provider accepted the submission is not known, and sending "
@@ -240,7 +249,9 @@ std::optional<std::size_t> VideoItem::ChooseTarget() {
             provider::ToError(failure, target.provider()).ToProto().message(), run.not_before);
       continue;
     }
-    if (const auto unwell = owner_.gate(*provider).Unwell()) {
+    const bool holds = provider == place_provider_ && place_ == UnitRun::Place::kHeld;
+    // Who holds a place may be the very call that finds out whether the provider is well again.
+    if (const auto unwell = owner_.gate(*provider).Unwell(); unwell.has_value() && !holds) {
       waits(target.provider(), unwell->reason, owner_.gate(*provider).state_reason(),
             unwell->until);
       continue;
@@ -343,9 +354,9 @@ bool VideoItem::HoldSubmissionPlace(const ProviderEntry& provider) {
   if (place_ == UnitRun::Place::kQueued) return false;
   Gate& gate = owner_.gate(provider);
   const int generation = ++place_generation_;
-  const bool held =
-      gate.Acquire(CallClass::kSubmission, [&owner = owner_, key = key_, generation, &gate] {
-        auto* item = static_cast<VideoItem*>(owner.Find(key));
+  const bool held = gate.Acquire(
+      CallClass::kSubmission, [&owner = owner_, key = key_, serial = serial_, generation, &gate] {
+        auto* item = static_cast<VideoItem*>(owner.Find(key, serial));
         if (item == nullptr || item->place_ != UnitRun::Place::kQueued ||
             item->place_generation_ != generation) {
           return gate.Abandon();
@@ -477,7 +488,17 @@ void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
   Journal(*request, now, now + owner_.settings().submission_start_timeout,
           *record.mutable_submission());
   attempt.set_tries(record.submission().sends());
-  task.clear_waiting();
+  // What held it up is over, unless it was this provider's refusal: whether that is over will be
+  // seen.
+  switch (task.waiting().reason()) {
+    case v1::Waiting::PROVIDER_UNAVAILABLE:
+    case v1::Waiting::PROVIDER_RATE_LIMITED:
+    case v1::Waiting::PROVIDER_CREDENTIALS_REJECTED:
+    case v1::Waiting::PROVIDER_OUT_OF_CREDIT:
+      break;
+    default:
+      task.clear_waiting();
+  }
   MarkChanged();
   SubmitAfterCommit(static_cast<std::size_t>(index), provider, provider::UnitKind::kVideo,
                     base::UpstreamOperation::kSubmitVideo, record.submission(), /*replay=*/false,
@@ -613,6 +634,14 @@ absl::Status VideoItem::Cancel() {
   }
   if (const int open = OpenAttempt(task); open >= 0) {
     const std::string& provider = draft_.record.units(open).provider();
+    if (task.state() == v1::VideoTask::UNCONFIRMED) {
+      return base::Error(
+                 absl::StatusCode::kFailedPrecondition, v1::CANCEL_UNSUPPORTED,
+                 absl::StrCat("\"", name(), "\" may have been accepted by ", provider,
+                              ", which cannot cancel; whoever runs the gateway can see in the "
+                              "provider's own list of tasks whether it goes on"))
+          .Metadata("provider", provider);
+    }
     return base::Error(absl::StatusCode::kFailedPrecondition, v1::CANCEL_UNSUPPORTED,
                        absl::StrCat("\"", name(), "\" has been submitted to ", provider,
                                     ", which cannot cancel; it goes on and will be billed"))

@@ -1,0 +1,212 @@
+#include "core/apply.h"
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "gtest/gtest.h"
+
+namespace assetgate::core {
+namespace {
+
+using Progress = provider::Observation::Progress;
+
+UnitContext At(int seconds) {
+  UnitContext context;
+  context.provider_id = "alpha";
+  context.now = absl::FromUnixSeconds(1'800'000'000 + seconds);
+  return context;
+}
+
+provider::Observation Seen(Progress progress, std::string word = "word") {
+  provider::Observation observation;
+  observation.progress = progress;
+  observation.provider_state = std::move(word);
+  return observation;
+}
+
+v1::VideoTask TaskWithAttempt(v1::Attempt::State state = v1::Attempt::SUBMITTING) {
+  v1::VideoTask task;
+  task.set_state(v1::VideoTask::PENDING);
+  task.add_attempts()->set_provider("providers/alpha");
+  task.mutable_attempts(0)->set_state(state);
+  return task;
+}
+
+google::rpc::Status Expired() {
+  return base::Error(absl::StatusCode::kDeadlineExceeded, v1::TRACKING_EXPIRED, "late").ToProto();
+}
+
+const std::vector<Progress> kAll = {Progress::kQueued, Progress::kRunning, Progress::kSucceeded,
+                                    Progress::kFailed, Progress::kCancelled};
+
+TEST(ApplyTest, SameObservationTwiceChangesNothing) {
+  for (const Progress progress : kAll) {
+    v1::VideoTask task = TaskWithAttempt();
+    EXPECT_TRUE(ApplyObservation(task, 0, Seen(progress), At(0)));
+    const std::string once = task.SerializeAsString();
+    EXPECT_FALSE(ApplyObservation(task, 0, Seen(progress), At(9)));
+    EXPECT_EQ(task.SerializeAsString(), once);
+
+    v1::Placement placement;
+    placement.set_state(v1::Placement::PROCESSING);
+    EXPECT_TRUE(ApplyObservation(placement, Seen(progress), At(0)));
+    const std::string placed = placement.SerializeAsString();
+    EXPECT_FALSE(ApplyObservation(placement, Seen(progress), At(9)));
+    EXPECT_EQ(placement.SerializeAsString(), placed);
+  }
+}
+
+TEST(ApplyTest, FinalStateThatAProviderGaveStays) {
+  for (const Progress final : {Progress::kSucceeded, Progress::kFailed, Progress::kCancelled}) {
+    for (const Progress later : kAll) {
+      v1::VideoTask task = TaskWithAttempt();
+      ApplyObservation(task, 0, Seen(final), At(0));
+      const std::string before = task.SerializeAsString();
+      EXPECT_FALSE(ApplyObservation(task, 0, Seen(later, "other"), At(9)));
+      EXPECT_EQ(task.SerializeAsString(), before);
+
+      v1::Placement placement;
+      placement.set_state(v1::Placement::PROCESSING);
+      ApplyObservation(placement, Seen(final), At(0));
+      const std::string placed = placement.SerializeAsString();
+      EXPECT_FALSE(ApplyObservation(placement, Seen(later, "other"), At(9)));
+      EXPECT_EQ(placement.SerializeAsString(), placed);
+    }
+  }
+}
+
+TEST(ApplyTest, RunningDoesNotGoBackToQueued) {
+  v1::VideoTask task = TaskWithAttempt();
+  ApplyObservation(task, 0, Seen(Progress::kRunning), At(0));
+  ApplyObservation(task, 0, Seen(Progress::kQueued), At(1));
+  EXPECT_EQ(task.state(), v1::VideoTask::RUNNING);
+  EXPECT_EQ(task.attempts(0).state(), v1::Attempt::RUNNING);
+}
+
+TEST(ApplyTest, ProgressNeverGoesBackAndStaysInRange) {
+  v1::VideoTask task = TaskWithAttempt();
+  const auto tell = [&](int percent) {
+    provider::Observation observation = Seen(Progress::kRunning);
+    observation.progress_percent = percent;
+    ApplyObservation(task, 0, observation, At(0));
+    return task.progress_percent();
+  };
+  EXPECT_EQ(tell(-5), 0);
+  EXPECT_EQ(tell(60), 60);
+  EXPECT_EQ(tell(40), 60);
+  EXPECT_EQ(tell(250), 100);
+}
+
+TEST(ApplyTest, LateResultIsRecordedInTheAttemptAndNotInTheTask) {
+  for (const Progress late : {Progress::kSucceeded, Progress::kFailed, Progress::kCancelled}) {
+    v1::VideoTask task = TaskWithAttempt(v1::Attempt::RUNNING);
+    task.set_state(v1::VideoTask::RUNNING);
+    ASSERT_TRUE(ApplyGivenUp(task, 0, Expired(), At(0).now));
+    EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
+    EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
+    // Still in progress is no news.
+    const std::string before = task.attempts(0).error().SerializeAsString();
+    ApplyObservation(task, 0, Seen(Progress::kRunning), At(1));
+    EXPECT_EQ(task.attempts(0).error().SerializeAsString(), before);
+    provider::Observation result = Seen(late);
+    result.video.emplace();
+    result.video->set_uri("https://example.com/v.mp4");
+    EXPECT_TRUE(ApplyObservation(task, 0, result, At(2)));
+    EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
+    EXPECT_EQ(base::ReasonOf(task.error()), v1::TRACKING_EXPIRED);
+    EXPECT_FALSE(task.has_video());
+    if (late == Progress::kSucceeded) {
+      EXPECT_EQ(task.attempts(0).state(), v1::Attempt::SUCCEEDED);
+      EXPECT_EQ(task.attempts(0).video().uri(), "https://example.com/v.mp4");
+      EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::BILLED);
+    }
+    EXPECT_FALSE(ApplyObservation(task, 0, result, At(3)));
+  }
+}
+
+TEST(ApplyTest, BillingIsWhatTheProviderSays) {
+  v1::VideoTask task = TaskWithAttempt();
+  provider::Observation failed = Seen(Progress::kFailed);
+  failed.billing = v1::Attempt::REFUNDED;
+  ApplyObservation(task, 0, failed, At(0));
+  EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::REFUNDED);
+  v1::VideoTask silent = TaskWithAttempt();
+  ApplyObservation(silent, 0, Seen(Progress::kFailed), At(0));
+  EXPECT_EQ(silent.attempts(0).billing(), v1::Attempt::UNKNOWN);
+  EXPECT_EQ(base::ReasonOf(silent.error()), v1::PROVIDER_WORK_FAILED);
+}
+
+TEST(ApplyTest, LinkExpiresAsTheDocumentationSaysUnlessTheProviderDoes) {
+  UnitContext context = At(0);
+  context.video_lifetime = absl::Hours(24);
+  v1::VideoTask task = TaskWithAttempt();
+  provider::Observation done = Seen(Progress::kSucceeded);
+  done.video.emplace();
+  ApplyObservation(task, 0, done, context);
+  EXPECT_EQ(task.video().expire_time_source(), v1::Video::DOCUMENTATION);
+  EXPECT_EQ(base::FromProto(task.video().expire_time()), context.now + absl::Hours(24));
+
+  v1::VideoTask told = TaskWithAttempt();
+  *done.video->mutable_expire_time() = base::ToProto(context.now + absl::Hours(1));
+  done.video->set_expire_time_source(v1::Video::PROVIDER);
+  ApplyObservation(told, 0, done, context);
+  EXPECT_EQ(told.video().expire_time_source(), v1::Video::PROVIDER);
+}
+
+TEST(ApplyTest, UnknownOutcomeKeepsTheBytesAndOthersDropThem) {
+  for (const auto outcome : {provider::Outcome::kAccepted, provider::Outcome::kRefused,
+                             provider::Outcome::kNotAccepted, provider::Outcome::kUnknown}) {
+    v1::VideoTask task = TaskWithAttempt();
+    Unit unit;
+    unit.mutable_submission()->set_open(true);
+    unit.mutable_submission()->set_body("prompt");
+    provider::SubmitResult result;
+    result.outcome = outcome;
+    result.handle = "{}";
+    ApplySubmit(task, 0, unit, result, At(0));
+    EXPECT_FALSE(unit.submission().open());
+    EXPECT_EQ(unit.submission().body(), outcome == provider::Outcome::kUnknown ? "prompt" : "");
+    EXPECT_EQ(task.attempts(0).billing(),
+              outcome == provider::Outcome::kAccepted || outcome == provider::Outcome::kUnknown
+                  ? v1::Attempt::UNKNOWN
+                  : v1::Attempt::NOT_BILLED);
+    EXPECT_EQ(task.state() == v1::VideoTask::UNCONFIRMED, outcome == provider::Outcome::kUnknown);
+  }
+}
+
+TEST(ApplyTest, AssetFollowsItsPlacements) {
+  v1::Asset asset;
+  EXPECT_TRUE(DeriveAsset(asset));
+  EXPECT_EQ(asset.state(), v1::Asset::REGISTERED);
+  auto* one = asset.add_placements();
+  one->set_state(v1::Placement::FAILED);
+  one->mutable_error()->set_code(3);
+  DeriveAsset(asset);
+  EXPECT_EQ(asset.state(), v1::Asset::FAILED);
+  EXPECT_EQ(asset.error().code(), 3);
+  auto* two = asset.add_placements();
+  two->set_state(v1::Placement::SUBMITTING);
+  DeriveAsset(asset);
+  EXPECT_EQ(asset.state(), v1::Asset::PROCESSING);
+  EXPECT_FALSE(asset.has_error());
+  two->set_state(v1::Placement::ACTIVE);
+  EXPECT_TRUE(DeriveAsset(asset));
+  EXPECT_EQ(asset.state(), v1::Asset::ACTIVE);
+  EXPECT_FALSE(DeriveAsset(asset));
+  two->set_state(v1::Placement::LOST);
+  DeriveAsset(asset);
+  EXPECT_EQ(asset.state(), v1::Asset::FAILED);
+}
+
+TEST(ApplyTest, WaitingChangesWithItsReasonAlone) {
+  v1::Placement placement;
+  const absl::Time now = At(0).now;
+  EXPECT_TRUE(SetWaiting(placement, v1::Waiting::PROVIDER_BUSY, "providers/a", "x", now));
+  EXPECT_FALSE(SetWaiting(placement, v1::Waiting::PROVIDER_BUSY, "providers/a", "y", At(5).now));
+  EXPECT_EQ(base::FromProto(placement.waiting().since()), now);
+  EXPECT_TRUE(SetWaiting(placement, v1::Waiting::PROVIDER_BUSY, "providers/b", "y", At(5).now));
+}
+
+}  // namespace
+}  // namespace assetgate::core

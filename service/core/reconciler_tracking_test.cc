@@ -1,0 +1,611 @@
+// What happens after acceptance: polls, verdicts, references, deletion, repetition of requests.
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "base/error.h"
+#include "core/testing/harness.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace assetgate::core {
+namespace {
+
+using http::TransportError;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+http::Result Ok(std::string body) { return http::Response{200, {}, std::move(body)}; }
+
+v1::Reference ReferenceTo(absl::string_view asset) {
+  v1::Reference reference;
+  reference.set_role(v1::Reference::REFERENCE);
+  reference.set_asset(MakeName(kAssets, asset));
+  return reference;
+}
+
+v1::CreateVideoTaskRequest VideoOf(absl::string_view id, absl::string_view asset) {
+  v1::CreateVideoTaskRequest request = Harness::Video(id);
+  *request.mutable_video_task()->add_references() = ReferenceTo(asset);
+  return request;
+}
+
+// A task that alpha has accepted.
+void Accept(Harness& harness, absl::string_view id) {
+  harness.Create(Harness::Video(id));
+  harness.AnswerNext(200, "id=up-1 state=running");
+  ASSERT_EQ(harness.Task(id).state(), v1::VideoTask::RUNNING);
+}
+
+TEST(ReconcilerTrackingTest, VideoIsFollowedToItsEnd) {
+  Harness harness;
+  Accept(harness, "fox");
+  harness.Advance(absl::Seconds(2));
+  harness.AnswerNext(200, "id=up-1 state=running progress=40");
+  EXPECT_EQ(harness.Task("fox").progress_percent(), 40);
+  harness.Advance(absl::Seconds(10));
+  harness.AnswerNext(200, "id=up-1 state=running progress=30");
+  EXPECT_EQ(harness.Task("fox").progress_percent(), 40) << "progress never goes back";
+  harness.Advance(absl::Seconds(10));
+  harness.AnswerNext(200, "id=up-1 state=done");
+  const v1::VideoTask task = harness.Task("fox");
+  EXPECT_EQ(task.state(), v1::VideoTask::SUCCEEDED);
+  EXPECT_EQ(task.video().uri(), "https://example.com/up-1.mp4");
+  EXPECT_EQ(task.video().expire_time_source(), v1::Video::DOCUMENTATION);
+  EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::BILLED);
+  harness.Advance(absl::Hours(1));
+  EXPECT_EQ(harness.http().sent(), 4u);
+}
+
+TEST(ReconcilerTrackingTest, PollsKeepTheirDistanceAndWriteNothingWithoutNews) {
+  Harness harness;
+  Accept(harness, "fox");
+  std::vector<absl::Time> polls;
+  harness.script = [&](const http::Request&, const http::SendOptions&) {
+    polls.push_back(harness.Now());
+    return Ok("id=up-1 state=running");
+  };
+  const auto revision = *harness.store().Head();
+  const std::int64_t commits = harness.store().commits();
+  harness.Advance(absl::Minutes(10));
+  ASSERT_GT(polls.size(), 20u);
+  for (std::size_t i = 1; i < polls.size(); ++i) {
+    EXPECT_GE(polls[i] - polls[i - 1], absl::Seconds(5));
+    EXPECT_LE(polls[i] - polls[i - 1], absl::Seconds(23.1));
+  }
+  EXPECT_EQ(harness.store().commits(), commits);
+  EXPECT_EQ(*harness.store().Head(), revision);
+}
+
+TEST(ReconcilerTrackingTest, PollsLeaveNoTimersBehind) {
+  Harness harness;
+  Accept(harness, "fox");
+  harness.script = [&](const http::Request&, const http::SendOptions&) {
+    return Ok("id=up-1 state=running");
+  };
+  harness.Advance(absl::Hours(2));
+  EXPECT_LE(harness.loop().timers(), 5u);
+}
+
+TEST(ReconcilerTrackingTest, FinishedWorkLeavesNoTimersBehind) {
+  Harness harness;
+  harness.script = [&](const http::Request&, const http::SendOptions&) {
+    return Ok("id=up-1 state=done");
+  };
+  for (int i = 0; i < 20; ++i) harness.Create(Harness::Video(absl::StrCat("fox-", i)));
+  harness.Advance(absl::Minutes(2));
+  EXPECT_EQ(harness.loop().timers(), 0u);
+}
+
+TEST(ReconcilerTrackingTest, TroubleOnAPollIsNeverAVerdict) {
+  for (const int status : {401, 402, 403, 429, 500, 503}) {
+    SCOPED_TRACE(status);
+    Harness harness;
+    Accept(harness, "fox");
+    harness.script = [&](const http::Request&, const http::SendOptions&) {
+      return http::Result(http::Response{status, {}, ""});
+    };
+    harness.Advance(absl::Hours(2));
+    EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::RUNNING);
+    EXPECT_NE(harness.Task("fox").waiting().reason(), v1::Waiting::PROVIDER_WORKING);
+    harness.script = [&](const http::Request&, const http::SendOptions&) {
+      return Ok("id=up-1 state=done");
+    };
+    harness.Advance(absl::Minutes(5));
+    EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::SUCCEEDED);
+  }
+}
+
+TEST(ReconcilerTrackingTest, UnknownStateWordIsInProgress) {
+  Harness harness;
+  Accept(harness, "fox");
+  harness.Advance(absl::Seconds(2));
+  harness.AnswerNext(200, "id=up-1 state=marinating");
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::RUNNING);
+  EXPECT_EQ(harness.Task("fox").attempts(0).provider_state(), "marinating");
+}
+
+TEST(ReconcilerTrackingTest, TaskThatTheProviderForgotFailsAfterTenMinutes) {
+  Harness harness;
+  Accept(harness, "fox");
+  harness.script = [&](const http::Request&, const http::SendOptions&) {
+    return http::Result(http::Response{404, {}, "who?"});
+  };
+  harness.Advance(absl::Minutes(9));
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::RUNNING);
+  harness.Advance(absl::Minutes(3));
+  const v1::VideoTask task = harness.Task("fox");
+  EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
+  EXPECT_EQ(base::ReasonOf(task.error()), v1::PROVIDER_FORGOT);
+  EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
+}
+
+TEST(ReconcilerTrackingTest, NotFoundInBetweenIsForgiven) {
+  Harness harness;
+  Accept(harness, "fox");
+  int polls = 0;
+  harness.script = [&](const http::Request&, const http::SendOptions&) {
+    return ++polls % 5 == 0 ? Ok("id=up-1 state=running")
+                            : http::Result(http::Response{404, {}, ""});
+  };
+  harness.Advance(absl::Hours(1));
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::RUNNING);
+}
+
+TEST(ReconcilerTrackingTest, AssetThatTheProviderForgotIsPlacedAnewOnce) {
+  Harness harness;
+  harness.script = [&](const http::Request& request, const http::SendOptions&) {
+    return request.method == "POST" ? Ok("id=up-1 state=running")
+                                    : http::Result(http::Response{404, {}, ""});
+  };
+  harness.Create(Harness::Asset("hero", {"alpha"}));
+  harness.Advance(absl::Hours(2));
+  const v1::Asset asset = harness.AssetNow("hero");
+  EXPECT_EQ(asset.state(), v1::Asset::FAILED);
+  ASSERT_EQ(asset.placements_size(), 2);
+  EXPECT_EQ(asset.placements(0).state(), v1::Placement::LOST);
+  EXPECT_EQ(asset.placements(1).state(), v1::Placement::LOST);
+  EXPECT_EQ(base::ReasonOf(asset.error()), v1::PROVIDER_FORGOT);
+  EXPECT_EQ(std::count(harness.answered.begin(), harness.answered.end(), "POST alpha /assets"), 2);
+}
+
+TEST(ReconcilerTrackingTest, OldWorkIsPolledSlowlyAndGivenUpAtTheHorizon) {
+  Harness harness;
+  Accept(harness, "fox");
+  int polls = 0;
+  harness.script = [&](const http::Request&, const http::SendOptions&) {
+    ++polls;
+    return Ok("id=up-1 state=running");
+  };
+  harness.Advance(absl::Hours(7));
+  polls = 0;
+  harness.Advance(absl::Hours(1));
+  EXPECT_LE(polls, 12);
+  EXPECT_GE(polls, 9);
+  harness.Advance(absl::Hours(7 * 24));
+  const v1::VideoTask task = harness.Task("fox");
+  EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
+  EXPECT_EQ(base::ReasonOf(task.error()), v1::TRACKING_EXPIRED);
+  EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
+}
+
+TEST(ReconcilerTrackingTest, RestartSpreadsThePolls) {
+  Harness harness;
+  int id = 0;
+  harness.script = [&](const http::Request& request, const http::SendOptions&) {
+    return request.method == "POST" ? Ok(absl::StrCat("id=up-", ++id, " state=running"))
+                                    : Ok("state=running");
+  };
+  for (int i = 0; i < 20; ++i) harness.Create(Harness::Video(absl::StrCat("fox-", i)));
+  harness.script = nullptr;
+  harness.Restart();
+  EXPECT_LT(harness.http().sent(), 5u);
+  harness.Advance(absl::Seconds(3));
+  EXPECT_GT(harness.http().sent(), 3u);
+  EXPECT_LT(harness.http().sent(), 18u);
+  harness.Advance(absl::Seconds(4));
+  EXPECT_EQ(harness.http().sent(), 20u);
+}
+
+TEST(ReconcilerTrackingTest, StoreThatFailsLosesNothingThatWasHeard) {
+  Harness harness;
+  Accept(harness, "fox");
+  harness.Advance(absl::Seconds(2));
+  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnavailable; };
+  harness.AnswerNext(200, "id=up-1 state=done");
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::RUNNING);
+  harness.Advance(absl::Seconds(5));
+  harness.store().judge = nullptr;
+  harness.Advance(absl::Seconds(1));
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::SUCCEEDED);
+  EXPECT_EQ(harness.http().sent(), 2u);
+}
+
+TEST(ReconcilerTrackingTest, AStuckProviderDelaysNoOther) {
+  Harness::Options options;
+  options.limits = {1000, 2};
+  Harness harness(options);
+  harness.script = [](const http::Request&,
+                      const http::SendOptions& to) -> std::optional<http::Result> {
+    if (absl::StrContains(to.base_url, "alpha")) return std::nullopt;  // never answers
+    return Ok("id=up-1 state=done");
+  };
+  for (int i = 0; i < 10; ++i) {
+    harness.Create(Harness::Asset(absl::StrCat("a-", i), {"alpha"}));
+    harness.Create(Harness::Asset(absl::StrCat("b-", i), {"beta"}));
+  }
+  harness.Advance(absl::Seconds(2));
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(harness.AssetNow(absl::StrCat("b-", i)).state(), v1::Asset::ACTIVE);
+  }
+  EXPECT_EQ(harness.http().pending(), 2u);
+  EXPECT_EQ(harness.AssetNow("a-9").placements(0).waiting().reason(), v1::Waiting::PROVIDER_BUSY);
+}
+
+// --- References
+
+TEST(ReconcilerReferenceTest, AssetIsPlacedAtTheChosenProviderFirst) {
+  Harness harness;
+  harness.Create(Harness::Asset("hero", {"beta"}));
+  harness.AnswerNext(200, "id=b-1 state=done");
+  const auto created = harness.Create(VideoOf("fox", "hero"));
+  ASSERT_TRUE(created.has());
+  EXPECT_EQ(created->state(), v1::VideoTask::PENDING);
+  EXPECT_EQ(created->waiting().reason(), v1::Waiting::ASSET_PROCESSING);
+  EXPECT_EQ(created->waiting().subject(), "assets/hero");
+  auto submission = harness.Take();
+  EXPECT_EQ(submission.request.path, "/assets");
+  EXPECT_TRUE(absl::StrContains(submission.options.base_url, "alpha"));
+  std::move(submission).Answer(Ok("id=a-1 state=running"));
+  harness.Advance(absl::Seconds(3));
+  harness.AnswerNext(200, "id=a-1 state=done");
+  auto video = harness.Take();
+  EXPECT_EQ(video.request.path, "/videos");
+  EXPECT_THAT(video.request.body, HasSubstr("references=a-1"));
+  std::move(video).Answer(Ok("id=up-1 state=queued"));
+  harness.Run();
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::QUEUED);
+}
+
+TEST(ReconcilerReferenceTest, AssetThatFailsThereSendsTheTaskElsewhere) {
+  Harness harness;
+  harness.Create(Harness::Asset("hero", {"beta"}));
+  harness.AnswerNext(200, "id=b-1 state=done");
+  harness.Create(VideoOf("fox", "hero"));
+  harness.AnswerNext(400, "ugly");
+  const auto video = harness.Take();
+  EXPECT_EQ(video.request.path, "/videos");
+  EXPECT_TRUE(absl::StrContains(video.options.base_url, "beta"));
+  EXPECT_THAT(video.request.body, HasSubstr("references=b-1"));
+}
+
+TEST(ReconcilerReferenceTest, TaskFailsWhenTheAssetFailsEverywhere) {
+  Harness harness;
+  harness.Create(Harness::Asset("hero", {}));
+  const auto created = harness.Create(VideoOf("fox", "hero"));
+  harness.AnswerNext(400, "ugly");
+  harness.AnswerNext(400, "ugly");
+  const v1::VideoTask task = harness.Task("fox");
+  EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
+  EXPECT_EQ(base::ReasonOf(task.error()), v1::ASSET_FAILED);
+  EXPECT_EQ(task.attempts_size(), 0);
+  harness.Advance(absl::Minutes(5));
+  EXPECT_EQ(harness.http().sent(), 2u);
+}
+
+TEST(ReconcilerReferenceTest, MediaThatAProviderDoesNotRegisterAreGivenAsTheirUri) {
+  Harness harness;
+  v1::CreateAssetRequest song = Harness::Asset("song", {});
+  song.mutable_asset()->set_media_type(v1::AUDIO);
+  harness.Create(song);
+  harness.Create(VideoOf("fox", "song"));
+  const auto video = harness.Take();
+  EXPECT_EQ(video.request.path, "/videos");
+  EXPECT_THAT(video.request.body, HasSubstr("references=https://example.com/song.png"));
+}
+
+TEST(ReconcilerReferenceTest, NativeGroupIsMadeFirstAndOnce) {
+  Harness::Options options;
+  options.alpha.native_groups = true;
+  Harness harness(options);
+  harness.Create(Harness::Asset("one", {"alpha"}));
+  harness.Create(Harness::Asset("two", {"alpha"}));
+  EXPECT_EQ(harness.http().pending(), 1u);
+  EXPECT_EQ(harness.AssetNow("one").placements(0).waiting().reason(),
+            v1::Waiting::ASSET_PROCESSING);
+  auto group = harness.Take();
+  EXPECT_EQ(group.request.path, "/groups");
+  EXPECT_THAT(group.request.body, HasSubstr("assetGroups/default-alpha"));
+  std::move(group).Answer(Ok("id=g-1 state=done"));
+  harness.Run();
+  EXPECT_THAT(harness.Take().request.body, HasSubstr("group=g-1"));
+  EXPECT_THAT(harness.Take().request.body, HasSubstr("group=g-1"));
+  EXPECT_EQ(harness.http().pending(), 0u);
+}
+
+TEST(ReconcilerReferenceTest, OwnGroupThatAProviderDidNotMakeIsTriedAgainLater) {
+  Harness::Options options;
+  options.alpha.native_groups = true;
+  Harness harness(options);
+  const auto first = harness.Create(Harness::Asset("one", {"alpha"}));
+  harness.AnswerNext(400, "no");
+  ASSERT_TRUE(first.has());
+  EXPECT_THAT(std::string(first.status().message()), HasSubstr("default-alpha"));
+  // Not for every asset that comes along.
+  EXPECT_FALSE(harness.Create(Harness::Asset("two", {"alpha"})).get().ok());
+  EXPECT_EQ(harness.http().sent(), 1u);
+  harness.Advance(absl::Minutes(2));
+  const auto third = harness.Create(Harness::Asset("three", {"alpha"}));
+  harness.AnswerNext(200, "id=g-1 state=done");
+  harness.AnswerNext(200, "id=a-1 state=done");
+  ASSERT_TRUE(third.has());
+  EXPECT_TRUE(third.get().ok()) << third.status();
+}
+
+TEST(ReconcilerReferenceTest, GroupThatCannotBeCommittedIsNotTriedInALoop) {
+  Harness::Options options;
+  options.alpha.native_groups = true;
+  Harness harness(options);
+  harness.store().judge = [](const store::Transaction& transaction) {
+    for (const auto& write : transaction.writes) {
+      if (write.key.kind == store::Kind::kAssetGroup) return FaultyStore::Outcome::kUnavailable;
+    }
+    return FaultyStore::Outcome::kCommitted;
+  };
+  harness.Create(Harness::Asset("one", {"alpha"}));
+  harness.Advance(absl::Seconds(10));
+  EXPECT_LE(harness.store().commits(), 20);
+  harness.store().judge = nullptr;
+  harness.Advance(absl::Seconds(2));
+  EXPECT_EQ(harness.Take().request.path, "/groups");
+}
+
+// --- Commands
+
+TEST(ReconcilerCommandTest, TaskThatWasNotSubmittedIsCancelled) {
+  Harness harness;
+  harness.Create(Harness::Asset("hero", {}));
+  harness.Create(VideoOf("fox", "hero"));
+  const auto cancelled = harness.Cancel("fox");
+  ASSERT_TRUE(cancelled.has());
+  ASSERT_TRUE(cancelled.get().ok()) << cancelled.status();
+  EXPECT_EQ(cancelled->state(), v1::VideoTask::CANCELLED);
+  EXPECT_TRUE(harness.Cancel("fox").get().ok()) << "asking twice is harmless";
+  harness.AnswerNext(200, "id=a-1 state=done");
+  harness.Advance(absl::Minutes(1));
+  EXPECT_EQ(harness.http().sent(), 1u) << "the asset, and no video";
+}
+
+TEST(ReconcilerCommandTest, SubmittedTaskCannotBeCancelled) {
+  Harness harness;
+  harness.Create(Harness::Video("fox"));
+  EXPECT_EQ(base::ReasonOf(harness.Cancel("fox").status()), v1::CANCEL_UNSUPPORTED);
+  harness.AnswerNext(200, "id=up-1 state=done");
+  EXPECT_EQ(base::ReasonOf(harness.Cancel("fox").status()), v1::ALREADY_FINISHED);
+  EXPECT_EQ(base::ReasonOf(harness.Cancel("nobody").status()), v1::RESOURCE_NOT_FOUND);
+}
+
+TEST(ReconcilerCommandTest, AssetInUseIsNotDeleted) {
+  Harness harness;
+  harness.Create(Harness::Asset("hero", {"alpha"}));
+  EXPECT_EQ(base::ReasonOf(harness.DeleteAsset("hero").status()), v1::IN_USE)
+      << "it is being submitted";
+  harness.AnswerNext(200, "id=a-1 state=done");
+  harness.Create(VideoOf("fox", "hero"));
+  EXPECT_EQ(base::ReasonOf(harness.DeleteAsset("hero").status()), v1::IN_USE);
+  EXPECT_EQ(base::ReasonOf(harness.DeleteVideo("fox").status()), v1::IN_USE);
+  harness.AnswerNext(200, "id=up-1 state=done");
+  const auto deleted = harness.DeleteAsset("hero");
+  ASSERT_TRUE(deleted.get().ok()) << deleted.status();
+  EXPECT_THAT(deleted->retained_by_providers(), ElementsAre("providers/alpha"));
+  EXPECT_FALSE(harness.StoredAsset("hero").has_value());
+  EXPECT_TRUE(harness.DeleteVideo("fox").get().ok());
+  EXPECT_FALSE(harness.StoredVideo("fox").has_value());
+}
+
+TEST(ReconcilerCommandTest, GroupWithAssetsIsNotDeleted) {
+  Harness harness;
+  v1::CreateAssetGroupRequest group;
+  group.set_asset_group_id("cast");
+  group.mutable_asset_group()->set_display_name("Cast");
+  ASSERT_TRUE(harness.Create(group).get().ok());
+  v1::CreateAssetRequest asset = Harness::Asset("hero", {});
+  asset.mutable_asset()->set_asset_group("assetGroups/cast");
+  ASSERT_TRUE(harness.Create(asset).get().ok());
+  EXPECT_EQ(base::ReasonOf(harness.DeleteGroup("cast").status()), v1::IN_USE);
+  ASSERT_TRUE(harness.DeleteAsset("hero").get().ok());
+  EXPECT_TRUE(harness.DeleteGroup("cast").get().ok());
+}
+
+TEST(ReconcilerCommandTest, CopyAtTheProviderIsDeletedEvenAfterARestart) {
+  Harness::Options options;
+  options.alpha.can_delete = true;
+  Harness harness(options);
+  harness.Create(Harness::Asset("hero", {"alpha"}));
+  harness.AnswerNext(200, "id=a-1 state=done");
+  const auto deleted = harness.DeleteAsset("hero");
+  ASSERT_TRUE(deleted.get().ok()) << deleted.status();
+  EXPECT_THAT(deleted->retained_by_providers(), ElementsAre());
+  harness.AnswerNext(503);
+  harness.Advance(absl::Seconds(2));
+  ASSERT_EQ(harness.http().pending(), 1u);
+  harness.Restart();
+  auto call = harness.Take();
+  EXPECT_EQ(call.request.method, "DELETE");
+  EXPECT_EQ(call.request.path, "/assets/a-1");
+  std::move(call).Answer(http::Response{204, {}, ""});
+  harness.Advance(absl::Hours(1));
+  EXPECT_EQ(harness.http().sent(), 1u);
+  EXPECT_TRUE(harness.store().ListUnfinished(std::nullopt, 10)->empty());
+}
+
+TEST(ReconcilerCommandTest, DeletionThatNeverSucceedsIsGivenUpAfterADay) {
+  Harness::Options options;
+  options.alpha.can_delete = true;
+  Harness harness(options);
+  harness.Create(Harness::Asset("hero", {"alpha"}));
+  harness.AnswerNext(200, "id=a-1 state=done");
+  harness.DeleteAsset("hero");
+  harness.script = [](const http::Request&, const http::SendOptions&) {
+    return http::Result(http::Response{500, {}, ""});
+  };
+  harness.Advance(absl::Hours(25));
+  EXPECT_TRUE(harness.store().ListUnfinished(std::nullopt, 10)->empty());
+  EXPECT_THAT(harness.telemetry().warnings, testing::Contains(HasSubstr("was not deleted")));
+}
+
+// --- Requests that come twice
+
+TEST(ReconcilerRequestIdTest, DuplicateInFlightGetsTheSameAnswer) {
+  Harness harness;
+  v1::CreateVideoTaskRequest request = Harness::Video();
+  request.set_request_id("r-1");
+  const auto first = harness.Create(request);
+  const auto second = harness.Create(request);
+  EXPECT_FALSE(second.has());
+  harness.AnswerNext(200, "id=up-1 state=queued");
+  ASSERT_TRUE(first.has() && second.has());
+  EXPECT_EQ(first->name(), second->name());
+  EXPECT_EQ(second->state(), v1::VideoTask::QUEUED);
+  EXPECT_EQ(harness.http().sent(), 1u);
+}
+
+TEST(ReconcilerRequestIdTest, DuplicatesThatComeTogetherMakeOneTask) {
+  Harness harness;
+  v1::CreateVideoTaskRequest request = Harness::Video();
+  request.set_request_id("r-1");
+  Answer<v1::VideoTask> first;
+  Answer<v1::VideoTask> second;
+  harness.gateway().CreateVideoTask(Caller(), request, first.reply());
+  harness.gateway().CreateVideoTask(Caller(), request, second.reply());
+  harness.Run();
+  EXPECT_EQ(harness.http().sent(), 1u);
+  harness.AnswerNext(400, "no");
+  EXPECT_EQ(base::ReasonOf(first.status()), v1::PROVIDER_INVALID_ARGUMENT);
+  EXPECT_EQ(base::ReasonOf(second.status()), v1::PROVIDER_INVALID_ARGUMENT);
+}
+
+TEST(ReconcilerRequestIdTest, DuplicateAfterARestartFindsTheTask) {
+  Harness harness;
+  v1::CreateVideoTaskRequest request = Harness::Video();
+  request.set_request_id("r-1");
+  const auto first = harness.Create(request);
+  harness.AnswerNext(200, "id=up-1 state=done");
+  harness.Restart();
+  request.mutable_max_wait()->set_seconds(3);  // how long to wait is not what to do
+  const auto second = harness.Create(request);
+  ASSERT_TRUE(second.has());
+  ASSERT_TRUE(second.get().ok()) << second.status();
+  EXPECT_EQ(second->name(), first->name());
+  EXPECT_EQ(harness.http().sent(), 0u);
+}
+
+TEST(ReconcilerRequestIdTest, AnotherBodyIsRefused) {
+  Harness harness;
+  v1::CreateVideoTaskRequest request = Harness::Video();
+  request.set_request_id("r-1");
+  harness.Create(request);
+  request.mutable_video_task()->set_prompt("a wolf");
+  const auto reused = harness.Create(request);
+  EXPECT_EQ(reused.status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(base::ReasonOf(reused.status()), v1::REQUEST_ID_REUSED);
+  EXPECT_EQ(harness.http().sent(), 1u);
+}
+
+TEST(ReconcilerRequestIdTest, IdThatExistsIsRefused) {
+  Harness harness;
+  harness.Create(Harness::Video("fox"));
+  EXPECT_EQ(base::ReasonOf(harness.Create(Harness::Video("fox")).status()), v1::RESOURCE_EXISTS);
+  harness.AnswerNext(200, "id=up-1 state=done");
+  harness.Advance(absl::Minutes(1));
+  // Out of memory by now, and in the store.
+  EXPECT_EQ(base::ReasonOf(harness.Create(Harness::Video("fox")).status()), v1::RESOURCE_EXISTS);
+  EXPECT_EQ(harness.http().sent(), 1u);
+}
+
+TEST(ReconcilerRequestIdTest, BatchGoesOnWithoutTheIdThatIsTaken) {
+  Harness harness;
+  harness.Create(Harness::Asset("two", {}));
+  v1::BatchCreateAssetsRequest batch;
+  for (const char* id : {"one", "two", "three"}) *batch.add_requests() = Harness::Asset(id, {});
+  batch.set_request_id("r-1");
+  const auto check = [](const Answer<v1::BatchCreateAssetsResponse>& answer) {
+    ASSERT_TRUE(answer.has());
+    ASSERT_TRUE(answer.get().ok()) << answer.status();
+    ASSERT_EQ(answer->results_size(), 3);
+    EXPECT_EQ(answer->results(0).asset().name(), "assets/one");
+    EXPECT_EQ(base::ReasonOf(answer->results(1).error()), v1::RESOURCE_EXISTS);
+    EXPECT_EQ(answer->results(2).asset().name(), "assets/three");
+  };
+  check(harness.Create(batch));
+  // The same request gets the same answer, later as well.
+  check(harness.Create(batch));
+  harness.Restart();
+  check(harness.Create(batch));
+}
+
+TEST(ReconcilerRequestIdTest, CommandForATaskWhoseCreationFailsIsAnswered) {
+  Harness harness;
+  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnavailable; };
+  Answer<v1::VideoTask> created;
+  Answer<v1::VideoTask> cancelled;
+  harness.gateway().CreateVideoTask(Caller(), Harness::Video("fox"), created.reply());
+  v1::CancelVideoTaskRequest cancel;
+  cancel.set_name("videoTasks/fox");
+  harness.gateway().CancelVideoTask(Caller(), cancel, cancelled.reply());
+  harness.Run();
+  EXPECT_EQ(base::ReasonOf(created.status()), v1::STORE_UNAVAILABLE);
+  EXPECT_EQ(base::ReasonOf(cancelled.status()), v1::RESOURCE_NOT_FOUND);
+}
+
+// --- Places at the gates
+
+// Whatever becomes of calls, their places are free afterwards: as many as allowed go out at once.
+TEST(ReconcilerPlaceTest, NoSituationKeepsAPlace) {
+  Harness::Options options;
+  options.limits = {1000, 3};
+  options.alpha.can_delete = true;
+  Harness harness(options);
+  int turn = 0;
+  harness.script = [&](const http::Request& request,
+                       const http::SendOptions&) -> std::optional<http::Result> {
+    switch (++turn % 7) {
+      case 0:
+        return http::Response{400, {}, ""};
+      case 1:
+        return TransportError{TransportError::Kind::kConnect, false, ""};
+      case 2:
+        return TransportError{TransportError::Kind::kTimeout, true, ""};
+      case 3:
+        return http::Response{401, {}, ""};
+      default:
+        return Ok(
+            absl::StrCat("id=up-", turn, " state=", request.method == "GET" ? "done" : "running"));
+    }
+  };
+  for (int i = 0; i < 12; ++i) {
+    harness.Create(Harness::Asset(absl::StrCat("a-", i), {"alpha", "beta"}));
+    harness.Create(VideoOf(absl::StrCat("v-", i), absl::StrCat("a-", i)));
+    harness.Cancel(absl::StrCat("v-", i));
+    harness.DeleteAsset(absl::StrCat("a-", i));
+  }
+  harness.Advance(absl::Hours(30));
+  // Only what nobody can settle is left.
+  const auto unfinished = *harness.store().ListUnfinished(std::nullopt, 1000);
+  for (const store::Row& row : unfinished) {
+    EXPECT_EQ(VideoTaskFromRow(row).state(), v1::VideoTask::UNCONFIRMED) << row.key.id;
+  }
+  harness.script = nullptr;
+  ASSERT_EQ(harness.http().pending(), 0u);
+  for (int i = 0; i < 4; ++i) {
+    harness.Create(Harness::Asset(absl::StrCat("z-", i), {"alpha", "beta"}));
+  }
+  EXPECT_EQ(harness.http().pending(), 6u);
+}
+
+}  // namespace
+}  // namespace assetgate::core
