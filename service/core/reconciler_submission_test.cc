@@ -72,23 +72,43 @@ TEST(ReconcilerSubmissionTest, IsNotSentWhenTheIntentCannotBeCommitted) {
   EXPECT_FALSE(harness.StoredVideo("fox").has_value());
 }
 
-TEST(ReconcilerSubmissionTest, IsNotSentWhenNobodyKnowsWhetherTheIntentIsCommitted) {
+TEST(ReconcilerSubmissionTest, IntentWhoseCommitIsUnknownIsLookedUpBeforeAnythingIsSent) {
   for (const bool committed : {false, true}) {
+    SCOPED_TRACE(committed);
     Harness harness;
     harness.store().unknown_commits = committed;
     harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
     const auto created = harness.Create(Harness::Video("fox"));
-    EXPECT_EQ(base::ReasonOf(created.status()), v1::COMMIT_UNKNOWN);
     harness.store().judge = nullptr;
-    harness.Advance(absl::Minutes(20));
-    EXPECT_EQ(harness.http().sent(), 0u);
     ASSERT_EQ(harness.StoredVideo("fox").has_value(), committed);
     if (committed) {
-      EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
+      // It is there as it was planned, and so was not sent yet: it is now, once.
+      harness.AnswerNext(200, "id=up-1 state=queued");
+      ASSERT_TRUE(created.has());
+      EXPECT_TRUE(created.get().ok()) << created.status();
+    } else {
+      EXPECT_EQ(base::ReasonOf(created.status()), v1::STORE_UNAVAILABLE);
     }
-    // Nothing of it holds a place.
+    EXPECT_EQ(harness.http().sent(), committed ? 1u : 0u);
     EXPECT_EQ(harness.Provider("alpha").unfinished_attempts(), committed ? 1 : 0);
   }
+}
+
+TEST(ReconcilerSubmissionTest, IsNotSentWhenNobodyCanTellWhetherTheIntentIsCommitted) {
+  Harness harness;
+  harness.store().unknown_commits = true;
+  harness.store().unreadable = true;
+  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  const auto created = harness.Create(Harness::Video("fox"));
+  EXPECT_EQ(base::ReasonOf(created.status()), v1::COMMIT_UNKNOWN);
+  harness.store().judge = nullptr;
+  harness.store().unreadable = false;
+  harness.Advance(absl::Minutes(20));
+  EXPECT_EQ(harness.http().sent(), 0u);
+  harness.Restart();
+  harness.Advance(absl::Minutes(20));
+  EXPECT_EQ(harness.http().sent(), 0u);
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
 }
 
 TEST(ReconcilerSubmissionTest, IsAcknowledgedOnlyOnceTheOutcomeIsCommitted) {

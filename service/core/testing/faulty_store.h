@@ -28,6 +28,8 @@ class FaultyStore final : public store::Store {
   std::function<Outcome(const store::Transaction&)> judge;
   // With kUnknown: it is committed all the same.
   bool unknown_commits = false;
+  // Get fails.
+  bool unreadable = false;
 
   // How many commits there were, failed ones included.
   std::int64_t commits() const {
@@ -69,6 +71,7 @@ class FaultyStore final : public store::Store {
                  });
   }
   absl::StatusOr<std::optional<store::Row>> Get(const store::Key& key) override {
+    if (unreadable) return absl::UnavailableError("the test says so");
     return real_.Get(key);
   }
   absl::StatusOr<store::ListPage> List(const store::ListQuery& query) override {
