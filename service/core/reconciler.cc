@@ -1103,8 +1103,10 @@ Reconciler::Dependency Reconciler::AssetAt(const store::Key& key, const Provider
     return dependency;
   }
   auto& asset = static_cast<AssetItem&>(**loaded);
-  if (asset.removing_) {
+  if (asset.committing_) {
+    dependency.in_doubt = !asset.removing_;
     asset.dependents_.insert(dependent.key());
+    dependent.WakeAt(Now() + kStoreRetry);
     return dependency;
   }
   dependency.asset = asset.resource();

@@ -182,6 +182,8 @@ class Reconciler {
   struct Dependency {
     enum class State { kReady, kPending, kFailed, kMissing };
     State state = State::kPending;
+    // A change of it is just being committed: what it says is known in a moment.
+    bool in_doubt = false;
     std::string provider_id;
     provider::Handle handle;
     google::rpc::Status error;

@@ -278,8 +278,7 @@ absl::Status Validate(const v1::CreateAssetRequest& request, const Catalog& cata
   CheckOptions(prefix + "asset.provider_options", asset.provider_options(),
                provider::UnitKind::kAsset, catalog, faults)
       .IgnoreError();
-  const absl::Status unknown =
-      CheckProviders(prefix + "providers", request.providers(), catalog, faults);
+  absl::Status unknown = CheckProviders(prefix + "providers", request.providers(), catalog, faults);
   for (const std::string& name : request.providers()) {
     const ProviderEntry* provider = catalog.FindProvider(ParseProvider(name).value_or(""));
     if (provider == nullptr) continue;

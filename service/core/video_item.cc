@@ -286,6 +286,7 @@ VideoItem::Readiness VideoItem::ResolveReferences(
     return capabilities != nullptr && capabilities->https_only();
   }();
   std::string waiting_for;
+  bool in_doubt = false;
   for (const v1::Reference& reference : task.references()) {
     provider::ResolvedReference resolved;
     resolved.role = reference.role();
@@ -318,7 +319,11 @@ VideoItem::Readiness VideoItem::ResolveReferences(
         references.push_back(std::move(resolved));
         break;
       case Reconciler::Dependency::State::kPending:
-        if (waiting_for.empty()) waiting_for = reference.asset();
+        if (dependency.in_doubt) {
+          in_doubt = true;
+        } else if (waiting_for.empty()) {
+          waiting_for = reference.asset();
+        }
         break;
       case Reconciler::Dependency::State::kFailed:
         error = base::Error(absl::StatusCode::kFailedPrecondition, v1::ASSET_FAILED,
@@ -342,7 +347,7 @@ VideoItem::Readiness VideoItem::ResolveReferences(
       return Readiness::kFailed;
     }
   }
-  if (waiting_for.empty()) return Readiness::kReady;
+  if (waiting_for.empty()) return in_doubt ? Readiness::kWaiting : Readiness::kReady;
   MarkChanged(SetWaiting(task, v1::Waiting::ASSET_PROCESSING, waiting_for,
                          absl::StrCat("the asset is being prepared at ", provider.id), Now()));
   return Readiness::kWaiting;
