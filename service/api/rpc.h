@@ -48,8 +48,9 @@ class Method {
     core::Reply<Response> reply = [answer =
                                        Unanswered(*this, reactor, clock_.Now(), caller.context),
                                    response](absl::StatusOr<Response> result) mutable {
-      if (result.ok()) *response = *std::move(result);
-      answer.Give(result.status());
+      const absl::Status status = result.status();
+      if (status.ok()) *response = *std::move(result);
+      answer.Give(status);
     };
     call(caller, std::move(reply));
     return reactor;
@@ -88,7 +89,7 @@ class Method {
     Method& method_;
     grpc::ServerUnaryReactor* reactor_;
     const absl::Time began_;
-    const base::LogContext log_context_;
+    base::LogContext log_context_;
   };
 
   core::Caller CallerOf(const grpc::CallbackServerContext& context,
