@@ -100,6 +100,7 @@ TEST(ThreadEventLoopTest, ManyThreadsMayPost) {
   ThreadEventLoop loop("test");
   int count = 0;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 1000; ++i) loop.Post([&] { ++count; });

@@ -18,7 +18,6 @@ namespace {
 
 using http::TransportError;
 using testing::AllOf;
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::string HeaderOf(const http::Request& request, absl::string_view name) {
