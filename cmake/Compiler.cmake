@@ -18,6 +18,10 @@ if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
+# Libraries that our libraries were linked with are loaded by those, and not by us as well: a program
+# names what it uses, whichever compiler and linker made it.
+add_link_options(-Wl,--as-needed)
+
 set(ASSETGATE_SANITIZE "" CACHE STRING "Sanitizers for everything, for instance address,undefined")
 if(ASSETGATE_SANITIZE)
   add_compile_options(-fsanitize=${ASSETGATE_SANITIZE} -fno-sanitize-recover=all

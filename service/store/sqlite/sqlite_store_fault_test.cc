@@ -300,6 +300,8 @@ TEST_F(SqliteStoreFaultTest, DamagedRowHarmsOnlyThoseWhoTouchIt) {
       CommitAndWait(*store_, Create(Asset("a"), MakeContent("x", {"t"}))).revisions[0];
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
+  // The store may still tidy up after the commit.
+  sqlite3_busy_timeout(db, 20'000);
   EXPECT_EQ(sqlite3_exec(db, "UPDATE resources SET terms = x'ff'", nullptr, nullptr, nullptr),
             SQLITE_OK);
   sqlite3_close(db);
