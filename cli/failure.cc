@@ -122,6 +122,7 @@ std::string Remedy(const google::rpc::Status& status, const google::rpc::ErrorIn
       return "repeat exactly what was first sent with this --request-id, or leave it out";
     case v1::RESOURCE_EXISTS:
       return "choose another --id, or leave it out";
+    case v1::ALREADY_FINISHED:
     case v1::NOT_UNCONFIRMED:
       return "see how it stands: assetctl videos get NAME";
     case v1::PROVIDER_TASK_TAKEN:

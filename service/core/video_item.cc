@@ -65,8 +65,7 @@ std::string InDoubt(absl::string_view task, const v1::Attempt& attempt, const Un
                     absl::string_view why) {
   const google::rpc::ErrorInfo error = base::InfoOf(attempt.error());
   const auto words = error.metadata().find("provider_message");
-  return absl::StrCat("the submission ", WhichSubmission(record),
-                      ", was not answered so that its outcome is known",
+  return absl::StrCat("the outcome of the submission ", WhichSubmission(record), ", is not known",
                       words == error.metadata().end() ? "" : absl::StrCat(" (", words->second, ")"),
                       ": there may be a video, and a bill. It is not sent again: ", why,
                       ". Look into the provider's own list of tasks, then settle it with "
