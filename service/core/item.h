@@ -50,6 +50,9 @@ struct Change {
   absl::AnyInvocable<absl::Status(Item&)> apply;
   // Told what became of it once that is durable; may be empty.
   absl::AnyInvocable<void(absl::Status) &&> done;
+  // Of what cannot be committed while another row is as it is (see store::Conditions): what to tell
+  // `done` then.
+  absl::AnyInvocable<absl::Status(const store::Key& unmet)> unmet;
   absl::Status status;
 };
 
@@ -107,6 +110,8 @@ class Item {
   virtual void BeginDraft() = 0;
   virtual void Plan() = 0;
   virtual store::Content DraftContent() const = 0;
+  // What must exist for it to be created.
+  virtual std::vector<store::Key> RefersTo() const { return {}; }
   virtual void AcceptDraft(store::Revision revision) = 0;
   // The draft is about to be committed as a change made now.
   virtual void Stamp(absl::Time) {}
@@ -191,6 +196,7 @@ class Item {
   // Commands of Changes.
   bool remove_ = false;
   std::vector<store::Write> extra_writes_;
+  store::Conditions conditions_;
 
   // Creation.
   bool acknowledged_ = true;
@@ -206,10 +212,11 @@ class Item {
   absl::flat_hash_set<store::Key> dependents_;
 
  public:
-  // A Change asks for the row to be deleted, together with other writes.
-  void Remove(std::vector<store::Write> others) {
+  // A Change asks for the row to be deleted, together with other writes, while the conditions hold.
+  void Remove(std::vector<store::Write> others, store::Conditions conditions = {}) {
     remove_ = true;
     extra_writes_ = std::move(others);
+    conditions_ = std::move(conditions);
   }
 };
 
@@ -237,6 +244,7 @@ class EntityItem : public Item {
  protected:
   void BeginDraft() override { draft_ = current_; }
   store::Content DraftContent() const override { return ToContent(draft_); }
+  std::vector<store::Key> RefersTo() const override { return core::RefersTo(draft_); }
   void Stamp(absl::Time now) override {
     *draft_.resource.mutable_update_time() = base::ToProto(now);
   }
@@ -313,8 +321,6 @@ class AssetItem final : public PlacementItem<AssetEntity> {
 class VideoItem final : public EntityItem<VideoEntity> {
  public:
   using EntityItem::EntityItem;
-  ~VideoItem() override;
-
   void Load(const store::Row& row, bool restarted) override;
   // For a Change.
   absl::Status Cancel();
@@ -361,8 +367,6 @@ class VideoItem final : public EntityItem<VideoEntity> {
     return target_runs_[target];
   }
   UnitContext Context(const std::string& provider_id) const;
-  void RegisterUses();
-  void UnregisterUses();
 
   std::vector<TargetRun> target_runs_;
   // A place at the gate of the target that comes next. `generation` tells the grants apart.
@@ -370,7 +374,6 @@ class VideoItem final : public EntityItem<VideoEntity> {
   const ProviderEntry* place_provider_ = nullptr;
   absl::Time queued_since_;
   int place_generation_ = 0;
-  bool uses_registered_ = false;
 };
 
 // A copy at a provider that is to be deleted there.

@@ -150,10 +150,7 @@ Reconciler::Reconciler(Parts parts) : parts_(std::move(parts)) {
   }
 }
 
-Reconciler::~Reconciler() {
-  // Items unregister what they use.
-  items_.clear();
-}
+Reconciler::~Reconciler() = default;
 
 // --- Creation
 // -------------------------------------------------------------------------------------
@@ -281,6 +278,9 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
     write.key = key;
     write.content = item.DraftContent();
     transaction.writes.push_back(std::move(write));
+    for (store::Key& needed : item.RefersTo()) {
+      transaction.conditions.exist.push_back(std::move(needed));
+    }
     round.push_back(i);
   }
   if (round.empty()) return EndCreation(*creation);
@@ -334,14 +334,22 @@ void Reconciler::OnCreated(std::shared_ptr<PendingCreation> creation,
         if (Item* item = Find(gathering->keys[i])) Settle(*item, /*committed=*/true);
       }
       break;
-    case Outcome::kConflict: {
-      // Ids that exist. The others of a batch go on without them.
+    case Outcome::kConflict:
+    case Outcome::kConditionUnmet: {
+      // Ids that exist, or what they refer to does not any more. The others of a batch go on
+      // without them.
       const std::set<std::size_t> conflicts(result.conflicts.begin(), result.conflicts.end());
+      const std::set<store::Key> missing(result.unmet.begin(), result.unmet.end());
       for (std::size_t w = 0; w < round.size(); ++w) {
         const std::size_t i = round[w];
-        if (conflicts.contains(w)) {
+        std::optional<absl::Status> refusal;
+        if (conflicts.contains(w)) refusal = AlreadyExists(gathering->keys[i]);
+        for (const store::Key& needed : Find(gathering->keys[i])->RefersTo()) {
+          if (missing.contains(needed)) refusal = NotFound(needed);
+        }
+        if (refusal.has_value()) {
           drop(i);
-          gathering->Answer(i, AlreadyExists(gathering->keys[i]));
+          gathering->Answer(i, *std::move(refusal));
         } else if (auto it = items_.find(gathering->keys[i]); it != items_.end()) {
           it->second->AbandonPlaces();
           creation->items[i] = std::move(it->second);
@@ -545,6 +553,7 @@ void Reconciler::Advance(Item& item) {
   item.changed_ = false;
   item.remove_ = false;
   item.extra_writes_.clear();
+  item.conditions_ = {};
   item.actions_.clear();
   item.wake_at_ = absl::InfiniteFuture();
   item.BeginDraft();
@@ -588,6 +597,7 @@ void Reconciler::Commit(Item& item) {
   }
   transaction.writes.push_back(std::move(write));
   for (store::Write& other : item.extra_writes_) transaction.writes.push_back(std::move(other));
+  transaction.conditions = std::move(item.conditions_);
   ++commits_in_flight_;
   parts_.store.Commit(std::move(transaction),
                       [this, key = item.key()](store::CommitResult result) mutable {
@@ -676,7 +686,19 @@ void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) 
     }
     if (row.ok()) item->Load(**row, /*restarted=*/false);
   }
-  if (result.outcome != Outcome::kConflict) {
+  if (result.outcome == Outcome::kConditionUnmet) {
+    // Who asked for it is told why not; what a provider said meanwhile is kept.
+    std::vector<Change> kept;
+    for (Change& change : again) {
+      if (change.unmet && change.status.ok()) {
+        std::move(change.done)(change.unmet(result.unmet.front()));
+      } else {
+        kept.push_back(std::move(change));
+      }
+    }
+    again = std::move(kept);
+    PostAdvance(*item);
+  } else if (result.outcome != Outcome::kConflict) {
     // A caller's command is answered rather than kept; what a provider said is kept.
     telemetry().OnWarning(item->name(), absl::StrCat("not committed: ", result.message));
     std::vector<Change> kept;
@@ -814,19 +836,8 @@ void Reconciler::DeleteGroup(store::Key key, Reply<v1::DeleteAssetGroupResponse>
     if (*loaded == nullptr) return std::move(reply)(NotFound(key));
     auto response = std::make_shared<v1::DeleteAssetGroupResponse>();
     Change change;
-    change.apply = [this, key, response](Item& base) {
+    change.apply = [key, response](Item& base) {
       auto& item = static_cast<GroupItem&>(base);
-      store::ListQuery query;
-      query.tenant = key.tenant;
-      query.kind = store::Kind::kAsset;
-      query.filter = AssetsOfGroup(key.id);
-      query.limit = 1;
-      auto members = parts_.store.List(query);
-      if (!members.ok()) return StoreUnavailable(members.status().message());
-      if (!members->rows.empty()) {
-        return InUse(item.name(), absl::StrCat("\"", MakeName(kAssets, members->rows[0].key.id),
-                                               "\" belongs to it; delete its assets first"));
-      }
       response->Clear();
       for (int i = 0; i < item.current().record.units_size(); ++i) {
         if (BeingSubmitted(item.current().record.units(i).submission())) {
@@ -836,8 +847,13 @@ void Reconciler::DeleteGroup(store::Key key, Reply<v1::DeleteAssetGroupResponse>
           response->add_retained_by_providers(item.resource().placements(i).provider());
         }
       }
-      item.Remove({});
+      item.Remove({}, {.absent = {AssetsOfGroup(key)}});
       return absl::OkStatus();
+    };
+    change.unmet = [key](const store::Key& member) {
+      return InUse(MakeName(kAssetGroups, key.id),
+                   absl::StrCat("\"", MakeName(kAssets, member.id),
+                                "\" belongs to it; delete its assets first"));
     };
     change.done = [response, reply = std::move(reply)](absl::Status status) mutable {
       if (!status.ok()) return std::move(reply)(status);
@@ -857,24 +873,6 @@ void Reconciler::DeleteAsset(store::Key key, Reply<v1::DeleteAssetResponse> repl
     Change change;
     change.apply = [this, key, response, deletions](Item& base) {
       auto& item = static_cast<AssetItem&>(base);
-      std::string user;
-      if (const auto it = uses_.find(key); it != uses_.end() && !it->second.empty()) {
-        user = it->second.begin()->id;
-      } else {
-        // Tasks that another replica follows.
-        store::ListQuery query;
-        query.tenant = key.tenant;
-        query.kind = store::Kind::kVideoTask;
-        query.filter = UnfinishedTasksUsing(key.id);
-        query.limit = 1;
-        auto tasks = parts_.store.List(query);
-        if (!tasks.ok()) return StoreUnavailable(tasks.status().message());
-        if (!tasks->rows.empty()) user = tasks->rows[0].key.id;
-      }
-      if (!user.empty()) {
-        return InUse(item.name(), absl::StrCat("the unfinished \"", MakeName(kVideoTasks, user),
-                                               "\" is made from it; wait for it or cancel it"));
-      }
       response->Clear();
       deletions->clear();
       std::vector<store::Write> writes;
@@ -907,8 +905,13 @@ void Reconciler::DeleteAsset(store::Key key, Reply<v1::DeleteAssetResponse> repl
         deletions->push_back(write.key);
         writes.push_back(std::move(write));
       }
-      item.Remove(std::move(writes));
+      item.Remove(std::move(writes), {.absent = {UnfinishedTasksUsing(key)}});
       return absl::OkStatus();
+    };
+    change.unmet = [key](const store::Key& task) {
+      return InUse(MakeName(kAssets, key.id),
+                   absl::StrCat("the unfinished \"", MakeName(kVideoTasks, task.id),
+                                "\" is made from it; wait for it or cancel it"));
     };
     change.done = [this, response, deletions,
                    reply = std::move(reply)](absl::Status status) mutable {
@@ -963,7 +966,7 @@ void Reconciler::Recover(absl::AnyInvocable<void(absl::Status) &&> done) {
 
 void Reconciler::RecoverPage(std::optional<store::Key> after, std::shared_ptr<std::size_t> count,
                              absl::AnyInvocable<void(absl::Status) &&> done) {
-  auto page = parts_.store.ListUnfinished(after, kRecoveryPage);
+  auto page = parts_.store.ListUnfinished({.after = after, .limit = kRecoveryPage});
   if (!page.ok()) return std::move(done)(page.status());
   for (const store::Row& row : *page) {
     // What was created meanwhile is here already.
@@ -1178,15 +1181,6 @@ Reconciler::Dependency Reconciler::AssetAt(const store::Key& key, const Provider
     }
   });
   return dependency;
-}
-
-void Reconciler::Use(const store::Key& asset, const store::Key& task) { uses_[asset].insert(task); }
-
-void Reconciler::Unuse(const store::Key& asset, const store::Key& task) {
-  const auto it = uses_.find(asset);
-  if (it == uses_.end()) return;
-  it->second.erase(task);
-  if (it->second.empty()) uses_.erase(it);
 }
 
 void Reconciler::DescribeProviders(Reply<std::vector<v1::Provider>> reply) {

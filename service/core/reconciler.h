@@ -202,8 +202,6 @@ class Reconciler {
   void Count(const UnfinishedUnits& before, const UnfinishedUnits& after);
   // Tells telemetry when a provider's state is another than before.
   void NoteState(const ProviderEntry& provider);
-  void Use(const store::Key& asset, const store::Key& task);
-  void Unuse(const store::Key& asset, const store::Key& task);
   void SubmissionBegan() { ++submissions_in_flight_; }
   void SubmissionEnded();
   // Runs `quiet_` once nothing is under way; looks after all that has been posted so far.
@@ -214,8 +212,6 @@ class Reconciler {
   std::uint64_t last_serial_ = 0;
   std::map<std::string, std::unique_ptr<Gate>> gates_;
   absl::flat_hash_map<store::Key, std::unique_ptr<Item>> items_;
-  // Unfinished tasks by the asset they refer to.
-  absl::flat_hash_map<store::Key, absl::flat_hash_set<store::Key>> uses_;
   // Request ids whose rows are being committed: duplicates wait for that.
   absl::flat_hash_map<store::RequestKey, std::vector<PendingCreation>> claims_;
   bool draining_ = false;

@@ -423,6 +423,41 @@ TEST(ReconcilerCommandTest, GroupWithAssetsIsNotDeleted) {
   EXPECT_TRUE(harness.DeleteGroup("cast").get().ok());
 }
 
+// Both calls have passed all that can be looked up before either is committed.
+TEST(ReconcilerCommandTest, WhatIsReferredToIsNotDeletedUnderANewReference) {
+  Harness harness;
+  v1::CreateAssetGroupRequest group;
+  group.set_asset_group_id("cast");
+  group.mutable_asset_group()->set_display_name("Cast");
+  ASSERT_TRUE(harness.Create(group).get().ok());
+  v1::CreateAssetRequest hero = Harness::Asset("hero", {});
+  hero.mutable_asset()->set_asset_group("assetGroups/cast");
+
+  Answer<v1::Asset> created;
+  Answer<v1::DeleteAssetGroupResponse> deleted;
+  v1::DeleteAssetGroupRequest delete_group;
+  delete_group.set_name("assetGroups/cast");
+  harness.gateway().CreateAsset(Caller(), hero, created.reply());
+  harness.gateway().DeleteAssetGroup(Caller(), delete_group, deleted.reply());
+  harness.Run();
+  ASSERT_TRUE(created.get().ok()) << created.status();
+  EXPECT_EQ(base::ReasonOf(deleted.status()), v1::IN_USE);
+  EXPECT_THAT(deleted.status().message(), HasSubstr("assets/hero"));
+
+  Answer<v1::DeleteAssetResponse> asset_deleted;
+  Answer<v1::VideoTask> task;
+  v1::DeleteAssetRequest delete_asset;
+  delete_asset.set_name("assets/hero");
+  harness.gateway().DeleteAsset(Caller(), delete_asset, asset_deleted.reply());
+  harness.gateway().CreateVideoTask(Caller(), VideoOf("fox", "hero"), task.reply());
+  harness.Run();
+  ASSERT_TRUE(asset_deleted.get().ok()) << asset_deleted.status();
+  EXPECT_EQ(base::ReasonOf(task.status()), v1::RESOURCE_NOT_FOUND);
+  EXPECT_THAT(task.status().message(), HasSubstr("assets/hero"));
+  EXPECT_FALSE(harness.StoredVideo("fox").has_value());
+  EXPECT_EQ(harness.http().pending(), 0u);
+}
+
 TEST(ReconcilerCommandTest, CopyAtTheProviderIsDeletedEvenAfterARestart) {
   Harness::Options options;
   options.alpha.can_delete = true;
@@ -442,7 +477,7 @@ TEST(ReconcilerCommandTest, CopyAtTheProviderIsDeletedEvenAfterARestart) {
   std::move(call).Answer(http::Response{204, {}, ""});
   harness.Advance(absl::Hours(1));
   EXPECT_EQ(harness.http().sent(), 1u);
-  EXPECT_TRUE(harness.store().ListUnfinished(std::nullopt, 10)->empty());
+  EXPECT_TRUE(harness.store().ListUnfinished({.limit = 10})->empty());
 }
 
 TEST(ReconcilerCommandTest, DeletionThatNeverSucceedsIsGivenUpAfterADay) {
@@ -456,7 +491,7 @@ TEST(ReconcilerCommandTest, DeletionThatNeverSucceedsIsGivenUpAfterADay) {
     return http::Result(http::Response{500, {}, ""});
   };
   harness.Advance(absl::Hours(25));
-  EXPECT_TRUE(harness.store().ListUnfinished(std::nullopt, 10)->empty());
+  EXPECT_TRUE(harness.store().ListUnfinished({.limit = 10})->empty());
   EXPECT_THAT(harness.telemetry().warnings, testing::Contains(HasSubstr("was not deleted")));
 }
 
@@ -657,7 +692,7 @@ TEST(ReconcilerPlaceTest, NoSituationKeepsAPlace) {
   }
   harness.Advance(absl::Hours(30));
   // Only what nobody can settle is left.
-  const auto unfinished = *harness.store().ListUnfinished(std::nullopt, 1000);
+  const auto unfinished = *harness.store().ListUnfinished({.limit = 1000});
   for (const store::Row& row : unfinished) {
     EXPECT_EQ(VideoTaskFromRow(row).state(), v1::VideoTask::UNCONFIRMED) << row.key.id;
   }

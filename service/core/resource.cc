@@ -22,7 +22,8 @@ constexpr absl::string_view kMediaTypeTerm = "media:";
 constexpr absl::string_view kUpstreamIdTerm = "upstream:";
 constexpr absl::string_view kModelTerm = "model:";
 constexpr absl::string_view kAssetTerm = "asset:";
-constexpr absl::string_view kUnfinishedTerm = "unfinished:";
+// Of unfinished tasks only.
+constexpr absl::string_view kInUseTerm = "uses:";
 
 // Collects terms without repeating one.
 class Terms {
@@ -231,7 +232,7 @@ store::Content ToContent(const VideoEntity& entity) {
   }
   if (!IsFinal(task.state())) {
     content.unfinished = true;
-    terms.Add(kUnfinishedTerm, "1");
+    for (const auto& reference : task.references()) terms.Add(kInUseTerm, reference.asset());
   }
   content.terms = std::move(terms).Take();
   return content;
@@ -270,13 +271,30 @@ store::TermFilter Compile(const v1::VideoTaskFilter& filter) {
   return compiled;
 }
 
-store::TermFilter UnfinishedTasksUsing(absl::string_view asset_id) {
-  return {{{absl::StrCat(kAssetTerm, MakeName(kAssets, asset_id))},
-           {absl::StrCat(kUnfinishedTerm, "1")}}};
+store::Conditions::Term UnfinishedTasksUsing(const store::Key& asset) {
+  return {asset.tenant, store::Kind::kVideoTask,
+          absl::StrCat(kInUseTerm, MakeName(kAssets, asset.id))};
 }
 
-store::TermFilter AssetsOfGroup(absl::string_view group_id) {
-  return {{{absl::StrCat(kGroupTerm, MakeName(kAssetGroups, group_id))}}};
+store::Conditions::Term AssetsOfGroup(const store::Key& group) {
+  return {group.tenant, store::Kind::kAsset,
+          absl::StrCat(kGroupTerm, MakeName(kAssetGroups, group.id))};
+}
+
+std::vector<store::Key> RefersTo(const AssetEntity& entity) {
+  const auto id = ParseName(kAssetGroups, entity.resource.asset_group());
+  if (!id.has_value()) return {};
+  return {{entity.key.tenant, store::Kind::kAssetGroup, *id}};
+}
+
+std::vector<store::Key> RefersTo(const VideoEntity& entity) {
+  std::vector<store::Key> keys;
+  for (const auto& reference : entity.resource.references()) {
+    if (const auto id = ParseName(kAssets, reference.asset())) {
+      keys.push_back({entity.key.tenant, store::Kind::kAsset, *id});
+    }
+  }
+  return keys;
 }
 
 bool IsFinal(v1::Placement::State state) {

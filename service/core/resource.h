@@ -79,10 +79,14 @@ store::Content ToContent(const VideoEntity& entity);
 store::TermFilter Compile(const v1::AssetGroupFilter& filter);
 store::TermFilter Compile(const v1::AssetFilter& filter);
 store::TermFilter Compile(const v1::VideoTaskFilter& filter);
-// Unfinished tasks that refer to an asset.
-store::TermFilter UnfinishedTasksUsing(absl::string_view asset_id);
-// Assets that belong to a group.
-store::TermFilter AssetsOfGroup(absl::string_view group_id);
+// The term of unfinished tasks that refer to the asset, and that of assets that belong to the
+// group: while a row has it, the asset or the group is in use.
+store::Conditions::Term UnfinishedTasksUsing(const store::Key& asset);
+store::Conditions::Term AssetsOfGroup(const store::Key& group);
+// What must exist for the entity to be created.
+inline std::vector<store::Key> RefersTo(const GroupEntity&) { return {}; }
+std::vector<store::Key> RefersTo(const AssetEntity& entity);
+std::vector<store::Key> RefersTo(const VideoEntity& entity);
 
 // ACTIVE, FAILED and LOST are final.
 bool IsFinal(v1::Placement::State state);

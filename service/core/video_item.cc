@@ -75,28 +75,6 @@ std::string InDoubt(absl::string_view task, const v1::Attempt& attempt, const Un
 
 }  // namespace
 
-VideoItem::~VideoItem() { UnregisterUses(); }
-
-void VideoItem::RegisterUses() {
-  if (uses_registered_) return;
-  uses_registered_ = true;
-  for (const auto& reference : draft_.resource.references()) {
-    if (const auto id = ParseName(kAssets, reference.asset())) {
-      owner_.Use({key_.tenant, store::Kind::kAsset, *id}, key_);
-    }
-  }
-}
-
-void VideoItem::UnregisterUses() {
-  if (!uses_registered_) return;
-  uses_registered_ = false;
-  for (const auto& reference : current_.resource.references()) {
-    if (const auto id = ParseName(kAssets, reference.asset())) {
-      owner_.Unuse({key_.tenant, store::Kind::kAsset, *id}, key_);
-    }
-  }
-}
-
 void VideoItem::Load(const store::Row& row, bool restarted) {
   EntityItem::Load(row, restarted);
   if (!restarted) return;
@@ -136,11 +114,7 @@ std::optional<std::size_t> VideoItem::TargetOf(const v1::Attempt& attempt) const
 
 void VideoItem::Plan() {
   v1::VideoTask& task = draft_.resource;
-  if (IsFinal(task.state())) {
-    UnregisterUses();
-    return ReleaseSubmissionPlace();
-  }
-  RegisterUses();
+  if (IsFinal(task.state())) return ReleaseSubmissionPlace();
   const int open = OpenAttempt(task);
   if (open < 0) return PlanPending();
   // Left over where the commit of the intent went astray.

@@ -154,7 +154,7 @@ TEST_P(StoreConformanceTest, NewStoreIsEmpty) {
   EXPECT_EQ(*store_->Head(), 0);
   EXPECT_FALSE(store_->Get(Asset("a"))->has_value());
   EXPECT_FALSE(store_->FindRequest({"default", "CreateAsset", "r"})->has_value());
-  EXPECT_THAT(*store_->ListUnfinished(std::nullopt, 10), IsEmpty());
+  EXPECT_THAT(*store_->ListUnfinished({.limit = 10}), IsEmpty());
   const ListPage page = *store_->List({.tenant = "default"});
   EXPECT_THAT(page.rows, IsEmpty());
   EXPECT_FALSE(page.more);
@@ -562,6 +562,81 @@ TEST_P(StoreConformanceTest, FilterNeedsATermOfEachClause) {
   EXPECT_THAT(list({{{"state:B"}, {"label:x"}}}), ElementsAre("2", "1"));
 }
 
+TEST_P(StoreConformanceTest, WhatMustExistMustExist) {
+  CommitAndWait(*store_, Create(Asset("there"), MakeContent("x")));
+  const auto member = [&](absl::string_view id, std::vector<Key> needed) {
+    Transaction transaction = Create(Asset(id), MakeContent("x"));
+    transaction.conditions.exist = std::move(needed);
+    transaction.claim_request = Request(id, {Asset(id)}, clock_.Now());
+    return CommitAndWait(*store_, std::move(transaction));
+  };
+  const Revision head = *store_->Head();
+  const CommitResult refused =
+      member("a", {Asset("there"), Asset("gone"), Asset("there", "other tenant")});
+  EXPECT_EQ(refused.outcome, Outcome::kConditionUnmet);
+  EXPECT_THAT(refused.unmet, ElementsAre(Asset("gone"), Asset("there", "other tenant")));
+  EXPECT_EQ(*store_->Head(), head);
+  EXPECT_FALSE(store_->Get(Asset("a"))->has_value());
+  EXPECT_FALSE(store_->FindRequest({"default", "CreateAsset", "a"})->has_value());
+
+  EXPECT_EQ(member("a", {Asset("there"), Asset("there")}).outcome, Outcome::kCommitted);
+  CommitAndWait(*store_, Delete(Asset("there"), 1));
+  EXPECT_EQ(member("b", {Asset("there")}).outcome, Outcome::kConditionUnmet);
+}
+
+TEST_P(StoreConformanceTest, WhatMustBeAbsentMustBeAbsent) {
+  CommitAndWait(*store_, Create(Asset("group"), MakeContent("x")));
+  const Revision member =
+      CommitAndWait(*store_, Create(Asset("member"), MakeContent("x", {"group:g"}))).revisions[0];
+  const auto remove = [&] {
+    Transaction transaction = Delete(Asset("group"), 1);
+    transaction.conditions.absent = {{"default", Kind::kAsset, "group:g"},
+                                     {"other tenant", Kind::kAsset, "group:g"},
+                                     {"default", Kind::kVideoTask, "group:g"},
+                                     {"default", Kind::kAsset, "group"}};
+    return CommitAndWait(*store_, std::move(transaction));
+  };
+  const CommitResult refused = remove();
+  EXPECT_EQ(refused.outcome, Outcome::kConditionUnmet);
+  EXPECT_THAT(refused.unmet, ElementsAre(Asset("member")));
+  EXPECT_TRUE(store_->Get(Asset("group"))->has_value());
+  // A conflict is told as such: who reads the row again will be told of the condition.
+  Transaction stale = Delete(Asset("group"), 7);
+  stale.conditions.absent = {{"default", Kind::kAsset, "group:g"}};
+  EXPECT_EQ(CommitAndWait(*store_, std::move(stale)).outcome, Outcome::kConflict);
+
+  CommitAndWait(*store_, Update(Asset("member"), member, MakeContent("x", {"group:h"})));
+  EXPECT_EQ(remove().outcome, Outcome::kCommitted);
+}
+
+TEST_P(StoreConformanceTest, AGroupIsNeverDeletedWhileAMemberIsCreated) {
+  constexpr int kRounds = 40;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string group = absl::StrCat("group", round);
+    const std::string term = absl::StrCat("group:", group);
+    const Revision revision =
+        CommitAndWait(*store_, Create(Asset(group), MakeContent("x"))).revisions[0];
+    const auto create = [&] {
+      Transaction transaction = Create(Asset(absl::StrCat("m", round)), MakeContent("x", {term}));
+      transaction.conditions.exist = {Asset(group)};
+      return transaction;
+    };
+    const auto remove = [&] {
+      Transaction transaction = Delete(Asset(group), revision);
+      transaction.conditions.absent = {{"default", Kind::kAsset, term}};
+      return transaction;
+    };
+    CommitResult created;
+    CommitResult removed;
+    std::thread creator([&] { created = CommitAndWait(*store_, create()); });
+    std::thread remover([&] { removed = CommitAndWait(*store_, remove()); });
+    creator.join();
+    remover.join();
+    const std::set<Outcome> outcomes = {created.outcome, removed.outcome};
+    EXPECT_THAT(outcomes, ElementsAre(Outcome::kCommitted, Outcome::kConditionUnmet));
+  }
+}
+
 TEST_P(StoreConformanceTest, UnfinishedRowsOfAllTenantsAreListedInTheOrderOfKeys) {
   Content unfinished = MakeContent("x");
   unfinished.unfinished = true;
@@ -588,7 +663,7 @@ TEST_P(StoreConformanceTest, UnfinishedRowsOfAllTenantsAreListedInTheOrderOfKeys
     std::vector<Key> listed;
     std::optional<Key> after;
     for (;;) {
-      const std::vector<Row> rows = *store_->ListUnfinished(after, limit);
+      const std::vector<Row> rows = *store_->ListUnfinished({.after = after, .limit = limit});
       EXPECT_LE(rows.size(), limit);
       for (const Row& row : rows) {
         listed.push_back(row.key);
@@ -641,7 +716,7 @@ TEST_P(StoreConformanceTest, ReopenedStoreGoesOnWhereItStopped) {
   ExpectSameContent((*store_->Get(Asset("a")))->content, content);
   EXPECT_THAT(Ids(AllRows(*store_, {.tenant = "default", .filter = {{{"t"}}}})), ElementsAre("a"));
   EXPECT_THAT(AllChanges(*store_, "default", 0, 10), SizeIs(3));
-  EXPECT_THAT(*store_->ListUnfinished(std::nullopt, 10), SizeIs(1));
+  EXPECT_THAT(*store_->ListUnfinished({.limit = 10}), SizeIs(1));
   EXPECT_TRUE(store_->FindRequest({"default", "CreateAsset", "r"})->has_value());
   EXPECT_GT(CommitAndWait(*store_, Create(Asset("b"), MakeContent("x"))).revisions[0], head);
 
@@ -1007,7 +1082,7 @@ TEST_P(StoreConformanceTest, RandomHistoryAgreesWithAModel) {
     if (row.content.unfinished) unfinished.push_back(key);
   }
   std::vector<Key> listed;
-  const std::vector<Row> rows = *store_->ListUnfinished(std::nullopt, 10'000);
+  const std::vector<Row> rows = *store_->ListUnfinished({.limit = 10'000});
   for (const Row& row : rows) listed.push_back(row.key);
   EXPECT_EQ(listed, unfinished);
 

@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "store/leases.h"
 
 namespace assetgate::store {
 
@@ -65,6 +66,8 @@ struct Content {
   std::string internal;
   // Has work that is not finished: the reconciler needs it after a restart.
   bool unfinished = false;
+  // Whoever holds this shard does that work.
+  Shard shard = 0;
   // Nothing about it will change by itself (see `until_settled`).
   bool settled = true;
   // In any order; a word that stands twice counts once.
@@ -117,9 +120,27 @@ struct RequestRow {
   absl::Time create_time;
 };
 
-// Everything in it is committed, or nothing.
+// What other rows must be like when a transaction is committed. It stays so until the commit: what
+// another transaction, on whatever gateway, does to these rows comes before it or after it.
+struct Conditions {
+  // Rows that exist.
+  std::vector<Key> exist;
+  // Terms that no row of their tenant and kind has.
+  struct Term {
+    std::string tenant;
+    Kind kind = Kind::kAsset;
+    std::string term;
+  };
+  std::vector<Term> absent;
+};
+
+// Everything in it is committed, or nothing. Two transactions that write rows and name each other's
+// in their conditions (one creates a member of a group; one deletes the group, if it has none) are
+// done one after the other: the rows that `exist` are held until the commit, and what is `absent`
+// is looked for once the rows written are held.
 struct Transaction {
   std::vector<Write> writes;
+  Conditions conditions;
   // Claims a request id.
   std::optional<RequestRow> claim_request;
   // Frees a request id, if it is claimed.
@@ -134,6 +155,8 @@ struct CommitResult {
     kConflict,
     // The request id is taken: `request` is the row that holds it. Nothing was changed.
     kRequestIdTaken,
+    // A condition does not hold: `unmet` says which. Nothing was changed.
+    kConditionUnmet,
     // The store could not (disk full, database away). Nothing was changed.
     kUnavailable,
     // The store cannot tell whether it was committed.
@@ -145,6 +168,9 @@ struct CommitResult {
   // kConflict: the indexes of the writes that did not fit, rising.
   std::vector<std::size_t> conflicts;
   std::optional<RequestRow> request;
+  // kConditionUnmet: the rows that should exist and do not, and, of each term that should be on no
+  // row, one that has it.
+  std::vector<Key> unmet;
   // kUnavailable, kUnknown: for logs.
   std::string message;
 };
@@ -159,6 +185,11 @@ struct Change {
   bool deleted = false;
   DeleteCause cause = DeleteCause::kDeleted;
   bool settled = true;
+  // As told to listeners only; in what is read back from the log these three are not kept.
+  bool unfinished = false;
+  Shard shard = 0;
+  // Committed through this very store object, and not by another gateway.
+  bool local = true;
   // The public resource, serialized, without its revision; of a deleted one, as it last stood.
   std::string resource;
   // Of the row after the change; of a deleted one, empty.
@@ -200,6 +231,15 @@ struct ListPage {
   bool more = false;
   // The head revision that this page saw.
   Revision head = 0;
+};
+
+// A page of the unfinished rows of all tenants, in the order of keys.
+struct UnfinishedQuery {
+  // Of these shards; absent for all.
+  std::optional<std::vector<Shard>> shards;
+  // Where the page before ended: its last row. Absent for the first page.
+  std::optional<Key> after;
+  std::size_t limit = 500;
 };
 
 // A page of changes after a revision.
@@ -248,15 +288,16 @@ class Store {
   virtual absl::StatusOr<ListPage> List(const ListQuery& query) = 0;
   virtual absl::StatusOr<ChangesPage> ReadChanges(const ChangesQuery& query) = 0;
   virtual absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key) = 0;
-  // The unfinished rows of all tenants in the order of keys, after `after`.
-  virtual absl::StatusOr<std::vector<Row>> ListUnfinished(const std::optional<Key>& after,
-                                                          std::size_t limit) = 0;
+  // A page that is shorter than its limit is the last one.
+  virtual absl::StatusOr<std::vector<Row>> ListUnfinished(const UnfinishedQuery& query) = 0;
   // The newest revision.
   virtual absl::StatusOr<Revision> Head() = 0;
   // Whether it takes writes right now; what /readyz says.
   virtual absl::Status Health() = 0;
   // Transactions handed in and not yet answered.
   virtual std::size_t queue_depth() const = 0;
+  // Which work is this gateway's. As long-lived as the store.
+  virtual Leases& leases() = 0;
 
   // Sets who hears of changes; nullptr for nobody. Set before the first Commit, cleared after Stop.
   virtual void SetListener(ChangeListener* listener) = 0;

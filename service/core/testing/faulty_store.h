@@ -84,13 +84,14 @@ class FaultyStore final : public store::Store {
       const store::RequestKey& key) override {
     return real_.FindRequest(key);
   }
-  absl::StatusOr<std::vector<store::Row>> ListUnfinished(const std::optional<store::Key>& after,
-                                                         std::size_t limit) override {
-    return real_.ListUnfinished(after, limit);
+  absl::StatusOr<std::vector<store::Row>> ListUnfinished(
+      const store::UnfinishedQuery& query) override {
+    return real_.ListUnfinished(query);
   }
   absl::StatusOr<store::Revision> Head() override { return real_.Head(); }
   absl::Status Health() override { return real_.Health(); }
   std::size_t queue_depth() const override { return real_.queue_depth(); }
+  store::Leases& leases() override { return real_.leases(); }
   void SetListener(store::ChangeListener* listener) override { real_.SetListener(listener); }
   void Stop() override { real_.Stop(); }
 

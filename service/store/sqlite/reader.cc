@@ -303,16 +303,20 @@ absl::StatusOr<std::optional<RequestRow>> Reader::FindRequest(const RequestKey& 
       RequestRow{key, query.StringAt(2), *std::move(rows), absl::FromUnixMicros(query.IntAt(0))});
 }
 
-absl::StatusOr<std::vector<Row>> Reader::ListUnfinished(const std::optional<Key>& after,
-                                                        std::size_t limit) {
+absl::StatusOr<std::vector<Row>> Reader::ListUnfinished(const UnfinishedQuery& wanted) {
+  std::vector<Row> rows;
+  // There is but one shard.
+  if (wanted.shards.has_value() &&
+      std::find(wanted.shards->begin(), wanted.shards->end(), 0) == wanted.shards->end()) {
+    return rows;
+  }
   // Nothing sorts before the empty tenant's kind 0.
-  const Key start = after.value_or(Key{"", static_cast<Kind>(0), ""});
+  const Key start = wanted.after.value_or(Key{"", static_cast<Kind>(0), ""});
   Query query(rows_unfinished_);
   query.Text(start.tenant)
       .Int(static_cast<int>(start.kind))
       .Text(start.id)
-      .Int(static_cast<std::int64_t>(limit));
-  std::vector<Row> rows;
+      .Int(static_cast<std::int64_t>(wanted.limit));
   while (query.Next()) {
     Key key{query.StringAt(0), static_cast<Kind>(query.IntAt(1)), query.StringAt(2)};
     if (absl::Status s = Append(ReadRow(query, 3, std::move(key)), rows); !s.ok()) return s;

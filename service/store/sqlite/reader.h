@@ -28,8 +28,7 @@ class Reader {
   absl::StatusOr<ListPage> List(const ListQuery& query);
   absl::StatusOr<ChangesPage> ReadChanges(const ChangesQuery& query);
   absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key);
-  absl::StatusOr<std::vector<Row>> ListUnfinished(const std::optional<Key>& after,
-                                                  std::size_t limit);
+  absl::StatusOr<std::vector<Row>> ListUnfinished(const UnfinishedQuery& query);
   absl::StatusOr<Revision> Head();
 
  private:

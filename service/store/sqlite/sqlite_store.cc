@@ -283,11 +283,12 @@ void SqliteStore::CommitGroup(absl::Span<Pending> group) {
 void SqliteStore::Measure(const Group& group, absl::Duration took) {
   if (options_.metrics == nullptr) return;
   for (const CommitResult& result : group.results) {
-    const auto outcome =
-        result.outcome == Outcome::kCommitted ? base::CommitOutcome::kCommitted
-        : result.outcome == Outcome::kConflict || result.outcome == Outcome::kRequestIdTaken
-            ? base::CommitOutcome::kConflict
-            : base::CommitOutcome::kFailed;
+    const auto outcome = result.outcome == Outcome::kCommitted ? base::CommitOutcome::kCommitted
+                         : result.outcome == Outcome::kConflict ||
+                                 result.outcome == Outcome::kRequestIdTaken ||
+                                 result.outcome == Outcome::kConditionUnmet
+                             ? base::CommitOutcome::kConflict
+                             : base::CommitOutcome::kFailed;
     options_.metrics->StoreCommits(outcome).Increment();
   }
   options_.metrics->StoreCommitSeconds().Observe(std::max(0.0, absl::ToDoubleSeconds(took)));
@@ -350,10 +351,9 @@ absl::StatusOr<std::optional<RequestRow>> SqliteStore::FindRequest(const Request
       [&](sqlite::Reader& reader) { return reader.FindRequest(key); });
 }
 
-absl::StatusOr<std::vector<Row>> SqliteStore::ListUnfinished(const std::optional<Key>& after,
-                                                             std::size_t limit) {
+absl::StatusOr<std::vector<Row>> SqliteStore::ListUnfinished(const UnfinishedQuery& query) {
   return ReadWith<std::vector<Row>>(
-      [&](sqlite::Reader& reader) { return reader.ListUnfinished(after, limit); });
+      [&](sqlite::Reader& reader) { return reader.ListUnfinished(query); });
 }
 
 absl::StatusOr<Revision> SqliteStore::Head() {

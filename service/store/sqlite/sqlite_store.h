@@ -69,11 +69,11 @@ class SqliteStore final : public Store {
   absl::StatusOr<ListPage> List(const ListQuery& query) override;
   absl::StatusOr<ChangesPage> ReadChanges(const ChangesQuery& query) override;
   absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key) override;
-  absl::StatusOr<std::vector<Row>> ListUnfinished(const std::optional<Key>& after,
-                                                  std::size_t limit) override;
+  absl::StatusOr<std::vector<Row>> ListUnfinished(const UnfinishedQuery& query) override;
   absl::StatusOr<Revision> Head() override;
   absl::Status Health() override;
   std::size_t queue_depth() const override;
+  Leases& leases() override { return leases_; }
   void SetListener(ChangeListener* listener) override;
   void Stop() override;
 
@@ -119,6 +119,7 @@ class SqliteStore final : public Store {
   const std::unique_ptr<sqlite::Writer> writer_;
   const std::string store_id_;
   sqlite::ReaderPool readers_;
+  SoleLeases leases_;
 
   mutable absl::Mutex mu_;
   absl::CondVar wake_;

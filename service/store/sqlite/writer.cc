@@ -63,6 +63,9 @@ absl::Status Writer::Prepare() {
       {find_row_,
        "SELECT create_revision, revision, unfinished, terms FROM resources "
        "WHERE tenant = ? AND kind = ? AND id = ?"},
+      {find_term_,
+       "SELECT resources.id FROM terms JOIN resources USING (create_revision) "
+       "WHERE terms.tenant = ? AND terms.kind = ? AND terms.term = ? LIMIT 1"},
       {read_resource_, "SELECT resource FROM resources WHERE create_revision = ?"},
       {insert_row_,
        "INSERT INTO resources (create_revision, tenant, kind, id, revision, settled, terms, "
@@ -172,6 +175,21 @@ absl::StatusOr<std::optional<Writer::Standing>> Writer::Find(const Key& key) {
       Standing{query.IntAt(0), query.IntAt(1), query.IntAt(2) != 0, query.StringAt(3)});
 }
 
+absl::Status Writer::Check(const Conditions& conditions, std::vector<Key>& unmet) {
+  for (const Key& key : conditions.exist) {
+    absl::StatusOr<std::optional<Standing>> found = Find(key);
+    if (!found.ok()) return found.status();
+    if (!found->has_value()) unmet.push_back(key);
+  }
+  for (const Conditions::Term& absent : conditions.absent) {
+    Query query(find_term_);
+    query.Text(absent.tenant).Int(static_cast<int>(absent.kind)).Text(absent.term);
+    if (query.Next()) unmet.push_back({absent.tenant, absent.kind, query.StringAt(0)});
+    if (!query.status().ok()) return query.status();
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Writer::Apply(const Transaction& transaction, absl::Time now, CommitResult& result,
                            std::vector<ChangePtr>& changes) {
   // Nothing is written before everything is checked.
@@ -206,6 +224,11 @@ absl::Status Writer::Apply(const Transaction& transaction, absl::Time now, Commi
   }
   if (!result.conflicts.empty()) {
     result.outcome = CommitResult::Outcome::kConflict;
+    return absl::OkStatus();
+  }
+  if (absl::Status s = Check(transaction.conditions, result.unmet); !s.ok()) return s;
+  if (!result.unmet.empty()) {
+    result.outcome = CommitResult::Outcome::kConditionUnmet;
     return absl::OkStatus();
   }
 
@@ -253,6 +276,7 @@ absl::Status Writer::ApplyWrite(const Write& write, const std::optional<Standing
   if (write.content.has_value()) {
     const Content& content = *write.content;
     change->settled = content.settled;
+    change->unfinished = content.unfinished;
     change->resource = content.resource;
     change->terms = content.terms;
     terms = EncodeStrings(content.terms);

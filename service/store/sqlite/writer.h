@@ -72,6 +72,8 @@ class Writer {
     std::string terms;
   };
   absl::StatusOr<std::optional<Standing>> Find(const Key& key);
+  // What of the conditions does not hold goes to `unmet`.
+  absl::Status Check(const Conditions& conditions, std::vector<Key>& unmet);
   absl::Status ApplyWrite(const Write& write, const std::optional<Standing>& standing,
                           absl::Time now, std::vector<ChangePtr>& changes);
   // Makes the index hold `wanted` instead of `held`.
@@ -96,6 +98,7 @@ class Writer {
   Statement probe_;
   Statement read_head_;
   Statement find_row_;
+  Statement find_term_;
   Statement read_resource_;
   Statement insert_row_;
   Statement update_row_;

@@ -172,8 +172,7 @@ absl::StatusOr<std::optional<store::RequestRow>> FakeStore::FindRequest(const st
   return std::optional<store::RequestRow>();
 }
 
-absl::StatusOr<std::vector<store::Row>> FakeStore::ListUnfinished(const std::optional<store::Key>&,
-                                                                  std::size_t) {
+absl::StatusOr<std::vector<store::Row>> FakeStore::ListUnfinished(const store::UnfinishedQuery&) {
   return std::vector<store::Row>();
 }
 

@@ -61,11 +61,12 @@ class FakeStore final : public store::Store {
   absl::StatusOr<store::ChangesPage> ReadChanges(const store::ChangesQuery& query) override;
   absl::StatusOr<std::optional<store::RequestRow>> FindRequest(
       const store::RequestKey& key) override;
-  absl::StatusOr<std::vector<store::Row>> ListUnfinished(const std::optional<store::Key>& after,
-                                                         std::size_t limit) override;
+  absl::StatusOr<std::vector<store::Row>> ListUnfinished(
+      const store::UnfinishedQuery& query) override;
   absl::StatusOr<store::Revision> Head() override;
   absl::Status Health() override;
   std::size_t queue_depth() const override { return 0; }
+  store::Leases& leases() override { return leases_; }
   void SetListener(store::ChangeListener* listener) override;
   void Stop() override {}
 
@@ -77,6 +78,7 @@ class FakeStore final : public store::Store {
   }
 
   const std::string id_;
+  store::SoleLeases leases_;
   // Held while the listener is told, so that it hears in order.
   absl::Mutex telling_;
   mutable absl::Mutex mu_;
