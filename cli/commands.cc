@@ -101,6 +101,9 @@ class Session {
   ExitCode Do(const v1::CancelVideoTaskRequest& request) {
     return Print(Call(client_.videos(), &Videos::CancelVideoTask, request));
   }
+  ExitCode Do(const v1::ResolveVideoTaskRequest& request) {
+    return Print(Call(client_.videos(), &Videos::ResolveVideoTask, request));
+  }
   ExitCode Do(const v1::DeleteVideoTaskRequest& request) {
     return PrintDeletion(request.name(), Call(client_.videos(), &Videos::DeleteVideoTask, request));
   }

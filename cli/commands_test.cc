@@ -108,6 +108,57 @@ TEST_F(CommandsTest, AnOutcomeThatIsNotKnownComesWithTheRequestId) {
   EXPECT_THAT(err_.str(), HasSubstr("request id: r1"));
 }
 
+TEST_F(CommandsTest, ResolveSaysWhatAPersonFound) {
+  v1::ResolveVideoTaskRequest seen;
+  gateway_.resolve_video = [&](const v1::ResolveVideoTaskRequest& request, v1::VideoTask* task) {
+    seen = request;
+    *task = MakeTask(request.name(), v1::VideoTask::QUEUED);
+    auto* attempt = task->add_attempts();
+    attempt->set_provider("providers/zerozero");
+    attempt->mutable_resolve_time()->set_seconds(1);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"videos", "resolve", "maybe", "--provider-task-id", "vt-71c0"}), ExitCode::kOk);
+  EXPECT_EQ(seen.name(), "videoTasks/maybe");
+  EXPECT_EQ(seen.provider_task_id(), "vt-71c0");
+  EXPECT_THAT(out_.str(), HasSubstr("resolved by a person"));
+  EXPECT_EQ(Run({"videos", "resolve", "maybe", "--not-accepted"}), ExitCode::kOk);
+  EXPECT_TRUE(seen.not_accepted() && !seen.resubmit());
+  EXPECT_EQ(Run({"videos", "resolve", "maybe", "--not-accepted", "--resubmit"}), ExitCode::kOk);
+  EXPECT_TRUE(seen.not_accepted() && seen.resubmit());
+}
+
+TEST_F(CommandsTest, ResolveWantsOneWordAndOnlyOne) {
+  gateway_.resolve_video = [](const v1::ResolveVideoTaskRequest&, v1::VideoTask*) {
+    ADD_FAILURE() << "nothing may be sent";
+    return grpc::Status::OK;
+  };
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{},
+                                                {"--resubmit"},
+                                                {"--provider-task-id", "vt-1", "--not-accepted"},
+                                                {"--provider-task-id", "vt-1", "--resubmit"}}) {
+    std::vector<std::string> words = {"videos", "resolve", "maybe"};
+    words.insert(words.end(), flags.begin(), flags.end());
+    EXPECT_EQ(Run(words), ExitCode::kUsage);
+    EXPECT_THAT(err_.str(), HasSubstr("--"));
+  }
+}
+
+TEST_F(CommandsTest, ErrorsOfResolveComeWithTheFlagAndARemedy) {
+  gateway_.resolve_video = [](const v1::ResolveVideoTaskRequest&, v1::VideoTask*) {
+    return ToGrpc(Error(absl::StatusCode::kInvalidArgument, v1::INVALID_FIELD, "wrong")
+                      .Violation("provider_task_id", "is not the id of a task"));
+  };
+  EXPECT_EQ(Run({"videos", "resolve", "maybe", "--provider-task-id", "x"}),
+            ExitCode::kInvalidArgument);
+  EXPECT_THAT(err_.str(), HasSubstr("provider_task_id (--provider-task-id): is not the id"));
+  gateway_.resolve_video = [](const v1::ResolveVideoTaskRequest&, v1::VideoTask*) {
+    return ToGrpc(Error(absl::StatusCode::kFailedPrecondition, v1::NOT_UNCONFIRMED, "is RUNNING"));
+  };
+  EXPECT_EQ(Run({"videos", "resolve", "maybe", "--not-accepted"}), ExitCode::kFailedPrecondition);
+  EXPECT_THAT(err_.str(), HasSubstr("what to do: see how it stands"));
+}
+
 TEST_F(CommandsTest, WaitShowsWhatBecameOfIt) {
   gateway_.create_asset = [](const v1::CreateAssetRequest&, v1::Asset* asset) {
     *asset = MakeAsset("assets/hero", v1::Asset::PROCESSING);

@@ -37,7 +37,7 @@ std::string MetadataOf(const google::rpc::ErrorInfo& info, const char* key) {
 
 // The flag that sets a field of a request; empty where there is none.
 absl::string_view FlagOf(absl::string_view field) {
-  static constexpr std::array<std::pair<absl::string_view, absl::string_view>, 24> kFlags = {{
+  static constexpr std::array<std::pair<absl::string_view, absl::string_view>, 27> kFlags = {{
       {"asset_id", "--id"},
       {"asset_group_id", "--id"},
       {"video_task_id", "--id"},
@@ -61,6 +61,9 @@ absl::string_view FlagOf(absl::string_view field) {
       {"generate_audio", "--generate-audio"},
       {"watermark", "--watermark"},
       {"seed", "--seed"},
+      {"provider_task_id", "--provider-task-id"},
+      {"not_accepted", "--not-accepted"},
+      {"resubmit", "--resubmit"},
       {"references", "--first-frame, --last-frame, --reference"},
   }};
   // "video_task.references[1].uri" is set by the flag for "references".
@@ -119,6 +122,16 @@ std::string Remedy(const google::rpc::Status& status, const google::rpc::ErrorIn
       return "repeat exactly what was first sent with this --request-id, or leave it out";
     case v1::RESOURCE_EXISTS:
       return "choose another --id, or leave it out";
+    case v1::ALREADY_FINISHED:
+    case v1::NOT_UNCONFIRMED:
+      return "see how it stands: assetctl videos get NAME";
+    case v1::PROVIDER_TASK_TAKEN:
+      return "take another one from the provider's list of tasks: each belongs to one task here";
+    case v1::CANCEL_UNSUPPORTED:
+      return "wait for its end: assetctl videos watch NAME --until-settled; what is UNCONFIRMED is "
+             "settled with assetctl videos resolve NAME";
+    case v1::PROVIDER_NOT_CONFIGURED:
+      return "whoever runs the gateway has to put the provider back into its config";
     case v1::IN_USE:
       return "wait until the work that refers to it is finished, or cancel that first";
     case v1::COMMIT_UNKNOWN:

@@ -44,6 +44,7 @@ class FakeGateway {
   Stream<v1::WatchAssetsRequest, v1::AssetEvent> watch_assets;
   Unary<v1::CreateVideoTaskRequest, v1::VideoTask> create_video;
   Unary<v1::CancelVideoTaskRequest, v1::VideoTask> cancel_video;
+  Unary<v1::ResolveVideoTaskRequest, v1::VideoTask> resolve_video;
   Stream<v1::WatchVideoTasksRequest, v1::VideoTaskEvent> watch_videos;
   Unary<v1::ListProvidersRequest, v1::ListProvidersResponse> list_providers;
   Unary<v1::GetModelRequest, v1::Model> get_model;
@@ -126,6 +127,10 @@ class FakeGateway {
     grpc::Status CancelVideoTask(grpc::ServerContext*, const v1::CancelVideoTaskRequest* request,
                                  v1::VideoTask* response) override {
       return Answer(fake_.cancel_video, request, response);
+    }
+    grpc::Status ResolveVideoTask(grpc::ServerContext*, const v1::ResolveVideoTaskRequest* request,
+                                  v1::VideoTask* response) override {
+      return Answer(fake_.resolve_video, request, response);
     }
     grpc::Status WatchVideoTasks(grpc::ServerContext*, const v1::WatchVideoTasksRequest* request,
                                  grpc::ServerWriter<v1::VideoTaskEvent>* writer) override {

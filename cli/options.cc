@@ -506,6 +506,7 @@ class Parser {
         videos, "cancel", "Cancel a task",
         "What has been submitted to a provider that cannot cancel goes on and will be billed.",
         "videoTasks");
+    AddResolve(videos);
     NamedVerb<v1::DeleteVideoTaskRequest>(
         videos, "delete", "Remove a finished task; nothing is deleted at the provider", "",
         "videoTasks");
@@ -521,6 +522,36 @@ class Parser {
     watch->add_option("NAME", names_, "Only these");
     AddVideoFilter(watch);
     AddWatchFlags(watch);
+  }
+
+  void AddResolve(CLI::App* videos) {
+    CLI::App* resolve = Verb(
+        videos, "resolve", "Settle an UNCONFIRMED task: say what became of its submission",
+        "A task is UNCONFIRMED when its submission was sent and the answer was lost: there may be\n"
+        "a video, and a bill. Look into the provider's own list of tasks, or its bill, around the\n"
+        "time that `assetctl videos get NAME` tells, and say what you found:\n"
+        "  assetctl videos resolve my-video --provider-task-id vt-71c0    it is this one; follow "
+        "it\n"
+        "  assetctl videos resolve my-video --not-accepted                nothing; it is FAILED\n"
+        "  assetctl videos resolve my-video --not-accepted --resubmit     nothing; send it again\n"
+        "The gateway cannot check a \"no\": with --resubmit, a video that was made after all is\n"
+        "made, and billed, twice. An id that the provider does not know ends the task in some\n"
+        "minutes. `assetctl videos list --state unconfirmed` lists what is open. Saying the same\n"
+        "again changes nothing.",
+        [this] { return ResolveVideo(); });
+    resolve->add_option("NAME", name_, "ID or videoTasks/ID")->required();
+    CLI::Option* id = resolve
+                          ->add_option("--provider-task-id", provider_task_id_,
+                                       "It was accepted: the provider's own id of the task")
+                          ->option_text("ID");
+    CLI::Option* no = resolve->add_flag("--not-accepted", not_accepted_,
+                                        "It was not accepted: there is no video, and no bill");
+    no->excludes(id);
+    resolve
+        ->add_flag("--resubmit", resubmit_,
+                   "With --not-accepted: submit it anew; otherwise it is FAILED")
+        ->excludes(id)
+        ->needs(no);
   }
 
   // --x and --no-x; `value` stays empty when neither is given.
@@ -703,6 +734,21 @@ class Parser {
     return Command(std::move(command));
   }
 
+  absl::StatusOr<Command> ResolveVideo() const {
+    v1::ResolveVideoTaskRequest request;
+    ASSIGN_OR_RETURN(*request.mutable_name(), ResourceName("videoTasks", name_));
+    if (provider_task_id_.has_value()) {
+      request.set_provider_task_id(*provider_task_id_);
+    } else if (not_accepted_) {
+      request.set_not_accepted(true);
+      request.set_resubmit(resubmit_);
+    } else {
+      return PlainError(absl::StatusCode::kInvalidArgument,
+                        "say what became of it: --provider-task-id ID, or --not-accepted");
+    }
+    return Command(std::move(request));
+  }
+
   absl::StatusOr<Command> ListVideos() const {
     auto list = ListOf<v1::ListVideoTasksRequest>();
     ASSIGN_OR_RETURN(*list.request.mutable_filter(), VideoFilterOf(filter_));
@@ -759,7 +805,7 @@ class Parser {
   std::string id_, request_id_, max_wait_, display_name_, description_, group_, media_type_, uri_,
       file_, model_, prompt_, first_frame_, last_frame_, duration_, page_token_, resume_token_file_;
   Words uris_, providers_, labels_, options_, references_;
-  std::optional<std::string> resolution_, aspect_ratio_;
+  std::optional<std::string> resolution_, aspect_ratio_, provider_task_id_;
   std::optional<bool> generate_audio_, watermark_, camera_fixed_, return_last_frame_;
   std::optional<std::int64_t> seed_;
   FilterFlags filter_;
@@ -767,6 +813,8 @@ class Parser {
   bool all_ = false;
   bool wait_ = false;
   bool validate_only_ = false;
+  bool not_accepted_ = false;
+  bool resubmit_ = false;
   bool until_settled_ = false;
   bool lines_ = false;
 };

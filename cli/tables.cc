@@ -96,6 +96,12 @@ Cell Remark(const Unit& unit, const Page& page) {
   if constexpr (requires { unit.has_waiting(); }) {
     if (unit.has_waiting()) return Text(WhyWaiting(unit.waiting(), page.now), Tone::kWaiting);
   }
+  if constexpr (requires { unit.has_resolve_time(); }) {
+    if (unit.has_resolve_time()) {
+      return Text(
+          absl::StrCat("resolved by ", unit.resolver().empty() ? "a person" : unit.resolver()));
+    }
+  }
   return Text("");
 }
 

@@ -64,6 +64,9 @@ class FakeDialect final : public provider::Dialect {
                                       const http::Response&, bool) const override {
     return {};
   }
+  absl::StatusOr<provider::Handle> AdoptVideo(absl::string_view, absl::string_view) const override {
+    return absl::UnimplementedError("");
+  }
   std::vector<provider::PollCall> EncodePoll(provider::UnitKind,
                                              std::span<const provider::Handle>) const override {
     return {};

@@ -1,10 +1,13 @@
 #include "providers/apiframe/apiframe.h"
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "provider/rest.h"
 #include "providers/apiframe/capabilities.h"
 #include "providers/apiframe/decode.h"
 #include "providers/apiframe/encode.h"
@@ -14,6 +17,13 @@ namespace assetgate::providers::apiframe {
 namespace {
 
 using provider::UnitKind;
+
+bool IsUuid(absl::string_view text) {
+  constexpr absl::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  return std::equal(text.begin(), text.end(), kForm.begin(), kForm.end(), [](char c, char form) {
+    return form == '-' ? c == '-' : absl::ascii_isxdigit(static_cast<unsigned char>(c));
+  });
+}
 
 class ApiframeDialect : public provider::Dialect {
  public:
@@ -39,6 +49,15 @@ class ApiframeDialect : public provider::Dialect {
                                       const http::Response& response, bool replay) const override {
     return kind == UnitKind::kVideo ? DecodeGenerateVideo(response, replay)
                                     : DecodeCreateAsset(response);
+  }
+
+  // A UUID: the provider answers 400 to anything else.
+  absl::StatusOr<provider::Handle> AdoptVideo(absl::string_view id,
+                                              absl::string_view /*model*/) const override {
+    if (!IsUuid(id)) {
+      return provider::NotAnId(id, "a UUID, 5f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c5");
+    }
+    return provider::HandleOf(absl::AsciiStrToLower(id));
   }
 
   std::vector<provider::PollCall> EncodePoll(

@@ -209,5 +209,15 @@ TEST(ApiframeTest, TheKeyGoesIntoItsOwnHeader) {
   EXPECT_EQ(request.headers[0].value, "afk_1");
 }
 
+TEST(ApiframeTest, AJobThatAPersonFoundIsAskedForByItsUuidInAnyCase) {
+  for (const char* const id :
+       {"5f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c5", "5F0C1D2E-3A4B-4C5D-8E6F-708192A3B4C5"}) {
+    provider::testing::CheckAdoption(
+        Factory(), "seedance-2", id, "/jobs/5f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c5",
+        {"5f0c1d2e3a4b4c5d8e6f708192a3b4c5", "k3v9q0z7m2", "5f0c1d2e-3a4b-4c5d-8e6f-708192a3b4cg",
+         "5f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c"});
+  }
+}
+
 }  // namespace
 }  // namespace assetgate::providers::apiframe

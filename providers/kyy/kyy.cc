@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "provider/rest.h"
 #include "providers/kyy/capabilities.h"
 #include "providers/kyy/decode.h"
@@ -40,6 +41,16 @@ class KyyDialect : public provider::Dialect {
                                       bool /*replay*/) const override {
     return kind == provider::UnitKind::kVideo ? DecodeCreateVideo(response)
                                               : DecodeUpload(response);
+  }
+
+  // video_…
+  absl::StatusOr<provider::Handle> AdoptVideo(absl::string_view id,
+                                              absl::string_view /*model*/) const override {
+    constexpr absl::string_view kPrefix = "video_";
+    if (!provider::IsId(id) || !absl::StartsWith(id, kPrefix) || id == kPrefix) {
+      return provider::NotAnId(id, "video_…");
+    }
+    return provider::HandleOf(id);
   }
 
   std::vector<provider::PollCall> EncodePoll(

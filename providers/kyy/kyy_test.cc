@@ -229,5 +229,12 @@ TEST_F(KyyTest, ABrokenHandleAsksForNothingThatExists) {
   }
 }
 
+TEST_F(KyyTest, AVideoThatAPersonFoundIsAskedForByItsId) {
+  provider::testing::CheckAdoption(
+      Factory(), "seedance_2_0_pro", "video_5b1c9e70-2f44-4f0e-9a3c-0d8f6f1c2a77",
+      "/v1/result/video_5b1c9e70-2f44-4f0e-9a3c-0d8f6f1c2a77",
+      {"video_", "5b1c9e70-2f44-4f0e-9a3c-0d8f6f1c2a77", "asset-20260402091500-k7x2m", "proj_1"});
+}
+
 }  // namespace
 }  // namespace assetgate::providers::kyy

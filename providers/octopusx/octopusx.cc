@@ -5,10 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "provider/rest.h"
 #include "providers/octopusx/capabilities.h"
 #include "providers/octopusx/decode.h"
 #include "providers/octopusx/encode.h"
+#include "providers/octopusx/handle.h"
 #include "providers/octopusx/options.pb.h"
 
 namespace assetgate::providers::octopusx {
@@ -52,6 +54,16 @@ class OctopusxDialect : public provider::Dialect {
         break;
     }
     return DecodeCreateVideo(response);
+  }
+
+  // cgt-… or task_…, and opaque: only what is surely the id of something else is turned away.
+  absl::StatusOr<provider::Handle> AdoptVideo(absl::string_view id,
+                                              absl::string_view /*model*/) const override {
+    if (!provider::IsId(id) || absl::StartsWith(id, "asset-") || absl::StartsWith(id, "asset:") ||
+        absl::StartsWith(id, "group-")) {
+      return provider::NotAnId(id, "cgt-… or task_…");
+    }
+    return MakeHandle({.id = "", .task_id = std::string(id)});
   }
 
   // A group is made by the answer to its creation and never polled: there is no call to read one.

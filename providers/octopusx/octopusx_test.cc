@@ -305,5 +305,14 @@ TEST(HandleTest, BothIdsAreKept) {
   EXPECT_EQ(IdsOf("not json").id, "");
 }
 
+TEST_F(OctopusxTest, AVideoThatAPersonFoundIsAskedForByItsId) {
+  for (const char* const id : {"cgt-20260402093000-p3w8d", "task_8fQ2mT0c"}) {
+    provider::testing::CheckAdoption(
+        Factory(), "doubao-seedance-2-0-260128", id, absl::StrCat("/v1/video/generations/", id),
+        {"asset-20260402091500-k7x2m", "asset://asset-20260402091500-k7x2m",
+         "group-20260402091400-h4t9z"});
+  }
+}
+
 }  // namespace
 }  // namespace assetgate::providers::octopusx

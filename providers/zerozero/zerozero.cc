@@ -9,11 +9,13 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "provider/rest.h"
 #include "providers/zerozero/capabilities.h"
 #include "providers/zerozero/decode.h"
 #include "providers/zerozero/encode.h"
+#include "providers/zerozero/handle.h"
 #include "providers/zerozero/options.pb.h"
 #include "providers/zerozero/settings.h"
 
@@ -60,6 +62,15 @@ class ZerozeroDialect : public provider::Dialect {
         break;
     }
     return DecodeCreateVideo(request, response);
+  }
+
+  // vt-…, case-sensitive
+  absl::StatusOr<provider::Handle> AdoptVideo(absl::string_view id,
+                                              absl::string_view model) const override {
+    if (!provider::IsId(id) || !absl::StartsWith(id, "vt-") || id.size() == 3) {
+      return provider::NotAnId(id, "vt-…");
+    }
+    return MakeVideoHandle(id, model);
   }
 
   std::vector<provider::PollCall> EncodePoll(

@@ -170,5 +170,11 @@ TEST(ZerozeroTest, ACredentialWithoutKeyAddsNoHeader) {
   EXPECT_THAT(request.headers, IsEmpty());
 }
 
+TEST(ZerozeroTest, AVideoThatAPersonFoundIsAskedForWithItsModel) {
+  provider::testing::CheckAdoption(
+      Factory(), "seedance-2-0", "vt-71c0", "/video/tasks/vt-71c0?model=seedance-2-0",
+      {"vt-", "VT-71c0", "71c0", "Asset-9f8e7d6c5b4a3021", "group-0a1b2c3d4e5f6071"});
+}
+
 }  // namespace
 }  // namespace assetgate::providers::zerozero

@@ -13,6 +13,7 @@ VideoService::VideoService(const Parts& parts, watch::Watcher& watcher)
       get_(parts, "assetgate.v1.VideoService/GetVideoTask", Method::Kind::kRead),
       list_(parts, "assetgate.v1.VideoService/ListVideoTasks", Method::Kind::kRead),
       cancel_(parts, "assetgate.v1.VideoService/CancelVideoTask", Method::Kind::kWrite),
+      resolve_(parts, "assetgate.v1.VideoService/ResolveVideoTask", Method::Kind::kWrite),
       delete_(parts, "assetgate.v1.VideoService/DeleteVideoTask", Method::Kind::kWrite),
       watch_(watcher, parts.metrics, "assetgate.v1.VideoService/WatchVideoTasks",
              store::Kind::kVideoTask) {}
@@ -49,6 +50,15 @@ ServerUnaryReactor* VideoService::CancelVideoTask(CallbackServerContext* context
                      [&](const core::Caller& caller, core::Reply<v1::VideoTask> reply) {
                        gateway_.CancelVideoTask(caller, *request, std::move(reply));
                      });
+}
+
+ServerUnaryReactor* VideoService::ResolveVideoTask(CallbackServerContext* context,
+                                                   const v1::ResolveVideoTaskRequest* request,
+                                                   v1::VideoTask* response) {
+  return resolve_.Run(context, "", response,
+                      [&](const core::Caller& caller, core::Reply<v1::VideoTask> reply) {
+                        gateway_.ResolveVideoTask(caller, *request, std::move(reply));
+                      });
 }
 
 ServerUnaryReactor* VideoService::DeleteVideoTask(CallbackServerContext* context,

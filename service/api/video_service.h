@@ -25,6 +25,9 @@ class VideoService final : public v1::VideoService::WithRawCallbackMethod_WatchV
   grpc::ServerUnaryReactor* CancelVideoTask(grpc::CallbackServerContext* context,
                                             const v1::CancelVideoTaskRequest* request,
                                             v1::VideoTask* response) override;
+  grpc::ServerUnaryReactor* ResolveVideoTask(grpc::CallbackServerContext* context,
+                                             const v1::ResolveVideoTaskRequest* request,
+                                             v1::VideoTask* response) override;
   grpc::ServerUnaryReactor* DeleteVideoTask(grpc::CallbackServerContext* context,
                                             const v1::DeleteVideoTaskRequest* request,
                                             v1::DeleteVideoTaskResponse* response) override;
@@ -37,6 +40,7 @@ class VideoService final : public v1::VideoService::WithRawCallbackMethod_WatchV
   Method get_;
   Method list_;
   Method cancel_;
+  Method resolve_;
   Method delete_;
   WatchMethod watch_;
 };

@@ -29,11 +29,13 @@ Act DefaultAct(v1::ErrorReason reason) {
     case v1::SUBMISSION_UNKNOWN:
     case v1::PROVIDER_FORGOT:
     case v1::TRACKING_EXPIRED:
+    case v1::PROVIDER_NOT_CONFIGURED:
     case v1::INTERNAL_ERROR:
       return Act::kOperator;
     case v1::PROVIDER_RATE_LIMITED:
     case v1::PROVIDER_UNAVAILABLE:
     case v1::NOT_SUBMITTED:
+    case v1::SUBMISSION_UNDER_WAY:
     case v1::DRAINING:
     case v1::STORE_UNAVAILABLE:
     case v1::COMMIT_UNKNOWN:

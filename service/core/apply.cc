@@ -216,6 +216,27 @@ bool FollowAttempt(v1::VideoTask& task, const v1::Attempt& attempt, absl::Time n
   }
 }
 
+// What the provider answers after a person has said what became of the submission. That word
+// stands; where it was wrong about money, the record says so.
+bool AnswerAfterResolution(v1::Attempt& attempt, const provider::SubmitResult& result,
+                           const UnitContext& context) {
+  const std::string id = Word(result.observation.provider_id);
+  if (result.outcome != provider::Outcome::kAccepted ||
+      attempt.state() != v1::Attempt::NOT_ACCEPTED || attempt.provider_task_id() == id) {
+    return false;
+  }
+  attempt.set_provider_task_id(id);
+  attempt.set_billing(v1::Attempt::UNKNOWN);
+  *attempt.mutable_error() =
+      base::Error(absl::StatusCode::kUnknown, v1::SUBMISSION_UNKNOWN,
+                  absl::StrCat("a person found that the submission had not been accepted, and the "
+                               "provider has answered since that it accepted it as \"",
+                               id, "\": there may be a video, and a bill"))
+          .Metadata("provider", context.provider_id)
+          .ToProto();
+  return true;
+}
+
 }  // namespace
 
 v1::Waiting::Reason WaitingReasonOf(const provider::Failure& failure) {
@@ -363,6 +384,7 @@ bool ApplyObservation(v1::VideoTask& task, int index, const provider::Observatio
 bool ApplySubmit(v1::VideoTask& task, int index, Unit& unit, const provider::SubmitResult& result,
                  const UnitContext& context) {
   v1::Attempt& attempt = *task.mutable_attempts(index);
+  if (attempt.has_resolve_time()) return AnswerAfterResolution(attempt, result, context);
   switch (result.outcome) {
     case provider::Outcome::kAccepted:
       CloseSubmission(unit);
@@ -407,6 +429,54 @@ bool ApplySubmit(v1::VideoTask& task, int index, Unit& unit, const provider::Sub
       return true;
   }
   return false;
+}
+
+bool ApplyResolution(v1::VideoTask& task, int index, Unit& unit, const Resolution& said,
+                     const provider::Handle& handle, const UnitContext& context) {
+  v1::Attempt& attempt = *task.mutable_attempts(index);
+  if (attempt.state() != v1::Attempt::UNCONFIRMED || IsFinal(task.state())) return false;
+  CloseSubmission(unit);
+  attempt.set_resolver(said.resolver);
+  *attempt.mutable_resolve_time() = base::ToProto(context.now);
+  task.clear_error();
+  // The next step says what it waits for.
+  task.clear_waiting();
+  if (!said.provider_task_id.empty()) {
+    unit.set_handle(handle);
+    attempt.set_provider_task_id(said.provider_task_id);
+    *attempt.mutable_submit_time() = attempt.resolve_time();
+    if (!task.has_submit_time()) *task.mutable_submit_time() = attempt.resolve_time();
+    attempt.clear_error();
+    // Whether it is billed is the provider's to say, as ever.
+    attempt.set_state(v1::Attempt::QUEUED);
+    task.set_state(v1::VideoTask::QUEUED);
+    return true;
+  }
+  attempt.set_state(v1::Attempt::NOT_ACCEPTED);
+  attempt.set_billing(v1::Attempt::NOT_BILLED);
+  *attempt.mutable_end_time() = attempt.resolve_time();
+  *attempt.mutable_error() =
+      base::Error(absl::StatusCode::kUnavailable, v1::NOT_ACCEPTED_BY_RESOLUTION,
+                  absl::StrCat("the outcome of the submission to ", context.provider_id,
+                               " was not known, and a person found that it had not been accepted: "
+                               "there is no video, and no bill"))
+          .Metadata("provider", context.provider_id)
+          .ToProto();
+  if (!said.resubmit) return FinishTask(task, v1::VideoTask::FAILED, attempt.error(), context.now);
+  task.set_state(v1::VideoTask::PENDING);
+  return true;
+}
+
+std::optional<int> ResolvedAttempt(const v1::VideoTask& task) {
+  std::optional<int> newest;
+  for (int i = 0; i < task.attempts_size(); ++i) {
+    if (!task.attempts(i).has_resolve_time()) continue;
+    if (!newest.has_value() || base::FromProto(task.attempts(i).resolve_time()) >=
+                                   base::FromProto(task.attempts(*newest).resolve_time())) {
+      newest = i;
+    }
+  }
+  return newest;
 }
 
 bool ApplyGivenUp(v1::VideoTask& task, int index, const google::rpc::Status& error,

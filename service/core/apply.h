@@ -6,6 +6,7 @@
 #ifndef ASSETGATE_CORE_APPLY_H_
 #define ASSETGATE_CORE_APPLY_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -92,6 +93,20 @@ bool ApplyObservation(v1::VideoTask& task, int attempt, const provider::Observat
 // The gateway gives an accepted attempt up; its billing is UNKNOWN from now on. The task fails.
 bool ApplyGivenUp(v1::VideoTask& task, int attempt, const google::rpc::Status& error,
                   absl::Time now);
+// What a person says became of a submission whose outcome is not known.
+struct Resolution {
+  // Who says so; empty until callers have identities.
+  std::string resolver;
+  // Accepted: the provider's id of the task. Empty: not accepted.
+  std::string provider_task_id;
+  // Where not accepted: the task is to be submitted anew.
+  bool resubmit = false;
+};
+// Settles an UNCONFIRMED attempt; any other is left alone. `handle`: of an accepted one.
+bool ApplyResolution(v1::VideoTask& task, int attempt, Unit& unit, const Resolution& said,
+                     const provider::Handle& handle, const UnitContext& context);
+// The attempt that a person resolved last; absent where nobody has.
+std::optional<int> ResolvedAttempt(const v1::VideoTask& task);
 // The task ends without (further) attempts.
 bool FinishTask(v1::VideoTask& task, v1::VideoTask::State state, const google::rpc::Status& error,
                 absl::Time now);

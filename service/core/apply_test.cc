@@ -175,6 +175,37 @@ TEST(ApplyTest, UnknownOutcomeKeepsTheBytesAndOthersDropThem) {
   }
 }
 
+// It may come from a replica that was asleep with it.
+TEST(ApplyTest, AnswerThatComesAfterAPersonsWordIsRecordedAndChangesNothingElse) {
+  provider::SubmitResult accepted;
+  accepted.outcome = provider::Outcome::kAccepted;
+  accepted.handle = "late";
+  accepted.observation.provider_id = "up-late";
+  for (const bool was_accepted : {false, true}) {
+    v1::VideoTask task = TaskWithAttempt();
+    Unit unit;
+    provider::SubmitResult unknown;
+    ApplySubmit(task, 0, unit, unknown, At(0));
+    Resolution said;
+    if (was_accepted) said.provider_task_id = "up-7";
+    said.resolver = "ops@example.com";
+    ASSERT_TRUE(ApplyResolution(task, 0, unit, said, "handle", At(1)));
+    EXPECT_EQ(task.attempts(0).resolver(), "ops@example.com");
+    EXPECT_FALSE(ApplyResolution(task, 0, unit, said, "other", At(2))) << "said once";
+    EXPECT_EQ(ResolvedAttempt(task), 0);
+    const v1::VideoTask::State state = task.state();
+    EXPECT_EQ(ApplySubmit(task, 0, unit, accepted, At(3)), !was_accepted);
+    EXPECT_FALSE(ApplySubmit(task, 0, unit, accepted, At(4))) << "recorded once";
+    EXPECT_EQ(task.state(), state);
+    EXPECT_EQ(unit.handle(), was_accepted ? "handle" : "");
+    EXPECT_EQ(task.attempts(0).provider_task_id(), was_accepted ? "up-7" : "up-late");
+    // The bill is in doubt again.
+    EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
+    EXPECT_EQ(base::ReasonOf(task.attempts(0).error()),
+              was_accepted ? v1::ERROR_REASON_UNSPECIFIED : v1::SUBMISSION_UNKNOWN);
+  }
+}
+
 TEST(ApplyTest, AssetFollowsItsPlacements) {
   v1::Asset asset;
   EXPECT_TRUE(DeriveAsset(asset));

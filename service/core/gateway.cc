@@ -16,6 +16,7 @@
 #include "base/proto_time.h"
 #include "core/validate.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "provider/rest.h"
 
 namespace assetgate::core {
 namespace {
@@ -578,6 +579,71 @@ void Gateway::CancelVideoTask(const Caller& caller, const v1::CancelVideoTaskReq
   if (!id.ok()) return std::move(reply)(id.status());
   reconciler_.CancelVideo({caller.tenant, store::Kind::kVideoTask, *std::move(id)},
                           std::move(reply));
+}
+
+absl::Status Gateway::CheckNotTaken(const Caller& caller,
+                                    const v1::ResolveVideoTaskRequest& request) {
+  auto row = Read(caller, store::Kind::kVideoTask, request.name());
+  if (!row.ok()) return row.status();
+  const v1::VideoTask task = VideoTaskFromRow(*row);
+  for (const v1::Attempt& doubtful : task.attempts()) {
+    if (doubtful.state() != v1::Attempt::UNCONFIRMED) continue;
+    v1::ListVideoTasksRequest known;
+    known.mutable_filter()->add_provider_task_ids(request.provider_task_id());
+    known.mutable_filter()->add_providers(doubtful.provider());
+    auto found = ListVideoTasks(caller, known);
+    if (!found.ok()) return found.status();
+    for (const v1::VideoTask& other : found->video_tasks()) {
+      for (const v1::Attempt& attempt : other.attempts()) {
+        if (other.name() == task.name() || attempt.provider() != doubtful.provider() ||
+            attempt.provider_task_id() != request.provider_task_id()) {
+          continue;
+        }
+        return base::Error(
+                   absl::StatusCode::kFailedPrecondition, v1::PROVIDER_TASK_TAKEN,
+                   absl::StrCat("\"", request.provider_task_id(), "\" is the task of \"",
+                                other.name(), "\" at ", doubtful.provider(),
+                                "; look for another one, made when \"", task.name(), "\" was sent"))
+            .Resource(TypeOf(store::Kind::kVideoTask), other.name());
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Gateway::ResolveVideoTask(const Caller& caller, const v1::ResolveVideoTaskRequest& request,
+                               Reply<v1::VideoTask> reply) {
+  auto id = IdOf(store::Kind::kVideoTask, request.name(), "name");
+  if (!id.ok()) return std::move(reply)(id.status());
+  Faults faults;
+  if (request.outcome_case() == v1::ResolveVideoTaskRequest::OUTCOME_NOT_SET) {
+    faults.Add("provider_task_id",
+               "is required, or not_accepted: say which task it became at the provider, or that it "
+               "became none");
+  }
+  if (request.has_provider_task_id() && !provider::IsId(request.provider_task_id())) {
+    faults.Add("provider_task_id",
+               "is no id: 1 to 256 printable ASCII characters without spaces; copy it from the "
+               "provider's own list of tasks");
+  }
+  if (request.has_not_accepted() && !request.not_accepted()) {
+    faults.Add("not_accepted",
+               "is false, which says nothing; of an accepted one give the "
+               "provider_task_id");
+  }
+  if (request.has_provider_task_id() && request.resubmit()) {
+    faults.Add("resubmit", "goes with not_accepted alone: what was accepted is not sent again");
+  }
+  if (!faults.empty()) return std::move(reply)(faults.ToStatus());
+  if (request.has_provider_task_id()) {
+    const absl::Status taken = CheckNotTaken(caller, request);
+    if (!taken.ok()) return std::move(reply)(taken);
+  }
+  reconciler_.ResolveVideo({caller.tenant, store::Kind::kVideoTask, *std::move(id)},
+                           {.resolver = caller.identity,
+                            .provider_task_id = request.provider_task_id(),
+                            .resubmit = request.resubmit()},
+                           std::move(reply));
 }
 
 void Gateway::DeleteVideoTask(const Caller& caller, const v1::DeleteVideoTaskRequest& request,

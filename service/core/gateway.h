@@ -70,6 +70,8 @@ class Gateway {
       const Caller& caller, const v1::ListVideoTasksRequest& request);
   void CancelVideoTask(const Caller& caller, const v1::CancelVideoTaskRequest& request,
                        Reply<v1::VideoTask> reply);
+  void ResolveVideoTask(const Caller& caller, const v1::ResolveVideoTaskRequest& request,
+                        Reply<v1::VideoTask> reply);
   void DeleteVideoTask(const Caller& caller, const v1::DeleteVideoTaskRequest& request,
                        Reply<v1::DeleteVideoTaskResponse> reply);
 
@@ -89,6 +91,8 @@ class Gateway {
   absl::StatusOr<std::vector<Target>> Route(const Caller& caller,
                                             const v1::CreateVideoTaskRequest& request,
                                             v1::VideoTask& task);
+  // Fails when another task is known by that id where this one's submission is in doubt.
+  absl::Status CheckNotTaken(const Caller& caller, const v1::ResolveVideoTaskRequest& request);
   absl::Time AnswerBy(const Caller& caller, bool has_max_wait,
                       const google::protobuf::Duration& max_wait) const;
   absl::StatusOr<store::Row> Read(const Caller& caller, store::Kind kind, const std::string& name,

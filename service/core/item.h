@@ -324,6 +324,7 @@ class VideoItem final : public EntityItem<VideoEntity> {
   void Load(const store::Row& row, bool restarted) override;
   // For a Change.
   absl::Status Cancel();
+  absl::Status Resolve(const Resolution& said);
 
  protected:
   void Plan() override;
@@ -346,6 +347,9 @@ class VideoItem final : public EntityItem<VideoEntity> {
 
   void PlanPending();
   void PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider);
+  // Whether a person's last word was just that.
+  bool WasResolvedSo(const Resolution& said) const;
+  absl::Status NothingToResolve() const;
   // The target to go to now; absent when there is none, and then the task says what it waits for,
   // or has failed.
   std::optional<std::size_t> ChooseTarget();

@@ -782,12 +782,32 @@ void Reconciler::Drop(const store::Key& key) {
 // -------------------------------------------------------------------------------------
 
 void Reconciler::CancelVideo(store::Key key, Reply<v1::VideoTask> reply) {
-  parts_.loop.Post([this, key = std::move(key), reply = std::move(reply)]() mutable {
+  CommandVideo(
+      std::move(key), [](VideoItem& item) { return item.Cancel(); }, std::move(reply));
+}
+
+void Reconciler::ResolveVideo(store::Key key, Resolution said, Reply<v1::VideoTask> reply) {
+  CommandVideo(
+      std::move(key),
+      [said = std::move(said)](VideoItem& item) {
+        // Somebody knows of it and relies on it: it stays, even if its creator still waits.
+        item.acknowledged_ = true;
+        return item.Resolve(said);
+      },
+      std::move(reply));
+}
+
+void Reconciler::CommandVideo(store::Key key, absl::AnyInvocable<absl::Status(VideoItem&)> command,
+                              Reply<v1::VideoTask> reply) {
+  parts_.loop.Post([this, key = std::move(key), command = std::move(command),
+                    reply = std::move(reply)]() mutable {
     auto loaded = FindOrLoad(key);
     if (!loaded.ok()) return std::move(reply)(loaded.status());
     if (*loaded == nullptr) return std::move(reply)(NotFound(key));
     Change change;
-    change.apply = [](Item& item) { return static_cast<VideoItem&>(item).Cancel(); };
+    change.apply = [command = std::move(command)](Item& item) mutable {
+      return command(static_cast<VideoItem&>(item));
+    };
     change.done = [this, key, reply = std::move(reply)](absl::Status status) mutable {
       if (!status.ok()) return std::move(reply)(status);
       Item* item = Find(key);
@@ -916,6 +936,11 @@ void Reconciler::DeleteVideo(store::Key key, Reply<v1::DeleteVideoTaskResponse> 
     Change change;
     change.apply = [](Item& base) {
       auto& item = static_cast<VideoItem&>(base);
+      if (item.resource().state() == v1::VideoTask::UNCONFIRMED) {
+        return InUse(item.name(),
+                     "it is not known whether its provider accepted it; wait, or settle it first "
+                     "with ResolveVideoTask (assetctl videos resolve)");
+      }
       if (!IsFinal(item.resource().state()) || item.Unfinished()) {
         return InUse(item.name(), "it is not finished; cancel it, or wait for its end");
       }

@@ -91,6 +91,7 @@ class Reconciler {
   void CreateVideos(Creation<VideoEntity> creation,
                     Reply<std::vector<absl::StatusOr<v1::VideoTask>>> reply);
   void CancelVideo(store::Key key, Reply<v1::VideoTask> reply);
+  void ResolveVideo(store::Key key, Resolution said, Reply<v1::VideoTask> reply);
   void DeleteGroup(store::Key key, Reply<v1::DeleteAssetGroupResponse> reply);
   void DeleteAsset(store::Key key, Reply<v1::DeleteAssetResponse> reply);
   void DeleteVideo(store::Key key, Reply<v1::DeleteVideoTaskResponse> reply);
@@ -124,6 +125,9 @@ class Reconciler {
   };
   struct Gathering;
 
+  // Applies a command to a task; the answer is the task as it then stands.
+  void CommandVideo(store::Key key, absl::AnyInvocable<absl::Status(VideoItem&)> command,
+                    Reply<v1::VideoTask> reply);
   template <typename EntityT, typename ItemT>
   void CreateTyped(Creation<EntityT> creation,
                    Reply<std::vector<absl::StatusOr<typename EntityT::Resource>>> reply);

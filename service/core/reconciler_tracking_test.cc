@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -522,6 +524,66 @@ TEST(ReconcilerRequestIdTest, DuplicatesThatComeTogetherMakeOneTask) {
   harness.AnswerNext(400, "no");
   EXPECT_EQ(base::ReasonOf(first.status()), v1::PROVIDER_INVALID_ARGUMENT);
   EXPECT_EQ(base::ReasonOf(second.status()), v1::PROVIDER_INVALID_ARGUMENT);
+}
+
+// Whatever the first one is told, its duplicates are told: those that come while its intent is
+// being committed, and those that come while its provider is being asked.
+template <typename Request>
+void ExpectDuplicatesToldTheSame(Request request, int status, const std::string& body,
+                                 std::size_t calls, Harness::Options options = {}) {
+  SCOPED_TRACE(absl::StrCat(request.GetTypeName(), " HTTP ", status));
+  Harness harness(std::move(options));
+  request.set_request_id("r-1");
+  using Reply = decltype(harness.Create(request));
+  Reply first;
+  Reply together;
+  const auto create = [&](const Reply& answer) {
+    if constexpr (std::is_same_v<Request, v1::CreateAssetGroupRequest>) {
+      harness.gateway().CreateAssetGroup(Caller(), request, Reply(answer).reply());
+    } else if constexpr (std::is_same_v<Request, v1::CreateAssetRequest>) {
+      harness.gateway().CreateAsset(Caller(), request, Reply(answer).reply());
+    } else if constexpr (std::is_same_v<Request, v1::BatchCreateAssetsRequest>) {
+      harness.gateway().BatchCreateAssets(Caller(), request, Reply(answer).reply());
+    } else {
+      harness.gateway().CreateVideoTask(Caller(), request, Reply(answer).reply());
+    }
+  };
+  create(first);
+  create(together);
+  harness.Run();
+  const Reply in_flight = harness.Create(request);
+  EXPECT_FALSE(first.has() || together.has() || in_flight.has());
+  EXPECT_EQ(harness.http().pending(), calls) << "sent once each";
+  for (std::size_t i = 0; i < calls; ++i) harness.AnswerNext(status, body);
+  ASSERT_TRUE(first.has() && together.has() && in_flight.has());
+  for (const Reply& duplicate : {together, in_flight}) {
+    EXPECT_EQ(duplicate.status().ToString(), first.status().ToString());
+    EXPECT_EQ(base::ToRpcStatus(duplicate.status()).SerializeAsString(),
+              base::ToRpcStatus(first.status()).SerializeAsString());
+    if (first.get().ok()) {
+      EXPECT_EQ(duplicate->SerializeAsString(), first->SerializeAsString());
+    }
+  }
+  EXPECT_EQ(harness.http().sent(), calls);
+}
+
+TEST(ReconcilerRequestIdTest, DuplicatesOfEveryKindAreToldWhatTheFirstIsTold) {
+  for (const auto& [status, body] :
+       {std::pair<int, std::string>{200, "id=up-1 state=done"}, {400, "no"}}) {
+    ExpectDuplicatesToldTheSame(Harness::Asset("hero", {"alpha"}), status, body, 1);
+    v1::CreateVideoTaskRequest video = Harness::Video("fox");
+    ExpectDuplicatesToldTheSame(video, status, body, 1);
+    v1::CreateAssetGroupRequest group;
+    group.set_asset_group_id("cast");
+    group.mutable_asset_group()->set_display_name("cast");
+    group.add_providers("providers/alpha");
+    Harness::Options native;
+    native.alpha.native_groups = true;
+    ExpectDuplicatesToldTheSame(group, status, body, 1, native);
+    v1::BatchCreateAssetsRequest batch;
+    for (const char* id : {"one", "two"}) *batch.add_requests() = Harness::Asset(id, {"alpha"});
+    ExpectDuplicatesToldTheSame(batch, status, body, 2);
+  }
 }
 
 TEST(ReconcilerRequestIdTest, DuplicateAfterARestartFindsTheTask) {

@@ -13,6 +13,7 @@
 #include "core/item.h"
 #include "core/reconciler.h"
 #include "core/refusal.h"
+#include "core/validate.h"
 
 namespace assetgate::core {
 namespace {
@@ -34,6 +35,42 @@ int OpenAttempt(const v1::VideoTask& task) {
     if (IsOpen(task.attempts(i))) return i;
   }
   return -1;
+}
+
+// Since when the submit timeout counts: a person who has it submitted anew gives it a new one.
+absl::Time PendingSince(const v1::VideoTask& task) {
+  const std::optional<int> resolved = ResolvedAttempt(task);
+  return base::FromProto(resolved.has_value() ? task.attempts(*resolved).resolve_time()
+                                              : task.create_time());
+}
+
+// A person gave its id, and the provider has not spoken of it yet.
+bool IsHearsay(const v1::Attempt& attempt) {
+  return attempt.has_resolve_time() && attempt.provider_state().empty();
+}
+
+std::string Written(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
+}
+
+// "to kyy, first sent at 2026-11-21T04:18:42Z"
+std::string WhichSubmission(const Unit& record) {
+  return absl::StrCat("to ", record.provider(), ", first sent at ",
+                      Written(base::FromProto(record.submission().first_send_time())));
+}
+
+// What is known of a submission that nothing but a person's word can settle any more. `why`: it is
+// not sent again.
+std::string InDoubt(absl::string_view task, const v1::Attempt& attempt, const Unit& record,
+                    absl::string_view why) {
+  const google::rpc::ErrorInfo error = base::InfoOf(attempt.error());
+  const auto words = error.metadata().find("provider_message");
+  return absl::StrCat("the outcome of the submission ", WhichSubmission(record), ", is not known",
+                      words == error.metadata().end() ? "" : absl::StrCat(" (", words->second, ")"),
+                      ": there may be a video, and a bill. It is not sent again: ", why,
+                      ". Look into the provider's own list of tasks, then settle it with "
+                      "ResolveVideoTask (assetctl videos resolve ",
+                      task, ")");
 }
 
 }  // namespace
@@ -96,8 +133,12 @@ void VideoItem::Plan() {
   }
   const ProviderEntry* provider = owner_.catalog().FindProvider(record.provider());
   if (provider == nullptr) {
+    constexpr absl::string_view kGone = "the provider is not in the gateway's config any more";
     MarkChanged(SetWaiting(task, v1::Waiting::NEEDS_OPERATOR, attempt.provider(),
-                           "the provider is not in the gateway's config any more", Now()));
+                           attempt.state() == v1::Attempt::UNCONFIRMED
+                               ? InDoubt(name(), attempt, record, kGone)
+                               : std::string(kGone),
+                           Now()));
     return;
   }
   if (attempt.state() == v1::Attempt::UNCONFIRMED) return PlanUnconfirmed(unit, *provider);
@@ -120,6 +161,15 @@ void VideoItem::Plan() {
     return ReleasePlace(unit);
   }
   WakeAt(expires);
+  if (run(unit).not_found > 0 && IsHearsay(attempt)) {
+    const Settings& settings = owner_.settings();
+    MarkChanged(SetWaiting(
+        task, v1::Waiting::NEEDS_OPERATOR, attempt.provider(),
+        absl::StrCat("the provider does not know a task \"", attempt.provider_task_id(),
+                     "\", which the submission was resolved to; unless that changes within ",
+                     absl::FormatDuration(settings.not_found_period), ", the task fails"),
+        Now()));
+  }
   PlanPoll(unit, *provider, provider::UnitKind::kVideo, base::UpstreamOperation::kPollVideo, record,
            base::FromProto(attempt.submit_time()));
 }
@@ -132,25 +182,34 @@ void VideoItem::PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider)
   const absl::Duration window = provider.dialect->traits().idempotency_window;
   const absl::Time until =
       base::FromProto(record.submission().first_send_time()) + window - settings.idempotency_margin;
-  // Under another account the key means nothing: there it would buy a second video.
-  const bool same_account =
-      provider.CredentialFor(record.credential_id()).id == record.credential_id();
-  if (window <= absl::ZeroDuration() || Now() >= until || record.submission().method().empty() ||
-      !same_account) {
+  std::string why;
+  if (window <= absl::ZeroDuration()) {
+    why = "the provider has no idempotency key, so that could make and bill a second video";
+  } else if (Now() >= until) {
+    why = "its idempotency key may be forgotten by now, and a second video made and billed";
+  } else if (provider.CredentialFor(record.credential_id()).id != record.credential_id()) {
+    // Under another account the key means nothing: there it would buy a second video.
+    why = absl::StrCat("the credential \"", record.credential_id(),
+                       "\" that it was sent with is not configured any more, and to another "
+                       "account its idempotency key means nothing");
+  } else if (record.submission().method().empty()) {
+    why = "what was sent is not on record";
+  }
+  if (!why.empty()) {
     ReleasePlace(unit);
     MarkChanged(SetWaiting(task, v1::Waiting::NEEDS_OPERATOR, MakeName(kProviders, provider.id),
-                           "whether the provider accepted the submission is not known, and sending "
-                           "it again could make "
-                           "and bill a second video; look at the provider's own list of tasks",
+                           InDoubt(name(), task.attempts(static_cast<int>(unit)), record, why),
                            Now()));
     return;
   }
   WakeAt(until);
-  MarkChanged(
-      SetWaiting(task, v1::Waiting::PROVIDER_UNAVAILABLE, MakeName(kProviders, provider.id),
-                 "the outcome of the submission is being learned by sending it again with its "
-                 "idempotency key",
-                 Now()));
+  MarkChanged(SetWaiting(
+      task, v1::Waiting::PROVIDER_UNAVAILABLE, MakeName(kProviders, provider.id),
+      absl::StrCat("the outcome of the submission ", WhichSubmission(record),
+                   ", is not known; it is learned by sending it again with its idempotency key, "
+                   "until ",
+                   Written(until)),
+      Now()));
   if (owner_.draining() || provider.mode == v1::Provider::OFF) return;
   if (state.due > Now()) return WakeAt(state.due);
   if (!HoldPlace(unit, provider, CallClass::kSubmission)) return;
@@ -364,7 +423,7 @@ void VideoItem::PlanPending() {
   v1::VideoTask& task = draft_.resource;
   const Settings& settings = owner_.settings();
   const absl::Time now = Now();
-  const absl::Time expires = base::FromProto(task.create_time()) + settings.submit_timeout;
+  const absl::Time expires = PendingSince(task) + settings.submit_timeout;
   if (now >= expires) {
     ReleaseSubmissionPlace();
     const google::rpc::Status error = TargetFailures(
@@ -413,12 +472,13 @@ void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
   const std::string provider_name = MakeName(kProviders, provider.id);
   const std::string& model = draft_.record.targets(static_cast<int>(target)).provider_model();
   // The same provider again, after it surely did not accept: the attempt is used again, so that
-  // their number stays bounded.
+  // their number stays bounded. What a person resolved stays on record, and open to a late answer.
   int index = -1;
   for (int i = 0; i < task.attempts_size(); ++i) {
     if (task.attempts(i).provider() == provider_name &&
         task.attempts(i).provider_model() == model &&
-        task.attempts(i).state() == v1::Attempt::NOT_ACCEPTED) {
+        task.attempts(i).state() == v1::Attempt::NOT_ACCEPTED &&
+        !task.attempts(i).has_resolve_time()) {
       index = i;
     }
   }
@@ -504,6 +564,7 @@ absl::Status VideoItem::OnSubmitted(std::size_t unit, const provider::SubmitResu
     result.outcome = provider::Outcome::kUnknown;
   }
   MarkChanged(ApplySubmit(task, i, record, result, context));
+  if (attempt.has_resolve_time()) return absl::OkStatus();
   if (result.outcome != provider::Outcome::kRefused &&
       result.outcome != provider::Outcome::kNotAccepted) {
     return absl::OkStatus();
@@ -534,8 +595,13 @@ absl::Status VideoItem::OnNews(std::size_t unit, const provider::UnitNews& news,
     const google::rpc::Status error =
         base::Error(
             absl::StatusCode::kNotFound, v1::PROVIDER_FORGOT,
-            "the provider accepted the task and no longer knows it; whether it is billed is "
-            "not known")
+            IsHearsay(task.attempts(i))
+                ? absl::StrCat("the provider does not know a task \"",
+                               task.attempts(i).provider_task_id(),
+                               "\", which the submission was resolved to; what became of the "
+                               "submission, and whether it is billed, is not known")
+                : "the provider accepted the task and no longer knows it; whether it is billed is "
+                  "not known")
             .Metadata("provider", context.provider_id)
             .Metadata("provider_message", provider::CleanText(news.failure.message))
             .ToProto();
@@ -617,8 +683,8 @@ absl::Status VideoItem::Cancel() {
       return base::Error(
                  absl::StatusCode::kFailedPrecondition, v1::CANCEL_UNSUPPORTED,
                  absl::StrCat("\"", name(), "\" may have been accepted by ", provider,
-                              ", which cannot cancel; whoever runs the gateway can see in the "
-                              "provider's own list of tasks whether it goes on"))
+                              ", which cannot cancel; look into the provider's own list of tasks, "
+                              "and settle it with ResolveVideoTask (assetctl videos resolve)"))
           .Metadata("provider", provider);
     }
     return base::Error(absl::StatusCode::kFailedPrecondition, v1::CANCEL_UNSUPPORTED,
@@ -632,6 +698,103 @@ absl::Status VideoItem::Cancel() {
                              .ToProto(),
                          Now()));
   return absl::OkStatus();
+}
+
+absl::Status VideoItem::Resolve(const Resolution& said) {
+  v1::VideoTask& task = draft_.resource;
+  const int open = OpenAttempt(task);
+  const v1::Attempt::State state =
+      open < 0 ? v1::Attempt::STATE_UNSPECIFIED : task.attempts(open).state();
+  if (state != v1::Attempt::UNCONFIRMED && WasResolvedSo(said)) return absl::OkStatus();
+  if (state != v1::Attempt::UNCONFIRMED && state != v1::Attempt::SUBMITTING) {
+    return NothingToResolve();
+  }
+  const v1::Attempt& attempt = task.attempts(open);
+  const auto unit = static_cast<std::size_t>(open);
+  Unit& record = *draft_.record.mutable_units(open);
+  if (record.submission().open() || run(unit).in_flight) {
+    return base::Error(absl::StatusCode::kFailedPrecondition, v1::SUBMISSION_UNDER_WAY,
+                       absl::StrCat("\"", name(), "\" is just being sent to ", record.provider(),
+                                    ", whose answer may settle it; look again in a moment"))
+        .Metadata("provider", record.provider())
+        .RetryAfter(absl::Seconds(1));
+  }
+  provider::Handle handle;
+  if (!said.provider_task_id.empty()) {
+    const ProviderEntry* provider = owner_.catalog().FindProvider(record.provider());
+    if (provider == nullptr) {
+      return base::Error(
+                 absl::StatusCode::kFailedPrecondition, v1::PROVIDER_NOT_CONFIGURED,
+                 absl::StrCat("\"", record.provider(),
+                              "\" is not in the gateway's config any more, so that its task \"",
+                              said.provider_task_id,
+                              "\" cannot be followed; configure it again, with mode DRAIN if it is "
+                              "to take no new work"))
+          .Metadata("provider", record.provider());
+    }
+    absl::StatusOr<provider::Handle> adopted =
+        provider->dialect->AdoptVideo(said.provider_task_id, attempt.provider_model());
+    if (!adopted.ok()) {
+      Faults faults;
+      faults.Add("provider_task_id", std::string(adopted.status().message()));
+      return faults.ToStatus();
+    }
+    handle = *std::move(adopted);
+  }
+  ReleasePlace(unit);
+  // Asked for at once, like anything that was just accepted.
+  run(unit) = UnitRun();
+  MarkChanged(ApplyResolution(task, open, record, said, handle, Context(record.provider())));
+  return absl::OkStatus();
+}
+
+bool VideoItem::WasResolvedSo(const Resolution& said) const {
+  const v1::VideoTask& task = draft_.resource;
+  const std::optional<int> resolved = ResolvedAttempt(task);
+  if (!resolved.has_value()) return false;
+  const v1::Attempt& attempt = task.attempts(*resolved);
+  if ((attempt.state() == v1::Attempt::NOT_ACCEPTED) != said.provider_task_id.empty()) return false;
+  if (said.provider_task_id.empty()) {
+    const bool ended = task.state() == v1::VideoTask::FAILED &&
+                       base::ReasonOf(task.error()) == v1::NOT_ACCEPTED_BY_RESOLUTION;
+    return said.resubmit == !ended;
+  }
+  if (attempt.provider_task_id() == said.provider_task_id) return true;
+  // The provider may spell it otherwise than the person did.
+  const Unit& record = draft_.record.units(*resolved);
+  const ProviderEntry* provider = owner_.catalog().FindProvider(record.provider());
+  if (provider == nullptr) return false;
+  const auto adopted =
+      provider->dialect->AdoptVideo(said.provider_task_id, attempt.provider_model());
+  return adopted.ok() && *adopted == record.handle();
+}
+
+absl::Status VideoItem::NothingToResolve() const {
+  const v1::VideoTask& task = draft_.resource;
+  std::string known;
+  if (const std::optional<int> resolved = ResolvedAttempt(task)) {
+    const v1::Attempt& attempt = task.attempts(*resolved);
+    known = absl::StrCat("; at ", Written(base::FromProto(attempt.resolve_time())),
+                         " a person resolved it: ",
+                         attempt.state() == v1::Attempt::NOT_ACCEPTED
+                             ? absl::StrCat("not accepted by ", attempt.provider())
+                             : absl::StrCat("accepted by ", attempt.provider(), " as \"",
+                                            attempt.provider_task_id(), "\""));
+  } else if (task.attempts_size() > 0 && !task.attempts().rbegin()->provider_task_id().empty()) {
+    const v1::Attempt& attempt = *task.attempts().rbegin();
+    known =
+        absl::StrCat("; ", attempt.provider(), " itself has confirmed that it accepted it as \"",
+                     attempt.provider_task_id(), "\"");
+  }
+  const bool ended = IsFinal(task.state());
+  const bool pending = task.state() == v1::VideoTask::PENDING;
+  return base::Error(absl::StatusCode::kFailedPrecondition,
+                     ended ? v1::ALREADY_FINISHED : v1::NOT_UNCONFIRMED,
+                     absl::StrCat("\"", name(), "\" is ", v1::VideoTask::State_Name(task.state()),
+                                  ", not UNCONFIRMED: there is nothing to resolve", known,
+                                  ended     ? ""
+                                  : pending ? "; wait for it, or cancel it"
+                                            : "; wait for its end"));
 }
 
 }  // namespace assetgate::core

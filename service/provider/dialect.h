@@ -219,6 +219,13 @@ class Dialect {
   virtual SubmitResult DecodeSubmit(UnitKind kind, const http::Request& request,
                                     const http::Response& response, bool replay) const = 0;
 
+  // The handle of a video that a person found at the provider: what DecodeSubmit would have made of
+  // its acceptance. `id` is the provider's id of the task as the person typed it, `model` the
+  // provider's model that it was submitted for. The error says what is wrong with an id that cannot
+  // be one of this provider's tasks, to follow the field's name ("is not …; …").
+  virtual absl::StatusOr<Handle> AdoptVideo(absl::string_view id,
+                                            absl::string_view model) const = 0;
+
   // How to ask for some units: as few calls as the dialect allows, each unit in exactly one of
   // them.
   virtual std::vector<PollCall> EncodePoll(UnitKind kind,

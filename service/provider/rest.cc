@@ -68,6 +68,16 @@ Failure ProtocolFailure(const http::Response& response, absl::string_view messag
   return failure;
 }
 
+bool IsId(absl::string_view id) {
+  return !id.empty() && id.size() <= kMaxIdBytes && std::all_of(id.begin(), id.end(), IsGraphic);
+}
+
+absl::Status NotAnId(absl::string_view id, absl::string_view form) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", CleanText(id, 100), "\" is not the id of a task at this provider (", form,
+                   "); copy it from the provider's own list of tasks"));
+}
+
 std::string ReadId(const rapidjson::Value& root, absl::string_view path) {
   std::string id;
   if (const std::optional<std::string> text = JsonString(root, path); text.has_value()) {
@@ -76,8 +86,7 @@ std::string ReadId(const rapidjson::Value& root, absl::string_view path) {
              number.has_value()) {
     id = absl::StrCat(*number);
   }
-  if (id.size() > kMaxIdBytes || !std::all_of(id.begin(), id.end(), IsGraphic)) return "";
-  return id;
+  return IsId(id) ? id : "";
 }
 
 std::string ReadUrl(const rapidjson::Value& root, absl::string_view path) {

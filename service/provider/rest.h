@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/struct.pb.h"
@@ -34,8 +35,12 @@ void AuthorizeBearer(http::Request& request, const Credential& credential);
 // which is ours, not the provider's.
 Failure ProtocolFailure(const http::Response& response, absl::string_view message);
 
-// The id at `path` (a string, or a whole number as text): 1 to 256 printable ASCII characters
-// without spaces. "" for anything else: such an id can neither be stored nor asked for.
+// Whether an id can be stored and asked for: 1 to 256 printable ASCII characters without spaces.
+bool IsId(absl::string_view id);
+// The error for an id, typed by a person, that is not of the form `form` ("vt-…").
+absl::Status NotAnId(absl::string_view id, absl::string_view form);
+
+// The id at `path` (a string, or a whole number as text); "" for what is not an id (see IsId).
 std::string ReadId(const rapidjson::Value& root, absl::string_view path);
 
 // The http or https URL at `path`, at most 8,192 bytes, without spaces and control characters; ""

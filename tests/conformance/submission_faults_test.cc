@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/error.h"
 #include "tests/conformance/world.h"
 
@@ -304,6 +306,56 @@ TEST_P(Submission, OfAVideoToARouteGoesOnOnlyAfterASureNo) {
   EXPECT_EQ(cancelled.state(), v1::VideoTask::CANCELLED);
   EXPECT_EQ(cancelled.attempts(0).billing(), v1::Attempt::NOT_BILLED);
   EXPECT_EQ(world_.Made().videos_made, made_before);
+}
+
+// The provider makes every video and cuts the connection each time: a person finds it there, and
+// the gateway follows it by its id. Where there is an idempotency key, they are quicker than that.
+TEST_P(Submission, OfAVideoThatAPersonFoundAtTheProviderIsFollowedToItsEnd) {
+  const Account account = world_.NewAccount();
+  const auto made_before = world_.Made().videos_made;
+  world_.Fail("video.create", R"({"kind":"reset","after_work":true})", 0);
+  v1::CreateVideoTaskRequest request;
+  request.mutable_video_task()->set_model(world_.Model(account));
+  request.mutable_video_task()->set_prompt("a cat at sea");
+  request.mutable_max_wait()->set_seconds(0);
+  const Answer<v1::VideoTask> task = world_.CreateVideoTask(request);
+  ASSERT_TRUE(task.ok()) << task.error.ShortDebugString();
+  world_.AwaitTask(task.value.name(), [](const v1::VideoTask& seen) {
+    return seen.state() == v1::VideoTask::UNCONFIRMED;
+  });
+  const std::vector<simulator::Video> list =
+      world_.simulator().FindProvider(GetParam())->library.Videos(1);
+  ASSERT_EQ(list.size(), 1u);
+
+  const auto resolve = [&](const std::string& id, v1::VideoTask* resolved) {
+    v1::ResolveVideoTaskRequest resolution;
+    resolution.set_name(task.value.name());
+    resolution.set_provider_task_id(id);
+    const absl::Time give_up = absl::Now() + World::kDeadline;
+    grpc::Status status;
+    do {
+      grpc::ClientContext context;
+      SetDeadline(context);
+      status = world_.videos().ResolveVideoTask(&context, resolution, resolved);
+      // A repetition is just under way: its answer is cut off as well.
+    } while (base::ReasonOf(ErrorOf(status)) == v1::SUBMISSION_UNDER_WAY && absl::Now() < give_up);
+    return status;
+  };
+  v1::VideoTask resolved;
+  // No dialect's tasks have such ids.
+  EXPECT_EQ(base::ReasonOf(ErrorOf(resolve("asset-7", &resolved))), v1::INVALID_FIELD);
+  const grpc::Status status = resolve(list[0].id, &resolved);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(resolved.attempts(0).provider_task_id(), list[0].id);
+  EXPECT_TRUE(resolved.attempts(0).has_resolve_time());
+
+  const v1::VideoTask settled = world_.AwaitTask(
+      task.value.name(), [](const v1::VideoTask& seen) { return IsSettled(seen); });
+  EXPECT_EQ(settled.state(), v1::VideoTask::SUCCEEDED) << settled.ShortDebugString();
+  EXPECT_FALSE(settled.has_error());
+  ASSERT_EQ(settled.attempts_size(), 1);
+  EXPECT_EQ(settled.attempts(0).billing(), v1::Attempt::BILLED);
+  EXPECT_EQ(world_.Made().videos_made, made_before + 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, Submission, ::testing::ValuesIn(World::Dialects()));

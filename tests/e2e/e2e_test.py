@@ -124,6 +124,84 @@ class KillTest(ProgramTest):
         stream.cancel()
 
 
+class ResolveTest(ProgramTest):
+    """The connection is cut after zerozero has made the video, or before: only a person can know."""
+
+    def setUp(self):
+        super().setUp()
+        self.simulator, self.gateway = self.start_both()
+
+    def cut(self, name, after_work):
+        """A task that is UNCONFIRMED."""
+        self.simulator.fail("zerozero", "video.create",
+                            {"kind": "reset", "after_work": after_work}, times=1)
+        made = self.assetctl("videos", "create", "--id", name, "--prompt", f"a {name}", "--model",
+                             f"providers/zerozero/models/{MODELS['zerozero']}", "--output", "json")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        task = self.get(name)
+        self.assertEqual(task.state, UNCONFIRMED, task)
+        self.assertEqual(task.waiting.reason, common_pb2.Waiting.NEEDS_OPERATOR)
+        self.assertIn(f"assetctl videos resolve videoTasks/{name}", task.waiting.message)
+
+    def assetctl(self, *words):
+        return self.run_program("assetctl", "--server", self.gateway.address, *words)
+
+    def get(self, name):
+        return self.gateway.videos.GetVideoTask(
+            programs.video_service_pb2.GetVideoTaskRequest(name=f"videoTasks/{name}"),
+            timeout=DEADLINE)
+
+    def created(self):
+        return self.simulator.requests("zerozero", "video.create")
+
+    def test_what_was_made_is_found_and_followed(self):
+        self.cut("fox", after_work=True)
+        cancelled = self.assetctl("videos", "cancel", "fox")
+        self.assertEqual(cancelled.returncode, 6)
+        self.assertIn("videos resolve", cancelled.stderr)
+        # What an operator finds at the provider.
+        found = [video["id"] for video in self.simulator.control("state")["zerozero"]["videos"]]
+        self.assertEqual(len(found), 1, found)
+        wrong = self.assetctl("videos", "resolve", "fox", "--provider-task-id", "Asset-1")
+        self.assertEqual(wrong.returncode, 3)
+        self.assertIn("--provider-task-id", wrong.stderr)
+        # It outlives a crash right after it was said.
+        resolve = ("videos", "resolve", "fox", "--provider-task-id", found[0])
+        resolved = self.assetctl(*resolve)
+        self.assertEqual(resolved.returncode, 0, resolved.stderr)
+        self.gateway.end(signal.SIGKILL)
+        self.gateway = self.start_gateway()
+        task = self.gateway.settle(["videoTasks/fox"])["videoTasks/fox"]
+        self.assertEqual(task.state, SUCCEEDED, task)
+        self.assertEqual(task.attempts[0].provider_task_id, found[0])
+        self.assertEqual(task.attempts[0].billing, video_task_pb2.Attempt.BILLED)
+        self.assertTrue(task.attempts[0].HasField("resolve_time"))
+        # Said again it is the same; said otherwise it is not.
+        self.assertEqual(self.assetctl(*resolve).returncode, 0)
+        otherwise = self.assetctl("videos", "resolve", "fox", "--not-accepted", "--resubmit")
+        self.assertEqual(otherwise.returncode, 6)
+        self.assertIn("ALREADY_FINISHED", otherwise.stderr)
+        self.assertEqual(len(self.created()), 1, "never sent again")
+
+    def test_what_was_not_made_fails_or_is_submitted_anew(self):
+        self.cut("fox", after_work=False)
+        failed = self.assetctl("videos", "resolve", "fox", "--not-accepted")
+        self.assertEqual(failed.returncode, 0, failed.stderr)
+        task = self.get("fox")
+        self.assertEqual(task.state, video_task_pb2.VideoTask.FAILED)
+        self.assertEqual(task.attempts[0].billing, video_task_pb2.Attempt.NOT_BILLED)
+        self.assertIn("NOT_ACCEPTED_BY_RESOLUTION", failed.stdout)
+
+        self.cut("wolf", after_work=False)
+        again = self.assetctl("videos", "resolve", "wolf", "--not-accepted", "--resubmit")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        task = self.gateway.settle(["videoTasks/wolf"])["videoTasks/wolf"]
+        self.assertEqual(task.state, SUCCEEDED, task)
+        self.assertEqual([attempt.state for attempt in task.attempts],
+                         [video_task_pb2.Attempt.NOT_ACCEPTED, video_task_pb2.Attempt.SUCCEEDED])
+        self.assertEqual(len(self.created()), 3)
+
+
 class GoingAwayTest(ProgramTest):
     def test_sigterm_tells_open_streams_and_exits_with_0(self):
         simulator, gateway = self.start_both()

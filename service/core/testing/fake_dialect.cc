@@ -3,10 +3,12 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "provider/rest.h"
 
 namespace assetgate::core {
 namespace {
@@ -169,6 +171,12 @@ provider::SubmitResult FakeDialect::DecodeSubmit(provider::UnitKind kind, const 
   if (replay && response.status == 409) result.outcome = provider::Outcome::kUnknown;
   result.failure = provider::FailureOf(response, "", response.body);
   return result;
+}
+
+absl::StatusOr<provider::Handle> FakeDialect::AdoptVideo(absl::string_view id,
+                                                         absl::string_view /*model*/) const {
+  if (!provider::IsId(id) || !absl::StartsWith(id, "up-")) return provider::NotAnId(id, "up-…");
+  return std::string(id);
 }
 
 std::vector<provider::PollCall> FakeDialect::EncodePoll(

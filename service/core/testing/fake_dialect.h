@@ -34,7 +34,8 @@ struct FakeDialectOptions {
 // A 2xx with `refused=` refuses, one without an id is unknown. States are queued, running, done,
 // failed, cancelled; any other word is in progress. Other statuses mean what
 // provider::MeaningOfStatus says, but for a 409 to a repetition, which is unknown. On a poll 404 is
-// "not found", and anything else but 2xx is trouble.
+// "not found", and anything else but 2xx is trouble. A video that a person found has an id that
+// begins with "up-".
 class FakeDialect final : public provider::Dialect {
  public:
   explicit FakeDialect(FakeDialectOptions options = {});
@@ -52,6 +53,8 @@ class FakeDialect final : public provider::Dialect {
       const provider::VideoSubmission& video) const override;
   provider::SubmitResult DecodeSubmit(provider::UnitKind kind, const http::Request& request,
                                       const http::Response& response, bool replay) const override;
+  absl::StatusOr<provider::Handle> AdoptVideo(absl::string_view id,
+                                              absl::string_view model) const override;
   std::vector<provider::PollCall> EncodePoll(
       provider::UnitKind kind, std::span<const provider::Handle> handles) const override;
   provider::PollResult DecodePoll(provider::UnitKind kind, const http::Response& response,

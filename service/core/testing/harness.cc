@@ -6,9 +6,16 @@
 namespace assetgate::core {
 namespace {
 
-std::unique_ptr<const ProviderEntry> MakeProvider(const std::string& id,
-                                                  const FakeDialectOptions& options,
-                                                  Gate::Limits limits) {
+provider::Credential MakeCredential(const std::string& id, absl::string_view whose) {
+  provider::Credential credential;
+  credential.id = id;
+  credential.secrets.emplace("api_key", base::Secret(absl::StrCat("secret-of-", whose)));
+  return credential;
+}
+
+std::unique_ptr<ProviderEntry> MakeProvider(const std::string& id,
+                                            const FakeDialectOptions& options,
+                                            Gate::Limits limits) {
   auto entry = std::make_unique<ProviderEntry>();
   entry->id = id;
   auto dialect = std::make_unique<FakeDialect>(options);
@@ -17,8 +24,7 @@ std::unique_ptr<const ProviderEntry> MakeProvider(const std::string& id,
   entry->video_polling = dialect->traits().video_polling;
   entry->dialect = std::move(dialect);
   entry->base_url = absl::StrCat("https://", id, ".example");
-  entry->credential.id = absl::StrCat(id, "-key");
-  entry->credential.secrets.emplace("api_key", base::Secret(absl::StrCat("secret-of-", id)));
+  entry->credential = MakeCredential(absl::StrCat(id, "-key"), id);
   entry->limits = limits;
   return entry;
 }
@@ -26,8 +32,28 @@ std::unique_ptr<const ProviderEntry> MakeProvider(const std::string& id,
 }  // namespace
 
 Harness::Harness(Options options) : settings_(options.settings) {
+  Configure(options);
+  store::SqliteStore::Options store_options;
+  store_options.path = directory_.path() + "/store.db";
+  store_options.clock = &store_clock_;
+  auto store = store::SqliteStore::Open(std::move(store_options));
+  EXPECT_TRUE(store.ok()) << store.status();
+  sqlite_ = *std::move(store);
+  store_ = std::make_unique<FaultyStore>(*sqlite_);
+  Start();
+}
+
+void Harness::Configure(const Options& options) {
   std::vector<std::unique_ptr<const ProviderEntry>> providers;
-  providers.push_back(MakeProvider("alpha", options.alpha, options.limits));
+  if (options.has_alpha) {
+    auto alpha = MakeProvider("alpha", options.alpha, options.limits);
+    alpha->mode = options.alpha_mode;
+    alpha->credential = MakeCredential(options.alpha_credential, "alpha");
+    if (!options.alpha_previous_credential.empty()) {
+      alpha->previous_credential = MakeCredential(options.alpha_previous_credential, "old-alpha");
+    }
+    providers.push_back(std::move(alpha));
+  }
   providers.push_back(MakeProvider("beta", options.beta, options.limits));
   ModelEntry film;
   film.id = "film";
@@ -39,14 +65,6 @@ Harness::Harness(Options options) : settings_(options.settings) {
   }
   catalog_ = std::make_unique<Catalog>(std::move(providers), std::vector<ModelEntry>{film},
                                        options.asset_providers);
-  store::SqliteStore::Options store_options;
-  store_options.path = directory_.path() + "/store.db";
-  store_options.clock = &store_clock_;
-  auto store = store::SqliteStore::Open(std::move(store_options));
-  EXPECT_TRUE(store.ok()) << store.status();
-  sqlite_ = *std::move(store);
-  store_ = std::make_unique<FaultyStore>(*sqlite_);
-  Start();
 }
 
 Harness::~Harness() { Stop(); }
@@ -80,6 +98,13 @@ void Harness::Restart(bool recover) {
   reconciler_->Recover([&](absl::Status status) { recovered = std::move(status); });
   Run();
   EXPECT_TRUE(recovered.ok()) << recovered;
+}
+
+void Harness::Restart(const Options& options) {
+  Stop();
+  Configure(options);
+  Start();
+  Restart();
 }
 
 void Harness::Run() {
@@ -145,6 +170,21 @@ v1::CreateVideoTaskRequest Harness::Video(absl::string_view id) {
   return request;
 }
 
+v1::ResolveVideoTaskRequest Harness::Accepted(absl::string_view id, absl::string_view task_id) {
+  v1::ResolveVideoTaskRequest request;
+  request.set_name(MakeName(kVideoTasks, id));
+  request.set_provider_task_id(std::string(task_id));
+  return request;
+}
+
+v1::ResolveVideoTaskRequest Harness::NotAccepted(absl::string_view id, bool resubmit) {
+  v1::ResolveVideoTaskRequest request;
+  request.set_name(MakeName(kVideoTasks, id));
+  request.set_not_accepted(true);
+  request.set_resubmit(resubmit);
+  return request;
+}
+
 v1::CreateAssetRequest Harness::Asset(absl::string_view id, std::vector<std::string> providers) {
   v1::CreateAssetRequest request;
   request.set_asset_id(std::string(id));
@@ -185,6 +225,12 @@ Answer<v1::VideoTask> Harness::Cancel(absl::string_view id) {
   v1::CancelVideoTaskRequest request;
   request.set_name(MakeName(kVideoTasks, id));
   gateway_->CancelVideoTask(Caller(), request, answer.reply());
+  Run();
+  return answer;
+}
+Answer<v1::VideoTask> Harness::Resolve(const v1::ResolveVideoTaskRequest& request) {
+  Answer<v1::VideoTask> answer;
+  gateway_->ResolveVideoTask(Caller(), request, answer.reply());
   Run();
   return answer;
 }

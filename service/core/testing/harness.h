@@ -76,6 +76,12 @@ class Harness {
     Gate::Limits limits = {1000, 64};
     std::vector<std::string> asset_providers;
     v1::VideoTask defaults;
+    // Of alpha's account; the previous one is configured too where it is set.
+    std::string alpha_credential = "alpha-key";
+    std::string alpha_previous_credential;
+    v1::Provider::Mode alpha_mode = v1::Provider::SERVE;
+    // Whether alpha is in the config at all.
+    bool has_alpha = true;
   };
 
   Harness() : Harness(Options()) {}
@@ -110,9 +116,14 @@ class Harness {
   // As kill -9 and a new start: what is in memory is gone, what was committed is there. `recover`:
   // the new process has taken up its work.
   void Restart(bool recover = true);
+  // Likewise, with another config (its settings stay).
+  void Restart(const Options& options);
 
   // Requests that are in order.
   static v1::CreateVideoTaskRequest Video(absl::string_view id = "");
+  // It was accepted, as that; it was not.
+  static v1::ResolveVideoTaskRequest Accepted(absl::string_view id, absl::string_view task_id);
+  static v1::ResolveVideoTaskRequest NotAccepted(absl::string_view id, bool resubmit);
   static v1::CreateAssetRequest Asset(absl::string_view id, std::vector<std::string> providers);
 
   Answer<v1::VideoTask> Create(const v1::CreateVideoTaskRequest& request);
@@ -120,6 +131,7 @@ class Harness {
   Answer<v1::AssetGroup> Create(const v1::CreateAssetGroupRequest& request);
   Answer<v1::BatchCreateAssetsResponse> Create(const v1::BatchCreateAssetsRequest& request);
   Answer<v1::VideoTask> Cancel(absl::string_view id);
+  Answer<v1::VideoTask> Resolve(const v1::ResolveVideoTaskRequest& request);
   Answer<v1::DeleteAssetResponse> DeleteAsset(absl::string_view id);
   Answer<v1::DeleteVideoTaskResponse> DeleteVideo(absl::string_view id);
   Answer<v1::DeleteAssetGroupResponse> DeleteGroup(absl::string_view id);
@@ -132,6 +144,7 @@ class Harness {
   v1::Provider Provider(absl::string_view id);
 
  private:
+  void Configure(const Options& options);
   void Start();
   void Stop();
 

@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -381,8 +383,15 @@ void CheckSubmit(const Dialect& dialect, UnitKind kind, const Value& root) {
   const Value* expect = FindJson(root, "expect");
   if (expect == nullptr) return;
   const bool replay = JsonBool(root, "input.replay").value_or(false);
-  EXPECT_EQ(ToJson(dialect.DecodeSubmit(kind, request, ResponseOf(root), replay)),
-            Normalized(*expect));
+  const SubmitResult result = dialect.DecodeSubmit(kind, request, ResponseOf(root), replay);
+  EXPECT_EQ(ToJson(result), Normalized(*expect));
+  if (kind == UnitKind::kVideo && result.outcome == Outcome::kAccepted &&
+      FindJson(root, "input") != nullptr) {
+    const absl::StatusOr<Handle> adopted =
+        dialect.AdoptVideo(result.observation.provider_id, JsonText(root, "input.provider_model"));
+    ASSERT_TRUE(adopted.ok()) << adopted.status();
+    EXPECT_EQ(*adopted, result.handle);
+  }
 }
 
 void CheckPoll(const Dialect& dialect, UnitKind kind, const Value& root) {
@@ -624,6 +633,34 @@ void CheckHostileAnswers(const DialectFactory& factory, const Exchange& exchange
       }
       if (::testing::Test::HasFailure()) return;
     }
+  }
+}
+
+void CheckAdoption(const DialectFactory& factory, const std::string& model, const std::string& id,
+                   const std::string& path, const std::vector<std::string>& others) {
+  Document no_options(rapidjson::kObjectType);
+  const std::unique_ptr<const Dialect> dialect = MakeDialect(factory, no_options);
+  ASSERT_NE(dialect, nullptr);
+  const absl::StatusOr<Handle> handle = dialect->AdoptVideo(id, model);
+  ASSERT_TRUE(handle.ok()) << handle.status();
+  const std::vector<PollCall> calls =
+      dialect->EncodePoll(UnitKind::kVideo, std::span<const Handle>(&*handle, 1));
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_EQ(calls[0].request.path, path);
+
+  std::vector<std::string> faulty = others;
+  for (const char* const broken : {"", " ", "a b", "x\ny", "\x1b[2J", "vidéo", "video\xff"}) {
+    faulty.push_back(broken);
+    faulty.push_back(absl::StrCat(id, broken, broken[0] == '\0' ? " " : ""));
+  }
+  faulty.push_back(absl::StrCat(id, std::string(300, 'x')));
+  for (const std::string& text : faulty) {
+    SCOPED_TRACE(absl::StrCat("\"", text, "\""));
+    const absl::StatusOr<Handle> refused = dialect->AdoptVideo(text, model);
+    ASSERT_TRUE(absl::IsInvalidArgument(refused.status())) << refused.status();
+    EXPECT_TRUE(IsUtf8(refused.status().message()));
+    EXPECT_NE(refused.status().message().find("is not the id of a task"), std::string::npos);
+    EXPECT_LT(refused.status().message().size(), 400u);
   }
 }
 

@@ -29,6 +29,9 @@
 // submission's answer is decoded against `request`, and a poll's against one handle `{}`.
 // A handle is written as the JSON object it is, or as a string.
 //
+// A video that was accepted must also be found by its id alone (Dialect::AdoptVideo): the same
+// handle comes out.
+//
 // request is what is to come out, after Authorize with a credential whose secrets are
 // "<name>-of-test". `body` is compared as JSON (members in any order); `headers`, where given, must
 // be all of them. A response's `body` is JSON, or a string that is sent as it is.
@@ -97,6 +100,12 @@ void CheckExchange(const DialectFactory& factory, const Exchange& exchange);
 // acceptance without an id, one piece of news per unit, no verdict on a unit without reason, valid
 // UTF-8.
 void CheckHostileAnswers(const DialectFactory& factory, const Exchange& exchange);
+
+// Expects that a video which a person found, submitted for `model`, is asked for at `path` when
+// they give it as `id`, and that what is not a task's id is turned away with words that name it:
+// each of `others`, and what no dialect could ask for.
+void CheckAdoption(const DialectFactory& factory, const std::string& model, const std::string& id,
+                   const std::string& path, const std::vector<std::string>& others);
 
 }  // namespace assetgate::provider::testing
 
