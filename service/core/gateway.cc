@@ -23,6 +23,9 @@ namespace {
 
 constexpr int kDefaultPage = 50;
 constexpr int kLargestPage = 1000;
+// Of one page's resources. Below what gRPC's clients take in one message unless they are told
+// otherwise (4 MiB), with room for one more resource.
+constexpr std::size_t kLargestPageBytes = 3 << 20;
 // Before the caller's deadline, so that the answer still arrives.
 constexpr absl::Duration kDeadlineMargin = absl::Milliseconds(100);
 
@@ -127,6 +130,13 @@ absl::StatusOr<store::ListPage> ListRows(store::Store& store, const Caller& call
   if (!faults.empty()) return faults.ToStatus();
   auto page = store.List(query);
   if (!page.ok()) return StoreTrouble(page.status());
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < page->rows.size(); ++i) {
+    bytes += page->rows[i].content.resource.size();
+    if (bytes < kLargestPageBytes || i + 1 == page->rows.size()) continue;
+    page->rows.resize(i + 1);
+    page->more = true;
+  }
   if (page->more && !page->rows.empty()) {
     next_page_token = MakePageToken(fingerprint, page->rows.back().create_revision);
   }
