@@ -18,8 +18,8 @@ AssetService::AssetService(const Parts& parts, watch::Watcher& watcher)
       get_(parts, "assetgate.v1.AssetService/GetAsset", Method::Kind::kRead),
       list_(parts, "assetgate.v1.AssetService/ListAssets", Method::Kind::kRead),
       delete_(parts, "assetgate.v1.AssetService/DeleteAsset", Method::Kind::kWrite),
-      watch_(watcher, parts.metrics, "assetgate.v1.AssetService/WatchAssets", store::Kind::kAsset) {
-}
+      watch_(watcher, parts.metrics, parts.clock, parts.log,
+             "assetgate.v1.AssetService/WatchAssets", store::Kind::kAsset) {}
 
 ServerUnaryReactor* AssetService::CreateAssetGroup(CallbackServerContext* context,
                                                    const v1::CreateAssetGroupRequest* request,
@@ -101,10 +101,10 @@ ServerUnaryReactor* AssetService::DeleteAsset(CallbackServerContext* context,
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* AssetService::WatchAssets(
-    CallbackServerContext*, const grpc::ByteBuffer* bytes) {
+    CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
   const absl::StatusOr<v1::WatchAssetsRequest> request = Parse<v1::WatchAssetsRequest>(*bytes);
-  return watch_.Answer(request.ok() ? gateway_.WatchAssets(core::Caller(), *request)
-                                    : request.status());
+  return watch_.Answer(
+      *context, request.ok() ? gateway_.WatchAssets(core::Caller(), *request) : request.status());
 }
 
 }  // namespace assetgate::api

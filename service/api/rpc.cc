@@ -31,6 +31,20 @@ std::string TraceIdOf(absl::string_view traceparent) {
   return std::string(trace_id);
 }
 
+std::string TraceIdOf(const grpc::CallbackServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto it = metadata.find("traceparent");
+  if (it == metadata.end()) return "";
+  return TraceIdOf(absl::string_view(it->second.data(), it->second.size()));
+}
+
+base::LogLevel LevelOf(absl::StatusCode code, bool notable) {
+  if (code == absl::StatusCode::kInternal || code == absl::StatusCode::kUnknown) {
+    return base::LogLevel::kError;
+  }
+  return code != absl::StatusCode::kOk || notable ? base::LogLevel::kInfo : base::LogLevel::kDebug;
+}
+
 core::Caller Method::CallerOf(const grpc::CallbackServerContext& context,
                               const std::string& request_id) const {
   core::Caller caller;
@@ -41,10 +55,7 @@ core::Caller Method::CallerOf(const grpc::CallbackServerContext& context,
   caller.context.request_id = request_id.empty() && kind_ == Kind::kWrite
                                   ? core::NewResourceId(clock_.Now())
                                   : request_id.substr(0, 128);
-  const auto& metadata = context.client_metadata();
-  if (const auto it = metadata.find("traceparent"); it != metadata.end()) {
-    caller.context.trace_id = TraceIdOf(absl::string_view(it->second.data(), it->second.size()));
-  }
+  caller.context.trace_id = TraceIdOf(context);
   return caller;
 }
 
@@ -52,11 +63,7 @@ void Method::Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& statu
                     const base::LogContext& log_context) {
   const absl::Duration took = std::max(absl::ZeroDuration(), clock_.Now() - began);
   metrics_.Ended(status.code(), took);
-  const base::LogLevel level =
-      status.code() == absl::StatusCode::kInternal || status.code() == absl::StatusCode::kUnknown
-          ? base::LogLevel::kError
-      : !status.ok() || kind_ == Kind::kWrite ? base::LogLevel::kInfo
-                                              : base::LogLevel::kDebug;
+  const base::LogLevel level = LevelOf(status.code(), kind_ == Kind::kWrite);
   if (log_.Enabled(level)) {
     log_.With(log_context)
         .Write(level, "call",

@@ -106,6 +106,12 @@ class Method {
 
 // The trace id of a W3C traceparent header; empty when it is not one.
 std::string TraceIdOf(absl::string_view traceparent);
+// That of the caller.
+std::string TraceIdOf(const grpc::CallbackServerContext& context);
+
+// How a call ended, as a log line tells it: an error of ours as such, others and what is `notable`
+// as information, the rest for debugging.
+base::LogLevel LevelOf(absl::StatusCode code, bool notable);
 
 }  // namespace assetgate::api
 

@@ -15,8 +15,8 @@ VideoService::VideoService(const Parts& parts, watch::Watcher& watcher)
       cancel_(parts, "assetgate.v1.VideoService/CancelVideoTask", Method::Kind::kWrite),
       resolve_(parts, "assetgate.v1.VideoService/ResolveVideoTask", Method::Kind::kWrite),
       delete_(parts, "assetgate.v1.VideoService/DeleteVideoTask", Method::Kind::kWrite),
-      watch_(watcher, parts.metrics, "assetgate.v1.VideoService/WatchVideoTasks",
-             store::Kind::kVideoTask) {}
+      watch_(watcher, parts.metrics, parts.clock, parts.log,
+             "assetgate.v1.VideoService/WatchVideoTasks", store::Kind::kVideoTask) {}
 
 ServerUnaryReactor* VideoService::CreateVideoTask(CallbackServerContext* context,
                                                   const v1::CreateVideoTaskRequest* request,
@@ -72,11 +72,11 @@ ServerUnaryReactor* VideoService::DeleteVideoTask(CallbackServerContext* context
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* VideoService::WatchVideoTasks(
-    CallbackServerContext*, const grpc::ByteBuffer* bytes) {
+    CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
   const absl::StatusOr<v1::WatchVideoTasksRequest> request =
       Parse<v1::WatchVideoTasksRequest>(*bytes);
-  return watch_.Answer(request.ok() ? gateway_.WatchVideoTasks(core::Caller(), *request)
-                                    : request.status());
+  return watch_.Answer(*context, request.ok() ? gateway_.WatchVideoTasks(core::Caller(), *request)
+                                              : request.status());
 }
 
 }  // namespace assetgate::api

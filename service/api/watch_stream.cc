@@ -1,5 +1,6 @@
 #include "api/watch_stream.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -7,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "api/rpc.h"
 #include "api/status_conversion.h"
 #include "assetgate/v1/asset_service.pb.h"
 #include "assetgate/v1/video_service.pb.h"
@@ -104,11 +106,11 @@ std::string SerializeChange(const watch::Event& event) {
 class EncodedEvent final : public watch::Encoded {
  public:
   explicit EncodedEvent(const watch::Event& event) {
-    auto bytes = std::make_unique<std::string>(SerializeEvent(event));
+    // The slice owns it.
+    auto* bytes = new std::string(SerializeEvent(event));
     grpc::Slice slice(
         bytes->data(), bytes->size(), [](void* owner) { delete static_cast<std::string*>(owner); },
-        bytes.get());
-    bytes.release();
+        bytes);
     buffer_ = grpc::ByteBuffer(&slice, 1);
   }
   const grpc::ByteBuffer& buffer() const { return buffer_; }
@@ -153,7 +155,8 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
                                 public watch::Reader,
                                 public std::enable_shared_from_this<Call> {
  public:
-  explicit Call(WatchMethod& method) : method_(method) {}
+  Call(WatchMethod& method, std::string trace_id)
+      : method_(method), trace_id_(std::move(trace_id)), began_(method.clock_.Now()) {}
 
   void Start(watch::WatchRequest request) {
     self_ = shared_from_this();
@@ -169,12 +172,14 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   void OnDone() override {
     stream_->Close();
     method_.open_.Decrement();
-    absl::StatusCode code;
+    absl::Status end;
+    std::int64_t events = 0;
     {
       absl::MutexLock lock(&mu_);
-      code = code_;
+      end = std::move(end_);
+      events = events_;
     }
-    method_.rpcs_.StreamEnded(code);
+    method_.Ended(end, began_, events, trace_id_);
     // The last use of this, unless the stream is just telling it something.
     const std::shared_ptr<Call> self = std::move(self_);
   }
@@ -201,10 +206,10 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
       }
       if (pulled.end.has_value()) {
         finished_ = true;
-        code_ = pulled.end->code();
+        end_ = *pulled.end;
       } else if (pulled.event != nullptr) {
         writing_ = true;
-        first = !std::exchange(has_written_, true);
+        first = events_++ == 0;
         event_ = pulled.event;
       } else {
         return;
@@ -223,33 +228,38 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   }
 
   WatchMethod& method_;
+  const std::string trace_id_;
+  const absl::Time began_;
   std::shared_ptr<Call> self_;
   std::shared_ptr<watch::Stream> stream_;
 
   absl::Mutex mu_;
   // At most one write at a time; its event lives until it is done.
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
-  bool has_written_ ABSL_GUARDED_BY(mu_) = false;
+  std::int64_t events_ ABSL_GUARDED_BY(mu_) = 0;
   watch::EventPtr event_ ABSL_GUARDED_BY(mu_);
   // The caller does not want any more.
   bool gone_ ABSL_GUARDED_BY(mu_) = false;
   // Finish has been called, or is about to be.
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
-  absl::StatusCode code_ ABSL_GUARDED_BY(mu_) = absl::StatusCode::kOk;
+  absl::Status end_ ABSL_GUARDED_BY(mu_);
 };
 
 class WatchMethod::FailedCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  FailedCall(WatchMethod& method, const absl::Status& status) {
-    method.rpcs_.StreamEnded(status.code());
+  FailedCall(WatchMethod& method, const absl::Status& status, const std::string& trace_id) {
+    method.Ended(status, method.clock_.Now(), 0, trace_id);
     Finish(ToGrpcStatus(status));
   }
   void OnDone() override { delete this; }
 };
 
-WatchMethod::WatchMethod(watch::Watcher& watcher, base::Metrics& metrics, absl::string_view method,
-                         store::Kind kind)
+WatchMethod::WatchMethod(watch::Watcher& watcher, base::Metrics& metrics, const base::Clock& clock,
+                         base::Log log, absl::string_view method, store::Kind kind)
     : watcher_(watcher),
+      clock_(clock),
+      log_(std::move(log)),
+      name_(method.substr(method.find('/') + 1)),
       rpcs_(metrics.Rpc(method)),
       open_(metrics.OpenStreams(MetricKindOf(kind))),
       events_{} {
@@ -258,10 +268,26 @@ WatchMethod::WatchMethod(watch::Watcher& watcher, base::Metrics& metrics, absl::
   }
 }
 
+void WatchMethod::Ended(const absl::Status& status, absl::Time began, std::int64_t events,
+                        const std::string& trace_id) {
+  rpcs_.StreamEnded(status.code());
+  // A caller that goes away is how most streams end.
+  const absl::StatusCode code = absl::IsCancelled(status) ? absl::StatusCode::kOk : status.code();
+  const base::LogLevel level = LevelOf(code, /*notable=*/true);
+  if (!log_.Enabled(level)) return;
+  log_.With({.trace_id = trace_id})
+      .Write(level, "watch",
+             {{"method", name_},
+              {"code", absl::StatusCodeToString(status.code())},
+              {"took", std::max(absl::ZeroDuration(), clock_.Now() - began)},
+              {"events", events},
+              {"detail", status.message()}});
+}
+
 grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchMethod::Answer(
-    absl::StatusOr<watch::WatchRequest> request) {
-  if (!request.ok()) return new FailedCall(*this, request.status());
-  const auto call = std::make_shared<Call>(*this);
+    const grpc::CallbackServerContext& context, absl::StatusOr<watch::WatchRequest> request) {
+  if (!request.ok()) return new FailedCall(*this, request.status(), TraceIdOf(context));
+  const auto call = std::make_shared<Call>(*this, TraceIdOf(context));
   call->Start(*std::move(request));
   return call.get();
 }

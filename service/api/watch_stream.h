@@ -3,11 +3,15 @@
 #define ASSETGATE_API_WATCH_STREAM_H_
 
 #include <array>
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "grpcpp/grpcpp.h"
 #include "store/store.h"
@@ -23,26 +27,36 @@ namespace assetgate::api {
 //     grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(
 //         grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes) override {
 //       absl::StatusOr<v1::WatchAssetsRequest> request = Parse<v1::WatchAssetsRequest>(*bytes);
-//       return watch_assets_.Answer(request.ok() ? gateway_.Check(*request) : request.status());
+//       return watch_assets_.Answer(
+//           *context, request.ok() ? gateway_.Check(*request) : request.status());
 //     }
 //   };
 //
-// Thread-safe. Must outlive the calls.
+// Each call is counted, and logged when it ends, with the caller's trace id. Thread-safe. Must
+// outlive the calls.
 class WatchMethod {
  public:
   // `method` is its full name, "assetgate.v1.AssetService/WatchAssets"; `kind` is what it watches.
-  WatchMethod(watch::Watcher& watcher, base::Metrics& metrics, absl::string_view method,
-              store::Kind kind);
+  WatchMethod(watch::Watcher& watcher, base::Metrics& metrics, const base::Clock& clock,
+              base::Log log, absl::string_view method, store::Kind kind);
 
   // The call's reactor, which owns itself: it writes what `request` asks for, or fails with its
   // status.
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* Answer(absl::StatusOr<watch::WatchRequest> request);
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Answer(const grpc::CallbackServerContext& context,
+                                                     absl::StatusOr<watch::WatchRequest> request);
 
  private:
   class Call;
   class FailedCall;
 
+  // Counts and logs a call that has ended.
+  void Ended(const absl::Status& status, absl::Time began, std::int64_t events,
+             const std::string& trace_id);
+
   watch::Watcher& watcher_;
+  const base::Clock& clock_;
+  const base::Log log_;
+  const std::string name_;
   base::RpcMetrics& rpcs_;
   prometheus::Gauge& open_;
   // By v1::EventType.

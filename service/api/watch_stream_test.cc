@@ -1,18 +1,24 @@
 // Watch RPCs over real gRPC, on loopback.
 #include "api/watch_stream.h"
 
+#include <spdlog/sinks/ostream_sink.h>
+
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "assetgate/v1/asset_service.grpc.pb.h"
 #include "assetgate/v1/video_service.grpc.pb.h"
+#include "base/clock.h"
 #include "base/event_loop.h"
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
@@ -22,6 +28,7 @@
 namespace assetgate::api {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -91,16 +98,16 @@ class TestService final
     : public v1::AssetService::WithRawCallbackMethod_WatchAssets<v1::AssetService::Service> {
  public:
   explicit TestService(WatchMethod& method) : method_(method) {}
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(grpc::CallbackServerContext*,
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* bytes) override {
     absl::StatusOr<v1::WatchAssetsRequest> request = Parse<v1::WatchAssetsRequest>(*bytes);
-    if (!request.ok()) return method_.Answer(request.status());
+    if (!request.ok()) return method_.Answer(*context, request.status());
     watch::WatchRequest watch;
     watch.tenant = watch::FakeStore::kTenant;
     watch.resume_token = request->resume_token();
     watch.until_settled = request->until_settled();
     for (const std::string& name : request->names()) watch.ids.push_back(name.substr(7));
-    return method_.Answer(std::move(watch));
+    return method_.Answer(*context, std::move(watch));
   }
 
  private:
@@ -119,10 +126,15 @@ class WatchCallTest : public ::testing::Test {
     stub_ = v1::AssetService::NewStub(channel_);
   }
   ~WatchCallTest() override {
-    server_->Shutdown(std::chrono::system_clock::now());
-    server_->Wait();
+    EndCalls();
     replay_loop_.Stop();
     hub_loop_.Stop();
+  }
+
+  // Every call has ended when this returns.
+  void EndCalls() {
+    server_->Shutdown(std::chrono::system_clock::now());
+    server_->Wait();
   }
 
   std::shared_ptr<grpc::Channel> NewChannel() {
@@ -168,7 +180,14 @@ class WatchCallTest : public ::testing::Test {
   watch::Hub hub_{hub_loop_};
   watch::Watcher watcher_{store_, hub_, replay_loop_, {.bookmark_quiet = absl::Milliseconds(20)}};
   base::Metrics metrics_{"test"};
-  WatchMethod method_{watcher_, metrics_, "assetgate.v1.AssetService/WatchAssets",
+  base::SystemClock clock_;
+  std::ostringstream lines_;
+  WatchMethod method_{watcher_,
+                      metrics_,
+                      clock_,
+                      base::Log(base::LogFormat::kJson, base::LogLevel::kInfo,
+                                std::make_shared<spdlog::sinks::ostream_sink_mt>(lines_)),
+                      "assetgate.v1.AssetService/WatchAssets",
                       store::Kind::kAsset};
   TestService service_{method_};
   int port_ = 0;
@@ -236,6 +255,31 @@ TEST_F(WatchCallTest, AnUnknownNameIsNotFoundWithDetails) {
   google::rpc::Status details;
   ASSERT_TRUE(details.ParseFromString(status.error_details()));
   EXPECT_EQ(base::ReasonOf(details), v1::RESOURCE_NOT_FOUND);
+}
+
+TEST_F(WatchCallTest, AnEndedWatchIsLoggedWithTheCallersTrace) {
+  store_.Put("a");
+  const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  for (const char* name : {"assets/a", "assets/nobody"}) {
+    v1::WatchAssetsRequest request;
+    request.add_names(name);
+    request.set_until_settled(true);
+    grpc::ClientContext context;
+    context.AddMetadata("traceparent", absl::StrCat("00-", trace, "-00f067aa0ba902b7-01"));
+    const auto reader = stub_->WatchAssets(&context, request);
+    v1::AssetEvent event;
+    while (reader->Read(&event)) continue;
+    reader->Finish();
+  }
+  EndCalls();
+  std::vector<std::string> lines = absl::StrSplit(lines_.str(), '\n', absl::SkipEmpty());
+  std::sort(lines.begin(), lines.end(),
+            [](const auto& a, const auto& b) { return a.size() < b.size(); });
+  EXPECT_THAT(lines,
+              ElementsAre(AllOf(HasSubstr(trace), HasSubstr("WatchAssets"), HasSubstr("OK"),
+                                HasSubstr("\"events\":3")),
+                          AllOf(HasSubstr(trace), HasSubstr("WatchAssets"), HasSubstr("NOT_FOUND"),
+                                HasSubstr("assets/nobody"), HasSubstr("\"events\":0"))));
 }
 
 TEST_F(WatchCallTest, ARequestThatIsNoneIsInvalid) {
