@@ -103,6 +103,7 @@ bool Eventually(Store& store, Condition condition) {
 
 std::vector<std::string> Ids(const std::vector<Row>& rows) {
   std::vector<std::string> ids;
+  ids.reserve(rows.size());
   for (const Row& row : rows) ids.push_back(row.key.id);
   return ids;
 }
@@ -402,6 +403,7 @@ TEST_P(StoreConformanceTest, ListenerHearsEveryChangeInOrderBeforeTheWriter) {
   std::atomic<int> told_too_early = 0;
   absl::BlockingCounter answered(kThreads * kEach);
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kEach; ++i) {
@@ -776,6 +778,7 @@ TEST_P(StoreConformanceTest, ReadersSeeEveryCommitWhoseWriterWasTold) {
   std::atomic<bool> over = false;
   std::atomic<int> stale = 0;
   std::vector<std::thread> readers;
+  readers.reserve(6);
   for (int i = 0; i < 6; ++i) {
     readers.emplace_back([&] {
       while (!over) {
@@ -959,6 +962,7 @@ struct Model {
                 [](const Row* a, const Row* b) { return a->create_revision > b->create_revision; });
     }
     std::vector<std::string> ids;
+    ids.reserve(found.size());
     for (const Row* row : found) ids.push_back(row->key.id);
     return ids;
   }
@@ -1003,7 +1007,7 @@ class History {
       for (int terms = Below(3); terms >= 0; --terms) clause.push_back(Term());
     }
     query.order = Below(2) == 0 ? ListQuery::Order::kNewestFirst : ListQuery::Order::kById;
-    query.limit = static_cast<std::size_t>(1 + Below(40));
+    query.limit = 1 + static_cast<std::size_t>(Below(40));
     return query;
   }
 
@@ -1039,7 +1043,7 @@ TEST_P(StoreConformanceTest, RandomHistoryAgreesWithAModel) {
       CommitResult expected;
       CommitResult actual;
     };
-    const auto count = static_cast<std::size_t>(1 + history.Below(60));
+    const auto count = 1 + static_cast<std::size_t>(history.Below(60));
     std::vector<Committed> group(count);
     absl::BlockingCounter answered(static_cast<int>(count));
     {
@@ -1083,6 +1087,7 @@ TEST_P(StoreConformanceTest, RandomHistoryAgreesWithAModel) {
   }
   std::vector<Key> listed;
   const std::vector<Row> rows = *store_->ListUnfinished({.limit = 10'000});
+  listed.reserve(rows.size());
   for (const Row& row : rows) listed.push_back(row.key);
   EXPECT_EQ(listed, unfinished);
 

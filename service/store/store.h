@@ -43,6 +43,7 @@ struct Key {
   std::string id;
 
   friend bool operator==(const Key&, const Key&) = default;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes what is generated for ours
   friend auto operator<=>(const Key&, const Key&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const Key& key) {

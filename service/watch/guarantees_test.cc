@@ -95,8 +95,8 @@ class World {
 
   Stream::Options MakeOptions() {
     Stream::Options options;
-    options.replay.rows_per_page = static_cast<std::size_t>(1 + Below(5));
-    options.replay.changes_per_page = static_cast<std::size_t>(1 + Below(6));
+    options.replay.rows_per_page = 1 + static_cast<std::size_t>(Below(5));
+    options.replay.changes_per_page = 1 + static_cast<std::size_t>(Below(6));
     return options;
   }
 
@@ -138,7 +138,7 @@ class World {
       // it stood then, so what it got later is of no use any more.
       if (Chance(30)) {
         reader.tokens.resize(
-            static_cast<std::size_t>(1 + Below(static_cast<int>(reader.tokens.size()))));
+            1 + static_cast<std::size_t>(Below(static_cast<int>(reader.tokens.size()))));
       }
       request.resume_token = reader.tokens.back();
     } else if (Chance(40) || final_) {
@@ -190,7 +190,7 @@ class World {
     if (choice < 150) {
       Write();
     } else if (choice < 250) {
-      store_.Tell(static_cast<std::size_t>(1 + Below(4)));
+      store_.Tell(1 + static_cast<std::size_t>(Below(4)));
     } else if (choice < 450) {
       hub_loop_.Step();
     } else if (choice < 600) {

@@ -97,6 +97,7 @@ class WatchThreadsTest : public ::testing::Test {
   void Write(int writer, int changes) {
     std::mt19937 random(static_cast<std::uint32_t>(writer));
     std::vector<store::Revision> revisions;
+    revisions.reserve(20);
     for (int n = 0; n < 20; ++n) revisions.push_back(RevisionOf(IdOf(writer, n)));
     for (int i = 0; i < changes && !HasFatalFailure(); ++i) {
       const int n = static_cast<int>(random() % revisions.size());
@@ -227,6 +228,7 @@ TEST_F(WatchThreadsTest, EveryReaderEndsWithWhatTheStoreHolds) {
     });
   }
   std::vector<std::thread> writers;
+  writers.reserve(3);
   for (int writer = 0; writer < 3; ++writer) {
     writers.emplace_back([this, writer] { Write(writer, 200); });
   }

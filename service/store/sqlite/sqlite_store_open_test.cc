@@ -228,6 +228,7 @@ TEST_F(SqliteStoreOpenTest, LogDoesNotOutgrowItsBoundWhileReadersRead) {
   ASSERT_TRUE(store.ok()) << store.status();
   std::atomic<bool> over = false;
   std::vector<std::thread> readers;
+  readers.reserve(3);
   for (int i = 0; i < 3; ++i) {
     readers.emplace_back([&] {
       while (!over) {

@@ -78,6 +78,7 @@ inline std::string Text(const Event& event) {
 
 inline std::vector<std::string> Texts(const std::vector<EventPtr>& events) {
   std::vector<std::string> texts;
+  texts.reserve(events.size());
   for (const EventPtr& event : events) texts.push_back(Text(*event));
   return texts;
 }
