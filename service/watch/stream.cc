@@ -86,7 +86,8 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
   if (safe_.has_value()) {
     const bool done = settling_ != nullptr && settling_->done();
     if (done) end_ = absl::OkStatus();
-    if (bookmark_wanted_ || (done && unmarked_ > 0)) {
+    if (bookmark_wanted_ || unmarked_ >= watcher_.options_.bookmark_changes ||
+        (done && unmarked_ > 0)) {
       return {.event = MakeBookmark(), .more = done};
     }
     if (done) return {.end = end_};

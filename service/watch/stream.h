@@ -54,10 +54,9 @@ class Reader {
 //   1. Unless it resumes with a valid token: RESET, the PUTs of the snapshot, a BOOKMARK with
 //      `snapshot_complete`.
 //   2. Changes; a BOOKMARK as soon as a resumed stream has caught up, within a second of the last
-//   of
-//      some changes, and otherwise every 25 seconds. A snapshot has none inside. When too slow for
-//      its mailbox, the stream reads the log instead, and should that be compacted, begins anew
-//      with RESET.
+//      of some changes, after some hundred changes, and otherwise every 25 seconds. A snapshot has
+//      none inside. When too slow for its mailbox, the stream reads the log instead, and should
+//      that be compacted, begins anew with RESET.
 //   3. The end: OK after a BOOKMARK when all is settled that was waited for; UNAVAILABLE `DRAINING`
 //      after a BOOKMARK (none inside a snapshot) when the gateway goes away; NOT_FOUND, before any
 //      event, for an unknown id in a watch without a token; what the store says where it fails for
@@ -69,6 +68,9 @@ class Stream final : public Subscriber, public std::enable_shared_from_this<Stre
     absl::Duration bookmark_interval = absl::Seconds(25);
     // After the last of some changes.
     absl::Duration bookmark_quiet = absl::Milliseconds(500);
+    // As soon as possible after so many changes, so that a reader that is cut off again and again
+    // gets on all the same, and one that comes back is told little twice.
+    std::uint32_t bookmark_changes = 500;
     // After the store could not be read; doubles up to the second.
     absl::Duration first_retry = absl::Milliseconds(200);
     absl::Duration last_retry = absl::Seconds(5);

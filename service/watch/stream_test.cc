@@ -557,6 +557,29 @@ TEST_F(WatchStreamTest, ALongReplayIsBookmarkedOnItsWay) {
   EXPECT_EQ(RevisionOf(events.back()->resume_token(), request), 9);
 }
 
+TEST_F(WatchStreamTest, ManyChangesAreBookmarkedOnTheWayWithoutWaitingForAnyClock) {
+  options_.bookmark_changes = 8;
+  WatchRequest request;
+  request.resume_token = TokenOf(request);
+  for (int i = 0; i < 20; ++i) store_.Put(absl::StrCat("a", i));
+  // From the log, which is read four changes at a time.
+  const auto stream = Open(request);
+  std::vector<store::Revision> marked;
+  int told = 0;
+  for (const EventPtr& event : Settle(*stream)) {
+    if (event->type() == v1::PUT) ++told;
+    if (event->type() == v1::BOOKMARK) {
+      marked.push_back(RevisionOf(event->resume_token(), request));
+      EXPECT_EQ(marked.back(), told) << "it covers what was told, and nothing else";
+    }
+  }
+  EXPECT_THAT(marked, ElementsAre(8, 16, 20));
+  // And live.
+  for (int i = 0; i < 10; ++i) store_.Put("b");
+  loop_.RunDue();
+  EXPECT_EQ(stream->Read().back()->type(), v1::BOOKMARK);
+}
+
 TEST_F(WatchStreamTest, TheClockSetBackDoesNotSilenceBookmarks) {
   const auto stream = Open({});
   Settle(*stream);
