@@ -46,6 +46,8 @@ int Serve(assetgate::config::Config config) {
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  // A file that may not grow is a failed write, which the store can say and outlive.
+  signal(SIGXFSZ, SIG_IGN);
 
   static const Log log(config.log_format, config.log_level);
   grpc_log = &log;

@@ -61,7 +61,7 @@ struct Server::Wiring {
         replay_loop("ag-replay"),
         loop("ag-core"),
         hub(hub_loop),
-        http(MakeClientOptions(config), clock) {}
+        curl(MakeClientOptions(config), clock) {}
 
   config::Config config;
   base::Log log;
@@ -72,10 +72,16 @@ struct Server::Wiring {
   base::ThreadEventLoop hub_loop;
   base::ThreadEventLoop replay_loop;
   base::ThreadEventLoop loop;
-  std::unique_ptr<store::SqliteStore> store;
+  std::unique_ptr<store::SqliteStore> sqlite;
+  std::unique_ptr<store::Store> decorated_store;
+  // One of the two above.
+  store::Store* store = nullptr;
   watch::Hub hub;
   std::unique_ptr<watch::Watcher> watcher;
-  http::CurlClient http;
+  http::CurlClient curl;
+  std::unique_ptr<http::Client> decorated_http;
+  // One of the two above.
+  http::Client* http = &curl;
   std::unique_ptr<core::Reconciler> reconciler;
   std::unique_ptr<core::Gateway> gateway;
   std::unique_ptr<api::AssetService> assets;
@@ -88,7 +94,7 @@ struct Server::Wiring {
   std::atomic<bool> draining{false};
   bool shut_down = false;
 
-  absl::Status OpenStore();
+  absl::Status OpenStore(const Decorators& decorators);
   absl::Status Listen();
   absl::Status StartAdmin();
   void Measure();
@@ -97,7 +103,7 @@ struct Server::Wiring {
   void StopThreads();
 };
 
-absl::Status Server::Wiring::OpenStore() {
+absl::Status Server::Wiring::OpenStore(const Decorators& decorators) {
   store::SqliteStore::Options options;
   options.path = config.sqlite_path;
   options.clock = &clock;
@@ -105,7 +111,12 @@ absl::Status Server::Wiring::OpenStore() {
   options.metrics = &metrics;
   auto opened = store::SqliteStore::Open(std::move(options));
   if (!opened.ok()) return opened.status();
-  store = *std::move(opened);
+  sqlite = *std::move(opened);
+  store = sqlite.get();
+  if (decorators.store) {
+    decorated_store = decorators.store(*store);
+    store = decorated_store.get();
+  }
   store->SetListener(&hub);
   return absl::OkStatus();
 }
@@ -187,7 +198,7 @@ admin::Readiness Server::Wiring::Readiness() {
 }
 
 void Server::Wiring::StopThreads() {
-  http.Stop();
+  curl.Stop();
   if (store != nullptr) store->Stop();
   loop.Stop();
   replay_loop.Stop();
@@ -233,17 +244,22 @@ std::string Server::admin_address() const {
   return address.ToString();
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, base::Log log) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, base::Log log,
+                                                      const Decorators& decorators) {
   auto owned = std::make_unique<Wiring>(std::move(config), std::move(log));
   Wiring& wiring = *owned;
   // From here on, a failure goes the same way as an orderly end.
   std::unique_ptr<Server> server(new Server(std::move(owned)));
-  if (absl::Status status = wiring.OpenStore(); !status.ok()) return status;
+  if (absl::Status status = wiring.OpenStore(decorators); !status.ok()) return status;
   wiring.watcher = std::make_unique<watch::Watcher>(*wiring.store, wiring.hub, wiring.replay_loop,
                                                     MakeStreamOptions(wiring.config));
+  if (decorators.http) {
+    wiring.decorated_http = decorators.http(wiring.curl);
+    wiring.http = wiring.decorated_http.get();
+  }
   const core::Settings& settings = wiring.config.core;
   wiring.reconciler = std::make_unique<core::Reconciler>(core::Reconciler::Parts{
-      wiring.loop, *wiring.store, wiring.http, *wiring.catalog, wiring.telemetry, settings});
+      wiring.loop, *wiring.store, *wiring.http, *wiring.catalog, wiring.telemetry, settings});
   wiring.gateway = std::make_unique<core::Gateway>(*wiring.catalog, *wiring.store,
                                                    *wiring.reconciler, wiring.clock, settings);
   wiring.Measure();

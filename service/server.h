@@ -2,6 +2,7 @@
 #ifndef ASSETGATE_SERVER_H_
 #define ASSETGATE_SERVER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -9,18 +10,28 @@
 #include "absl/time/time.h"
 #include "base/log.h"
 #include "config.h"
+#include "http/client.h"
+#include "store/store.h"
 
 namespace assetgate {
 
 // The program's version, as in build_info and --version.
 extern const char kVersion[];
 
+// What stands between the gateway and its parts, when something is to: each is given the part that
+// the config asks for, which outlives what it makes, and makes what is used in its place.
+struct Decorators {
+  std::function<std::unique_ptr<store::Store>(store::Store&)> store;
+  std::function<std::unique_ptr<http::Client>(http::Client&)> http;
+};
+
 // A gateway that serves. The one place that knows how the parts are wired.
 class Server {
  public:
   // Opens the store, then the ports, takes up unfinished work, and serves. An error says which file
   // or address is to blame; nothing is left open then.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(config::Config config, base::Log log);
+  static absl::StatusOr<std::unique_ptr<Server>> Start(config::Config config, base::Log log,
+                                                       const Decorators& decorators = {});
   // Shuts down, if Shutdown was not called.
   ~Server();
 

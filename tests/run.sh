@@ -86,7 +86,7 @@ require "build (asan: clang, AddressSanitizer, UBSan, thread-safety analysis)" b
 tests asan
 # The programs as they are shipped, and the tests that drive whole programs: the small ones have run.
 require "build (release: GCC, optimised)" build release \
-  assetgate assetctl provider-simulator assetgate-bench conformance_test
+  assetgate assetctl provider-simulator assetgate-bench conformance_test crashing-gateway
 tests release --label-regex 'conformance|e2e|robustness|bench'
 check "demo: all four providers, live" deploy/demo.sh --fast --no-setup --bin build/release/bin
 for lint in format shell python protos tidy; do check "lint: $lint" tests/lint.sh "$lint"; done

@@ -161,8 +161,10 @@ tracking: {{first_poll: 50ms, min_poll: 50ms, max_poll: 100ms}}
 class Gateway(Process):
     """assetgate on a config in `folder`, and stubs for it."""
 
-    def __init__(self, folder, **env):
-        super().__init__("assetgate", "--config", "assetgate.yaml", cwd=folder,
+    PROGRAM = "assetgate"
+
+    def __init__(self, folder, arguments=(), **env):
+        super().__init__(self.PROGRAM, "--config", "assetgate.yaml", *arguments, cwd=folder,
                          env={"E2E_KEY": KEY, **env})
         line = json.loads(self.wait_line(lambda text: '"message":"serving"' in text))
         self.address, self.admin = line["listen"], line["admin"]

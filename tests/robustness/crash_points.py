@@ -1,0 +1,8 @@
+"""The steps of the journal at which a crashing-gateway can be told to die."""
+
+import subprocess
+
+import programs
+
+POINTS = subprocess.run([programs.BIN / "crashing-gateway", "--list"], check=True, text=True,
+                        stdout=subprocess.PIPE).stdout.split()

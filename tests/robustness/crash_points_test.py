@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""The gateway is killed at every step of the journal, one by one: what it had acknowledged is there
+after a restart, comes to its end, and is paid for once. Run by CTest (see CMakeLists.txt)."""
+
+import concurrent.futures
+import os
+import unittest
+
+import grpc
+
+import programs
+from cluster import Client, Cluster, CrashingGateway, Follower, explain, rest_and_validate
+from crash_points import POINTS
+from history import History
+from programs import DEADLINE, wait_for
+
+FLAGS = ("--asset-delay", "150ms", "--queue-delay", "50ms", "--video-delay", "250ms")
+# The first time, and one of the times when more is under way.
+OCCURRENCES = (1, 3)
+
+
+def work(client, done):
+    """All that a caller can ask for, in an order in which each step has something to lose. What was
+    answered is noted in `done`; run again after a crash, it repeats the rest with the same
+    request ids."""
+    def once(key, call):
+        if key in done:
+            return True
+        answer = call()
+        if isinstance(answer, grpc.RpcError) or isinstance(answer, ValueError):
+            if isinstance(answer, ValueError) or answer.code() in (
+                    grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED,
+                    grpc.StatusCode.UNKNOWN):
+                return False
+            # Of a repetition: what is gone, ended or still at work cannot be cancelled or deleted.
+            if key[0] not in ("cancel", "delete"):
+                raise AssertionError(f"{key}: {answer}")
+        done.add(key)
+        return True
+
+    simulator = client.cluster.simulator
+    steps = [
+        (("asset", "hero"), lambda: client.create_asset("hero", ["zerozero", "kyy"])),
+        # Placed nowhere until a video needs it.
+        (("asset", "friend"), lambda: client.create_asset("friend", [])),
+    ]
+    for provider in programs.MODELS:
+        steps.append((("video", provider), lambda provider=provider: client.create_video(
+            f"of-{provider}", provider, max_wait=0.2)))
+    steps += [
+        (("video", "with-hero"), lambda: client.create_video("with-hero", "kyy", asset="hero")),
+        (("video", "with-friend"),
+         lambda: client.create_video("with-friend", "apiframe", asset="friend")),
+        # octopusx takes nothing, so that this one can still be cancelled.
+        (("fault", "busy"), lambda: simulator.fail(
+            "octopusx", "video.create", {"kind": "status", "status": 429, "retry_after": 1})),
+        (("video", "unwanted"), lambda: client.create_video("unwanted", "octopusx", max_wait=0.2)),
+        (("cancel", "unwanted"), lambda: client.cancel("unwanted")),
+        (("fault", "over"), simulator.heal),
+        (("delete", "unwanted"), lambda: client.delete_video("unwanted")),
+        (("settled", "of-kyy"), lambda: _settle(client, "of-kyy")),
+        (("delete", "of-kyy"), lambda: client.delete_video("of-kyy")),
+        (("asset", "spare"), lambda: client.create_asset("spare", ["kyy"])),
+        (("delete", "spare"), lambda: client.delete_asset("spare")),
+    ]
+    return all(once(key, call) for key, call in steps)
+
+
+def _settle(client, identity):
+    task = None
+
+    def ended():
+        nonlocal task
+        task = client.get_video(identity)
+        if isinstance(task, (grpc.RpcError, ValueError)):
+            return True
+        return client.cluster.gateway.process.poll() is not None or task.HasField("end_time")
+    wait_for(ended, f"the end of {identity}")
+    return task
+
+
+def crash_once(point, occurrence):
+    """One run: work, crash, restart, the rest of the work. Gives what violates the guarantees."""
+    history = History()
+    cluster = Cluster(history, FLAGS)
+    try:
+        gateway = cluster.start(CrashingGateway, "--crash-at", point, "--occurrence", occurrence)
+        client = Client(cluster)
+        followers = [Follower(cluster, "assets"), Follower(cluster, "videoTasks")]
+        done = set()
+        work(client, done)
+        # Some steps come when the work is under way.
+        try:
+            wait_for(lambda: gateway.process.poll() is not None, f"a crash at {point}", 20)
+        except AssertionError:
+            return {"reached": [f"{point} was not reached {occurrence} times"]}, history
+        if gateway.process.returncode != -9:
+            return {"crash": [f"{point}: exit code {gateway.process.returncode}\n"
+                              f"{gateway.text[-2000:]}"]}, history
+        cluster.kill()
+        cluster.start()
+        if not work(client, done):
+            return {"restart": [f"{point}: a call failed after the restart"]}, history
+        return rest_and_validate(cluster, followers), history
+    finally:
+        cluster.close()
+
+
+class CrashPointTest(unittest.TestCase):
+    """One test for each step. The runs go side by side: they mostly wait for providers."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.pool = concurrent.futures.ThreadPoolExecutor(int(os.environ.get("JOBS", "4")))
+        cls.runs = {(point, occurrence): cls.pool.submit(crash_once, point, occurrence)
+                    for point in POINTS for occurrence in OCCURRENCES}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.pool.shutdown(cancel_futures=True)
+
+    def check(self, point):
+        for occurrence in OCCURRENCES:
+            with self.subTest(occurrence=occurrence):
+                found, history = self.runs[point, occurrence].result(8 * DEADLINE)
+                if found:
+                    self.fail(explain(found, history))
+
+
+def _add_tests():
+    for point in POINTS:
+        def test(self, point=point):
+            self.check(point)
+        moment, what = reversed(point.split(":"))
+        test.__name__ = f"test_nothing_is_lost_or_bought_twice_by_a_kill_at_{what}_{moment}"
+        setattr(CrashPointTest, test.__name__, test)
+
+
+_add_tests()
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,270 @@
+// The gateway with the very wiring of the program that is shipped, which kills itself (SIGKILL: no
+// destructor runs, nothing is flushed) at a step of the journal that is named on the command line.
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "base/log.h"
+#include "config.h"
+#include "core/record.pb.h"
+#include "http/client.h"
+#include "providers/dialects.h"
+#include "server.h"
+#include "store/store.h"
+
+namespace {
+
+using assetgate::core::AssetRecord;
+using assetgate::core::GroupRecord;
+using assetgate::core::VideoTaskRecord;
+namespace http = assetgate::http;
+namespace store = assetgate::store;
+
+// What a commit is about, and the moments of it: before it is handed to the store, when it is
+// durable and nobody has heard of it, and when watchers have heard of it and its writer has not.
+// Then what goes to providers.
+constexpr std::array<const char*, 20> kPoints = {
+    "creation:before",  "creation:committed",  "creation:told",         "intent:before",
+    "intent:committed", "intent:told",         "outcome:before",        "outcome:committed",
+    "outcome:told",     "observation:before",  "observation:committed", "observation:told",
+    "deletion:before",  "deletion:committed",  "deletion:told",         "submission:before",
+    "submission:sent",  "submission:answered", "poll:before",           "poll:answered"};
+
+// Dies the n-th time that its point is reached. Thread-safe.
+class CrashPoint {
+ public:
+  CrashPoint(std::string name, int occurrence) : name_(std::move(name)), left_(occurrence) {}
+
+  void Reach(absl::string_view name) {
+    if (name != name_ || left_.fetch_sub(1) != 1) return;
+    kill(getpid(), SIGKILL);
+    // The signal may take a moment; nothing more must happen in it.
+    for (;;) pause();
+  }
+
+ private:
+  const std::string name_;
+  std::atomic<int> left_;
+};
+
+// Whether a submission is open in what the gateway keeps beside a resource.
+template <typename Record>
+bool HasOpen(const std::string& internal) {
+  Record record;
+  if (!record.ParseFromString(internal)) return false;
+  for (const auto& unit : record.units()) {
+    if (unit.submission().open()) return true;
+  }
+  return false;
+}
+bool HasOpen(const store::Write& write) {
+  switch (write.key.kind) {
+    case store::Kind::kAssetGroup:
+      return HasOpen<GroupRecord>(write.content->internal);
+    case store::Kind::kAsset:
+      return HasOpen<AssetRecord>(write.content->internal);
+    case store::Kind::kVideoTask:
+      return HasOpen<VideoTaskRecord>(write.content->internal);
+    default:
+      return false;
+  }
+}
+
+// Passes everything on, and dies around the commits that its point names.
+class CrashingStore final : public store::Store, public store::ChangeListener {
+ public:
+  CrashingStore(store::Store& real, CrashPoint& crash) : real_(real), crash_(crash) {}
+
+  const std::string& store_id() const override { return real_.store_id(); }
+  void Commit(store::Transaction transaction, store::CommitDone done) override {
+    const std::set<std::string> about = AboutOf(transaction);
+    for (const std::string& what : about) crash_.Reach(what + ":before");
+    {
+      absl::MutexLock lock(&mu_);
+      for (const store::Write& write : transaction.writes) under_way_[write.key] = about;
+    }
+    real_.Commit(std::move(transaction),
+                 [this, about, done = std::move(done)](store::CommitResult result) mutable {
+                   if (result.outcome == store::CommitResult::Outcome::kCommitted) {
+                     for (const std::string& what : about) crash_.Reach(what + ":told");
+                   }
+                   std::move(done)(std::move(result));
+                 });
+  }
+  absl::StatusOr<std::optional<store::Row>> Get(const store::Key& key) override {
+    return real_.Get(key);
+  }
+  absl::StatusOr<store::ListPage> List(const store::ListQuery& query) override {
+    return real_.List(query);
+  }
+  absl::StatusOr<store::ChangesPage> ReadChanges(const store::ChangesQuery& query) override {
+    return real_.ReadChanges(query);
+  }
+  absl::StatusOr<std::optional<store::RequestRow>> FindRequest(
+      const store::RequestKey& key) override {
+    return real_.FindRequest(key);
+  }
+  absl::StatusOr<std::vector<store::Row>> ListUnfinished(
+      const store::UnfinishedQuery& query) override {
+    return real_.ListUnfinished(query);
+  }
+  absl::StatusOr<store::Revision> Head() override { return real_.Head(); }
+  absl::Status Health() override { return real_.Health(); }
+  std::size_t queue_depth() const override { return real_.queue_depth(); }
+  store::Leases& leases() override { return real_.leases(); }
+  void SetListener(store::ChangeListener* listener) override {
+    {
+      absl::MutexLock lock(&mu_);
+      listener_ = listener;
+    }
+    real_.SetListener(listener == nullptr ? nullptr : this);
+  }
+  void Stop() override { real_.Stop(); }
+
+  // Of the real store.
+  void OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) override {
+    store::ChangeListener* listener = nullptr;
+    std::set<std::string> about;
+    {
+      absl::MutexLock lock(&mu_);
+      listener = listener_;
+      for (const store::ChangePtr& change : changes) {
+        about.merge(std::set<std::string>(under_way_[change->key]));
+        under_way_.erase(change->key);
+      }
+    }
+    for (const std::string& what : about) crash_.Reach(what + ":committed");
+    if (listener != nullptr) listener->OnChanges(changes, head);
+  }
+
+ private:
+  // A commit can be more than one thing: a creation that is submitted at once is an intent too.
+  std::set<std::string> AboutOf(const store::Transaction& transaction) {
+    std::set<std::string> about;
+    absl::MutexLock lock(&mu_);
+    for (const store::Write& write : transaction.writes) {
+      if (write.key.kind == store::Kind::kUpstreamDeletion) continue;
+      if (!write.content.has_value()) {
+        about.insert("deletion");
+        continue;
+      }
+      const bool is_open = HasOpen(write);
+      const bool was_open = open_.contains(write.key);
+      if (write.expected_revision == 0) about.insert("creation");
+      if (is_open) about.insert("intent");
+      if (!is_open && was_open) about.insert("outcome");
+      if (!is_open && !was_open && write.expected_revision != 0) about.insert("observation");
+      if (is_open) {
+        open_.insert(write.key);
+      } else {
+        open_.erase(write.key);
+      }
+    }
+    return about;
+  }
+
+  store::Store& real_;
+  CrashPoint& crash_;
+  absl::Mutex mu_;
+  store::ChangeListener* listener_ ABSL_GUARDED_BY(mu_) = nullptr;
+  std::map<store::Key, std::set<std::string>> under_way_ ABSL_GUARDED_BY(mu_);
+  std::set<store::Key> open_ ABSL_GUARDED_BY(mu_);
+};
+
+// Passes everything on, and dies around the calls that its point names.
+class CrashingClient final : public http::Client {
+ public:
+  CrashingClient(http::Client& real, CrashPoint& crash) : real_(real), crash_(crash) {}
+
+  void Send(http::Request request, http::SendOptions options, http::Done done) override {
+    const std::string what = options.submission ? "submission" : "poll";
+    crash_.Reach(what + ":before");
+    real_.Send(std::move(request), std::move(options),
+               [this, what, done = std::move(done)](http::Result result) mutable {
+                 crash_.Reach(what + ":answered");
+                 std::move(done)(std::move(result));
+               });
+    crash_.Reach(what + ":sent");
+  }
+
+ private:
+  http::Client& real_;
+  CrashPoint& crash_;
+};
+
+int Serve(const std::string& config_path, const std::string& point, int occurrence) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  // A file that may not grow is a failed write, which the store can say and outlive.
+  signal(SIGXFSZ, SIG_IGN);
+
+  assetgate::config::Environment environment;
+  environment.dialects = assetgate::providers::AllDialects();
+  auto config = assetgate::config::Load(config_path, environment);
+  if (!config.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
+    return 2;
+  }
+  const assetgate::base::Log log(config->log_format, config->log_level);
+  CrashPoint crash(point, occurrence);
+  assetgate::Decorators decorators;
+  decorators.store = [&crash](store::Store& real) {
+    return std::make_unique<CrashingStore>(real, crash);
+  };
+  decorators.http = [&crash](http::Client& real) {
+    return std::make_unique<CrashingClient>(real, crash);
+  };
+  auto server = assetgate::Server::Start(*std::move(config), log, decorators);
+  if (!server.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(server.status().message()).c_str());
+    return 1;
+  }
+  int received = 0;
+  sigwait(&signals, &received);
+  (*server)->Shutdown();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  CLI::App app{
+      "assetgate that kills itself at a step of the journal: for tests.\n\n"
+      "A commit has three moments: `before` it is handed to the store, `committed` (durable, and "
+      "nobody\nhas heard of it) and `told` (watchers have heard of it, its writer has not)."};
+  std::string config;
+  std::string point;
+  int occurrence = 1;
+  bool list = false;
+  app.add_option("--config", config, "As of assetgate")->type_name("FILE");
+  app.add_option("--crash-at", point, "The step; see --list")
+      ->check(CLI::IsMember(std::set<std::string>(kPoints.begin(), kPoints.end())));
+  app.add_option("--occurrence", occurrence, "Die the n-th time that the step is reached")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--list", list, "Print the names of the steps, and exit");
+  CLI11_PARSE(app, argc, argv);
+  if (list) {
+    for (const char* name : kPoints) std::puts(name);
+    return 0;
+  }
+  return Serve(config, point, occurrence);
+}

@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""Short runs of run.py: one that is the same each time, and one that is not. Run by CTest."""
+
+import os
+import random
+import sys
+import unittest
+
+from cluster import explain
+from run import run
+
+SECONDS = float(os.environ.get("ROBUSTNESS_SECONDS", "20"))
+
+
+class RandomTest(unittest.TestCase):
+    def check(self, seed):
+        print(f"seed {seed}", file=sys.stderr)
+        found, history, amount = run(seed, SECONDS)
+        print(amount, file=sys.stderr)
+        if found:
+            self.fail(explain(found, history, seed))
+        # It proves nothing if nothing happened.
+        self.assertGreater(amount["calls"], 50)
+        self.assertGreater(amount["events"], 100)
+        self.assertGreater(amount.get("kill", 0) + amount.get("crash", 0), 0)
+
+    def test_guarantees_hold_under_kills_faults_and_a_full_disk(self):
+        self.check(20261125)
+
+    def test_guarantees_hold_under_whatever_a_fresh_seed_brings(self):
+        self.check(int(os.environ.get("SEED", random.randrange(1 << 32))))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+"""Holds a saved history against the guarantees again.
+
+usage: tests/robustness/validate.py HISTORY
+"""
+
+import json
+import sys
+
+import validators
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    with open(sys.argv[1], encoding="utf-8") as file:
+        entries = [json.loads(line) for line in file]
+    found = validators.violations_of(entries)
+    for name, violations in found.items():
+        for violation in violations:
+            print(f"{name}: {violation}")
+    print(f"{sum(map(len, found.values()))} violations")
+    sys.exit(1 if found else 0)
