@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "absl/cleanup/cleanup.h"
-#include "store/sqlite/codec.h"
+#include "store/codec.h"
 #include "store/sqlite/term_rows.h"
 
 namespace assetgate::store::sqlite {

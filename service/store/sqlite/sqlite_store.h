@@ -3,11 +3,9 @@
 #define ASSETGATE_STORE_SQLITE_SQLITE_STORE_H_
 
 #include <cstddef>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -18,6 +16,7 @@
 #include "absl/types/span.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "store/commit_queue.h"
 #include "store/sqlite/file_lock.h"
 #include "store/sqlite/reader.h"
 #include "store/sqlite/writer.h"
@@ -35,7 +34,7 @@ namespace assetgate::store {
 //
 // When the disk is full or fails, transactions are answered kUnavailable (kUnknown where the
 // failure left it open) and Health says why; the store tries by itself whether the disk is back.
-class SqliteStore final : public Store {
+class SqliteStore final : public Store, private GroupWriter {
  public:
   struct Options {
     // The file; made when it does not exist. Its directory must.
@@ -72,42 +71,21 @@ class SqliteStore final : public Store {
   absl::StatusOr<std::vector<Row>> ListUnfinished(const UnfinishedQuery& query) override;
   absl::StatusOr<Revision> Head() override;
   absl::Status Health() override;
-  std::size_t queue_depth() const override;
+  std::size_t queue_depth() const override { return queue_.queue_depth(); }
   Leases& leases() override { return leases_; }
   void SetListener(ChangeListener* listener) override;
-  void Stop() override;
+  void Stop() override { queue_.Stop(); }
 
  private:
-  struct Pending {
-    Transaction transaction;
-    CommitDone done;
-  };
-  struct Refused {
-    CommitDone done;
-    const char* message;
-  };
-
   SqliteStore(Options options, std::unique_ptr<sqlite::FileLock> lock,
               std::unique_ptr<sqlite::Writer> writer, std::string store_id);
 
-  // The writer thread.
-  void Run();
-  // Commits, tells the listener, answers.
-  void CommitGroup(absl::Span<Pending> group);
-  // What a commit of several transactions came to.
-  struct Group {
-    std::vector<CommitResult> results;
-    std::vector<ChangePtr> changes;
-    // An error where none of it counts.
-    absl::Status status;
-    // The error is one transaction's, not the store's.
-    bool fault_of_one = false;
-  };
-  Group TryGroup(absl::Span<const Pending> group);
-  // Removes some of what is past. Gives whether there is more to remove at once.
-  bool Expire();
-  void Report(const absl::Status& status);
-  void Measure(const Group& group, absl::Duration took);
+  // GroupWriter.
+  Group Write(absl::Span<const PendingCommit> group) override;
+  void Tell(const std::vector<ChangePtr>& changes) override;
+  absl::Status Probe() override { return writer_->Probe(); }
+  void Tidy() override { writer_->Checkpoint(); }
+  absl::StatusOr<bool> Expire() override;
 
   template <typename Result, typename Read>
   absl::StatusOr<Result> ReadWith(Read read);
@@ -115,26 +93,16 @@ class SqliteStore final : public Store {
   const Options options_;
   // Held longer than any connection.
   const std::unique_ptr<sqlite::FileLock> lock_;
-  // Of the writer thread.
+  // Of the queue's thread.
   const std::unique_ptr<sqlite::Writer> writer_;
   const std::string store_id_;
   sqlite::ReaderPool readers_;
   SoleLeases leases_;
 
-  mutable absl::Mutex mu_;
-  absl::CondVar wake_;
-  absl::CondVar drained_;
-  std::deque<Pending> queue_ ABSL_GUARDED_BY(mu_);
-  std::vector<Refused> refused_ ABSL_GUARDED_BY(mu_);
-  // Taken from the queue and not yet answered.
-  std::size_t in_group_ ABSL_GUARDED_BY(mu_) = 0;
-  bool writer_waits_ ABSL_GUARDED_BY(mu_) = false;
-  // Takes no more; the thread lives on to say so.
-  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
-  bool ending_ ABSL_GUARDED_BY(mu_) = false;
-  absl::Status health_ ABSL_GUARDED_BY(mu_);
+  absl::Mutex mu_;
   ChangeListener* listener_ ABSL_GUARDED_BY(mu_) = nullptr;
-  std::thread thread_;
+  // Last: its thread uses all of the above.
+  CommitQueue queue_;
 };
 
 }  // namespace assetgate::store

@@ -6,7 +6,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "store/sqlite/codec.h"
+#include "store/codec.h"
 
 namespace assetgate::store::sqlite {
 namespace {

@@ -1,4 +1,4 @@
-#include "store/sqlite/codec.h"
+#include "store/codec.h"
 
 #include <string>
 #include <vector>
@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace assetgate::store::sqlite {
+namespace assetgate::store {
 namespace {
 
 using ::testing::ElementsAreArray;
@@ -46,4 +46,4 @@ TEST(CodecTest, DamageIsNoticed) {
 }
 
 }  // namespace
-}  // namespace assetgate::store::sqlite
+}  // namespace assetgate::store

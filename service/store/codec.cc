@@ -1,4 +1,4 @@
-#include "store/sqlite/codec.h"
+#include "store/codec.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -6,7 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
-namespace assetgate::store::sqlite {
+namespace assetgate::store {
 namespace {
 
 absl::Status Damaged() { return absl::DataLossError("a list in the store does not decode"); }
@@ -72,4 +72,4 @@ absl::StatusOr<std::vector<Key>> DecodeKeys(absl::string_view bytes) {
   return keys;
 }
 
-}  // namespace assetgate::store::sqlite
+}  // namespace assetgate::store

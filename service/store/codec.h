@@ -1,6 +1,6 @@
 // Lists in one column: what is only ever read whole, and searched for elsewhere.
-#ifndef ASSETGATE_STORE_SQLITE_CODEC_H_
-#define ASSETGATE_STORE_SQLITE_CODEC_H_
+#ifndef ASSETGATE_STORE_CODEC_H_
+#define ASSETGATE_STORE_CODEC_H_
 
 #include <string>
 #include <vector>
@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "store/store.h"
 
-namespace assetgate::store::sqlite {
+namespace assetgate::store {
 
 // Each string under its length (a base-128 varint, least significant group first).
 std::string EncodeStrings(const std::vector<std::string>& strings);
@@ -19,6 +19,6 @@ absl::StatusOr<std::vector<std::string>> DecodeStrings(absl::string_view bytes);
 std::string EncodeKeys(const std::vector<Key>& keys);
 absl::StatusOr<std::vector<Key>> DecodeKeys(absl::string_view bytes);
 
-}  // namespace assetgate::store::sqlite
+}  // namespace assetgate::store
 
-#endif  // ASSETGATE_STORE_SQLITE_CODEC_H_
+#endif  // ASSETGATE_STORE_CODEC_H_
