@@ -116,7 +116,7 @@ class Worker:
             self._videos.append(made)
             return client.create_video(*made, max_wait=dice.choice([0.0, 0.3, 2.0]))
         if what == "repeat":
-            # Of a call whose answer is known, unknown, or still to come.
+            # Of a call whose answer is known, or was lost.
             if dice.random() < 0.3:
                 return client.create_asset(*dice.choice(self._assets))
             return client.create_video(*dice.choice(self._videos[-5:]))
