@@ -51,21 +51,23 @@ const char kVersion[] = ASSETGATE_VERSION;
 // In the order in which things are made; they go in the opposite one, after Shutdown has stopped
 // the threads.
 struct Server::Wiring {
-  Wiring(config::Config from, base::Log its_log)
+  Wiring(config::Config from, base::Log its_log, const base::Clock* given_clock)
       : config(std::move(from)),
         log(std::move(its_log)),
+        clock(given_clock == nullptr ? system_clock : *given_clock),
         catalog(config::TakeCatalog(config)),
         metrics(kVersion),
         telemetry(metrics, log),
-        hub_loop("ag-hub"),
-        replay_loop("ag-replay"),
-        loop("ag-core"),
+        hub_loop("ag-hub", &clock),
+        replay_loop("ag-replay", &clock),
+        loop("ag-core", &clock),
         hub(hub_loop),
         curl(MakeClientOptions(config), clock) {}
 
   config::Config config;
   base::Log log;
-  base::SystemClock clock;
+  const base::SystemClock system_clock;
+  const base::Clock& clock;
   std::unique_ptr<const core::Catalog> catalog;
   base::Metrics metrics;
   core::LoggedTelemetry telemetry;
@@ -208,7 +210,8 @@ void Server::Wiring::StopThreads() {
 void Server::Wiring::Shutdown() {
   if (std::exchange(shut_down, true)) return;
   draining.store(true);
-  const absl::Time deadline = clock.Now() + config.shutdown_timeout;
+  // Real time: what waits for it below knows no other.
+  const absl::Time deadline = system_clock.Now() + config.shutdown_timeout;
   if (server != nullptr) {
     if (auto* health = server->GetHealthCheckService()) health->SetServingStatus(false);
   }
@@ -246,7 +249,7 @@ std::string Server::admin_address() const {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, base::Log log,
                                                       const Decorators& decorators) {
-  auto owned = std::make_unique<Wiring>(std::move(config), std::move(log));
+  auto owned = std::make_unique<Wiring>(std::move(config), std::move(log), decorators.clock);
   Wiring& wiring = *owned;
   // From here on, a failure goes the same way as an orderly end.
   std::unique_ptr<Server> server(new Server(std::move(owned)));

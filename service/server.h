@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "config.h"
 #include "http/client.h"
@@ -21,6 +22,8 @@ extern const char kVersion[];
 // What stands between the gateway and its parts, when something is to: each is given the part that
 // the config asks for, which outlives what it makes, and makes what is used in its place.
 struct Decorators {
+  // In place of the machine's clock; outlives the server.
+  const base::Clock* clock = nullptr;
   std::function<std::unique_ptr<store::Store>(store::Store&)> store;
   std::function<std::unique_ptr<http::Client>(http::Client&)> http;
 };

@@ -50,7 +50,8 @@ core::Caller Method::CallerOf(const grpc::CallbackServerContext& context,
   core::Caller caller;
   const auto deadline = context.deadline();
   if (deadline != std::chrono::system_clock::time_point::max()) {
-    caller.deadline = absl::FromChrono(deadline);
+    // As far from now as gRPC says, by the clock that the rest of the gateway goes by.
+    caller.deadline = clock_.Now() + (absl::FromChrono(deadline) - absl::Now());
   }
   caller.context.request_id = request_id.empty() && kind_ == Kind::kWrite
                                   ? core::NewResourceId(clock_.Now())

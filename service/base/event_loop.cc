@@ -16,7 +16,8 @@ std::int64_t SteadyNanos() {
 
 }  // namespace
 
-ThreadEventLoop::ThreadEventLoop(const char* name) : thread_([this] { Run(); }) {
+ThreadEventLoop::ThreadEventLoop(const char* name, const Clock* clock)
+    : clock_(clock == nullptr ? system_clock_ : *clock), thread_([this] { Run(); }) {
   pthread_setname_np(thread_.native_handle(), name);
 }
 

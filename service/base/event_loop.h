@@ -43,8 +43,9 @@ class EventLoop {
 // clock neither fires everything at once nor stops the timers.
 class ThreadEventLoop final : public EventLoop {
  public:
-  // `name` is what debuggers show for the thread, at most 15 characters.
-  explicit ThreadEventLoop(const char* name);
+  // `name` is what debuggers show for the thread, at most 15 characters. `clock` outlives the loop;
+  // the machine's own where there is none.
+  explicit ThreadEventLoop(const char* name, const Clock* clock = nullptr);
   // Stops.
   ~ThreadEventLoop() override;
 
@@ -62,7 +63,8 @@ class ThreadEventLoop final : public EventLoop {
  private:
   void Run();
 
-  SystemClock clock_;
+  const SystemClock system_clock_;
+  const Clock& clock_;
   absl::Mutex mu_;
   absl::CondVar wake_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;

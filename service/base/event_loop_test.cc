@@ -33,6 +33,16 @@ TEST(ThreadEventLoopTest, RunsWhatIsPostedInOrderOnOneThread) {
   EXPECT_NE(first, std::this_thread::get_id());
 }
 
+TEST(ThreadEventLoopTest, TimersCountFromTheClockThatItWasGiven) {
+  FakeClock clock(absl::Now() + absl::Hours(1000));
+  ThreadEventLoop loop("test", &clock);
+  EXPECT_EQ(loop.Now(), clock.Now());
+  // An hour off by the machine's clock, and due by this one.
+  absl::Notification done;
+  loop.PostAt(clock.Now() - absl::Hours(1), [&] { done.Notify(); });
+  EXPECT_TRUE(done.WaitForNotificationWithTimeout(absl::Minutes(1)));
+}
+
 TEST(ThreadEventLoopTest, NeverRunsATaskInsideThePost) {
   ThreadEventLoop loop("test");
   bool inside = false;
