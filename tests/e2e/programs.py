@@ -57,12 +57,14 @@ def wait_for(condition, what, deadline=DEADLINE):
 class Process:
     """A program, and everything it says, line by line."""
 
+    STDIN = subprocess.DEVNULL
+
     def __init__(self, name, *arguments, env=None, cwd=None):
         self.lines = []
         self._changed = threading.Condition()
         self._done = False
         self.process = subprocess.Popen(
-            [BIN / name, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [BIN / name, *map(str, arguments)], stdin=self.STDIN, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace", cwd=cwd,
             env={**os.environ, **(env or {})})
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -104,6 +106,8 @@ class Process:
         code = self.process.wait(deadline)
         self._reader.join(deadline)
         self.process.stdout.close()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         return code
 
 

@@ -1,9 +1,11 @@
 """The programs of a run, and clients that write down everything they ask and are told."""
 
 import datetime
+import hashlib
 import pathlib
 import re
 import signal
+import subprocess
 import tempfile
 import threading
 import time
@@ -16,42 +18,81 @@ import validators
 from programs import (DEADLINE, MODELS, asset_pb2, asset_service_pb2, common_pb2,
                       reason_of, video_service_pb2, video_task_pb2, wait_for)
 
-# By collection: the service, the field of its events that holds the resource, and its requests.
+# By collection: the service, the field of its events that holds the resource, its watch method with
+# its request, and its filter.
 COLLECTIONS = {
-    "assets": ("assets", "asset", "WatchAssets", asset_service_pb2.WatchAssetsRequest),
+    "assets": ("assets", "asset", "WatchAssets", asset_service_pb2.WatchAssetsRequest,
+               asset_pb2.AssetFilter),
     "videoTasks": ("videos", "video_task", "WatchVideoTasks",
-                   video_service_pb2.WatchVideoTasksRequest),
+                   video_service_pb2.WatchVideoTasksRequest, video_task_pb2.VideoTaskFilter),
 }
+
+# A provider that does not answer is given up soon, an ending gateway too, and tokens come often.
+CONFIG_EXTRA = "shutdown_timeout: 3s\nwatch: {bookmark_interval: 1s}\n"
+PROVIDER_TIMEOUT = "timeout: 2s"
 
 
 class CrashingGateway(programs.Gateway):
     PROGRAM = "crashing-gateway"
+    STDIN = subprocess.PIPE
+
+    def set_clock(self, seconds):
+        """Its clock is off by so much from now on."""
+        order = f"{seconds}"
+        self.process.stdin.write(order + "\n")
+        self.process.stdin.flush()
+        self.wait_line(lambda line: line == f"clock {order}")
 
 
 class Cluster:
-    """A simulator and gateways on one store; today one gateway. `close` ends them all."""
+    """A simulator, and gateways on one store, by slot: `gateways[slot]` is the process, or None.
+    An embedded store takes one. `close` ends them all."""
 
-    def __init__(self, history, simulator_flags, config_extra=""):
+    def __init__(self, history, simulator_flags, size=1):
         self.history = history
         self._folder = tempfile.TemporaryDirectory(prefix="assetgate-robustness-")
         self.folder = pathlib.Path(self._folder.name)
         self.simulator = programs.Simulator(*simulator_flags)
+        text = programs.config_text(self.simulator.url, CONFIG_EXTRA)
         (self.folder / "assetgate.yaml").write_text(
-            programs.config_text(self.simulator.url, config_extra))
-        self.gateway = None
+            text.replace("limits:", f"{PROVIDER_TIMEOUT}, limits:"))
+        self.gateways = [None] * size
 
-    def start(self, kind=programs.Gateway, *arguments):
-        self.gateway = kind(self.folder, arguments=arguments)
-        self.history.add("start", gateway=0, wall=time.time())
-        return self.gateway
+    @property
+    def gateway(self):
+        """The first one."""
+        return self.gateways[0]
 
-    def kill(self):
-        self.history.add("kill", gateway=0, wall=time.time())
-        self.gateway.end(signal.SIGKILL)
+    def start(self, kind=programs.Gateway, *arguments, slot=0):
+        gateway = kind(self.folder, arguments=arguments)
+        # Before anybody can use it.
+        self.history.add("start", gateway=slot, wall=time.time())
+        self.gateways[slot] = gateway
+        return gateway
+
+    def end(self, signum=signal.SIGKILL, slot=0):
+        """Kills or ends a gateway, and gives its exit code."""
+        self.history.add("kill", gateway=slot, wall=time.time())
+        return self.gateways[slot].end(signum)
+
+    def pause(self, seconds, slot=0):
+        """A gateway stands still, as in a virtual machine that is moved, and goes on."""
+        process = self.gateways[slot].process
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)  # So long it stands.
+        process.send_signal(signal.SIGCONT)
+        self.history.add("pause", gateway=slot, seconds=seconds)
+
+    def step_clock(self, offset, slot=0):
+        """The clock of a crashing-gateway is off by so many seconds from now on."""
+        self.history.add("step", gateway=slot, wall=time.time(), offset=offset)
+        self.gateways[slot].set_clock(offset)
+        self.history.add("step", gateway=slot, wall=time.time(), offset=offset)
 
     def close(self):
-        if self.gateway is not None:
-            self.gateway.end(signal.SIGKILL)
+        for gateway in self.gateways:
+            if gateway is not None:
+                gateway.end(signal.SIGKILL)
         self.simulator.end(signal.SIGKILL)
         self._folder.cleanup()
 
@@ -60,16 +101,23 @@ class Cluster:
     def await_rest(self):
         """Waits until nothing moves any more."""
         def resting():
-            for resource in self.list_all():
-                if not histories.describe(resource)["settled"]:
-                    return False
-            return True
-        wait_for(resting, "an end of all work")
+            moving = [one for one in map(histories.describe, self.list_all())
+                      if not one["settled"]]
+            # What is asked after more often than that is not asked after by watchers either.
+            if moving:
+                time.sleep(0.05)
+            return not moving
+        try:
+            wait_for(resting, "an end of all work", 2 * DEADLINE)
+        except AssertionError:
+            pass  # The validators say what has none.
 
     def list_all(self):
-        gateway = self.gateway
+        gateway = next(one for one in self.gateways if one is not None)
         found = []
         for call, request, field in (
+                (gateway.assets.ListAssetGroups, asset_service_pb2.ListAssetGroupsRequest,
+                 "asset_groups"),
                 (gateway.assets.ListAssets, asset_service_pb2.ListAssetsRequest, "assets"),
                 (gateway.videos.ListVideoTasks, video_service_pb2.ListVideoTasksRequest,
                  "video_tasks")):
@@ -82,6 +130,12 @@ class Cluster:
                     break
         return found
 
+    def made(self):
+        """The videos that providers have made: {mark: (provider, id)}."""
+        return {histories.mark_of(request["body"]): (request["provider"], request["object_id"])
+                for request in self.simulator.control("requests?limit=100000&call=video.create")
+                if request["object_id"]}
+
     def record_end(self):
         """What there is, here and at the providers, and what these were asked."""
         self.history.add("final", resources=[histories.describe(one) for one in self.list_all()])
@@ -90,13 +144,21 @@ class Cluster:
                 for name in {thing["id"], thing.get("tracking_id") or thing["id"]}:
                     self.history.add("things", provider=provider, id=name,
                                      state=thing["course"]["state"])
-        for request in self.simulator.control("requests?limit=100000"):
-            prompt = re.search(r"<[\w-]+>", request["body"])
+            for group in there["groups"]:
+                self.history.add("things", provider=provider, id=group["id"], state="succeeded")
+        requests = self.simulator.control("requests?limit=100000")
+        if requests and requests[0]["number"] != 1:
+            raise AssertionError("the simulator has forgotten what it was asked first: a round this "
+                                 "long proves nothing")
+        for request in requests:
+            key = next((value for name, value in request["headers"].items()
+                        if name.lower() == "idempotency-key"), "")
             self.history.add(
                 "upstream", provider=request["provider"], call=request["call"],
                 number=request["number"], time=_seconds(request["time"]),
-                object_id=request["object_id"], status=request["status"],
-                prompt=prompt.group() if prompt else "")
+                object_id=request["object_id"], status=request["status"], fault=request["fault"],
+                mark=histories.mark_of(request["body"]), key=key,
+                body=hashlib.sha1(request["body"].encode()).hexdigest())
 
 
 def _seconds(text):
@@ -108,86 +170,179 @@ def _seconds(text):
     return moment.timestamp() + float(f"0.{fraction}")
 
 
+# --- Requests, told apart by the mark that is made of `identity`
+
+
+def group_request(identity, providers):
+    return asset_service_pb2.CreateAssetGroupRequest(
+        asset_group_id=identity, request_id=f"r-{identity}",
+        providers=[f"providers/{name}" for name in providers],
+        asset_group=asset_pb2.AssetGroup(display_name=f"mark.{identity}"))
+
+
+def asset_request(identity, providers, group=None, team="", fate="", named=True, repeatable=True):
+    """`fate`: a word that the simulator understands. `named`: the caller chooses the id."""
+    path = f"{fate}/" if fate else ""
+    return asset_service_pb2.CreateAssetRequest(
+        asset_id=identity if named else "", request_id=f"r-{identity}" if repeatable else "",
+        providers=[f"providers/{name}" for name in providers],
+        max_wait={"nanos": 500_000_000},
+        asset=asset_pb2.Asset(source_uri=f"https://cdn.example.org/{path}mark.{identity}.png",
+                              media_type=common_pb2.IMAGE, labels={"team": team} if team else {},
+                              asset_group=f"assetGroups/{group}" if group else ""))
+
+
+def video_request(identity, provider, asset=None, max_wait=0.5, team="", fate="", named=True,
+                  repeatable=True):
+    """`provider`: where it is made; None for wherever the route leads."""
+    task = video_task_pb2.VideoTask(
+        model=f"providers/{provider}/models/{MODELS[provider]}" if provider else "seedance-2",
+        prompt=f"mark.{identity}" + (f" [{fate}]" if fate else ""),
+        labels={"team": team} if team else {})
+    if asset:
+        task.references.add(role=video_task_pb2.Reference.REFERENCE, asset=f"assets/{asset}")
+    request = video_service_pb2.CreateVideoTaskRequest(
+        video_task_id=identity if named else "",
+        request_id=f"r-{identity}" if repeatable else "", video_task=task)
+    request.max_wait.FromMilliseconds(int(max_wait * 1000))
+    return request
+
+
+# By the field of a Create request that holds the chosen id: the resource's field and its collection.
+_CHOSEN_IDS = {"asset_group_id": ("asset_group", "assetGroups"), "asset_id": ("asset", "assets"),
+               "video_task_id": ("video_task", "videoTasks")}
+
+
+def _name_and_mark(request):
+    for field, (resource, collection) in _CHOSEN_IDS.items():
+        if field in request.DESCRIPTOR.fields_by_name:
+            identity = getattr(request, field)
+            return (f"{collection}/{identity}" if identity else "",
+                    histories.mark_of(str(getattr(request, resource))))
+    return getattr(request, "name", ""), ""
+
+
+def _shown(answer):
+    """The resources that an answer shows; None for one that was refused."""
+    if hasattr(answer, "revision"):
+        return [histories.describe(answer)]
+    if hasattr(answer, "results"):
+        return [histories.describe(one.asset) if one.HasField("asset") else None
+                for one in answer.results]
+    for field in ("asset_groups", "assets", "video_tasks"):
+        if hasattr(answer, field):
+            return [histories.describe(one) for one in getattr(answer, field)]
+    return []
+
+
 class Client:
-    """Makes calls of a cluster's gateway and writes them down. Each returns the answer, or the
-    grpc.RpcError."""
+    """Makes calls of a cluster and writes them down. Each returns the answer, or the grpc.RpcError.
+    When its gateway is away, the next call goes to the next one."""
 
     def __init__(self, cluster):
         self.cluster = cluster
         self.history = cluster.history
+        self._slot = 0
 
-    def call(self, service, method, request, name="", prompt=""):
+    def call(self, service, method, request, mark="", body=""):
         number = self.history.next_id()
+        name, its_mark = _name_and_mark(request)
+        kept = type(request)()
+        kept.CopyFrom(request)
+        kept.ClearField("max_wait") if "max_wait" in request.DESCRIPTOR.fields_by_name else None
         self.history.add("call", id=number, method=method,
-                         request_id=getattr(request, "request_id", ""), name=name, prompt=prompt)
+                         request_id=getattr(request, "request_id", ""), name=name,
+                         mark=mark or its_mark, body=body or histories.digest_of(kept))
+        gateway = self.cluster.gateways[self._slot]
         try:
-            answer = getattr(getattr(self.cluster.gateway, service), method)(
-                request, timeout=DEADLINE)
+            answer = getattr(getattr(gateway, service), method)(request, timeout=DEADLINE)
         except grpc.RpcError as error:
-            self.history.add("return", id=number, code=error.code().name, reason=reason_of(error))
+            reason = reason_of(error)
+            self.history.add("return", id=number, code=error.code().name, reason=reason,
+                             resources=[])
+            if error.code() == grpc.StatusCode.UNAVAILABLE:
+                self._slot = (self._slot + 1) % len(self.cluster.gateways)
             return error
         except ValueError as error:
             # The channel was closed under the call: its process has been killed.
-            self.history.add("return", id=number, code="UNAVAILABLE", reason=str(error))
+            self.history.add("return", id=number, code="UNAVAILABLE", reason=None, resources=[])
             return error
-        resource = None
-        if hasattr(answer, "revision"):
-            resource = histories.describe(answer)
-        self.history.add("return", id=number, code="OK", resource=resource)
+        self.history.add("return", id=number, code="OK", reason=None, resources=_shown(answer))
         return answer
 
-    def create_asset(self, identity, providers):
-        request = asset_service_pb2.CreateAssetRequest(
-            asset_id=identity, request_id=f"r-{identity}",
-            providers=[f"providers/{name}" for name in providers],
-            asset=asset_pb2.Asset(source_uri=f"https://cdn.example.org/{identity}.png",
-                                  media_type=common_pb2.IMAGE))
-        request.max_wait.FromMilliseconds(500)
-        return self.call("assets", "CreateAsset", request, f"assets/{identity}")
+    def create(self, request):
+        if isinstance(request, video_service_pb2.CreateVideoTaskRequest):
+            return self.call("videos", "CreateVideoTask", request)
+        if isinstance(request, asset_service_pb2.CreateAssetGroupRequest):
+            return self.call("assets", "CreateAssetGroup", request)
+        if isinstance(request, asset_service_pb2.BatchCreateAssetsRequest):
+            return self.call("assets", "BatchCreateAssets", request)
+        return self.call("assets", "CreateAsset", request)
 
-    def create_video(self, identity, provider, asset=None, max_wait=0.5):
-        # The prompt tells the simulator's requests apart.
-        prompt = f"<{identity}>"
-        task = video_task_pb2.VideoTask(
-            model=f"providers/{provider}/models/{MODELS[provider]}", prompt=prompt)
-        if asset:
-            task.references.add(role=video_task_pb2.Reference.REFERENCE, asset=f"assets/{asset}")
-        request = video_service_pb2.CreateVideoTaskRequest(
-            video_task_id=identity, request_id=f"r-{identity}", video_task=task)
-        request.max_wait.FromMilliseconds(int(max_wait * 1000))
-        return self.call("videos", "CreateVideoTask", request, f"videoTasks/{identity}", prompt)
+    def _named(self, verb, name, **more):
+        service, kind = {"assets": ("assets", "Asset"), "assetGroups": ("assets", "AssetGroup"),
+                         "videoTasks": ("videos", "VideoTask")}[name.split("/")[0]]
+        method = f"{verb}{kind}"
+        messages = video_service_pb2 if service == "videos" else asset_service_pb2
+        return self.call(service, method, getattr(messages, f"{method}Request")(name=name), **more)
 
-    def cancel(self, identity):
-        name = f"videoTasks/{identity}"
-        return self.call("videos", "CancelVideoTask",
-                         video_service_pb2.CancelVideoTaskRequest(name=name), name)
+    def get(self, name):
+        return self._named("Get", name)
 
-    def delete_video(self, identity):
-        name = f"videoTasks/{identity}"
-        return self.call("videos", "DeleteVideoTask",
-                         video_service_pb2.DeleteVideoTaskRequest(name=name), name)
+    def delete(self, name):
+        return self._named("Delete", name)
 
-    def delete_asset(self, identity):
-        name = f"assets/{identity}"
-        return self.call("assets", "DeleteAsset",
-                         asset_service_pb2.DeleteAssetRequest(name=name), name)
+    def cancel(self, name):
+        return self._named("Cancel", name)
 
-    def get_video(self, identity):
-        name = f"videoTasks/{identity}"
-        return self.call("videos", "GetVideoTask",
-                         video_service_pb2.GetVideoTaskRequest(name=name), name)
+    def list_videos(self):
+        return self.call("videos", "ListVideoTasks",
+                         video_service_pb2.ListVideoTasksRequest(page_size=20))
+
+    def resolve(self, task, found, resubmit):
+        """Says what became of a submission: the provider's id of the video, or that there is none."""
+        request = video_service_pb2.ResolveVideoTaskRequest(name=task.name)
+        if found:
+            request.provider_task_id = found
+        else:
+            request.not_accepted = True
+            request.resubmit = resubmit
+        return self.call("videos", "ResolveVideoTask", request,
+                         mark=histories.mark_of(task.prompt),
+                         body=found or ("resubmit" if resubmit else "not accepted"))
+
+    def settle_doubts(self, resubmit):
+        """Settles every task that is UNCONFIRMED, as a person would who has looked at the provider.
+        Gives how many there were."""
+        made = self.cluster.made()
+        doubtful = [one for one in self.cluster.list_all()
+                    if isinstance(one, video_task_pb2.VideoTask) and
+                    one.state == video_task_pb2.VideoTask.UNCONFIRMED]
+        for task in doubtful:
+            provider, found = made.get(histories.mark_of(task.prompt), (None, ""))
+            asked = task.attempts[-1].provider.split("/")[-1]
+            if found and provider != asked:
+                found = ""  # The validators say that another one has made it.
+            answer = self.resolve(task, found, resubmit())
+            if isinstance(answer, grpc.RpcError):
+                raise AssertionError(f"{task.name} cannot be resolved: {answer}")
+        return len(doubtful)
 
 
 class Follower:
     """A reader that watches a collection, over kills and restarts, going on with its newest token.
-    `pause(seconds)` makes it slow; `stop` ends it."""
+    `wanted`: what its filter says, {"states": names, "labels": {…}}. `pause()` gives the seconds that
+    it takes over an event; `stop` ends it."""
 
-    def __init__(self, cluster, collection, names=(), pause=lambda: 0.0):
+    def __init__(self, cluster, collection, names=(), wanted=None, pause=lambda: 0.0):
         self.cluster = cluster
         self.history = cluster.history
+        self.reader = f"reader {cluster.history.next_id()}"
         self.collection = collection
         self.names = list(names)
+        self.wanted = wanted or {}
         self._pause = pause
+        self._slot = 0
         self._token = b""
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -195,28 +350,35 @@ class Follower:
         self._stream = None
         self._view = {}
         self._held_at_token = {}
-        self._marks = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
+    def _open(self):
+        service, _, method, request, wanted = COLLECTIONS[self.collection]
+        gateway = self.cluster.gateways[self._slot]
+        return getattr(getattr(gateway, service), method)(request(
+            names=self.names, resume_token=self._token,
+            filter=wanted(states=self.wanted.get("states", ()),
+                          labels=self.wanted.get("labels", {}))))
+
     def _run(self):
-        service, field, method, request = COLLECTIONS[self.collection]
         while not self._stopped.is_set():
             stream = self.history.next_id()
-            # The call's tie to the token is written down before it can be told anything.
-            self.history.add("open", stream=stream, collection=self.collection, names=self.names,
-                             token=self._token.hex())
+            # The stream's tie to the token is written down before it can be told anything.
+            self.history.add("open", stream=stream, reader=self.reader, collection=self.collection,
+                             names=self.names, filter=self.wanted, token=self._token.hex(),
+                             foreign=False)
             code = "CANCELLED"
-            self._view = dict(self._held_at_token)
+            with self._lock:
+                self._view = dict(self._held_at_token)
             try:
-                call = getattr(getattr(self.cluster.gateway, service), method)(
-                    request(names=self.names, resume_token=self._token))
+                call = self._open()
                 with self._lock:
                     self._call, self._stream = call, stream
                 if self._stopped.is_set():
                     call.cancel()
                 for event in call:
-                    self._take(stream, event, field)
+                    self._take(stream, event)
                     delay = self._pause()
                     if delay:
                         self._stopped.wait(delay)
@@ -227,10 +389,11 @@ class Follower:
                 code = "UNAVAILABLE"  # The channel was closed under it.
             if not self._stopped.is_set():
                 self.history.add("close", stream=stream, code=code)
+                self._slot = (self._slot + 1) % len(self.cluster.gateways)
                 self._stopped.wait(0.05)
 
-    def _take(self, stream, event, field):
-        entry = histories.event_entry(event, field)
+    def _take(self, stream, event):
+        entry = histories.event_entry(event, COLLECTIONS[self.collection][1])
         self.history.add("event", stream=stream, **entry)
         with self._lock:
             if event.type == common_pb2.RESET:
@@ -243,10 +406,12 @@ class Follower:
                 self._token = event.resume_token
                 self._held_at_token = dict(self._view)
 
-    def view(self):
-        """What it holds: {name: revision}."""
+    def holds(self, resources):
+        """Whether it holds, of these, all that it watches, and nothing else."""
+        opened = {"collection": self.collection, "names": self.names, "filter": self.wanted}
         with self._lock:
-            return dict(self._view)
+            return self._view == {one["name"]: one["revision"] for one in resources
+                                  if validators.matches(opened, one)}
 
     def stop(self, quiet=False):
         """Ends it. `quiet`: all has come to rest, and it was open until now."""
@@ -260,15 +425,40 @@ class Follower:
         self._thread.join(DEADLINE)
 
 
-def rest_and_validate(cluster, followers):
-    """Lets everything come to its end and gives what violates the guarantees."""
+def watch_with_foreign_token(cluster, collection, token):
+    """Opens a stream with a token that is not for it, and reads until its snapshot is complete."""
+    history = cluster.history
+    stream = history.next_id()
+    service, field, method, request, _ = COLLECTIONS[collection]
+    history.add("open", stream=stream, reader=f"reader {stream}", collection=collection, names=[],
+                filter={}, token=token.hex(), foreign=True)
+    try:
+        call = getattr(getattr(cluster.gateway, service), method)(
+            request(resume_token=token), timeout=DEADLINE)
+        for event in call:
+            history.add("event", stream=stream, **histories.event_entry(event, field))
+            if event.type == common_pb2.BOOKMARK:
+                call.cancel()
+                break
+        code = "CANCELLED"
+    except grpc.RpcError as error:
+        code = error.code().name
+    except ValueError:
+        code = "UNAVAILABLE"
+    history.add("close", stream=stream, code=code)
+
+
+def rest_and_validate(cluster, followers, resubmit=lambda: True):
+    """Lets everything come to its end and gives what violates the guarantees. What only a person can
+    settle is settled; `resubmit()` tells whether what was not made is to be made after all."""
+    client = Client(cluster)
     cluster.await_rest()
+    while client.settle_doubts(resubmit):
+        cluster.await_rest()
+    final = [histories.describe(one) for one in cluster.list_all()]
     for follower in followers:
-        expected = {one.name: one.revision for one in cluster.list_all()
-                    if one.name.startswith(follower.collection + "/")
-                    and (not follower.names or one.name in follower.names)}
         try:
-            wait_for(lambda follower=follower, expected=expected: follower.view() == expected,
+            wait_for(lambda follower=follower: follower.holds(final),
                      "what is committed, on a stream", deadline=30)
         except AssertionError:
             pass  # The validators say what is missing.
@@ -286,5 +476,3 @@ def explain(found, history, seed=""):
              for violation in violations[:5]]
     return "\n".join([f"seed {seed}" if seed else "", *lines, f"history: {file.name}",
                       f"again: tests/robustness/validate.py {file.name}"])
-
-

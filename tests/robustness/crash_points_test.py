@@ -9,10 +9,11 @@ import unittest
 import grpc
 
 import programs
-from cluster import Client, Cluster, CrashingGateway, Follower, explain, rest_and_validate
+from cluster import (Client, Cluster, CrashingGateway, Follower, asset_request, explain,
+                     group_request, rest_and_validate, video_request)
 from crash_points import POINTS
 from history import History
-from programs import DEADLINE, wait_for
+from programs import DEADLINE, video_task_pb2, wait_for
 
 FLAGS = ("--asset-delay", "150ms", "--queue-delay", "50ms", "--video-delay", "250ms")
 # The first time, and one of the times when more is under way.
@@ -39,43 +40,55 @@ def work(client, done):
         return True
 
     simulator = client.cluster.simulator
+
+    def create(kind, identity, *what, **more):
+        return (("create", identity), lambda: client.create(kind(identity, *what, **more)))
+
     steps = [
-        (("asset", "hero"), lambda: client.create_asset("hero", ["zerozero", "kyy"])),
+        create(group_request, "cast", ["zerozero", "octopusx"]),
+        create(asset_request, "hero", ["zerozero", "kyy"], group="cast"),
         # Placed nowhere until a video needs it.
-        (("asset", "friend"), lambda: client.create_asset("friend", [])),
-    ]
-    for provider in programs.MODELS:
-        steps.append((("video", provider), lambda provider=provider: client.create_video(
-            f"of-{provider}", provider, max_wait=0.2)))
-    steps += [
-        (("video", "with-hero"), lambda: client.create_video("with-hero", "kyy", asset="hero")),
-        (("video", "with-friend"),
-         lambda: client.create_video("with-friend", "apiframe", asset="friend")),
-        # octopusx takes nothing, so that this one can still be cancelled.
+        create(asset_request, "friend", []),
+        *(create(video_request, f"of-{provider}", provider, max_wait=0.2)
+          for provider in programs.MODELS),
+        create(video_request, "with-hero", "kyy", asset="hero"),
+        create(video_request, "with-friend", "apiframe", asset="friend"),
+        create(video_request, "anywhere", None),
+        # octopusx takes nothing, so that what it is asked for can still be cancelled.
         (("fault", "busy"), lambda: simulator.fail(
             "octopusx", "video.create", {"kind": "status", "status": 429, "retry_after": 1})),
-        (("video", "unwanted"), lambda: client.create_video("unwanted", "octopusx", max_wait=0.2)),
-        (("cancel", "unwanted"), lambda: client.cancel("unwanted")),
-        (("fault", "over"), simulator.heal),
-        (("delete", "unwanted"), lambda: client.delete_video("unwanted")),
-        (("settled", "of-kyy"), lambda: _settle(client, "of-kyy")),
-        (("delete", "of-kyy"), lambda: client.delete_video("of-kyy")),
-        (("asset", "spare"), lambda: client.create_asset("spare", ["kyy"])),
-        (("delete", "spare"), lambda: client.delete_asset("spare")),
     ]
+    unwanted = [f"unwanted-{number}" for number in range(3)]
+    spare = [f"spare-{number}" for number in range(3)]
+    for identity in unwanted:
+        steps.append(create(video_request, identity, "octopusx", max_wait=0.2))
+        steps.append((("cancel", identity),
+                      lambda identity=identity: client.cancel(f"videoTasks/{identity}")))
+    steps += [
+        (("fault", "over"), simulator.heal),
+        (("delete", "unwanted-0"), lambda: client.delete("videoTasks/unwanted-0")),
+        (("settled", "of-kyy"), lambda: _settle(client, "videoTasks/of-kyy")),
+        (("delete", "of-kyy"), lambda: client.delete("videoTasks/of-kyy")),
+    ]
+    for identity in spare:
+        steps.append(create(asset_request, identity, ["kyy"]))
+        steps.append((("delete", identity),
+                      lambda identity=identity: client.delete(f"assets/{identity}")))
     return all(once(key, call) for key, call in steps)
 
 
-def _settle(client, identity):
+def _settle(client, name):
     task = None
 
     def ended():
         nonlocal task
-        task = client.get_video(identity)
+        task = client.get(name)
         if isinstance(task, (grpc.RpcError, ValueError)):
             return True
-        return client.cluster.gateway.process.poll() is not None or task.HasField("end_time")
-    wait_for(ended, f"the end of {identity}")
+        # Which one was on its way at the crash is chance; one that was waits for a person.
+        return (client.cluster.gateway.process.poll() is not None or task.HasField("end_time") or
+                task.state == video_task_pb2.VideoTask.UNCONFIRMED)
+    wait_for(ended, f"the end of {name}")
     return task
 
 
@@ -97,7 +110,7 @@ def crash_once(point, occurrence):
         if gateway.process.returncode != -9:
             return {"crash": [f"{point}: exit code {gateway.process.returncode}\n"
                               f"{gateway.text[-2000:]}"]}, history
-        cluster.kill()
+        cluster.end()
         cluster.start()
         if not work(client, done):
             return {"restart": [f"{point}: a call failed after the restart"]}, history

@@ -1,23 +1,31 @@
 // The gateway with the very wiring of the program that is shipped, which kills itself (SIGKILL: no
-// destructor runs, nothing is flushed) at a step of the journal that is named on the command line.
+// destructor runs, nothing is flushed) at a step of the journal that is named on the command line,
+// and whose clock steps when it is told to.
 #include <signal.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "assetgate/v1/video_task.pb.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "config.h"
 #include "core/record.pb.h"
@@ -36,13 +44,30 @@ namespace store = assetgate::store;
 
 // What a commit is about, and the moments of it: before it is handed to the store, when it is
 // durable and nobody has heard of it, and when watchers have heard of it and its writer has not.
-// Then what goes to providers.
-constexpr std::array<const char*, 20> kPoints = {
-    "creation:before",  "creation:committed",  "creation:told",         "intent:before",
-    "intent:committed", "intent:told",         "outcome:before",        "outcome:committed",
-    "outcome:told",     "observation:before",  "observation:committed", "observation:told",
-    "deletion:before",  "deletion:committed",  "deletion:told",         "submission:before",
-    "submission:sent",  "submission:answered", "poll:before",           "poll:answered"};
+// Then what goes to providers. An `erasure` ends the deletion of a copy at a provider, which nobody
+// watches.
+constexpr std::array<const char*, 25> kPoints = {
+    "creation:before",    "creation:committed", "creation:told",         "intent:before",
+    "intent:committed",   "intent:told",        "outcome:before",        "outcome:committed",
+    "outcome:told",       "observation:before", "observation:committed", "observation:told",
+    "cancel:before",      "cancel:committed",   "cancel:told",           "deletion:before",
+    "deletion:committed", "deletion:told",      "erasure:before",        "erasure:told",
+    "submission:before",  "submission:sent",    "submission:answered",   "poll:before",
+    "poll:answered"};
+
+// The machine's clock and what it was set forward or back by. Thread-safe.
+class SteppedClock final : public assetgate::base::Clock {
+ public:
+  absl::Time Now() const override {
+    return real_.Now() + absl::Milliseconds(offset_milliseconds_.load());
+  }
+  // By how much it is off from now on, in place of what it was off by before.
+  void Set(absl::Duration offset) { offset_milliseconds_.store(absl::ToInt64Milliseconds(offset)); }
+
+ private:
+  const assetgate::base::SystemClock real_;
+  std::atomic<std::int64_t> offset_milliseconds_{0};
+};
 
 // Dies the n-th time that its point is reached. Thread-safe.
 class CrashPoint {
@@ -82,6 +107,13 @@ bool HasOpen(const store::Write& write) {
     default:
       return false;
   }
+}
+
+bool IsCancelled(const store::Write& write) {
+  assetgate::v1::VideoTask task;
+  return write.key.kind == store::Kind::kVideoTask &&
+         task.ParseFromString(write.content->resource) &&
+         task.state() == assetgate::v1::VideoTask::CANCELLED;
 }
 
 // Passes everything on, and dies around the commits that its point names.
@@ -157,7 +189,10 @@ class CrashingStore final : public store::Store, public store::ChangeListener {
     std::set<std::string> about;
     absl::MutexLock lock(&mu_);
     for (const store::Write& write : transaction.writes) {
-      if (write.key.kind == store::Kind::kUpstreamDeletion) continue;
+      if (write.key.kind == store::Kind::kUpstreamDeletion) {
+        if (!write.content.has_value()) about.insert("erasure");
+        continue;
+      }
       if (!write.content.has_value()) {
         about.insert("deletion");
         continue;
@@ -167,7 +202,9 @@ class CrashingStore final : public store::Store, public store::ChangeListener {
       if (write.expected_revision == 0) about.insert("creation");
       if (is_open) about.insert("intent");
       if (!is_open && was_open) about.insert("outcome");
-      if (!is_open && !was_open && write.expected_revision != 0) about.insert("observation");
+      if (!is_open && !was_open && write.expected_revision != 0) {
+        about.insert(IsCancelled(write) ? "cancel" : "observation");
+      }
       if (is_open) {
         open_.insert(write.key);
       } else {
@@ -206,7 +243,23 @@ class CrashingClient final : public http::Client {
   CrashPoint& crash_;
 };
 
-int Serve(const std::string& config_path, const std::string& point, int occurrence) {
+// Does what is said on stdin, one line each: a number of seconds, which the clock is off by from
+// then on. Each is answered on stdout, so that whoever says it knows when it is done.
+void Obey(SteppedClock& clock) {
+  for (std::string line; std::getline(std::cin, line);) {
+    double seconds = 0;
+    if (absl::SimpleAtod(line, &seconds)) {
+      clock.Set(absl::Seconds(seconds));
+      std::printf("clock %s\n", line.c_str());
+    } else {
+      std::printf("\"%s\" is no number of seconds\n", line.c_str());
+    }
+    std::fflush(stdout);
+  }
+}
+
+int Serve(const std::string& config_path, const std::string& point, int occurrence,
+          double clock_offset) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
@@ -225,7 +278,11 @@ int Serve(const std::string& config_path, const std::string& point, int occurren
   }
   const assetgate::base::Log log(config->log_format, config->log_level);
   CrashPoint crash(point, occurrence);
+  // Its thread waits for input and is never joined: what it uses is never destroyed.
+  auto& clock = *new SteppedClock();
+  clock.Set(absl::Seconds(clock_offset));
   assetgate::Decorators decorators;
+  decorators.clock = &clock;
   decorators.store = [&crash](store::Store& real) {
     return std::make_unique<CrashingStore>(real, crash);
   };
@@ -237,6 +294,7 @@ int Serve(const std::string& config_path, const std::string& point, int occurren
     std::fprintf(stderr, "%s\n", std::string(server.status().message()).c_str());
     return 1;
   }
+  std::thread([&clock] { Obey(clock); }).detach();
   int received = 0;
   sigwait(&signals, &received);
   (*server)->Shutdown();
@@ -254,17 +312,20 @@ int main(int argc, char** argv) {
   std::string config;
   std::string point;
   int occurrence = 1;
+  double clock_offset = 0;
   bool list = false;
   app.add_option("--config", config, "As of assetgate")->type_name("FILE");
   app.add_option("--crash-at", point, "The step; see --list")
       ->check(CLI::IsMember(std::set<std::string>(kPoints.begin(), kPoints.end())));
   app.add_option("--occurrence", occurrence, "Die the n-th time that the step is reached")
       ->check(CLI::PositiveNumber);
+  app.add_option("--clock-offset", clock_offset,
+                 "Seconds that the clock is off by; a number on stdin sets it anew");
   app.add_flag("--list", list, "Print the names of the steps, and exit");
   CLI11_PARSE(app, argc, argv);
   if (list) {
     for (const char* name : kPoints) std::puts(name);
     return 0;
   }
-  return Serve(config, point, occurrence);
+  return Serve(config, point, occurrence, clock_offset);
 }

@@ -2,28 +2,35 @@
 
 A history is a list of entries, each a dict with `at` (seconds, monotonic) and `kind`:
 
-  call      id, method, request_id, name, prompt   a unary RPC was sent
-  return    id, code, reason, resource             its answer; `code` is gRPC's, "OK" included
-  open      stream, collection, names, token       a watch began; `token` is hex, "" for none
-  event     stream, type, ...                      what it was told (see `event_entry`)
-  close     stream, code                           it ended
-  quiet     stream                                 it was still open when all had come to rest
-  kill      gateway                                a process was killed
-  start     gateway                                a process serves
-  read      resource                               a resource as Get or List showed it
-  final     resources                              all there is, after all had come to rest
-  upstream  provider, call, number, time, ...      a request that the simulator got
-  things    provider, id, state, prompt            what there is at a provider, at the end
+  begin     wall                                    the wall clock's time when `at` was written
+  call      id, method, request_id, name, mark, body   a unary RPC was sent
+  return    id, code, reason, resources             its answer; `code` is gRPC's, "OK" included
+  open      stream, reader, collection, names, filter, token, foreign
+                                                    a watch began; `token` is hex, "" for none;
+                                                    `foreign`: it is of another watch or store
+  event     stream, type, ...                       what it was told (see `event_entry`)
+  close     stream, code                            it ended
+  quiet     stream                                  it was still open when all had come to rest
+  kill      gateway, wall                           a process was killed, or ended
+  start     gateway, wall                           a process serves
+  pause     gateway, seconds                        a process had stood still so long
+  step      gateway, wall                           its clock was set forward or back
+  final     resources                               all there is, after all had come to rest
+  upstream  provider, call, number, time, ...       a request that the simulator got
+  things    provider, id, state                     what there is at a provider, at the end
 
-A `resource` is {name, revision, digest, state, final, settled, waiting, prompt, attempts}.
+A `mark` tells one request for a video, an asset or a group from all others; it is a word of its
+prompt, source URI or display name, so that providers' requests show it too. A resource is written
+down as `describe` says.
 """
 
 import hashlib
 import json
+import re
 import threading
 import time
 
-from programs import asset_pb2, common_pb2, video_task_pb2
+from programs import asset_pb2, common_pb2, error_details_pb2, video_task_pb2
 
 _FINAL = {
     video_task_pb2.VideoTask.SUCCEEDED, video_task_pb2.VideoTask.FAILED,
@@ -32,43 +39,71 @@ _FINAL_PLACEMENTS = {
     asset_pb2.Placement.ACTIVE, asset_pb2.Placement.FAILED, asset_pb2.Placement.LOST}
 
 
+def mark_of(text):
+    """The mark in a prompt, a URI, a name or the body of a request; "" where there is none."""
+    found = re.search(r"mark\.[\w-]+", text)
+    return found.group() if found else ""
+
+
+def digest_of(message):
+    return hashlib.sha1(message.SerializeToString(deterministic=True)).hexdigest()
+
+
+def _reason_of(status):
+    for packed in status.details:
+        info = error_details_pb2.ErrorInfo()
+        if packed.Unpack(info):
+            return info.reason
+    return ""
+
+
 def describe(resource):
     """A resource as the validators see it."""
     entry = {
         "name": resource.name,
         "revision": resource.revision,
-        "digest": hashlib.sha1(resource.SerializeToString(deterministic=True)).hexdigest(),
+        "digest": digest_of(resource),
+        "labels": dict(resource.labels),
+        "state": "",
+        "final": False,  # An asset's state is derived, and can change again.
     }
     if isinstance(resource, video_task_pb2.VideoTask):
         entry["state"] = video_task_pb2.VideoTask.State.Name(resource.state)
         entry["final"] = resource.state in _FINAL
-        entry["waiting"] = common_pb2.Waiting.Reason.Name(resource.waiting.reason)
         entry["settled"] = entry["final"] or (
-            entry["state"] == "UNCONFIRMED" and entry["waiting"] == "NEEDS_OPERATOR")
-        entry["prompt"] = resource.prompt
-        entry["attempts"] = [
+            entry["state"] == "UNCONFIRMED" and
+            resource.waiting.reason == common_pb2.Waiting.NEEDS_OPERATOR)
+        entry["mark"] = mark_of(resource.prompt)
+        entry["units"] = [
             {"provider": attempt.provider.split("/")[-1], "task": attempt.provider_task_id,
-             "state": video_task_pb2.Attempt.State.Name(attempt.state)}
+             "state": video_task_pb2.Attempt.State.Name(attempt.state),
+             "billing": video_task_pb2.Attempt.Billing.Name(attempt.billing),
+             "reason": _reason_of(attempt.error)}
             for attempt in resource.attempts]
-    elif isinstance(resource, asset_pb2.Asset):
+        return entry
+    is_asset = isinstance(resource, asset_pb2.Asset)
+    if is_asset:
         entry["state"] = asset_pb2.Asset.State.Name(resource.state)
-        entry["final"] = False  # An asset's state is derived, and can change again.
-        entry["settled"] = all(placement.state in _FINAL_PLACEMENTS
-                               for placement in resource.placements)
-        entry["attempts"] = [
-            {"provider": placement.provider.split("/")[-1], "task": placement.provider_asset_id,
-             "state": asset_pb2.Placement.State.Name(placement.state)}
-            for placement in resource.placements]
+    entry["mark"] = mark_of(resource.source_uri if is_asset else resource.display_name)
+    entry["settled"] = all(placement.state in _FINAL_PLACEMENTS
+                           for placement in resource.placements)
+    entry["units"] = [
+        {"provider": placement.provider.split("/")[-1],
+         "task": placement.provider_asset_id if is_asset else placement.provider_group_id,
+         "state": asset_pb2.Placement.State.Name(placement.state),
+         "reason": _reason_of(placement.error)}
+        for placement in resource.placements]
     return entry
 
 
 class History:
     """Collects entries from many threads."""
 
-    def __init__(self, entries=()):
-        self._entries = list(entries)
+    def __init__(self):
+        self._entries = []
         self._lock = threading.Lock()
         self._last_id = 0
+        self.add("begin", wall=time.time())
 
     def add(self, kind, **fields):
         with self._lock:
@@ -90,15 +125,30 @@ class History:
                 file.write(json.dumps(entry) + "\n")
 
 
+def load(path):
+    """The entries of a saved history."""
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def revision_of(token):
+    """Up to where a resume token says that all was delivered (see service/watch/resume_token.h)."""
+    return int.from_bytes(token[17:25], "little")
+
+
 def event_entry(event, resource_field):
-    """The fields of an `event`."""
+    """The fields of an `event`: `type`; of a BOOKMARK also `token`, `upto` and `snapshot_complete`, of
+    a RESET `reset_reason`, of PUT and DELETE `revision`, `resource` and `cause`."""
     entry = {"type": common_pb2.EventType.Name(event.type)}
     if event.resume_token:
         entry["token"] = event.resume_token.hex()
+        entry["upto"] = revision_of(event.resume_token)
     if event.type == common_pb2.RESET:
         entry["reset_reason"] = common_pb2.ResetReason.Name(event.reset_reason)
     if event.type == common_pb2.BOOKMARK:
         entry["snapshot_complete"] = event.snapshot_complete
+    if event.type == common_pb2.DELETE:
+        entry["cause"] = common_pb2.DeleteCause.Name(event.delete_cause)
     if event.HasField(resource_field):
         resource = getattr(event, resource_field)
         entry["revision"] = event.revision

@@ -22,7 +22,7 @@ class RandomTest(unittest.TestCase):
         # It proves nothing if nothing happened.
         self.assertGreater(amount["calls"], 50)
         self.assertGreater(amount["events"], 100)
-        self.assertGreater(amount.get("kill", 0) + amount.get("crash", 0), 0)
+        self.assertGreater(amount["kill"] + amount["crash"] + amount["roll"], 0)
 
     def test_guarantees_hold_under_kills_faults_and_a_full_disk(self):
         self.check(20261125)

@@ -13,6 +13,7 @@ import os
 import pathlib
 import random
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -29,11 +30,12 @@ if "BIN_DIR" not in os.environ:
 import grpc  # noqa: E402
 
 import programs  # noqa: E402
-from cluster import (Client, Cluster, CrashingGateway, Follower, explain,  # noqa: E402
-                     rest_and_validate)
+from cluster import (Client, Cluster, CrashingGateway, Follower, asset_request,  # noqa: E402
+                     explain, group_request, rest_and_validate, video_request,
+                     watch_with_foreign_token)
 from crash_points import POINTS  # noqa: E402
 from history import History  # noqa: E402
-from programs import DEADLINE  # noqa: E402
+from programs import DEADLINE, asset_service_pb2  # noqa: E402
 
 FLAGS = ("--asset-delay", "200ms", "--queue-delay", "100ms", "--video-delay", "400ms")
 WORKERS = 4
@@ -80,12 +82,19 @@ POLL_FAULTS = [
 class Worker:
     """A caller that asks for all sorts of things."""
 
+    # What it does, and how often.
+    STEPS = {"group": 1, "asset": 3, "batch": 1, "video": 8, "twice": 2, "repeat": 4, "reuse": 1,
+             "cancel": 2, "delete": 2, "get": 3, "list": 1, "foreign": 0.3}
+
     def __init__(self, cluster, number, seed, stop):
+        self._cluster = cluster
         self._client = Client(cluster)
         self._dice = random.Random(f"{seed}-worker-{number}")
         self._number = number
         self._stop = stop
-        self._assets, self._videos = [], []
+        # What it has asked for under a name of its choice, and what it can ask for again.
+        self._names = {"assets": [], "assetGroups": [], "videoTasks": []}
+        self._repeatable = []
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -93,78 +102,188 @@ class Worker:
         for number in range(1_000_000):
             if self._stop.is_set():
                 return
-            answer = self._step(f"{self._number}-{number}")
+            what = self._dice.choices(list(self.STEPS), self.STEPS.values())[0]
+            answer = getattr(self, f"_{what}")(f"{self._number}-{number}")
             if isinstance(answer, (grpc.RpcError, ValueError)):
                 self._stop.wait(0.05)
             # The pace, not a wait for anything.
             self._stop.wait(self._dice.uniform(0.0, 0.1))
 
-    def _step(self, suffix):
-        dice, client = self._dice, self._client
-        what = dice.choices(
-            ["asset", "video", "repeat", "cancel", "delete_video", "delete_asset", "get"],
-            [3, 8, 3, 1, 1, 1, 2])[0]
-        if what == "asset" or not self._videos:
-            made = (f"a-{suffix}", dice.sample(list(programs.MODELS), dice.randrange(3)))
-            self._assets.append(made)
-            self._videos.append((f"v-{suffix}", dice.choice(list(programs.MODELS)), None))
-            client.create_video(*self._videos[-1], max_wait=dice.choice([0.0, 0.3, 2.0]))
-            return client.create_asset(*made)
-        if what == "video":
-            asset = dice.choice(self._assets)[0] if dice.random() < 0.4 else None
-            made = (f"v-{suffix}", dice.choice(list(programs.MODELS)), asset)
-            self._videos.append(made)
-            return client.create_video(*made, max_wait=dice.choice([0.0, 0.3, 2.0]))
-        if what == "repeat":
-            # Of a call whose answer is known, or was lost.
-            if dice.random() < 0.3:
-                return client.create_asset(*dice.choice(self._assets))
-            return client.create_video(*dice.choice(self._videos[-5:]))
-        if what == "cancel":
-            return client.cancel(dice.choice(self._videos[-3:])[0])
-        if what == "delete_video":
-            return client.delete_video(dice.choice(self._videos)[0])
-        if what == "delete_asset":
-            return client.delete_asset(dice.choice(self._assets)[0])
-        return client.get_video(dice.choice(self._videos)[0])
+    def _any(self, collection):
+        return self._dice.choice(self._names[collection][-20:] or [f"{collection}/nobody"])
+
+    def _one_of(self, collection):
+        """An id, or sometimes none."""
+        names = self._names[collection][-20:]
+        return self._dice.choice(names).split("/")[1] if names and self._dice.random() < 0.4 else None
+
+    def _make(self, collection, identity, request, named=True, repeatable=True):
+        if named:
+            self._names[collection].append(f"{collection}/{identity}")
+        if repeatable:
+            self._repeatable.append(request)
+        return self._client.create(request)
+
+    def _somehow(self):
+        dice = self._dice
+        return {"team": dice.choice(["", "red", "blue"]),
+                "fate": "moderated" if dice.random() < 0.1 else "",
+                "named": dice.random() < 0.8, "repeatable": dice.random() < 0.8}
+
+    def _group(self, suffix):
+        providers = self._dice.sample(list(programs.MODELS), self._dice.randrange(3))
+        return self._make("assetGroups", f"g-{suffix}", group_request(f"g-{suffix}", providers))
+
+    def _asset_request(self, identity, how):
+        providers = self._dice.sample(list(programs.MODELS), self._dice.randrange(3))
+        return asset_request(identity, providers, self._one_of("assetGroups"), **how)
+
+    def _asset(self, suffix):
+        how = self._somehow()
+        return self._make("assets", f"a-{suffix}", self._asset_request(f"a-{suffix}", how),
+                          how["named"], how["repeatable"])
+
+    def _batch(self, suffix):
+        request = asset_service_pb2.BatchCreateAssetsRequest(
+            request_id=f"r-b-{suffix}", max_wait={"nanos": 500_000_000})
+        for number in range(3):
+            one = self._asset_request(f"b-{suffix}-{number}",
+                                      dict(self._somehow(), named=True, repeatable=False))
+            one.ClearField("max_wait")
+            request.requests.append(one)
+            self._names["assets"].append(f"assets/b-{suffix}-{number}")
+        self._repeatable.append(request)
+        return self._client.create(request)
+
+    def _video_request(self, identity, how):
+        dice = self._dice
+        return video_request(identity, dice.choice([*programs.MODELS, None]),
+                             asset=self._one_of("assets"), max_wait=dice.choice([0.0, 0.3, 2.0]),
+                             **how)
+
+    def _video(self, suffix):
+        how = self._somehow()
+        return self._make("videoTasks", f"v-{suffix}", self._video_request(f"v-{suffix}", how),
+                          how["named"], how["repeatable"])
+
+    def _twice(self, suffix):
+        """Two callers ask for the same at once: one of them gets the other's answer."""
+        how = dict(self._somehow(), repeatable=True)
+        request = self._video_request(f"v-{suffix}", how)
+        other = threading.Thread(target=Client(self._cluster).create, args=(request,))
+        other.start()
+        answer = self._make("videoTasks", f"v-{suffix}", request, how["named"])
+        other.join(2 * DEADLINE)
+        return answer
+
+    def _repeat(self, _):
+        """Of a call whose answer is known, or was lost."""
+        if self._repeatable:
+            return self._client.create(self._dice.choice(self._repeatable[-10:]))
+        return None
+
+    def _reuse(self, suffix):
+        """A request_id that another call had."""
+        if not self._repeatable:
+            return None
+        used = self._dice.choice(self._repeatable[-10:])
+        request = video_request(f"v-{suffix}", "kyy", named=False)
+        request.request_id = used.request_id
+        return self._client.create(request)
+
+    def _cancel(self, _):
+        return self._client.cancel(self._any("videoTasks"))
+
+    def _delete(self, _):
+        return self._client.delete(self._any(self._dice.choice(list(self._names))))
+
+    def _get(self, _):
+        return self._client.get(self._any(self._dice.choice(list(self._names))))
+
+    def _list(self, _):
+        return self._client.list_videos()
+
+    def _foreign(self, _):
+        # Of the other collection, or of no store at all.
+        for token in (self._dice.randbytes(29), b"x"):
+            watch_with_foreign_token(self._cluster, "videoTasks", token)
 
 
 class Nemesis:
-    """Kills the gateway, fills its disk, and makes providers misbehave."""
+    """Kills the gateway, stops it, fills its disk, sets its clock, and makes providers misbehave."""
+
+    ACTS = {"kill": 2, "roll": 1, "crash": 3, "fill_disk": 1, "pause": 1, "step_clock": 2, "fault": 10,
+            "heal": 3}
+    # Less than a task waits for a provider that takes it.
+    CLOCK_OFFSETS = (-300, -60, -5, 0, 5, 60, 300)
 
     def __init__(self, cluster, seed):
         self._cluster = cluster
         self._dice = random.Random(f"{seed}-nemesis")
-        self.done = {}
+        self._offset = 0
+        self.done = dict.fromkeys(self.ACTS, 0)
+        # What is wrong in itself, whatever the history says.
+        self.faults = []
 
     def run(self, seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            what = self._dice.choices([self._kill, self._crash, self._fill_disk, self._fault,
-                                       self._heal], [2, 2, 1, 8, 3])[0]
-            self.done[what.__name__[1:]] = self.done.get(what.__name__[1:], 0) + 1
-            what()
+            what = self._dice.choices(list(self.ACTS), self.ACTS.values())[0]
+            self.done[what] += 1
+            getattr(self, f"_{what}")()
             time.sleep(self._dice.uniform(0.1, 0.8))  # The pace of evil.
             if self._cluster.gateway.process.poll() is not None:
                 self._restart()
         self._cluster.simulator.heal()
         self._cluster.simulator.control("release", method="POST")
-        # Whatever it was started as, the rest is for the program that is shipped.
-        self._restart()
+        # Whatever it was started as, and however its clock goes, the rest is for the program that is
+        # shipped; but where it lives and no crash is ahead of it, it may have to go on as it is.
+        if self._ahead or self._dice.random() < 0.5:
+            self._restart(shipped=True)
 
-    def _restart(self, *arguments):
-        self._cluster.kill()
-        if arguments:
-            self._cluster.start(CrashingGateway, *arguments)
-        else:
+    # Whether the program that runs will kill itself.
+    _ahead = False
+
+    def _restart(self, *arguments, shipped=None, signum=signal.SIGKILL):
+        alive = self._cluster.gateway.process.poll() is None
+        code = self._cluster.end(signum)
+        if alive and signum == signal.SIGTERM and code not in (0, -signal.SIGKILL):
+            self.faults.append(f"exit code {code} after SIGTERM: "
+                               f"{self._cluster.gateway.text[-2000:]}")
+        if code not in (0, -signal.SIGKILL) and signum == signal.SIGKILL:
+            self.faults.append(f"it died with {code}: {self._cluster.gateway.text[-2000:]}")
+        self._ahead = bool(arguments)
+        if shipped is None:
+            shipped = not arguments and self._dice.random() < 0.5
+        if shipped:
+            self._offset = 0
             self._cluster.start()
+        else:
+            self._cluster.start(CrashingGateway, *arguments, "--clock-offset", self._offset)
 
     def _kill(self):
         self._restart()
 
+    def _roll(self):
+        self._restart(signum=signal.SIGTERM)
+
     def _crash(self):
         self._restart("--crash-at", self._dice.choice(POINTS), "--occurrence",
-                      self._dice.randrange(1, 30))
+                      self._dice.randrange(1, 20))
+
+    def _pause(self):
+        self._cluster.pause(self._dice.uniform(0.1, 1.5))
+
+    def _step_clock(self):
+        if not isinstance(self._cluster.gateway, CrashingGateway):
+            self._restart(shipped=False)
+        self._offset = self._dice.choice(self.CLOCK_OFFSETS)
+        try:
+            self._cluster.step_clock(self._offset)
+        except (AssertionError, BrokenPipeError):
+            # It reached its crash point meanwhile.
+            if self._cluster.gateway.process.poll() is None:
+                raise
 
     def _fill_disk(self):
         # No file may be written to beyond its first byte: for the store, the disk is full.
@@ -181,13 +300,37 @@ class Nemesis:
         dice = self._dice
         call, faults = dice.choice([
             ("video.create", SUBMISSION_FAULTS), ("video.create", SUBMISSION_FAULTS),
-            ("asset.create", SUBMISSION_FAULTS), ("video.get", POLL_FAULTS),
-            ("asset.get", POLL_FAULTS)])
+            ("asset.create", SUBMISSION_FAULTS), ("group.create", SUBMISSION_FAULTS),
+            ("video.get", POLL_FAULTS), ("asset.get", POLL_FAULTS),
+            ("asset.delete", POLL_FAULTS)])
         self._cluster.simulator.fail(dice.choice(list(programs.MODELS)), call, dice.choice(faults),
                                      times=dice.randrange(1, 4))
 
     def _heal(self):
         self._cluster.simulator.heal()
+
+
+def start_followers(cluster, seed, stop):
+    """Readers of all there is, fast, slow, and dead for most of the run; some of what they filter, and
+    of what they name."""
+    dice = random.Random(f"{seed}-readers")
+    client = Client(cluster)
+    for request in (asset_request("named", ["kyy"], team="red"),
+                    video_request("named", "zerozero", team="red")):
+        if isinstance(client.create(request), grpc.RpcError):
+            raise AssertionError("nothing has gone wrong yet, and a create failed")
+    followers = []
+    for collection in ("assets", "videoTasks"):
+        followers += [
+            Follower(cluster, collection),
+            Follower(cluster, collection,
+                     pause=lambda: 0.0 if stop.is_set() else dice.uniform(0.0, 0.03)),
+            Follower(cluster, collection, pause=lambda: 0.0 if stop.is_set() else 2.0),
+            Follower(cluster, collection, names=[f"{collection}/named"]),
+            Follower(cluster, collection, wanted={"labels": {"team": "red"}})]
+    return followers + [
+        Follower(cluster, "videoTasks", wanted={"states": ["QUEUED", "RUNNING"]}),
+        Follower(cluster, "assets", wanted={"states": ["PROCESSING"], "labels": {"team": "blue"}})]
 
 
 def run(seed, seconds):
@@ -197,28 +340,25 @@ def run(seed, seconds):
     stop = threading.Event()
     try:
         cluster.start()
-        dice = random.Random(f"{seed}-readers")
-        followers = []
-        for collection in ("assets", "videoTasks"):
-            followers += [
-                Follower(cluster, collection),
-                Follower(cluster, collection,
-                         pause=lambda: 0.0 if stop.is_set() else dice.uniform(0.0, 0.03)),
-                # Dead for most of the run.
-                Follower(cluster, collection, pause=lambda: 0.0 if stop.is_set() else 2.0)]
+        followers = start_followers(cluster, seed, stop)
         workers = [Worker(cluster, number, seed, stop) for number in range(WORKERS)]
         nemesis = Nemesis(cluster, seed)
         nemesis.run(seconds)
         stop.set()
         for worker in workers:
             worker.thread.join(2 * DEADLINE)
-        found = rest_and_validate(cluster, followers)
-        amount = dict(nemesis.done, calls=sum(e["kind"] == "call" for e in history.entries),
-                      events=sum(e["kind"] == "event" for e in history.entries),
-                      streams=sum(e["kind"] == "open" for e in history.entries),
-                      store_away=sum(e.get("reason") == "STORE_UNAVAILABLE"
-                                     for e in history.entries),
-                      upstream=sum(e["kind"] == "upstream" for e in history.entries))
+        person = random.Random(f"{seed}-person")
+        found = rest_and_validate(cluster, followers, lambda: person.random() < 0.5)
+        if nemesis.faults:
+            found["ends"] = nemesis.faults
+        entries = history.entries
+        amount = dict(
+            nemesis.done, calls=sum(e["kind"] == "call" for e in entries),
+            events=sum(e["kind"] == "event" for e in entries),
+            streams=sum(e["kind"] == "open" for e in entries),
+            store_away=sum(e.get("reason") == "STORE_UNAVAILABLE" for e in entries),
+            settled_by_person=sum(e.get("method") == "ResolveVideoTask" for e in entries),
+            upstream=sum(e["kind"] == "upstream" for e in entries))
         return found, history, amount
     finally:
         stop.set()

@@ -1,10 +1,16 @@
 """What callers rely on, one function each: a history in, a list of violations out.
 
-Each violation is a text that names the entries which show it. See history.py for what a history is.
+Each violation is a text that names what shows it. See history.py for what a history is.
 """
 
-# What a resource looks like to a watcher that holds it.
-_GONE = None
+import bisect
+
+# Where a submission can be told from another by the provider: sent again, it makes nothing new.
+WITH_IDEMPOTENCY_KEY = {"apiframe"}
+
+# Errors that leave open whether the call was carried out.
+_OPEN_CODES = {"DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN"}
+_OPEN_REASONS = {None, "", "COMMIT_UNKNOWN"}
 
 
 def _of_kind(history, *kinds):
@@ -19,8 +25,49 @@ def _streams(history):
     return streams
 
 
+def _changes(entries):
+    return [entry for entry in entries if entry.get("type") in ("PUT", "DELETE")]
+
+
 def _name_of(event):
     return event["resource"]["name"]
+
+
+def _resources(entry):
+    """The resources that an entry shows as they stand."""
+    if entry["kind"] in ("return", "final"):
+        return [resource for resource in entry.get("resources") or () if resource]
+    if entry["kind"] == "event" and entry["type"] == "PUT":
+        return [entry["resource"]]
+    return []
+
+
+def _final(history):
+    """All there was at the end, by name; None where the history does not say."""
+    for entry in _of_kind(history, "final"):
+        return {resource["name"]: resource for resource in entry["resources"]}
+    return None
+
+
+def _returns(history):
+    """By id of a call: its `return`; a call that never ended has none."""
+    return {entry["id"]: entry for entry in _of_kind(history, "return")}
+
+
+def _surely_nothing(answer):
+    """Whether an answer says that the call changed nothing."""
+    return (answer is not None and answer["code"] != "OK" and answer["code"] not in _OPEN_CODES and
+            answer["reason"] not in _OPEN_REASONS)
+
+
+def _maybe_deleted(history):
+    """Names of which a Delete was, or may have been, carried out."""
+    returns = _returns(history)
+    return {call["name"] for call in _of_kind(history, "call")
+            if call["method"].startswith("Delete") and not _surely_nothing(returns.get(call["id"]))}
+
+
+# --- Watching
 
 
 def ordered(history):
@@ -28,9 +75,7 @@ def ordered(history):
     violations = []
     for stream, entries in _streams(history).items():
         newest = {}
-        for event in entries:
-            if event.get("type") not in ("PUT", "DELETE"):
-                continue
+        for event in _changes(entries):
             name, revision = _name_of(event), event["revision"]
             if revision < newest.get(name, 0):
                 violations.append(f"stream {stream}: {name} went back from revision "
@@ -40,10 +85,18 @@ def ordered(history):
 
 
 def unique(history):
-    """A stream tells nothing twice, but for a snapshot that begins anew."""
+    """A stream tells nothing twice, but for a snapshot that begins anew, and nothing that its token
+    covers."""
     violations = []
+    upto = {event["token"]: event["upto"] for event in _of_kind(history, "event")
+            if "token" in event}
     for stream, entries in _streams(history).items():
         told = set()
+        covered = 0 if entries[0]["foreign"] else upto.get(entries[0]["token"], 0)
+        for event in entries:
+            if event.get("type") == "RESET":
+                told.clear()
+                covered = 0
         for event in entries:
             if event.get("type") == "RESET":
                 told.clear()
@@ -52,6 +105,9 @@ def unique(history):
             what = (_name_of(event), event["revision"], event["type"])
             if what in told:
                 violations.append(f"stream {stream}: told {what} twice")
+            if event["revision"] <= covered:
+                violations.append(f"stream {stream}: told {what}, which its token, up to revision "
+                                  f"{covered}, covers")
             told.add(what)
     return violations
 
@@ -60,98 +116,134 @@ def atomic(history):
     """A resource at a revision is the same bytes wherever it is seen."""
     violations = []
     seen = {}
-
-    def look(resource, where):
-        if resource is None:
-            return
-        key = (resource["name"], resource["revision"])
-        digest, first = seen.setdefault(key, (resource["digest"], where))
-        if digest != resource["digest"]:
-            violations.append(f"{key} is one thing in {first} and another in {where}")
-
     for entry in history:
-        if entry["kind"] == "event" and entry["type"] == "PUT":
-            if entry["revision"] != entry["resource"]["revision"]:
-                violations.append(f"stream {entry['stream']}: the event of "
-                                  f"{_name_of(entry)} says revision {entry['revision']}, its "
-                                  f"resource {entry['resource']['revision']}")
-            look(entry["resource"], f"stream {entry['stream']}")
-        elif entry["kind"] == "return":
-            look(entry.get("resource"), f"call {entry['id']}")
-        elif entry["kind"] == "read":
-            look(entry["resource"], "a read")
-        elif entry["kind"] == "final":
-            for resource in entry["resources"]:
-                look(resource, "the end")
+        if entry["kind"] == "event":
+            where = f"stream {entry['stream']}"
+            if entry["type"] == "PUT" and entry["revision"] != entry["resource"]["revision"]:
+                violations.append(f"{where}: the event of {_name_of(entry)} says revision "
+                                  f"{entry['revision']}, its resource "
+                                  f"{entry['resource']['revision']}")
+        else:
+            where = f"call {entry['id']}" if entry["kind"] == "return" else "the end"
+        for resource in _resources(entry):
+            key = (resource["name"], resource["revision"])
+            digest, first = seen.setdefault(key, (resource["digest"], where))
+            if digest != resource["digest"]:
+                violations.append(f"{key} is one thing in {first} and another in {where}")
     return violations
 
 
+def matches(opened, resource):
+    """Whether a stream is to be told of a resource as it stands."""
+    collection = resource["name"].split("/")[0]
+    if collection != opened["collection"]:
+        return False
+    if opened["names"] and resource["name"] not in opened["names"]:
+        return False
+    wanted = opened["filter"]
+    if wanted.get("states") and resource["state"] not in wanted["states"]:
+        return False
+    return all(resource["labels"].get(key) == value
+               for key, value in wanted.get("labels", {}).items())
+
+
+def _known_changes(history):
+    """By name: (revisions, what each made of it: the resource, or None), in the order of revisions.
+    Deletions that only end a filter's match are none."""
+    known = {}
+    for entry in history:
+        for resource in _resources(entry):
+            known.setdefault(resource["name"], {})[resource["revision"]] = resource
+        if entry["kind"] == "event" and entry["type"] == "DELETE" and \
+                entry["cause"] != "LEFT_FILTER":
+            known.setdefault(_name_of(entry), {})[entry["revision"]] = None
+    return {name: (sorted(changes), changes) for name, changes in known.items()}
+
+
+class _Reading:
+    """What a stream's reader knows: `told` is, by name, the newest revision it was told of and
+    whether it holds that. A stream that resumes begins with what its reader knew when it got that
+    token."""
+
+    def __init__(self, told=None):
+        self.told = dict(told or {})
+
+    def take(self, event):
+        if event.get("type") == "RESET":
+            self.told = {}
+        elif event.get("type") in ("PUT", "DELETE"):
+            self.told[_name_of(event)] = (event["revision"], event["type"] == "PUT")
+
+    def held(self):
+        return {name: revision for name, (revision, holds) in self.told.items() if holds}
+
+
 def _follow(history):
-    """What each reader held at the end of each stream: a stream that resumes begins with what its
-    reader held when it got that token. Gives {stream: (open entry, view, violations)}."""
-    held_at = {}
-    result = {}
-    for stream, entries in _streams(history).items():
-        opened, violations = entries[0], []
-        token = opened["token"]
-        view = None
-        if token:
-            if token in held_at:
-                view = dict(held_at[token])
-            else:
-                violations.append(f"stream {stream} resumes with a token that no stream gave")
-        for event in entries[1:]:
-            kind = event.get("type")
-            if kind == "RESET":
-                view = {}
-            elif kind in ("PUT", "DELETE"):
-                if view is None:
-                    violations.append(f"stream {stream}: {kind} before a RESET")
-                    view = {}
-                if kind == "PUT":
-                    view[_name_of(event)] = event["resource"]
-                else:
-                    view.pop(_name_of(event), _GONE)
-            elif kind == "BOOKMARK" and "token" in event:
-                held_at[event["token"]] = dict(view or {})
-        result[stream] = (opened, view, violations)
-    return result
+    """Goes through each stream's events with its reader: yields (opened, entry, reading, fault), with
+    the reading as it is after the entry, and what is wrong with the stream itself."""
+    known_at = {}
+    for entries in _streams(history).values():
+        opened = entries[0]
+        fault = None
+        if opened["token"] and not opened["foreign"]:
+            told = known_at.get((opened["reader"], opened["token"]))
+            if told is None:
+                fault = "resumes with a token that its reader was not given"
+            reading = _Reading(told)
+        else:
+            reading = _Reading()
+        yield opened, opened, reading, fault
+        for entry in entries[1:]:
+            reading.take(entry)
+            if "token" in entry:
+                known_at[opened["reader"], entry["token"]] = dict(reading.told)
+            yield opened, entry, reading, None
 
 
-def _expected(history, opened):
-    names = set(opened["names"])
-    for entry in _of_kind(history, "final"):
-        return {resource["name"]: resource for resource in entry["resources"]
-                if resource["name"].startswith(opened["collection"] + "/") and
-                (not names or resource["name"] in names)}
-    return None
-
-
-def _differences(view, expected):
-    for name in sorted(set(view) | set(expected)):
-        held, true = view.get(name), expected.get(name)
-        if held is None:
-            yield f"it lacks {name} (revision {true['revision']})"
-        elif true is None:
-            yield f"it holds {name} (revision {held['revision']}), which is no more"
-        elif held["revision"] != true["revision"]:
-            yield f"it holds {name} at revision {held['revision']}, which is at {true['revision']}"
+def _lacks(opened, known, reading, upto):
+    """What a reader that was told everything up to `upto` would know, and this one does not."""
+    for name, (revisions, changes) in known.items():
+        at = bisect.bisect_right(revisions, upto) - 1
+        if at < 0 or name.split("/")[0] != opened["collection"]:
+            continue
+        revision = revisions[at]
+        resource = changes[revision]
+        told, holds = reading.told.get(name, (0, False))
+        if told >= revision:
+            continue
+        if resource is not None and matches(opened, resource):
+            yield f"it was not told {name} at revision {revision}"
+        elif holds:
+            yield (f"it holds {name} at revision {told}, which at {revision} was " +
+                   ("gone" if resource is None else "no longer what it watches"))
 
 
 def _arrives(history, resumed):
     violations = []
-    followed = _follow(history)
-    for entry in _of_kind(history, "quiet"):
-        opened, view, faults = followed[entry["stream"]]
+    final = _final(history)
+    for opened, entry, reading, fault in _follow(history):
+        stream = opened["stream"]
         if bool(opened["token"]) != resumed:
             continue
-        violations += faults
-        expected = _expected(history, opened)
-        if expected is None:
+        if fault:
+            violations.append(f"stream {stream} {fault}")
+        if entry["kind"] != "quiet":
+            continue
+        if final is None:
             violations.append("the history does not say how it ended")
             continue
-        violations += [f"stream {entry['stream']} at the end: {difference}"
-                       for difference in _differences(view or {}, expected)]
+        held = reading.held()
+        expected = {name: resource["revision"] for name, resource in final.items()
+                    if matches(opened, resource)}
+        for name in sorted(set(held) | set(expected)):
+            if held.get(name) == expected.get(name):
+                continue
+            violations.append(
+                f"stream {stream} at the end: " +
+                (f"it lacks {name} (revision {expected[name]})" if name not in held else
+                 f"it holds {name} (revision {held[name]}), which is no more"
+                 if name not in expected else
+                 f"it holds {name} at revision {held[name]}, which is at {expected[name]}"))
     return violations
 
 
@@ -161,108 +253,277 @@ def reliable(history):
 
 
 def resumable(history):
-    """A stream that goes on with a token misses nothing after it."""
-    return _arrives(history, resumed=True)
+    """A stream that goes on with a token misses nothing after it, and does not start over; with a
+    foreign token, and with none, it begins with RESET and the reason."""
+    violations = _arrives(history, resumed=True)
+    for stream, entries in _streams(history).items():
+        opened = entries[0]
+        events = _of_kind(entries, "event")
+        expected = {"OTHER_STORE", "OTHER_FILTER"} if opened["foreign"] else {"FRESH"}
+        resumes = opened["token"] and not opened["foreign"]
+        for number, event in enumerate(events):
+            if event["type"] == "RESET" and (resumes or number > 0):
+                violations.append(f"stream {stream}: RESET ({event['reset_reason']}) in place of "
+                                  "going on")
+            elif number == 0 and not resumes and event["type"] != "RESET":
+                violations.append(f"stream {stream} begins with {event['type']}")
+            elif number == 0 and not resumes and event["reset_reason"] not in expected:
+                violations.append(f"stream {stream} begins with RESET ({event['reset_reason']}), "
+                                  f"which is not one of {sorted(expected)}")
+    return violations
 
 
 def bookmarkable(history, longest_gap=32.0):
-    """Only BOOKMARKs carry tokens, and each has one; the first after a RESET, and no other, says
-    that the snapshot is complete; a stream begins with RESET unless it resumes; one comes every
+    """Only BOOKMARKs carry tokens, and each has one, which does not go back; the first after a RESET,
+    and no other, says that the snapshot is complete; all up to it has been delivered; one comes every
     30 s."""
     violations = []
-    for stream, entries in _streams(history).items():
-        opened = entries[0]
-        in_snapshot = False
-        last = None
-        first = True
-        for event in entries[1:]:
-            if event["kind"] != "event":
-                # An end, or the end of the run.
-                if last is not None and event["at"] - last > longest_gap:
-                    violations.append(f"stream {stream}: no BOOKMARK in the "
-                                      f"{event['at'] - last:.1f} s before its end")
-                continue
-            kind = event["type"]
-            if first and not opened["token"] and kind != "RESET":
-                violations.append(f"stream {stream} begins with {kind}")
-            first = False
-            if kind == "RESET":
-                in_snapshot = True
-            if kind != "BOOKMARK":
-                if "token" in event:
-                    violations.append(f"stream {stream}: {kind} carries a token")
-                continue
-            if "token" not in event:
-                violations.append(f"stream {stream}: a BOOKMARK without a token")
-            if event["snapshot_complete"] != in_snapshot:
-                violations.append(f"stream {stream}: a BOOKMARK says snapshot_complete="
-                                  f"{event['snapshot_complete']} and should not")
-            in_snapshot = False
-            if last is not None and event["at"] - last > longest_gap:
-                violations.append(f"stream {stream}: {event['at'] - last:.1f} s between BOOKMARKs")
-            last = event["at"]
+    known = _known_changes(history)
+    pauses = [(entry["at"], entry["seconds"]) for entry in _of_kind(history, "pause")]
+
+    def gap(begin, end):
+        return end - begin - sum(seconds for at, seconds in pauses if begin <= at <= end)
+
+    in_snapshot, last, upto = {}, {}, {}
+    for opened, event, reading, _ in _follow(history):
+        stream = opened["stream"]
+        if event["kind"] == "open":
+            continue
+        if event["kind"] != "event":
+            # An end, or the end of the run.
+            if stream in last and gap(last[stream], event["at"]) > longest_gap:
+                violations.append(f"stream {stream}: no BOOKMARK in the "
+                                  f"{event['at'] - last[stream]:.1f} s before its end")
+            continue
+        kind = event["type"]
+        if kind == "RESET":
+            in_snapshot[stream] = True
+            upto.pop(stream, None)
+        if kind != "BOOKMARK":
+            if "token" in event:
+                violations.append(f"stream {stream}: {kind} carries a token")
+            continue
+        if event["snapshot_complete"] != in_snapshot.pop(stream, False):
+            violations.append(f"stream {stream}: a BOOKMARK says snapshot_complete="
+                              f"{event['snapshot_complete']} and should not")
+        if stream in last and gap(last[stream], event["at"]) > longest_gap:
+            violations.append(f"stream {stream}: {event['at'] - last[stream]:.1f} s between "
+                              "BOOKMARKs")
+        last[stream] = event["at"]
+        if "token" not in event:
+            violations.append(f"stream {stream}: a BOOKMARK without a token")
+            continue
+        if event["upto"] < upto.get(stream, 0):
+            violations.append(f"stream {stream}: BOOKMARKs go back from revision {upto[stream]} to "
+                              f"{event['upto']}")
+        upto[stream] = event["upto"]
+        violations += [f"stream {stream}, at a BOOKMARK of revision {event['upto']}: {missing}"
+                       for missing in _lacks(opened, known, reading, event["upto"])]
+    return violations
+
+
+# --- What was told
+
+
+def durable(history):
+    """What callers and watchers were told stays told: whatever is asked for later is that, or newer."""
+    violations = []
+    newest = {}
+    asked = {}
+
+    def look(resource, before, where):
+        revision, first = before.get(resource["name"], (0, ""))
+        if resource["revision"] < revision:
+            violations.append(f"{where} shows {resource['name']} at revision "
+                              f"{resource['revision']}; {first} had shown {revision}")
+
+    def show(name, revision, where):
+        if revision > newest.get(name, (0, ""))[0]:
+            newest[name] = (revision, where)
+
+    for entry in history:
+        if entry["kind"] == "call":
+            asked[entry["id"]] = {entry["name"]: newest[entry["name"]]} \
+                if entry["name"] in newest else {}
+        elif entry["kind"] == "event" and entry["type"] in ("PUT", "DELETE"):
+            show(_name_of(entry), entry["revision"], f"stream {entry['stream']}")
+        for resource in _resources(entry):
+            if entry["kind"] == "return":
+                look(resource, asked[entry["id"]], f"call {entry['id']}")
+                show(resource["name"], resource["revision"], f"call {entry['id']}")
+            elif entry["kind"] == "final":
+                look(resource, newest, "the end")
+    return violations
+
+
+def one_answer(history):
+    """A request_id makes one thing: whoever is told that a call with it succeeded is told of the same
+    resources, and had asked for the same."""
+    violations = []
+    returns = _returns(history)
+    first = {}
+    for call in _of_kind(history, "call"):
+        answer = returns.get(call["id"])
+        if not call["request_id"] or answer is None or answer["code"] != "OK":
+            continue
+        names = [resource["name"] if resource else None for resource in answer["resources"]]
+        key = (call["method"], call["request_id"])
+        known = first.setdefault(key, (call, names))
+        if known[0]["body"] != call["body"]:
+            violations.append(f"{key}: calls {known[0]['id']} and {call['id']} succeeded with "
+                              "different bodies")
+        # Of a batch, what was refused or deleted since is no longer told.
+        if any(one and other and one != other for one, other in zip(known[1], names)):
+            violations.append(f"{key}: call {known[0]['id']} was told {known[1]}, call "
+                              f"{call['id']} {names}")
     return violations
 
 
 def no_loss(history):
-    """What was acknowledged is there until it is deleted, comes to an end, and the end is the one
-    that the provider gave it."""
+    """What was acknowledged is there until it is deleted; what was refused, or deleted, is not; all
+    comes to an end, and the end is the one that the provider gave it."""
     violations = []
-    things = {(entry["provider"], entry["id"]): entry for entry in _of_kind(history, "things")}
-    calls = {entry["id"]: entry for entry in _of_kind(history, "call")}
-    acknowledged, maybe_deleted = {}, set()
-    for entry in _of_kind(history, "return"):
-        call = calls[entry["id"]]
-        if entry["code"] == "OK" and call["method"].startswith("Create"):
-            acknowledged[entry["resource"]["name"]] = entry
-    for call in calls.values():
-        if call["method"].startswith("Delete"):
-            maybe_deleted.add(call["name"])
-    final = {}
-    for entry in _of_kind(history, "final"):
-        final = {resource["name"]: resource for resource in entry["resources"]}
-    for name, entry in acknowledged.items():
-        if name not in final:
-            if name not in maybe_deleted:
-                violations.append(f"{name}, acknowledged by call {entry['id']}, is lost")
+    final = _final(history)
+    if final is None:
+        return ["the history does not say how it ended"]
+    returns = _returns(history)
+    deleted = _maybe_deleted(history)
+    acknowledged, surely_deleted = {}, {}
+    calls, outcomes, relied_on = {}, {}, set()
+    for entry in history:
+        if entry["kind"] == "call":
+            calls[entry["id"]] = entry
+            if entry["name"] in acknowledged:
+                relied_on.add(entry["id"])
+            if entry["method"].startswith("Create"):
+                outcomes.setdefault((entry["method"], entry["mark"]), []).append(entry)
+        if entry["kind"] != "return":
             continue
-        if not final[name].get("settled", True):
-            violations.append(f"{name} never came to an end: it is {final[name]['state']}")
-    ends = {"SUCCEEDED": "succeeded", "ACTIVE": "succeeded"}
+        call = calls[entry["id"]]
+        if entry["code"] == "OK" and "Create" in call["method"]:
+            for resource in entry["resources"]:
+                if resource:
+                    acknowledged.setdefault(resource["name"], entry)
+                    surely_deleted.pop(resource["name"], None)
+        elif entry["code"] == "OK" and call["method"].startswith("Delete"):
+            surely_deleted[call["name"]] = entry
+        elif (entry["code"] == "NOT_FOUND" and call["method"].startswith("Get") and
+              entry["id"] in relied_on and call["name"] not in deleted):
+            violations.append(f"{call['name']} was acknowledged, and is NOT_FOUND in call "
+                              f"{entry['id']}")
+    for name, entry in acknowledged.items():
+        if name not in final and name not in deleted:
+            violations.append(f"{name}, acknowledged by call {entry['id']}, is lost")
+    for name, entry in surely_deleted.items():
+        if name in final:
+            violations.append(f"{name}, deleted by call {entry['id']}, is there again")
+    there = {(name.split("/")[0], resource["mark"]): name for name, resource in final.items()}
+    for (method, mark), attempts in outcomes.items():
+        collection = {"CreateAsset": "assets", "CreateVideoTask": "videoTasks",
+                      "CreateAssetGroup": "assetGroups"}.get(method)
+        name = there.get((collection, mark))
+        if name and all(_surely_nothing(returns.get(call["id"])) and
+                        returns[call["id"]]["code"] != "ALREADY_EXISTS" for call in attempts):
+            violations.append(f"{name} exists, though every call for it was refused: " +
+                              ", ".join(f"{call['id']} ({returns[call['id']]['reason']})"
+                                        for call in attempts))
     for name, resource in final.items():
-        for attempt in resource.get("attempts", ()):
-            if attempt["state"] not in ends:
+        if not resource["settled"]:
+            violations.append(f"{name} never came to an end: it is {resource['state']}")
+    return violations + list(_ends_differ(history, final))
+
+
+# What a provider says of a unit that ended like that.
+_ENDS = {"SUCCEEDED": "succeeded", "ACTIVE": "succeeded", "FAILED": "failed",
+         "CANCELLED": "cancelled"}
+# Ends that the gateway sets when nothing more is heard.
+_GIVEN_UP = {"PROVIDER_FORGOT", "TRACKING_EXPIRED"}
+
+
+def _ends_differ(history, final):
+    things = {(entry["provider"], entry["id"]): entry for entry in _of_kind(history, "things")}
+    for name, resource in final.items():
+        ends = {unit["state"] for unit in resource["units"]}
+        if resource["state"] == "SUCCEEDED" and "SUCCEEDED" not in ends:
+            yield f"{name} is SUCCEEDED, and none of its attempts is"
+        for unit in resource["units"]:
+            if unit["state"] not in _ENDS or not unit["task"] or unit["reason"] in _GIVEN_UP:
                 continue
-            thing = things.get((attempt["provider"], attempt["task"]))
+            thing = things.get((unit["provider"], unit["task"]))
             if thing is None:
-                violations.append(f"{name} is {attempt['state']} as {attempt['task']} at "
-                                  f"{attempt['provider']}, which has no such thing")
-            elif thing["state"] != ends[attempt["state"]]:
-                violations.append(f"{name} is {attempt['state']}, but {attempt['task']} is "
-                                  f"{thing['state']} at {attempt['provider']}")
-    return violations
+                yield (f"{name} is {unit['state']} as {unit['task']} at {unit['provider']}, which "
+                       "has no such thing")
+            elif thing["state"] != _ENDS[unit["state"]]:
+                yield (f"{name} is {unit['state']}, but {unit['task']} is {thing['state']} at "
+                       f"{unit['provider']}")
+
+
+def _maybe_made(request):
+    """Whether a submission's answer left open, or said, that there is something now."""
+    return bool(request["object_id"]) or request["status"] == 0 or \
+        request["status"] >= 500 and request["status"] != 503 or \
+        request["fault"] in ("garbage", "truncate", "no_id", "huge")
 
 
 def no_double_billing(history):
-    """At most one video at the providers per request, known by its prompt; and where there is no
-    doubt left, it is the one that the task has."""
+    """At most one video at the providers per task, known by its prompt; the task has it, or says that
+    it does not know; what may have been made is not asked for again, but where the provider has a key
+    to know it by, with that key and byte for byte."""
     violations = []
-    made = {}
-    for entry in _of_kind(history, "upstream"):
-        if entry["call"] == "video.create" and entry["object_id"]:
-            made.setdefault(entry["prompt"], set()).add((entry["provider"], entry["object_id"]))
-    for prompt, objects in made.items():
+    final = _final(history) or {}
+    deleted = _maybe_deleted(history)
+    gone_marks = {resource["mark"] for entry in history for resource in _resources(entry)
+                  if resource["name"] in deleted}
+    gone_marks |= {call["mark"] for call in _of_kind(history, "call") if call["name"] in deleted}
+    begin = next((entry for entry in history if entry["kind"] == "begin"), None)
+    # A person said that it had not been made.
+    resent = {}
+    for call in _of_kind(history, "call"):
+        if call["method"] == "ResolveVideoTask" and call["body"] == "resubmit":
+            resent.setdefault(call["mark"], []).append(begin["wall"] + call["at"] - begin["at"])
+    made, last_open = {}, {}
+    for request in sorted(_of_kind(history, "upstream"), key=lambda one: one["number"]):
+        if request["call"] != "video.create" or not request["mark"]:
+            continue
+        mark, provider = request["mark"], request["provider"]
+        if request["object_id"]:
+            made.setdefault(mark, set()).add((provider, request["object_id"]))
+        before = last_open.get(mark)
+        if before is not None and not any(before["time"] <= time <= request["time"]
+                                          for time in resent.get(mark, ())):
+            if provider != before["provider"] or provider not in WITH_IDEMPOTENCY_KEY:
+                violations.append(f"{mark!r} was sent to {provider} (request {request['number']}) "
+                                  f"though {before['provider']} may have made it (request "
+                                  f"{before['number']})")
+            elif (request["key"], request["body"]) != (before["key"], before["body"]):
+                violations.append(f"{mark!r} was sent again to {provider} (request "
+                                  f"{request['number']}) with another key or body than in request "
+                                  f"{before['number']}")
+        if _maybe_made(request):
+            last_open[mark] = request
+    for mark, objects in made.items():
         if len(objects) > 1:
-            violations.append(f"{prompt!r} was made more than once: {sorted(objects)}")
-    for entry in _of_kind(history, "final"):
-        for resource in entry["resources"]:
-            for attempt in resource.get("attempts", ()):
-                mine = made.get(resource.get("prompt"), set())
-                if attempt["state"] == "NOT_ACCEPTED" and any(
-                        provider == attempt["provider"] for provider, _ in mine) and not any(
-                        other["task"] for other in resource["attempts"]):
-                    violations.append(f"{resource['name']} was not accepted by "
-                                      f"{attempt['provider']}, which has made {sorted(mine)}")
+            violations.append(f"{mark!r} was made more than once: {sorted(objects)}")
+    tasks = {resource["mark"]: resource for name, resource in final.items()
+             if name.startswith("videoTasks/")}
+    for mark, objects in made.items():
+        task = tasks.get(mark)
+        if task is None:
+            if mark not in gone_marks:
+                violations.append(f"{mark!r} was made ({sorted(objects)}), and no task knows it")
+        elif task["state"] != "UNCONFIRMED":
+            mine = {(unit["provider"], unit["task"]) for unit in task["units"]}
+            for provider, thing in sorted(objects - mine):
+                violations.append(f"{task['name']} is {task['state']} and does not know {thing}, "
+                                  f"which {provider} has made for it")
+    for task in tasks.values():
+        for unit in task["units"]:
+            if unit["state"] == "UNCONFIRMED" and unit["provider"] in WITH_IDEMPOTENCY_KEY:
+                violations.append(f"{task['name']} is left UNCONFIRMED at {unit['provider']}, whose "
+                                  "key could tell")
+            if unit["state"] == "SUCCEEDED" and unit["billing"] == "NOT_BILLED":
+                violations.append(f"{task['name']} says that {unit['task']}, which "
+                                  f"{unit['provider']} made, is not billed")
     return violations
 
 
@@ -271,42 +532,56 @@ POLL_FLOOR = 0.04
 
 
 def one_poll(history, floor=POLL_FLOOR):
-    """A unit is asked after at most once per `floor` seconds, whatever the number of watchers; a
-    restart begins anew."""
+    """A unit is asked after at most once per `floor` seconds, whatever the number of watchers. A
+    restart, and a clock that is set forward, begin anew; a poll that was cut off may be repeated."""
     violations = []
-    starts = sorted(entry["wall"] for entry in _of_kind(history, "start"))
+    news = sorted(entry["wall"] for entry in _of_kind(history, "start", "step"))
     last = {}
     for entry in sorted(_of_kind(history, "upstream"), key=lambda e: e["time"]):
         if not entry["call"].endswith(".get") or not entry["object_id"]:
             continue
         unit = (entry["provider"], entry["call"], entry["object_id"])
         before = last.get(unit)
-        last[unit] = entry["time"]
-        if before is None or any(before <= start <= entry["time"] for start in starts):
+        last[unit] = entry
+        if before is None or before["status"] == 0:
             continue
-        if entry["time"] - before < floor:
-            violations.append(f"{unit} was polled {entry['time'] - before:.3f} s after the poll "
-                              f"before (request {entry['number']}); the floor is {floor} s")
+        at = bisect.bisect_left(news, before["time"])
+        if at < len(news) and news[at] <= entry["time"]:
+            continue
+        if entry["time"] - before["time"] < floor:
+            violations.append(f"{unit} was polled {entry['time'] - before['time']:.3f} s after the "
+                              f"poll before (request {entry['number']}); the floor is {floor} s")
     return violations
 
 
+# A unit in one of these states stays in it; ACTIVE can become LOST, when a provider forgets it.
+_FINAL_UNITS = {"SUCCEEDED", "FAILED", "CANCELLED", "ACTIVE", "LOST"}
+
+
 def provider_finals_stay(history):
-    """A task that has ended does not change its end."""
+    """A task, an attempt or a placement that has ended does not change its end."""
     violations = []
     seen = {}
     for entry in history:
-        resources = entry.get("resources", ()) if entry["kind"] == "final" else (
-            [entry["resource"]] if entry.get("resource") else ())
-        for resource in resources:
-            seen.setdefault(resource["name"], []).append(resource)
-    for name, resources in seen.items():
+        for resource in _resources(entry):
+            seen.setdefault(resource["name"], {})[resource["revision"]] = resource
+    for name, revisions in seen.items():
         end = None
-        for resource in sorted(resources, key=lambda one: one["revision"]):
+        units = {}
+        for revision, resource in sorted(revisions.items()):
             if end is not None and resource["state"] != end["state"]:
                 violations.append(f"{name} was {end['state']} at revision {end['revision']} and is "
-                                  f"{resource['state']} at {resource['revision']}")
-            if resource.get("final"):
+                                  f"{resource['state']} at {revision}")
+            if resource["final"]:
                 end = resource
+            for number, unit in enumerate(resource["units"]):
+                before = units.get(number)
+                if before is not None and unit["state"] != before and \
+                        (before, unit["state"]) != ("ACTIVE", "LOST"):
+                    violations.append(f"{name}, unit {number} at {unit['provider']}, was {before} "
+                                      f"and is {unit['state']} at revision {revision}")
+                if unit["state"] in _FINAL_UNITS:
+                    units[number] = unit["state"]
     return violations
 
 
@@ -315,7 +590,8 @@ def violations_of(history, floor=POLL_FLOOR):
     found = {
         "ordered": ordered(history), "unique": unique(history), "atomic": atomic(history),
         "reliable": reliable(history), "resumable": resumable(history),
-        "bookmarkable": bookmarkable(history), "no_loss": no_loss(history),
+        "bookmarkable": bookmarkable(history), "durable": durable(history),
+        "one_answer": one_answer(history), "no_loss": no_loss(history),
         "no_double_billing": no_double_billing(history), "one_poll": one_poll(history, floor),
         "provider_finals_stay": provider_finals_stay(history),
     }
