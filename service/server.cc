@@ -67,7 +67,8 @@ struct Server::Wiring {
   config::Config config;
   base::Log log;
   const base::SystemClock system_clock;
-  const base::Clock& clock;
+  // Of everything below: what is due stays due when the machine's clock is set back.
+  const base::ForwardClock clock;
   std::unique_ptr<const core::Catalog> catalog;
   base::Metrics metrics;
   core::LoggedTelemetry telemetry;

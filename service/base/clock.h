@@ -21,6 +21,32 @@ class SystemClock final : public Clock {
   absl::Time Now() const override { return absl::Now(); }
 };
 
+// A clock for what lives through the steps of another one: it goes with it, also when that is set
+// forward, and where that is set back it goes on from where it was. What was due in a minute is
+// then due in a minute, and not after all that was set back has passed once more. The price: from
+// then on it is ahead, until the other one is set forward again, or the process ends. Steps of less
+// than a second are followed. Thread-safe.
+class ForwardClock final : public Clock {
+ public:
+  // `clock` outlives it.
+  explicit ForwardClock(const Clock& clock);
+
+  absl::Time Now() const override;
+
+ private:
+  struct Reading {
+    absl::Time time;
+    // Of the steady clock, at the same moment.
+    absl::Duration steady;
+  };
+  Reading Read() const;
+
+  const Clock& clock_;
+  mutable absl::Mutex mu_;
+  mutable Reading last_ ABSL_GUARDED_BY(mu_);
+  mutable absl::Duration ahead_ ABSL_GUARDED_BY(mu_) = absl::ZeroDuration();
+};
+
 // A clock that stands still until it is told otherwise. Thread-safe.
 class FakeClock final : public Clock {
  public:

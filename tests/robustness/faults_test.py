@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""One fault at a time, each with what callers are promised under it. Run by CTest."""
+
+import resource
+import signal
+import threading
+import time
+import unittest
+
+import grpc
+
+import programs
+from cluster import (Client, Cluster, CrashingGateway, Follower, asset_request, explain,
+                     rest_and_validate, video_request)
+from history import History
+from programs import DEADLINE, common_pb2, reason_of, video_task_pb2, wait_for
+
+FLAGS = ("--asset-delay", "150ms", "--queue-delay", "50ms", "--video-delay", "250ms")
+HOUR = 3600
+
+
+class FaultTest(unittest.TestCase):
+    """Each test ends with the guarantees held against all that happened in it."""
+
+    def setUp(self):
+        self.history = History()
+        self.cluster = Cluster(self.history, FLAGS)
+        self.addCleanup(self.cluster.close)
+        self.simulator = self.cluster.simulator
+        self.client = Client(self.cluster)
+
+    def serve(self, kind=programs.Gateway):
+        gateway = self.cluster.start(kind)
+        self.followers = [Follower(self.cluster, collection)
+                          for collection in ("assets", "videoTasks")]
+        return gateway
+
+    def rest(self):
+        found = rest_and_validate(self.cluster, self.followers)
+        if found:
+            self.fail(explain(found, self.history))
+
+    def create(self, *what, **more):
+        made = self.client.create(video_request(*what, **more))
+        if isinstance(made, (grpc.RpcError, ValueError)):
+            raise AssertionError(f"{what}: {made}")
+        return made
+
+    def await_state(self, name, *states):
+        names = [video_task_pb2.VideoTask.State.Name(state) for state in states]
+
+        def there():
+            task = self.client.get(name)
+            return task if task.state in states else None
+        return wait_for(there, f"{name} is one of {names}")
+
+    def sent(self, provider):
+        return self.simulator.requests(provider, "video.create")
+
+    # --- The clock
+
+    def check_clock(self, offset):
+        """Work of all kinds is under way when the clock is set: it goes on, and so does new work."""
+        gateway = self.serve(CrashingGateway)
+        self.simulator.control("timing", {"video_delay": "2s", "asset_delay": "2s"})
+        for provider in programs.MODELS:
+            self.create(f"before-{provider}", provider)
+        self.client.create(asset_request("before", ["zerozero", "kyy"]))
+        self.create("waits", "kyy", asset="before")
+        self.simulator.fail("octopusx", "video.create",
+                            {"kind": "status", "status": 429, "retry_after": 1}, times=1)
+        self.create("limited", "octopusx")
+        self.cluster.step_clock(offset)
+        begin = time.monotonic()
+        for provider in programs.MODELS:
+            self.create(f"after-{provider}", provider)
+        self.rest()
+        # What is looked at anew once a minute is within it; hours would not be.
+        self.assertLess(time.monotonic() - begin, 90)
+        self.assertIsNone(gateway.process.poll())
+
+    def test_work_goes_on_when_the_clock_is_set_back(self):
+        self.check_clock(-2 * HOUR)
+
+    def test_work_goes_on_when_the_clock_is_set_forward(self):
+        self.check_clock(300)
+
+
+    # --- The disk
+
+    def fill_disk(self):
+        # No file may be written to beyond its first byte, and no right of root helps.
+        pid = self.cluster.gateway.process.pid
+        self.hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, self.hard))
+
+    def clear_disk(self):
+        resource.prlimit(self.cluster.gateway.process.pid, resource.RLIMIT_FSIZE,
+                         (self.hard, self.hard))
+
+    def test_a_full_disk_refuses_creates_and_leaves_nothing_of_them(self):
+        self.serve()
+        self.create("before", "kyy")
+        self.fill_disk()
+        refused = self.client.create(video_request("refused", "kyy"))
+        self.assertEqual(refused.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertEqual(reason_of(refused), "STORE_UNAVAILABLE")
+        self.assertEqual(self.client.get("videoTasks/before").prompt, "mark.before")
+        self.assertIn("degraded", self.cluster.gateway.page("/readyz"))
+        self.clear_disk()
+        # The request_id is free.
+        wait_for(lambda: not isinstance(self.client.create(video_request("refused", "kyy")),
+                                        grpc.RpcError), "a disk with room again")
+        self.rest()
+        self.assertEqual(len(self.sent("kyy")), 2)
+
+    def test_what_is_heard_while_the_disk_is_full_is_committed_later(self):
+        self.serve()
+        self.simulator.control("timing", {"latency": "500ms"})
+        self.create("answered", "zerozero", max_wait=0.0)
+        wait_for(lambda: self.sent("zerozero"), "the submission at the provider")
+        # The answer comes half a second later, and cannot be written down.
+        self.fill_disk()
+        self.cluster.gateway.wait_line(lambda line: "not committed" in line)
+        self.clear_disk()
+        self.await_state("videoTasks/answered", video_task_pb2.VideoTask.SUCCEEDED)
+        self.rest()
+        self.assertEqual(len(self.sent("zerozero")), 1)
+
+    # --- Providers that do the work and do not say so
+
+    def check_unsaid(self, fault, provider):
+        self.serve()
+        self.simulator.fail(provider, "video.create", {**fault, "after_work": True}, times=1)
+        self.create("unsaid", provider, max_wait=5.0)
+        if provider == "apiframe":
+            # Its key tells.
+            self.await_state("videoTasks/unsaid", video_task_pb2.VideoTask.SUCCEEDED)
+            self.assertEqual(len(self.sent(provider)), 2)
+        else:
+            task = self.await_state("videoTasks/unsaid", video_task_pb2.VideoTask.UNCONFIRMED)
+            self.assertEqual(task.waiting.reason, common_pb2.Waiting.NEEDS_OPERATOR)
+            # Not over a restart either.
+            self.cluster.end()
+            self.cluster.start()
+            self.await_state("videoTasks/unsaid", video_task_pb2.VideoTask.UNCONFIRMED)
+            self.assertEqual(len(self.sent(provider)), 1)
+        self.rest()
+        self.await_state("videoTasks/unsaid", video_task_pb2.VideoTask.SUCCEEDED)
+
+    def test_a_cut_connection_buys_nothing_twice_without_a_key(self):
+        self.check_unsaid({"kind": "reset"}, "zerozero")
+
+    def test_a_cut_connection_is_sent_again_with_a_key(self):
+        self.check_unsaid({"kind": "reset"}, "apiframe")
+
+    def test_silence_buys_nothing_twice_without_a_key(self):
+        self.check_unsaid({"kind": "hang", "duration": "60s"}, "kyy")
+
+    def test_silence_is_sent_again_with_a_key(self):
+        self.check_unsaid({"kind": "hang", "duration": "60s"}, "apiframe")
+
+    # --- The process
+
+    def test_a_kill_while_the_provider_holds_the_answer_buys_nothing_twice(self):
+        self.serve()
+        for provider in ("octopusx", "apiframe"):
+            self.simulator.fail(provider, "video.create",
+                                {"kind": "hang", "duration": "60s", "after_work": True}, times=1)
+            self.create(f"held-{provider}", provider, max_wait=0.0)
+            wait_for(lambda provider=provider: self.sent(provider), "the submission")
+        self.cluster.end()
+        self.simulator.control("release", method="POST")
+        self.cluster.start()
+        self.await_state("videoTasks/held-octopusx", video_task_pb2.VideoTask.UNCONFIRMED)
+        self.await_state("videoTasks/held-apiframe", video_task_pb2.VideoTask.SUCCEEDED)
+        self.assertEqual(len(self.sent("octopusx")), 1)
+        self.rest()
+
+    def test_duplicates_in_flight_are_told_what_the_first_is_told_also_over_a_kill(self):
+        self.serve()
+        self.simulator.control("timing", {"latency": "300ms"})
+        request = video_request("once", "octopusx", max_wait=5.0, named=False)
+
+        def ask_at_once():
+            answers = []
+            callers = [threading.Thread(
+                target=lambda: answers.append(Client(self.cluster).create(request)))
+                for _ in range(5)]
+            for caller in callers:
+                caller.start()
+            for caller in callers:
+                caller.join(DEADLINE)
+            return answers
+
+        first = ask_at_once()
+        self.assertEqual(len({task.name for task in first}), 1, first)
+        self.cluster.end(signal.SIGKILL)
+        self.cluster.start()
+        again = ask_at_once()
+        self.assertEqual({task.name for task in again}, {first[0].name})
+        self.rest()
+        self.assertEqual(len(self.sent("octopusx")), 1)
+
+    def test_a_process_that_stood_still_goes_on(self):
+        self.serve()
+        for provider in programs.MODELS:
+            self.create(f"slept-{provider}", provider, max_wait=0.0)
+        # Longer than a provider is waited for: what it had on its way may have been done.
+        self.cluster.pause(3.0)
+        self.rest()
+
+    def test_an_orderly_end_leaves_nothing_in_doubt(self):
+        self.serve()
+        self.simulator.control("timing", {"latency": "200ms"})
+        for provider in programs.MODELS:
+            self.create(f"ended-{provider}", provider, max_wait=0.0)
+        self.assertEqual(self.cluster.end(signal.SIGTERM), 0)
+        self.cluster.start()
+        for provider in programs.MODELS:
+            self.await_state(f"videoTasks/ended-{provider}", video_task_pb2.VideoTask.SUCCEEDED)
+            self.assertEqual(len(self.sent(provider)), 1)
+        self.rest()
+
+
+if __name__ == "__main__":
+    unittest.main()
