@@ -76,10 +76,15 @@ class Standstill {
     store.Commit({}, [this](CommitResult) {
       begun_.Notify();
       over_.WaitForNotification();
+      left_.Notify();
     });
     begun_.WaitForNotification();
   }
-  ~Standstill() { End(); }
+  // The store's thread may still be looking at what goes away here.
+  ~Standstill() {
+    End();
+    left_.WaitForNotification();
+  }
   void End() {
     if (!over_.HasBeenNotified()) over_.Notify();
   }
@@ -87,6 +92,7 @@ class Standstill {
  private:
   absl::Notification begun_;
   absl::Notification over_;
+  absl::Notification left_;
 };
 
 // Commits something that nobody looks at until `condition` holds; false where it never does. What

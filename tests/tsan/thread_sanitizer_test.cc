@@ -1,9 +1,9 @@
 // What the `tsan` preset sees and what it does not complain about. Only there.
 //
-// Each way in which our code hands something from one thread to another is here twice: used rightly,
-// which must pass without a report (any report ends the program), and with the step left out that
-// makes it right, which must be reported. Without the second half, a check that sees nothing would
-// pass.
+// Each way in which our code hands something from one thread to another is here twice: used
+// rightly, which must pass without a report (any report ends the program), and with the step left
+// out that makes it right, which must be reported. Without the second half, a check that sees
+// nothing would pass.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/base/call_once.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
@@ -293,6 +294,18 @@ TEST(ThreadSanitizerTest, CallOnceIsUnderstood) {
     };
     RunBoth(use, use);
     EXPECT_EQ(calls, 1);
+  }
+}
+
+TEST(ThreadSanitizerTest, CopiesOfOneStatusAreUnderstood) {
+  for (int i = 0; i < 100; ++i) {
+    absl::Status first = absl::UnavailableError("a text that both of them read");
+    absl::Status second = first;
+    const auto use = [](absl::Status& status) {
+      EXPECT_EQ(status.message().size(), 29U);
+      status = absl::OkStatus();
+    };
+    RunBoth([&] { use(first); }, [&] { use(second); });
   }
 }
 

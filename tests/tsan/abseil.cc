@@ -1,15 +1,16 @@
-// Abseil's Mutex, CondVar, Notification, BlockingCounter and the waiting of call_once, once more, in
-// terms of pthreads, which ThreadSanitizer understands.
+// What in Abseil hands things from one thread to another, once more, in terms that ThreadSanitizer
+// understands: Mutex, CondVar, Notification, BlockingCounter, the waiting of call_once, and the
+// references to what a Status holds.
 //
-// Debian's Abseil is not built for ThreadSanitizer: it sees neither that a Mutex was taken nor that
-// a Notification came, and reports a race in every correct program. These definitions are linked
-// into the test programs of the `tsan` preset, and a program's own definitions come before those of
-// a shared library, for the library as well. So the code under test is the code that is shipped, to
-// the last line; see docs/adr/0011-thread-sanitizer.md.
+// Debian's Abseil is not built for ThreadSanitizer, which sees neither that a Mutex was taken nor
+// that a Notification came, and reports a race in every correct program. These definitions are
+// linked into the test programs of the `tsan` preset, and a program's own definitions come before
+// those of a shared library, for the library as well. So the code under test is the code that is
+// shipped, to the last line; see docs/adr/0011-thread-sanitizer.md.
 //
-// The classes are those of Abseil's headers. Each has one word of its own to keep, which here points
-// to what stands for it. Functions that nobody calls end the program instead of falling back to the
-// library's, which would take that pointer for something else.
+// The classes are those of Abseil's headers. Each has one word of its own to keep, which here
+// points to what stands for it. Functions that nobody calls end the program instead of falling back
+// to the library's, which would take that pointer for something else.
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -20,6 +21,7 @@
 #include <thread>
 
 #include "absl/base/internal/spinlock_wait.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
@@ -84,9 +86,7 @@ bool WaitUntil(std::condition_variable& condition, std::unique_lock<std::mutex>&
 Time DeadlineAfter(Duration timeout) { return Now() + timeout; }
 
 [[noreturn]] void NotHere(const char* what) {
-  std::fprintf(stderr,
-               "%s is not in tests/tsan/abseil_synchronization.cc, as nothing used it; add it\n",
-               what);
+  std::fprintf(stderr, "%s is not in tests/tsan/abseil.cc, as nothing used it; add it\n", what);
   std::abort();
 }
 
@@ -216,6 +216,12 @@ bool BlockingCounter::DecrementCount() {
 void BlockingCounter::Wait() {
   MutexLock lock(&lock_);
   lock_.Await(Condition(&done_));
+}
+
+// Whoever lets go last deletes what the others have read.
+void Status::UnrefNonInlined(std::uintptr_t rep) {
+  status_internal::StatusRep* shared = RepToPointer(rep);
+  if (shared->ref.fetch_sub(1, std::memory_order_acq_rel) == 1) delete shared;
 }
 
 namespace base_internal {
