@@ -49,6 +49,13 @@ watch::Stream::Options MakeStreamOptions(const config::Config& config) {
 
 const char kVersion[] = ASSETGATE_VERSION;
 
+absl::StatusOr<std::string> MarkRestored(const config::Config& config) {
+  const auto id = store::SqliteStore::MarkRestored(config.sqlite_path);
+  if (!id.ok()) return id.status();
+  return absl::StrCat("store file ", config.sqlite_path, ": is store ", *id,
+                      " from now on; resume tokens from before start over");
+}
+
 // In the order in which things are made; they go in the opposite one, after Shutdown has stopped
 // the threads.
 struct Server::Wiring {

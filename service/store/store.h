@@ -278,7 +278,8 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // An id made when the store was made: tokens of another store are told from it.
+  // An id made when the store was made, and made anew when a backup of it was restored: resume
+  // tokens of another store, or of a history that is gone, are told from it.
   virtual const std::string& store_id() const = 0;
 
   // Commits, in the order of calls. `done` is called exactly once, on the store's thread, after the

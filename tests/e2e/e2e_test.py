@@ -124,6 +124,66 @@ class KillTest(ProgramTest):
         stream.cancel()
 
 
+class RestoreTest(ProgramTest):
+    """A backup is put back: what came after it is gone, and nobody is told a gap for the whole."""
+
+    def token(self, gateway):
+        stream = gateway.watch_videos()
+        for event in stream:
+            if event.type == common_pb2.BOOKMARK and event.snapshot_complete:
+                stream.cancel()
+                return event.resume_token
+        raise AssertionError("no token came")
+
+    def test_tokens_from_before_start_over(self):
+        simulator, gateway = self.start_both()
+        simulator.control("timing", {"video_delay": "10m"})
+        kept = gateway.create_video("kyy", "kept").name
+        backup = self.token(gateway)
+        self.assertEqual(gateway.end(), 0)
+        store = self.folder / "assetgate.db"
+        copy = store.read_bytes()
+        self.assertFalse((self.folder / "assetgate.db-wal").exists(), "it ended in order")
+
+        gateway = self.start_gateway()
+        lost = gateway.create_video("kyy", "lost").name
+        token = self.token(gateway)
+        refused = self.run_program("assetgate", "--config", "assetgate.yaml", "--mark-restored")
+        self.assertEqual(refused.returncode, 1, refused.stdout)
+        self.assertIn("assetgate.db", refused.stderr)
+        self.assertEqual(gateway.end(), 0)
+
+        store.write_bytes(copy)
+        marked = self.run_program("assetgate", "--config", "assetgate.yaml", "--mark-restored")
+        self.assertEqual(marked.returncode, 0, marked.stderr)
+        self.assertIn("start over", marked.stdout)
+        gateway = self.start_gateway()
+        # The revisions that the token has seen are now those of something else.
+        others = {gateway.create_video("kyy", f"other-{number}").name for number in range(5)}
+        for old in (backup, token):
+            stream = gateway.watch_videos(resume_token=old)
+            first = next(stream)
+            self.assertEqual(first.type, common_pb2.RESET)
+            self.assertEqual(first.reset_reason, common_pb2.OTHER_STORE)
+            seen = set()
+            for event in stream:
+                if event.type == common_pb2.BOOKMARK:
+                    break
+                seen.add(event.video_task.name)
+            stream.cancel()
+            self.assertEqual(seen, others | {kept})
+            self.assertNotIn(lost, seen)
+
+    def test_marking_needs_a_config_and_a_store(self):
+        self.write_config(config_text("http://127.0.0.1:1"))
+        alone = self.run_program("assetgate", "--mark-restored")
+        self.assertEqual(alone.returncode, 2, alone.stdout)
+        nothing = self.run_program("assetgate", "--config", "assetgate.yaml", "--mark-restored")
+        self.assertEqual(nothing.returncode, 1, nothing.stdout)
+        self.assertIn("there is no store", nothing.stderr)
+        self.assertFalse((self.folder / "assetgate.db").exists())
+
+
 class ResolveTest(ProgramTest):
     """The connection is cut after zerozero has made the video, or before: only a person can know."""
 
