@@ -2,10 +2,12 @@
 """The programs as they are shipped, over real gRPC: crashes, going away, bad configs, and what
 callers, operators and scripts rely on. Run by CTest, which sets BIN_DIR and GEN_DIR."""
 
+import contextlib
 import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -139,13 +141,13 @@ class RestoreTest(ProgramTest):
         simulator, gateway = self.start_both()
         simulator.control("timing", {"video_delay": "10m"})
         kept = gateway.create_video("kyy", "kept").name
-        backup = self.token(gateway)
-        self.assertEqual(gateway.end(), 0)
+        early = self.token(gateway)
         store = self.folder / "assetgate.db"
-        copy = store.read_bytes()
-        self.assertFalse((self.folder / "assetgate.db-wal").exists(), "it ended in order")
-
-        gateway = self.start_gateway()
+        backup = self.folder / "backup.db"
+        # As `sqlite3 assetgate.db ".backup backup.db"` does, beside the gateway.
+        with contextlib.closing(sqlite3.connect(store)) as source, \
+                contextlib.closing(sqlite3.connect(backup)) as copy:
+            source.backup(copy)
         lost = gateway.create_video("kyy", "lost").name
         token = self.token(gateway)
         refused = self.run_program("assetgate", "--config", "assetgate.yaml", "--mark-restored")
@@ -153,14 +155,15 @@ class RestoreTest(ProgramTest):
         self.assertIn("assetgate.db", refused.stderr)
         self.assertEqual(gateway.end(), 0)
 
-        store.write_bytes(copy)
+        backup.replace(store)
+        self.assertFalse((self.folder / "assetgate.db-wal").exists(), "it ended in order")
         marked = self.run_program("assetgate", "--config", "assetgate.yaml", "--mark-restored")
         self.assertEqual(marked.returncode, 0, marked.stderr)
         self.assertIn("start over", marked.stdout)
         gateway = self.start_gateway()
         # The revisions that the token has seen are now those of something else.
         others = {gateway.create_video("kyy", f"other-{number}").name for number in range(5)}
-        for old in (backup, token):
+        for old in (early, token):
             stream = gateway.watch_videos(resume_token=old)
             first = next(stream)
             self.assertEqual(first.type, common_pb2.RESET)
