@@ -28,14 +28,17 @@ function(assetgate_program name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 endfunction()
 
-# assetgate_test(clock_test SOURCES clock_test.cc DEPS assetgate::base [LABELS …] [TIMEOUT s])
+# assetgate_test(clock_test SOURCES clock_test.cc DEPS assetgate::base [LABELS …] [TIMEOUT s] [THREADS])
 #
-# One GoogleTest program, known to CTest as one test. It runs in its own empty directory.
+# One GoogleTest program, known to CTest as one test. It runs in its own empty directory. THREADS: it
+# tests what threads share, so it is built and run with ThreadSanitizer too (the `tsan` preset, which
+# builds thread_tests and nothing else); it must use no gRPC, which is not built for that.
+add_custom_target(thread_tests)
 function(assetgate_test name)
   if(NOT ASSETGATE_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "TIMEOUT" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main
                                         assetgate_warnings)
@@ -47,6 +50,13 @@ function(assetgate_test name)
   endif()
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
+  endif()
+  if(ARG_THREADS)
+    list(APPEND ARG_LABELS threads)
+    add_dependencies(thread_tests ${name})
+    if(ASSETGATE_SANITIZE STREQUAL "thread")
+      target_sources(${name} PRIVATE $<TARGET_OBJECTS:assetgate_tsan>)
+    endif()
   endif()
   set(dir "${CMAKE_CURRENT_BINARY_DIR}/${name}.dir")
   file(MAKE_DIRECTORY "${dir}")

@@ -221,6 +221,11 @@ class Checker {
     out.retention.max_changes =
         Number<std::int64_t>("store.max_changes", in.has_max_changes(), in.max_changes(),
                              out.retention.max_changes, 1'000, 100'000'000);
+    // Not sooner: a repeated request gets what the first one made.
+    out.purge_video_tasks_after =
+        Length("store.purge_video_tasks_after", in.has_purge_video_tasks_after(),
+               in.purge_video_tasks_after(), out.purge_video_tasks_after, out.retention.requests,
+               absl::Hours(24 * 3650));
   }
 
   void CheckTracking(Config& out) {

@@ -87,6 +87,8 @@ struct Config {
   HostPort admin_listen;
   std::string sqlite_path;
   store::Retention retention;
+  // Infinite: nothing is purged.
+  absl::Duration purge_video_tasks_after = absl::InfiniteDuration();
   // In the order of the file. Never empty.
   std::vector<Provider> providers;
   // Indexes in `providers`.

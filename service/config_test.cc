@@ -142,6 +142,7 @@ TEST_F(ConfigTest, WhatIsNotSaidHasItsDocumentedDefault) {
   EXPECT_EQ(config.sqlite_path, "assetgate.db");
   EXPECT_EQ(config.retention.changes, absl::Hours(24));
   EXPECT_EQ(config.retention.max_changes, 1'000'000);
+  EXPECT_EQ(config.purge_video_tasks_after, absl::InfiniteDuration());
   EXPECT_EQ(config.core.submit_timeout, absl::Minutes(15));
   EXPECT_EQ(config.core.asset_tracking_period, absl::Hours(1));
   EXPECT_EQ(config.core.video_tracking_period, absl::Hours(6));
@@ -174,7 +175,8 @@ TEST_F(ConfigTest, EverythingSaidIsTaken) {
   const Config config = Good(R"(
 listen: "[::1]:0"
 admin: {listen: localhost:9}
-store: {sqlite: {path: /var/lib/x.db}, change_retention: 1h, max_changes: 5000}
+store:
+  {sqlite: {path: /var/lib/x.db}, change_retention: 1h, max_changes: 5000, purge_video_tasks_after: 720h}
 providers:
   - id: east
     dialect: fake
@@ -209,6 +211,7 @@ shutdown_timeout: 0s
   EXPECT_EQ(config.sqlite_path, "/var/lib/x.db");
   EXPECT_EQ(config.retention.changes, absl::Hours(1));
   EXPECT_EQ(config.retention.max_changes, 5000);
+  EXPECT_EQ(config.purge_video_tasks_after, absl::Hours(720));
   EXPECT_EQ(config.core.submit_timeout, absl::Minutes(1));
   EXPECT_EQ(config.log_format, base::LogFormat::kText);
   EXPECT_EQ(config.log_level, base::LogLevel::kWarning);
@@ -382,6 +385,11 @@ TEST_F(ConfigTest, OptionsThatADialectRefusesAreAFaultBesideTheOthers) {
   EXPECT_EQ(ProviderFaults("options: {shards: -1}\n  timeout: 1ms"),
             "f.yaml:4: providers[0].options: shards is negative; remove it\n"
             "f.yaml:5: providers[0].timeout: 1ms is not between 1s and 10m");
+}
+
+TEST_F(ConfigTest, NothingIsPurgedWhileARequestMayBeRepeated) {
+  EXPECT_EQ(Faults(absl::StrCat(kSmallest, "store: {purge_video_tasks_after: 24h}\n")),
+            "f.yaml:2: store.purge_video_tasks_after: 24h is not between 168h and 87600h");
 }
 
 TEST_F(ConfigTest, SecretsComeFromFiles) {

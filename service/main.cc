@@ -78,6 +78,8 @@ int main(int argc, char** argv) {
       "assetgate: one gRPC service in front of many providers of generated video.\n\n"
       "Serves AssetService, VideoService and ProviderService as the config says, until SIGTERM or\n"
       "SIGINT; then it finishes what is under way and exits with 0.\n\n"
+      "After a backup of the store was restored, say --mark-restored once before serving: see\n"
+      "docs/operations.md.\n\n"
       "Exit codes: 0 done; 1 the store or a port could not be opened; 2 wrong flags or config."};
   std::string config_path;
   std::string check_path;
@@ -88,6 +90,12 @@ int main(int argc, char** argv) {
                      "Check this config, secrets included, and exit; opens no port and no store")
           ->type_name("FILE");
   config_option->excludes(check_option);
+  bool mark_restored = false;
+  app.add_flag("--mark-restored", mark_restored,
+               "With --config: a backup was put in the store's place. Watchers' resume tokens from "
+               "before start over with a RESET, instead of skipping changes; then exit. No gateway "
+               "may have the store open")
+      ->needs(config_option);
   app.set_version_flag("--version", std::string("assetgate ") + assetgate::kVersion);
   try {
     app.parse(argc, argv);
@@ -109,6 +117,15 @@ int main(int argc, char** argv) {
   }
   if (!check_path.empty()) {
     std::printf("%s: fine\n", check_path.c_str());
+    return 0;
+  }
+  if (mark_restored) {
+    const auto marked = assetgate::MarkRestored(*config);
+    if (!marked.ok()) {
+      std::fprintf(stderr, "assetgate: %s\n", std::string(marked.status().message()).c_str());
+      return kFailed;
+    }
+    std::printf("%s\n", marked->c_str());
     return 0;
   }
   return Serve(*std::move(config));

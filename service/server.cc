@@ -20,6 +20,7 @@
 #include "base/metrics.h"
 #include "core/catalog.h"
 #include "core/gateway.h"
+#include "core/purge.h"
 #include "core/reconciler.h"
 #include "core/settings.h"
 #include "core/telemetry.h"
@@ -47,6 +48,13 @@ watch::Stream::Options MakeStreamOptions(const config::Config& config) {
 }  // namespace
 
 const char kVersion[] = ASSETGATE_VERSION;
+
+absl::StatusOr<std::string> MarkRestored(const config::Config& config) {
+  const auto id = store::SqliteStore::MarkRestored(config.sqlite_path);
+  if (!id.ok()) return id.status();
+  return absl::StrCat("store file ", config.sqlite_path, ": is store ", *id,
+                      " from now on; resume tokens from before start over");
+}
 
 // In the order in which things are made; they go in the opposite one, after Shutdown has stopped
 // the threads.
@@ -87,6 +95,7 @@ struct Server::Wiring {
   http::Client* http = &curl;
   std::unique_ptr<core::Reconciler> reconciler;
   std::unique_ptr<core::Gateway> gateway;
+  std::unique_ptr<core::Purge> purge;
   std::unique_ptr<api::AssetService> assets;
   std::unique_ptr<api::VideoService> videos;
   std::unique_ptr<api::ProviderService> providers;
@@ -269,6 +278,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
   wiring.Measure();
   if (absl::Status status = wiring.Listen(); !status.ok()) return status;
   if (absl::Status status = wiring.StartAdmin(); !status.ok()) return status;
+  // Not on the reconciler's thread: it reads pages of the store.
+  wiring.purge = std::make_unique<core::Purge>(
+      wiring.replay_loop, *wiring.store, wiring.telemetry,
+      core::Purge::Options{.video_tasks_after = wiring.config.purge_video_tasks_after});
+  wiring.purge->Start();
   wiring.reconciler->Recover([&wiring](absl::Status status) {
     if (!status.ok()) {
       wiring.log.Error("unfinished work could not be taken up; restart the gateway",

@@ -28,6 +28,10 @@ struct Decorators {
   std::function<std::unique_ptr<http::Client>(http::Client&)> http;
 };
 
+// For after a backup of the config's store was put in its place, while no gateway has it open:
+// older resume tokens start over from now on. Returns what to tell the operator.
+absl::StatusOr<std::string> MarkRestored(const config::Config& config);
+
 // A gateway that serves. The one place that knows how the parts are wired.
 class Server {
  public:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that must hold, from a fresh machine: packages, two builds, all tests, all checks. Says what it
+# Everything that must hold, from a fresh machine: packages, three builds, all tests, all checks. Says what it
 # is doing, how long each step took, and at the very end "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -84,6 +84,8 @@ tests() {
 require "packages" deploy/setup.sh
 require "build (asan: clang, AddressSanitizer, UBSan, thread-safety analysis)" build asan
 tests asan
+require "build (tsan: ThreadSanitizer, the tests of what threads share)" build tsan
+tests tsan
 # The programs as they are shipped, and the tests that drive whole programs: the small ones have run.
 require "build (release: GCC, optimised)" build release \
   assetgate assetctl provider-simulator assetgate-bench conformance_test crashing-gateway

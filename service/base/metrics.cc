@@ -249,6 +249,9 @@ struct Metrics::Instruments {
                                                     "Events written to watch streams.");
   Family<Gauge>& queue_depth = Declare<Gauge>(registry, "assetgate_queue_depth",
                                               "What waits in a bounded queue of the gateway.");
+  Family<Counter>& purged =
+      Declare<Counter>(registry, "assetgate_purged_total",
+                       "Resources that were finished long enough to be taken out of the store.");
   Family<Counter>& store_commits = Declare<Counter>(registry, "assetgate_store_commits_total",
                                                     "Changes given to the store, by outcome.");
   Histogram& store_commit_seconds =
@@ -292,6 +295,7 @@ Metrics::Metrics(absl::string_view version) : instruments_(std::make_unique<Inst
        {CommitOutcome::kCommitted, CommitOutcome::kConflict, CommitOutcome::kFailed}) {
     StoreCommits(outcome);
   }
+  Purged(MetricKind::kVideoTask);
   for (const MetricKind kind : {MetricKind::kAsset, MetricKind::kVideoTask}) {
     OpenStreams(kind);
     for (const v1::EventType type : {v1::RESET, v1::PUT, v1::DELETE, v1::BOOKMARK}) {
@@ -368,6 +372,10 @@ Counter& Metrics::StreamEvents(MetricKind kind, v1::EventType type) {
 
 Gauge& Metrics::QueueDepth(absl::string_view queue) {
   return instruments_->queue_depth.Add({{"queue", std::string(queue)}});
+}
+
+Counter& Metrics::Purged(MetricKind kind) {
+  return instruments_->purged.Add({{"kind", LabelOf(kind)}});
 }
 
 Counter& Metrics::StoreCommits(CommitOutcome outcome) {

@@ -20,6 +20,7 @@
 //   | open_streams         | kind                         | watch streams that are open         |
 //   | stream_events_total  | kind, type                   | events written to watch streams     |
 //   | queue_depth          | queue                        | what waits in a bounded queue       |
+//   | purged_total         | kind                         | finished resources that were purged |
 //   | store_commits_total  | outcome                      | changes given to the store          |
 //   | store_commit_seconds |                              | one group, from begin to durable    |
 //   | store_commit_changes |                              | changes in one group                |
@@ -150,6 +151,8 @@ class Metrics {
 
   // `queue` names a queue in our own code: "store_writer".
   prometheus::Gauge& QueueDepth(absl::string_view queue);
+
+  prometheus::Counter& Purged(MetricKind kind);
 
   prometheus::Counter& StoreCommits(CommitOutcome outcome);
   prometheus::Histogram& StoreCommitSeconds();

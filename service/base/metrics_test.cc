@@ -120,6 +120,7 @@ TEST(MetricsTest, EveryOtherInstrumentHasItsNameAndLabels) {
   metrics.OpenStreams(MetricKind::kAsset).Decrement();
   metrics.StreamEvents(MetricKind::kVideoTask, v1::BOOKMARK).Increment();
   metrics.QueueDepth("store_writer").Set(7);
+  metrics.Purged(MetricKind::kVideoTask).Increment(6);
   metrics.StoreCommits(CommitOutcome::kCommitted).Increment(5);
   metrics.StoreCommitSeconds().Observe(0.002);
   metrics.StoreCommitChanges().Observe(5);
@@ -135,6 +136,7 @@ TEST(MetricsTest, EveryOtherInstrumentHasItsNameAndLabels) {
       {R"(assetgate_open_streams{kind="asset"})", "1"},
       {R"(assetgate_stream_events_total{kind="video_task",type="bookmark"})", "1"},
       {R"(assetgate_queue_depth{queue="store_writer"})", "7"},
+      {R"(assetgate_purged_total{kind="video_task"})", "6"},
       {R"(assetgate_store_commits_total{outcome="committed"})", "5"},
       {"assetgate_store_commit_seconds_count", "1"},
       {"assetgate_store_commit_changes_sum", "5"},

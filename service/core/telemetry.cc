@@ -114,6 +114,14 @@ void LoggedTelemetry::OnProviderState(absl::string_view provider, v1::Provider::
       {{"provider", provider}, {"state", v1::Provider::State_Name(state)}, {"detail", reason}});
 }
 
+void LoggedTelemetry::OnPurged(int video_tasks) {
+  metrics_.Purged(base::MetricKind::kVideoTask).Increment(video_tasks);
+}
+
+void LoggedTelemetry::OnPurgeEnd(int video_tasks) {
+  log_.Info("purged", {{"video_tasks", video_tasks}});
+}
+
 void LoggedTelemetry::OnWarning(absl::string_view resource, absl::string_view message) {
   log_.Warning("attention", {{"name", resource}, {"detail", message}});
 }

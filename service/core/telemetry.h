@@ -34,7 +34,7 @@ struct UpstreamCall {
 // The outcome of a call by its answer; `failed`: the body says so although the status does not.
 base::CallOutcome OutcomeOf(const http::Result& result, bool failed);
 
-// Called on the reconciler's thread; must not block.
+// Called on the thread of what tells it, the reconciler's or that of Purge; must not block.
 class Telemetry {
  public:
   virtual ~Telemetry() = default;
@@ -47,6 +47,10 @@ class Telemetry {
   // A provider is in another state than before (at first: any). `reason` is one sentence.
   virtual void OnProviderState(absl::string_view provider, v1::Provider::State state,
                                absl::string_view reason) = 0;
+  // So many finished tasks were purged in one commit.
+  virtual void OnPurged(int video_tasks) = 0;
+  // A sweep over all that are old enough has ended; it purged so many, at least one.
+  virtual void OnPurgeEnd(int video_tasks) = 0;
   // Something that an operator should look at.
   virtual void OnWarning(absl::string_view resource, absl::string_view message) = 0;
 };
@@ -63,6 +67,8 @@ class LoggedTelemetry final : public Telemetry {
                      absl::string_view detail) override;
   void OnProviderState(absl::string_view provider, v1::Provider::State state,
                        absl::string_view reason) override;
+  void OnPurged(int video_tasks) override;
+  void OnPurgeEnd(int video_tasks) override;
   void OnWarning(absl::string_view resource, absl::string_view message) override;
 
  private:

@@ -68,6 +68,9 @@ class Listener : public ChangeListener {
   std::vector<Revision> heads_ ABSL_GUARDED_BY(mu_);
 };
 
+constexpr ListQuery::Order kOrders[] = {ListQuery::Order::kNewestFirst,
+                                        ListQuery::Order::kOldestFirst, ListQuery::Order::kById};
+
 // Keeps the store's thread busy while it lives, so that what is committed meanwhile is queued, and
 // then finds itself in one group.
 class Standstill {
@@ -76,10 +79,15 @@ class Standstill {
     store.Commit({}, [this](CommitResult) {
       begun_.Notify();
       over_.WaitForNotification();
+      left_.Notify();
     });
     begun_.WaitForNotification();
   }
-  ~Standstill() { End(); }
+  // The store's thread may still be looking at what goes away here.
+  ~Standstill() {
+    End();
+    left_.WaitForNotification();
+  }
   void End() {
     if (!over_.HasBeenNotified()) over_.Notify();
   }
@@ -87,6 +95,7 @@ class Standstill {
  private:
   absl::Notification begun_;
   absl::Notification over_;
+  absl::Notification left_;
 };
 
 // Commits something that nobody looks at until `condition` holds; false where it never does. What
@@ -501,7 +510,7 @@ TEST_P(StoreConformanceTest, ReadChangesSkipsOthersAndSaysHowFarItLooked) {
   EXPECT_EQ(page.head, 30);
 }
 
-TEST_P(StoreConformanceTest, ListPagesNewestFirstAndById) {
+TEST_P(StoreConformanceTest, ListPagesInEachOrder) {
   for (const char* id : {"d", "a", "c", "e", "b"}) {
     CommitAndWait(*store_, Create(Asset(id), MakeContent(id)));
   }
@@ -509,6 +518,8 @@ TEST_P(StoreConformanceTest, ListPagesNewestFirstAndById) {
   CommitAndWait(*store_, Update(Asset("d"), 1, MakeContent("changed")));
   ListQuery query{.tenant = "default", .limit = 2};
   EXPECT_THAT(Ids(AllRows(*store_, query)), ElementsAre("b", "e", "c", "a", "d"));
+  query.order = ListQuery::Order::kOldestFirst;
+  EXPECT_THAT(Ids(AllRows(*store_, query)), ElementsAre("d", "a", "c", "e", "b"));
   query.order = ListQuery::Order::kById;
   EXPECT_THAT(Ids(AllRows(*store_, query)), ElementsAre("a", "b", "c", "d", "e"));
   query.limit = 5;
@@ -687,7 +698,7 @@ TEST_P(StoreConformanceTest, TenantsSeeNothingOfEachOther) {
   EXPECT_EQ((*store_->Get(Asset("a", "mine")))->content.resource, "mine");
   EXPECT_FALSE(store_->Get(Asset("a", "nobody"))->has_value());
   for (const TermFilter& filter : {TermFilter{}, TermFilter{{{"t"}}}}) {
-    for (const ListQuery::Order order : {ListQuery::Order::kNewestFirst, ListQuery::Order::kById}) {
+    for (const ListQuery::Order order : kOrders) {
       const std::vector<Row> rows =
           AllRows(*store_, {.tenant = "mine", .filter = filter, .order = order});
       ASSERT_THAT(rows, SizeIs(1));
@@ -824,6 +835,47 @@ TEST_P(StoreConformanceTest, ChangesBeyondTheCountAreCompacted) {
   EXPECT_THAT(AllRows(*store_, {.tenant = "default"}), SizeIs(40)) << "rows are not changes";
 }
 
+// Each page is read in a transaction of its own: what it shows begins where it was asked to, or it
+// says that this is gone.
+TEST_P(StoreConformanceTest, CompactionThatOvertakesAReaderIsToldAndNothingIsSkipped) {
+  settings_.retention.max_changes = 20;
+  Reopen();
+  std::atomic<bool> over = false;
+  std::atomic<int> overtaken = 0;
+  std::atomic<int> gaps = 0;
+  std::thread reader([&] {
+    // Reads what is kept again and again, until it is overtaken.
+    Revision begin = 0;
+    for (Revision after = begin; !over;) {
+      const auto page = store_->ReadChanges({"default", Kind::kAsset, after, 3});
+      if (!page.ok()) continue;
+      if (page->compacted) {
+        ++overtaken;
+        after = begin = page->head - 10;
+        continue;
+      }
+      for (const ChangePtr& change : page->changes) {
+        if (change->revision != ++after) ++gaps;
+      }
+      if (page->upto != after) ++gaps;
+      if (page->upto == page->head) after = begin;
+    }
+  });
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  for (Revision revision = 0; overtaken < 3 && absl::Now() < deadline;) {
+    for (int i = 0; i < 30; ++i) {
+      revision =
+          CommitAndWait(*store_, Update(Asset("a"), revision, MakeContent("x"))).revisions[0];
+    }
+    clock_.Advance(absl::Minutes(2));
+    CommitAndWait(*store_, {});
+  }
+  over = true;
+  reader.join();
+  EXPECT_GE(overtaken, 3);
+  EXPECT_EQ(gaps, 0);
+}
+
 TEST_P(StoreConformanceTest, OldChangesAreCompactedAndRevisionsGoOn) {
   settings_.retention.changes = absl::Hours(1);
   Reopen();
@@ -957,10 +1009,11 @@ struct Model {
         found.push_back(&row);
       }
     }
-    if (query.order == ListQuery::Order::kNewestFirst) {
+    if (query.order != ListQuery::Order::kById) {
       std::sort(found.begin(), found.end(),
                 [](const Row* a, const Row* b) { return a->create_revision > b->create_revision; });
     }
+    if (query.order == ListQuery::Order::kOldestFirst) std::reverse(found.begin(), found.end());
     std::vector<std::string> ids;
     ids.reserve(found.size());
     for (const Row* row : found) ids.push_back(row->key.id);
@@ -1006,7 +1059,7 @@ class History {
       std::vector<std::string>& clause = query.filter.clauses.emplace_back();
       for (int terms = Below(3); terms >= 0; --terms) clause.push_back(Term());
     }
-    query.order = Below(2) == 0 ? ListQuery::Order::kNewestFirst : ListQuery::Order::kById;
+    query.order = kOrders[static_cast<std::size_t>(Below(3))];
     query.limit = 1 + static_cast<std::size_t>(Below(40));
     return query;
   }
@@ -1145,7 +1198,7 @@ TEST_P(StoreConformanceTest, FiltersOfManyRowsAgreeWithAModel) {
       {{{"half:0"}, {"half:1"}}},
   };
   for (const TermFilter& filter : filters) {
-    for (const ListQuery::Order order : {ListQuery::Order::kNewestFirst, ListQuery::Order::kById}) {
+    for (const ListQuery::Order order : kOrders) {
       const ListQuery query{.tenant = "default", .filter = filter, .order = order, .limit = 777};
       ASSERT_EQ(Ids(AllRows(*store_, query)), model.List(query));
     }

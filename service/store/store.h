@@ -210,11 +210,12 @@ class ChangeListener {
 };
 
 // A page of rows. Newest first, a page costs what it shows, however many rows there are and
-// whatever the filter. By id, a filter that many rows match in few places may make it walk over
-// those between.
+// whatever the filter. In the other orders, a filter that many rows match in few places may make it
+// walk over those between.
 struct ListQuery {
   enum class Order {
     kNewestFirst,  // by create_revision, falling
+    kOldestFirst,  // by create_revision, rising
     kById,         // rising
   };
   std::string tenant;
@@ -222,7 +223,7 @@ struct ListQuery {
   TermFilter filter;
   Order order = Order::kNewestFirst;
   // Where the page before ended: its last row. Absent for the first page.
-  std::optional<Revision> after_create_revision;  // kNewestFirst
+  std::optional<Revision> after_create_revision;  // kNewestFirst, kOldestFirst
   std::optional<std::string> after_id;            // kById
   std::size_t limit = 50;
 };
@@ -277,7 +278,8 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // An id made when the store was made: tokens of another store are told from it.
+  // An id made when the store was made, and made anew when a backup of it was restored: resume
+  // tokens of another store, or of a history that is gone, are told from it.
   virtual const std::string& store_id() const = 0;
 
   // Commits, in the order of calls. `done` is called exactly once, on the store's thread, after the

@@ -2,10 +2,12 @@
 """The programs as they are shipped, over real gRPC: crashes, going away, bad configs, and what
 callers, operators and scripts rely on. Run by CTest, which sets BIN_DIR and GEN_DIR."""
 
+import contextlib
 import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -122,6 +124,67 @@ class KillTest(ProgramTest):
         else:
             self.fail("what was made after the token never came")
         stream.cancel()
+
+
+class RestoreTest(ProgramTest):
+    """A backup is put back: what came after it is gone, and nobody is told a gap for the whole."""
+
+    def token(self, gateway):
+        stream = gateway.watch_videos()
+        for event in stream:
+            if event.type == common_pb2.BOOKMARK and event.snapshot_complete:
+                stream.cancel()
+                return event.resume_token
+        raise AssertionError("no token came")
+
+    def test_tokens_from_before_start_over(self):
+        simulator, gateway = self.start_both()
+        simulator.control("timing", {"video_delay": "10m"})
+        kept = gateway.create_video("kyy", "kept").name
+        early = self.token(gateway)
+        store = self.folder / "assetgate.db"
+        backup = self.folder / "backup.db"
+        # As `sqlite3 assetgate.db ".backup backup.db"` does, beside the gateway.
+        with contextlib.closing(sqlite3.connect(store)) as source, \
+                contextlib.closing(sqlite3.connect(backup)) as copy:
+            source.backup(copy)
+        lost = gateway.create_video("kyy", "lost").name
+        token = self.token(gateway)
+        refused = self.run_program("assetgate", "--config", "assetgate.yaml", "--mark-restored")
+        self.assertEqual(refused.returncode, 1, refused.stdout)
+        self.assertIn("assetgate.db", refused.stderr)
+        self.assertEqual(gateway.end(), 0)
+
+        backup.replace(store)
+        self.assertFalse((self.folder / "assetgate.db-wal").exists(), "it ended in order")
+        marked = self.run_program("assetgate", "--config", "assetgate.yaml", "--mark-restored")
+        self.assertEqual(marked.returncode, 0, marked.stderr)
+        self.assertIn("start over", marked.stdout)
+        gateway = self.start_gateway()
+        # The revisions that the token has seen are now those of something else.
+        others = {gateway.create_video("kyy", f"other-{number}").name for number in range(5)}
+        for old in (early, token):
+            stream = gateway.watch_videos(resume_token=old)
+            first = next(stream)
+            self.assertEqual(first.type, common_pb2.RESET)
+            self.assertEqual(first.reset_reason, common_pb2.OTHER_STORE)
+            seen = set()
+            for event in stream:
+                if event.type == common_pb2.BOOKMARK:
+                    break
+                seen.add(event.video_task.name)
+            stream.cancel()
+            self.assertEqual(seen, others | {kept})
+            self.assertNotIn(lost, seen)
+
+    def test_marking_needs_a_config_and_a_store(self):
+        self.write_config(config_text("http://127.0.0.1:1"))
+        alone = self.run_program("assetgate", "--mark-restored")
+        self.assertEqual(alone.returncode, 2, alone.stdout)
+        nothing = self.run_program("assetgate", "--config", "assetgate.yaml", "--mark-restored")
+        self.assertEqual(nothing.returncode, 1, nothing.stdout)
+        self.assertIn("there is no store", nothing.stderr)
+        self.assertFalse((self.folder / "assetgate.db").exists())
 
 
 class ResolveTest(ProgramTest):

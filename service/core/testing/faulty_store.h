@@ -30,6 +30,10 @@ class FaultyStore final : public store::Store {
   bool unknown_commits = false;
   // Get fails.
   bool unreadable = false;
+  // Answered in place of the store's own where it is set.
+  store::Leases* other_leases = nullptr;
+  // Calls of List.
+  int lists = 0;
 
   // How many commits there were, failed ones included.
   std::int64_t commits() const {
@@ -75,6 +79,7 @@ class FaultyStore final : public store::Store {
     return real_.Get(key);
   }
   absl::StatusOr<store::ListPage> List(const store::ListQuery& query) override {
+    ++lists;
     return real_.List(query);
   }
   absl::StatusOr<store::ChangesPage> ReadChanges(const store::ChangesQuery& query) override {
@@ -91,7 +96,9 @@ class FaultyStore final : public store::Store {
   absl::StatusOr<store::Revision> Head() override { return real_.Head(); }
   absl::Status Health() override { return real_.Health(); }
   std::size_t queue_depth() const override { return real_.queue_depth(); }
-  store::Leases& leases() override { return real_.leases(); }
+  store::Leases& leases() override {
+    return other_leases != nullptr ? *other_leases : real_.leases();
+  }
   void SetListener(store::ChangeListener* listener) override { real_.SetListener(listener); }
   void Stop() override { real_.Stop(); }
 

@@ -56,6 +56,8 @@ class RecordedTelemetry final : public Telemetry {
                        absl::string_view) override {
     provider_states.emplace_back(std::string(provider), state);
   }
+  void OnPurged(int video_tasks) override { purged.push_back(video_tasks); }
+  void OnPurgeEnd(int video_tasks) override { purge_ends.push_back(video_tasks); }
   void OnWarning(absl::string_view, absl::string_view message) override {
     warnings.emplace_back(message);
   }
@@ -63,6 +65,8 @@ class RecordedTelemetry final : public Telemetry {
   std::vector<base::UpstreamOperation> calls;
   std::vector<std::pair<std::string, v1::Provider::State>> provider_states;
   std::vector<std::string> warnings;
+  std::vector<int> purged;
+  std::vector<int> purge_ends;
 };
 
 // Two providers, "alpha" and "beta" (their hosts likewise), and the route "film" that goes to alpha

@@ -15,7 +15,8 @@ CREATE TABLE meta (
   name TEXT PRIMARY KEY NOT NULL,
   value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
--- 128 random bits: resume tokens and page tokens of another store are told from it.
+-- 128 random bits: resume tokens of another store are told from it, and those of this one from before
+-- a backup was restored.
 INSERT INTO meta VALUES ('store_id', lower(hex(randomblob(16))));
 -- Changes up to this revision are no longer kept.
 INSERT INTO meta VALUES ('compacted', 0);

@@ -77,6 +77,10 @@ absl::Status Reader::Prepare() {
        "SELECT id, " + columns +
            " FROM resources INDEXED BY resources_by_age WHERE tenant = ? AND kind = ? "
            "AND create_revision <= ? ORDER BY create_revision DESC LIMIT ?"},
+      {rows_oldest_first_,
+       "SELECT id, " + columns +
+           " FROM resources INDEXED BY resources_by_age WHERE tenant = ? AND kind = ? "
+           "AND create_revision > ? ORDER BY create_revision"},
       {rows_by_id_,
        "SELECT id, " + columns +
            " FROM resources INDEXED BY resources_by_key WHERE tenant = ? AND kind = ? AND id > ? "
@@ -143,9 +147,18 @@ absl::StatusOr<ListPage> Reader::List(const ListQuery& query) {
   if (!extent.ok()) return extent.status();
   ListPage page;
   page.head = extent->head;
-  absl::Status status = query.order == ListQuery::Order::kNewestFirst
-                            ? ListNewestFirst(query, page.rows)
-                            : ListById(query, page.rows);
+  absl::Status status;
+  switch (query.order) {
+    case ListQuery::Order::kNewestFirst:
+      status = ListNewestFirst(query, page.rows);
+      break;
+    case ListQuery::Order::kOldestFirst:
+      status = ListOldestFirst(query, page.rows);
+      break;
+    case ListQuery::Order::kById:
+      status = ListById(query, page.rows);
+      break;
+  }
   if (!status.ok()) return status;
   if (page.rows.size() > query.limit) {
     page.more = true;
@@ -180,6 +193,14 @@ absl::Status Reader::ListNewestFirst(const ListQuery& query, std::vector<Row>& r
   return absl::OkStatus();
 }
 
+absl::Status Reader::ListOldestFirst(const ListQuery& query, std::vector<Row>& rows) {
+  Query found(rows_oldest_first_);
+  found.Text(query.tenant)
+      .Int(static_cast<int>(query.kind))
+      .Int(query.after_create_revision.value_or(0));
+  return Collect(found, query, rows);
+}
+
 absl::Status Reader::ListById(const ListQuery& query, std::vector<Row>& rows) {
   const std::string after = query.after_id.value_or("");
   if (!query.filter.clauses.empty()) {
@@ -201,6 +222,10 @@ absl::Status Reader::ListById(const ListQuery& query, std::vector<Row>& rows) {
   }
   Query found(rows_by_id_);
   found.Text(query.tenant).Int(static_cast<int>(query.kind)).Text(after);
+  return Collect(found, query, rows);
+}
+
+absl::Status Reader::Collect(Query& found, const ListQuery& query, std::vector<Row>& rows) {
   while (rows.size() <= query.limit && found.Next()) {
     if (!query.filter.clauses.empty()) {
       absl::StatusOr<std::vector<std::string>> terms = DecodeStrings(found.TextAt(5));

@@ -106,6 +106,21 @@ absl::Status PrepareDatabase(const std::string& path, off_t size) {
       "cannot use write-ahead logging here; put it on a local file system");
 }
 
+// The new id.
+absl::StatusOr<std::string> RenewStoreId(const std::string& path) {
+  absl::StatusOr<sqlite::Connection> connection = sqlite::Connection::Open(path, absl::Seconds(5));
+  if (!connection.ok()) return connection.status();
+  if (absl::Status s = connection->Execute(
+          "PRAGMA synchronous = FULL;"
+          "UPDATE meta SET value = lower(hex(randomblob(16))) WHERE name = 'store_id'");
+      !s.ok()) {
+    return s;
+  }
+  absl::StatusOr<std::unique_ptr<sqlite::Reader>> reader = sqlite::Reader::Open(path);
+  if (!reader.ok()) return reader.status();
+  return (*reader)->StoreId();
+}
+
 // A caller's words for what a read or Health failed with.
 absl::Status Unavailable(const absl::Status& status) {
   return base::Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
@@ -134,6 +149,24 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(Options options) 
   if (!store_id.ok()) return Annotate(store_id.status(), options.path);
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(options), *std::move(lock),
                                                       *std::move(writer), *std::move(store_id)));
+}
+
+absl::StatusOr<std::string> SqliteStore::MarkRestored(const std::string& path) {
+  absl::StatusOr<std::unique_ptr<sqlite::FileLock>> lock = sqlite::FileLock::Acquire(path);
+  if (!lock.ok()) return lock.status();
+  const std::string& real_path = (*lock)->real_path();
+  struct stat file;
+  if (::stat(real_path.c_str(), &file) != 0 || file.st_size == 0) {
+    return Annotate(absl::FailedPreconditionError(
+                        "there is no store; put the backup in its place, then say this again"),
+                    path);
+  }
+  absl::StatusOr<off_t> size = PrepareFile(real_path);
+  if (!size.ok()) return Annotate(size.status(), path);
+  if (absl::Status s = PrepareDatabase(real_path, *size); !s.ok()) return Annotate(s, path);
+  absl::StatusOr<std::string> id = RenewStoreId(real_path);
+  if (!id.ok()) return Annotate(id.status(), path);
+  return id;
 }
 
 SqliteStore::SqliteStore(Options options, std::unique_ptr<sqlite::FileLock> lock,

@@ -56,6 +56,11 @@ class SqliteStore final : public Store, private GroupWriter {
   // use, belongs to something else, or has a schema too new. DATA_LOSS: it is damaged. Neither is
   // ever recreated or repaired.
   static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(Options options);
+  // For after a backup was put in the file's place: gives the store a new id, and returns it. The
+  // revisions of what the backup does not have are given out again, for other changes; a resume
+  // token from before would skip these. With another id it starts over. Errors are as those of
+  // Open, and FAILED_PRECONDITION where there is no store.
+  static absl::StatusOr<std::string> MarkRestored(const std::string& path);
   // Stops. No call may be under way.
   ~SqliteStore() override;
 

@@ -223,6 +223,45 @@ TEST_F(SqliteStoreOpenTest, NewerSchemaThatSaysItCanBeReadIsRead) {
   EXPECT_EQ(*(*store)->Head(), 50);
 }
 
+TEST_F(SqliteStoreOpenTest, RestoredStoreIsAnotherOneWithTheSameRows) {
+  std::string before;
+  {
+    const auto store = Open(path_);
+    ASSERT_TRUE(store.ok()) << store.status();
+    before = (*store)->store_id();
+    CommitAndWait(**store, Create({"default", Kind::kAsset, "a"}, MakeContent("x")));
+    const auto refused = SqliteStore::MarkRestored(path_);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr(path_)) << "it is open";
+    EXPECT_EQ((*store)->store_id(), before);
+  }
+  const auto marked = SqliteStore::MarkRestored(path_);
+  ASSERT_TRUE(marked.ok()) << marked.status();
+  EXPECT_NE(*marked, before);
+  const auto store = Open(path_);
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ((*store)->store_id(), *marked);
+  EXPECT_EQ((*store)->store_id().size(), before.size());
+  EXPECT_EQ(*(*store)->Head(), 1);
+  EXPECT_TRUE((*store)->Get({"default", Kind::kAsset, "a"})->has_value());
+}
+
+TEST_F(SqliteStoreOpenTest, OnlyAStoreCanBeMarkedAsRestored) {
+  const auto refuses = [&](absl::StatusCode code, absl::string_view message) {
+    const absl::Status status = SqliteStore::MarkRestored(path_).status();
+    EXPECT_EQ(status.code(), code) << status;
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr(path_), HasSubstr(std::string(message))));
+  };
+  refuses(absl::StatusCode::kFailedPrecondition, "there is no store");
+  EXPECT_FALSE(std::filesystem::exists(path_)) << "none is made";
+  std::ofstream(path_).close();
+  refuses(absl::StatusCode::kFailedPrecondition, "there is no store");
+  std::ofstream(path_) << "this is a text";
+  refuses(absl::StatusCode::kDataLoss, "not a SQLite database");
+  EXPECT_EQ(ReadFile(path_), "this is a text");
+}
+
 TEST_F(SqliteStoreOpenTest, LogDoesNotOutgrowItsBoundWhileReadersRead) {
   absl::StatusOr<std::unique_ptr<SqliteStore>> store = Open(path_);
   ASSERT_TRUE(store.ok()) << store.status();

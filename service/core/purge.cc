@@ -1,0 +1,95 @@
+#include "core/purge.h"
+
+#include <utility>
+
+#include "base/proto_time.h"
+#include "core/resource.h"
+
+namespace assetgate::core {
+namespace {
+
+using Outcome = store::CommitResult::Outcome;
+
+// A store that could not be read or written is given this long.
+constexpr absl::Duration kPatience = absl::Minutes(1);
+
+}  // namespace
+
+void Purge::Start() {
+  if (options_.video_tasks_after == absl::InfiniteDuration()) return;
+  loop_.PostAt(loop_.Now() + options_.interval, [this] { BeginSweep(); });
+}
+
+void Purge::BeginSweep() {
+  after_.reset();
+  purged_ = 0;
+  const std::optional<absl::Time> held = store_.leases().HeldUntil(0);
+  if (!held.has_value() || *held <= loop_.Now()) return EndSweep();
+  Step();
+}
+
+void Purge::EndSweep() {
+  if (purged_ > 0) telemetry_.OnPurgeEnd(purged_);
+  loop_.PostAt(loop_.Now() + options_.interval, [this] { BeginSweep(); });
+}
+
+void Purge::StepAfter(absl::Duration pause) {
+  loop_.PostAt(loop_.Now() + pause, [this] { Step(); });
+}
+
+void Purge::Step() {
+  store::ListQuery query;
+  query.tenant = kDefaultTenant;
+  query.kind = store::Kind::kVideoTask;
+  query.order = store::ListQuery::Order::kOldestFirst;
+  query.after_create_revision = after_;
+  query.limit = options_.page;
+  const absl::StatusOr<store::ListPage> listed = store_.List(query);
+  if (!listed.ok()) return StepAfter(kPatience);
+  Page page = LookAt(*listed);
+  const int count = static_cast<int>(page.writes.size());
+  if (count == 0) return OnGone(page.end, 0, page.last);
+  store_.Commit({.writes = std::move(page.writes)},
+                [this, end = page.end, count, last = page.last](const store::CommitResult& result) {
+                  loop_.Post([this, end, count, last, outcome = result.outcome] {
+                    switch (outcome) {
+                      case Outcome::kCommitted:
+                        return OnGone(end, count, last);
+                      case Outcome::kUnavailable:
+                      case Outcome::kUnknown:
+                        return StepAfter(kPatience);
+                      default:
+                        // Something on the page has changed: it is looked at anew.
+                        return StepAfter(options_.pause);
+                    }
+                  });
+                });
+}
+
+Purge::Page Purge::LookAt(const store::ListPage& listed) const {
+  const absl::Time ended_before = loop_.Now() - options_.video_tasks_after;
+  Page page;
+  page.end = after_;
+  bool any_old = false;  // One task whose date is wrong does not hide those behind it.
+  for (const store::Row& row : listed.rows) {
+    page.end = row.create_revision;
+    const v1::VideoTask task = VideoTaskFromRow(row);
+    if (base::FromProto(task.create_time()) < ended_before) any_old = true;
+    if (IsFinal(task.state()) && !row.content.unfinished && task.has_end_time() &&
+        base::FromProto(task.end_time()) < ended_before) {
+      page.writes.push_back({row.key, row.revision, std::nullopt, store::DeleteCause::kPurged});
+    }
+  }
+  page.last = !listed.more || !any_old;
+  return page;
+}
+
+void Purge::OnGone(std::optional<store::Revision> end, int count, bool last) {
+  after_ = end;
+  purged_ += count;
+  if (count > 0) telemetry_.OnPurged(count);
+  if (last) return EndSweep();
+  StepAfter(options_.pause);
+}
+
+}  // namespace assetgate::core
