@@ -146,6 +146,7 @@ class Harness {
  private:
   void Configure(const Options& options);
   void Start();
+  void Recover();
   void Stop();
 
   const Settings settings_;
