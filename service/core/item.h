@@ -238,7 +238,8 @@ class Item {
 
   // Creation.
   bool acknowledged_ = true;
-  // Its creator, at another gateway, knows that somebody here relies on it; or is being told so.
+  // Its creator knows that somebody here relies on it, since it is this gateway or was told so; or is
+  // being told.
   bool relied_on_ = false;
   bool telling_creator_ = false;
   std::optional<store::RequestKey> claim_;

@@ -275,6 +275,7 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
       if (gathering->Answered(i) || items_.contains(rows[i])) rows[i].id.insert(0, 1, kTakenMark);
     }
   }
+  ShareBudgets();
   // New work is this gateway's: who took the call submits.
   const std::optional<store::Shard> shard = leases().Pick();
   std::vector<std::size_t> round;
@@ -294,6 +295,7 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
     }
     Item& item = *owned;
     item.shard_ = *shard;
+    item.relied_on_ = true;
     item.acknowledged_ = false;
     item.committing_ = true;
     items_[key] = std::move(owned);
@@ -1068,6 +1070,7 @@ void Reconciler::OnTaken(const std::vector<store::Shard>& shards) {
     std::array<bool, store::kShards> taken = {};
     for (const store::Shard shard : shards) taken[shard] = held_[shard] = true;
     shared_ = absl::InfinitePast();
+    ShareBudgets();
     // What is here already, for a waiter or a dependent, or since it was followed before.
     for (const auto& [key, item] : items_) {
       if (!taken[item->shard_]) continue;
@@ -1087,6 +1090,7 @@ void Reconciler::OnLost(const std::vector<store::Shard>& shards) {
       held_[shard] = false;
     }
     shared_ = absl::InfinitePast();
+    ShareBudgets();
     for (const auto& [key, item] : items_) {
       if (!lost[item->shard_]) continue;
       // Another gateway goes on with it, and nobody takes it back any more. What is being committed

@@ -28,7 +28,7 @@ class FaultyStore final : public store::Store {
   std::function<Outcome(const store::Transaction&)> judge;
   // With kUnknown: it is committed all the same.
   bool unknown_commits = false;
-  // Get fails.
+  // Get and ListUnfinished fail.
   bool unreadable = false;
 
   // How many commits there were, failed ones included.
@@ -86,6 +86,7 @@ class FaultyStore final : public store::Store {
   }
   absl::StatusOr<std::vector<store::Row>> ListUnfinished(
       const store::UnfinishedQuery& query) override {
+    if (unreadable) return absl::UnavailableError("the test says so");
     return real_.ListUnfinished(query);
   }
   absl::StatusOr<store::Revision> Head() override { return real_.Head(); }

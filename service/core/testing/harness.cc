@@ -31,8 +31,7 @@ std::unique_ptr<ProviderEntry> MakeProvider(const std::string& id,
 
 }  // namespace
 
-Harness::Harness(Options options) : settings_(options.settings) {
-  Configure(options);
+Harness::Harness(Options options) : settings_(options.settings), catalog_(MakeCatalog(options)) {
   store::SqliteStore::Options store_options;
   store_options.path = directory_.path() + "/store.db";
   store_options.clock = &store_clock_;
@@ -44,7 +43,7 @@ Harness::Harness(Options options) : settings_(options.settings) {
   Recover();
 }
 
-void Harness::Configure(const Options& options) {
+std::unique_ptr<Catalog> Harness::MakeCatalog(const Options& options) {
   std::vector<std::unique_ptr<const ProviderEntry>> providers;
   if (options.has_alpha) {
     auto alpha = MakeProvider("alpha", options.alpha, options.limits);
@@ -64,8 +63,8 @@ void Harness::Configure(const Options& options) {
     film.targets.push_back(
         {provider.get(), "video-1", priority++, 1, provider->dialect->FindModel("video-1")});
   }
-  catalog_ = std::make_unique<Catalog>(std::move(providers), std::vector<ModelEntry>{film},
-                                       options.asset_providers);
+  return std::make_unique<Catalog>(std::move(providers), std::vector<ModelEntry>{film},
+                                   options.asset_providers);
 }
 
 Harness::~Harness() { Stop(); }
@@ -106,7 +105,7 @@ void Harness::Recover() {
 
 void Harness::Restart(const Options& options) {
   Stop();
-  Configure(options);
+  catalog_ = MakeCatalog(options);
   Start();
   Recover();
 }
@@ -262,20 +261,6 @@ Answer<v1::DeleteAssetGroupResponse> Harness::DeleteGroup(absl::string_view id) 
   Run();
   return answer;
 }
-
-namespace {
-
-template <typename EntityT>
-std::optional<EntityT> Stored(store::Store& store, absl::string_view id) {
-  auto row = store.Get({kDefaultTenant, EntityT::kKind, std::string(id)});
-  EXPECT_TRUE(row.ok()) << row.status();
-  if (!row.ok() || !row->has_value()) return std::nullopt;
-  EntityT entity;
-  FromRow(**row, entity);
-  return entity;
-}
-
-}  // namespace
 
 std::optional<VideoEntity> Harness::StoredVideo(absl::string_view id) {
   return Stored<VideoEntity>(*sqlite_, id);

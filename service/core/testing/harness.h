@@ -21,6 +21,7 @@
 #include "core/telemetry.h"
 #include "core/testing/fake_dialect.h"
 #include "core/testing/faulty_store.h"
+#include "gtest/gtest.h"
 #include "http/testing/fake_client.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/temporary_directory.h"
@@ -64,6 +65,17 @@ class RecordedTelemetry final : public Telemetry {
   std::vector<std::pair<std::string, v1::Provider::State>> provider_states;
   std::vector<std::string> warnings;
 };
+
+// A resource as a store has it.
+template <typename EntityT>
+std::optional<EntityT> Stored(store::Store& store, absl::string_view id) {
+  auto row = store.Get({kDefaultTenant, EntityT::kKind, std::string(id)});
+  EXPECT_TRUE(row.ok()) << row.status();
+  if (!row.ok() || !row->has_value()) return std::nullopt;
+  EntityT entity;
+  FromRow(**row, entity);
+  return entity;
+}
 
 // Two providers, "alpha" and "beta" (their hosts likewise), and the route "film" that goes to alpha
 // first. The store is a real one, in a directory of its own.
@@ -119,6 +131,9 @@ class Harness {
   // Likewise, with another config (its settings stay).
   void Restart(const Options& options);
 
+  // What such a gateway is configured with.
+  static std::unique_ptr<Catalog> MakeCatalog(const Options& options);
+
   // Requests that are in order.
   static v1::CreateVideoTaskRequest Video(absl::string_view id = "");
   // It was accepted, as that; it was not.
@@ -144,7 +159,6 @@ class Harness {
   v1::Provider Provider(absl::string_view id);
 
  private:
-  void Configure(const Options& options);
   void Start();
   void Recover();
   void Stop();
