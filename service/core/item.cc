@@ -101,6 +101,12 @@ void Item::ReleasePlace(std::size_t unit) {
   state.place = UnitRun::Place::kNone;
 }
 
+void Item::ForgetTrouble(std::size_t unit) {
+  if (run(unit).in_flight) return;
+  ReleasePlace(unit);
+  run(unit) = UnitRun();
+}
+
 void Item::UpdateCounts() {
   UnfinishedUnits units;
   if (owner_.Follows(*this)) units = Units();

@@ -11,6 +11,7 @@
 #ifndef ASSETGATE_CORE_ITEM_H_
 #define ASSETGATE_CORE_ITEM_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -158,6 +159,9 @@ class Item {
   // Makes sure of a place at the gate of `provider` for the unit; true when it is held. Otherwise
   // Plan runs again when it is.
   bool HoldPlace(std::size_t unit, const ProviderEntry& provider, CallClass call_class);
+  // Another gateway learned that it was accepted: what held it up here is over, and it is asked for
+  // at once.
+  void ForgetTrouble(std::size_t unit);
   // Gives a place back that turned out not to be needed.
   void ReleasePlace(std::size_t unit);
   UnitRun& run(std::size_t unit) {
@@ -238,8 +242,8 @@ class Item {
 
   // Creation.
   bool acknowledged_ = true;
-  // Its creator knows that somebody here relies on it, since it is this gateway or was told so; or is
-  // being told.
+  // Its creator knows that somebody here relies on it, since it is this gateway or was told so; or
+  // is being told.
   bool relied_on_ = false;
   bool telling_creator_ = false;
   std::optional<store::RequestKey> claim_;
@@ -283,7 +287,15 @@ class EntityItem : public Item {
   bool Unfinished() const override { return ToContent(current_).unfinished; }
 
  protected:
-  void Take(const store::Row& row) override { FromRow(row, current_); }
+  void Take(const store::Row& row) override {
+    const typename EntityT::Record before = current_.record;
+    FromRow(row, current_);
+    for (int i = 0; i < std::min(before.units_size(), current_.record.units_size()); ++i) {
+      if (before.units(i).handle().empty() && !current_.record.units(i).handle().empty()) {
+        ForgetTrouble(static_cast<std::size_t>(i));
+      }
+    }
+  }
   void BeginDraft() override { draft_ = current_; }
   store::Content DraftContent() const override { return ToContent(draft_); }
   std::vector<store::Key> RefersTo() const override { return core::RefersTo(draft_); }

@@ -24,7 +24,9 @@ class FakeLeases final : public store::Leases {
  public:
   static constexpr absl::Duration kDuration = absl::Seconds(10);
 
-  explicit FakeLeases(int gateways) : gateways_(gateways) {}
+  // `exclusive`: what another process left behind is surely over.
+  explicit FakeLeases(int gateways, bool exclusive = false)
+      : gateways_(gateways), exclusive_(exclusive) {}
 
   void Take(const std::vector<store::Shard>& shards, absl::Time now);
   void Lose(const std::vector<store::Shard>& shards);
@@ -35,12 +37,14 @@ class FakeLeases final : public store::Leases {
   std::optional<absl::Time> HeldUntil(store::Shard shard) override;
   // In turn.
   std::optional<store::Shard> Pick() override;
+  bool exclusive() const override { return exclusive_; }
   int gateways() override { return gateways_; }
   void SetListener(store::LeaseListener* listener) override;
   void Release() override;
 
  private:
   const int gateways_;
+  const bool exclusive_;
   std::set<store::Shard> held_;
   absl::Time until_ = absl::InfinitePast();
   std::size_t turn_ = 0;
@@ -83,8 +87,11 @@ class SharedStore final : public store::ChangeListener {
 // when the test has them delivered. For one thread.
 class GatewayStore final : public store::Store {
  public:
-  GatewayStore(SharedStore& shared, int index, int gateways)
-      : shared_(shared), index_(index), leases_(gateways), told_(shared.After(0).size()) {}
+  GatewayStore(SharedStore& shared, int index, int gateways, bool exclusive = false)
+      : shared_(shared),
+        index_(index),
+        leases_(gateways, exclusive),
+        told_(shared.After(0).size()) {}
 
   FakeLeases& fake_leases() { return leases_; }
 
@@ -92,6 +99,8 @@ class GatewayStore final : public store::Store {
   std::size_t Tell(std::size_t most);
   // Answers the oldest commit, having told everything up to it. False where there is none.
   bool AnswerOne();
+  // Answers nothing of what was committed so far: who committed it is gone.
+  void Forget() { answers_.clear(); }
   // All of both; whether there was anything.
   bool Deliver();
 
