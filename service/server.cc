@@ -5,6 +5,7 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include <atomic>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -44,6 +45,22 @@ watch::Stream::Options MakeStreamOptions(const config::Config& config) {
   options.bookmark_interval = config.bookmark_interval;
   return options;
 }
+
+// The store's listener: watchers hear first.
+class ChangeFanOut final : public store::ChangeListener {
+ public:
+  ChangeFanOut(watch::Hub& hub, core::Reconciler& reconciler)
+      : hub_(hub), reconciler_(reconciler) {}
+
+  void OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) override {
+    hub_.OnChanges(changes, head);
+    reconciler_.OnChanges(changes, head);
+  }
+
+ private:
+  watch::Hub& hub_;
+  core::Reconciler& reconciler_;
+};
 
 }  // namespace
 
@@ -94,6 +111,7 @@ struct Server::Wiring {
   // One of the two above.
   http::Client* http = &curl;
   std::unique_ptr<core::Reconciler> reconciler;
+  std::optional<ChangeFanOut> changes;
   std::unique_ptr<core::Gateway> gateway;
   std::unique_ptr<core::Purge> purge;
   std::unique_ptr<api::AssetService> assets;
@@ -107,6 +125,7 @@ struct Server::Wiring {
   bool shut_down = false;
 
   absl::Status OpenStore(const Decorators& decorators);
+  void ListenToChanges();
   absl::Status Listen();
   absl::Status StartAdmin();
   void Measure();
@@ -129,7 +148,6 @@ absl::Status Server::Wiring::OpenStore(const Decorators& decorators) {
     decorated_store = decorators.store(*store);
     store = decorated_store.get();
   }
-  store->SetListener(&hub);
   return absl::OkStatus();
 }
 
@@ -196,6 +214,11 @@ void Server::Wiring::Measure() {
   }
 }
 
+void Server::Wiring::ListenToChanges() {
+  changes.emplace(hub, *reconciler);
+  store->SetListener(&*changes);
+}
+
 admin::Readiness Server::Wiring::Readiness() {
   admin::Readiness readiness;
   if (draining.load()) {
@@ -211,7 +234,10 @@ admin::Readiness Server::Wiring::Readiness() {
 
 void Server::Wiring::StopThreads() {
   curl.Stop();
-  if (store != nullptr) store->Stop();
+  if (store != nullptr) {
+    store->leases().SetListener(nullptr);
+    store->Stop();
+  }
   loop.Stop();
   replay_loop.Stop();
   hub_loop.Stop();
@@ -232,6 +258,8 @@ void Server::Wiring::Shutdown() {
     if (!quiet->WaitForNotificationWithDeadline(deadline)) {
       log.Warning("submissions are still under way at the end of shutdown_timeout");
     }
+    // Other gateways go on at once with what is not finished.
+    store->leases().Release();
   }
   if (server != nullptr) server->Shutdown(absl::ToChronoTime(deadline));
   computations.clear();
@@ -275,6 +303,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
       wiring.loop, *wiring.store, *wiring.http, *wiring.catalog, wiring.telemetry, settings});
   wiring.gateway = std::make_unique<core::Gateway>(*wiring.catalog, *wiring.store,
                                                    *wiring.reconciler, wiring.clock, settings);
+  wiring.ListenToChanges();
   wiring.Measure();
   if (absl::Status status = wiring.Listen(); !status.ok()) return status;
   if (absl::Status status = wiring.StartAdmin(); !status.ok()) return status;
@@ -283,12 +312,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
       wiring.replay_loop, *wiring.store, wiring.telemetry,
       core::Purge::Options{.video_tasks_after = wiring.config.purge_video_tasks_after});
   wiring.purge->Start();
-  wiring.reconciler->Recover([&wiring](absl::Status status) {
-    if (!status.ok()) {
-      wiring.log.Error("unfinished work could not be taken up; restart the gateway",
-                       {{"detail", status.message()}});
-    }
-  });
+  wiring.reconciler->Recover([] {});
   wiring.log.Info("serving", {{"listen", server->address()},
                               {"admin", server->admin_address()},
                               {"store", wiring.config.sqlite_path},

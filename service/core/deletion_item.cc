@@ -8,7 +8,7 @@
 
 namespace assetgate::core {
 
-void DeletionItem::Load(const store::Row& row, bool) {
+void DeletionItem::Take(const store::Row& row) {
   revision_ = row.revision;
   content_ = row.content;
   if (!deletion_.ParseFromString(row.content.internal)) deletion_.Clear();
@@ -37,6 +37,7 @@ void DeletionItem::Plan() {
   if (state.due > Now()) return WakeAt(state.due);
   if (!HoldPlace(0, *provider, CallClass::kDeletion)) return;
   After([this, provider, request = *std::move(request)]() mutable {
+    if (!owner_.Follows(*this)) return ReleasePlace(0);
     UnitRun& run_now = run(0);
     run_now.place = UnitRun::Place::kNone;
     run_now.in_flight = true;

@@ -41,10 +41,25 @@ CallHealth HealthOf(const provider::Failure* failure) {
 }
 
 Gate::Gate(Limits limits, base::EventLoop& loop)
-    : limits_(limits),
+    : whole_(limits),
+      limits_(limits),
       loop_(loop),
       tokens_(std::max(1.0, limits.requests_per_second)),
       refilled_(loop.Now()) {}
+
+void Gate::Share(int gateways) {
+  gateways = std::max(1, gateways);
+  const Limits share = {whole_.requests_per_second / gateways,
+                        std::max(1, whole_.max_in_flight / gateways)};
+  if (share.requests_per_second == limits_.requests_per_second &&
+      share.max_in_flight == limits_.max_in_flight) {
+    return;
+  }
+  Refill();
+  limits_ = share;
+  Refill();
+  SchedulePump();
+}
 
 absl::Time Gate::Now() {
   const absl::Time now = loop_.Now();

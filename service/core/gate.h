@@ -44,6 +44,9 @@ class Gate {
     double requests_per_second = 10;
     int max_in_flight = 32;
   };
+  // These are the account's, and several gateways may share it: so many divide them evenly, but
+  // each may always have one call in flight. Until told otherwise, one.
+  void Share(int gateways);
   // Runs when the call may go; the place is held. Runs on the loop, never inside Acquire.
   using Granted = absl::AnyInvocable<void() &&>;
 
@@ -82,7 +85,9 @@ class Gate {
   void Pump();
   void SchedulePump();
 
-  const Limits limits_;
+  const Limits whole_;
+  // This gateway's share.
+  Limits limits_;
   base::EventLoop& loop_;
   absl::BitGen random_;
 

@@ -162,6 +162,30 @@ TEST_F(GateTest, BrokenRetryAfterBlocksForAnHourAtMost) {
   EXPECT_THAT(granted_, ElementsAre("a", "b"));
 }
 
+TEST_F(GateTest, GatewaysDivideTheBudgetAndTheCapInFlight) {
+  Gate gate({30, 9}, loop_);
+  gate.Share(3);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Ask(gate, CallClass::kPoll, "now"));
+  EXPECT_FALSE(Ask(gate, CallClass::kPoll, "later")) << "three of nine are this gateway's";
+  for (int i = 0; i < 3; ++i) gate.Release(CallHealth::kGood, std::nullopt);
+  loop_.RunDue();
+  ASSERT_EQ(gate.in_flight(), 1);
+  gate.Release(CallHealth::kGood, std::nullopt);
+  int calls = 4;
+  for (; Ask(gate, CallClass::kPoll, "more"); ++calls) gate.Release(CallHealth::kGood, std::nullopt);
+  EXPECT_EQ(calls, 10) << "ten of thirty a second are this gateway's";
+}
+
+TEST_F(GateTest, GatewayThatIsAloneAgainHasTheWholeBudgetAtOnce) {
+  Gate gate({100, 2}, loop_);
+  gate.Share(5);
+  EXPECT_TRUE(Ask(gate, CallClass::kPoll, "a")) << "never less than one in flight";
+  EXPECT_FALSE(Ask(gate, CallClass::kPoll, "b"));
+  gate.Share(1);
+  loop_.RunDue();
+  EXPECT_THAT(granted_, ElementsAre("a", "b"));
+}
+
 TEST_F(GateTest, RefusedKeyIsShownAndBlocksNothing) {
   Gate gate({1000, 10}, loop_);
   Ask(gate, CallClass::kPoll, "a");

@@ -165,12 +165,54 @@ absl::StatusOr<std::pair<std::size_t, std::size_t>> PageOf(const Request& reques
 }
 
 template <typename T>
-Reply<std::vector<absl::StatusOr<T>>> First(Reply<T> reply) {
-  return
-      [reply = std::move(reply)](absl::StatusOr<std::vector<absl::StatusOr<T>>> results) mutable {
-        if (!results.ok()) return std::move(reply)(results.status());
-        std::move(reply)(std::move(results->front()));
-      };
+using Results = std::vector<absl::StatusOr<T>>;
+
+template <typename T>
+void AnswerFirst(Results<T> results, Reply<T> reply) {
+  std::move(reply)(std::move(results.front()));
+}
+
+// The reply to a creation, as that to its call. Where the request id turns out to be free again,
+// the call is made once more, with what is left of its time.
+template <typename Request, typename Response, typename Resource>
+Reply<Results<Resource>> Answering(
+    Gateway& gateway, void (Gateway::*method)(const Caller&, const Request&, Reply<Response>),
+    const Caller& caller, const Request& request, absl::Time answer_by, Reply<Response> reply,
+    void (*answer)(Results<Resource>, Reply<Response>)) {
+  std::optional<std::pair<Caller, Request>> call;
+  if (!request.request_id().empty()) {
+    call.emplace(caller, request);
+    call->first.deadline = std::min(caller.deadline, answer_by + kDeadlineMargin);
+  }
+  return [&gateway, method, call = std::move(call), reply = std::move(reply),
+          answer](absl::StatusOr<Results<Resource>> results) mutable {
+    if (results.ok()) return answer(*std::move(results), std::move(reply));
+    if (call.has_value() && IsRequestIdFreeAgain(results.status())) {
+      return (gateway.*method)(call->first, call->second, std::move(reply));
+    }
+    std::move(reply)(results.status());
+  };
+}
+
+void AnswerBatch(Results<v1::Asset> results, Reply<v1::BatchCreateAssetsResponse> reply) {
+  // What concerns the request as a whole is the call's error.
+  if (!results.front().ok()) {
+    const v1::ErrorReason reason = base::ReasonOf(results.front().status());
+    if (reason == v1::REQUEST_ID_REUSED || reason == v1::STORE_UNAVAILABLE ||
+        reason == v1::COMMIT_UNKNOWN || reason == v1::DRAINING || reason == v1::OVERLOADED ||
+        reason == v1::NO_SHARE_HELD) {
+      return std::move(reply)(results.front().status());
+    }
+  }
+  v1::BatchCreateAssetsResponse response;
+  for (auto& result : results) {
+    if (result.ok()) {
+      *response.add_results()->mutable_asset() = *std::move(result);
+    } else {
+      *response.add_results()->mutable_error() = base::ToRpcStatus(result.status());
+    }
+  }
+  std::move(reply)(std::move(response));
 }
 
 absl::StatusOr<std::string> IdOf(store::Kind kind, const std::string& name,
@@ -244,12 +286,15 @@ void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupR
                                Reply<v1::AssetGroup> reply) {
   const absl::Time now = clock_.Now();
   Creation<GroupEntity> creation;
-  creation.answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  const absl::Time answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  creation.answer_by = answer_by;
   creation.context = caller.context;
   const auto repeated = Claim(store_, caller, "CreateAssetGroup", request, now, creation);
   if (!repeated.ok()) return std::move(reply)(repeated.status());
   if (*repeated) {
-    return reconciler_.CreateGroups(std::move(creation), First<v1::AssetGroup>(std::move(reply)));
+    return reconciler_.CreateGroups(
+        std::move(creation), Answering(*this, &Gateway::CreateAssetGroup, caller, request,
+                                       answer_by, std::move(reply), AnswerFirst<v1::AssetGroup>));
   }
   Faults faults;
   const absl::Status unknown = Validate(request, catalog_, faults);
@@ -282,7 +327,9 @@ void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupR
     entity.record.add_units()->set_provider(provider.id);
   }
   creation.entities.push_back(std::move(entity));
-  reconciler_.CreateGroups(std::move(creation), First<v1::AssetGroup>(std::move(reply)));
+  reconciler_.CreateGroups(std::move(creation),
+                           Answering(*this, &Gateway::CreateAssetGroup, caller, request, answer_by,
+                                     std::move(reply), AnswerFirst<v1::AssetGroup>));
 }
 
 absl::StatusOr<v1::AssetGroup> Gateway::GetAssetGroup(const Caller& caller,
@@ -364,12 +411,15 @@ absl::StatusOr<AssetEntity> Gateway::NewAsset(const Caller& caller,
 void Gateway::CreateAsset(const Caller& caller, const v1::CreateAssetRequest& request,
                           Reply<v1::Asset> reply) {
   Creation<AssetEntity> creation;
-  creation.answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  const absl::Time answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  creation.answer_by = answer_by;
   creation.context = caller.context;
   const auto repeated = Claim(store_, caller, "CreateAsset", request, clock_.Now(), creation);
   if (!repeated.ok()) return std::move(reply)(repeated.status());
   if (*repeated) {
-    return reconciler_.CreateAssets(std::move(creation), First<v1::Asset>(std::move(reply)));
+    return reconciler_.CreateAssets(
+        std::move(creation), Answering(*this, &Gateway::CreateAsset, caller, request, answer_by,
+                                       std::move(reply), AnswerFirst<v1::Asset>));
   }
   Faults faults;
   const absl::Status unknown = Validate(request, catalog_, "", faults);
@@ -378,13 +428,16 @@ void Gateway::CreateAsset(const Caller& caller, const v1::CreateAssetRequest& re
   absl::StatusOr<AssetEntity> entity = NewAsset(caller, request);
   if (!entity.ok()) return std::move(reply)(entity.status());
   creation.entities.push_back(*std::move(entity));
-  reconciler_.CreateAssets(std::move(creation), First<v1::Asset>(std::move(reply)));
+  reconciler_.CreateAssets(std::move(creation),
+                           Answering(*this, &Gateway::CreateAsset, caller, request, answer_by,
+                                     std::move(reply), AnswerFirst<v1::Asset>));
 }
 
 void Gateway::BatchCreateAssets(const Caller& caller, const v1::BatchCreateAssetsRequest& request,
                                 Reply<v1::BatchCreateAssetsResponse> reply) {
   Creation<AssetEntity> creation;
-  creation.answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  const absl::Time answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  creation.answer_by = answer_by;
   creation.context = caller.context;
   const auto repeated = Claim(store_, caller, "BatchCreateAssets", request, clock_.Now(), creation);
   if (!repeated.ok()) return std::move(reply)(repeated.status());
@@ -399,29 +452,9 @@ void Gateway::BatchCreateAssets(const Caller& caller, const v1::BatchCreateAsset
       creation.entities.push_back(*std::move(entity));
     }
   }
-  reconciler_.CreateAssets(
-      std::move(creation),
-      [reply = std::move(reply)](
-          absl::StatusOr<std::vector<absl::StatusOr<v1::Asset>>> results) mutable {
-        if (!results.ok()) return std::move(reply)(results.status());
-        // What concerns the request as a whole is the call's error.
-        if (!results->front().ok()) {
-          const v1::ErrorReason reason = base::ReasonOf(results->front().status());
-          if (reason == v1::REQUEST_ID_REUSED || reason == v1::STORE_UNAVAILABLE ||
-              reason == v1::COMMIT_UNKNOWN || reason == v1::DRAINING || reason == v1::OVERLOADED) {
-            return std::move(reply)(results->front().status());
-          }
-        }
-        v1::BatchCreateAssetsResponse response;
-        for (auto& result : *results) {
-          if (result.ok()) {
-            *response.add_results()->mutable_asset() = *std::move(result);
-          } else {
-            *response.add_results()->mutable_error() = base::ToRpcStatus(result.status());
-          }
-        }
-        std::move(reply)(std::move(response));
-      });
+  reconciler_.CreateAssets(std::move(creation),
+                           Answering(*this, &Gateway::BatchCreateAssets, caller, request, answer_by,
+                                     std::move(reply), AnswerBatch));
 }
 
 absl::StatusOr<v1::Asset> Gateway::GetAsset(const Caller& caller,
@@ -522,13 +555,16 @@ void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskReq
                               Reply<v1::VideoTask> reply) {
   const absl::Time now = clock_.Now();
   Creation<VideoEntity> creation;
-  creation.answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  const absl::Time answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  creation.answer_by = answer_by;
   creation.context = caller.context;
   if (!request.validate_only()) {
     const auto repeated = Claim(store_, caller, "CreateVideoTask", request, now, creation);
     if (!repeated.ok()) return std::move(reply)(repeated.status());
     if (*repeated) {
-      return reconciler_.CreateVideos(std::move(creation), First<v1::VideoTask>(std::move(reply)));
+      return reconciler_.CreateVideos(
+          std::move(creation), Answering(*this, &Gateway::CreateVideoTask, caller, request,
+                                         answer_by, std::move(reply), AnswerFirst<v1::VideoTask>));
     }
   }
   Faults faults;
@@ -563,7 +599,9 @@ void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskReq
     out->set_provider_model(target.provider_model);
   }
   creation.entities.push_back(std::move(entity));
-  reconciler_.CreateVideos(std::move(creation), First<v1::VideoTask>(std::move(reply)));
+  reconciler_.CreateVideos(std::move(creation),
+                           Answering(*this, &Gateway::CreateVideoTask, caller, request, answer_by,
+                                     std::move(reply), AnswerFirst<v1::VideoTask>));
 }
 
 absl::StatusOr<v1::VideoTask> Gateway::GetVideoTask(const Caller& caller,

@@ -27,7 +27,13 @@ Item::Item(Reconciler& owner, store::Key key)
 
 absl::Time Item::Now() const { return owner_.Now(); }
 
-absl::Status Item::OnSubmitted(std::size_t, const provider::SubmitResult&) {
+void Item::Load(const store::Row& row) {
+  shard_ = row.content.shard;
+  create_revision_ = row.create_revision;
+  Take(row);
+}
+
+absl::Status Item::OnSubmitted(std::size_t, const SubmitAnswer&) {
   return absl::InternalError("no units");
 }
 absl::Status Item::OnNews(std::size_t, const provider::UnitNews&, bool) {
@@ -95,8 +101,15 @@ void Item::ReleasePlace(std::size_t unit) {
   state.place = UnitRun::Place::kNone;
 }
 
+void Item::ForgetTrouble(std::size_t unit) {
+  if (run(unit).in_flight) return;
+  ReleasePlace(unit);
+  run(unit) = UnitRun();
+}
+
 void Item::UpdateCounts() {
-  UnfinishedUnits units = Units();
+  UnfinishedUnits units;
+  if (owner_.Follows(*this)) units = Units();
   owner_.Count(counted_, units);
   counted_ = std::move(units);
 }
@@ -136,6 +149,48 @@ http::Request Item::FromJournal(const Submission& submission) {
   return request;
 }
 
+std::optional<absl::Time> Item::SendBefore() {
+  const absl::Time now = Now();
+  const Settings& settings = owner_.settings();
+  const std::optional<absl::Time> held = owner_.leases().HeldUntil(shard_);
+  if (!held.has_value() || *held < now + settings.shortest_send_window) {
+    WakeAt(now + settings.shortest_send_window);
+    return std::nullopt;
+  }
+  return std::min(now + settings.submission_start_timeout, *held);
+}
+
+bool Item::UnderWayElsewhere(const Unit& record) {
+  if (owner_.leases().exclusive()) return false;
+  const ProviderEntry* provider = owner_.catalog().FindProvider(record.provider());
+  const absl::Duration timeout =
+      provider != nullptr ? provider->call_timeout : ProviderEntry().call_timeout;
+  const absl::Time until =
+      base::FromProto(record.submission().send_before()) + timeout + owner_.settings().clock_skew;
+  if (Now() >= until) return false;
+  WakeAt(until);
+  return true;
+}
+
+bool Item::IsNews(const Unit& record, const SubmitAnswer& answer) {
+  const Submission& submission = record.submission();
+  const bool newest = submission.sends() == answer.sends;
+  if (newest && submission.open()) return true;
+  // What was accepted stays so.
+  if (!record.handle().empty()) return false;
+  switch (answer.result.outcome) {
+    case provider::Outcome::kAccepted:
+      return true;
+    case provider::Outcome::kUnknown:
+      return false;
+    case provider::Outcome::kRefused:
+    case provider::Outcome::kNotAccepted:
+      // Nothing came of this very submission. That settles the unit when there was no other.
+      return newest && !answer.replay;
+  }
+  return false;
+}
+
 void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
                              provider::UnitKind kind, base::UpstreamOperation operation,
                              const Submission& submission, bool replay,
@@ -149,54 +204,61 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
     http::SendOptions options;
     options.submission = true;
     options.timeout = provider.call_timeout;
-    options.send_before = base::FromProto(submission.send_before());
+    // Where the lease was lost while the intent was committed it is not begun at all.
+    options.send_before =
+        owner_.Follows(*this) ? base::FromProto(submission.send_before()) : absl::InfinitePast();
     http::Request sent = request;
     Reconciler& owner = owner_;
-    owner.Send(*this, provider, credential, std::move(request), std::move(options),
-               [&owner, unit, &provider, kind, replay, sent = std::move(sent),
-                item_call = CallOf(provider, operation)](Item* item, http::Result answer,
-                                                         absl::Duration latency) mutable {
-                 provider::SubmitResult result;
-                 const auto* error = std::get_if<http::TransportError>(&answer);
-                 if (error != nullptr && error->kind == http::TransportError::Kind::kStopped) {
-                   // Going away: the journal says that it is open, which is the truth.
-                   owner.gate(provider).Abandon();
-                   return owner.SubmissionEnded();
-                 }
-                 result = error != nullptr
-                              ? FromTransport(*error)
-                              : provider.dialect->DecodeSubmit(
-                                    kind, sent, std::get<http::Response>(answer), replay);
-                 const bool accepted = result.outcome == provider::Outcome::kAccepted;
-                 const provider::Failure* failure = accepted ? nullptr : &result.failure;
-                 owner.gate(provider).Release(HealthOf(failure),
-                                              accepted ? std::nullopt : result.failure.retry_after);
-                 if (failure != nullptr) owner.Failed(provider, *failure);
-                 item_call.outcome = OutcomeOf(answer, !accepted);
-                 item_call.submission = result.outcome;
-                 item_call.latency = latency;
-                 if (!accepted) {
-                   item_call.http_status = result.failure.http_status;
-                   item_call.message = provider::CleanText(result.failure.message);
-                 } else if (error == nullptr) {
-                   item_call.http_status = std::get<http::Response>(answer).status;
-                 }
-                 owner.telemetry().OnUpstreamCall(item_call);
-                 if (item != nullptr) {
-                   UnitRun& back = item->run(unit);
-                   back.in_flight = false;
-                   back.failures = accepted ? 0 : back.failures + 1;
-                   back.failure = accepted ? std::nullopt : std::optional(result.failure);
-                   back.due = accepted ? owner.Now() + provider.PollingFor(kind).first
-                                       : owner.Now() + item->BackOff(back);
-                   owner.AddChange(*item, Change{[unit, result = std::move(result)](Item& target) {
-                                                   return target.OnSubmitted(unit, result);
-                                                 },
-                                                 {},
-                                                 {}});
-                 }
-                 owner.SubmissionEnded();
-               });
+    owner.Send(
+        *this, provider, credential, std::move(request), std::move(options),
+        [&owner, unit, &provider, kind, replay, sends = submission.sends(), sent = std::move(sent),
+         item_call = CallOf(provider, operation)](Item* item, http::Result answer,
+                                                  absl::Duration latency) mutable {
+          provider::SubmitResult result;
+          const auto* error = std::get_if<http::TransportError>(&answer);
+          if (error != nullptr && error->kind == http::TransportError::Kind::kStopped) {
+            // Going away: the journal says that it is open, which is the truth.
+            owner.gate(provider).Abandon();
+            return owner.SubmissionEnded();
+          }
+          result = error != nullptr ? FromTransport(*error)
+                                    : provider.dialect->DecodeSubmit(
+                                          kind, sent, std::get<http::Response>(answer), replay);
+          const bool accepted = result.outcome == provider::Outcome::kAccepted;
+          const provider::Failure* failure = accepted ? nullptr : &result.failure;
+          if (error != nullptr && error->kind == http::TransportError::Kind::kExpired) {
+            // The gateway was late; that says nothing of the provider.
+            owner.gate(provider).Abandon();
+          } else {
+            owner.gate(provider).Release(HealthOf(failure),
+                                         accepted ? std::nullopt : result.failure.retry_after);
+            if (failure != nullptr) owner.Failed(provider, *failure);
+          }
+          item_call.outcome = OutcomeOf(answer, !accepted);
+          item_call.submission = result.outcome;
+          item_call.latency = latency;
+          if (!accepted) {
+            item_call.http_status = result.failure.http_status;
+            item_call.message = provider::CleanText(result.failure.message);
+          } else if (error == nullptr) {
+            item_call.http_status = std::get<http::Response>(answer).status;
+          }
+          owner.telemetry().OnUpstreamCall(item_call);
+          if (item != nullptr) {
+            UnitRun& back = item->run(unit);
+            back.in_flight = false;
+            back.failures = accepted ? 0 : back.failures + 1;
+            back.failure = accepted ? std::nullopt : std::optional(result.failure);
+            back.due = accepted ? owner.Now() + provider.PollingFor(kind).first
+                                : owner.Now() + item->BackOff(back);
+            owner.AddChange(*item,
+                            Change{[unit, answer = SubmitAnswer{sends, replay, std::move(result)}](
+                                       Item& target) { return target.OnSubmitted(unit, answer); },
+                                   {},
+                                   {}});
+          }
+          owner.SubmissionEnded();
+        });
   });
 }
 
@@ -221,6 +283,7 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
   if (!HoldPlace(unit, provider, state.polled ? CallClass::kPoll : CallClass::kFirstPoll)) return;
   After([this, unit, &provider, kind, operation, handle = record.handle(),
          credential_id = record.credential_id(), accepted] {
+    if (!owner_.Follows(*this)) return ReleasePlace(unit);
     UnitRun& run_now = run(unit);
     run_now.place = UnitRun::Place::kNone;
     run_now.in_flight = true;

@@ -4,9 +4,14 @@
 // into it what has been heard since (Changes), let Plan look at it and decide what to do next,
 // commit the draft if it differs, and only then do what was decided (actions). Nothing is
 // remembered between two rounds but the committed state and `runs_`, which a restart may lose.
+//
+// An item is planned only by the gateway that holds its shard, which is said to follow it. Another
+// gateway has it in memory while somebody there waits for it, depends on it, commands it, or has a
+// call of it under way; it commits what it was told, by compare-and-set, and begins nothing.
 #ifndef ASSETGATE_CORE_ITEM_H_
 #define ASSETGATE_CORE_ITEM_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -56,6 +61,15 @@ struct Change {
   absl::Status status;
 };
 
+// What a provider answered to a submission, and which one that was: every submission of a unit has
+// another number in Submission::sends, whoever made it.
+struct SubmitAnswer {
+  int sends = 0;
+  // It repeated one whose outcome is not known.
+  bool replay = false;
+  provider::SubmitResult result;
+};
+
 // Somebody waits for the item's verdict.
 struct Waiter {
   absl::Time answer_by;
@@ -94,9 +108,8 @@ class Item {
   const store::Key& key() const { return key_; }
   std::string name() const { return MakeName(CollectionOf(key_.kind), key_.id); }
 
-  // Takes a committed row as the current state. `restarted`: this process has done nothing for it
-  // yet.
-  virtual void Load(const store::Row& row, bool restarted) = 0;
+  // Takes a committed row as the current state.
+  void Load(const store::Row& row);
   virtual store::Revision revision() const = 0;
   // Whether the committed state has steps left.
   virtual bool Unfinished() const = 0;
@@ -106,9 +119,16 @@ class Item {
  protected:
   friend class Reconciler;
 
+  virtual void Take(const store::Row& row) = 0;
+  // This gateway begins to follow it, after another one or after a restart: polls of what a
+  // take-over finds are spread over one interval.
+  virtual void SpreadPolls() {}
+
   // Draft.
   virtual void BeginDraft() = 0;
   virtual void Plan() = 0;
+  // Fields that follow from others. Part of Plan; called alone where another gateway plans.
+  virtual void Derive() {}
   virtual store::Content DraftContent() const = 0;
   // What must exist for it to be created.
   virtual std::vector<store::Key> RefersTo() const { return {}; }
@@ -118,6 +138,8 @@ class Item {
   // Every provider that was asked has said no for good, as far as this draft knows: nothing of the
   // resource needs to exist. The error for whoever asked for it.
   virtual std::optional<absl::Status> Refusal() const { return std::nullopt; }
+  // Whether Refusal may yet say so, by the committed state.
+  virtual bool MayBeRefused() const { return false; }
   // Of the committed state.
   virtual UnfinishedUnits Units() const { return {}; }
   // The current state answers whoever created it.
@@ -137,6 +159,9 @@ class Item {
   // Makes sure of a place at the gate of `provider` for the unit; true when it is held. Otherwise
   // Plan runs again when it is.
   bool HoldPlace(std::size_t unit, const ProviderEntry& provider, CallClass call_class);
+  // Another gateway learned that it was accepted: what held it up here is over, and it is asked for
+  // at once.
+  void ForgetTrouble(std::size_t unit);
   // Gives a place back that turned out not to be needed.
   void ReleasePlace(std::size_t unit);
   UnitRun& run(std::size_t unit) {
@@ -148,8 +173,17 @@ class Item {
   // How long after so many failures in a row.
   absl::Duration BackOff(const UnitRun& run) const;
 
-  // Sends the draft's journalled submission of a unit once it is committed. `decoded` gets what the
-  // provider answered, as a Change to be applied.
+  // Until when a submission that is journalled now may begin: not after the shard's lease. Absent
+  // when that is not surely held for long enough; Plan then runs again in a moment.
+  std::optional<absl::Time> SendBefore();
+  // Whether the submission that the journal says is open may still be under way, or its answer on
+  // its way into the store, at another gateway. Plan then runs again when it cannot be any more.
+  bool UnderWayElsewhere(const Unit& record);
+  // Whether an answer says anything of the unit that is not known yet. The submission may have been
+  // called lost by another gateway in the meantime, and sent again.
+  static bool IsNews(const Unit& record, const SubmitAnswer& answer);
+  // Sends the draft's journalled submission of a unit once it is committed. What the provider
+  // answers becomes a Change.
   void SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
                          base::UpstreamOperation operation, const Submission& submission,
                          bool replay, const provider::Credential& credential);
@@ -168,7 +202,7 @@ class Item {
                               absl::Duration age) const;
 
   // What an answer means for the draft. Overridden by what has units.
-  virtual absl::Status OnSubmitted(std::size_t unit, const provider::SubmitResult& result);
+  virtual absl::Status OnSubmitted(std::size_t unit, const SubmitAnswer& answer);
   virtual absl::Status OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict);
   virtual absl::Status OnPollTrouble(std::size_t unit, const provider::Failure& failure);
 
@@ -181,6 +215,14 @@ class Item {
   std::vector<UnitRun> runs_;
 
  private:
+  // As committed, and as the draft is being committed.
+  store::Shard shard_ = 0;
+  store::Shard draft_shard_ = 0;
+  // 0 until it is committed.
+  store::Revision create_revision_ = 0;
+  // Of the newest change of it by another gateway.
+  store::Revision heard_ = 0;
+
   // The loop of Advance.
   std::vector<Change> pending_;
   std::vector<Change> applied_;
@@ -200,6 +242,10 @@ class Item {
 
   // Creation.
   bool acknowledged_ = true;
+  // Its creator knows that somebody here relies on it, since it is this gateway or was told so; or
+  // is being told.
+  bool relied_on_ = false;
+  bool telling_creator_ = false;
   std::optional<store::RequestKey> claim_;
   std::vector<Waiter> waiters_;
   absl::Status refusal_;
@@ -237,11 +283,19 @@ class EntityItem : public Item {
   // Begins a new resource: what Create asked for.
   void Begin(EntityT entity) { current_ = std::move(entity); }
 
-  void Load(const store::Row& row, bool) override { FromRow(row, current_); }
   store::Revision revision() const override { return current_.revision; }
   bool Unfinished() const override { return ToContent(current_).unfinished; }
 
  protected:
+  void Take(const store::Row& row) override {
+    const typename EntityT::Record before = current_.record;
+    FromRow(row, current_);
+    for (int i = 0; i < std::min(before.units_size(), current_.record.units_size()); ++i) {
+      if (before.units(i).handle().empty() && !current_.record.units(i).handle().empty()) {
+        ForgetTrouble(static_cast<std::size_t>(i));
+      }
+    }
+  }
   void BeginDraft() override { draft_ = current_; }
   store::Content DraftContent() const override { return ToContent(draft_); }
   std::vector<store::Key> RefersTo() const override { return core::RefersTo(draft_); }
@@ -267,13 +321,13 @@ class PlacementItem : public EntityItem<EntityT> {
   // For a Change: sees to it that there is a placement at the provider.
   absl::Status AddPlacement(const std::string& provider_id);
 
-  void Load(const store::Row& row, bool restarted) override;
-
  protected:
+  void SpreadPolls() override;
   void Plan() override;
   bool Answerable() const override;
   std::optional<absl::Status> Refusal() const override;
-  absl::Status OnSubmitted(std::size_t unit, const provider::SubmitResult& result) override;
+  bool MayBeRefused() const override;
+  absl::Status OnSubmitted(std::size_t unit, const SubmitAnswer& answer) override;
   absl::Status OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict) override;
   absl::Status OnPollTrouble(std::size_t unit, const provider::Failure& failure) override;
   UnfinishedUnits Units() const override;
@@ -282,9 +336,6 @@ class PlacementItem : public EntityItem<EntityT> {
   // first (then the placement says that it waits, or has failed).
   virtual absl::StatusOr<std::optional<http::Request>> Prepare(std::size_t unit,
                                                                const ProviderEntry& provider) = 0;
-  // Derived fields, after the placements have changed.
-  virtual void Derive() = 0;
-
   static constexpr bool kIsGroup = EntityT::kKind == store::Kind::kAssetGroup;
   static constexpr provider::UnitKind kUnit =
       kIsGroup ? provider::UnitKind::kAssetGroup : provider::UnitKind::kAsset;
@@ -300,7 +351,6 @@ class GroupItem final : public PlacementItem<GroupEntity> {
  protected:
   absl::StatusOr<std::optional<http::Request>> Prepare(std::size_t unit,
                                                        const ProviderEntry& provider) override;
-  void Derive() override;
 };
 
 class AssetItem final : public PlacementItem<AssetEntity> {
@@ -321,18 +371,19 @@ class AssetItem final : public PlacementItem<AssetEntity> {
 class VideoItem final : public EntityItem<VideoEntity> {
  public:
   using EntityItem::EntityItem;
-  void Load(const store::Row& row, bool restarted) override;
   // For a Change.
   absl::Status Cancel();
   absl::Status Resolve(const Resolution& said);
 
  protected:
+  void SpreadPolls() override;
   void Plan() override;
   bool Answerable() const override;
   std::optional<absl::Status> Refusal() const override;
+  bool MayBeRefused() const override;
   void AbandonPlaces() override;
   UnfinishedUnits Units() const override;
-  absl::Status OnSubmitted(std::size_t unit, const provider::SubmitResult& result) override;
+  absl::Status OnSubmitted(std::size_t unit, const SubmitAnswer& answer) override;
   absl::Status OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict) override;
   absl::Status OnPollTrouble(std::size_t unit, const provider::Failure& failure) override;
 
@@ -356,7 +407,7 @@ class VideoItem final : public EntityItem<VideoEntity> {
   Readiness ResolveReferences(const ProviderEntry& provider, std::size_t target,
                               std::vector<provider::ResolvedReference>& references);
   void StartAttempt(std::size_t target, const ProviderEntry& provider,
-                    std::vector<provider::ResolvedReference> references);
+                    std::vector<provider::ResolvedReference> references, absl::Time send_before);
   google::rpc::Status TargetFailures(absl::StatusCode code, v1::ErrorReason reason,
                                      absl::string_view message) const;
   bool HoldSubmissionPlace(const ProviderEntry& provider);
@@ -381,11 +432,11 @@ class DeletionItem final : public Item {
  public:
   using Item::Item;
 
-  void Load(const store::Row& row, bool restarted) override;
   store::Revision revision() const override { return revision_; }
   bool Unfinished() const override { return true; }
 
  protected:
+  void Take(const store::Row& row) override;
   void BeginDraft() override {}
   void Plan() override;
   store::Content DraftContent() const override { return content_; }

@@ -50,10 +50,7 @@ constexpr absl::Duration kSlowQueue = absl::Seconds(1);
 }  // namespace
 
 template <typename EntityT>
-void PlacementItem<EntityT>::Load(const store::Row& row, bool restarted) {
-  EntityItem<EntityT>::Load(row, restarted);
-  if (!restarted) return;
-  // Polls of what a restart finds are spread over one interval.
+void PlacementItem<EntityT>::SpreadPolls() {
   for (int i = 0; i < this->current_.resource.placements_size(); ++i) {
     const auto& placement = this->current_.resource.placements(i);
     if (placement.state() != v1::Placement::PROCESSING) continue;
@@ -97,7 +94,7 @@ absl::Status PlacementItem<EntityT>::AddPlacement(const std::string& provider_id
 template <typename EntityT>
 void PlacementItem<EntityT>::Plan() {
   for (int i = 0; i < this->draft_.resource.placements_size(); ++i) PlanUnit(i);
-  Derive();
+  this->Derive();
 }
 
 template <typename EntityT>
@@ -115,6 +112,7 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   const bool submitting = placement.state() == v1::Placement::SUBMITTING;
 
   if (submitting && record.submission().open()) {
+    if (this->UnderWayElsewhere(record)) return this->ReleasePlace(unit);
     this->MarkChanged(ApplySubmit(placement, record, LostOutcome(), context));
     if (IsFinal(placement.state())) return;
   }
@@ -159,6 +157,8 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
     return this->ReleasePlace(unit);
   }
   if (!request->has_value()) return this->ReleasePlace(unit);
+  const std::optional<absl::Time> send_before = this->SendBefore();
+  if (!send_before.has_value()) return this->ReleasePlace(unit);
   if (!this->HoldPlace(unit, *provider, CallClass::kSubmission)) {
     if (const auto unwell = this->owner_.gate(*provider).Unwell()) {
       this->MarkChanged(SetWaiting(placement, unwell->reason, placement.provider(),
@@ -174,8 +174,7 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   }
   const provider::Credential& credential = provider->credential;
   record.set_credential_id(credential.id);
-  this->Journal(**request, now, now + settings.submission_start_timeout,
-                *record.mutable_submission());
+  this->Journal(**request, now, *send_before, *record.mutable_submission());
   this->MarkChanged();
   this->SubmitAfterCommit(
       unit, *provider, kUnit,
@@ -184,15 +183,15 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
 }
 
 template <typename EntityT>
-absl::Status PlacementItem<EntityT>::OnSubmitted(std::size_t unit,
-                                                 const provider::SubmitResult& result) {
+absl::Status PlacementItem<EntityT>::OnSubmitted(std::size_t unit, const SubmitAnswer& answer) {
   const int i = static_cast<int>(unit);
   Unit& record = *this->draft_.record.mutable_units(i);
+  if (!this->IsNews(record, answer)) return absl::OkStatus();
   UnitContext context = ContextOf(this->owner_.settings(), record.provider(), this->Now());
   context.next_try = this->run(unit).due;
   this->MarkChanged(
-      ApplySubmit(*this->draft_.resource.mutable_placements(i), record, result, context));
-  Derive();
+      ApplySubmit(*this->draft_.resource.mutable_placements(i), record, answer.result, context));
+  this->Derive();
   return absl::OkStatus();
 }
 
@@ -259,6 +258,14 @@ bool PlacementItem<EntityT>::Answerable() const {
 }
 
 template <typename EntityT>
+bool PlacementItem<EntityT>::MayBeRefused() const {
+  const auto& units = this->current_.record.units();
+  return !units.empty() && std::none_of(units.begin(), units.end(), [](const Unit& unit) {
+    return !unit.handle().empty() || unit.unknown_outcomes() > 0;
+  });
+}
+
+template <typename EntityT>
 std::optional<absl::Status> PlacementItem<EntityT>::Refusal() const {
   const auto& draft = this->draft_;
   if (draft.resource.placements_size() == 0) return std::nullopt;
@@ -297,8 +304,6 @@ absl::StatusOr<std::optional<http::Request>> GroupItem::Prepare(std::size_t unit
   if (!request.ok()) return request.status();
   return std::optional<http::Request>(*std::move(request));
 }
-
-void GroupItem::Derive() {}
 
 absl::StatusOr<std::string> AssetItem::SourceFor(const ProviderEntry& provider) const {
   const std::string& uri = draft_.resource.source_uri();

@@ -20,6 +20,11 @@ constexpr absl::Duration kStoreRetry = absl::Seconds(1);
 constexpr absl::Duration kOwnGroupRetry = absl::Minutes(1);
 // What is to be done later than that is looked at in between.
 constexpr absl::Duration kLongestTimer = absl::Minutes(1);
+// How often it is looked up how many gateways share a budget.
+constexpr absl::Duration kShareInterval = absl::Seconds(5);
+// Resources that other gateways changed and that have not been looked at yet. Beyond, all is
+// compared with the store.
+constexpr std::size_t kMaxInbox = 16384;
 // In the rows of a request id, before the id of an item that was not made: its id was taken.
 constexpr char kTakenMark = '!';
 
@@ -55,6 +60,14 @@ absl::Status RequestIdReused(const store::RequestKey& key) {
       absl::StatusCode::kAlreadyExists, v1::REQUEST_ID_REUSED,
       absl::StrCat("request_id \"", provider::CleanText(key.request_id, 128),
                    "\" was used before with another body; use a fresh one for another request"));
+}
+
+absl::Status NoShareHeld() {
+  return base::Error(
+             absl::StatusCode::kUnavailable, v1::NO_SHARE_HELD,
+             "this gateway holds no share of the work at the moment: it has just started, or "
+             "has lost touch with its database; nothing was done, try again")
+      .RetryAfter(kStoreRetry);
 }
 
 absl::Status Draining() {
@@ -103,6 +116,9 @@ std::string ErrorMessage(const Item& item) {
 
 }  // namespace
 
+absl::Status RequestIdFreeAgain() { return absl::AbortedError("the request_id is free again"); }
+bool IsRequestIdFreeAgain(const absl::Status& status) { return absl::IsAborted(status); }
+
 // Collects the answers to the items of one request, and gives them together.
 struct Reconciler::Gathering {
   Gathering(Reconciler& reconciler, std::vector<store::Key> item_keys, CreateDone when_done)
@@ -116,6 +132,9 @@ struct Reconciler::Gathering {
   void Answer(std::size_t i, absl::Status status) {
     results[i] = std::move(status);
     if (--missing > 0) return;
+    if (results.size() == 1 && IsRequestIdFreeAgain(*results[0])) {
+      return std::move(done)(*results[0]);
+    }
     // An item that answered early may have moved on, or left memory, since: each is told as it
     // stands now.
     std::vector<absl::StatusOr<const Item*>> items;
@@ -144,6 +163,8 @@ struct Reconciler::Gathering {
 };
 
 Reconciler::Reconciler(Parts parts) : parts_(std::move(parts)) {
+  // Where nobody else can have the work there is nothing to wait for.
+  if (leases().exclusive()) held_.fill(true);
   for (const auto& provider : parts_.catalog.providers()) {
     gates_[provider->id] = std::make_unique<Gate>(provider->limits, parts_.loop);
     NoteState(*provider);
@@ -171,18 +192,19 @@ void Reconciler::CreateTyped(Creation<EntityT> creation,
     pending.same_request = std::move(creation.same_request);
     pending.repeated = std::move(creation.repeated);
     pending.answer_by = creation.answer_by;
-    pending.done =
-        [reply = std::move(reply)](std::vector<absl::StatusOr<const Item*>> results) mutable {
-          std::vector<absl::StatusOr<Resource>> typed;
-          for (const auto& result : results) {
-            if (result.ok()) {
-              typed.push_back(static_cast<const ItemT*>(*result)->resource());
-            } else {
-              typed.push_back(result.status());
-            }
-          }
-          std::move(reply)(std::move(typed));
-        };
+    pending.done = [reply = std::move(reply)](
+                       absl::StatusOr<std::vector<absl::StatusOr<const Item*>>> results) mutable {
+      if (!results.ok()) return std::move(reply)(results.status());
+      std::vector<absl::StatusOr<Resource>> typed;
+      for (const auto& result : *results) {
+        if (result.ok()) {
+          typed.push_back(static_cast<const ItemT*>(*result)->resource());
+        } else {
+          typed.push_back(result.status());
+        }
+      }
+      std::move(reply)(std::move(typed));
+    };
     Create(std::move(pending));
   });
 }
@@ -226,7 +248,10 @@ void Reconciler::Create(PendingCreation creation) {
                                              " unfinished resources and takes no more for now"))
                         .RetryAfter(absl::Seconds(5)));
   }
-  if (count == 0) return std::move(creation.done)({});
+  if (count == 0) {
+    return std::move(creation.done)(std::vector<absl::StatusOr<const Item*>>());
+  }
+  if (!leases().Pick().has_value()) return fail_all(NoShareHeld());
   std::vector<store::Key> keys;
   for (const auto& item : creation.items) keys.push_back(item->key());
   auto gathering = std::make_shared<Gathering>(*this, std::move(keys), std::move(creation.done));
@@ -250,6 +275,9 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
       if (gathering->Answered(i) || items_.contains(rows[i])) rows[i].id.insert(0, 1, kTakenMark);
     }
   }
+  ShareBudgets();
+  // New work is this gateway's: who took the call submits.
+  const std::optional<store::Shard> shard = leases().Pick();
   std::vector<std::size_t> round;
   for (std::size_t i = 0; i < creation->items.size(); ++i) {
     std::unique_ptr<Item>& owned = creation->items[i];
@@ -260,13 +288,25 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
       gathering->Answer(i, AlreadyExists(key));
       continue;
     }
+    if (!shard.has_value()) {
+      owned.reset();
+      gathering->Answer(i, NoShareHeld());
+      continue;
+    }
     Item& item = *owned;
+    item.shard_ = *shard;
+    item.relied_on_ = true;
     item.acknowledged_ = false;
     item.committing_ = true;
     items_[key] = std::move(owned);
     item.actions_.clear();
     item.BeginDraft();
-    item.Plan();
+    // A lease that came just now is not noticed here yet; then the first step follows.
+    if (Follows(item)) {
+      item.Plan();
+    } else {
+      item.Derive();
+    }
     if (const auto refusal = item.Refusal()) {
       // Known before anything was written: nothing of it exists.
       item.AbandonPlaces();
@@ -277,6 +317,7 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
     store::Write write;
     write.key = key;
     write.content = item.DraftContent();
+    write.content->shard = item.draft_shard_ = item.shard_;
     transaction.writes.push_back(std::move(write));
     for (store::Key& needed : item.RefersTo()) {
       transaction.conditions.exist.push_back(std::move(needed));
@@ -325,13 +366,19 @@ void Reconciler::OnCreated(std::shared_ptr<PendingCreation> creation,
         Item& item = *Find(gathering->keys[round[w]]);
         item.committing_ = false;
         item.AcceptDraft(result.revisions[w]);
+        item.create_revision_ = result.revisions[w];
         AddWaiter(item, Waiter{creation->answer_by,
                                [gathering, i = round[w]](absl::StatusOr<const Item*> answer) {
                                  gathering->Answer(i, answer.status());
                                }});
       }
       for (const std::size_t i : round) {
-        if (Item* item = Find(gathering->keys[i])) Settle(*item, /*committed=*/true);
+        Item* item = Find(gathering->keys[i]);
+        if (item == nullptr) continue;
+        Settle(*item, /*committed=*/true);
+        if (item = Find(gathering->keys[i]); item != nullptr && item->heard_ > item->revision()) {
+          Refresh(*item);
+        }
       }
       break;
     case Outcome::kConflict:
@@ -440,20 +487,35 @@ void Reconciler::AnswerDuplicate(const store::RequestRow& row, PendingCreation& 
     if (!loaded.ok()) {
       gathering->Answer(i, loaded.status());
     } else if (*loaded == nullptr) {
-      const std::string name = MakeName(CollectionOf(row.rows[i].kind), row.rows[i].id);
-      gathering->Answer(i, base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
-                                       absl::StrCat("what this request_id made (\"", name,
-                                                    "\") has been refused or deleted since; use a "
-                                                    "fresh request_id to make it anew"))
-                               .Resource(TypeOf(row.rows[i].kind), name));
+      AnswerGone(*gathering, i, row);
     } else {
-      AddWaiter(**loaded,
-                Waiter{creation.answer_by, [gathering, i](absl::StatusOr<const Item*> answer) {
-                         gathering->Answer(i, answer.status());
-                       }});
+      AddWaiter(**loaded, Waiter{creation.answer_by,
+                                 [this, gathering, i, row](absl::StatusOr<const Item*> answer) {
+                                   if (base::ReasonOf(answer.status()) == v1::RESOURCE_NOT_FOUND) {
+                                     return AnswerGone(*gathering, i, row);
+                                   }
+                                   gathering->Answer(i, answer.status());
+                                 }});
       PostAdvance(**loaded);
     }
   }
+}
+
+void Reconciler::AnswerGone(Gathering& gathering, std::size_t i, const store::RequestRow& row) {
+  if (row.rows.size() == 1) {
+    // A refusal frees the request id with the same commit; a deletion by somebody else does not.
+    auto found = parts_.store.FindRequest(row.key);
+    if (!found.ok()) return gathering.Answer(i, StoreUnavailable(found.status().message()));
+    if (!found->has_value() || (*found)->rows != row.rows) {
+      return gathering.Answer(i, RequestIdFreeAgain());
+    }
+  }
+  const std::string name = MakeName(CollectionOf(row.rows[i].kind), row.rows[i].id);
+  gathering.Answer(i, base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
+                                  absl::StrCat("what this request_id made (\"", name,
+                                               "\") has been refused or deleted since; use a "
+                                               "fresh request_id to make it anew"))
+                          .Resource(TypeOf(row.rows[i].kind), name));
 }
 
 void Reconciler::AddWaiter(Item& item, Waiter waiter) {
@@ -470,6 +532,11 @@ void Reconciler::AnswerWaiters(Item& item) {
   if (item.waiters_.empty() || item.revision() == 0) return;
   const absl::Time now = Now();
   const bool answerable = item.Answerable();
+  if (!Follows(item) && !item.relied_on_ && item.MayBeRefused() &&
+      std::any_of(item.waiters_.begin(), item.waiters_.end(),
+                  [&](const Waiter& waiter) { return answerable || now >= waiter.answer_by; })) {
+    return TellCreator(item);
+  }
   std::vector<Waiter> answered;
   for (auto it = item.waiters_.begin(); it != item.waiters_.end();) {
     if (answerable || now >= it->answer_by) {
@@ -483,6 +550,30 @@ void Reconciler::AnswerWaiters(Item& item) {
   // From now on somebody relies on it: it stays, whatever the providers say.
   item.acknowledged_ = true;
   for (Waiter& waiter : answered) std::move(waiter.done)(&item);
+}
+
+void Reconciler::TellCreator(Item& item) {
+  if (std::exchange(item.telling_creator_, true)) return;
+  // An unchanged row that gets a new revision: the creator's own commit, were it to take the
+  // resource back, conflicts with it.
+  Change change;
+  change.apply = [](Item& target) {
+    target.MarkChanged();
+    return absl::OkStatus();
+  };
+  change.done = [this, key = item.key(), serial = item.serial_](absl::Status status) {
+    Item* found = Find(key, serial);
+    if (found == nullptr) return;
+    found->telling_creator_ = false;
+    found->relied_on_ = status.ok();
+    if (status.ok()) return AnswerWaiters(*found);
+    // Whether it exists in the end is not known.
+    for (Waiter& waiter : std::exchange(found->waiters_, {})) {
+      std::move(waiter.done)(CommitUnknown());
+    }
+  };
+  item.pending_.push_back(std::move(change));
+  if (!item.committing_) PostAdvance(item);
 }
 
 // --- The engine
@@ -518,7 +609,8 @@ absl::StatusOr<Item*> Reconciler::FindOrLoad(const store::Key& key) {
   if (!row.ok()) return StoreUnavailable(row.status().message());
   if (!row->has_value()) return nullptr;
   std::unique_ptr<Item> item = NewItem(key);
-  item->Load(**row, /*restarted=*/true);
+  item->Load(**row);
+  item->SpreadPolls();
   Item* result = item.get();
   items_[key] = std::move(item);
   // What is not kept by work goes again with the next round.
@@ -550,6 +642,7 @@ void Reconciler::AddChange(Item& item, Change change) {
 
 void Reconciler::Advance(Item& item) {
   if (item.committing_) return;
+  ShareBudgets();
   item.changed_ = false;
   item.remove_ = false;
   item.extra_writes_.clear();
@@ -561,7 +654,10 @@ void Reconciler::Advance(Item& item) {
   item.pending_.clear();
   for (Change& change : changes) change.status = change.apply(item);
   item.applied_ = std::move(changes);
-  if (!item.remove_) {
+  if (!Follows(item)) {
+    item.AbandonPlaces();
+    if (!item.remove_) item.Derive();
+  } else if (!item.remove_) {
     const bool refusable = !item.acknowledged_ && !item.waiters_.empty();
     // Before Plan, which would try a provider again that refused a while ago.
     std::optional<absl::Status> refusal;
@@ -592,6 +688,7 @@ void Reconciler::Commit(Item& item) {
   write.expected_revision = item.revision();
   if (!item.remove_) {
     write.content = item.DraftContent();
+    write.content->shard = item.draft_shard_ = ShardFor(item, *write.content);
   } else if (!item.refusal_.ok()) {
     transaction.free_request = item.claim_;
   }
@@ -658,10 +755,12 @@ void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) 
     }
     const std::string before(StateName(*item));
     item->AcceptDraft(result.revisions.empty() ? item->revision() : result.revisions[0]);
+    item->shard_ = item->draft_shard_;
     if (const absl::string_view after = StateName(*item); after != before) {
       telemetry().OnStateChange(item->name(), item->context(), before, after, ErrorMessage(*item));
     }
     Settle(*item, /*committed=*/true);
+    if (item = Find(key); item != nullptr && item->heard_ > item->revision()) Refresh(*item);
     return;
   }
   // Not committed: what was heard goes into the next draft.
@@ -672,19 +771,16 @@ void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) 
       result.outcome == Outcome::kUnavailable ? StoreUnavailable(result.message) : CommitUnknown();
   if (result.outcome == Outcome::kConflict || result.outcome == Outcome::kUnknown) {
     auto row = parts_.store.Get(key);
-    if (row.ok() && !row->has_value()) {
-      std::vector<Waiter> waiters = std::move(item->waiters_);
-      std::vector<Change> pending = std::move(item->pending_);
-      const auto dependents = std::move(item->dependents_);
-      item->AbandonPlaces();
-      Drop(key);
-      WakeAll(dependents);
-      for (Waiter& waiter : waiters) std::move(waiter.done)(NotFound(key));
-      FailChanges(again, NotFound(key));
-      FailChanges(pending, NotFound(key));
-      return;
+    if (row.ok() && (!row->has_value() || (*row)->create_revision != item->create_revision_)) {
+      item->pending_.insert(item->pending_.begin(), std::make_move_iterator(again.begin()),
+                            std::make_move_iterator(again.end()));
+      return Vanish(*item);
     }
-    if (row.ok()) item->Load(**row, /*restarted=*/false);
+    if (row.ok()) {
+      // Somebody else knows of it: it stays.
+      if ((*row)->revision != item->revision()) item->acknowledged_ = true;
+      item->Load(**row);
+    }
   }
   if (result.outcome == Outcome::kConditionUnmet) {
     // Who asked for it is told why not; what a provider said meanwhile is kept.
@@ -742,8 +838,8 @@ void Reconciler::Settle(Item& item, bool committed) {
   item.UpdateCounts();
   if (!item.pending_.empty() || committed) PostAdvance(item);
   SetTimer(item);
-  const bool idle = !item.Unfinished() && item.pending_.empty() && item.waiters_.empty() &&
-                    item.dependents_.empty() && !item.advance_posted_ &&
+  const bool idle = (!item.Unfinished() || !Follows(item)) && item.pending_.empty() &&
+                    item.waiters_.empty() && item.dependents_.empty() && !item.advance_posted_ &&
                     std::none_of(item.runs_.begin(), item.runs_.end(),
                                  [](const UnitRun& run) { return run.in_flight; });
   if (idle) {
@@ -902,6 +998,7 @@ void Reconciler::DeleteAsset(store::Key key, Reply<v1::DeleteAssetResponse> repl
         write.content.emplace();
         write.content->internal = deletion.SerializeAsString();
         write.content->unfinished = true;
+        write.content->shard = leases().Pick().value_or(item.shard_);
         deletions->push_back(write.key);
         writes.push_back(std::move(write));
       }
@@ -958,30 +1055,213 @@ void Reconciler::DeleteVideo(store::Key key, Reply<v1::DeleteVideoTaskResponse> 
 // --- Recovery and shutdown
 // ------------------------------------------------------------------------
 
-void Reconciler::Recover(absl::AnyInvocable<void(absl::Status) &&> done) {
+// Counts as a listing, so that `done` waits for those that begin before it ends.
+void Reconciler::Recover(absl::AnyInvocable<void() &&> done) {
   parts_.loop.Post([this, done = std::move(done)]() mutable {
-    RecoverPage(std::nullopt, std::make_shared<std::size_t>(0), std::move(done));
+    ++listings_;
+    recovered_.push_back(std::move(done));
+    leases().SetListener(this);
+    parts_.loop.Post([this] { EndListing(); });
   });
 }
 
-void Reconciler::RecoverPage(std::optional<store::Key> after, std::shared_ptr<std::size_t> count,
-                             absl::AnyInvocable<void(absl::Status) &&> done) {
-  auto page = parts_.store.ListUnfinished({.after = after, .limit = kRecoveryPage});
-  if (!page.ok()) return std::move(done)(page.status());
-  for (const store::Row& row : *page) {
-    // What was created meanwhile is here already.
-    if (Find(row.key) != nullptr) continue;
-    std::unique_ptr<Item> item = NewItem(row.key);
-    item->Load(row, /*restarted=*/true);
-    Item& loaded = *item;
-    items_[row.key] = std::move(item);
-    PostAdvance(loaded);
-    ++*count;
-  }
-  if (page->size() < kRecoveryPage) return std::move(done)(absl::OkStatus());
-  parts_.loop.Post([this, last = page->back().key, count, done = std::move(done)]() mutable {
-    RecoverPage(std::move(last), count, std::move(done));
+void Reconciler::OnTaken(const std::vector<store::Shard>& shards) {
+  parts_.loop.Post([this, shards] {
+    std::array<bool, store::kShards> taken = {};
+    for (const store::Shard shard : shards) taken[shard] = held_[shard] = true;
+    shared_ = absl::InfinitePast();
+    ShareBudgets();
+    // What is here already, for a waiter or a dependent, or since it was followed before.
+    for (const auto& [key, item] : items_) {
+      if (!taken[item->shard_]) continue;
+      item->SpreadPolls();
+      PostAdvance(*item);
+    }
+    ++listings_;
+    ReadPage({shards, std::nullopt});
   });
+}
+
+void Reconciler::OnLost(const std::vector<store::Shard>& shards) {
+  parts_.loop.Post([this, shards] {
+    std::array<bool, store::kShards> lost = {};
+    for (const store::Shard shard : shards) {
+      lost[shard] = true;
+      held_[shard] = false;
+    }
+    shared_ = absl::InfinitePast();
+    ShareBudgets();
+    for (const auto& [key, item] : items_) {
+      if (!lost[item->shard_]) continue;
+      // Another gateway goes on with it, and nobody takes it back any more. What is being committed
+      // keeps its place until that is done.
+      item->acknowledged_ = true;
+      if (!item->committing_) item->AbandonPlaces();
+      PostAdvance(*item);
+    }
+  });
+}
+
+void Reconciler::ReadPage(Listing listing) {
+  std::erase_if(listing.shards, [this](store::Shard shard) { return !held_[shard]; });
+  if (listing.shards.empty()) return EndListing();
+  auto page = parts_.store.ListUnfinished(
+      {.shards = listing.shards, .after = listing.after, .limit = kRecoveryPage});
+  if (!page.ok()) {
+    telemetry().OnWarning("unfinished work",
+                          absl::StrCat("cannot be taken up yet: ", page.status().message()));
+    parts_.loop.PostAt(Now() + kStoreRetry, [this, listing = std::move(listing)]() mutable {
+      ReadPage(std::move(listing));
+    });
+    return;
+  }
+  for (const store::Row& row : *page) TakeUp(row);
+  if (page->size() < kRecoveryPage) return EndListing();
+  listing.after = page->back().key;
+  parts_.loop.Post(
+      [this, listing = std::move(listing)]() mutable { ReadPage(std::move(listing)); });
+}
+
+void Reconciler::EndListing() {
+  if (--listings_ > 0) return;
+  for (auto& done : std::exchange(recovered_, {})) std::move(done)();
+}
+
+void Reconciler::TakeUp(const store::Row& row) {
+  if (Item* item = Find(row.key)) {
+    // What was created meanwhile, or is here for another reason.
+    if (item->committing_) {
+      item->heard_ = std::max(item->heard_, row.revision);
+    } else if (row.revision > item->revision()) {
+      Refresh(*item, row);
+    }
+    return;
+  }
+  std::unique_ptr<Item> item = NewItem(row.key);
+  item->Load(row);
+  item->SpreadPolls();
+  Item& loaded = *item;
+  items_[row.key] = std::move(item);
+  PostAdvance(loaded);
+}
+
+// --- Other gateways
+// -------------------------------------------------------------------------------
+
+void Reconciler::OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision) {
+  bool post = false;
+  for (const store::ChangePtr& change : changes) {
+    if (change->local) continue;
+    absl::MutexLock lock(&inbox_mu_);
+    if (!inbox_.posted) post = inbox_.posted = true;
+    if (inbox_.overrun) continue;
+    inbox_.newest[change->key] = change;
+    if (inbox_.newest.size() > kMaxInbox) {
+      inbox_.newest.clear();
+      inbox_.overrun = true;
+    }
+  }
+  if (post) parts_.loop.Post([this] { ReadInbox(); });
+}
+
+void Reconciler::ReadInbox() {
+  Inbox inbox;
+  {
+    absl::MutexLock lock(&inbox_mu_);
+    inbox = std::exchange(inbox_, {});
+  }
+  for (const auto& [key, change] : inbox.newest) Hear(*change);
+  if (!inbox.overrun) return;
+  std::vector<store::Key> others;
+  for (const auto& [key, item] : items_) {
+    if (!Follows(*item) && !item->committing_) others.push_back(key);
+  }
+  for (const store::Key& key : others) {
+    if (Item* item = Find(key)) Refresh(*item);
+  }
+  Listing listing;
+  for (store::Shard shard = 0; shard < store::kShards; ++shard) {
+    if (held_[shard]) listing.shards.push_back(shard);
+  }
+  ++listings_;
+  ReadPage(std::move(listing));
+}
+
+void Reconciler::Hear(const store::Change& change) {
+  if (Item* item = Find(change.key)) {
+    item->heard_ = std::max(item->heard_, change.revision);
+    // What is being committed looks when that is done.
+    if (!item->committing_ && change.revision > item->revision()) Refresh(*item);
+    return;
+  }
+  if (change.deleted || !change.unfinished || !held_[change.shard]) return;
+  // Loading begins the work.
+  if (FindOrLoad(change.key).ok()) return;
+  // Compared when the store can be read again.
+  absl::MutexLock lock(&inbox_mu_);
+  inbox_.overrun = true;
+  if (std::exchange(inbox_.posted, true)) return;
+  parts_.loop.PostAt(Now() + kStoreRetry, [this] { ReadInbox(); });
+}
+
+void Reconciler::Refresh(Item& item) {
+  auto row = parts_.store.Get(item.key());
+  if (!row.ok()) {
+    parts_.loop.PostAt(Now() + kStoreRetry, [this, key = item.key(), serial = item.serial_] {
+      Item* found = Find(key, serial);
+      if (found != nullptr && !found->committing_) Refresh(*found);
+    });
+    return;
+  }
+  if (!row->has_value()) return Vanish(item);
+  Refresh(item, **row);
+}
+
+void Reconciler::Refresh(Item& item, const store::Row& row) {
+  if (row.revision <= item.revision()) return;
+  if (row.create_revision != item.create_revision_) {
+    const store::Key key = item.key();
+    Vanish(item);
+    if (row.content.unfinished && held_[row.content.shard] && Find(key) == nullptr) TakeUp(row);
+    return;
+  }
+  const bool followed = Follows(item);
+  item.Load(row);
+  // Somebody else knows of it: it stays.
+  item.acknowledged_ = true;
+  if (!followed && Follows(item)) item.SpreadPolls();
+  if (followed && !Follows(item)) item.AbandonPlaces();
+  // Those that still depend on it say so again.
+  WakeAll(std::exchange(item.dependents_, {}));
+  PostAdvance(item);
+}
+
+void Reconciler::Vanish(Item& item) {
+  const store::Key key = item.key();
+  std::vector<Waiter> waiters = std::move(item.waiters_);
+  std::vector<Change> pending = std::move(item.pending_);
+  const auto dependents = std::move(item.dependents_);
+  item.AbandonPlaces();
+  Drop(key);
+  WakeAll(dependents);
+  for (Waiter& waiter : waiters) std::move(waiter.done)(NotFound(key));
+  FailChanges(pending, NotFound(key));
+}
+
+store::Shard Reconciler::ShardFor(const Item& item, const store::Content& content) {
+  // Work begins anew where it was finished: then whoever took the call does it. What another
+  // gateway is at stays there.
+  if (!content.unfinished || Follows(item) || item.Unfinished()) return item.shard_;
+  return leases().Pick().value_or(item.shard_);
+}
+
+void Reconciler::ShareBudgets() {
+  const absl::Time now = Now();
+  // Also when the clock has stepped back.
+  if (now >= shared_ && now - shared_ < kShareInterval) return;
+  shared_ = now;
+  const int gateways = leases().gateways();
+  for (auto& [id, gate] : gates_) gate->Share(gateways);
 }
 
 void Reconciler::Drain(absl::AnyInvocable<void() &&> quiet) {
@@ -1029,6 +1309,16 @@ void Reconciler::Send(const Item& item, const ProviderEntry& provider,
   const absl::Time sent = Now();
   const store::Key key = item.key();
   const std::uint64_t serial = item.serial_;
+  if (sent > options.send_before) {
+    // As the client would say, which looks again at the last moment.
+    parts_.loop.Post([this, key, serial, done = std::move(done)]() mutable {
+      std::move(done)(Find(key, serial),
+                      http::TransportError{http::TransportError::Kind::kExpired,
+                                           /*maybe_sent=*/false, "too late to be sent"},
+                      absl::ZeroDuration());
+    });
+    return;
+  }
   options.base_url = provider.base_url;
   provider.dialect->Authorize(request, credential, sent);
   parts_.http.Send(std::move(request), std::move(options),

@@ -2,6 +2,7 @@
 #ifndef ASSETGATE_CORE_RECONCILER_H_
 #define ASSETGATE_CORE_RECONCILER_H_
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -50,7 +51,13 @@ struct Creation {
   base::LogContext context;
 };
 
-// How many units are not final.
+// The whole answer to a creation whose request id was taken, when the first request was refused
+// while this one waited for its answer: nothing exists, the id is free again, and the call is to be
+// carried out as if it came only now.
+absl::Status RequestIdFreeAgain();
+bool IsRequestIdFreeAgain(const absl::Status& status);
+
+// How many units are not final, of those that this gateway follows.
 struct Unfinished {
   // By provider; tasks that no provider has been tried for stand under "".
   std::map<std::pair<base::MetricKind, std::string>, std::int64_t> by_provider;
@@ -61,7 +68,10 @@ struct Unfinished {
 // One thread (the loop's) owns every unfinished resource; the public methods may be called from any
 // thread and answer on the loop. Level-triggered: each resource is looked at as it was committed,
 // and its next step follows from that alone, so that nothing depends on an event being seen.
-class Reconciler {
+//
+// Several gateways may share a store. Each follows what is in the shards whose leases it holds, and
+// hears through the store's feed of what others commit.
+class Reconciler final : public store::ChangeListener, public store::LeaseListener {
  public:
   struct Parts {
     base::EventLoop& loop;
@@ -73,15 +83,23 @@ class Reconciler {
   };
 
   explicit Reconciler(Parts parts);
-  // The loop must have stopped.
-  ~Reconciler();
+  // The loop must have stopped, and neither store nor leases call it any more.
+  ~Reconciler() override;
 
   Reconciler(const Reconciler&) = delete;
   Reconciler& operator=(const Reconciler&) = delete;
 
-  // Takes up the unfinished work that the store holds, a page at a time. Polls are spread over one
-  // interval. `done` runs when all is in memory.
-  void Recover(absl::AnyInvocable<void(absl::Status) &&> done);
+  // Begins to follow what is in the shards of this gateway, those that it takes later included: the
+  // unfinished rows are taken up a page at a time, and polls are spread over one interval. `done`
+  // runs when all that is held at first is in memory.
+  void Recover(absl::AnyInvocable<void() &&> done);
+
+  // Called by the store. Takes what other gateways did into an inbox, which is bounded: when it
+  // overflows, what is in memory is compared with the store instead. Never blocks.
+  void OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) override
+      ABSL_LOCKS_EXCLUDED(inbox_mu_);
+  void OnTaken(const std::vector<store::Shard>& shards) override;
+  void OnLost(const std::vector<store::Shard>& shards) override;
 
   // One result per entity, in their order.
   void CreateGroups(Creation<GroupEntity> creation,
@@ -114,7 +132,9 @@ class Reconciler {
   friend class VideoItem;
   friend class DeletionItem;
 
-  using CreateDone = absl::AnyInvocable<void(std::vector<absl::StatusOr<const Item*>>) &&>;
+  // An error as a whole is RequestIdFreeAgain.
+  using CreateDone =
+      absl::AnyInvocable<void(absl::StatusOr<std::vector<absl::StatusOr<const Item*>>>) &&>;
   struct PendingCreation {
     std::vector<std::unique_ptr<Item>> items;
     std::optional<store::RequestRow> claim;
@@ -142,6 +162,8 @@ class Reconciler {
               store::CommitResult& result);
   void EndCreation(const PendingCreation& creation);
   void AnswerDuplicate(const store::RequestRow& row, PendingCreation& creation);
+  // What a duplicate is answered whose resource is not there.
+  void AnswerGone(Gathering& gathering, std::size_t i, const store::RequestRow& row);
   void AddWaiter(Item& item, Waiter waiter);
 
   // The engine.
@@ -152,6 +174,9 @@ class Reconciler {
   // After a round: actions, answers, timers, and whether the item stays.
   void Settle(Item& item, bool committed);
   void AnswerWaiters(Item& item);
+  // Commits that somebody here was told of the item, so that its creator at another gateway does
+  // not take it back.
+  void TellCreator(Item& item);
   void FailChanges(std::vector<Change>& changes, const absl::Status& status);
   void SetTimer(Item& item);
   void Drop(const store::Key& key);
@@ -166,8 +191,30 @@ class Reconciler {
   void AddChange(Item& item, Change change);
   void WakeAll(const absl::flat_hash_set<store::Key>& keys);
 
-  void RecoverPage(std::optional<store::Key> after, std::shared_ptr<std::size_t> count,
-                   absl::AnyInvocable<void(absl::Status) &&> done);
+  // --- Several gateways
+  // Whether this gateway plans what is in the shard.
+  bool Follows(const Item& item) const { return held_[item.shard_]; }
+  store::Leases& leases() { return parts_.store.leases(); }
+  // The shard of the content that an item is about to get.
+  store::Shard ShardFor(const Item& item, const store::Content& content);
+  // A listing of the unfinished rows of shards that is under way.
+  struct Listing {
+    std::vector<store::Shard> shards;
+    std::optional<store::Key> after;
+  };
+  void ReadPage(Listing listing);
+  void TakeUp(const store::Row& row);
+  void EndListing();
+  // Looks at what other gateways did.
+  void ReadInbox() ABSL_LOCKS_EXCLUDED(inbox_mu_);
+  void Hear(const store::Change& change);
+  // Brings an item that is not being committed up to what the store has.
+  void Refresh(Item& item);
+  void Refresh(Item& item, const store::Row& row);
+  // The item's row is gone, by another gateway's doing.
+  void Vanish(Item& item);
+  // Divides budgets, now and then.
+  void ShareBudgets();
 
   // For items.
   absl::Time Now() const { return parts_.loop.Now(); }
@@ -214,6 +261,10 @@ class Reconciler {
   absl::flat_hash_map<store::Key, std::unique_ptr<Item>> items_;
   // Request ids whose rows are being committed: duplicates wait for that.
   absl::flat_hash_map<store::RequestKey, std::vector<PendingCreation>> claims_;
+  std::array<bool, store::kShards> held_ = {};
+  int listings_ = 0;
+  std::vector<absl::AnyInvocable<void() &&>> recovered_;
+  absl::Time shared_ = absl::InfinitePast();
   bool draining_ = false;
   int submissions_in_flight_ = 0;
   int commits_in_flight_ = 0;
@@ -224,6 +275,15 @@ class Reconciler {
   };
   std::map<std::string, LastError> last_errors_;
   std::map<std::string, v1::Provider::State> states_;
+
+  // Of each key that another gateway changed, the newest change.
+  struct Inbox {
+    absl::flat_hash_map<store::Key, store::ChangePtr> newest;
+    bool overrun = false;
+    bool posted = false;
+  };
+  absl::Mutex inbox_mu_;
+  Inbox inbox_ ABSL_GUARDED_BY(inbox_mu_);
 
   mutable absl::Mutex counts_mu_;
   Unfinished counts_ ABSL_GUARDED_BY(counts_mu_);

@@ -11,6 +11,11 @@ struct Settings {
   absl::Duration submit_timeout = absl::Minutes(15);
   // A journalled submission that has not begun after this is not begun any more.
   absl::Duration submission_start_timeout = absl::Seconds(15);
+  // Nor is one journalled when its shard is not surely held for so long: it would hardly begin.
+  absl::Duration shortest_send_window = absl::Seconds(1);
+  // How far the clocks of two gateways' hosts may be apart. A submission that another gateway may
+  // have under way is called lost only so long after its last moment.
+  absl::Duration clock_skew = absl::Seconds(5);
   // How often an asset or a group whose submission's outcome is unknown is submitted in all.
   int most_unknown_submissions = 3;
   // Work that is older is polled slowly...

@@ -75,9 +75,7 @@ std::string InDoubt(absl::string_view task, const v1::Attempt& attempt, const Un
 
 }  // namespace
 
-void VideoItem::Load(const store::Row& row, bool restarted) {
-  EntityItem::Load(row, restarted);
-  if (!restarted) return;
+void VideoItem::SpreadPolls() {
   for (int i = 0; i < current_.resource.attempts_size(); ++i) {
     const v1::Attempt& attempt = current_.resource.attempts(i);
     if (attempt.state() != v1::Attempt::QUEUED && attempt.state() != v1::Attempt::RUNNING) continue;
@@ -124,6 +122,7 @@ void VideoItem::Plan() {
   v1::Attempt& attempt = *task.mutable_attempts(open);
   if (run(unit).in_flight) return;
   if (record.submission().open()) {
+    if (UnderWayElsewhere(record)) return;
     // The journal of a process that is gone says that it sent this, and not what came of it.
     provider::SubmitResult lost;
     lost.outcome = provider::Outcome::kUnknown;
@@ -212,11 +211,12 @@ void VideoItem::PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider)
       Now()));
   if (owner_.draining() || provider.mode == v1::Provider::OFF) return;
   if (state.due > Now()) return WakeAt(state.due);
+  const std::optional<absl::Time> send_before = SendBefore();
+  if (!send_before.has_value()) return ReleasePlace(unit);
   if (!HoldPlace(unit, provider, CallClass::kSubmission)) return;
   // Byte for byte what was sent before.
   const http::Request request = FromJournal(record.submission());
-  Journal(request, Now(), std::min(until, Now() + settings.submission_start_timeout),
-          *record.mutable_submission());
+  Journal(request, Now(), std::min(until, *send_before), *record.mutable_submission());
   task.mutable_attempts(static_cast<int>(unit))->set_tries(record.submission().sends());
   MarkChanged();
   SubmitAfterCommit(unit, provider, provider::UnitKind::kVideo,
@@ -436,6 +436,8 @@ void VideoItem::PlanPending() {
   }
   WakeAt(expires);
   if (owner_.draining()) return;
+  const std::optional<absl::Time> send_before = SendBefore();
+  if (!send_before.has_value()) return ReleaseSubmissionPlace();
   for (;;) {
     const std::optional<std::size_t> target = ChooseTarget();
     if (!target.has_value()) return ReleaseSubmissionPlace();
@@ -451,7 +453,7 @@ void VideoItem::PlanPending() {
         break;
     }
     if (HoldSubmissionPlace(provider)) {
-      return StartAttempt(*target, provider, std::move(references));
+      return StartAttempt(*target, provider, std::move(references), *send_before);
     }
     if (now - queued_since_ >= kSlowQueue) {
       MarkChanged(SetWaiting(task, v1::Waiting::PROVIDER_BUSY, MakeName(kProviders, provider.id),
@@ -466,7 +468,8 @@ void VideoItem::PlanPending() {
 }
 
 void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
-                             std::vector<provider::ResolvedReference> references) {
+                             std::vector<provider::ResolvedReference> references,
+                             absl::Time send_before) {
   v1::VideoTask& task = draft_.resource;
   const absl::Time now = Now();
   const std::string provider_name = MakeName(kProviders, provider.id);
@@ -524,8 +527,7 @@ void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
   const int sends = record.submission().sends();
   record.clear_submission();
   record.mutable_submission()->set_sends(sends);
-  Journal(*request, now, now + owner_.settings().submission_start_timeout,
-          *record.mutable_submission());
+  Journal(*request, now, send_before, *record.mutable_submission());
   attempt.set_tries(record.submission().sends());
   // What held it up is over, unless it was this provider's refusal: whether that is over will be
   // seen.
@@ -549,16 +551,22 @@ void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
   });
 }
 
-absl::Status VideoItem::OnSubmitted(std::size_t unit, const provider::SubmitResult& answer) {
+absl::Status VideoItem::OnSubmitted(std::size_t unit, const SubmitAnswer& answer) {
   const int i = static_cast<int>(unit);
   v1::VideoTask& task = draft_.resource;
   Unit& record = *draft_.record.mutable_units(i);
   const v1::Attempt& attempt = task.attempts(i);
   const UnitContext context = Context(record.provider());
-  provider::SubmitResult result = answer;
+  if (!IsNews(record, answer)) return absl::OkStatus();
+  // A late answer is to what is still in doubt, or to what a person resolved.
+  const bool awaited = record.submission().open() && record.submission().sends() == answer.sends;
+  if (!awaited && attempt.state() != v1::Attempt::UNCONFIRMED && !attempt.has_resolve_time()) {
+    return absl::OkStatus();
+  }
+  provider::SubmitResult result = answer.result;
   // What refuses a repetition says nothing of the first try, but for the content being wrong, which
   // it was then as well.
-  if (attempt.state() == v1::Attempt::UNCONFIRMED &&
+  if (answer.replay &&
       (result.outcome == provider::Outcome::kNotAccepted ||
        (result.outcome == provider::Outcome::kRefused && !CallerMustMend(result.failure)))) {
     result.outcome = provider::Outcome::kUnknown;
@@ -643,6 +651,11 @@ bool VideoItem::Answerable() const {
   if (IsSettled(task) || task.has_submit_time()) return true;
   return task.state() == v1::VideoTask::PENDING &&
          task.waiting().reason() == v1::Waiting::ASSET_PROCESSING;
+}
+
+bool VideoItem::MayBeRefused() const {
+  const v1::VideoTask& task = current_.resource;
+  return !task.has_submit_time() && task.state() != v1::VideoTask::CANCELLED;
 }
 
 std::optional<absl::Status> VideoItem::Refusal() const {

@@ -38,6 +38,10 @@ class Leases {
   virtual std::optional<absl::Time> HeldUntil(Shard shard) = 0;
   // A shard to put new work into; absent when none is held.
   virtual std::optional<Shard> Pick() = 0;
+  // Whether nobody but this process can have the store open: then whoever wrote what it finds there
+  // is surely gone. Otherwise another gateway that has lost its leases may still have calls under
+  // way, which it began before.
+  virtual bool exclusive() const { return false; }
   // Gateways that share the work, this one included: at least 1. Budgets are divided by it.
   virtual int gateways() = 0;
   // Sets who hears; nullptr for nobody. What is held already is told at once, by OnTaken.
@@ -52,6 +56,7 @@ class SoleLeases final : public Leases {
  public:
   std::optional<absl::Time> HeldUntil(Shard) override { return absl::InfiniteFuture(); }
   std::optional<Shard> Pick() override { return 0; }
+  bool exclusive() const override { return true; }
   int gateways() override { return 1; }
   void SetListener(LeaseListener* listener) override {
     if (listener != nullptr) listener->OnTaken({0});

@@ -6,7 +6,7 @@
 // that a Notification came, and reports a race in every correct program. These definitions are
 // linked into the test programs of the `tsan` preset, and a program's own definitions come before
 // those of a shared library, for the library as well. So the code under test is the code that is
-// shipped, to the last line; see docs/adr/0011-thread-sanitizer.md.
+// shipped, to the last line; see docs/adr/0013-thread-sanitizer.md.
 //
 // The classes are those of Abseil's headers. Each has one word of its own to keep, which here
 // points to what stands for it. Functions that nobody calls end the program instead of falling back

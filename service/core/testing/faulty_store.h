@@ -28,7 +28,7 @@ class FaultyStore final : public store::Store {
   std::function<Outcome(const store::Transaction&)> judge;
   // With kUnknown: it is committed all the same.
   bool unknown_commits = false;
-  // Get fails.
+  // Get and ListUnfinished fail.
   bool unreadable = false;
   // Answered in place of the store's own where it is set.
   store::Leases* other_leases = nullptr;
@@ -91,6 +91,7 @@ class FaultyStore final : public store::Store {
   }
   absl::StatusOr<std::vector<store::Row>> ListUnfinished(
       const store::UnfinishedQuery& query) override {
+    if (unreadable) return absl::UnavailableError("the test says so");
     return real_.ListUnfinished(query);
   }
   absl::StatusOr<store::Revision> Head() override { return real_.Head(); }

@@ -1,5 +1,8 @@
 #include "core/testing/harness.h"
 
+#include <cstdlib>
+#include <numeric>
+
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
@@ -31,19 +34,66 @@ std::unique_ptr<ProviderEntry> MakeProvider(const std::string& id,
 
 }  // namespace
 
-Harness::Harness(Options options) : settings_(options.settings) {
-  Configure(options);
+Harness::Harness(Options options) : settings_(options.settings), catalog_(MakeCatalog(options)) {
   store::SqliteStore::Options store_options;
   store_options.path = directory_.path() + "/store.db";
   store_options.clock = &store_clock_;
   auto store = store::SqliteStore::Open(std::move(store_options));
   EXPECT_TRUE(store.ok()) << store.status();
   sqlite_ = *std::move(store);
-  store_ = std::make_unique<FaultyStore>(*sqlite_);
+  if (std::getenv("ASSETGATE_BYSTANDER") != nullptr) {
+    shared_ = std::make_unique<SharedStore>(*sqlite_);
+    own_store_ = std::make_unique<GatewayStore>(*shared_, 0, /*gateways=*/1, /*exclusive=*/true);
+    std::vector<store::Shard> all(store::kShards);
+    std::iota(all.begin(), all.end(), 0);
+    own_store_->fake_leases().Take(all, absl::InfiniteFuture());
+    store_ = std::make_unique<FaultyStore>(*own_store_);
+  } else {
+    store_ = std::make_unique<FaultyStore>(*sqlite_);
+  }
   Start();
+  Recover();
 }
 
-void Harness::Configure(const Options& options) {
+Harness::Bystander::Bystander(SharedStore& shared, Harness& harness)
+    : store(shared, 1, /*gateways=*/1), faults(store) {
+  loop.fake_clock().Set(harness.Now());
+  faults.judge = [&](const store::Transaction& transaction) {
+    faults.unknown_commits = harness.store().unknown_commits;
+    return harness.store().judge ? harness.store().judge(transaction)
+                                 : FaultyStore::Outcome::kCommitted;
+  };
+  reconciler = std::make_unique<Reconciler>(
+      Reconciler::Parts{loop, faults, http, *harness.catalog_, telemetry, harness.settings_});
+  gateway = std::make_unique<Gateway>(*harness.catalog_, faults, *reconciler, loop.clock(),
+                                      harness.settings_);
+  faults.SetListener(reconciler.get());
+  reconciler->Recover([] {});
+}
+
+Harness::Bystander::~Bystander() {
+  EXPECT_EQ(http.sent(), 0u) << "who follows nothing sends nothing";
+}
+
+bool Harness::Deliver() {
+  if (own_store_ == nullptr) {
+    const std::int64_t commits = store_->commits();
+    store_->AwaitAnswers();
+    loop_->RunDue();
+    return store_->commits() != commits;
+  }
+  bool moved = own_store_->Deliver();
+  loop_->RunDue();
+  if (bystander_ != nullptr) {
+    bystander_->loop.fake_clock().Set(Now());
+    bystander_->loop.RunDue();
+    moved |= bystander_->store.Deliver();
+    bystander_->loop.RunDue();
+  }
+  return own_store_->Deliver() || moved;
+}
+
+std::unique_ptr<Catalog> Harness::MakeCatalog(const Options& options) {
   std::vector<std::unique_ptr<const ProviderEntry>> providers;
   if (options.has_alpha) {
     auto alpha = MakeProvider("alpha", options.alpha, options.limits);
@@ -63,11 +113,15 @@ void Harness::Configure(const Options& options) {
     film.targets.push_back(
         {provider.get(), "video-1", priority++, 1, provider->dialect->FindModel("video-1")});
   }
-  catalog_ = std::make_unique<Catalog>(std::move(providers), std::vector<ModelEntry>{film},
-                                       options.asset_providers);
+  return std::make_unique<Catalog>(std::move(providers), std::vector<ModelEntry>{film},
+                                   options.asset_providers);
 }
 
-Harness::~Harness() { Stop(); }
+Harness::~Harness() {
+  Stop();
+  // Its thread tells the listener until it has stopped.
+  if (shared_ != nullptr) sqlite_->Stop();
+}
 
 void Harness::Start() {
   const absl::Time now = loop_ == nullptr ? absl::FromUnixSeconds(1'800'000'000) : loop_->Now();
@@ -77,12 +131,21 @@ void Harness::Start() {
   reconciler_ = std::make_unique<Reconciler>(
       Reconciler::Parts{*loop_, *store_, *http_, *catalog_, telemetry_, settings_});
   gateway_ = std::make_unique<Gateway>(*catalog_, *store_, *reconciler_, loop_->clock(), settings_);
+  if (own_store_ != nullptr) store_->SetListener(reconciler_.get());
 }
 
 void Harness::Stop() {
+  bystander_.reset();
   gateway_.reset();
   http_.reset();
-  store_->AwaitAnswers();
+  if (own_store_ == nullptr) {
+    store_->AwaitAnswers();
+  } else {
+    // What is committed is answered to nobody any more.
+    store_->SetListener(nullptr);
+    own_store_->fake_leases().SetListener(nullptr);
+    own_store_->Forget();
+  }
   // What is posted holds on to the reconciler: it goes first, unrun.
   auto stopped = std::make_unique<base::FakeEventLoop>();
   stopped->fake_clock().Set(loop_->Now());
@@ -93,26 +156,27 @@ void Harness::Stop() {
 void Harness::Restart(bool recover) {
   Stop();
   Start();
-  if (!recover) return;
-  absl::Status recovered = absl::UnknownError("not answered");
-  reconciler_->Recover([&](absl::Status status) { recovered = std::move(status); });
+  if (recover) Recover();
+}
+
+void Harness::Recover() {
+  bool recovered = false;
+  reconciler_->Recover([&] { recovered = true; });
   Run();
-  EXPECT_TRUE(recovered.ok()) << recovered;
+  EXPECT_TRUE(recovered);
+  if (shared_ != nullptr) bystander_ = std::make_unique<Bystander>(*shared_, *this);
 }
 
 void Harness::Restart(const Options& options) {
   Stop();
-  Configure(options);
+  catalog_ = MakeCatalog(options);
   Start();
-  Restart();
+  Recover();
 }
 
 void Harness::Run() {
   for (;;) {
-    const std::int64_t commits = store_->commits();
-    store_->AwaitAnswers();
-    loop_->RunDue();
-    bool moved = store_->commits() != commits;
+    bool moved = Deliver();
     if (script) {
       for (std::size_t i = http_->pending(); i > 0; --i) {
         http::FakeHttpClient::Call call = http_->Take();
@@ -224,13 +288,13 @@ Answer<v1::VideoTask> Harness::Cancel(absl::string_view id) {
   Answer<v1::VideoTask> answer;
   v1::CancelVideoTaskRequest request;
   request.set_name(MakeName(kVideoTasks, id));
-  gateway_->CancelVideoTask(Caller(), request, answer.reply());
+  commanded().CancelVideoTask(Caller(), request, answer.reply());
   Run();
   return answer;
 }
 Answer<v1::VideoTask> Harness::Resolve(const v1::ResolveVideoTaskRequest& request) {
   Answer<v1::VideoTask> answer;
-  gateway_->ResolveVideoTask(Caller(), request, answer.reply());
+  commanded().ResolveVideoTask(Caller(), request, answer.reply());
   Run();
   return answer;
 }
@@ -238,7 +302,7 @@ Answer<v1::DeleteAssetResponse> Harness::DeleteAsset(absl::string_view id) {
   Answer<v1::DeleteAssetResponse> answer;
   v1::DeleteAssetRequest request;
   request.set_name(MakeName(kAssets, id));
-  gateway_->DeleteAsset(Caller(), request, answer.reply());
+  commanded().DeleteAsset(Caller(), request, answer.reply());
   Run();
   return answer;
 }
@@ -246,7 +310,7 @@ Answer<v1::DeleteVideoTaskResponse> Harness::DeleteVideo(absl::string_view id) {
   Answer<v1::DeleteVideoTaskResponse> answer;
   v1::DeleteVideoTaskRequest request;
   request.set_name(MakeName(kVideoTasks, id));
-  gateway_->DeleteVideoTask(Caller(), request, answer.reply());
+  commanded().DeleteVideoTask(Caller(), request, answer.reply());
   Run();
   return answer;
 }
@@ -254,24 +318,10 @@ Answer<v1::DeleteAssetGroupResponse> Harness::DeleteGroup(absl::string_view id) 
   Answer<v1::DeleteAssetGroupResponse> answer;
   v1::DeleteAssetGroupRequest request;
   request.set_name(MakeName(kAssetGroups, id));
-  gateway_->DeleteAssetGroup(Caller(), request, answer.reply());
+  commanded().DeleteAssetGroup(Caller(), request, answer.reply());
   Run();
   return answer;
 }
-
-namespace {
-
-template <typename EntityT>
-std::optional<EntityT> Stored(store::Store& store, absl::string_view id) {
-  auto row = store.Get({kDefaultTenant, EntityT::kKind, std::string(id)});
-  EXPECT_TRUE(row.ok()) << row.status();
-  if (!row.ok() || !row->has_value()) return std::nullopt;
-  EntityT entity;
-  FromRow(**row, entity);
-  return entity;
-}
-
-}  // namespace
 
 std::optional<VideoEntity> Harness::StoredVideo(absl::string_view id) {
   return Stored<VideoEntity>(*sqlite_, id);

@@ -21,6 +21,8 @@
 #include "core/telemetry.h"
 #include "core/testing/fake_dialect.h"
 #include "core/testing/faulty_store.h"
+#include "core/testing/shared_store.h"
+#include "gtest/gtest.h"
 #include "http/testing/fake_client.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/sqlite/temporary_directory.h"
@@ -69,8 +71,23 @@ class RecordedTelemetry final : public Telemetry {
   std::vector<int> purge_ends;
 };
 
+// A resource as a store has it.
+template <typename EntityT>
+std::optional<EntityT> Stored(store::Store& store, absl::string_view id) {
+  auto row = store.Get({kDefaultTenant, EntityT::kKind, std::string(id)});
+  EXPECT_TRUE(row.ok()) << row.status();
+  if (!row.ok() || !row->has_value()) return std::nullopt;
+  EntityT entity;
+  FromRow(**row, entity);
+  return entity;
+}
+
 // Two providers, "alpha" and "beta" (their hosts likewise), and the route "film" that goes to alpha
 // first. The store is a real one, in a directory of its own.
+//
+// Where the environment says ASSETGATE_BYSTANDER, a second gateway without a share of the work is
+// beside it on the same store, and takes the calls that cancel, resolve and delete: they have to
+// come to the same.
 class Harness {
  public:
   struct Options {
@@ -123,6 +140,9 @@ class Harness {
   // Likewise, with another config (its settings stay).
   void Restart(const Options& options);
 
+  // What such a gateway is configured with.
+  static std::unique_ptr<Catalog> MakeCatalog(const Options& options);
+
   // Requests that are in order.
   static v1::CreateVideoTaskRequest Video(absl::string_view id = "");
   // It was accepted, as that; it was not.
@@ -148,9 +168,27 @@ class Harness {
   v1::Provider Provider(absl::string_view id);
 
  private:
-  void Configure(const Options& options);
   void Start();
+  void Recover();
   void Stop();
+
+  // A gateway that holds nothing.
+  struct Bystander {
+    Bystander(SharedStore& shared, Harness& harness);
+    ~Bystander();
+
+    GatewayStore store;
+    FaultyStore faults;
+    base::FakeEventLoop loop;
+    http::FakeHttpClient http;
+    RecordedTelemetry telemetry;
+    std::unique_ptr<Reconciler> reconciler;
+    std::unique_ptr<Gateway> gateway;
+  };
+  // Whoever takes commands.
+  Gateway& commanded() { return bystander_ != nullptr ? *bystander_->gateway : *gateway_; }
+  // Has the store's answers come; whether there were any.
+  bool Deliver();
 
   const Settings settings_;
   store::sqlite::TemporaryDirectory directory_;
@@ -158,11 +196,15 @@ class Harness {
   RecordedTelemetry telemetry_;
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<store::SqliteStore> sqlite_;
+  // With a bystander only.
+  std::unique_ptr<SharedStore> shared_;
+  std::unique_ptr<GatewayStore> own_store_;
   std::unique_ptr<FaultyStore> store_;
   std::unique_ptr<base::FakeEventLoop> loop_;
   std::unique_ptr<http::FakeHttpClient> http_;
   std::unique_ptr<Reconciler> reconciler_;
   std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<Bystander> bystander_;
 };
 
 }  // namespace assetgate::core
