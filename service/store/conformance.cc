@@ -163,7 +163,7 @@ TEST_P(StoreConformanceTest, NewStoreIsEmpty) {
   EXPECT_THAT(changes.changes, IsEmpty());
   EXPECT_EQ(changes.upto, 0);
   EXPECT_FALSE(changes.compacted);
-  EXPECT_TRUE(store_->Health().ok());
+  EXPECT_TRUE(store_->Health().ok()) << store_->Health();
   EXPECT_EQ(store_->queue_depth(), 0u);
 }
 

@@ -67,10 +67,10 @@ class Batch {
   // `group` must outlive it.
   explicit Batch(absl::Span<const PendingCommit> group);
 
-  // Advisory locks, each once, in an order that all batches share: whoever takes them in this order cannot be part of a
-  // deadlock, and while they are held, what is looked up stays as it is, rows and request ids that
-  // do not exist included. Keys are hashes; two things under one only wait for each other without
-  // need.
+  // Advisory locks, each once, in an order that all batches share: whoever takes them in this order
+  // cannot be part of a deadlock, and while they are held, what is looked up stays as it is, rows
+  // and request ids that do not exist included. Keys are hashes; two things under one only wait for
+  // each other without need.
   //
   // A batch of very many takes the one lock of everything instead, which every other batch shares:
   // the server has room for some thousands of locks.
@@ -89,8 +89,8 @@ class Batch {
   // Once everything is filled in; again, with another head, as often as needed.
   void Apply(Revision head);
 
-  // Whether a transaction names a revision above the head: one that an earlier one of the same group
-  // was expected to get. Its outcome counts only if the head is indeed the one given.
+  // Whether a transaction names a revision above the head: one that an earlier one of the same
+  // group was expected to get. Its outcome counts only if the head is indeed the one given.
   bool relies_on_head() const { return relies_on_head_; }
   std::vector<CommitResult>& results() { return results_; }
   const std::vector<std::shared_ptr<Change>>& changes() const { return changes_; }

@@ -206,7 +206,8 @@ absl::Status Connection::Connect(const Options& options) {
   PQsetErrorVerbosity(raw, PQERRORS_DEFAULT);
   if (PQsetnonblocking(raw, 1) != 0) return Break("no non-blocking mode");
   // The server's words are results, and not for stderr.
-  PQsetNoticeProcessor(raw, [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      raw, [](void*, const char*) {}, nullptr);
   return absl::OkStatus();
 }
 
@@ -218,10 +219,10 @@ absl::Status Connection::Configure(const Options& options) {
   // young table may be, and no plan is made twice.
   return Execute(absl::StrCat(
       "SET search_path = assetgate, pg_temp; SET statement_timeout = ",
-      Milliseconds(options.timeout * 0.8), "; SET lock_timeout = ",
-      Milliseconds(options.lock_timeout), "; SET idle_in_transaction_session_timeout = ",
-      Milliseconds(options.lock_timeout), "; SET tcp_user_timeout = ",
-      Milliseconds(options.timeout),
+      Milliseconds(options.timeout * 0.8),
+      "; SET lock_timeout = ", Milliseconds(options.lock_timeout),
+      "; SET idle_in_transaction_session_timeout = ", Milliseconds(options.lock_timeout),
+      "; SET tcp_user_timeout = ", Milliseconds(options.timeout),
       "; SET default_transaction_isolation = 'read committed'; SET synchronous_commit = on; "
       "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
       "SET plan_cache_mode = force_generic_plan; SET jit = off"));
@@ -242,9 +243,8 @@ absl::Status Connection::ErrorOf(const PGresult* result) {
   const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const char* message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
   sqlstate_ = state == nullptr ? "" : state;
-  const std::string text =
-      absl::StrCat("PostgreSQL: ", Line(message == nullptr ? "" : message), " (SQLSTATE ",
-                   sqlstate_.empty() ? "none" : sqlstate_, ")");
+  const std::string text = absl::StrCat("PostgreSQL: ", Line(message == nullptr ? "" : message),
+                                        " (SQLSTATE ", sqlstate_.empty() ? "none" : sqlstate_, ")");
   if (sqlstate_ == "42501" || sqlstate_ == "3F000") return absl::PermissionDeniedError(text);
   // Connection, read-only, transaction rollback, resources, locks and time-outs, operator, system.
   for (const char* passing : {"08", "25", "40", "53", "55", "57", "58"}) {

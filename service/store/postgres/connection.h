@@ -25,9 +25,7 @@ class Deadline {
   explicit Deadline(absl::Duration timeout)
       : at_(std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(timeout)) {}
   // Negative once it has passed.
-  absl::Duration left() const {
-    return absl::FromChrono(at_ - std::chrono::steady_clock::now());
-  }
+  absl::Duration left() const { return absl::FromChrono(at_ - std::chrono::steady_clock::now()); }
   bool passed() const { return left() <= absl::ZeroDuration(); }
 
  private:

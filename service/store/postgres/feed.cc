@@ -59,10 +59,9 @@ void Feed::SetListener(ChangeListener* listener) {
 }
 
 void Feed::TellFrom(const std::vector<ChangePtr>& changes) {
-  const auto news = std::find_if(changes.begin(), changes.end(),
-                                 [told = told_](const ChangePtr& change) {
-                                   return change->revision > told;
-                                 });
+  const auto news =
+      std::find_if(changes.begin(), changes.end(),
+                   [told = told_](const ChangePtr& change) { return change->revision > told; });
   if (news == changes.end()) return;
   told_ = changes.back()->revision;
   if (listener_ != nullptr) {

@@ -81,7 +81,8 @@ absl::Status CheckNotifications(Connection& sender, Connection& listener, absl::
       "notifications do not come through (LISTEN, NOTIFY): a pooler in transaction mode is in the "
       "way. Connect to the server itself, or to a pooler in session mode");
   if (absl::Status s = listener.Execute(postgres::Feed::kListen); !s.ok()) return s;
-  const std::string word = absl::StrCat("hello ", listener.backend_pid(), " ", std::random_device()());
+  const std::string word =
+      absl::StrCat("hello ", listener.backend_pid(), " ", std::random_device()());
   absl::StatusOr<postgres::Rows> sent = sender.Run(
       {"SELECT pg_notify('assetgate', $1::text) IS NULL", postgres::Parameters().Text(word)});
   if (!sent.ok()) return sent.status();
@@ -109,9 +110,10 @@ absl::StatusOr<PostgresStore::Opened> PostgresStore::Prepare(const Options& opti
     absl::Status status = CheckServer(**connection);
     if (status.ok()) status = postgres::Migrate(**connection, postgres::Migrations());
     if (!status.ok()) return Annotate(status, opened.address);
-    absl::StatusOr<postgres::Rows> rows = (*connection)->Run(
-        {"SELECT (SELECT value FROM meta WHERE name = 'store_id'), (SELECT revision FROM head)",
-         {}});
+    absl::StatusOr<postgres::Rows> rows = (*connection)
+                                              ->Run({"SELECT (SELECT value FROM meta WHERE name = "
+                                                     "'store_id'), (SELECT revision FROM head)",
+                                                     {}});
     if (!rows.ok()) return Annotate(rows.status(), opened.address);
     if (rows->IsNull(0, 0) || rows->IsNull(0, 1)) {
       return Annotate(absl::DataLossError("its tables are not complete"), opened.address);
@@ -125,14 +127,13 @@ absl::StatusOr<PostgresStore::Opened> PostgresStore::Prepare(const Options& opti
     if (!connection.ok()) return Annotate(connection.status(), opened.address);
     *made = *std::move(connection);
   }
-  if (absl::Status s =
-          CheckNotifications(*opened.writer, *opened.feed, options.connect_timeout);
+  if (absl::Status s = CheckNotifications(*opened.writer, *opened.feed, options.connect_timeout);
       !s.ok()) {
     return Annotate(s, opened.address);
   }
   std::random_device random;
-  opened.writer_id = static_cast<std::int64_t>(
-      (std::uint64_t{random()} << 32 | random()) & std::numeric_limits<std::int64_t>::max());
+  opened.writer_id = static_cast<std::int64_t>((std::uint64_t{random()} << 32 | random()) &
+                                               std::numeric_limits<std::int64_t>::max());
   return opened;
 }
 

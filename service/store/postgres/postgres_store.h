@@ -33,8 +33,8 @@ namespace assetgate::store {
 //
 // While the database is away, transactions are answered kUnavailable and reads fail at once, Health
 // says why, and the store tries by itself whether it is back. Everything has a deadline. A
-// connection lost in COMMIT is looked into: the answer is kUnknown only where the database cannot be
-// asked in time what became of it.
+// connection lost in COMMIT is looked into: the answer is kUnknown only where the database cannot
+// be asked in time what became of it.
 class PostgresStore final : public Store, private GroupWriter {
  public:
   struct Options {

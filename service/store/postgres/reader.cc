@@ -25,7 +25,7 @@ constexpr char kExtent[] = "SELECT head.revision, compaction.upto FROM head, com
 
 // What ReadRow reads, in its order.
 constexpr int kRowColumns = 11;
-#define ROW_COLUMNS                                                                         \
+#define ROW_COLUMNS                                                                           \
   "r.tenant, r.kind, r.id, r.create_revision, r.revision, r.unfinished, r.shard, r.settled, " \
   "r.terms, r.resource, r.internal"
 
@@ -75,7 +75,7 @@ constexpr char kUnfinishedOfFew[] =
     "LIMIT $4::bigint";
 #undef ROW_COLUMNS
 
-#define CHANGE_COLUMNS                                                                         \
+#define CHANGE_COLUMNS                                                                        \
   "revision, tenant, kind, id, create_revision, deleted, cause, settled, unfinished, shard, " \
   "terms, previous_terms, resource, writer"
 constexpr char kChanges[] = "SELECT " CHANGE_COLUMNS
@@ -210,9 +210,8 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query) {
   Parameters parameters;
   parameters.Bytes(query.tenant).Int(KindNumber(query.kind));
   if (newest_first) {
-    parameters.Int(query.after_create_revision.has_value()
-                       ? *query.after_create_revision - 1
-                       : std::numeric_limits<Revision>::max());
+    parameters.Int(query.after_create_revision.has_value() ? *query.after_create_revision - 1
+                                                           : std::numeric_limits<Revision>::max());
   } else {
     parameters.Bytes(query.after_id.value_or(""));
   }
@@ -241,12 +240,12 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query) {
 }
 
 absl::StatusOr<ChangesPage> ReadChanges(Connection& connection, const ChangesQuery& query) {
-  absl::StatusOr<std::vector<Rows>> answers = RunInOneState(
-      connection, {{kChanges, Parameters()
-                                  .Bytes(query.tenant)
-                                  .Int(KindNumber(query.kind))
-                                  .Int(query.after)
-                                  .Int(static_cast<std::int64_t>(query.limit))}});
+  absl::StatusOr<std::vector<Rows>> answers =
+      RunInOneState(connection, {{kChanges, Parameters()
+                                                .Bytes(query.tenant)
+                                                .Int(KindNumber(query.kind))
+                                                .Int(query.after)
+                                                .Int(static_cast<std::int64_t>(query.limit))}});
   if (!answers.ok()) return answers.status();
   ChangesPage page;
   page.head = (*answers)[0].IntAt(0, 0);
@@ -266,8 +265,7 @@ absl::StatusOr<ChangesPage> ReadChanges(Connection& connection, const ChangesQue
 absl::StatusOr<LogPage> ReadLog(Connection& connection, Revision after, std::size_t limit,
                                 std::int64_t writer) {
   absl::StatusOr<std::vector<Rows>> answers = RunInOneState(
-      connection,
-      {{kLog, Parameters().Int(after).Int(static_cast<std::int64_t>(limit))}});
+      connection, {{kLog, Parameters().Int(after).Int(static_cast<std::int64_t>(limit))}});
   if (!answers.ok()) return answers.status();
   absl::StatusOr<std::vector<ChangePtr>> changes = ReadChangeRows((*answers)[1], writer);
   if (!changes.ok()) return changes.status();

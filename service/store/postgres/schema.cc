@@ -156,16 +156,17 @@ absl::Status ExplainRights(const Connection& connection, const absl::Status& sta
   if (!absl::IsPermissionDenied(status)) return status;
   return absl::PermissionDeniedError(absl::StrCat(
       status.message(), ". The user needs the right to make the schema assetgate: GRANT CREATE ON ",
-      "DATABASE \"", connection.database(), "\" TO \"", connection.user(), "\"; or, if it is there ",
-      "already, to own it: ALTER SCHEMA assetgate OWNER TO \"", connection.user(), "\""));
+      "DATABASE \"", connection.database(), "\" TO \"", connection.user(),
+      "\"; or, if it is there ", "already, to own it: ALTER SCHEMA assetgate OWNER TO \"",
+      connection.user(), "\""));
 }
 
 absl::Status MigrateLocked(Connection& connection, absl::Span<const Migration> migrations) {
   const int known = migrations.back().version;
-  absl::StatusOr<Rows> there = connection.Run(
-      {"SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'assetgate'), "
-       "to_regclass('assetgate.schema_version') IS NOT NULL",
-       {}});
+  absl::StatusOr<Rows> there =
+      connection.Run({"SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'assetgate'), "
+                      "to_regclass('assetgate.schema_version') IS NOT NULL",
+                      {}});
   if (!there.ok()) return there.status();
   if (!there->BoolAt(0, 0)) {
     if (absl::Status s = connection.Execute("CREATE SCHEMA assetgate"); !s.ok()) return s;

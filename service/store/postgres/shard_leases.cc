@@ -71,9 +71,7 @@ ShardLeases::ShardLeases(Options options) : options_(std::move(options)) {
   pthread_setname_np(thread_.native_handle(), "leases");
 }
 
-ShardLeases::~ShardLeases() {
-  Release();
-}
+ShardLeases::~ShardLeases() { Release(); }
 
 std::optional<absl::Time> ShardLeases::HeldUntil(Shard shard) {
   if (shard < 0 || shard >= kShards) return std::nullopt;
@@ -248,8 +246,7 @@ absl::Status ShardLeases::Round() {
   const Instant began = Now();
   absl::StatusOr<std::vector<Rows>> answers = connection.RunAll(
       {{kBegin, {}},
-       {kAlive,
-        Parameters().Text(options_.owner).Text(options_.name).Int(milliseconds)},
+       {kAlive, Parameters().Text(options_.owner).Text(options_.name).Int(milliseconds)},
        {kRenew, Parameters().Text(options_.owner).Ints(leaving).Int(milliseconds)},
        {kGiveBack, Parameters().Text(options_.owner).Ints(back)},
        {kDead, {}},
@@ -258,7 +255,8 @@ absl::Status ShardLeases::Round() {
   if (!answers.ok()) return answers.status();
   const Instant until = began + options_.duration - options_.margin;
   Hold((*answers)[2], until);
-  const auto gateways = static_cast<std::size_t>(std::max<std::int64_t>(1, (*answers)[5].IntAt(0, 0)));
+  const auto gateways =
+      static_cast<std::size_t>(std::max<std::int64_t>(1, (*answers)[5].IntAt(0, 0)));
   {
     absl::MutexLock lock(&mu_);
     gateways_ = static_cast<int>(gateways);
@@ -279,11 +277,11 @@ absl::Status ShardLeases::Round() {
   }
   if (ours == share) return absl::OkStatus();
   const Instant asked = Now();
-  absl::StatusOr<Rows> taken = connection.Run(
-      {kTake, Parameters()
-                  .Text(options_.owner)
-                  .Int(static_cast<std::int64_t>(share - ours))
-                  .Int(milliseconds)});
+  absl::StatusOr<Rows> taken =
+      connection.Run({kTake, Parameters()
+                                 .Text(options_.owner)
+                                 .Int(static_cast<std::int64_t>(share - ours))
+                                 .Int(milliseconds)});
   if (!taken.ok()) return taken.status();
   Hold(*taken, asked + options_.duration - options_.margin);
   return absl::OkStatus();

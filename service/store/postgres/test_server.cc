@@ -152,9 +152,9 @@ void TestServer::Initialise() {
       Give("cannot give it its directory");
     }
   }
-  const pid_t pid = Spawn("initdb", {"-D", directory_ + "/data", "-U", "postgres", "-E", "UTF8",
-                                     "--locale=C", "--auth-local=trust",
-                                     "--auth-host=scram-sha-256", "--no-sync"});
+  const pid_t pid =
+      Spawn("initdb", {"-D", directory_ + "/data", "-U", "postgres", "-E", "UTF8", "--locale=C",
+                       "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync"});
   int status = 0;
   if (::waitpid(pid, &status, 0) != pid || status != 0) {
     std::ifstream log(directory_ + "/initdb.log");
@@ -163,9 +163,9 @@ void TestServer::Initialise() {
 }
 
 void TestServer::Start() {
-  pid_ = Spawn("postgres", {"-D", directory_ + "/data", "-k", directory_, "-p",
-                            absl::StrCat(port_), "-c", "listen_addresses=127.0.0.1", "-c",
-                            "fsync=off", "-c", "max_connections=150", "-c", "log_line_prefix=%m %p "});
+  pid_ = Spawn("postgres", {"-D", directory_ + "/data", "-k", directory_, "-p", absl::StrCat(port_),
+                            "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c",
+                            "max_connections=150", "-c", "log_line_prefix=%m %p "});
   const Deadline deadline(kPatience);
   Connection::Options options;
   options.uri = Uri("postgres");

@@ -11,10 +11,10 @@
 
 namespace assetgate::store::postgres {
 
-// A server on a port and a socket of its own, with its data in a directory of its own; both are gone
-// when it is destroyed, and also when the process that made it dies in whatever way. Runs as the
-// user "postgres" where the test is root (PostgreSQL refuses to be), else as the user of the test.
-// Data need not survive the machine: fsync is off. Made before other threads are begun.
+// A server on a port and a socket of its own, with its data in a directory of its own; both are
+// gone when it is destroyed, and also when the process that made it dies in whatever way. Runs as
+// the user "postgres" where the test is root (PostgreSQL refuses to be), else as the user of the
+// test. Data need not survive the machine: fsync is off. Made before other threads are begun.
 class TestServer {
  public:
   TestServer();

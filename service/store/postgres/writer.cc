@@ -29,8 +29,7 @@ WHERE CASE WHEN l.shared THEN pg_advisory_xact_lock_shared(l.key)::text
 
 // After the locks: what is read from here on was committed by whoever held them before. The number
 // of the transaction is what its outcome is found by.
-constexpr char kHead[] =
-    "SELECT (SELECT revision FROM head), pg_current_xact_id()::text::bigint";
+constexpr char kHead[] = "SELECT (SELECT revision FROM head), pg_current_xact_id()::text::bigint";
 constexpr char kHeadForUpdate[] = "SELECT revision FROM head FOR UPDATE";
 
 constexpr char kFindRows[] = R"sql(
@@ -75,9 +74,9 @@ INSERT INTO requests (tenant, method, request_id, create_time, rows, request)
 SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bytea[], $6::bytea[])
 )sql";
 
-// The head, and with it all that carries revisions: numbers in the arrays count from the head, those
-// of rows that are there already are whole. One statement, so that the server has all of it before
-// it takes the head's lock. Others are told when, and if, it is committed.
+// The head, and with it all that carries revisions: numbers in the arrays count from the head,
+// those of rows that are there already are whole. One statement, so that the server has all of it
+// before it takes the head's lock. Others are told when, and if, it is committed.
 constexpr char kPublish[] = R"sql(
 WITH h AS (
   UPDATE head SET revision = revision + $1::bigint RETURNING revision - $1::bigint AS base
@@ -119,7 +118,8 @@ SELECT base, pg_notify('assetgate', $27::bigint::text) IS NULL FROM h
 
 constexpr char kProbe[] = "UPDATE meta SET value = value WHERE name = 'probe'";
 
-// The outcome is open as long as the server runs it; it is told to end what it no longer hears from.
+// The outcome is open as long as the server runs it; it is told to end what it no longer hears
+// from.
 constexpr char kOutcome[] = R"sql(
 SELECT coalesce(pg_xact_status($1::bigint::text::xid8), ''),
        (SELECT count(*) FROM pg_stat_activity
@@ -130,8 +130,8 @@ constexpr char kOwnBase[] =
     "SELECT coalesce(min(revision) - 1, -1) FROM changes "
     "WHERE revision > $1::bigint AND writer = $2::bigint";
 
-// Those that wait for their client, in the middle of a transaction that is older than $1, with locks
-// of ours.
+// Those that wait for their client, in the middle of a transaction that is older than $1, with
+// locks of ours.
 constexpr char kThrowOut[] = R"sql(
 SELECT count(*) FROM pg_stat_activity a
 WHERE a.datname = current_database() AND a.application_name LIKE 'assetgate%'
@@ -150,7 +150,7 @@ DELETE FROM requests WHERE ctid = ANY(ARRAY(
   FOR UPDATE SKIP LOCKED))
 )sql";
 constexpr char kOldestChanges[] = R"sql(
-SELECT revision, time, (SELECT revision FROM head) FROM changes ORDER BY revision LIMIT $1::bigint
+SELECT revision, time, (SELECT revision FROM head) AS newest FROM changes ORDER BY revision LIMIT $1::bigint
 )sql";
 constexpr char kDeleteChanges[] = "DELETE FROM changes WHERE revision <= $1::bigint";
 constexpr char kSetCompacted[] = "UPDATE compaction SET upto = $1::bigint WHERE upto < $1::bigint";
@@ -306,8 +306,8 @@ void Columns::AddChange(const Change& change, Revision head) {
   changes.resource.push_back(change.resource);
 }
 
-// All that a batch writes, without BEGIN and COMMIT; nothing where it changes nothing. What needs no
-// revision goes first, while the head is free.
+// All that a batch writes, without BEGIN and COMMIT; nothing where it changes nothing. What needs
+// no revision goes first, while the head is free.
 std::vector<Statement> WriteStatements(Batch& batch, Revision head, absl::Time now,
                                        std::int64_t writer) {
   Columns columns;
@@ -327,10 +327,9 @@ std::vector<Statement> WriteStatements(Batch& batch, Revision head, absl::Time n
                                             .Ints(gone.row)});
   }
   if (const auto& gone = columns.requests_gone; !gone.id.empty()) {
-    statements.push_back({kDeleteRequests, Parameters()
-                                               .ByteStrings(gone.tenant)
-                                               .ByteStrings(gone.method)
-                                               .ByteStrings(gone.id)});
+    statements.push_back(
+        {kDeleteRequests,
+         Parameters().ByteStrings(gone.tenant).ByteStrings(gone.method).ByteStrings(gone.id)});
   }
   if (const auto& made = columns.requests_new; !made.id.empty()) {
     statements.push_back({kInsertRequests, Parameters()
@@ -463,7 +462,8 @@ absl::StatusOr<Connection*> Writer::Connected() {
       OpenStoreConnection(options_.connection, options_.store_id);
   lost_ = opened.status();
   if (!opened.ok()) {
-    retry_at_ = std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(options_.retry_interval);
+    retry_at_ =
+        std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(options_.retry_interval);
     return absl::UnavailableError(lost_.message());
   }
   connection_ = *std::move(opened);
@@ -492,8 +492,8 @@ GroupWriter::Group Writer::Write(absl::Span<const PendingCommit> group, absl::Ti
   // What did not fit did not fit to something that now does not count either.
   done.results.resize(group.size());
   for (std::size_t i = 0; i < group.size(); ++i) {
-    const bool may_count = ended.end == End::kUnknown &&
-                           batch.results()[i].outcome == Outcome::kCommitted;
+    const bool may_count =
+        ended.end == End::kUnknown && batch.results()[i].outcome == Outcome::kCommitted;
     done.results[i].outcome = may_count ? Outcome::kUnknown : Outcome::kUnavailable;
     done.results[i].message = std::string(ended.status.message());
   }
@@ -550,8 +550,7 @@ Writer::Ended Writer::Try(Batch& batch, absl::Time now) {
     begun->head = head->IntAt(0, 0);
     batch.Apply(begun->head);
   }
-  std::vector<Statement> statements =
-      WriteStatements(batch, begun->head, now, options_.id);
+  std::vector<Statement> statements = WriteStatements(batch, begun->head, now, options_.id);
   const bool has_changes = !batch.changes().empty();
   statements.push_back({kCommit, {}});
   absl::StatusOr<std::vector<Rows>> answers = connection.RunAll(statements);
@@ -597,8 +596,7 @@ Writer::Ended Writer::LookUp(const Begun& begun, bool has_changes, Revision& bas
     absl::StatusOr<Connection*> connection = Connected();
     status = connection.status();
     if (!status.ok()) continue;
-    absl::StatusOr<Rows> rows =
-        (*connection)->Run({kOutcome, Parameters().Int(begun.transaction)});
+    absl::StatusOr<Rows> rows = (*connection)->Run({kOutcome, Parameters().Int(begun.transaction)});
     status = rows.status();
     if (!status.ok()) continue;
     const absl::string_view outcome = rows->BytesAt(0, 0);

@@ -21,7 +21,8 @@ namespace assetgate::store::postgres {
 
 // Writes groups of transactions, each in one transaction of PostgreSQL:
 //
-//   1. in one flush: BEGIN, the locks of all that is named (see Batch::Locks), and what stands there;
+//   1. in one flush: BEGIN, the locks of all that is named (see Batch::Locks), and what stands
+//   there;
 //   2. here: what becomes of each transaction;
 //   3. in one flush: the rows, and last the head with all that carries revisions, in one statement,
 //      and COMMIT.
@@ -29,8 +30,8 @@ namespace assetgate::store::postgres {
 // The head's row lock is taken in that last statement, which the server has whole before it begins,
 // so it is held for as long as the server takes to write and commit, and never while the server
 // waits for a client. Whoever gets it sees all lower revisions committed: no reader of the log ever
-// sees a revision before a lower one. Locks are taken in one order by everybody, the head's last, so
-// there is no deadlock.
+// sees a revision before a lower one. Locks are taken in one order by everybody, the head's last,
+// so there is no deadlock.
 //
 // A connection that is lost in step 3 leaves the outcome open; it is then looked up by the
 // transaction's number. Used by one thread.
@@ -78,8 +79,8 @@ class Writer {
   };
   Ended Try(Batch& batch, absl::Time now);
   absl::StatusOr<Begun> Begin(Connection& connection, Batch& batch);
-  // What became of a transaction of PostgreSQL whose COMMIT was not answered. Where it was committed,
-  // `base` is the head below its changes.
+  // What became of a transaction of PostgreSQL whose COMMIT was not answered. Where it was
+  // committed, `base` is the head below its changes.
   Ended LookUp(const Begun& begun, bool has_changes, Revision& base);
   // What to do after an error that the server gave.
   Ended Failed(Connection& connection, const absl::Status& status);
