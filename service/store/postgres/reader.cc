@@ -52,11 +52,13 @@ constexpr char kFewById[] =
     ", c.n <= $8::bigint FROM (SELECT count(*) AS n FROM m) c LEFT JOIN LATERAL (SELECT f.* FROM m "
     "JOIN resources f ON f.create_revision = m.row WHERE f.id > $3::bytea AND c.n <= $8::bigint "
     "ORDER BY f.id LIMIT $4::bigint) r ON true ORDER BY r.id";
+// Each row's terms are looked up one by one, by the whole key: EXISTS would be turned into a join,
+// and that into a walk over all terms.
 constexpr char kManyById[] =
     "SELECT " ROW_COLUMNS
     " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND id > $3::bytea AND "
     "(SELECT count(DISTINCT w.clause) FROM unnest($5::bytea[], $6::bigint[]) AS w(word, clause) "
-    "WHERE EXISTS (SELECT FROM terms t WHERE t.tenant = r.tenant AND t.kind = r.kind AND "
+    "WHERE (SELECT true FROM terms t WHERE t.tenant = r.tenant AND t.kind = r.kind AND "
     "t.term = w.word AND t.create_revision = r.create_revision)) = $7::bigint "
     "ORDER BY id LIMIT $4::bigint";
 constexpr char kUnfinished[] =
