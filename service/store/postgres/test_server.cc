@@ -86,6 +86,7 @@ TestServer::TestServer() : binaries_(FindBinaries()), directory_("/tmp/assetgate
     Start();
   }
   if (pid_ < 0) Give("does not start");
+  Execute("ALTER ROLE postgres PASSWORD 'super-secret'");
 }
 
 TestServer::~TestServer() {

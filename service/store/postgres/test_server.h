@@ -33,6 +33,8 @@ class TestServer {
 
   // The superuser's, over the socket: no password is asked for.
   std::string Uri(absl::string_view database) const;
+  // The superuser's name and password, as URIs have them.
+  static constexpr char kSuperuser[] = "postgres:super-secret";
   // Over TCP, where a password is asked for; `port` is the server's where it is 0.
   std::string TcpUri(absl::string_view database, absl::string_view user_and_password,
                      int port = 0) const;
