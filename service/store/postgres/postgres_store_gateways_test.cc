@@ -408,6 +408,9 @@ TEST_F(PostgresGatewaysTest, AStalledWriterIsThrownOut) {
   PostgresStore::Options options = Options();
   options.lock_timeout = absl::Milliseconds(300);
   PostgresStore& store = Open(options);
+  // Also waits for its client in a transaction, but has nothing that anybody needs.
+  const std::unique_ptr<postgres::Connection> bystander = Connect();
+  ASSERT_TRUE(bystander->Execute("BEGIN; SELECT 1").ok());
   for (const char* lock : {"SELECT revision FROM head FOR UPDATE",
                            "SELECT pg_advisory_xact_lock(x'4147535400000001'::bigint)"}) {
     const std::unique_ptr<postgres::Connection> stalled = Connect();
@@ -419,6 +422,7 @@ TEST_F(PostgresGatewaysTest, AStalledWriterIsThrownOut) {
     EXPECT_FALSE(stalled->Execute("SELECT 1").ok());
     EXPECT_TRUE(stalled->broken());
   }
+  EXPECT_TRUE(bystander->Execute("COMMIT").ok());
 }
 
 TEST_F(PostgresGatewaysTest, TheServerThrowsOutAStalledWriterByItself) {

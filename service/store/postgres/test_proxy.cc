@@ -112,6 +112,7 @@ void TestProxy::Serve(int client) {
         open = false;
         break;
       }
+      if (from_server && mode_ == Mode::kDeaf) continue;  // Deaf since a moment ago.
       std::string bytes(buffer, static_cast<std::size_t>(n));
       if (from_server && swallow_) {
         pending += bytes;

@@ -119,12 +119,15 @@ SELECT base, pg_notify('assetgate', $27::bigint::text) IS NULL FROM h
 constexpr char kProbe[] = "UPDATE meta SET value = value WHERE name = 'probe'";
 
 // The outcome is open as long as the server runs it; it is told to end what it no longer hears
-// from.
+// from. MATERIALIZED, here and below: pg_terminate_backend is called for what was chosen, and not,
+// as the planner would have it, before the rest of the condition is looked at.
 constexpr char kOutcome[] = R"sql(
+WITH running AS MATERIALIZED (
+  SELECT pid FROM pg_stat_activity
+  WHERE backend_xid = $1::bigint::text::xid8::xid AND pid <> pg_backend_pid()
+)
 SELECT coalesce(pg_xact_status($1::bigint::text::xid8), ''),
-       (SELECT count(*) FROM pg_stat_activity
-        WHERE backend_xid = $1::bigint::text::xid8::xid AND pid <> pg_backend_pid()
-        AND pg_terminate_backend(pid))
+       (SELECT count(*) FROM running WHERE pg_terminate_backend(pid))
 )sql";
 constexpr char kOwnBase[] =
     "SELECT coalesce(min(revision) - 1, -1) FROM changes "
@@ -133,13 +136,15 @@ constexpr char kOwnBase[] =
 // Those that wait for their client, in the middle of a transaction that is older than $1, with
 // locks of ours.
 constexpr char kThrowOut[] = R"sql(
-SELECT count(*) FROM pg_stat_activity a
-WHERE a.datname = current_database() AND a.application_name LIKE 'assetgate%'
-  AND a.pid <> pg_backend_pid() AND a.wait_event_type = 'Client'
-  AND a.xact_start < clock_timestamp() - $1::bigint * interval '1 millisecond'
-  AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.granted
-              AND l.locktype IN ('advisory', 'transactionid'))
-  AND pg_terminate_backend(a.pid)
+WITH stalled AS MATERIALIZED (
+  SELECT a.pid FROM pg_stat_activity a
+  WHERE a.datname = current_database() AND a.application_name LIKE 'assetgate%'
+    AND a.pid <> pg_backend_pid() AND a.wait_event_type = 'Client'
+    AND a.xact_start < clock_timestamp() - $1::bigint * interval '1 millisecond'
+    AND EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND l.granted
+                AND l.locktype IN ('advisory', 'transactionid'))
+)
+SELECT count(*) FROM stalled WHERE pg_terminate_backend(pid)
 )sql";
 
 // "AGSX": of whoever removes what is past.
