@@ -3,8 +3,10 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -24,6 +26,7 @@
 #include "core/settings.h"
 #include "core/telemetry.h"
 #include "http/curl_client.h"
+#include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
 #include "watch/hub.h"
 #include "watch/watcher.h"
@@ -42,6 +45,13 @@ watch::Stream::Options MakeStreamOptions(const config::Config& config) {
   watch::Stream::Options options;
   options.bookmark_interval = config.bookmark_interval;
   return options;
+}
+
+// What people call this gateway: in Kubernetes, the pod's name.
+std::string HostName() {
+  char name[256] = "";
+  if (::gethostname(name, sizeof(name) - 1) != 0) return "gateway";
+  return name;
 }
 
 }  // namespace
@@ -72,10 +82,12 @@ struct Server::Wiring {
   base::ThreadEventLoop hub_loop;
   base::ThreadEventLoop replay_loop;
   base::ThreadEventLoop loop;
-  std::unique_ptr<store::SqliteStore> sqlite;
+  std::unique_ptr<store::Store> opened_store;
   std::unique_ptr<store::Store> decorated_store;
   // One of the two above.
   store::Store* store = nullptr;
+  // For the log, without secrets.
+  std::string store_address;
   watch::Hub hub;
   std::unique_ptr<watch::Watcher> watcher;
   http::CurlClient curl;
@@ -104,15 +116,29 @@ struct Server::Wiring {
 };
 
 absl::Status Server::Wiring::OpenStore(const Decorators& decorators) {
-  store::SqliteStore::Options options;
-  options.path = config.sqlite_path;
-  options.clock = &clock;
-  options.retention = config.retention;
-  options.metrics = &metrics;
-  auto opened = store::SqliteStore::Open(std::move(options));
-  if (!opened.ok()) return opened.status();
-  sqlite = *std::move(opened);
-  store = sqlite.get();
+  if (!config.postgres_uri.empty()) {
+    store::PostgresStore::Options options;
+    options.uri = config.postgres_uri.Reveal();
+    options.name = HostName();
+    options.clock = &clock;
+    options.retention = config.retention;
+    options.metrics = &metrics;
+    auto opened = store::PostgresStore::Open(std::move(options));
+    if (!opened.ok()) return opened.status();
+    store_address = absl::StrCat("PostgreSQL ", (*opened)->address());
+    opened_store = *std::move(opened);
+  } else {
+    store::SqliteStore::Options options;
+    options.path = config.sqlite_path;
+    options.clock = &clock;
+    options.retention = config.retention;
+    options.metrics = &metrics;
+    auto opened = store::SqliteStore::Open(std::move(options));
+    if (!opened.ok()) return opened.status();
+    store_address = config.sqlite_path;
+    opened_store = *std::move(opened);
+  }
+  store = opened_store.get();
   if (decorators.store) {
     decorated_store = decorators.store(*store);
     store = decorated_store.get();
@@ -273,7 +299,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
   });
   wiring.log.Info("serving", {{"listen", server->address()},
                               {"admin", server->admin_address()},
-                              {"store", wiring.config.sqlite_path},
+                              {"store", wiring.store_address},
                               {"version", kVersion}});
   return server;
 }

@@ -9,6 +9,7 @@ class PostgresPlace final : public StorePlace {
  public:
   ~PostgresPlace() override { server_.DropDatabase(database_); }
 
+  bool keeps_shards() const override { return true; }
   absl::StatusOr<std::unique_ptr<Store>> Open(const Settings& settings) override {
     PostgresStore::Options options;
     options.uri = server_.Uri(database_);

@@ -147,6 +147,7 @@ void ShardLeases::Release() {
     for (Held& held : held_) held.until = {};
     wake_.SignalAll();
   }
+  absl::MutexLock lock(&joining_);  // The core and the end of the store may both release.
   if (thread_.joinable()) thread_.join();
 }
 

@@ -103,6 +103,7 @@ class ShardLeases final : public Leases {
   std::size_t next_pick_ ABSL_GUARDED_BY(mu_) = 0;
   bool released_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status health_ ABSL_GUARDED_BY(mu_);
+  absl::Mutex joining_;
   std::thread thread_;
 };
 

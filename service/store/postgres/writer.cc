@@ -578,7 +578,8 @@ Writer::Ended Writer::Failed(Connection& connection, const absl::Status& status)
   // Before COMMIT was sent, a lost connection takes everything with it.
   if (connection.broken()) return {End::kAgain, status};
   const std::string& state = connection.sqlstate();
-  if (state == "55P03") {  // Somebody has kept a lock for too long.
+  if (state == "55P03" ||
+      state == "57014") {  // Somebody has kept a lock, or several, for too long.
     ThrowOutStalled(connection);
     return {End::kAgain, status};
   }
