@@ -29,6 +29,7 @@ BUILD=(
   libgmock-dev
   libgrpc++-dev
   libgtest-dev
+  libpq-dev
   libprotobuf-dev
   libspdlog-dev
   libsqlite3-dev
@@ -43,7 +44,8 @@ BUILD=(
   zlib1g-dev
 )
 
-# To test: the second compiler with its sanitizers and checks, a player for the media, a Python client.
+# To test: the second compiler with its sanitizers and checks, a player for the media, a database server, a
+# Python client.
 TEST=(
   clang
   clang-format
@@ -51,6 +53,7 @@ TEST=(
   ffmpeg
   libclang-rt-14-dev
   openssl
+  postgresql
   python3
   python3-grpcio
   python3-protobuf

@@ -21,6 +21,7 @@
 #include "config.pb.h"
 #include "config_yaml.h"
 #include "provider/failure.h"
+#include "store/postgres/connection.h"
 
 namespace assetgate::config {
 namespace {
@@ -205,7 +206,53 @@ class Checker {
     return value;
   }
 
+  void CheckPostgres(const file::Store& in, Config& out) {
+    const std::string path = "store.postgres.uri";
+    const file::ConnectionString& uri = in.postgres().uri();
+    if (in.has_sqlite()) {
+      yaml_.AddFault("store", "names both sqlite and postgres; keep one");
+      return;
+    }
+    if (yaml_.HasFault(path)) return;
+    if (uri.has_env() || uri.has_file()) {
+      file::Secret source;
+      if (uri.has_env()) source.set_env(uri.env());
+      if (uri.has_file()) source.set_file(uri.file());
+      if (uri.has_text()) {
+        yaml_.AddFault(path, "names both a text and where one is; keep one");
+        return;
+      }
+      out.postgres_uri = ReadSecret(path, source);
+      if (yaml_.HasFault(path)) return;
+    } else {
+      if (uri.text().empty()) {
+        yaml_.AddFault(path,
+                       "is missing; write postgresql://USER@HOST:PORT/DATABASE, or, where it "
+                       "holds a password, {env: NAME} or {file: PATH}");
+        return;
+      }
+      out.postgres_uri = base::Secret(uri.text());
+    }
+    // No fault shows it: it may hold a password all the same.
+    const absl::StatusOr<bool> password = store::postgres::HoldsPassword(out.postgres_uri.Reveal());
+    if (!password.ok()) {
+      yaml_.AddFault(path,
+                     "is no connection string; write postgresql://USER@HOST:PORT/DATABASE, "
+                     "with % and two digits for special characters");
+    } else if (*password && uri.has_text()) {
+      yaml_.AddFault(path,
+                     "holds a password, which a config must not; put the whole string into a "
+                     "variable or a file and write {env: NAME} or {file: PATH}, or leave the "
+                     "password to PGPASSFILE");
+    }
+  }
+
   void CheckStore(const file::Store& in, Config& out) {
+    CheckRetention(in, out);
+    if (in.has_postgres()) {
+      CheckPostgres(in, out);
+      return;
+    }
     out.sqlite_path = in.sqlite().has_path() ? in.sqlite().path() : "assetgate.db";
     if (out.sqlite_path.empty()) {
       yaml_.AddFault("store.sqlite.path", "is empty; name the database file");
@@ -215,6 +262,9 @@ class Checker {
                      absl::StrCat(Quoted(out.sqlite_path),
                                   " has a meaning of its own to SQLite; name a plain file"));
     }
+  }
+
+  void CheckRetention(const file::Store& in, Config& out) {
     out.retention.changes =
         Length("store.change_retention", in.has_change_retention(), in.change_retention(),
                out.retention.changes, absl::Minutes(1), absl::Hours(24 * 90));
@@ -754,6 +804,7 @@ absl::StatusOr<Config> Parse(absl::string_view text, const std::string& name,
   }
   YamlFile yaml(name);
   yaml.SetSecretType(file::Secret::descriptor());
+  yaml.SetConnectionStringType(file::ConnectionString::descriptor());
   file::Config parsed;
   yaml.Read(text, parsed);
   // What is not YAML at all has no meaning to check.

@@ -17,6 +17,7 @@
 #include "assetgate/v1/provider.pb.h"
 #include "assetgate/v1/video_task.pb.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "core/catalog.h"
 #include "core/settings.h"
 #include "provider/dialect.h"
@@ -85,7 +86,9 @@ struct Route {
 struct Config {
   HostPort listen;
   HostPort admin_listen;
+  // Of the store: one of the two. The connection string may hold a password.
   std::string sqlite_path;
+  base::Secret postgres_uri;
   store::Retention retention;
   // Infinite: nothing is purged.
   absl::Duration purge_video_tasks_after = absl::InfiniteDuration();

@@ -480,6 +480,44 @@ TEST_F(ConfigTest, SqlitePathsWithAMeaningOfTheirOwn) {
   }
 }
 
+TEST_F(ConfigTest, AStoreInPostgres) {
+  Config config = Good(absl::StrCat(
+      kSmallest,
+      "store: {postgres: {uri: \"postgresql://gw@db:5433/assets\"}, max_changes: 5000}"));
+  EXPECT_EQ(config.postgres_uri.Reveal(), "postgresql://gw@db:5433/assets");
+  EXPECT_EQ(config.sqlite_path, "");
+  EXPECT_EQ(config.retention.max_changes, 5000);
+  variables_["DATABASE_URL"] = "postgresql://gw:se%63ret@db/assets";
+  config = Good(absl::StrCat(kSmallest, "store: {postgres: {uri: {env: DATABASE_URL}}}"));
+  EXPECT_EQ(config.postgres_uri.Reveal(), "postgresql://gw:se%63ret@db/assets");
+}
+
+TEST_F(ConfigTest, ConnectionStringsThatAreWrongOrWouldTellAPassword) {
+  const auto faults = [&](absl::string_view store) {
+    const std::string said = Faults(absl::StrCat(kSmallest, "store: ", store));
+    EXPECT_THAT(said, Not(HasSubstr("hunter2"))) << store;
+    return said;
+  };
+  EXPECT_THAT(faults("{postgres: {uri: \"postgresql://gw:hunter2@db/x\"}}"),
+              AllOf(HasSubstr("store.postgres.uri: holds a password"),
+                    HasSubstr("{env: NAME} or {file: PATH}")));
+  EXPECT_THAT(faults("{postgres: {uri: \"host=db password=hunter2\"}}"),
+              HasSubstr("holds a password"));
+  EXPECT_THAT(faults("{postgres: {uri: \"postgresql://gw:hunter2%zz@db/x\"}}"),
+              HasSubstr("is no connection string"));
+  EXPECT_THAT(faults("{postgres: {uri: {text: \"host=db password=hunter2\"}}}"),
+              HasSubstr("holds a password"));
+  variables_["BAD"] = "nonsense-hunter2";
+  EXPECT_THAT(faults("{postgres: {uri: {env: BAD}}}"), HasSubstr("is no connection string"));
+  EXPECT_THAT(faults("{postgres: {uri: {env: NOT_THERE}}}"),
+              HasSubstr("environment variable NOT_THERE is not set"));
+  EXPECT_THAT(faults("{postgres: {uri: {env: KEY, file: /x}}}"), HasSubstr("names both"));
+  EXPECT_THAT(faults("{postgres: {}}"), HasSubstr("store.postgres.uri: is missing"));
+  EXPECT_THAT(faults("{postgres: {uri: [hunter2]}}"), HasSubstr("store.postgres.uri: "));
+  EXPECT_THAT(faults("{postgres: {uri: \"postgresql://db/x\"}, sqlite: {path: x.db}}"),
+              HasSubstr("store: names both sqlite and postgres"));
+}
+
 TEST_F(ConfigTest, FilesThatAreNoConfig) {
   EXPECT_EQ(
       Load("/nowhere/assetgate.yaml", environment_).status().message(),

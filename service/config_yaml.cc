@@ -278,10 +278,16 @@ struct YamlFile::Reader {
         return;
       }
       if (type != google::protobuf::Duration::descriptor()) {
-        ReadMessage(node, path,
-                    repeated ? *reflection.AddMessage(&message, &field)
-                             : *reflection.MutableMessage(&message, &field),
-                    depth, secret || type == file.secret_type_);
+        Message& part = repeated ? *reflection.AddMessage(&message, &field)
+                                 : *reflection.MutableMessage(&message, &field);
+        const bool connection_string = type == file.connection_string_type_;
+        if (connection_string && node.IsScalar()) {
+          if (!Enter(node, path, depth)) return;
+          part.GetReflection()->SetString(&part, type->FindFieldByName("text"), node.Scalar());
+          return;
+        }
+        ReadMessage(node, path, part, depth,
+                    secret || connection_string || type == file.secret_type_);
         return;
       }
     }

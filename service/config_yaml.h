@@ -38,6 +38,11 @@ class YamlFile {
   // Fields of this message type, and maps of it, hold secrets: what is written there is never
   // shown.
   void SetSecretType(const google::protobuf::Descriptor* type) { secret_type_ = type; }
+  // Messages of this type may be written as a plain value, which becomes their field `text`. Faults
+  // do not show what stands in them.
+  void SetConnectionStringType(const google::protobuf::Descriptor* type) {
+    connection_string_type_ = type;
+  }
 
   // Parses `text` and fills `message`. What is faulty is left unset.
   void Read(absl::string_view text, google::protobuf::Message& message);
@@ -68,6 +73,7 @@ class YamlFile {
 
   const std::string name_;
   const google::protobuf::Descriptor* secret_type_ = nullptr;
+  const google::protobuf::Descriptor* connection_string_type_ = nullptr;
   std::map<std::string, int> lines_;
   std::set<std::string> faulty_;
   std::vector<Fault> faults_;

@@ -3,9 +3,11 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,6 +28,7 @@
 #include "core/settings.h"
 #include "core/telemetry.h"
 #include "http/curl_client.h"
+#include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
 #include "watch/hub.h"
 #include "watch/watcher.h"
@@ -56,21 +59,39 @@ class ChangeFanOut final : public store::ChangeListener {
     hub_.OnChanges(changes, head);
     reconciler_.OnChanges(changes, head);
   }
+  void OnGap(store::Revision upto) override {
+    hub_.OnGap(upto);
+    reconciler_.OnGap(upto);
+  }
 
  private:
   watch::Hub& hub_;
   core::Reconciler& reconciler_;
 };
 
+// What people call this gateway: in Kubernetes, the pod's name.
+std::string HostName() {
+  char name[256] = "";
+  if (::gethostname(name, sizeof(name) - 1) != 0) return "gateway";
+  return name;
+}
+
 }  // namespace
 
 const char kVersion[] = ASSETGATE_VERSION;
 
 absl::StatusOr<std::string> MarkRestored(const config::Config& config) {
+  constexpr absl::string_view kNow = " from now on; resume tokens from before start over";
+  if (!config.postgres_uri.empty()) {
+    store::PostgresStore::Options options;
+    options.uri = config.postgres_uri.Reveal();
+    const auto id = store::PostgresStore::MarkRestored(options);
+    if (!id.ok()) return id.status();
+    return absl::StrCat("the PostgreSQL store is store ", *id, kNow);
+  }
   const auto id = store::SqliteStore::MarkRestored(config.sqlite_path);
   if (!id.ok()) return id.status();
-  return absl::StrCat("store file ", config.sqlite_path, ": is store ", *id,
-                      " from now on; resume tokens from before start over");
+  return absl::StrCat("store file ", config.sqlite_path, ": is store ", *id, kNow);
 }
 
 // In the order in which things are made; they go in the opposite one, after Shutdown has stopped
@@ -100,10 +121,12 @@ struct Server::Wiring {
   base::ThreadEventLoop hub_loop;
   base::ThreadEventLoop replay_loop;
   base::ThreadEventLoop loop;
-  std::unique_ptr<store::SqliteStore> sqlite;
+  std::unique_ptr<store::Store> opened_store;
   std::unique_ptr<store::Store> decorated_store;
   // One of the two above.
   store::Store* store = nullptr;
+  // For the log, without secrets.
+  std::string store_address;
   watch::Hub hub;
   std::unique_ptr<watch::Watcher> watcher;
   http::CurlClient curl;
@@ -135,15 +158,29 @@ struct Server::Wiring {
 };
 
 absl::Status Server::Wiring::OpenStore(const Decorators& decorators) {
-  store::SqliteStore::Options options;
-  options.path = config.sqlite_path;
-  options.clock = &clock;
-  options.retention = config.retention;
-  options.metrics = &metrics;
-  auto opened = store::SqliteStore::Open(std::move(options));
-  if (!opened.ok()) return opened.status();
-  sqlite = *std::move(opened);
-  store = sqlite.get();
+  if (!config.postgres_uri.empty()) {
+    store::PostgresStore::Options options;
+    options.uri = config.postgres_uri.Reveal();
+    options.name = HostName();
+    options.clock = &clock;
+    options.retention = config.retention;
+    options.metrics = &metrics;
+    auto opened = store::PostgresStore::Open(std::move(options));
+    if (!opened.ok()) return opened.status();
+    store_address = absl::StrCat("PostgreSQL ", (*opened)->address());
+    opened_store = *std::move(opened);
+  } else {
+    store::SqliteStore::Options options;
+    options.path = config.sqlite_path;
+    options.clock = &clock;
+    options.retention = config.retention;
+    options.metrics = &metrics;
+    auto opened = store::SqliteStore::Open(std::move(options));
+    if (!opened.ok()) return opened.status();
+    store_address = config.sqlite_path;
+    opened_store = *std::move(opened);
+  }
+  store = opened_store.get();
   if (decorators.store) {
     decorated_store = decorators.store(*store);
     store = decorated_store.get();
@@ -315,7 +352,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
   wiring.reconciler->Recover([] {});
   wiring.log.Info("serving", {{"listen", server->address()},
                               {"admin", server->admin_address()},
-                              {"store", wiring.config.sqlite_path},
+                              {"store", wiring.store_address},
                               {"version", kVersion}});
   return server;
 }

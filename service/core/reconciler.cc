@@ -1164,6 +1164,16 @@ void Reconciler::OnChanges(const std::vector<store::ChangePtr>& changes, store::
   if (post) parts_.loop.Post([this] { ReadInbox(); });
 }
 
+void Reconciler::OnGap(store::Revision) {
+  {
+    absl::MutexLock lock(&inbox_mu_);
+    inbox_.newest.clear();
+    inbox_.overrun = true;
+    if (std::exchange(inbox_.posted, true)) return;
+  }
+  parts_.loop.Post([this] { ReadInbox(); });
+}
+
 void Reconciler::ReadInbox() {
   Inbox inbox;
   {

@@ -98,6 +98,8 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   // overflows, what is in memory is compared with the store instead. Never blocks.
   void OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) override
       ABSL_LOCKS_EXCLUDED(inbox_mu_);
+  // What is in memory is compared with the store.
+  void OnGap(store::Revision upto) override ABSL_LOCKS_EXCLUDED(inbox_mu_);
   void OnTaken(const std::vector<store::Shard>& shards) override;
   void OnLost(const std::vector<store::Shard>& shards) override;
 

@@ -172,7 +172,7 @@ TEST_P(StoreConformanceTest, NewStoreIsEmpty) {
   EXPECT_THAT(changes.changes, IsEmpty());
   EXPECT_EQ(changes.upto, 0);
   EXPECT_FALSE(changes.compacted);
-  EXPECT_TRUE(store_->Health().ok());
+  EXPECT_TRUE(store_->Health().ok()) << store_->Health();
   EXPECT_EQ(store_->queue_depth(), 0u);
 }
 
@@ -687,6 +687,71 @@ TEST_P(StoreConformanceTest, UnfinishedRowsOfAllTenantsAreListedInTheOrderOfKeys
     }
     EXPECT_EQ(listed, expected) << "limit " << limit;
   }
+}
+
+TEST_P(StoreConformanceTest, UnfinishedRowsAreListedByTheirShards) {
+  if (!place_->keeps_shards()) GTEST_SKIP() << "a store of one shard";
+  Listener listener;
+  store_->SetListener(&listener);
+  std::map<Key, Shard> expected;
+  for (int i = 0; i < 60; ++i) {
+    Content content = MakeContent("x");
+    content.unfinished = i % 4 != 0;
+    content.shard = i % 3 == 0 ? 255 : i % 20;
+    const Key key = Asset(absl::StrCat(i), i % 2 == 0 ? "even" : "odd");
+    ASSERT_EQ(CommitAndWait(*store_, Create(key, content)).outcome, Outcome::kCommitted);
+    EXPECT_EQ(listener.changes().back()->shard, content.shard);
+    EXPECT_EQ((*store_->Get(key))->content.shard, content.shard);
+    if (content.unfinished) expected[key] = content.shard;
+  }
+  // One goes over to another shard.
+  Content moved = MakeContent("x");
+  moved.unfinished = true;
+  moved.shard = 77;
+  CommitAndWait(*store_, Update(Asset("1", "odd"), 2, moved));
+  expected[Asset("1", "odd")] = 77;
+  store_->Stop();
+
+  std::vector<Shard> many;
+  for (Shard shard = 0; shard < 20; ++shard) many.push_back(shard);
+  const std::vector<std::vector<Shard>> queries = {{}, {255}, {77, 255, 77}, {1, 2, 5, 250}, many};
+  for (const std::vector<Shard>& shards : queries) {
+    std::vector<Key> wanted;
+    for (const auto& [key, shard] : expected) {
+      if (std::find(shards.begin(), shards.end(), shard) != shards.end()) wanted.push_back(key);
+    }
+    std::vector<Key> listed;
+    std::optional<Key> after;
+    for (;;) {
+      const std::vector<Row> rows =
+          *store_->ListUnfinished({.shards = shards, .after = after, .limit = 7});
+      for (const Row& row : rows) listed.push_back(row.key);
+      if (rows.size() < 7) break;
+      after = rows.back().key;
+    }
+    EXPECT_EQ(listed, wanted);
+  }
+}
+
+TEST_P(StoreConformanceTest, TermsMayBeLong) {
+  // More than an entry of an index holds, and not to be compressed.
+  std::mt19937 random(7);
+  std::string noise(5'000, '\0');
+  for (char& c : noise) c = static_cast<char>(random());
+  const std::string other = noise + "x";
+  CommitAndWait(*store_, Create(Asset("a"), MakeContent("x", {noise, "t"})));
+  CommitAndWait(*store_, Create(Asset("b"), MakeContent("x", {other, "t"})));
+  EXPECT_THAT(Ids(AllRows(*store_, {.tenant = "default", .filter = {{{noise}}}})),
+              ElementsAre("a"));
+  EXPECT_THAT(Ids(AllRows(*store_, {.tenant = "default", .filter = {{{other}}}})),
+              ElementsAre("b"));
+  Transaction transaction = Create(Asset("c"), MakeContent("x"));
+  transaction.conditions.absent = {{"default", Kind::kAsset, other}};
+  EXPECT_EQ(CommitAndWait(*store_, std::move(transaction)).outcome, Outcome::kConditionUnmet);
+  CommitAndWait(*store_, Update(Asset("b"), 2, MakeContent("x", {"t"})));
+  EXPECT_THAT(AllRows(*store_, {.tenant = "default", .filter = {{{other}}}}), IsEmpty());
+  EXPECT_THAT(Ids(AllRows(*store_, {.tenant = "default", .filter = {{{"t"}}}})),
+              ElementsAre("b", "a"));
 }
 
 TEST_P(StoreConformanceTest, TenantsSeeNothingOfEachOther) {

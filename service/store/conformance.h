@@ -25,6 +25,8 @@ class StorePlace {
     std::size_t max_queue = 10'000;
   };
   virtual ~StorePlace() = default;
+  // Whether rows keep the shard that their writer named; a store for one process need not.
+  virtual bool keeps_shards() const { return false; }
   // Opens the store that lives here. At most one is open at a time.
   virtual absl::StatusOr<std::unique_ptr<Store>> Open(const Settings& settings) = 0;
 };

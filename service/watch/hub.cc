@@ -64,12 +64,7 @@ void Hub::OnChanges(const std::vector<store::ChangePtr>& changes, store::Revisio
     absl::MutexLock lock(&mu_);
     inbox_.head = head;
     if (!inbox_.overrun && inbox_.changes.size() + changes.size() > kMaxInbox) {
-      inbox_.overrun = true;
-      overruns_.fetch_add(1, std::memory_order_relaxed);
-      for (const store::ChangePtr& change : inbox_.changes) {
-        if (observed_.contains(change->key)) inbox_.newest[change->key] = change;
-      }
-      inbox_.changes = {};
+      ThrowAway();
     }
     if (inbox_.overrun) {
       for (const store::ChangePtr& change : changes) {
@@ -81,6 +76,26 @@ void Hub::OnChanges(const std::vector<store::ChangePtr>& changes, store::Revisio
     post = !std::exchange(dispatch_posted_, true);
   }
   if (post) loop_.Post([this] { Dispatch(); });
+}
+
+void Hub::OnGap(store::Revision upto) {
+  bool post = false;
+  {
+    absl::MutexLock lock(&mu_);
+    inbox_.head = upto;
+    if (!inbox_.overrun) ThrowAway();
+    post = !std::exchange(dispatch_posted_, true);
+  }
+  if (post) loop_.Post([this] { Dispatch(); });
+}
+
+void Hub::ThrowAway() {
+  inbox_.overrun = true;
+  overruns_.fetch_add(1, std::memory_order_relaxed);
+  for (const store::ChangePtr& change : inbox_.changes) {
+    if (observed_.contains(change->key)) inbox_.newest[change->key] = change;
+  }
+  inbox_.changes = {};
 }
 
 std::size_t Hub::queue_depth() const {

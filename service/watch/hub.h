@@ -105,6 +105,9 @@ class Hub final : public store::ChangeListener {
   // without changes.
   void OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) override
       ABSL_LOCKS_EXCLUDED(mu_);
+  // As being overrun: subscribers go to the log, which tells them to start over. Observations hear
+  // nothing of what was missed.
+  void OnGap(store::Revision upto) override ABSL_LOCKS_EXCLUDED(mu_);
 
   // Calls `callback` on the hub's thread for each change of `key` that is told to the hub after
   // this returns, in order; perhaps for some that were told shortly before. So: observe, then read
@@ -168,6 +171,8 @@ class Hub final : public store::ChangeListener {
     store::ChangePtr change_;
     std::array<EventPtr, 3> events_;
   };
+
+  void ThrowAway() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // All on the hub's thread.
   void Dispatch() ABSL_LOCKS_EXCLUDED(mu_);

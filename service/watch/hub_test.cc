@@ -159,6 +159,27 @@ TEST_F(WatchHubTest, WhoJoinsALittleLateGetsWhatItMissed) {
   EXPECT_THAT(subscriber->offered, ElementsAre(3, 5, 7));
 }
 
+TEST_F(WatchHubTest, AGapSendsSubscribersBackToTheLogAndObserversHearWhatFollows) {
+  const auto subscriber = SubscriberOf({"a"});
+  hub_.Join(subscriber, 0);
+  const Observation observation = hub_.Observe(
+      AssetKey("a"), [&](const store::ChangePtr& change) { heard_.push_back(change->revision); });
+  store_.Put("a");
+  loop_.RunDue();
+  store_.Put("a");
+  hub_.OnGap(7);
+  loop_.RunDue();
+  EXPECT_TRUE(subscriber->lost);
+  EXPECT_THAT(subscriber->offered, ElementsAre(1));
+  EXPECT_THAT(heard_, ElementsAre(1, 2));
+  EXPECT_EQ(hub_.heard(), 7);
+  // Who has nothing from before the gap is no help to anybody.
+  const auto late = SubscriberOf({"a"});
+  hub_.Join(late, 1);
+  loop_.RunDue();
+  EXPECT_TRUE(late->too_far_behind);
+}
+
 TEST_F(WatchHubTest, WhoIsTooFarBehindIsToldSo) {
   const auto subscriber = SubscriberOf({});
   for (std::size_t i = 0; i < Hub::kMaxRecent + 2; ++i) store_.Put("a");

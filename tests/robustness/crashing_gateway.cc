@@ -65,7 +65,7 @@ class SteppedClock final : public assetgate::base::Clock {
   void Set(absl::Duration offset) { offset_milliseconds_.store(absl::ToInt64Milliseconds(offset)); }
 
  private:
-  const assetgate::base::SystemClock real_;
+  assetgate::base::SystemClock real_;
   std::atomic<std::int64_t> offset_milliseconds_{0};
 };
 
@@ -181,6 +181,14 @@ class CrashingStore final : public store::Store, public store::ChangeListener {
     }
     for (const std::string& what : about) crash_.Reach(what + ":committed");
     if (listener != nullptr) listener->OnChanges(changes, head);
+  }
+  void OnGap(store::Revision upto) override {
+    store::ChangeListener* listener = nullptr;
+    {
+      absl::MutexLock lock(&mu_);
+      listener = listener_;
+    }
+    if (listener != nullptr) listener->OnGap(upto);
   }
 
  private:

@@ -1,0 +1,284 @@
+#include "store/postgres/postgres_store.h"
+
+#include <algorithm>
+#include <limits>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/error.h"
+#include "store/postgres/reader.h"
+#include "store/postgres/schema.h"
+
+namespace assetgate::store {
+namespace {
+
+using postgres::Connection;
+
+// What is past is removed this many rows at a time.
+constexpr std::int64_t kExpireLimit = 500;
+// The first with pg_current_xact_id, by which the outcome of a lost COMMIT is looked up.
+constexpr int kOldestServer = 130'000;
+// Migrations may have much to rewrite, and wait for those of another gateway.
+constexpr absl::Duration kMigrationTimeout = absl::Minutes(5);
+
+Connection::Options ConnectionOptions(const PostgresStore::Options& options) {
+  Connection::Options connection;
+  connection.uri = options.uri;
+  connection.application_name = absl::StrCat(Connection::kApplication, " ", options.name);
+  connection.connect_timeout = options.connect_timeout;
+  connection.timeout = options.timeout;
+  connection.lock_timeout = options.lock_timeout;
+  return connection;
+}
+
+// A caller's words for what a read or Health failed with.
+absl::Status Unavailable(const absl::Status& status) {
+  return base::Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
+                     absl::StrCat("the store is not available: ", status.message()));
+}
+
+absl::Status ExplainConnect(const absl::Status& status) {
+  absl::string_view remedy = ". Is the server running, and does it listen there?";
+  if (absl::IsInvalidArgument(status)) remedy = "";
+  if (absl::IsPermissionDenied(status)) {
+    remedy = ". Check the user and the password of store.postgres, and pg_hba.conf of the server";
+  }
+  if (absl::IsNotFound(status)) {
+    remedy = ". Make the database (CREATE DATABASE), or name another one in store.postgres";
+  }
+  return absl::FailedPreconditionError(absl::StrCat(status.message(), remedy));
+}
+
+absl::Status Annotate(const absl::Status& status, absl::string_view address) {
+  return absl::FailedPreconditionError(absl::StrCat("store ", address, ": ", status.message()));
+}
+
+absl::Status CheckServer(Connection& connection) {
+  const int version = connection.server_version();
+  if (version < kOldestServer) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the server is PostgreSQL ", version / 10'000, "; it must be 13 or newer"));
+  }
+  absl::StatusOr<postgres::Rows> rows = connection.Run(
+      {"SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'", {}});
+  if (!rows.ok()) return rows.status();
+  if (rows->BoolAt(0, 0)) {
+    return absl::FailedPreconditionError(
+        "the server is a standby, which takes no writes; name the primary (with several hosts: "
+        "target_session_attrs=read-write)");
+  }
+  if (rows->BoolAt(0, 1)) {
+    return absl::FailedPreconditionError(
+        "the database is read-only (default_transaction_read_only); the gateway has to write");
+  }
+  return absl::OkStatus();
+}
+
+// Whether a notification that one connection sends reaches the one that listens.
+absl::Status CheckNotifications(Connection& sender, Connection& listener, absl::Duration timeout) {
+  const absl::Status pooler = absl::FailedPreconditionError(
+      "notifications do not come through (LISTEN, NOTIFY): a pooler in transaction mode is in the "
+      "way. Connect to the server itself, or to a pooler in session mode");
+  if (absl::Status s = listener.Execute(postgres::Feed::kListen); !s.ok()) return s;
+  const std::string word =
+      absl::StrCat("hello ", listener.backend_pid(), " ", std::random_device()());
+  absl::StatusOr<postgres::Rows> sent = sender.Run(
+      {"SELECT pg_notify('assetgate', $1::text) IS NULL", postgres::Parameters().Text(word)});
+  if (!sent.ok()) return sent.status();
+  const postgres::Deadline deadline(timeout);
+  while (!deadline.passed()) {
+    absl::StatusOr<std::vector<std::string>> heard =
+        listener.AwaitNotifications(deadline.left(), -1);
+    if (!heard.ok()) return heard.status();
+    if (std::find(heard->begin(), heard->end(), word) != heard->end()) return absl::OkStatus();
+  }
+  return pooler;
+}
+
+}  // namespace
+
+absl::StatusOr<PostgresStore::Opened> PostgresStore::Prepare(const Options& options) {
+  Opened opened;
+  {
+    Connection::Options patient = ConnectionOptions(options);
+    patient.timeout = kMigrationTimeout;
+    patient.lock_timeout = kMigrationTimeout;
+    absl::StatusOr<std::unique_ptr<Connection>> connection = Connection::Open(patient);
+    if (!connection.ok()) return ExplainConnect(connection.status());
+    opened.address = absl::StrCat((*connection)->address(), "/", (*connection)->database());
+    absl::Status status = CheckServer(**connection);
+    if (status.ok()) status = postgres::Migrate(**connection, postgres::Migrations());
+    if (!status.ok()) return Annotate(status, opened.address);
+    absl::StatusOr<postgres::Rows> rows = (*connection)
+                                              ->Run({"SELECT (SELECT value FROM meta WHERE name = "
+                                                     "'store_id'), (SELECT revision FROM head)",
+                                                     {}});
+    if (!rows.ok()) return Annotate(rows.status(), opened.address);
+    if (rows->IsNull(0, 0) || rows->IsNull(0, 1)) {
+      return Annotate(absl::DataLossError("its tables are not complete"), opened.address);
+    }
+    opened.store_id = rows->StringAt(0, 0);
+    opened.head = rows->IntAt(0, 1);
+  }
+  for (std::unique_ptr<Connection>* made : {&opened.writer, &opened.feed}) {
+    absl::StatusOr<std::unique_ptr<Connection>> connection =
+        postgres::OpenStoreConnection(ConnectionOptions(options), opened.store_id);
+    if (!connection.ok()) return Annotate(connection.status(), opened.address);
+    *made = *std::move(connection);
+  }
+  if (absl::Status s = CheckNotifications(*opened.writer, *opened.feed, options.connect_timeout);
+      !s.ok()) {
+    return Annotate(s, opened.address);
+  }
+  std::random_device random;
+  opened.writer_id = static_cast<std::int64_t>((std::uint64_t{random()} << 32 | random()) &
+                                               std::numeric_limits<std::int64_t>::max());
+  return opened;
+}
+
+absl::StatusOr<std::string> PostgresStore::MarkRestored(const Options& options) {
+  Connection::Options patient = ConnectionOptions(options);
+  patient.timeout = kMigrationTimeout;
+  patient.lock_timeout = kMigrationTimeout;
+  absl::StatusOr<std::unique_ptr<Connection>> connection = Connection::Open(patient);
+  if (!connection.ok()) return ExplainConnect(connection.status());
+  const std::string address =
+      absl::StrCat((*connection)->address(), "/", (*connection)->database());
+  absl::Status status = CheckServer(**connection);
+  if (status.ok()) status = postgres::Migrate(**connection, postgres::Migrations());
+  if (!status.ok()) return Annotate(status, address);
+  absl::StatusOr<postgres::Rows> alive =
+      (*connection)
+          ->Run(
+              {"SELECT string_agg(name, ', ' ORDER BY name) FROM gateways WHERE expires_at > now()",
+               {}});
+  if (!alive.ok()) return Annotate(alive.status(), address);
+  if (!alive->IsNull(0, 0)) {
+    return Annotate(
+        absl::FailedPreconditionError(absl::StrCat(
+            "gateways are alive on it (", alive->StringAt(0, 0),
+            "); end them first. One that was alive when the backup was made counts for some "
+            "seconds more: try again then")),
+        address);
+  }
+  absl::StatusOr<postgres::Rows> renewed =
+      (*connection)
+          ->Run({"UPDATE meta SET value = replace(gen_random_uuid()::text, '-', '') "
+                 "WHERE name = 'store_id' RETURNING value",
+                 {}});
+  if (!renewed.ok()) return Annotate(renewed.status(), address);
+  if (renewed->size() != 1) {
+    return Annotate(absl::DataLossError("its tables are not complete"), address);
+  }
+  return renewed->StringAt(0, 0);
+}
+
+absl::StatusOr<std::unique_ptr<PostgresStore>> PostgresStore::Open(Options options) {
+  absl::StatusOr<Opened> opened = Prepare(options);
+  if (!opened.ok()) return opened.status();
+  return std::unique_ptr<PostgresStore>(new PostgresStore(options, *std::move(opened)));
+}
+
+PostgresStore::PostgresStore(const Options& options, Opened opened)
+    : clock_(*options.clock),
+      retention_(options.retention),
+      store_id_(std::move(opened.store_id)),
+      address_(std::move(opened.address)),
+      readers_(ConnectionOptions(options), store_id_, options.max_readers),
+      writer_({.connection = ConnectionOptions(options),
+               .id = opened.writer_id,
+               .store_id = store_id_,
+               .patience = options.patience,
+               .retry_interval = options.probe_interval},
+              std::move(opened.writer)),
+      feed_({.connection = ConnectionOptions(options),
+             .store_id = store_id_,
+             .writer = opened.writer_id,
+             .interval = options.feed_interval,
+             .patience = options.patience},
+            std::move(opened.feed), opened.head, readers_),
+      leases_({.connection = ConnectionOptions(options),
+               .store_id = store_id_,
+               .owner = absl::StrCat(absl::Hex(opened.writer_id, absl::kZeroPad16)),
+               .name = options.name,
+               .clock = options.clock,
+               .duration = options.lease_duration,
+               .margin = options.lease_margin,
+               .renew_interval = options.lease_renewal}),
+      queue_({.clock = options.clock,
+              .max_queue = options.max_queue,
+              .probe_interval = options.probe_interval,
+              .metrics = options.metrics},
+             *this) {}
+
+PostgresStore::~PostgresStore() { Stop(); }
+
+void PostgresStore::Stop() {
+  queue_.Stop();
+  leases_.Release();
+  leases_.SetListener(nullptr);
+  feed_.SetListener(nullptr);
+}
+
+void PostgresStore::Commit(Transaction transaction, CommitDone done) {
+  queue_.Commit(std::move(transaction), std::move(done));
+}
+
+absl::Status PostgresStore::Health() {
+  absl::Status health = queue_.health();
+  health.Update(readers_.health());
+  health.Update(leases_.health());
+  return health.ok() ? health : Unavailable(health);
+}
+
+GroupWriter::Group PostgresStore::Write(absl::Span<const PendingCommit> group) {
+  return writer_.Write(group, clock_.Now());
+}
+
+void PostgresStore::Tell(const std::vector<ChangePtr>& changes) {
+  absl::StatusOr<Connection*> connection = writer_.Connected();
+  feed_.Tell(changes, connection.ok() ? *connection : nullptr);
+}
+
+absl::StatusOr<bool> PostgresStore::Expire() {
+  return writer_.Expire(retention_, clock_.Now(), kExpireLimit);
+}
+
+template <typename Result, typename Read>
+absl::StatusOr<Result> PostgresStore::ReadWith(Read read) {
+  absl::StatusOr<Result> result = readers_.With<Result>(std::move(read));
+  if (!result.ok()) return Unavailable(result.status());
+  return result;
+}
+
+absl::StatusOr<std::optional<Row>> PostgresStore::Get(const Key& key) {
+  return ReadWith<std::optional<Row>>(
+      [&](Connection& connection) { return postgres::Get(connection, key); });
+}
+
+absl::StatusOr<ListPage> PostgresStore::List(const ListQuery& query) {
+  return ReadWith<ListPage>(
+      [&](Connection& connection) { return postgres::List(connection, query); });
+}
+
+absl::StatusOr<ChangesPage> PostgresStore::ReadChanges(const ChangesQuery& query) {
+  return ReadWith<ChangesPage>(
+      [&](Connection& connection) { return postgres::ReadChanges(connection, query); });
+}
+
+absl::StatusOr<std::optional<RequestRow>> PostgresStore::FindRequest(const RequestKey& key) {
+  return ReadWith<std::optional<RequestRow>>(
+      [&](Connection& connection) { return postgres::FindRequest(connection, key); });
+}
+
+absl::StatusOr<std::vector<Row>> PostgresStore::ListUnfinished(const UnfinishedQuery& query) {
+  return ReadWith<std::vector<Row>>(
+      [&](Connection& connection) { return postgres::ListUnfinished(connection, query); });
+}
+
+absl::StatusOr<Revision> PostgresStore::Head() {
+  return ReadWith<Revision>([](Connection& connection) { return postgres::Head(connection); });
+}
+
+}  // namespace assetgate::store

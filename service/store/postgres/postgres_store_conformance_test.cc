@@ -1,0 +1,32 @@
+#include "store/conformance.h"
+#include "store/postgres/postgres_store.h"
+#include "store/postgres/test_server.h"
+
+namespace assetgate::store {
+namespace {
+
+class PostgresPlace final : public StorePlace {
+ public:
+  ~PostgresPlace() override { server_.DropDatabase(database_); }
+
+  bool keeps_shards() const override { return true; }
+  absl::StatusOr<std::unique_ptr<Store>> Open(const Settings& settings) override {
+    PostgresStore::Options options;
+    options.uri = server_.Uri(database_);
+    options.clock = settings.clock;
+    options.retention = settings.retention;
+    options.max_queue = settings.max_queue;
+    return PostgresStore::Open(options);
+  }
+
+ private:
+  postgres::TestServer& server_ = postgres::TestServer::Shared();
+  const std::string database_ = server_.CreateDatabase();
+};
+
+std::unique_ptr<StorePlace> MakePostgresPlace() { return std::make_unique<PostgresPlace>(); }
+
+INSTANTIATE_TEST_SUITE_P(Postgres, StoreConformanceTest, testing::Values(&MakePostgresPlace));
+
+}  // namespace
+}  // namespace assetgate::store

@@ -1,0 +1,337 @@
+#include "store/postgres/reader.h"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "store/codec.h"
+#include "store/postgres/batch.h"
+
+namespace assetgate::store::postgres {
+namespace {
+
+// A page by id of a filter with at most this many matches is sorted out of all of them; of more,
+// the rows are walked in the order of ids until enough match.
+constexpr std::int64_t kFewMatches = 500;
+// Unfinished rows of this many shards are found shard by shard; of more, among all.
+constexpr std::size_t kFewShards = 8;
+
+// The statements between see one state.
+constexpr char kBegin[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+constexpr char kEnd[] = "COMMIT";
+constexpr char kExtent[] = "SELECT head.revision, compaction.upto FROM head, compaction";
+
+// What ReadRow reads, in its order.
+constexpr int kRowColumns = 11;
+#define ROW_COLUMNS                                                                           \
+  "r.tenant, r.kind, r.id, r.create_revision, r.revision, r.unfinished, r.shard, r.settled, " \
+  "r.terms, r.resource, r.internal"
+
+constexpr char kGet[] = "SELECT " ROW_COLUMNS
+                        " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
+                        "id = $3::bytea";
+constexpr char kNewest[] = "SELECT " ROW_COLUMNS
+                           " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
+                           "create_revision <= $3::bigint ORDER BY create_revision DESC "
+                           "LIMIT $4::bigint";
+constexpr char kOldest[] = "SELECT " ROW_COLUMNS
+                           " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
+                           "create_revision > $3::bigint ORDER BY create_revision "
+                           "LIMIT $4::bigint";
+constexpr char kNewestMatching[] =
+    "SELECT " ROW_COLUMNS
+    " FROM matching($1::bytea, $2::bigint, $5::bytea[], $6::bigint[], $7::bigint, $3::bigint, "
+    "$4::bigint) AS m(row) JOIN resources r ON r.create_revision = m.row ORDER BY m.row DESC";
+constexpr char kById[] = "SELECT " ROW_COLUMNS
+                         " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
+                         "id > $3::bytea ORDER BY id LIMIT $4::bigint";
+// Its last column says whether there are few matches; where there are many, or none that count, the
+// one row is otherwise empty.
+constexpr char kFewById[] =
+    "WITH m AS MATERIALIZED (SELECT * FROM matching($1::bytea, $2::bigint, $5::bytea[], "
+    "$6::bigint[], $7::bigint, 9223372036854775807, $8::bigint + 1) AS m(row)) "
+    "SELECT " ROW_COLUMNS
+    ", c.n <= $8::bigint FROM (SELECT count(*) AS n FROM m) c LEFT JOIN LATERAL (SELECT f.* FROM m "
+    "JOIN resources f ON f.create_revision = m.row WHERE f.id > $3::bytea AND c.n <= $8::bigint "
+    "ORDER BY f.id LIMIT $4::bigint) r ON true ORDER BY r.id";
+// Each row's terms are looked up one by one, by the whole key: EXISTS would be turned into a join,
+// and that into a walk over all terms.
+#define HAS_ALL_TERMS                                                                           \
+  "(SELECT count(DISTINCT w.clause) FROM unnest($5::bytea[], $6::bigint[]) AS w(word, clause) " \
+  "WHERE (SELECT true FROM terms t WHERE t.tenant = r.tenant AND t.kind = r.kind AND "          \
+  "t.term = w.word AND t.create_revision = r.create_revision)) = $7::bigint "
+constexpr char kManyById[] = "SELECT " ROW_COLUMNS
+                             " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
+                             "id > $3::bytea AND " HAS_ALL_TERMS "ORDER BY id LIMIT $4::bigint";
+constexpr char kOldestMatching[] =
+    "SELECT " ROW_COLUMNS
+    " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND create_revision > "
+    "$3::bigint AND " HAS_ALL_TERMS "ORDER BY create_revision LIMIT $4::bigint";
+#undef HAS_ALL_TERMS
+constexpr char kUnfinished[] =
+    "SELECT " ROW_COLUMNS
+    " FROM resources r WHERE unfinished AND (tenant, kind, id) > ($1::bytea, $2::bigint, "
+    "$3::bytea) ORDER BY tenant, kind, id LIMIT $4::bigint";
+constexpr char kUnfinishedOfMany[] =
+    "SELECT " ROW_COLUMNS
+    " FROM resources r WHERE unfinished AND (tenant, kind, id) > ($1::bytea, $2::bigint, "
+    "$3::bytea) AND shard = ANY($5::bigint[]) ORDER BY tenant, kind, id LIMIT $4::bigint";
+constexpr char kUnfinishedOfFew[] =
+    "SELECT " ROW_COLUMNS
+    " FROM unnest($5::bigint[]) AS s(shard) CROSS JOIN LATERAL (SELECT * FROM resources "
+    "WHERE unfinished AND shard = s.shard AND (tenant, kind, id) > ($1::bytea, $2::bigint, "
+    "$3::bytea) ORDER BY tenant, kind, id LIMIT $4::bigint) r ORDER BY r.tenant, r.kind, r.id "
+    "LIMIT $4::bigint";
+#undef ROW_COLUMNS
+
+#define CHANGE_COLUMNS                                                                        \
+  "revision, tenant, kind, id, create_revision, deleted, cause, settled, unfinished, shard, " \
+  "terms, previous_terms, resource, writer"
+constexpr char kChanges[] = "SELECT " CHANGE_COLUMNS
+                            " FROM changes WHERE tenant = $1::bytea AND kind = $2::bigint AND "
+                            "revision > $3::bigint ORDER BY revision LIMIT $4::bigint";
+constexpr char kLog[] = "SELECT " CHANGE_COLUMNS
+                        " FROM changes WHERE revision > $1::bigint ORDER BY revision "
+                        "LIMIT $2::bigint";
+#undef CHANGE_COLUMNS
+
+constexpr char kRequest[] =
+    "SELECT create_time, rows, request FROM requests WHERE tenant = $1::bytea AND "
+    "method = $2::bytea AND request_id = $3::bytea";
+
+std::int64_t KindNumber(Kind kind) { return static_cast<std::int64_t>(kind); }
+
+absl::StatusOr<Row> ReadRow(const Rows& rows, int i) {
+  Row row;
+  row.key = {rows.StringAt(i, 0), static_cast<Kind>(rows.IntAt(i, 1)), rows.StringAt(i, 2)};
+  row.create_revision = rows.IntAt(i, 3);
+  row.revision = rows.IntAt(i, 4);
+  row.content.unfinished = rows.BoolAt(i, 5);
+  row.content.shard = static_cast<Shard>(rows.IntAt(i, 6));
+  row.content.settled = rows.BoolAt(i, 7);
+  absl::StatusOr<std::vector<std::string>> terms = DecodeStrings(rows.BytesAt(i, 8));
+  if (!terms.ok()) return terms.status();
+  row.content.terms = *std::move(terms);
+  row.content.resource = rows.StringAt(i, 9);
+  row.content.internal = rows.StringAt(i, 10);
+  return row;
+}
+
+// The first `count` of them.
+absl::StatusOr<std::vector<Row>> ReadRows(const Rows& found, int count) {
+  std::vector<Row> rows;
+  rows.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    absl::StatusOr<Row> row = ReadRow(found, i);
+    if (!row.ok()) return row.status();
+    rows.push_back(*std::move(row));
+  }
+  return rows;
+}
+
+// `writer` is whose changes are local; in what readers of the log see, all are.
+absl::StatusOr<std::vector<ChangePtr>> ReadChangeRows(const Rows& found,
+                                                      std::optional<std::int64_t> writer) {
+  std::vector<ChangePtr> changes;
+  changes.reserve(static_cast<std::size_t>(found.size()));
+  for (int i = 0; i < found.size(); ++i) {
+    auto change = std::make_shared<Change>();
+    change->revision = found.IntAt(i, 0);
+    change->key = {found.StringAt(i, 1), static_cast<Kind>(found.IntAt(i, 2)),
+                   found.StringAt(i, 3)};
+    change->create_revision = found.IntAt(i, 4);
+    change->deleted = found.BoolAt(i, 5);
+    change->cause = static_cast<DeleteCause>(found.IntAt(i, 6));
+    change->settled = found.BoolAt(i, 7);
+    change->unfinished = found.BoolAt(i, 8);
+    change->shard = static_cast<Shard>(found.IntAt(i, 9));
+    absl::StatusOr<std::vector<std::string>> terms = DecodeStrings(found.BytesAt(i, 10));
+    if (!terms.ok()) return terms.status();
+    change->terms = *std::move(terms);
+    terms = DecodeStrings(found.BytesAt(i, 11));
+    if (!terms.ok()) return terms.status();
+    change->previous_terms = *std::move(terms);
+    change->resource = found.StringAt(i, 12);
+    change->local = !writer.has_value() || found.IntAt(i, 13) == *writer;
+    changes.push_back(std::move(change));
+  }
+  return changes;
+}
+
+// A filter's clauses, flat.
+struct Words {
+  std::vector<std::string> words;
+  std::vector<std::int64_t> clause_of;
+  std::int64_t clauses = 0;
+
+  explicit Words(const TermFilter& filter) {
+    for (const std::vector<std::string>& clause : filter.clauses) {
+      for (const std::string& term : clause) {
+        words.push_back(IndexedTerm(term));
+        clause_of.push_back(clauses);
+      }
+      ++clauses;
+    }
+  }
+};
+
+absl::StatusOr<std::vector<Rows>> RunInOneState(Connection& connection,
+                                                std::vector<Statement> statements) {
+  statements.insert(statements.begin(), {{kBegin, {}}, {kExtent, {}}});
+  statements.push_back({kEnd, {}});
+  absl::StatusOr<std::vector<Rows>> answers = connection.RunAll(statements);
+  if (!answers.ok()) return answers;
+  if ((*answers)[1].size() != 1) return absl::DataLossError("PostgreSQL: the table head is empty");
+  answers->erase(answers->begin());
+  answers->pop_back();
+  return answers;
+}
+
+absl::StatusOr<ListPage> MakePage(Revision head, const Rows& found, int count,
+                                  const ListQuery& query) {
+  ListPage page;
+  page.head = head;
+  absl::StatusOr<std::vector<Row>> rows = ReadRows(found, count);
+  if (!rows.ok()) return rows.status();
+  page.rows = *std::move(rows);
+  if (page.rows.size() > query.limit) {
+    page.more = true;
+    page.rows.resize(query.limit);
+  }
+  return page;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<Row>> Get(Connection& connection, const Key& key) {
+  absl::StatusOr<Rows> found = connection.Run(
+      {kGet, Parameters().Bytes(key.tenant).Int(KindNumber(key.kind)).Bytes(key.id)});
+  if (!found.ok()) return found.status();
+  if (found->size() == 0) return std::optional<Row>();
+  absl::StatusOr<Row> row = ReadRow(*found, 0);
+  if (!row.ok()) return row.status();
+  return std::optional<Row>(*std::move(row));
+}
+
+absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query) {
+  const Words words(query.filter);
+  const bool filtered = words.clauses > 0;
+  Parameters parameters;
+  parameters.Bytes(query.tenant).Int(KindNumber(query.kind));
+  const char* sql = nullptr;
+  switch (query.order) {
+    case ListQuery::Order::kNewestFirst:
+      sql = filtered ? kNewestMatching : kNewest;
+      parameters.Int(query.after_create_revision.has_value()
+                         ? *query.after_create_revision - 1
+                         : std::numeric_limits<Revision>::max());
+      break;
+    case ListQuery::Order::kOldestFirst:
+      sql = filtered ? kOldestMatching : kOldest;
+      parameters.Int(query.after_create_revision.value_or(0));
+      break;
+    case ListQuery::Order::kById:
+      sql = filtered ? kManyById : kById;
+      parameters.Bytes(query.after_id.value_or(""));
+      break;
+  }
+  parameters.Int(static_cast<std::int64_t>(query.limit) + 1);
+  if (filtered) {
+    parameters.ByteStrings(words.words).Ints(words.clause_of).Int(words.clauses);
+  }
+
+  absl::StatusOr<std::vector<Rows>> answers;
+  if (sql == kManyById) {
+    Parameters of_few = parameters;
+    of_few.Int(kFewMatches);
+    answers = RunInOneState(connection, {{kFewById, std::move(of_few)}});
+    if (!answers.ok()) return answers.status();
+    const Rows& rows = (*answers)[1];
+    if (rows.BoolAt(0, kRowColumns)) {
+      // The outer join gives a row where there is none.
+      return MakePage((*answers)[0].IntAt(0, 0), rows, rows.IsNull(0, 0) ? 0 : rows.size(), query);
+    }
+  }
+  answers = RunInOneState(connection, {{sql, std::move(parameters)}});
+  if (!answers.ok()) return answers.status();
+  return MakePage((*answers)[0].IntAt(0, 0), (*answers)[1], (*answers)[1].size(), query);
+}
+
+absl::StatusOr<ChangesPage> ReadChanges(Connection& connection, const ChangesQuery& query) {
+  absl::StatusOr<std::vector<Rows>> answers =
+      RunInOneState(connection, {{kChanges, Parameters()
+                                                .Bytes(query.tenant)
+                                                .Int(KindNumber(query.kind))
+                                                .Int(query.after)
+                                                .Int(static_cast<std::int64_t>(query.limit))}});
+  if (!answers.ok()) return answers.status();
+  ChangesPage page;
+  page.head = (*answers)[0].IntAt(0, 0);
+  page.upto = query.after;
+  if (query.after < (*answers)[0].IntAt(0, 1)) {
+    page.compacted = true;
+    return page;
+  }
+  absl::StatusOr<std::vector<ChangePtr>> changes = ReadChangeRows((*answers)[1], std::nullopt);
+  if (!changes.ok()) return changes.status();
+  page.changes = *std::move(changes);
+  if (!page.changes.empty()) page.upto = page.changes.back()->revision;
+  if (page.changes.size() < query.limit) page.upto = std::max(query.after, page.head);
+  return page;
+}
+
+absl::StatusOr<LogPage> ReadLog(Connection& connection, Revision after, std::size_t limit,
+                                std::int64_t writer) {
+  absl::StatusOr<std::vector<Rows>> answers = RunInOneState(
+      connection, {{kLog, Parameters().Int(after).Int(static_cast<std::int64_t>(limit))}});
+  if (!answers.ok()) return answers.status();
+  absl::StatusOr<std::vector<ChangePtr>> changes = ReadChangeRows((*answers)[1], writer);
+  if (!changes.ok()) return changes.status();
+  return LogPage{*std::move(changes), (*answers)[0].IntAt(0, 0), (*answers)[0].IntAt(0, 1)};
+}
+
+absl::StatusOr<std::optional<RequestRow>> FindRequest(Connection& connection,
+                                                      const RequestKey& key) {
+  absl::StatusOr<Rows> found = connection.Run(
+      {kRequest, Parameters().Bytes(key.tenant).Bytes(key.method).Bytes(key.request_id)});
+  if (!found.ok()) return found.status();
+  if (found->size() == 0) return std::optional<RequestRow>();
+  absl::StatusOr<std::vector<Key>> rows = DecodeKeys(found->BytesAt(0, 1));
+  if (!rows.ok()) return rows.status();
+  return std::optional<RequestRow>(RequestRow{key, found->StringAt(0, 2), *std::move(rows),
+                                              absl::FromUnixMicros(found->IntAt(0, 0))});
+}
+
+absl::StatusOr<std::vector<Row>> ListUnfinished(Connection& connection,
+                                                const UnfinishedQuery& query) {
+  // Nothing sorts before the empty tenant's kind 0.
+  const Key start = query.after.value_or(Key{"", static_cast<Kind>(0), ""});
+  Parameters parameters;
+  parameters.Bytes(start.tenant)
+      .Int(KindNumber(start.kind))
+      .Bytes(start.id)
+      .Int(static_cast<std::int64_t>(query.limit));
+  const char* sql = kUnfinished;
+  if (query.shards.has_value()) {
+    // Each once, or its rows would come twice.
+    std::vector<std::int64_t> shards(query.shards->begin(), query.shards->end());
+    std::sort(shards.begin(), shards.end());
+    shards.erase(std::unique(shards.begin(), shards.end()), shards.end());
+    sql = shards.size() <= kFewShards ? kUnfinishedOfFew : kUnfinishedOfMany;
+    parameters.Ints(shards);
+  }
+  absl::StatusOr<Rows> found = connection.Run({sql, std::move(parameters)});
+  if (!found.ok()) return found.status();
+  return ReadRows(*found, found->size());
+}
+
+absl::StatusOr<Revision> Head(Connection& connection) {
+  absl::StatusOr<Rows> found = connection.Run({kExtent, {}});
+  if (!found.ok()) return found.status();
+  if (found->size() != 1) return absl::DataLossError("PostgreSQL: the table head is empty");
+  return found->IntAt(0, 0);
+}
+
+}  // namespace assetgate::store::postgres
