@@ -29,13 +29,10 @@ class PostgresCostTest : public testing::Test {
   PostgresCostTest() {
     Open();
     store_.reset();
-    // Nobody has looked at the tables: the planner knows nothing of them, as after a bulk load.
+    // The planner knows the tables, as it does soon after they have grown (autovacuum).
     server_.Execute(
         absl::StrCat(
             "SET search_path = assetgate;"
-            "ALTER TABLE resources SET (autovacuum_enabled = off);"
-            "ALTER TABLE terms SET (autovacuum_enabled = off);"
-            "ALTER TABLE changes SET (autovacuum_enabled = off);"
             "INSERT INTO resources SELECT g, 'default', 2, (g * 7919 % ",
             kRows,
             ")::text::bytea, g, g % 100 = 0, g % 256, true, '', 'x', 'x' "
@@ -52,7 +49,7 @@ class PostgresCostTest : public testing::Test {
             kRows,
             ") g;"
             "UPDATE head SET revision = ",
-            kRows),
+            kRows, "; ANALYZE"),
         database_);
     Open();
   }
@@ -97,7 +94,9 @@ class PostgresCostTest : public testing::Test {
         (*connection)
             ->Run({"SELECT (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE "
                    "relname IN "
-                   "('resources', 'terms', 'changes', 'requests')), (SELECT "
+                   "('resources', 'terms', 'changes', 'requests') "
+                   // By its first look at what is past, which the store takes when it likes.
+                   "AND indexrelname <> 'changes_pkey'), (SELECT "
                    "sum(seq_tup_read)::bigint FROM "
                    "pg_stat_user_tables WHERE relname IN ('resources', 'terms', 'changes', "
                    "'requests'))",
@@ -135,7 +134,7 @@ TEST_F(PostgresCostTest, ReadsCostWhatTheyShow) {
   ListQuery by_id = {.tenant = "default", .order = ListQuery::Order::kById, .after_id = "5"};
   EXPECT_LE(CostOfList(by_id, 50), 200);
   by_id.filter = {{{"rare:17"}, {"all"}}};
-  EXPECT_LE(CostOfList(by_id, 10), 400);
+  EXPECT_LE(CostOfList(by_id, 11), 400);
   by_id.filter = {{{"half:0"}, {"third:1"}}};
   EXPECT_LE(CostOfList(by_id, 50), 6'000) << "between the matches, and to see that they are many";
 
@@ -166,7 +165,7 @@ TEST_F(PostgresCostTest, WritesCostWhatTheyWrite) {
     third.conditions.absent = {{"default", Kind::kAsset, "nobody's"}};
     ASSERT_EQ(CommitAndWait(*store_, std::move(third)).outcome, CommitResult::Outcome::kCommitted);
   });
-  EXPECT_LE(cost, 1'500);  // The first look at what is past among it, a step of 500.
+  EXPECT_LE(cost, 100);
 }
 
 // For the eye; what is asserted is that it ends.
