@@ -494,7 +494,7 @@ TEST_F(ConfigTest, AStoreInPostgres) {
 
 TEST_F(ConfigTest, ConnectionStringsThatAreWrongOrWouldTellAPassword) {
   const auto faults = [&](absl::string_view store) {
-    const std::string said = Faults(absl::StrCat(kSmallest, "store: ", store));
+    std::string said = Faults(absl::StrCat(kSmallest, "store: ", store));
     EXPECT_THAT(said, Not(HasSubstr("hunter2"))) << store;
     return said;
   };

@@ -60,9 +60,9 @@ std::string KeyOf(const http::Request& request) {
 TEST(ReplicaTest, WorkIsFollowedByTheGatewayThatTookTheCallAndByNoOther) {
   Replicas replicas(2);
   std::map<int, int> calls;
-  replicas.script = [&](int at, const http::Request& request) {
+  replicas.script = [&](int at, const http::Request&) {
     ++calls[at];
-    return Ok(request.method == "POST" ? "id=up-1 state=running" : "id=up-1 state=running");
+    return Ok("id=up-1 state=running");
   };
   for (int i = 0; i < 5; ++i) replicas.Create(kA, Harness::Video(absl::StrCat("fox-", i)));
   replicas.Advance(absl::Minutes(1));

@@ -713,6 +713,7 @@ TEST_P(StoreConformanceTest, UnfinishedRowsAreListedByTheirShards) {
   store_->Stop();
 
   std::vector<Shard> many;
+  many.reserve(20);
   for (Shard shard = 0; shard < 20; ++shard) many.push_back(shard);
   const std::vector<std::vector<Shard>> queries = {{}, {255}, {77, 255, 77}, {1, 2, 5, 250}, many};
   for (const std::vector<Shard>& shards : queries) {

@@ -111,8 +111,8 @@ void GatewayStore::Commit(store::Transaction transaction, store::CommitDone done
 
 absl::StatusOr<std::optional<store::Row>> GatewayStore::Get(const store::Key& key) {
   auto row = shared_.real().Get(key);
-  if (row.ok() && row->has_value()) *row = shared_.WithShard(**std::move(row));
-  return row;
+  if (!row.ok() || !row->has_value()) return row;
+  return std::optional<store::Row>(shared_.WithShard(**std::move(row)));
 }
 
 absl::StatusOr<std::vector<store::Row>> GatewayStore::ListUnfinished(

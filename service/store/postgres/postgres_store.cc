@@ -77,7 +77,7 @@ absl::Status CheckServer(Connection& connection) {
 
 // Whether a notification that one connection sends reaches the one that listens.
 absl::Status CheckNotifications(Connection& sender, Connection& listener, absl::Duration timeout) {
-  const absl::Status pooler = absl::FailedPreconditionError(
+  absl::Status pooler = absl::FailedPreconditionError(
       "notifications do not come through (LISTEN, NOTIFY): a pooler in transaction mode is in the "
       "way. Connect to the server itself, or to a pooler in session mode");
   if (absl::Status s = listener.Execute(postgres::Feed::kListen); !s.ok()) return s;

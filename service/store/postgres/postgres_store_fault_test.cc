@@ -256,6 +256,7 @@ TEST_F(PostgresFaultTest, AServerThatCrashesUnderLoadLosesNothingAcknowledged) {
   std::atomic<bool> over = false;
   std::atomic<int> committed = 0;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; !over; ++i) {

@@ -138,6 +138,7 @@ class PostgresGatewaysTest : public testing::Test {
 TEST_F(PostgresGatewaysTest, ManyThatStartTogetherAgreeOnOneStore) {
   std::vector<std::unique_ptr<PostgresStore>> opened(5);
   std::vector<std::thread> threads;
+  threads.reserve(opened.size());
   for (auto& store : opened) {
     threads.emplace_back([&] {
       absl::StatusOr<std::unique_ptr<PostgresStore>> result = PostgresStore::Open(Options());

@@ -36,7 +36,7 @@ class PostgresOpenTest : public testing::Test {
     absl::StatusOr<std::unique_ptr<PostgresStore>> store = PostgresStore::Open(Options(uri));
     EXPECT_FALSE(store.ok());
     EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition) << store.status();
-    const std::string message(store.status().message());
+    std::string message(store.status().message());
     EXPECT_THAT(message, Not(HasSubstr("secret"))) << "a password is told";
     EXPECT_THAT(message, Not(HasSubstr("\n")));
     return message;

@@ -23,6 +23,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "store/postgres/connection.h"
@@ -44,8 +45,10 @@ std::string FindBinaries() {
   std::string found;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator("/usr/lib/postgresql", ignored)) {
-    const int version = std::atoi(entry.path().filename().c_str());
-    if (version <= newest || !std::filesystem::exists(entry.path() / "bin/postgres")) continue;
+    int version = 0;
+    if (!absl::SimpleAtoi(entry.path().filename().string(), &version) || version <= newest ||
+        !std::filesystem::exists(entry.path() / "bin/postgres"))
+      continue;
     newest = version;
     found = entry.path() / "bin";
   }

@@ -567,7 +567,7 @@ Writer::Ended Writer::Try(Batch& batch, absl::Time now) {
   } else if (statements.size() == 1) {
     return {End::kAgain, answers.status()};  // There was nothing to lose.
   } else {
-    const Ended ended = LookUp(*begun, has_changes, base);
+    Ended ended = LookUp(*begun, has_changes, base);
     if (ended.end != End::kCommitted) return ended;
   }
   batch.Shift(base - begun->head);
