@@ -172,7 +172,8 @@ TEST_F(GateTest, GatewaysDivideTheBudgetAndTheCapInFlight) {
   ASSERT_EQ(gate.in_flight(), 1);
   gate.Release(CallHealth::kGood, std::nullopt);
   int calls = 4;
-  for (; Ask(gate, CallClass::kPoll, "more"); ++calls) gate.Release(CallHealth::kGood, std::nullopt);
+  for (; Ask(gate, CallClass::kPoll, "more"); ++calls)
+    gate.Release(CallHealth::kGood, std::nullopt);
   EXPECT_EQ(calls, 10) << "ten of thirty a second are this gateway's";
 }
 

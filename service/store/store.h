@@ -208,8 +208,8 @@ class ChangeListener {
   // `head` is the revision up to which everything has now been told. Must not block.
   virtual void OnChanges(const std::vector<ChangePtr>& changes, Revision head) = 0;
   // Changes up to `upto` were missed for good: another gateway made them while this one could not
-  // reach the database, and the log no longer has them. Whoever follows starts over; what comes next
-  // follows `upto`. Must not block.
+  // reach the database, and the log no longer has them. Whoever follows starts over; what comes
+  // next follows `upto`. Must not block.
   virtual void OnGap(Revision /*upto*/) {}
 };
 
