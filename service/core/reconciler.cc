@@ -1164,14 +1164,15 @@ void Reconciler::OnChanges(const std::vector<store::ChangePtr>& changes, store::
   if (post) parts_.loop.Post([this] { ReadInbox(); });
 }
 
-void Reconciler::OnGap(store::Revision) {
+void Reconciler::OnGap(store::Revision) { CompareAll(absl::ZeroDuration()); }
+
+void Reconciler::CompareAll(absl::Duration delay) {
   {
     absl::MutexLock lock(&inbox_mu_);
-    inbox_.newest.clear();
     inbox_.overrun = true;
     if (std::exchange(inbox_.posted, true)) return;
   }
-  parts_.loop.Post([this] { ReadInbox(); });
+  parts_.loop.PostAt(Now() + delay, [this] { ReadInbox(); });
 }
 
 void Reconciler::ReadInbox() {
@@ -1207,11 +1208,8 @@ void Reconciler::Hear(const store::Change& change) {
   if (change.deleted || !change.unfinished || !held_[change.shard]) return;
   // Loading begins the work.
   if (FindOrLoad(change.key).ok()) return;
-  // Compared when the store can be read again.
-  absl::MutexLock lock(&inbox_mu_);
-  inbox_.overrun = true;
-  if (std::exchange(inbox_.posted, true)) return;
-  parts_.loop.PostAt(Now() + kStoreRetry, [this] { ReadInbox(); });
+  // When the store can be read again.
+  CompareAll(kStoreRetry);
 }
 
 void Reconciler::Refresh(Item& item) {

@@ -209,6 +209,8 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void EndListing();
   // Looks at what other gateways did.
   void ReadInbox() ABSL_LOCKS_EXCLUDED(inbox_mu_);
+  // Has what is in memory compared with the store, soon: what the inbox knew is not enough.
+  void CompareAll(absl::Duration delay) ABSL_LOCKS_EXCLUDED(inbox_mu_);
   void Hear(const store::Change& change);
   // Brings an item that is not being committed up to what the store has.
   void Refresh(Item& item);

@@ -32,6 +32,7 @@
 #include "http/client.h"
 #include "providers/dialects.h"
 #include "server.h"
+#include "store/forwarding_store.h"
 #include "store/store.h"
 
 namespace {
@@ -117,11 +118,10 @@ bool IsCancelled(const store::Write& write) {
 }
 
 // Passes everything on, and dies around the commits that its point names.
-class CrashingStore final : public store::Store, public store::ChangeListener {
+class CrashingStore final : public store::ForwardingStore, private store::ChangeListener {
  public:
-  CrashingStore(store::Store& real, CrashPoint& crash) : real_(real), crash_(crash) {}
+  CrashingStore(store::Store& real, CrashPoint& crash) : ForwardingStore(real), crash_(crash) {}
 
-  const std::string& store_id() const override { return real_.store_id(); }
   void Commit(store::Transaction transaction, store::CommitDone done) override {
     const std::set<std::string> about = AboutOf(transaction);
     for (const std::string& what : about) crash_.Reach(what + ":before");
@@ -129,44 +129,23 @@ class CrashingStore final : public store::Store, public store::ChangeListener {
       absl::MutexLock lock(&mu_);
       for (const store::Write& write : transaction.writes) under_way_[write.key] = about;
     }
-    real_.Commit(std::move(transaction),
-                 [this, about, done = std::move(done)](store::CommitResult result) mutable {
-                   if (result.outcome == store::CommitResult::Outcome::kCommitted) {
-                     for (const std::string& what : about) crash_.Reach(what + ":told");
-                   }
-                   std::move(done)(std::move(result));
-                 });
+    real().Commit(std::move(transaction),
+                  [this, about, done = std::move(done)](store::CommitResult result) mutable {
+                    if (result.outcome == store::CommitResult::Outcome::kCommitted) {
+                      for (const std::string& what : about) crash_.Reach(what + ":told");
+                    }
+                    std::move(done)(std::move(result));
+                  });
   }
-  absl::StatusOr<std::optional<store::Row>> Get(const store::Key& key) override {
-    return real_.Get(key);
-  }
-  absl::StatusOr<store::ListPage> List(const store::ListQuery& query) override {
-    return real_.List(query);
-  }
-  absl::StatusOr<store::ChangesPage> ReadChanges(const store::ChangesQuery& query) override {
-    return real_.ReadChanges(query);
-  }
-  absl::StatusOr<std::optional<store::RequestRow>> FindRequest(
-      const store::RequestKey& key) override {
-    return real_.FindRequest(key);
-  }
-  absl::StatusOr<std::vector<store::Row>> ListUnfinished(
-      const store::UnfinishedQuery& query) override {
-    return real_.ListUnfinished(query);
-  }
-  absl::StatusOr<store::Revision> Head() override { return real_.Head(); }
-  absl::Status Health() override { return real_.Health(); }
-  std::size_t queue_depth() const override { return real_.queue_depth(); }
-  store::Leases& leases() override { return real_.leases(); }
   void SetListener(store::ChangeListener* listener) override {
     {
       absl::MutexLock lock(&mu_);
       listener_ = listener;
     }
-    real_.SetListener(listener == nullptr ? nullptr : this);
+    real().SetListener(listener == nullptr ? nullptr : this);
   }
-  void Stop() override { real_.Stop(); }
 
+ private:
   // Of the real store.
   void OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) override {
     store::ChangeListener* listener = nullptr;
@@ -191,7 +170,6 @@ class CrashingStore final : public store::Store, public store::ChangeListener {
     if (listener != nullptr) listener->OnGap(upto);
   }
 
- private:
   // A commit can be more than one thing: a creation that is submitted at once is an intent too.
   std::set<std::string> AboutOf(const store::Transaction& transaction) {
     std::set<std::string> about;
@@ -222,7 +200,6 @@ class CrashingStore final : public store::Store, public store::ChangeListener {
     return about;
   }
 
-  store::Store& real_;
   CrashPoint& crash_;
   absl::Mutex mu_;
   store::ChangeListener* listener_ ABSL_GUARDED_BY(mu_) = nullptr;

@@ -11,17 +11,18 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "base/event_loop.h"
+#include "store/forwarding_store.h"
 #include "store/store.h"
 
 namespace assetgate::core {
 
 // Passes everything on to a real store, but for the commits that a test wants to fail, and knows
 // how many are under way. Commits come from one thread (the loop's).
-class FaultyStore final : public store::Store {
+class FaultyStore final : public store::ForwardingStore {
  public:
   using Outcome = store::CommitResult::Outcome;
 
-  explicit FaultyStore(store::Store& real) : real_(real) {}
+  explicit FaultyStore(store::Store& real) : ForwardingStore(real) {}
 
   // Asked before each commit: kCommitted lets it pass, kUnavailable and kUnknown answer that
   // without committing.
@@ -50,7 +51,6 @@ class FaultyStore final : public store::Store {
     mu_.Await(absl::Condition(&answered));
   }
 
-  const std::string& store_id() const override { return real_.store_id(); }
   void Commit(store::Transaction transaction, store::CommitDone done) override {
     {
       absl::MutexLock lock(&mu_);
@@ -62,49 +62,36 @@ class FaultyStore final : public store::Store {
       // The store's thread answers: an empty transaction goes through it.
       transaction = {};
     }
-    real_.Commit(std::move(transaction),
-                 [this, outcome, done = std::move(done)](store::CommitResult result) mutable {
-                   if (outcome != Outcome::kCommitted) {
-                     result = {};
-                     result.outcome = outcome;
-                     result.message = "the test says so";
-                   }
-                   std::move(done)(std::move(result));
-                   absl::MutexLock lock(&mu_);
-                   --under_way_;
-                 });
+    real().Commit(std::move(transaction),
+                  [this, outcome, done = std::move(done)](store::CommitResult result) mutable {
+                    if (outcome != Outcome::kCommitted) {
+                      result = {};
+                      result.outcome = outcome;
+                      result.message = "the test says so";
+                    }
+                    std::move(done)(std::move(result));
+                    absl::MutexLock lock(&mu_);
+                    --under_way_;
+                  });
   }
   absl::StatusOr<std::optional<store::Row>> Get(const store::Key& key) override {
     if (unreadable) return absl::UnavailableError("the test says so");
-    return real_.Get(key);
+    return real().Get(key);
   }
   absl::StatusOr<store::ListPage> List(const store::ListQuery& query) override {
     ++lists;
-    return real_.List(query);
-  }
-  absl::StatusOr<store::ChangesPage> ReadChanges(const store::ChangesQuery& query) override {
-    return real_.ReadChanges(query);
-  }
-  absl::StatusOr<std::optional<store::RequestRow>> FindRequest(
-      const store::RequestKey& key) override {
-    return real_.FindRequest(key);
+    return real().List(query);
   }
   absl::StatusOr<std::vector<store::Row>> ListUnfinished(
       const store::UnfinishedQuery& query) override {
     if (unreadable) return absl::UnavailableError("the test says so");
-    return real_.ListUnfinished(query);
+    return real().ListUnfinished(query);
   }
-  absl::StatusOr<store::Revision> Head() override { return real_.Head(); }
-  absl::Status Health() override { return real_.Health(); }
-  std::size_t queue_depth() const override { return real_.queue_depth(); }
   store::Leases& leases() override {
-    return other_leases != nullptr ? *other_leases : real_.leases();
+    return other_leases != nullptr ? *other_leases : real().leases();
   }
-  void SetListener(store::ChangeListener* listener) override { real_.SetListener(listener); }
-  void Stop() override { real_.Stop(); }
 
  private:
-  store::Store& real_;
   mutable absl::Mutex mu_;
   std::int64_t commits_ ABSL_GUARDED_BY(mu_) = 0;
   int under_way_ ABSL_GUARDED_BY(mu_) = 0;

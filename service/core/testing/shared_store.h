@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "store/forwarding_store.h"
 #include "store/store.h"
 
 namespace assetgate::core {
@@ -85,10 +86,11 @@ class SharedStore final : public store::ChangeListener {
 
 // The store as one gateway sees it. Commits take effect at once, but are answered, and told, only
 // when the test has them delivered. For one thread.
-class GatewayStore final : public store::Store {
+class GatewayStore final : public store::ForwardingStore {
  public:
   GatewayStore(SharedStore& shared, int index, int gateways, bool exclusive = false)
-      : shared_(shared),
+      : ForwardingStore(shared.real()),
+        shared_(shared),
         index_(index),
         leases_(gateways, exclusive),
         told_(shared.After(0).size()) {}
@@ -104,22 +106,10 @@ class GatewayStore final : public store::Store {
   // All of both; whether there was anything.
   bool Deliver();
 
-  const std::string& store_id() const override { return shared_.real().store_id(); }
   void Commit(store::Transaction transaction, store::CommitDone done) override;
   absl::StatusOr<std::optional<store::Row>> Get(const store::Key& key) override;
-  absl::StatusOr<store::ListPage> List(const store::ListQuery& query) override {
-    return shared_.real().List(query);
-  }
-  absl::StatusOr<store::ChangesPage> ReadChanges(const store::ChangesQuery& query) override {
-    return shared_.real().ReadChanges(query);
-  }
-  absl::StatusOr<std::optional<store::RequestRow>> FindRequest(
-      const store::RequestKey& key) override {
-    return shared_.real().FindRequest(key);
-  }
   absl::StatusOr<std::vector<store::Row>> ListUnfinished(
       const store::UnfinishedQuery& query) override;
-  absl::StatusOr<store::Revision> Head() override { return shared_.real().Head(); }
   absl::Status Health() override { return absl::OkStatus(); }
   std::size_t queue_depth() const override { return answers_.size(); }
   store::Leases& leases() override { return leases_; }

@@ -23,6 +23,7 @@ namespace assetgate::store {
 namespace {
 
 using Outcome = CommitResult::Outcome;
+using postgres::Eventually;
 using postgres::TestProxy;
 using postgres::TestServer;
 using ::testing::ElementsAre;
@@ -32,16 +33,6 @@ using ::testing::SizeIs;
 constexpr absl::Duration kPatience = absl::Seconds(60);
 
 Key Asset(absl::string_view id) { return {"default", Kind::kAsset, std::string(id)}; }
-
-template <typename Condition>
-bool Eventually(Condition condition) {
-  const absl::Time deadline = absl::Now() + kPatience;
-  while (!condition()) {
-    if (absl::Now() > deadline) return false;
-    absl::SleepFor(absl::Milliseconds(5));
-  }
-  return true;
-}
 
 class Listener final : public ChangeListener {
  public:
@@ -183,8 +174,7 @@ TEST_F(PostgresFaultTest, ACommitWhoseAnswerIsLostIsFoundCommitted) {
   ASSERT_TRUE(holder->Execute("SELECT pg_advisory_unlock(42)").ok());
   ASSERT_TRUE(Eventually([&] { return Count(*observer, "SELECT revision FROM head") == 2; }));
   EXPECT_FALSE(answered);
-  proxy_.Set(TestProxy::Mode::kCut);
-  absl::SleepFor(absl::Milliseconds(100));  // Connections in it notice.
+  proxy_.Cut();
   proxy_.Set(TestProxy::Mode::kForward);
   ASSERT_TRUE(Eventually([&] { return answered.load(); }));
   EXPECT_EQ(result.outcome, Outcome::kCommitted) << result.message;
@@ -204,8 +194,7 @@ TEST_F(PostgresFaultTest, ACommitThatNeverHappenedIsDoneAgainAndOnce) {
     answered = true;
   });
   ASSERT_TRUE(Eventually([&] { return Count(*observer, kHeld) == 1; }));
-  proxy_.Set(TestProxy::Mode::kCut);
-  absl::SleepFor(absl::Milliseconds(100));
+  proxy_.Cut();
   // It is still open when it is looked up, and is ended: nobody could say what becomes of it.
   proxy_.Set(TestProxy::Mode::kForward);
   ASSERT_TRUE(Eventually([&] {

@@ -26,6 +26,7 @@ namespace assetgate::store {
 namespace {
 
 using Outcome = CommitResult::Outcome;
+using postgres::Eventually;
 using ::testing::ElementsAre;
 using ::testing::Le;
 using ::testing::SizeIs;
@@ -33,17 +34,6 @@ using ::testing::SizeIs;
 constexpr absl::Duration kPatience = absl::Seconds(60);
 
 Key Asset(absl::string_view id) { return {"default", Kind::kAsset, std::string(id)}; }
-
-// Waits on `condition`; false where it does not come true in time.
-template <typename Condition>
-bool Eventually(Condition condition, absl::Duration patience = kPatience) {
-  const absl::Time deadline = absl::Now() + patience;
-  while (!condition()) {
-    if (absl::Now() > deadline) return false;
-    absl::SleepFor(absl::Milliseconds(5));
-  }
-  return true;
-}
 
 // Keeps what it hears, and when.
 class Listener : public ChangeListener {

@@ -173,9 +173,9 @@ TEST_F(PostgresOpenTest, MigrationsAreRunInTheirOrderAndOnce) {
   absl::StatusOr<std::unique_ptr<postgres::Connection>> connection =
       postgres::Connection::Open(options);
   ASSERT_TRUE(connection.ok());
-  const postgres::Migration first = {1, 1, "CREATE TABLE one (n bigint);"};
-  const postgres::Migration second = {2, 1, "INSERT INTO one VALUES (2);"};
-  const postgres::Migration broken = {3, 1, "INSERT INTO nowhere VALUES (3);"};
+  const Migration first = {1, 1, "CREATE TABLE one (n bigint);"};
+  const Migration second = {2, 1, "INSERT INTO one VALUES (2);"};
+  const Migration broken = {3, 1, "INSERT INTO nowhere VALUES (3);"};
   ASSERT_TRUE(postgres::Migrate(**connection, {first}).ok());
   ASSERT_TRUE(postgres::Migrate(**connection, {first, second}).ok());
   ASSERT_TRUE(postgres::Migrate(**connection, {first, second}).ok());

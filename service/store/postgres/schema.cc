@@ -188,12 +188,7 @@ absl::Status MigrateLocked(Connection& connection, absl::Span<const Migration> m
   }
   const std::int64_t version = rows->IntAt(0, 0);
   const std::int64_t min_reader = rows->IntAt(0, 1);
-  if (min_reader > known) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("its schema has version ", version, " and needs a program that knows version ",
-                     min_reader, " or newer; this one knows version ", known,
-                     ". Run the newer program, or restore a backup made by this one"));
-  }
+  if (absl::Status s = CheckReadable(version, min_reader, known); !s.ok()) return s;
   for (const Migration& migration : migrations) {
     if (migration.version <= version) continue;
     if (absl::Status s = connection.Execute(absl::StrCat(

@@ -4,20 +4,10 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "store/migration.h"
 #include "store/postgres/connection.h"
 
 namespace assetgate::store::postgres {
-
-// One step from a version to the next. Steps are only ever appended: a database somewhere has run
-// them.
-struct Migration {
-  // The schema's version after it; the steps count from 1.
-  int version;
-  // The lowest version of a binary that can still work on the schema after it. Gateways of
-  // neighbouring releases run side by side as long as this stands still.
-  int min_reader;
-  const char* sql;
-};
 
 // All steps, in order. The last one's version is what this binary knows.
 absl::Span<const Migration> Migrations();

@@ -80,6 +80,13 @@ TestProxy::~TestProxy() {
   for (std::thread& thread : threads) thread.join();
 }
 
+void TestProxy::Cut() {
+  Set(Mode::kCut);
+  absl::MutexLock lock(&mu_);
+  const auto none = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return open_ == 0; };
+  mu_.Await(absl::Condition(&none));
+}
+
 void TestProxy::Accept() {
   while (!ending_) {
     pollfd socket{listener_, POLLIN, 0};
@@ -87,6 +94,7 @@ void TestProxy::Accept() {
     const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) continue;
     absl::MutexLock lock(&mu_);
+    ++open_;
     threads_.emplace_back([this, client] { Serve(client); });
   }
 }
@@ -124,6 +132,8 @@ void TestProxy::Serve(int client) {
   }
   ::close(client);
   ::close(server);
+  absl::MutexLock lock(&mu_);
+  --open_;
 }
 
 }  // namespace assetgate::store::postgres

@@ -32,6 +32,8 @@ class TestProxy {
     kCut,
   };
   void Set(Mode mode) { mode_ = mode; }
+  // Cuts: returns when all connections are closed.
+  void Cut() ABSL_LOCKS_EXCLUDED(mu_);
   // From now on takes notifications out of what the server says, as a pooler in transaction mode
   // does. Of connections without encryption.
   void SwallowNotifications() { swallow_ = true; }
@@ -48,6 +50,8 @@ class TestProxy {
   std::atomic<bool> ending_{false};
   absl::Mutex mu_;
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mu_);
+  // Connections that are not closed yet.
+  int open_ ABSL_GUARDED_BY(mu_) = 0;
   std::thread acceptor_;
 };
 

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace assetgate::store::postgres {
 
@@ -59,6 +61,17 @@ class TestServer {
   int guard_fd_ = -1;
   int databases_ = 0;
 };
+
+// Waits on `condition`, which is asked again and again; false where it does not come true in time.
+template <typename Condition>
+bool Eventually(Condition condition, absl::Duration patience = absl::Seconds(60)) {
+  const absl::Time deadline = absl::Now() + patience;
+  while (!condition()) {
+    if (absl::Now() > deadline) return false;
+    absl::SleepFor(absl::Milliseconds(5));  // Between two questions.
+  }
+  return true;
+}
 
 }  // namespace assetgate::store::postgres
 

@@ -137,12 +137,7 @@ absl::Status Migrate(const Connection& connection, absl::Span<const Migration> m
     version = *read;
     absl::StatusOr<std::int64_t> min_reader = ReadInt(connection, "SELECT min_reader FROM schema");
     if (!min_reader.ok()) return min_reader.status();
-    if (*min_reader > known) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "its schema has version ", version, " and needs a program that knows version ",
-          *min_reader, " or newer; this one knows version ", known,
-          ". Run the newer program, or restore a backup made by this one"));
-    }
+    if (absl::Status s = CheckReadable(version, *min_reader, known); !s.ok()) return s;
   }
   bool first = empty;
   for (const Migration& migration : migrations) {

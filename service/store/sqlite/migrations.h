@@ -6,19 +6,10 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "store/migration.h"
 #include "store/sqlite/database.h"
 
 namespace assetgate::store::sqlite {
-
-// One step from a version to the next. Steps are only ever appended: a file somewhere has run them.
-struct Migration {
-  // The schema's version after it; the steps count from 1.
-  int version;
-  // The lowest version of a binary that can still work on the file after it. Neighbouring releases
-  // run on each other's files as long as this stands still.
-  int min_reader;
-  const char* sql;
-};
 
 // All steps, in order. The last one's version is what this binary knows.
 absl::Span<const Migration> Migrations();
