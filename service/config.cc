@@ -251,6 +251,9 @@ class Checker {
     CheckRetention(in, out);
     if (in.has_postgres()) {
       CheckPostgres(in, out);
+      out.lease_duration = Length(
+          "store.postgres.lease_duration", in.postgres().has_lease_duration(),
+          in.postgres().lease_duration(), absl::Seconds(15), absl::Seconds(5), absl::Minutes(5));
       return;
     }
     out.sqlite_path = in.sqlite().has_path() ? in.sqlite().path() : "assetgate.db";

@@ -89,6 +89,8 @@ struct Config {
   // Of the store: one of the two. The connection string may hold a password.
   std::string sqlite_path;
   base::Secret postgres_uri;
+  // Of the store in PostgreSQL.
+  absl::Duration lease_duration;
   store::Retention retention;
   // Infinite: nothing is purged.
   absl::Duration purge_video_tasks_after = absl::InfiniteDuration();

@@ -486,10 +486,13 @@ TEST_F(ConfigTest, AStoreInPostgres) {
       "store: {postgres: {uri: \"postgresql://gw@db:5433/assets\"}, max_changes: 5000}"));
   EXPECT_EQ(config.postgres_uri.Reveal(), "postgresql://gw@db:5433/assets");
   EXPECT_EQ(config.sqlite_path, "");
+  EXPECT_EQ(config.lease_duration, absl::Seconds(15));
   EXPECT_EQ(config.retention.max_changes, 5000);
   variables_["DATABASE_URL"] = "postgresql://gw:se%63ret@db/assets";
-  config = Good(absl::StrCat(kSmallest, "store: {postgres: {uri: {env: DATABASE_URL}}}"));
+  config = Good(
+      absl::StrCat(kSmallest, "store: {postgres: {uri: {env: DATABASE_URL}, lease_duration: 5s}}"));
   EXPECT_EQ(config.postgres_uri.Reveal(), "postgresql://gw:se%63ret@db/assets");
+  EXPECT_EQ(config.lease_duration, absl::Seconds(5));
 }
 
 TEST_F(ConfigTest, ConnectionStringsThatAreWrongOrWouldTellAPassword) {
@@ -512,6 +515,8 @@ TEST_F(ConfigTest, ConnectionStringsThatAreWrongOrWouldTellAPassword) {
   EXPECT_THAT(faults("{postgres: {uri: {env: NOT_THERE}}}"),
               HasSubstr("environment variable NOT_THERE is not set"));
   EXPECT_THAT(faults("{postgres: {uri: {env: KEY, file: /x}}}"), HasSubstr("names both"));
+  EXPECT_THAT(faults("{postgres: {uri: \"postgresql://db/x\", lease_duration: 4s}}"),
+              HasSubstr("store.postgres.lease_duration: 4s is not between 5s and 5m"));
   EXPECT_THAT(faults("{postgres: {}}"), HasSubstr("store.postgres.uri: is missing"));
   EXPECT_THAT(faults("{postgres: {uri: [hunter2]}}"), HasSubstr("store.postgres.uri: "));
   EXPECT_THAT(faults("{postgres: {uri: \"postgresql://db/x\"}, sqlite: {path: x.db}}"),

@@ -164,6 +164,8 @@ absl::Status Server::Wiring::OpenStore(const Decorators& decorators) {
     options.name = HostName();
     options.clock = &clock;
     options.retention = config.retention;
+    options.lease_duration = config.lease_duration;
+    options.lease_renewal = config.lease_duration / 5;
     options.metrics = &metrics;
     auto opened = store::PostgresStore::Open(std::move(options));
     if (!opened.ok()) return opened.status();

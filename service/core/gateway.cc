@@ -199,8 +199,7 @@ void AnswerBatch(Results<v1::Asset> results, Reply<v1::BatchCreateAssetsResponse
   if (!results.front().ok()) {
     const v1::ErrorReason reason = base::ReasonOf(results.front().status());
     if (reason == v1::REQUEST_ID_REUSED || reason == v1::STORE_UNAVAILABLE ||
-        reason == v1::COMMIT_UNKNOWN || reason == v1::DRAINING || reason == v1::OVERLOADED ||
-        reason == v1::NO_SHARE_HELD) {
+        reason == v1::COMMIT_UNKNOWN || reason == v1::DRAINING || reason == v1::OVERLOADED) {
       return std::move(reply)(results.front().status());
     }
   }

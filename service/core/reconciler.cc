@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -62,12 +63,9 @@ absl::Status RequestIdReused(const store::RequestKey& key) {
                    "\" was used before with another body; use a fresh one for another request"));
 }
 
-absl::Status NoShareHeld() {
-  return base::Error(
-             absl::StatusCode::kUnavailable, v1::NO_SHARE_HELD,
-             "this gateway holds no share of the work at the moment: it has just started, or "
-             "has lost touch with its database; nothing was done, try again")
-      .RetryAfter(kStoreRetry);
+// Of a gateway that holds no share of the work yet, or has lost it: somebody else's.
+store::Shard AnyShard(const store::Key& key) {
+  return static_cast<store::Shard>(absl::HashOf(key.tenant, key.id) % std::size_t{store::kShards});
 }
 
 absl::Status Draining() {
@@ -251,7 +249,6 @@ void Reconciler::Create(PendingCreation creation) {
   if (count == 0) {
     return std::move(creation.done)(std::vector<absl::StatusOr<const Item*>>());
   }
-  if (!leases().Pick().has_value()) return fail_all(NoShareHeld());
   std::vector<store::Key> keys;
   for (const auto& item : creation.items) keys.push_back(item->key());
   auto gathering = std::make_shared<Gathering>(*this, std::move(keys), std::move(creation.done));
@@ -276,8 +273,9 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
     }
   }
   ShareBudgets();
-  // New work is this gateway's: who took the call submits.
-  const std::optional<store::Shard> shard = leases().Pick();
+  // New work is this gateway's: who took the call submits. One that holds nothing, because it has
+  // just started, leaves the work to whoever holds the shard, who hears of it.
+  const store::Shard shard = leases().Pick().value_or(AnyShard(gathering->keys.front()));
   std::vector<std::size_t> round;
   for (std::size_t i = 0; i < creation->items.size(); ++i) {
     std::unique_ptr<Item>& owned = creation->items[i];
@@ -288,20 +286,16 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
       gathering->Answer(i, AlreadyExists(key));
       continue;
     }
-    if (!shard.has_value()) {
-      owned.reset();
-      gathering->Answer(i, NoShareHeld());
-      continue;
-    }
     Item& item = *owned;
-    item.shard_ = *shard;
+    item.shard_ = shard;
     item.relied_on_ = true;
     item.acknowledged_ = false;
     item.committing_ = true;
     items_[key] = std::move(owned);
     item.actions_.clear();
     item.BeginDraft();
-    // A lease that came just now is not noticed here yet; then the first step follows.
+    // Of a shard that is not held. A lease that came just now is not noticed here yet; then the
+    // first step follows.
     if (Follows(item)) {
       item.Plan();
     } else {

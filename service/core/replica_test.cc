@@ -72,22 +72,37 @@ TEST(ReplicaTest, WorkIsFollowedByTheGatewayThatTookTheCallAndByNoOther) {
   EXPECT_EQ(replicas.Counted(kB), 0) << "sums over gateways count everything once";
 }
 
-TEST(ReplicaTest, GatewayWithoutAShareTakesNoNewWorkAndSaysWhy) {
+TEST(ReplicaTest, GatewayWithoutAShareLeavesNewWorkToWhoHoldsIt) {
   Replicas replicas(2);
   replicas.MoveAll(kB, kA);
   v1::CreateVideoTaskRequest request = Harness::Video("fox");
   request.set_request_id("r-1");
-  const auto refused = replicas.Create(kB, request);
-  ASSERT_TRUE(refused.has());
-  EXPECT_TRUE(absl::IsUnavailable(refused.status())) << refused.status();
-  EXPECT_EQ(base::ReasonOf(refused.status()), v1::NO_SHARE_HELD);
-  EXPECT_FALSE(replicas.StoredVideo("fox").has_value());
-  // What was done elsewhere is answered all the same.
-  replicas.Create(kA, request);
+  const auto created = replicas.Create(kB, request);
+  EXPECT_EQ(replicas.http(kB).pending(), 0u);
   replicas.AnswerNext(kA, 200, "id=up-1 state=running");
-  const auto repeated = replicas.Create(kB, request);
+  ASSERT_TRUE(created.has() && created.get().ok()) << created.status();
+  EXPECT_EQ(created->state(), v1::VideoTask::RUNNING);
+  const auto repeated = replicas.Create(kA, request);
   ASSERT_TRUE(repeated.has() && repeated.get().ok()) << repeated.status();
   EXPECT_EQ(repeated->name(), "videoTasks/fox");
+  EXPECT_EQ(replicas.Counted(kA), 1);
+  EXPECT_EQ(replicas.Counted(kB), 0);
+}
+
+TEST(ReplicaTest, WorkOfAShardThatNobodyHoldsBeginsWithItsLease) {
+  Replicas replicas(2);
+  replicas.MoveAll(kB, kA);
+  replicas.Kill(kA);
+  v1::CreateVideoTaskRequest request = Harness::Video("fox");
+  request.mutable_max_wait()->set_seconds(1);
+  const auto created = replicas.Create(kB, request);
+  replicas.Advance(absl::Seconds(2));
+  ASSERT_TRUE(created.has() && created.get().ok()) << created.status();
+  EXPECT_EQ(created->state(), v1::VideoTask::PENDING);
+  replicas.TakeAll(kB);
+  replicas.Run();
+  replicas.AnswerNext(kB, 200, "id=up-1 state=running");
+  EXPECT_EQ(replicas.Task("fox").state(), v1::VideoTask::RUNNING);
 }
 
 TEST(ReplicaTest, WorkOfADeadGatewayIsGoneOnWithAndItsPollsAreSpread) {
