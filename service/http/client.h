@@ -19,7 +19,8 @@ using Done = absl::AnyInvocable<void(Result) &&>;
 struct SendOptions {
   // Scheme, host, port and path prefix: "https://api.0-0.pro/v1".
   std::string base_url;
-  // From the moment it is sent until the last byte of the answer.
+  // From the moment it is sent until the last byte of the answer; a day at most. An answer that
+  // came in time is heard, however late this process is to look at it.
   absl::Duration timeout = absl::Seconds(30);
   // A submission is never sent twice, whatever happens to the connection, and uses only connections
   // that were idle for a short time. Anything else may be repeated once on a fresh connection when

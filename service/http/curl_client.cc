@@ -4,6 +4,9 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -11,7 +14,9 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/btree_set.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "http/curl_multi.h"
 #include "http/transfer.h"
 
@@ -20,6 +25,8 @@ namespace {
 
 // Easy handles that are kept for the next requests.
 constexpr std::size_t kMaxIdleHandles = 256;
+constexpr absl::Duration kLongestTimeout = absl::Hours(24);
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace
 
@@ -44,6 +51,10 @@ class CurlClient::Loop {
   void Run();
   void Start(Order order);
   void Reap();
+  // Ends those whose time is over and that have not been heard of since. That is not left to curl,
+  // which throws away an answer that arrived in time when the process (or its whole machine) stood
+  // still and wakes up late: an answer that was paid for.
+  void EndLate();
   // Ends the exchange of `transfer`, tells its caller, and keeps the handle for the next.
   void Complete(std::unique_ptr<Transfer> transfer, Result result);
   std::unique_ptr<Transfer> Detach(Transfer& transfer);
@@ -54,6 +65,8 @@ class CurlClient::Loop {
   const std::unique_ptr<CURLSH, CURLSHcode (*)(CURLSH*)> share_;
   CurlMulti multi_;
   std::vector<std::unique_ptr<Transfer>> active_;
+  // By deadline.
+  absl::btree_set<std::pair<std::int64_t, Transfer*>> deadlines_;
   std::vector<std::unique_ptr<Transfer>> idle_;
 
   absl::Mutex mu_;
@@ -139,6 +152,7 @@ void CurlClient::Loop::Run() {
       for (Order& order : orders) Start(std::move(order));
       multi_.RunDue();
       Reap();
+      EndLate();
     }
     orders.clear();
     {
@@ -146,7 +160,7 @@ void CurlClient::Loop::Run() {
       if (!queue_.empty() || stopping_ != stopping || ending_ != ending) continue;
       asleep_ = true;
     }
-    multi_.Wait();
+    multi_.Wait(deadlines_.empty() ? kNever : deadlines_.begin()->first);
   }
 }
 
@@ -158,6 +172,8 @@ void CurlClient::Loop::Start(Order order) {
     transfer = std::move(idle_.back());
     idle_.pop_back();
   }
+  transfer->deadline =
+      CurlMulti::Now() + absl::ToInt64Nanoseconds(std::min(order.options.timeout, kLongestTimeout));
   std::optional<TransportError> error =
       transfer->Begin(std::move(order.request), std::move(order.options), std::move(order.done));
   if (!error.has_value() && !multi_.Add(transfer->easy())) {
@@ -168,6 +184,7 @@ void CurlClient::Loop::Start(Order order) {
     return;
   }
   transfer->position = active_.size();
+  deadlines_.emplace(transfer->deadline, transfer.get());
   active_.push_back(std::move(transfer));
 }
 
@@ -179,6 +196,14 @@ void CurlClient::Loop::Reap() {
   }
 }
 
+void CurlClient::Loop::EndLate() {
+  while (!deadlines_.empty() && deadlines_.begin()->first < multi_.caught_up()) {
+    std::unique_ptr<Transfer> transfer = Detach(*deadlines_.begin()->second);
+    TransportError error = transfer->TimedOut();
+    Complete(std::move(transfer), std::move(error));
+  }
+}
+
 void CurlClient::Loop::Complete(std::unique_ptr<Transfer> transfer, Result result) {
   Done done = transfer->Release();
   if (idle_.size() < kMaxIdleHandles) idle_.push_back(std::move(transfer));
@@ -187,6 +212,7 @@ void CurlClient::Loop::Complete(std::unique_ptr<Transfer> transfer, Result resul
 
 std::unique_ptr<Transfer> CurlClient::Loop::Detach(Transfer& transfer) {
   multi_.Remove(transfer.easy());
+  deadlines_.erase({transfer.deadline, &transfer});
   const std::size_t position = transfer.position;
   std::unique_ptr<Transfer> detached = std::move(active_[position]);
   if (position + 1 != active_.size()) {

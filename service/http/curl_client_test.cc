@@ -439,6 +439,47 @@ TEST_F(CurlClientTest, StalledServerTimesOutAndMayHaveDoneTheWork) {
   EXPECT_EQ(server.requests().size(), 1u);
 }
 
+TEST_F(CurlClientTest, AnswerThatCameWhileTheProcessStoodStillIsHeard) {
+  absl::Notification stands_still;
+  absl::Notification answered;
+  ScriptedServer server([&](Connection& connection) {
+    connection.ReadRequest();
+    stands_still.WaitForNotification();
+    connection.Respond(200, "paid for");
+    answered.Notify();
+    connection.WaitForPeer();
+  });
+  SendOptions options = Submission(server);
+  options.timeout = absl::Milliseconds(300);
+  const Exchange exchange(client(), {.method = "POST", .path = "/", .body = "x"}, options);
+  ASSERT_TRUE(server.WaitForRequests(1));
+  // Called back on the client's thread, which does nothing else meanwhile.
+  ScriptedServer other(ServeAll);
+  client().Send({.path = "/"}, To(other), [&](Result) {
+    stands_still.Notify();
+    answered.WaitForNotification();
+    absl::Notification never;
+    never.WaitForNotificationWithTimeout(2 * options.timeout);
+  });
+  EXPECT_EQ(exchange.WaitForResponse().body, "paid for");
+}
+
+TEST_F(CurlClientTest, ConnectionThatIsNeverMadeIsATimeoutUnsent) {
+  options_.connect_timeout = absl::Seconds(60);
+  absl::Notification over;
+  ScriptedServer server([](Connection&) {},
+                        {.certificate = testing::Certificate::SelfSigned(),
+                         .before_handshake = [&] { over.WaitForNotification(); }});
+  SendOptions options = Submission(server);
+  options.timeout = absl::Milliseconds(50);
+  const TransportError error =
+      Exchange(client(), {.method = "POST", .path = "/", .body = "x"}, options).WaitForError();
+  over.Notify();
+  EXPECT_EQ(error.kind, Kind::kConnect);
+  EXPECT_FALSE(error.maybe_sent);
+  EXPECT_THAT(error.message, HasSubstr("not sent within 50ms"));
+}
+
 TEST_F(CurlClientTest, StuckServerDelaysNoOther) {
   ScriptedServer stuck([](Connection& connection) { connection.WaitForPeer(); });
   ScriptedServer server(ServeAll);

@@ -15,11 +15,8 @@ namespace {
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kNanosPerMilli = 1'000'000;
 
-std::int64_t SteadyNanos() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
+// What one wait takes at once.
+constexpr int kMaxEvents = 512;
 
 }  // namespace
 
@@ -52,23 +49,31 @@ bool CurlMulti::Add(CURL* easy) { return curl_multi_add_handle(multi_, easy) == 
 
 void CurlMulti::Remove(CURL* easy) { curl_multi_remove_handle(multi_, easy); }
 
+std::int64_t CurlMulti::Now() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 void CurlMulti::RunDue() {
-  if (due_ == kNever || SteadyNanos() < due_) return;
+  if (due_ == kNever || Now() < due_) return;
   // curl says anew what it waits for, if it does.
   due_ = kNever;
   int running = 0;
   curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
-void CurlMulti::Wait() {
+void CurlMulti::Wait(std::int64_t until) {
   int timeout_ms = -1;
-  if (due_ != kNever) {
-    const std::int64_t left = std::max<std::int64_t>(due_ - SteadyNanos(), 0);
+  until = std::min(until, due_);
+  const std::int64_t began = Now();
+  if (until != kNever) {
+    const std::int64_t left = std::max<std::int64_t>(until - began, 0);
     timeout_ms = static_cast<int>(
         std::min<std::int64_t>((left + kNanosPerMilli - 1) / kNanosPerMilli, 60'000));
   }
-  epoll_event events[64];
-  const int count = epoll_wait(epoll_, events, 64, timeout_ms);
+  epoll_event events[kMaxEvents];
+  const int count = epoll_wait(epoll_, events, kMaxEvents, timeout_ms);
   for (int i = 0; i < count; ++i) {
     const int socket = events[i].data.fd;
     if (socket == wake_) {
@@ -85,6 +90,8 @@ void CurlMulti::Wait() {
     int running = 0;
     curl_multi_socket_action(multi_, socket, mask, &running);
   }
+  // Otherwise there may be more, which comes first the next time.
+  if (count >= 0 && count < kMaxEvents) caught_up_ = began;
 }
 
 void CurlMulti::Wake() {
@@ -119,7 +126,7 @@ int CurlMulti::OnWatch(CURL*, curl_socket_t socket, int what, void* self, void* 
 
 int CurlMulti::OnTimer(CURLM*, long timeout_ms, void* self) {
   static_cast<CurlMulti*>(self)->due_ =
-      timeout_ms < 0 ? kNever : SteadyNanos() + timeout_ms * kNanosPerMilli;
+      timeout_ms < 0 ? kNever : Now() + timeout_ms * kNanosPerMilli;
   return 0;
 }
 

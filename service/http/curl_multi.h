@@ -32,9 +32,14 @@ class CurlMulti {
 
   // Does what is due by time: what was added, timeouts.
   void RunDue();
-  // Waits until a socket has news, something is due by time, or Wake is called; and does what the
-  // news ask for.
-  void Wait();
+  // Waits until a socket has news, something is due by time, the steady clock shows `until`, or
+  // Wake is called; and does what the news ask for.
+  void Wait(std::int64_t until);
+  // A time at which every socket's news had been taken, or later: what an answer that had arrived
+  // by then could tell has been told.
+  std::int64_t caught_up() const { return caught_up_; }
+  // Nanoseconds of the steady clock.
+  static std::int64_t Now();
   // Ends the present Wait, or else the next. Thread-safe.
   void Wake();
 
@@ -52,8 +57,9 @@ class CurlMulti {
   CURLM* const multi_;
   const int epoll_;
   const int wake_;
-  // When RunDue has something to do, in nanoseconds of the steady clock.
+  // When RunDue has something to do.
   std::int64_t due_;
+  std::int64_t caught_up_ = 0;
 };
 
 }  // namespace assetgate::http

@@ -226,8 +226,8 @@ bool Transfer::SetRequest() {
   const bool secure = absl::StartsWithIgnoreCase(url_, "https:");
   const bool has_body = !request_.body.empty();
   OptionSetter setter(easy_);
-  setter.Set(CURLOPT_URL, url_.c_str())
-      .Set(CURLOPT_TIMEOUT_MS, Milliseconds(options_.timeout))
+  setter
+      .Set(CURLOPT_URL, url_.c_str())
       // Without TLS there is no asking for HTTP/2 (prior knowledge fails on reused connections),
       // and nothing to wait for before a second connection is made.
       .Set(CURLOPT_HTTP_VERSION,
@@ -357,6 +357,12 @@ bool Transfer::TakeBody(absl::string_view bytes) {
 
 TransportError Transfer::Error(TransportError::Kind kind, absl::string_view text) const {
   return {kind, sends_ > 0, absl::StrCat(request_.method, " ", RedactUri(url_), ": ", text)};
+}
+
+TransportError Transfer::TimedOut() const {
+  return Error(KindOf(CURLE_OPERATION_TIMEDOUT, sends_ > 0),
+               absl::StrCat(sends_ > 0 ? "no whole answer within " : "not sent within ",
+                            absl::FormatDuration(options_.timeout)));
 }
 
 Result Transfer::Finish(CURLcode code) {

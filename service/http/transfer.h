@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -35,13 +36,17 @@ class Transfer {
   std::optional<TransportError> Begin(Request request, SendOptions options, Done done);
   // What came of it, once curl says that it has ended with `code`.
   Result Finish(CURLcode code);
+  // What is said of it when its time is over.
+  TransportError TimedOut() const;
   // An error of this exchange; `text` must not hold secrets.
   TransportError Error(TransportError::Kind kind, absl::string_view text) const;
   // Forgets the exchange, and returns who is still to be told.
   Done Release();
 
-  // Where it stands among those under way: for the client.
+  // For the client: where it stands among those under way, and when its time is over, by
+  // CurlMulti::Now.
   std::size_t position = 0;
+  std::int64_t deadline = 0;
 
  private:
   // Why one of the callbacks below ended the exchange.
