@@ -139,7 +139,10 @@ class Simulator(Process):
         return self.control(f"requests?provider={provider}&call={call}&limit=10000")
 
 
-def config_text(simulator_url, extra=""):
+SQLITE = "store: {sqlite: {path: assetgate.db}}"
+
+
+def config_text(simulator_url, extra="", store=SQLITE):
     """A config with all four providers at the simulator."""
     providers = "\n".join(
         f"  - {{id: {name}, base_url: \"{simulator_url}{prefix}\", "
@@ -151,7 +154,7 @@ def config_text(simulator_url, extra=""):
     return f"""\
 listen: 127.0.0.1:0
 admin: {{listen: 127.0.0.1:0}}
-store: {{sqlite: {{path: assetgate.db}}}}
+{store}
 providers:
 {providers}
 routes:

@@ -15,6 +15,7 @@ import grpc
 import history as histories
 import programs
 import validators
+from database import Postgres, Sqlite
 from programs import (DEADLINE, MODELS, asset_pb2, asset_service_pb2, common_pb2,
                       reason_of, video_service_pb2, video_task_pb2, wait_for)
 
@@ -45,26 +46,42 @@ class CrashingGateway(programs.Gateway):
 
 
 class Cluster:
-    """A simulator, and gateways on one store, by slot: `gateways[slot]` is the process, or None.
-    An embedded store takes one. `close` ends them all."""
+    """A simulator, and gateways on one store, by slot: `gateways[slot]` is the process, or None. One
+    gateway has an embedded store, more of them share a database. `close` ends them all."""
 
     def __init__(self, history, simulator_flags, size=1):
         self.history = history
         self._folder = tempfile.TemporaryDirectory(prefix="assetgate-robustness-")
         self.folder = pathlib.Path(self._folder.name)
         self.simulator = programs.Simulator(*simulator_flags)
-        text = programs.config_text(self.simulator.url, CONFIG_EXTRA)
-        (self.folder / "assetgate.yaml").write_text(
-            text.replace("limits:", f"{PROVIDER_TIMEOUT}, limits:"))
+        self.database = Sqlite() if size == 1 else Postgres(size)
         self.gateways = [None] * size
+        history.add("store", lease=self.database.LEASE_SECONDS)
+        for slot in range(size):
+            text = programs.config_text(self.simulator.url, CONFIG_EXTRA,
+                                        self.database.config(slot))
+            self._home(slot).mkdir()
+            (self._home(slot) / "assetgate.yaml").write_text(
+                text.replace("limits:", f"{PROVIDER_TIMEOUT}, limits:"))
+
+    def _home(self, slot):
+        return self.folder / f"gateway-{slot}"
 
     @property
     def gateway(self):
         """The first one."""
         return self.gateways[0]
 
+    def spread(self):
+        """A slot for one more client, so that they are spread."""
+        return self.history.next_id() % len(self.gateways)
+
+    def start_all(self):
+        for slot in range(len(self.gateways)):
+            self.start(slot=slot)
+
     def start(self, kind=programs.Gateway, *arguments, slot=0):
-        gateway = kind(self.folder, arguments=arguments)
+        gateway = kind(self._home(slot), arguments=arguments)
         # Before anybody can use it.
         self.history.add("start", gateway=slot, wall=time.time())
         self.gateways[slot] = gateway
@@ -75,13 +92,27 @@ class Cluster:
         self.history.add("kill", gateway=slot, wall=time.time())
         return self.gateways[slot].end(signum)
 
-    def pause(self, seconds, slot=0):
-        """A gateway stands still, as in a virtual machine that is moved, and goes on."""
+    def hold(self, slot=0):
+        """A gateway stands still, as in a virtual machine that is moved, until what is returned is
+        called."""
         process = self.gateways[slot].process
+        begin = time.monotonic()
         process.send_signal(signal.SIGSTOP)
+
+        def go_on():
+            process.send_signal(signal.SIGCONT)
+            self.history.add("pause", gateway=slot, wall=time.time(),
+                             seconds=time.monotonic() - begin)
+        return go_on
+
+    def pause(self, seconds, slot=0):
+        go_on = self.hold(slot)
         time.sleep(seconds)  # So long it stands.
-        process.send_signal(signal.SIGCONT)
-        self.history.add("pause", gateway=slot, seconds=seconds)
+        go_on()
+
+    def disturb(self, what, slot=None):
+        """Notes that something happened after which gateways may take over each other's work."""
+        self.history.add("disturbance", what=what, gateway=slot, wall=time.time())
 
     def step_clock(self, offset, slot=0):
         """The clock of a crashing-gateway is off by so many seconds from now on."""
@@ -94,9 +125,22 @@ class Cluster:
             if gateway is not None:
                 gateway.end(signal.SIGKILL)
         self.simulator.end(signal.SIGKILL)
+        self.database.close()
         self._folder.cleanup()
 
     # --- The end of a run
+
+    def await_readable(self):
+        """Waits until each gateway has found its store again."""
+        def readable(slot):
+            try:
+                return self.list_all(slot) is not None
+            except grpc.RpcError as error:
+                if error.code() != grpc.StatusCode.UNAVAILABLE:
+                    raise
+                return False
+        for slot in range(len(self.gateways)):
+            wait_for(lambda slot=slot: readable(slot), f"a gateway {slot} that can read its store")
 
     def await_rest(self):
         """Waits until nothing moves any more."""
@@ -112,8 +156,8 @@ class Cluster:
         except AssertionError:
             pass  # The validators say what has none.
 
-    def list_all(self):
-        gateway = next(one for one in self.gateways if one is not None)
+    def list_all(self, slot=0):
+        gateway = self.gateways[slot]
         found = []
         for call, request, field in (
                 (gateway.assets.ListAssetGroups, asset_service_pb2.ListAssetGroupsRequest,
@@ -138,7 +182,9 @@ class Cluster:
 
     def record_end(self):
         """What there is, here and at the providers, and what these were asked."""
-        self.history.add("final", resources=[histories.describe(one) for one in self.list_all()])
+        for slot in range(len(self.gateways)):
+            self.history.add("final", gateway=slot,
+                             resources=[histories.describe(one) for one in self.list_all(slot)])
         for provider, there in self.simulator.control("state").items():
             for thing in there["assets"] + there["videos"]:
                 for name in {thing["id"], thing.get("tracking_id") or thing["id"]}:
@@ -237,12 +283,12 @@ def _shown(answer):
 
 class Client:
     """Makes calls of a cluster and writes them down. Each returns the answer, or the grpc.RpcError.
-    When its gateway is away, the next call goes to the next one."""
+    When its gateway is away, the next call goes to the next one. `slot`: whom it asks first."""
 
-    def __init__(self, cluster):
+    def __init__(self, cluster, slot=None):
         self.cluster = cluster
         self.history = cluster.history
-        self._slot = 0
+        self._slot = cluster.spread() if slot is None else slot
 
     def call(self, service, method, request, mark="", body=""):
         number = self.history.next_id()
@@ -261,14 +307,18 @@ class Client:
             self.history.add("return", id=number, code=error.code().name, reason=reason,
                              resources=[])
             if error.code() == grpc.StatusCode.UNAVAILABLE:
-                self._slot = (self._slot + 1) % len(self.cluster.gateways)
+                self._ask_next()
             return error
         except ValueError as error:
             # The channel was closed under the call: its process has been killed.
             self.history.add("return", id=number, code="UNAVAILABLE", reason=None, resources=[])
+            self._ask_next()
             return error
         self.history.add("return", id=number, code="OK", reason=None, resources=_shown(answer))
         return answer
+
+    def _ask_next(self):
+        self._slot = (self._slot + 1) % len(self.cluster.gateways)
 
     def create(self, request):
         if isinstance(request, video_service_pb2.CreateVideoTaskRequest):
@@ -332,9 +382,9 @@ class Client:
 class Follower:
     """A reader that watches a collection, over kills and restarts, going on with its newest token.
     `wanted`: what its filter says, {"states": names, "labels": {…}}. `pause()` gives the seconds that
-    it takes over an event; `stop` ends it."""
+    it takes over an event; `slot`: whom it asks first. `stop` ends it."""
 
-    def __init__(self, cluster, collection, names=(), wanted=None, pause=lambda: 0.0):
+    def __init__(self, cluster, collection, names=(), wanted=None, pause=lambda: 0.0, slot=None):
         self.cluster = cluster
         self.history = cluster.history
         self.reader = f"reader {cluster.history.next_id()}"
@@ -342,7 +392,7 @@ class Follower:
         self.names = list(names)
         self.wanted = wanted or {}
         self._pause = pause
-        self._slot = 0
+        self._slot = cluster.spread() if slot is None else slot
         self._token = b""
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -433,7 +483,8 @@ def watch_with_foreign_token(cluster, collection, token):
     history.add("open", stream=stream, reader=f"reader {stream}", collection=collection, names=[],
                 filter={}, token=token.hex(), foreign=True)
     try:
-        call = getattr(getattr(cluster.gateway, service), method)(
+        gateway = cluster.gateways[cluster.spread()]
+        call = getattr(getattr(gateway, service), method)(
             request(resume_token=token), timeout=DEADLINE)
         for event in call:
             history.add("event", stream=stream, **histories.event_entry(event, field))
@@ -452,6 +503,7 @@ def rest_and_validate(cluster, followers, resubmit=lambda: True):
     """Lets everything come to its end and gives what violates the guarantees. What only a person can
     settle is settled; `resubmit()` tells whether what was not made is to be made after all."""
     client = Client(cluster)
+    cluster.await_readable()
     cluster.await_rest()
     while client.settle_doubts(resubmit):
         cluster.await_rest()

@@ -13,9 +13,14 @@ A history is a list of entries, each a dict with `at` (seconds, monotonic) and `
   quiet     stream                                  it was still open when all had come to rest
   kill      gateway, wall                           a process was killed, or ended
   start     gateway, wall                           a process serves
-  pause     gateway, seconds                        a process had stood still so long
+  store     lease                                   for how many seconds a gateway's work is its
+                                                    own, however long it is away; 0: for good
+  pause     gateway, wall, seconds                  a process had stood still so long
   step      gateway, wall                           its clock was set forward or back
-  final     resources                               all there is, after all had come to rest
+  disturbance   what, gateway, wall                 the store was out of reach of all gateways, or of
+                                                    one
+  final     gateway, resources                      all there is, after all had come to rest, as
+                                                    each gateway lists it
   upstream  provider, call, number, time, ...       a request that the simulator got
   things    provider, id, state                     what there is at a provider, at the end
 

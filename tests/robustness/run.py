@@ -3,12 +3,14 @@
 
   tests/robustness/run.py --minutes 60            a long run on a release build, with a fresh seed
   tests/robustness/run.py --minutes 1 --seed 7    the same plan again (threads still race)
+  tests/robustness/run.py --gateways 3            several gateways over one PostgreSQL
 
 Needs a build (`cmake --build --preset release`) and Debian's python3-grpcio. Exit code 0: all
 guarantees held; 1: some did not; the history is kept then, and its path is printed.
 """
 
 import argparse
+import math
 import os
 import pathlib
 import random
@@ -210,79 +212,137 @@ class Worker:
 
 
 class Nemesis:
-    """Kills the gateway, stops it, fills its disk, sets its clock, and makes providers misbehave."""
+    """Kills gateways, stops them, fills their disk, sets their clocks, takes their database away, and
+    makes providers misbehave."""
 
-    ACTS = {"kill": 2, "roll": 1, "crash": 3, "fill_disk": 1, "pause": 1, "step_clock": 2, "fault": 10,
-            "heal": 3}
+    ACTS = {"kill": 2, "roll": 1, "crash": 3, "pause": 1, "step_clock": 2, "fault": 10, "heal": 3}
+    # Where one gateway is all there is.
+    ALONE = {"fill_disk": 1}
+    # Where several share a database. One that stands still or is cut off loses its leases, or not.
+    TOGETHER = {"roll_all": 0.5, "pause_long": 1, "cut_network": 1, "lose_packets": 1,
+                "crash_database": 0.5, "end_database": 0.5}
     # Less than a task waits for a provider that takes it.
     CLOCK_OFFSETS = (-300, -60, -5, 0, 5, 60, 300)
+    # Those of several agree to some seconds.
+    CLOCK_OFFSETS_TOGETHER = (-2, -1, 0, 1, 2)
 
     def __init__(self, cluster, seed):
         self._cluster = cluster
         self._dice = random.Random(f"{seed}-nemesis")
-        self._offset = 0
-        self.done = dict.fromkeys(self.ACTS, 0)
+        size = len(cluster.gateways)
+        self._acts = {**self.ACTS, **(self.ALONE if size == 1 else self.TOGETHER)}
+        self._clock_offsets = self.CLOCK_OFFSETS if size == 1 else self.CLOCK_OFFSETS_TOGETHER
+        self._offsets = [0] * size
+        # Whether the program that runs will kill itself.
+        self._ahead = [False] * size
+        # What ends by itself: by what it is, (when, how).
+        self._passing = {}
+        self.done = dict.fromkeys(self._acts, 0)
         # What is wrong in itself, whatever the history says.
         self.faults = []
 
     def run(self, seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            what = self._dice.choices(list(self.ACTS), self.ACTS.values())[0]
+            what = self._dice.choices(list(self._acts), self._acts.values())[0]
             self.done[what] += 1
             getattr(self, f"_{what}")()
             time.sleep(self._dice.uniform(0.1, 0.8))  # The pace of evil.
-            if self._cluster.gateway.process.poll() is not None:
-                self._restart()
+            self._pass(time.monotonic())
+            for slot in self._slots():
+                if self._cluster.gateways[slot].process.poll() is not None:
+                    self._restart(slot)
+        self._pass(math.inf)
         self._cluster.simulator.heal()
         self._cluster.simulator.control("release", method="POST")
         # Whatever it was started as, and however its clock goes, the rest is for the program that is
         # shipped; but where it lives and no crash is ahead of it, it may have to go on as it is.
-        if self._ahead or self._dice.random() < 0.5:
-            self._restart(shipped=True)
+        for slot in self._slots():
+            if self._ahead[slot] or self._dice.random() < 0.5:
+                self._restart(slot, shipped=True)
 
-    # Whether the program that runs will kill itself.
-    _ahead = False
+    def _slots(self):
+        """Gateways that do not stand still."""
+        return [slot for slot in range(len(self._cluster.gateways))
+                if ("pause", slot) not in self._passing]
 
-    def _restart(self, *arguments, shipped=None, signum=signal.SIGKILL):
-        alive = self._cluster.gateway.process.poll() is None
-        code = self._cluster.end(signum)
+    def _slot(self):
+        return self._dice.choice(self._slots())
+
+    def _for(self, what, shortest, longest, begin):
+        """Does what `begin` does, for a while, unless it is being done; `begin` gives how it ends."""
+        seconds = self._dice.uniform(shortest, longest)
+        if what not in self._passing:
+            self._passing[what] = (time.monotonic() + seconds, begin())
+
+    def _pass(self, now):
+        for what, (when, end) in list(self._passing.items()):
+            if when <= now:
+                end()
+                del self._passing[what]
+
+    def _restart(self, slot, *arguments, shipped=None, signum=signal.SIGKILL):
+        gateway = self._cluster.gateways[slot]
+        alive = gateway.process.poll() is None
+        code = self._cluster.end(signum, slot)
         if alive and signum == signal.SIGTERM and code not in (0, -signal.SIGKILL):
-            self.faults.append(f"exit code {code} after SIGTERM: "
-                               f"{self._cluster.gateway.text[-2000:]}")
+            self.faults.append(f"exit code {code} after SIGTERM: {gateway.text[-2000:]}")
         if code not in (0, -signal.SIGKILL) and signum == signal.SIGKILL:
-            self.faults.append(f"it died with {code}: {self._cluster.gateway.text[-2000:]}")
-        self._ahead = bool(arguments)
+            self.faults.append(f"it died with {code}: {gateway.text[-2000:]}")
+        # None starts without its database, and an orchestrator would start it again and again.
+        self._pass_on(("database",), ("network", slot))
+        self._ahead[slot] = bool(arguments)
         if shipped is None:
             shipped = not arguments and self._dice.random() < 0.5
         if shipped:
-            self._offset = 0
-            self._cluster.start()
+            self._offsets[slot] = 0
+            self._cluster.start(slot=slot)
         else:
-            self._cluster.start(CrashingGateway, *arguments, "--clock-offset", self._offset)
+            self._cluster.start(CrashingGateway, *arguments, "--clock-offset",
+                                self._offsets[slot], slot=slot)
+
+    def _pass_on(self, *these):
+        for what in these:
+            if what in self._passing:
+                self._passing.pop(what)[1]()
 
     def _kill(self):
-        self._restart()
+        self._restart(self._slot())
 
     def _roll(self):
-        self._restart(signum=signal.SIGTERM)
+        self._restart(self._slot(), signum=signal.SIGTERM)
+
+    def _roll_all(self):
+        for slot in self._slots():
+            self._restart(slot, signum=signal.SIGTERM)
 
     def _crash(self):
-        self._restart("--crash-at", self._dice.choice(POINTS), "--occurrence",
+        self._restart(self._slot(), "--crash-at", self._dice.choice(POINTS), "--occurrence",
                       self._dice.randrange(1, 20))
 
     def _pause(self):
-        self._cluster.pause(self._dice.uniform(0.1, 1.5))
+        self._stand_still(0.1, 1.5)
+
+    def _pause_long(self):
+        self._stand_still(self._cluster.database.LEASE_SECONDS, 10.0)
+
+    def _stand_still(self, shortest, longest):
+        if len(self._cluster.gateways) == 1:
+            self._cluster.pause(self._dice.uniform(shortest, longest))
+        elif len(self._slots()) > 1:  # One at least goes on.
+            slot = self._slot()
+            self._for(("pause", slot), shortest, longest, lambda: self._cluster.hold(slot))
 
     def _step_clock(self):
-        if not isinstance(self._cluster.gateway, CrashingGateway):
-            self._restart(shipped=False)
-        self._offset = self._dice.choice(self.CLOCK_OFFSETS)
+        slot = self._slot()
+        if not isinstance(self._cluster.gateways[slot], CrashingGateway):
+            self._restart(slot, shipped=False)
+        self._offsets[slot] = self._dice.choice(self._clock_offsets)
         try:
-            self._cluster.step_clock(self._offset)
+            self._cluster.step_clock(self._offsets[slot], slot)
         except (AssertionError, BrokenPipeError):
             # It reached its crash point meanwhile.
-            if self._cluster.gateway.process.poll() is None:
+            if self._cluster.gateways[slot].process.poll() is None:
                 raise
 
     def _fill_disk(self):
@@ -295,6 +355,41 @@ class Nemesis:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
         except ProcessLookupError:
             pass  # It reached its crash point meanwhile.
+
+    def _cut_network(self):
+        self._disturb_network("cut")
+
+    def _lose_packets(self):
+        self._disturb_network("hold")
+
+    def _disturb_network(self, how):
+        slot = self._slot()
+
+        def begin():
+            proxy = self._cluster.database.proxies[slot]
+            getattr(proxy, how)()
+
+            def end():
+                proxy.forward()
+                self._cluster.disturb(how, slot)
+            return end
+        self._for(("network", slot), 0.5, 10.0, begin)
+
+    def _crash_database(self):
+        self._restart_database(signal.SIGQUIT)
+
+    def _end_database(self):
+        self._restart_database(signal.SIGINT)
+
+    def _restart_database(self, signum):
+        def begin():
+            self._cluster.database.stop(signum)
+
+            def end():
+                self._cluster.database.start()
+                self._cluster.disturb("database")
+            return end
+        self._for(("database",), 0.1, 4.0, begin)
 
     def _fault(self):
         dice = self._dice
@@ -317,8 +412,9 @@ def start_followers(cluster, seed, stop):
     client = Client(cluster)
     for request in (asset_request("named", ["kyy"], team="red"),
                     video_request("named", "zerozero", team="red")):
-        if isinstance(client.create(request), grpc.RpcError):
-            raise AssertionError("nothing has gone wrong yet, and a create failed")
+        answer = client.create(request)
+        if isinstance(answer, grpc.RpcError):
+            raise AssertionError(f"nothing has gone wrong yet, and a create failed: {answer}")
     followers = []
     for collection in ("assets", "videoTasks"):
         followers += [
@@ -333,13 +429,14 @@ def start_followers(cluster, seed, stop):
         Follower(cluster, "assets", wanted={"states": ["PROCESSING"], "labels": {"team": "blue"}})]
 
 
-def run(seed, seconds):
-    """One run; gives (what was violated, the history, how much there was of what)."""
+def run(seed, seconds, size=1):
+    """One run with so many gateways; gives (what was violated, the history, how much there was of
+    what)."""
     history = History()
-    cluster = Cluster(history, FLAGS)
+    cluster = Cluster(history, FLAGS, size)
     stop = threading.Event()
     try:
-        cluster.start()
+        cluster.start_all()
         followers = start_followers(cluster, seed, stop)
         workers = [Worker(cluster, number, seed, stop) for number in range(WORKERS)]
         nemesis = Nemesis(cluster, seed)
@@ -369,6 +466,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=1.0, help="of traffic in all; default 1")
+    parser.add_argument("--gateways", type=int, default=1,
+                        help="1: with an embedded store; more: over one PostgreSQL; default 1")
     parser.add_argument("--seed", type=int, help="of the first round; default: a fresh one")
     parser.add_argument("--round", type=float, default=60.0,
                         help="seconds of traffic between two validations; default 60")
@@ -378,7 +477,7 @@ def main():
     while left > 0:
         seconds = min(left, options.round)
         print(f"seed {seed}, {seconds:.0f} s", flush=True)
-        found, history, amount = run(seed, seconds)
+        found, history, amount = run(seed, seconds, options.gateways)
         print("  " + ", ".join(f"{count} {what}" for what, count in sorted(amount.items())))
         if found:
             print(explain(found, history, seed))

@@ -124,7 +124,7 @@ def good():
     w.add("quiet", stream=11)
     w.add("quiet", stream=12)
     w.add("quiet", stream=13)
-    w.add("final", resources=[done, settled])
+    w.add("final", gateway=0, resources=[done, settled])
     w.add("things", provider="kyy", id="v-1", state="succeeded")
     w.add("things", provider="zerozero", id="v-3", state="succeeded")
     w.upstream(1, "video.create", 1001.0, mark=f"<{A}>")
@@ -307,7 +307,7 @@ class ValidatorTest(unittest.TestCase):
         entries = json.loads(json.dumps(good().entries))
         mark = first(entries, "event", token="t1")
         self.insert(entries, first(entries, "event", token="t0"),
-                    {"kind": "pause", "gateway": 0, "seconds": 40})
+                    {"kind": "pause", "gateway": 0, "wall": 1012.0, "seconds": 40})
         for entry in entries[entries.index(mark):]:
             entry["at"] += 40
         self.assertEqual(validators.violations_of(entries, self.FLOOR), {})
@@ -323,6 +323,20 @@ class ValidatorTest(unittest.TestCase):
     def test_durable_sees_an_end_older_than_what_was_told(self):
         self.broken("durable", lambda e: first(e, "final")["resources"][0].update(revision=7),
                     "the end shows", "revision 7")
+
+    def test_durable_sees_gateways_that_list_different_things(self):
+        def differ(revision):
+            def change(entries):
+                end = first(entries, "final")
+                other = json.loads(json.dumps({**end, "gateway": 1}))
+                if revision:
+                    other["resources"][1]["revision"] = revision
+                else:
+                    other["resources"].pop()
+                entries.insert(entries.index(end) + 1, other)
+            return change
+        self.broken("durable", differ(0), f"lists {C} at revision 10, gateway 1 at None")
+        self.broken("durable", differ(11), f"lists {C} at revision 10, gateway 1 at 11")
 
     def test_one_answer_sees_a_second_thing_made_by_a_request_id(self):
         self.broken("one_answer", lambda e: first(e, "return", id=4).update(
@@ -437,6 +451,27 @@ class ValidatorTest(unittest.TestCase):
     def test_one_poll_sees_a_poll_below_the_floor(self):
         self.broken("one_poll", lambda e: first(e, "upstream", number=3).update(time=1002.1),
                     "v-1", "request 3")
+
+    def taken_over(self, *polls):
+        """Another gateway has taken a unit over, which is asked after at these times."""
+        entries = json.loads(json.dumps(good().entries))
+        self.insert(entries, entries[1], {"kind": "store", "lease": 5},
+                    {"kind": "pause", "gateway": 0, "wall": 1020.0, "seconds": 8})
+        for number, time in enumerate(polls, 6):
+            self.insert(entries, entries[-1], {**first(entries, "upstream", number=4),
+                                               "number": number, "time": time})
+        return validators.violations_of(entries, self.FLOOR)
+
+    def test_one_poll_excuses_a_poll_of_the_gateway_that_takes_over(self):
+        self.assertEqual(self.taken_over(1024.0, 1024.1), {})
+
+    def test_one_poll_sees_two_gateways_that_go_on_asking(self):
+        found = self.taken_over(1024.0, 1024.1, 1025.0, 1025.1)
+        self.assertEqual(list(found), ["one_poll"], found)
+        self.assertIn("request 9", found["one_poll"][0])
+
+    def test_one_poll_sees_a_takeover_long_after_its_cause(self):
+        self.assertEqual(list(self.taken_over(1030.0, 1030.1)), ["one_poll"])
 
     def test_provider_finals_stay_sees_an_end_that_changes(self):
         def changed(entries):
