@@ -147,7 +147,9 @@ TEST(WatchTest, GoesOnAtTheNextAddressWhenTheFirstIsGone) {
     std::optional<FakeGateway>& gateway_;
   } view(first);
   Client client(absl::StrCat("ipv4:", first->address(), ",", second.address()));
-  const WatchOutcome outcome = Watch(client, AssetsPlan(), kFast, view, nullptr, {});
+  WatchPlan plan = AssetsPlan();
+  plan.timeout = absl::Seconds(30);
+  const WatchOutcome outcome = Watch(client, plan, kFast, view, nullptr, {});
   EXPECT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_FALSE(first.has_value());
   EXPECT_EQ(outcome.model.assets.newest().at("assets/a").state(), v1::Asset::ACTIVE);
