@@ -151,7 +151,7 @@ start_gateway() {
   pids+=($!)
   gateways[number]=$!
   addresses[number]=$address
-  until_works $! "$bin/assetctl" --server "$address" providers
+  until_works $! curl -sSf "http://$admin/readyz"
   echo "assetgate serves gRPC at $address, metrics at http://$admin/metrics"
 }
 
@@ -245,14 +245,16 @@ show_replicas() {
   wait "${gateways[0]}" 2>/dev/null || true
   wait "$watch"
 
-  say "The first comes back"
+  say "The first comes back, and takes new work as soon as it is ready"
   start_gateway 0 "$first" "${admins[0]}"
-  run --server "$first" videos list
+  run --server "$first" videos create --id return --model "$model" --prompt "a ship comes home" --output name
+  run --server "$second" --timeout 2m videos watch return --lines --until-settled
+  run videos list
   bought=$(curl -sSf "$simulator/_control/requests?provider=kyy&call=video.create" |
     grep -o '"call":"video.create"' | wc -l)
-  [[ $bought -eq 2 ]] || { echo "demo: the provider was asked for $bought videos, not 2" >&2; exit 1; }
+  [[ $bought -eq 3 ]] || { echo "demo: the provider was asked for $bought videos, not 3" >&2; exit 1; }
 
-  say "Done: 2 videos, each submitted once, by $replicas gateways over one PostgreSQL"
+  say "Done: 3 videos, each submitted once, by $replicas gateways over one PostgreSQL"
 }
 
 if [[ $replicas -eq 1 ]]; then show_providers; else show_replicas; fi

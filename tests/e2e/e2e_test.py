@@ -479,7 +479,7 @@ class DemoTest(unittest.TestCase):
             [programs.ROOT / "deploy/demo.sh", "--replicas", "2", "--fast", "--bin", programs.BIN],
             text=True, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=120)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        self.assertIn("2 videos, each submitted once", result.stdout)
+        self.assertIn("3 videos, each submitted once", result.stdout)
 
 
 if __name__ == "__main__":
