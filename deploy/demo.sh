@@ -96,6 +96,14 @@ until_works() {
   return 1
 }
 
+# Waits for a process of ours that is to end, and leaves it alone from then on: its number may soon be another's.
+await() {
+  local pid=$1 code=0 i
+  wait "$pid" 2>/dev/null || code=$?
+  for i in "${!pids[@]}"; do [[ ${pids[i]} -ne $pid ]] || unset "pids[i]"; done
+  return "$code"
+}
+
 say "Start"
 if $fast; then
   delays=(--asset-delay 300ms --queue-delay 200ms --video-delay 500ms)
@@ -242,8 +250,8 @@ show_replicas() {
   until_works "$watch" is_running "$second" storm
   echo "(kill -9 of the first)"
   kill -KILL "${gateways[0]}"
-  wait "${gateways[0]}" 2>/dev/null || true
-  wait "$watch"
+  await "${gateways[0]}" || true
+  await "$watch"
 
   say "The first comes back, and takes new work as soon as it is ready"
   start_gateway 0 "$first" "${admins[0]}"
