@@ -24,10 +24,12 @@ absl::Status PlainError(absl::StatusCode code, absl::string_view message);
 // What a call ended with, with the details that the gateway attached (see base/error.h).
 absl::Status ToStatus(const grpc::Status& status);
 
-// A channel to one gateway. Thread-safe. Connects at the first call.
+// A channel to a gateway, or to one of several that share a store. Thread-safe. Connects at the
+// first call.
 class Client {
  public:
-  // `server` is HOST:PORT, or anything else that gRPC resolves. Without TLS.
+  // `server` is HOST:PORT, or anything else that gRPC resolves: of several addresses, the first
+  // that answers is used, until it goes away. Without TLS.
   explicit Client(const std::string& server);
 
   v1::AssetService::Stub& assets() { return *assets_; }

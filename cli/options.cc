@@ -162,7 +162,10 @@ class Parser {
     app_.require_subcommand(1);
     app_.footer(kFooter);
     app_.set_version_flag("--version", "assetctl " ASSETCTL_VERSION);
-    app_.add_option("--server", server_, "Where the gateway is (environment: ASSETCTL_SERVER)")
+    app_.add_option("--server", server_,
+                    "Where the gateway is (environment: ASSETCTL_SERVER). Several that share a "
+                    "store: ipv4:ADDRESS:PORT,ADDRESS:PORT or dns:///HOST:PORT; the first that "
+                    "answers is used, and the next one when it goes away")
         ->option_text("HOST:PORT [127.0.0.1:8080]")
         ->envname("ASSETCTL_SERVER");
     app_.add_option("-o,--output", output_, "What to print")

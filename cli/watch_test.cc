@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
@@ -113,6 +115,44 @@ TEST(WatchTest, ComesBackWithTheNewestTokenWhenTheGatewayGoesAway) {
   ASSERT_THAT(view.troubles, SizeIs(4));
   EXPECT_THAT(view.troubles[0], HasSubstr("going away"));
   EXPECT_EQ(view.troubles[1], "");
+}
+
+TEST(WatchTest, GoesOnAtTheNextAddressWhenTheFirstIsGone) {
+  std::optional<FakeGateway> first(std::in_place);
+  first->watch_assets = [&gateway = *first](const v1::WatchAssetsRequest&, const SendAsset& send) {
+    send(Reset<v1::AssetEvent>(v1::FRESH));
+    send(Put(MakeAsset("assets/a", v1::Asset::PROCESSING)));
+    send(Bookmark<v1::AssetEvent>("t1", true));
+    gateway.WaitUntilOver();
+    return ToGrpc(Unavailable());
+  };
+  FakeGateway second;
+  second.watch_assets = [](const v1::WatchAssetsRequest& request, const SendAsset& send) {
+    EXPECT_EQ(request.resume_token(), "t1");
+    send(Put(MakeAsset("assets/a", v1::Asset::ACTIVE)));
+    return grpc::Status::OK;
+  };
+  class EndingView final : public WatchView {
+   public:
+    explicit EndingView(std::optional<FakeGateway>& gateway) : gateway_(gateway) {}
+    void Show(const v1::AssetEvent& event) override {
+      if (event.type() == v1::BOOKMARK) gateway_.reset();
+    }
+    void Show(const v1::VideoTaskEvent&) override {}
+    void Trouble(const std::string&) override {}
+    absl::Time Refresh(const WatchModel&, bool) override { return absl::InfiniteFuture(); }
+    void End(const WatchModel&) override {}
+
+   private:
+    std::optional<FakeGateway>& gateway_;
+  } view(first);
+  Client client(absl::StrCat("ipv4:", first->address(), ",", second.address()));
+  WatchPlan plan = AssetsPlan();
+  plan.timeout = absl::Seconds(30);
+  const WatchOutcome outcome = Watch(client, plan, kFast, view, nullptr, {});
+  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_FALSE(first.has_value());
+  EXPECT_EQ(outcome.model.assets.newest().at("assets/a").state(), v1::Asset::ACTIVE);
 }
 
 TEST(WatchTest, AResetDropsTheTokenAndWhatWasHeld) {

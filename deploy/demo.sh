@@ -1,22 +1,29 @@
 #!/usr/bin/env bash
 # Builds assetgate, starts it beside a simulator of all four providers, and shows assets turn ACTIVE and
-# videos finish on all of them, live. Nothing leaves this machine, and nothing stays behind but build/.
+# videos finish on all of them, live; or, with --replicas, that several gateways on one PostgreSQL are as one.
+# Nothing leaves this machine, and nothing stays behind but build/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'USAGE'
-usage: deploy/demo.sh [--keep] [--fast] [--no-setup] [--bin DIR]
-  --keep      leaves gateway and simulator running afterwards, until Ctrl-C
-  --fast      providers need tenths of a second instead of seconds
-  --no-setup  installs no packages
-  --bin DIR   takes the programs from there instead of building them
+usage: deploy/demo.sh [--replicas N] [--keep] [--fast] [--no-setup] [--bin DIR]
+  --replicas N  N gateways (2 to 9) over a PostgreSQL of the demo's own, one of which is killed
+  --keep        leaves all programs running afterwards, until Ctrl-C
+  --fast        providers need tenths of a second instead of seconds
+  --no-setup    installs no packages
+  --bin DIR     takes the programs from there instead of building them
 USAGE
 }
 
-keep=false fast=false setup=true bin=
+keep=false fast=false setup=true bin= replicas=1
 while [[ $# -gt 0 ]]; do
   case "$1" in
+    --replicas)
+      [[ ${2:-} =~ ^[2-9]$ ]] || { usage >&2; exit 2; }
+      replicas=$2
+      shift
+      ;;
     --keep) keep=true ;;
     --fast) fast=true ;;
     --no-setup) setup=false ;;
@@ -36,7 +43,7 @@ finish() {
   local code=$? pid
   trap - EXIT INT TERM
   for pid in "${pids[@]+"${pids[@]}"}"; do kill -TERM "$pid" 2>/dev/null || true; done
-  # Both end by themselves within seconds; one that does not is not waited for.
+  # All end by themselves within seconds; one that does not is not waited for.
   for pid in "${pids[@]+"${pids[@]}"}"; do
     for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
     kill -KILL "$pid" 2>/dev/null || true
@@ -55,7 +62,7 @@ trap 'exit 143' TERM
 
 if $setup; then
   say "Packages"
-  deploy/setup.sh --demo
+  if [[ $replicas -gt 1 ]]; then deploy/setup.sh --demo-replicas; else deploy/setup.sh --demo; fi
 fi
 
 if [[ -z $bin ]]; then
@@ -89,9 +96,19 @@ until_works() {
   return 1
 }
 
+# Waits for a process of ours that is to end, and leaves it alone from then on: its number may soon be another's.
+await() {
+  local pid=$1 code=0 i
+  wait "$pid" 2>/dev/null || code=$?
+  for i in "${!pids[@]}"; do [[ ${pids[i]} -ne $pid ]] || unset "pids[i]"; done
+  return "$code"
+}
+
 say "Start"
 if $fast; then
   delays=(--asset-delay 300ms --queue-delay 200ms --video-delay 500ms)
+  # One has to be watched, and one to be killed under, while it runs.
+  [[ $replicas -eq 1 ]] || delays=(--queue-delay 1s --video-delay 3s)
 else
   delays=(--asset-delay 4s --queue-delay 3s --video-delay 8s)
 fi
@@ -101,19 +118,66 @@ until_works $! grep -q "listening on" "$work/simulator.log"
 simulator=$(sed -n 's/.*listening on //p' "$work/simulator.log" | head -n 1)
 echo "provider-simulator plays all four providers at $simulator"
 
-port=$(free_port 8080)
-admin_port=$(free_port $((port + 1)))
-sed -e "s#http://simulator:8090#$simulator#" -e "s#0.0.0.0:8080#127.0.0.1:$port#" \
-  -e "s#0.0.0.0:8081#127.0.0.1:$admin_port#" -e "s#/var/lib/assetgate#$work#" \
-  deploy/simulator.yaml >"$work/assetgate.yaml"
+# A PostgreSQL server of the demo's own. It listens on a socket below $work alone, where nobody else gets.
+start_postgres() {
+  local programs folder=$work/postgres as=()
+  programs=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+  if [[ ! -x $programs/postgres ]]; then
+    echo "demo: there is no PostgreSQL server; run deploy/setup.sh --demo-replicas" >&2
+    exit 1
+  fi
+  mkdir -m 700 "$folder"
+  # It refuses to run as root.
+  if [[ $(id -u) -eq 0 ]]; then
+    as=(setpriv --reuid=postgres --regid=postgres --clear-groups)
+    chmod go+x "$work"
+    chown postgres: "$folder"
+  fi
+  (cd "$folder" && exec "${as[@]+"${as[@]}"}" "$programs/initdb" -D data -U demo -E UTF8 --locale=C \
+    --auth-local=trust --auth-host=reject --no-sync) >"$work/initdb.log" 2>&1
+  # exec: the process that is ended is the server. Its data need not outlive the machine: no fsync.
+  (cd "$folder" && exec "${as[@]+"${as[@]}"}" "$programs/postgres" -D data -k "$folder" \
+    -c listen_addresses= -c fsync=off) >"$work/postgres.log" 2>&1 &
+  pids+=($!)
+  until_works $! "$programs/pg_isready" -h "$folder" -U demo -d postgres
+  export ASSETGATE_POSTGRES_URI="postgresql://demo@/postgres?host=$folder"
+  echo "$("$programs/postgres" --version) listens on a socket in $folder"
+}
+
+# Of the gateways, from 0: the process, and where it serves.
+gateways=() addresses=()
+
+# Starts gateway $1, at $2 and with metrics at $3.
+start_gateway() {
+  local number=$1 address=$2 admin=$3 config=deploy/simulator.yaml
+  [[ $replicas -eq 1 ]] || config=deploy/simulator.replicas.yaml
+  sed -e "s#http://simulator:8090#$simulator#" -e "s#0.0.0.0:8080#$address#" -e "s#0.0.0.0:8081#$admin#" \
+    -e "s#/var/lib/assetgate#$work#" "$config" >"$work/assetgate-$number.yaml"
+  # So that a watch which is broken off soon leaves a young token.
+  [[ $replicas -eq 1 ]] || echo "watch: {bookmark_interval: 1s}" >>"$work/assetgate-$number.yaml"
+  "$bin/assetgate" --config "$work/assetgate-$number.yaml" >>"$work/assetgate-$number.log" 2>&1 &
+  pids+=($!)
+  gateways[number]=$!
+  addresses[number]=$address
+  until_works $! curl -sSf "http://$admin/readyz"
+  echo "assetgate serves gRPC at $address, metrics at http://$admin/metrics"
+}
+
 export SIMULATOR_API_KEY=sim-key
-"$bin/assetgate" --config "$work/assetgate.yaml" >"$work/assetgate.log" 2>&1 &
-pids+=($!)
-export ASSETCTL_SERVER=127.0.0.1:$port
 # A terminal of unknown language gets plain letters otherwise.
 [[ -n ${LC_ALL:-}${LC_CTYPE:-}${LANG:-} ]] || export LC_ALL=C.UTF-8
-until_works $! "$bin/assetctl" providers
-echo "assetgate serves gRPC at 127.0.0.1:$port, metrics at http://127.0.0.1:$admin_port/metrics"
+[[ $replicas -eq 1 ]] || start_postgres
+admins=() port=8080
+for ((i = 0; i < replicas; i++)); do
+  port=$(free_port "$port")
+  admin_port=$(free_port $((port + 1)))
+  admins[i]=127.0.0.1:$admin_port
+  start_gateway "$i" "127.0.0.1:$port" "${admins[i]}"
+  port=$((admin_port + 1))
+done
+# What gRPC takes for one server that is at any of these.
+export ASSETCTL_SERVER=${addresses[0]}
+[[ $replicas -eq 1 ]] || ASSETCTL_SERVER=ipv4:$(IFS=,; echo "${addresses[*]}")
 
 # Shows a command as one would type it, and runs it.
 run() {
@@ -126,54 +190,104 @@ run() {
   "$bin/assetctl" "$@"
 }
 
-everywhere=(--provider zerozero --provider apiframe --provider kyy --provider octopusx)
-say "Two media, registered once and placed at every provider"
-run groups create --id demo --display-name "Demo" --output name
-run assets create https://media.example.org/hero.png --id hero --group demo "${everywhere[@]}" \
-  --max-wait 100ms --output name
-run assets create https://media.example.org/dance.mp4 --id dance --group demo "${everywhere[@]}" \
-  --max-wait 100ms --output name
+show_providers() {
+  local prompt model everywhere=(--provider zerozero --provider apiframe --provider kyy --provider octopusx)
+  say "Two media, registered once and placed at every provider"
+  run groups create --id demo --display-name "Demo" --output name
+  run assets create https://media.example.org/hero.png --id hero --group demo "${everywhere[@]}" \
+    --max-wait 100ms --output name
+  run assets create https://media.example.org/dance.mp4 --id dance --group demo "${everywhere[@]}" \
+    --max-wait 100ms --output name
 
-say "A video from each provider; they wait for the media by themselves"
-prompt="image 1 dances like video 1, at the sea"
-for model in zerozero/models/seedance-2-0 apiframe/models/seedance-2 kyy/models/seedance_2_0_pro \
-  octopusx/models/doubao-seedance-2-0-260128; do
-  run videos create --id "sea-${model%%/*}" --model "providers/$model" --prompt "$prompt" \
-    --reference assets/hero --reference assets/dance --duration 5s --max-wait 100ms \
-    --output name
-done
-say "And one from whichever provider the route chooses"
-run videos create --id storm --model seedance-2 --prompt "a storm at sea" --max-wait 100ms
+  say "A video from each provider; they wait for the media by themselves"
+  prompt="image 1 dances like video 1, at the sea"
+  for model in zerozero/models/seedance-2-0 apiframe/models/seedance-2 kyy/models/seedance_2_0_pro \
+    octopusx/models/doubao-seedance-2-0-260128; do
+    run videos create --id "sea-${model%%/*}" --model "providers/$model" --prompt "$prompt" \
+      --reference assets/hero --reference assets/dance --duration 5s --max-wait 100ms \
+      --output name
+  done
+  say "And one from whichever provider the route chooses"
+  run videos create --id storm --model seedance-2 --prompt "a storm at sea" --max-wait 100ms
 
-say "Live, until all is settled"
-run --timeout 2m watch --until-settled
+  say "Live, until all is settled"
+  run --timeout 2m watch --until-settled
 
-say "The results"
-run videos list
-run videos get storm
+  say "The results"
+  run videos list
+  run videos get storm
 
-say "Done: 2 assets at 4 providers, 5 videos"
+  say "Done: 2 assets at 4 providers, 5 videos"
+}
+
+# Whether a video ($2) is at work, as a gateway ($1) sees it.
+is_running() {
+  "$bin/assetctl" --server "$1" videos list --state running --output name | grep -qx "videoTasks/$2"
+}
+
+show_replicas() {
+  local first=${addresses[0]} second=${addresses[1]} model=providers/kyy/models/seedance_2_0_pro
+  local watch bought
+
+  say "Made at the first, known to the second"
+  run --server "$first" videos create --id harbour --model "$model" --prompt "a quiet harbour" \
+    --max-wait 100ms --output name
+  run --server "$second" videos get harbour
+
+  say "Watched at the second for 2 s, and from there on at the first: the token holds at every gateway"
+  # Exit code 8: the time was over.
+  run --server "$second" --timeout 2s videos watch harbour --lines --resume-token-file "$work/token" ||
+    [[ $? -eq 8 ]]
+  run --server "$first" --timeout 2m videos watch harbour --lines --resume-token-file "$work/token" \
+    --until-settled
+
+  say "The first makes a video, and is killed while it runs; a watch that knows both addresses goes on"
+  run --server "$first" videos create --id storm --model "$model" --prompt "a storm at sea" \
+    --max-wait 100ms --output name
+  run --timeout 2m videos watch storm --until-settled --lines &
+  watch=$!
+  pids+=("$watch")
+  until_works "$watch" is_running "$second" storm
+  echo "(kill -9 of the first)"
+  kill -KILL "${gateways[0]}"
+  await "${gateways[0]}" || true
+  await "$watch"
+
+  say "The first comes back, and takes new work as soon as it is ready"
+  start_gateway 0 "$first" "${admins[0]}"
+  run --server "$first" videos create --id return --model "$model" --prompt "a ship comes home" --output name
+  run --server "$second" --timeout 2m videos watch return --lines --until-settled
+  run videos list
+  bought=$(curl -sSf "$simulator/_control/requests?provider=kyy&call=video.create" |
+    grep -o '"call":"video.create"' | wc -l)
+  [[ $bought -eq 3 ]] || { echo "demo: the provider was asked for $bought videos, not 3" >&2; exit 1; }
+
+  say "Done: 3 videos, each submitted once, by $replicas gateways over one PostgreSQL"
+}
+
+if [[ $replicas -eq 1 ]]; then show_providers; else show_replicas; fi
 if $keep; then
   cat <<MORE
-Gateway and simulator keep running. In another terminal:
+All programs keep running. In another terminal:
 
   export ASSETCTL_SERVER=$ASSETCTL_SERVER PATH=\$PATH:$bin
   assetctl watch
   assetctl videos create --model seedance-2 --prompt "a quiet harbour" --duration 5s --wait
   assetctl models get seedance-2
   curl -X POST $simulator/_control/faults -d '{"provider":"zerozero","call":"video.create","fault":{"kind":"status","status":503},"times":3}'
-  curl http://127.0.0.1:$admin_port/metrics
+  curl http://${admins[0]}/metrics
 
-Ctrl-C ends both.
+Ctrl-C ends them.
 MORE
-  # Until either of them ends; Ctrl-C ends this script.
+  # Until one of them ends; Ctrl-C ends this script.
   wait -n
   echo "demo: a program ended by itself" >&2
   exit 1
 fi
 cat <<'MORE'
 What next:
-  deploy/demo.sh --keep                      the same, and both programs keep running for you to play with
+  deploy/demo.sh --keep                      the same, and the programs keep running for you to play with
+  deploy/demo.sh --replicas 2                two gateways on one PostgreSQL, one of which is killed
   assetgate --check-config my.yaml           your own keys: begin with deploy/assetgate.example.yaml
   tests/run.sh                               all tests
 MORE

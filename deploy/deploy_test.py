@@ -31,9 +31,22 @@ def port_of(address):
 
 def variables_of(config):
     """The environment variables that a config takes secrets from."""
-    return {source["env"] for provider in config["providers"]
-            for credential in ("credential", "previous_credential")
-            for source in provider.get(credential, {}).values() if "env" in source}
+    sources = [source for provider in config["providers"]
+               for credential in ("credential", "previous_credential")
+               for source in provider.get(credential, {}).values()]
+    sources.append(config["store"].get("postgres", {}).get("uri", {}))
+    return {source["env"] for source in sources if "env" in source}
+
+
+def version():
+    """Of the project."""
+    return re.search(r"project\(assetgate VERSION (\S+)",
+                     (ROOT / "CMakeLists.txt").read_text()).group(1)
+
+
+def shutdown_timeout(config):
+    """In seconds."""
+    return seconds(config.get("shutdown_timeout", "20s"))
 
 
 def is_below(path, folder):
@@ -75,32 +88,70 @@ class Dockerfile:
         return set(listed.split())
 
 
-class KubernetesTest(unittest.TestCase):
+class Overlay:
+    """What an overlay of kustomize renders. The checks of all overlays are of KubernetesChecks."""
+
+    def __init__(self, name):
+        self.folder = DEPLOY / "kustomize/overlays" / name
+        result = subprocess.run(["kubectl", "kustomize", self.folder], capture_output=True,
+                                text=True)
+        if result.returncode != 0:
+            raise AssertionError(f"kubectl kustomize: {result.stderr}")
+        self.objects = [each for each in yaml.safe_load_all(result.stdout) if each]
+        self.workload, = self.all("StatefulSet") + self.all("Deployment")
+        self.pod = self.workload["spec"]["template"]
+        self.container, = self.pod["spec"]["containers"]
+        self.config_map = self.one("ConfigMap")
+        self.config = yaml.safe_load(self.config_map["data"]["assetgate.yaml"])
+        self.secrets = {each["metadata"]["name"]: each["stringData"] for each in self.all("Secret")}
+
+    def all(self, kind):
+        return [each for each in self.objects if each["kind"] == kind]
+
+    def one(self, kind):
+        only, = self.all(kind)
+        return only
+
+    def ports(self):
+        return {port["name"]: port["containerPort"] for port in self.container["ports"]}
+
+    def variables(self):
+        """The environment variables of the container: by name, the secret and its key."""
+        found = {}
+        for source in self.container["envFrom"]:
+            name = source["secretRef"]["name"]
+            found.update({key: (name, key) for key in self.secrets.get(name, {})})
+        for variable in self.container.get("env", []):
+            source = variable["valueFrom"]["secretKeyRef"]
+            found[variable["name"]] = (source["name"], source["key"])
+        return found
+
+    def wait_before_sigterm(self):
+        """In seconds."""
+        hook = self.container.get("lifecycle", {}).get("preStop")
+        if hook is None:
+            return 0
+        program, duration = hook["exec"]["command"]
+        assert program == "/bin/sleep", program
+        return int(duration)
+
+
+class KubernetesChecks:
+    OVERLAY = ""
+    # In seconds: what ends after shutdown_timeout has its time too.
+    SPARE = 5
+
     @classmethod
     def setUpClass(cls):
         if shutil.which("kubectl") is None:
             raise unittest.SkipTest("there is no kubectl to render with")
-        result = subprocess.run(["kubectl", "kustomize", DEPLOY / "kustomize/overlays/embedded"],
-                                capture_output=True, text=True)
-        if result.returncode != 0:
-            raise AssertionError(f"kubectl kustomize: {result.stderr}")
-        cls.objects = [each for each in yaml.safe_load_all(result.stdout) if each]
-        cls.pod = cls.one("StatefulSet")["spec"]["template"]
-        cls.container, = cls.pod["spec"]["containers"]
-        cls.config_map = cls.one("ConfigMap")
-        cls.config = yaml.safe_load(cls.config_map["data"]["assetgate.yaml"])
-
-    @classmethod
-    def all(cls, kind):
-        return [each for each in cls.objects if each["kind"] == kind]
-
-    @classmethod
-    def one(cls, kind):
-        only, = cls.all(kind)
-        return only
+        cls.overlay = Overlay(cls.OVERLAY)
+        cls.pod = cls.overlay.pod
+        cls.container = cls.overlay.container
+        cls.config = cls.overlay.config
 
     def mounted(self, path):
-        """The volume under a path of the container."""
+        """The mount of the container that a path is below, and its volume."""
         mounts = [mount for mount in self.container["volumeMounts"]
                   if is_below(path, mount["mountPath"])]
         self.assertEqual(len(mounts), 1, f"{path} is not below exactly one mount")
@@ -108,38 +159,34 @@ class KubernetesTest(unittest.TestCase):
         for volume in self.pod["spec"]["volumes"]:
             if volume["name"] == name:
                 return mounts[0], volume
-        claims = self.one("StatefulSet")["spec"]["volumeClaimTemplates"]
+        claims = self.overlay.workload["spec"]["volumeClaimTemplates"]
         return mounts[0], {"claim": next(c for c in claims if c["metadata"]["name"] == name)}
-
-    def ports(self):
-        return {port["name"]: port["containerPort"] for port in self.container["ports"]}
 
     def test_the_program_is_pointed_at_the_config_that_is_mounted(self):
         self.assertEqual(self.container["args"], ["--config", CONFIG_PATH])
         mount, volume = self.mounted(CONFIG_PATH)
-        self.assertEqual(volume["configMap"]["name"], self.config_map["metadata"]["name"])
-        self.assertIn(pathlib.PurePosixPath(CONFIG_PATH).name, self.config_map["data"])
+        config_map = self.overlay.config_map
+        self.assertEqual(volume["configMap"]["name"], config_map["metadata"]["name"])
+        self.assertIn(pathlib.PurePosixPath(CONFIG_PATH).name, config_map["data"])
         self.assertEqual(mount["mountPath"], str(pathlib.PurePosixPath(CONFIG_PATH).parent))
 
-    def test_every_key_that_the_config_asks_for_is_in_the_secret(self):
-        secret = self.one("Secret")
-        self.assertIn({"secretRef": {"name": secret["metadata"]["name"]}}, self.container["envFrom"])
-        self.assertEqual(variables_of(self.config), set(secret["stringData"]))
+    def test_every_secret_that_the_config_asks_for_is_there_and_none_is_idle(self):
+        variables = self.overlay.variables()
+        self.assertEqual(variables_of(self.config), set(variables))
+        there = {(name, key) for name, data in self.overlay.secrets.items() for key in data}
+        self.assertEqual(set(variables.values()), there)
 
-    def test_no_key_is_in_version_control(self):
-        self.assertEqual(set(self.one("Secret")["stringData"].values()), {""})
+    def test_no_secret_is_in_version_control(self):
+        for name, data in self.overlay.secrets.items():
+            self.assertEqual(set(data.values()), {""}, name)
 
-    def test_the_store_is_on_a_volume_that_outlives_the_pod(self):
-        mount, volume = self.mounted(self.config["store"]["sqlite"]["path"])
-        self.assertIn("claim", volume)
-        self.assertNotIn("readOnly", mount)
-
-    def test_the_store_has_one_process(self):
-        self.assertEqual(self.one("StatefulSet")["spec"]["replicas"], 1)
+    def test_there_are_several_gateways_only_where_they_share_a_store(self):
+        self.assertEqual(self.overlay.workload["spec"]["replicas"] > 1,
+                         "postgres" in self.config["store"])
 
     def test_ports_are_those_of_the_config_and_reach_out_of_the_pod(self):
-        self.assertEqual(self.ports(), {"grpc": port_of(self.config["listen"]),
-                                        "admin": port_of(self.config["admin"]["listen"])})
+        self.assertEqual(self.overlay.ports(), {"grpc": port_of(self.config["listen"]),
+                                                "admin": port_of(self.config["admin"]["listen"])})
         for address in (self.config["listen"], self.config["admin"]["listen"]):
             self.assertTrue(address.startswith("0.0.0.0:"), address)
 
@@ -150,109 +197,260 @@ class KubernetesTest(unittest.TestCase):
             self.assertEqual(self.container[probe]["httpGet"], {"path": path, "port": "admin"})
             self.assertIn(f'"{path}"', served)
         annotations = self.pod["metadata"]["annotations"]
-        self.assertEqual(annotations["prometheus.io/port"], str(self.ports()["admin"]))
+        self.assertEqual(annotations["prometheus.io/port"], str(self.overlay.ports()["admin"]))
         self.assertIn(f'"{annotations["prometheus.io/path"]}"', served)
 
-    def test_services_find_the_pod(self):
-        services = {each["metadata"]["name"]: each["spec"] for each in self.all("Service")}
-        labels = self.pod["metadata"]["labels"]
+    def assert_selects(self, selector, what):
+        """The pods, and not by an empty selector, which selects everything."""
+        self.assertTrue(selector, what)
+        self.assertLessEqual(selector.items(), self.pod["metadata"]["labels"].items(), what)
+
+    def test_services_find_the_pods(self):
+        services = {each["metadata"]["name"]: each["spec"] for each in self.overlay.all("Service")}
         for name, spec in services.items():
-            self.assertTrue(spec["selector"], name)
-            self.assertLessEqual(spec["selector"].items(), labels.items(), name)
+            self.assert_selects(spec["selector"], name)
             for port in spec["ports"]:
-                self.assertIn(port["targetPort"], self.ports(), name)
-        headless = self.one("StatefulSet")["spec"]["serviceName"]
-        self.assertEqual({name for name, spec in services.items()
-                          if spec.get("clusterIP") == "None"}, {headless})
-        self.assertEqual(len(services), 2)
-        self.assertLessEqual(
-            self.one("StatefulSet")["spec"]["selector"]["matchLabels"].items(), labels.items())
+                self.assertIn(port["targetPort"], self.overlay.ports(), name)
+        headless = {name for name, spec in services.items() if spec.get("clusterIP") == "None"}
+        self.assertEqual(set(services) - headless, {"assetgate"})
+        self.assertEqual(headless, {"assetgate-headless"})
+        self.assert_selects(self.overlay.workload["spec"]["selector"]["matchLabels"],
+                            self.overlay.workload["kind"])
 
     def test_the_pod_may_do_nothing_special(self):
         pod = self.pod["spec"]
         self.assertIs(pod["securityContext"]["runAsNonRoot"], True)
         self.assertGreater(pod["securityContext"]["runAsUser"], 0)
-        self.assertEqual(pod["securityContext"]["fsGroup"], pod["securityContext"]["runAsUser"])
         self.assertEqual(pod["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"})
         own = self.container["securityContext"]
         self.assertIs(own["allowPrivilegeEscalation"], False)
         self.assertIs(own["readOnlyRootFilesystem"], True)
         self.assertEqual(own["capabilities"], {"drop": ["ALL"]})
         self.assertIs(pod["automountServiceAccountToken"], False)
-        accounts = {each["metadata"]["name"] for each in self.all("ServiceAccount")}
+        accounts = {each["metadata"]["name"] for each in self.overlay.all("ServiceAccount")}
         self.assertIn(pod["serviceAccountName"], accounts)
         self.assertIn("requests", self.container["resources"])
 
     def test_open_calls_end_before_the_pod_is_killed(self):
-        self.assertLess(seconds(self.config["shutdown_timeout"]),
-                        self.pod["spec"]["terminationGracePeriodSeconds"])
+        self.assertGreaterEqual(
+            self.pod["spec"]["terminationGracePeriodSeconds"],
+            self.overlay.wait_before_sigterm() + shutdown_timeout(self.config) + self.SPARE)
 
     def test_the_user_and_the_version_are_those_of_the_image(self):
         user = Dockerfile().all("assetgate", "USER")[-1]
         context = self.pod["spec"]["securityContext"]
         self.assertEqual(user, f"{context['runAsUser']}:{context['runAsGroup']}")
-        version = re.search(r"project\(assetgate VERSION (\S+)",
-                            (ROOT / "CMakeLists.txt").read_text()).group(1)
-        self.assertEqual(self.container["image"], f"assetgate:{version}")
+        self.assertEqual(self.container["image"], f"assetgate:{version()}")
 
-    def test_the_program_accepts_the_config_once_the_keys_are_there(self):
+    def test_the_program_accepts_the_config_once_the_secrets_are_there(self):
         if program("assetgate") is None:
             self.skipTest("assetgate is not built here")
-        config = DEPLOY / "kustomize/overlays/embedded/assetgate.yaml"
-        command = [program("assetgate"), "--check-config", config]
-        variables = self.one("Secret")["stringData"]
-        filled = subprocess.run(command, env={name: "a-key" for name in variables},
-                                capture_output=True, text=True)
+        command = [program("assetgate"), "--check-config", self.overlay.folder / "assetgate.yaml"]
+        # Any word can be a key.
+        variables = {name: "postgresql://user:password@host/database"
+                     for name in self.overlay.variables()}
+        filled = subprocess.run(command, env=variables, capture_output=True, text=True)
         self.assertEqual(filled.returncode, 0, filled.stderr)
-        empty = subprocess.run(command, env=variables, capture_output=True, text=True)
+        empty = subprocess.run(command, env=dict.fromkeys(variables, ""), capture_output=True,
+                               text=True)
         self.assertEqual(empty.returncode, 2)
         for name in variables:
             self.assertIn(name, empty.stderr)
 
 
-class ComposeTest(unittest.TestCase):
+class EmbeddedOverlayTest(KubernetesChecks, unittest.TestCase):
+    OVERLAY = "embedded"
+
+    def test_the_store_is_on_a_volume_that_outlives_the_pod(self):
+        mount, volume = self.mounted(self.config["store"]["sqlite"]["path"])
+        self.assertIn("claim", volume)
+        self.assertNotIn("readOnly", mount)
+        context = self.pod["spec"]["securityContext"]
+        self.assertEqual(context["fsGroup"], context["runAsUser"])
+
+    def test_the_pod_has_a_name_of_its_own(self):
+        self.assertEqual(self.overlay.workload["kind"], "StatefulSet")
+        self.assertEqual(self.overlay.workload["spec"]["serviceName"], "assetgate-headless")
+
+
+class ReplicatedOverlayTest(KubernetesChecks, unittest.TestCase):
+    OVERLAY = "replicated"
+    # The leases are given back, after a round that is under way, to a database that may not answer: twice
+    # connect_timeout and timeout of PostgresStore::Options.
+    SPARE = 16
+
+    def test_nothing_is_written_but_to_the_database(self):
+        for mount in self.container["volumeMounts"]:
+            self.assertIs(mount.get("readOnly"), True, mount)
+        self.assertNotIn("fsGroup", self.pod["spec"]["securityContext"])
+
+    def test_an_update_takes_no_gateway_away_before_there_is_another(self):
+        spec = self.overlay.workload["spec"]
+        self.assertEqual(self.overlay.workload["kind"], "Deployment")
+        self.assertEqual(spec["strategy"]["rollingUpdate"], {"maxUnavailable": 0, "maxSurge": 1})
+
+    def test_nodes_are_drained_one_gateway_at_a_time(self):
+        budget = self.overlay.one("PodDisruptionBudget")["spec"]
+        self.assert_selects(budget["selector"]["matchLabels"], "the budget")
+        self.assertEqual(budget["maxUnavailable"], 1)
+        self.assertGreater(self.overlay.workload["spec"]["replicas"], budget["maxUnavailable"])
+
+    def test_gateways_are_spread_but_none_waits_for_a_place(self):
+        spread = self.pod["spec"]["topologySpreadConstraints"]
+        self.assertEqual({each["topologyKey"] for each in spread},
+                         {"topology.kubernetes.io/zone", "kubernetes.io/hostname"})
+        for each in spread:
+            self.assert_selects(each["labelSelector"]["matchLabels"], each["topologyKey"])
+            self.assertEqual(each["whenUnsatisfiable"], "ScheduleAnyway")
+
+    def test_the_wait_before_sigterm_is_by_a_program_of_the_image(self):
+        self.assertGreater(self.overlay.wait_before_sigterm(), 0)
+        dockerfile = Dockerfile()
+        stage = "assetgate"
+        while stage in dockerfile.parents:
+            stage = dockerfile.parents[stage]
+        # Of coreutils, without which there is no Debian.
+        self.assertEqual(stage, "debian:12-slim")
+
+    def test_a_migration_ends_before_the_pod_is_given_up(self):
+        source = (ROOT / "service/store/postgres/postgres_store.cc").read_text()
+        minutes = int(re.search(r"kMigrationTimeout = absl::Minutes\((\d+)\)", source).group(1))
+        probe = self.container["startupProbe"]
+        self.assertGreater(probe["periodSeconds"] * probe["failureThreshold"], 60 * minutes)
+
+    def test_it_differs_from_one_gateway_only_in_what_the_store_asks_for(self):
+        embedded = Overlay("embedded")
+        for key in ("image", "args", "ports", "livenessProbe", "readinessProbe", "securityContext"):
+            self.assertEqual(self.container[key], embedded.container[key], key)
+        self.assertEqual({**self.config, "store": None}, {**embedded.config, "store": None})
+        for kind in ("Service", "ServiceAccount"):
+            self.assertEqual(self.overlay.all(kind), embedded.all(kind))
+
+
+def load_compose(name):
+    """A compose file, with its `extends` carried out."""
+    compose = yaml.safe_load((DEPLOY / name).read_text())
+    for service, spec in compose["services"].items():
+        if "extends" in spec:
+            source = spec.pop("extends")
+            base = load_compose(source["file"])["services"][source["service"]]
+            compose["services"][service] = {**base, **spec}
+    return compose
+
+
+class ComposeChecks:
+    FILE = ""
+    CONFIG = ""
+    GATEWAYS = []
+
     @classmethod
     def setUpClass(cls):
-        cls.compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-        cls.gateway = cls.compose["services"]["assetgate"]
-        cls.simulator = cls.compose["services"]["simulator"]
-        cls.config = yaml.safe_load((DEPLOY / "simulator.yaml").read_text())
+        cls.compose = load_compose(cls.FILE)
+        cls.services = cls.compose["services"]
+        cls.gateways = [cls.services[name] for name in cls.GATEWAYS]
+        cls.config = yaml.safe_load((DEPLOY / cls.CONFIG).read_text())
         cls.dockerfile = Dockerfile()
 
+    def volumes(self, service):
+        """By the path in the container, what is mounted there."""
+        return {target: source for source, target, *_ in
+                (volume.split(":") for volume in service["volumes"])}
+
+    def test_every_gateway_is_looked_at(self):
+        ours = [name for name, service in self.services.items()
+                if service["image"].startswith("assetgate:")]
+        self.assertEqual(ours, self.GATEWAYS)
+        self.assertEqual(len(ours) > 1, "postgres" in self.config["store"])
+
     def test_images_are_built_from_stages_that_exist(self):
-        for service in self.compose["services"].values():
+        for service in self.gateways + [self.services["simulator"]]:
             build = service["build"]
             self.assertEqual((DEPLOY / build["context"]).resolve(), ROOT)
             self.assertTrue((ROOT / build["dockerfile"]).exists())
             self.assertIn(build["target"], self.dockerfile.stages)
 
+    def test_the_images_are_of_this_version(self):
+        for gateway in self.gateways:
+            self.assertEqual(gateway["image"], f"assetgate:{version()}")
+        self.assertEqual(self.services["simulator"]["image"], f"provider-simulator:{version()}")
+
     def test_the_config_is_mounted_where_the_image_reads_it(self):
-        sources = {target: source for source, target, *_ in
-                   (volume.split(":") for volume in self.gateway["volumes"])}
-        self.assertEqual((DEPLOY / sources[CONFIG_PATH]).resolve(), DEPLOY / "simulator.yaml")
+        for gateway in self.gateways:
+            source = self.volumes(gateway)[CONFIG_PATH]
+            self.assertEqual((DEPLOY / source).resolve(), DEPLOY / self.CONFIG)
+
+    def test_secrets_are_there(self):
+        for gateway in self.gateways:
+            self.assertEqual(variables_of(self.config), set(gateway["environment"]))
+
+    def test_ports_are_those_of_the_config_and_stay_on_this_machine(self):
+        inside = {port_of(self.config["listen"]), port_of(self.config["admin"]["listen"])}
+        outside = list(self.services["simulator"]["ports"])
+        for gateway in self.gateways:
+            ports = dict(port.rsplit(":", 1) for port in gateway["ports"])
+            self.assertEqual({int(port) for port in ports.values()}, inside)
+            outside += ports
+            self.assertEqual(gateway["healthcheck"]["test"][:4],
+                             ["CMD", "/usr/local/bin/assetctl", "--server",
+                              f"127.0.0.1:{port_of(self.config['listen'])}"])
+        for address in outside:
+            self.assertTrue(address.startswith("127.0.0.1:"), address)
+        self.assertEqual(len(set(outside)), len(outside))
+
+    def test_open_calls_end_before_a_gateway_is_killed(self):
+        for gateway in self.gateways:
+            self.assertGreater(seconds(gateway["stop_grace_period"]), shutdown_timeout(self.config))
+
+    def test_the_config_asks_the_simulator(self):
+        command = self.services["simulator"]["command"]
+        port = command[command.index("--port") + 1]
+        for provider in self.config["providers"]:
+            self.assertTrue(provider["base_url"].startswith(f"http://simulator:{port}/"),
+                            provider["base_url"])
+
+
+class ComposeTest(ComposeChecks, unittest.TestCase):
+    FILE = "compose.yaml"
+    CONFIG = "simulator.yaml"
+    GATEWAYS = ["assetgate"]
+
+    def test_the_store_is_on_a_volume(self):
         store = self.config["store"]["sqlite"]["path"]
+        sources = self.volumes(self.gateways[0])
         volume = next(target for target in sources if is_below(store, target))
         self.assertIn(sources[volume], self.compose["volumes"])
         self.assertIn(volume, self.dockerfile.all("assetgate", "VOLUME"))
 
-    def test_keys_are_there(self):
-        self.assertEqual(variables_of(self.config), set(self.gateway["environment"]))
 
-    def test_ports_are_those_of_the_config_and_stay_on_this_machine(self):
-        ports = dict(port.rsplit(":", 1) for port in self.gateway["ports"])
-        self.assertEqual({int(port) for port in ports.values()},
-                         {port_of(self.config["listen"]), port_of(self.config["admin"]["listen"])})
-        for address in list(ports) + self.simulator["ports"]:
-            self.assertTrue(address.startswith("127.0.0.1:"), address)
-        self.assertEqual(self.gateway["healthcheck"]["test"][:4],
-                         ["CMD", "/usr/local/bin/assetctl", "--server",
-                          f"127.0.0.1:{port_of(self.config['listen'])}"])
+class ComposeReplicasTest(ComposeChecks, unittest.TestCase):
+    FILE = "compose.replicas.yaml"
+    CONFIG = "simulator.replicas.yaml"
+    GATEWAYS = ["assetgate-1", "assetgate-2"]
 
-    def test_the_config_asks_the_simulator(self):
-        port = self.simulator["command"][self.simulator["command"].index("--port") + 1]
-        for provider in self.config["providers"]:
-            self.assertTrue(provider["base_url"].startswith(f"http://simulator:{port}/"),
-                            provider["base_url"])
+    def test_gateways_know_the_database_and_begin_when_it_is_there(self):
+        given = self.services["postgres"]["environment"]
+        uri = (f"postgresql://{given['POSTGRES_USER']}:{given['POSTGRES_PASSWORD']}@postgres:5432/"
+               f"{given['POSTGRES_DB']}")
+        for gateway in self.gateways:
+            self.assertEqual(gateway["environment"]["ASSETGATE_POSTGRES_URI"], uri)
+            self.assertEqual(gateway["depends_on"]["postgres"], {"condition": "service_healthy"})
+        self.assertIn("healthcheck", self.services["postgres"])
+
+    def test_the_database_is_on_a_volume_and_not_reached_from_outside(self):
+        postgres = self.services["postgres"]
+        self.assertNotIn("ports", postgres)
+        self.assertIn(self.volumes(postgres)["/var/lib/postgresql/data"], self.compose["volumes"])
+
+    def test_the_database_is_one_that_the_gateway_runs_on(self):
+        name, release = self.services["postgres"]["image"].split(":")
+        self.assertEqual(name, "postgres")
+        source = (ROOT / "service/store/postgres/postgres_store.cc").read_text()
+        oldest = re.search(r"kOldestServer = ([\d']+)", source).group(1).replace("'", "")
+        self.assertGreaterEqual(int(release) * 10_000, int(oldest))
+
+    def test_the_config_is_that_of_one_gateway_but_for_the_store(self):
+        single = yaml.safe_load((DEPLOY / "simulator.yaml").read_text())
+        self.assertEqual({**self.config, "store": None}, {**single, "store": None})
 
 
 class DockerfileTest(unittest.TestCase):

@@ -5,10 +5,11 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-usage: deploy/setup.sh [--demo] [--list SET]
-  (no option)   what is needed to build, run the demo and run all tests
-  --demo        only what is needed to build and to run the demo
-  --list SET    prints the packages of a set (build, test) and installs nothing
+usage: deploy/setup.sh [--demo | --demo-replicas] [--list SET]
+  (no option)      what is needed to build, run the demo and run all tests
+  --demo           only what is needed to build and to run the demo
+  --demo-replicas  the same, and a PostgreSQL server for deploy/demo.sh --replicas
+  --list SET       prints the packages of a set (build, database, test) and installs nothing
 USAGE
 }
 
@@ -44,8 +45,12 @@ BUILD=(
   zlib1g-dev
 )
 
-# To test: the second compiler with its sanitizers and checks, a player for the media, a database server, a
-# Python client.
+# For several gateways: the database that they share, in the demo and in the tests.
+DATABASE=(
+  postgresql
+)
+
+# To test: the second compiler with its sanitizers and checks, a player for the media, a Python client.
 TEST=(
   clang
   clang-format
@@ -53,20 +58,21 @@ TEST=(
   ffmpeg
   libclang-rt-14-dev
   openssl
-  postgresql
   python3
   python3-grpcio
   python3-protobuf
   python3-yaml
 )
 
-sets=(build test)
+sets=(build database test)
 case "${1:-}" in
   "") ;;
   --demo) sets=(build) ;;
+  --demo-replicas) sets=(build database) ;;
   --list)
     case "${2:-}" in
       build) printf '%s\n' "${BUILD[@]}" ;;
+      database) printf '%s\n' "${DATABASE[@]}" ;;
       test) printf '%s\n' "${TEST[@]}" ;;
       *) usage >&2; exit 2 ;;
     esac
@@ -78,7 +84,7 @@ esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   echo "setup: this script knows Debian 12 (apt). Elsewhere, install what these packages stand for:" >&2
-  printf '  %s\n' "${BUILD[@]}" "${TEST[@]}" >&2
+  printf '  %s\n' "${BUILD[@]}" "${DATABASE[@]}" "${TEST[@]}" >&2
   exit 1
 fi
 
@@ -86,6 +92,7 @@ wanted=()
 for set in "${sets[@]}"; do
   case "$set" in
     build) wanted+=("${BUILD[@]}") ;;
+    database) wanted+=("${DATABASE[@]}") ;;
     test)
       wanted+=("${TEST[@]}")
       # Any kubectl will do; Debian's conflicts with the file of other packages.

@@ -15,8 +15,12 @@
 namespace assetgate::config {
 namespace {
 
+using ::testing::Contains;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
+
+// What every variable holds: a connection string, and as good a key as any.
+constexpr char kSecret[] = "postgresql://user:password@host/database";
 
 struct Loaded {
   Config config;
@@ -31,7 +35,7 @@ Loaded LoadDeployed(const std::string& path) {
   environment.dialects = providers::AllDialects();
   environment.getenv = [&loaded](const std::string& name) {
     loaded.variables.insert(name);
-    return std::optional<std::string>("a-key");
+    return std::optional<std::string>(kSecret);
   };
   absl::StatusOr<Config> config =
       Load(std::string(ASSETGATE_SOURCE_DIR) + "/deploy/" + path, environment);
@@ -71,6 +75,17 @@ TEST(DeployedConfigTest, KubernetesConfigIsServedToTheOutside) {
   EXPECT_EQ(cluster.config.listen.host, "0.0.0.0");
   EXPECT_EQ(cluster.config.admin_listen.host, "0.0.0.0");
   EXPECT_THAT(cluster.config.providers, SizeIs(4));
+}
+
+TEST(DeployedConfigTest, ConfigsOfSeveralGatewaysShareADatabase) {
+  for (const std::string path :
+       {"kustomize/overlays/replicated/assetgate.yaml", "simulator.replicas.yaml"}) {
+    const Loaded shared = LoadDeployed(path);
+    EXPECT_EQ(shared.config.postgres_uri.Reveal(), kSecret) << path;
+    EXPECT_THAT(shared.variables, Contains("ASSETGATE_POSTGRES_URI")) << path;
+    EXPECT_EQ(shared.config.listen.host, "0.0.0.0") << path;
+    EXPECT_THAT(shared.config.providers, SizeIs(4)) << path;
+  }
 }
 
 }  // namespace

@@ -473,6 +473,14 @@ class DemoTest(unittest.TestCase):
             stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=120)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
+    @unittest.skipUnless((programs.ROOT / "deploy/demo.sh").exists(), "no demo here")
+    def test_demo_of_several_gateways_comes_to_its_end(self):
+        result = subprocess.run(
+            [programs.ROOT / "deploy/demo.sh", "--replicas", "2", "--fast", "--bin", programs.BIN],
+            text=True, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=120)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertIn("3 videos, each submitted once", result.stdout)
+
 
 if __name__ == "__main__":
     unittest.main()
