@@ -145,8 +145,6 @@ struct Server::Wiring {
   std::unique_ptr<admin::AdminServer> admin;
   int port = 0;
   std::atomic<bool> draining{false};
-  // Whether it has ever held a share of the work: new work can be taken from then on.
-  std::atomic<bool> has_held_share{false};
   bool shut_down = false;
 
   absl::Status OpenStore(const Decorators& decorators);
@@ -265,15 +263,6 @@ admin::Readiness Server::Wiring::Readiness() {
   if (draining.load()) {
     readiness.status = absl::UnavailableError("the gateway is going away");
     return readiness;
-  }
-  if (!has_held_share.load()) {
-    // Once only: with the database away nobody holds a share, and see below.
-    has_held_share.store(store->leases().Pick().has_value());
-    if (!has_held_share.load()) {
-      readiness.status = absl::UnavailableError(
-          "the gateway holds no share of the work yet; the others are about to give it one");
-      return readiness;
-    }
   }
   if (const absl::Status health = store->Health(); !health.ok()) {
     // Reads go on and work that is under way is kept: taking all gateways away would help nobody.

@@ -31,8 +31,8 @@ void ServeAll(Connection& connection) {
 class CurlClientTlsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    certificate_.WriteTo("ca.pem");
-    options_.ca_file = "ca.pem";
+    options_.ca_file = ::testing::TempDir() + "curl_client_tls_test_ca.pem";
+    certificate_.WriteTo(options_.ca_file);
     client_ = std::make_unique<CurlClient>(options_, clock_);
   }
   Exchange Get(const ScriptedServer& server) {
