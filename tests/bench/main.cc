@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
   FanOutOptions fanout;
   WatchersOptions watchers;
   IdleOptions idle;
+  RestartOptions restart;
   std::string reference_folder;
 
   CLI::App app(kAbout, "assetgate-bench");
@@ -145,6 +146,15 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   AddDuration(*command, "--time", &idle.time, "how long to look");
   benchmarks.push_back({command, [&] { return MeasureIdle(settings, idle); }});
+  command = app.add_subcommand(
+      "restart",
+      "a gateway killed with much unfinished work: how soon the next one serves, and its polls");
+  command->add_option("--units", restart.units, "unfinished placements")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  AddDuration(*command, "--interval", &restart.interval,
+              "the polling interval, over which the first polls are to spread");
+  benchmarks.push_back({command, [&] { return MeasureRestart(settings, restart); }});
   auto* all = app.add_subcommand("all", "each of these, with its defaults");
   // Started by ourselves.
   auto* reference = app.add_subcommand("reference", "")->group("");
@@ -176,6 +186,8 @@ int main(int argc, char** argv) {
       watchers.intervals = 10;
       idle.placements = 50;
       idle.time = absl::Milliseconds(200);
+      restart.units = 100;
+      restart.interval = absl::Milliseconds(500);
     }
     absl::PrintF("%s\n", DescribeMachine(settings.dir));
     for (const Benchmark& benchmark : benchmarks) {
