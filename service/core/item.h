@@ -284,7 +284,7 @@ class EntityItem : public Item {
   void Begin(EntityT entity) { current_ = std::move(entity); }
 
   store::Revision revision() const override { return current_.revision; }
-  bool Unfinished() const override { return ToContent(current_).unfinished; }
+  bool Unfinished() const override { return IsUnfinished(current_); }
 
  protected:
   void Take(const store::Row& row) override {
