@@ -51,6 +51,13 @@ struct RestartOptions {
 };
 absl::Status MeasureRestart(const Settings& settings, const RestartOptions& options);
 
+struct MillionOptions {
+  // Finished assets in two stores.
+  int few = 10'000;
+  int many = 1'000'000;
+};
+absl::Status MeasureMillion(const Settings& settings, const MillionOptions& options);
+
 }  // namespace assetgate::bench
 
 #endif  // ASSETGATE_TESTS_BENCH_BENCHMARKS_H_

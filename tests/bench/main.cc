@@ -69,6 +69,7 @@ int main(int argc, char** argv) {
   WatchersOptions watchers;
   IdleOptions idle;
   RestartOptions restart;
+  MillionOptions million;
   std::string reference_folder;
 
   CLI::App app(kAbout, "assetgate-bench");
@@ -155,6 +156,16 @@ int main(int argc, char** argv) {
   AddDuration(*command, "--interval", &restart.interval,
               "the polling interval, over which the first polls are to spread");
   benchmarks.push_back({command, [&] { return MeasureRestart(settings, restart); }});
+  command = app.add_subcommand(
+      "million",
+      "reads, watches and creates beside a million finished assets, against ten thousand");
+  command->add_option("--few", million.few, "finished assets in one store")
+      ->check(CLI::Range(1'000, 100'000'000))
+      ->capture_default_str();
+  command->add_option("--many", million.many, "and in the other")
+      ->check(CLI::Range(1'000, 100'000'000))
+      ->capture_default_str();
+  benchmarks.push_back({command, [&] { return MeasureMillion(settings, million); }});
   auto* all = app.add_subcommand("all", "each of these, with its defaults");
   // Started by ourselves.
   auto* reference = app.add_subcommand("reference", "")->group("");
@@ -188,6 +199,8 @@ int main(int argc, char** argv) {
       idle.time = absl::Milliseconds(200);
       restart.units = 100;
       restart.interval = absl::Milliseconds(500);
+      million.few = 1'000;
+      million.many = 2'000;
     }
     absl::PrintF("%s\n", DescribeMachine(settings.dir));
     for (const Benchmark& benchmark : benchmarks) {
