@@ -29,7 +29,7 @@ there is something to hold it against, a reference server of the least code that
 makes load from one thread; prints; and leaves nothing behind. It asserts nothing about speed.
 
   assetgate-bench creates              1,500 creates/s?  64 callers, a provider that takes 20 ms
-  assetgate-bench all                  every benchmark, about two minutes
+  assetgate-bench all                  every benchmark, about four minutes
   chrt -f 10 assetgate-bench creates   the same, as root, on a machine that has other things to do)";
 
 constexpr char kMore[] =
@@ -199,8 +199,8 @@ int main(int argc, char** argv) {
       idle.time = absl::Milliseconds(200);
       restart.units = 100;
       restart.interval = absl::Milliseconds(500);
-      million.few = 1'000;
-      million.many = 2'000;
+      million.few = 1'200;
+      million.many = 2'400;
     }
     absl::PrintF("%s\n", DescribeMachine(settings.dir));
     for (const Benchmark& benchmark : benchmarks) {

@@ -27,8 +27,9 @@ constexpr int kReelSize = 10;
 // Every so many-th asset is FAILED, and has the label side=b; so there is none that is FAILED and
 // has side=a.
 constexpr int kFailedEvery = 20;
-// Every so many-th asset has the label grade=best.
-constexpr int kBestEvery = 100;
+// Every so many-th asset has the label grade=good, and every so many-th grade=best.
+constexpr int kGoodEvery = 100;
+constexpr int kBestEvery = 400;
 constexpr int kPageSize = 50;
 // Names that are kept of those that were made.
 constexpr int kNames = 1'000;
@@ -38,7 +39,8 @@ FinishedAsset Describe(int number, int assets) {
   asset.failed = number % kFailedEvery == 7;
   asset.labels = {{"reel", absl::StrCat("reel-", number % (assets / kReelSize))},
                   {"side", number % 2 == 0 ? "a" : "b"}};
-  if (number % kBestEvery == 3) asset.labels.emplace_back("grade", "best");
+  if (number % kGoodEvery == 3) asset.labels.emplace_back("grade", "good");
+  if (number % kBestEvery == 8) asset.labels.emplace_back("grade", "best");
   return asset;
 }
 
@@ -299,9 +301,13 @@ std::vector<Question> Questions() {
        }},
       {"  a label that 10 assets have", 200,
        [=](Library& library) { return library.Watch(watch(library.NextReel()), kReelSize); }},
-      {"  a label that 1 % have: all of them", 5,
+      {"  a label that 0.25 % have", 10,
        [=](Library& library) {
          return library.Watch(watch(label({}, "grade", "best")), library.assets() / kBestEvery);
+       }},
+      {"  a label that 1 % have", 5,
+       [=](Library& library) {
+         return library.Watch(watch(label({}, "grade", "good")), library.assets() / kGoodEvery);
        }},
       {"CreateAsset, through to a provider", 300,
        [](Library& library) { return library.Create(); }},
@@ -314,7 +320,9 @@ absl::Status MeasureMillion(const Settings& settings, const MillionOptions& opti
   Settings fast = settings;
   fast.latency = absl::ZeroDuration();
   std::vector<std::unique_ptr<Library>> libraries;
-  for (const int assets : {options.few, options.many}) {
+  for (const int wanted : {options.few, options.many}) {
+    // So that every label is on as many as it should be.
+    const int assets = wanted - wanted % kBestEvery;
     auto library = Library::Make(fast, assets);
     if (!library.ok()) return library.status();
     libraries.push_back(*std::move(library));

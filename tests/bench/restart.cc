@@ -223,7 +223,7 @@ absl::Status MeasureRestart(const Settings& settings, const RestartOptions& opti
       "%.1f MiB\n"
       "                    after the interval (%.2f)\n"
       "  polls             %.0f in the first interval of %s, by tenths %s\n"
-      "  busiest %s   %.0f polls/s, %.2fx the mean: %s\n"
+      "  busiest %-9s %.0f polls/s, %.2fx the mean: %s\n"
       "  CPU               %.2f cores of the gateway in that interval\n"
       "  GetAsset          while it loads %s\n"
       "                    then %s\n"
@@ -235,7 +235,7 @@ absl::Status MeasureRestart(const Settings& settings, const RestartOptions& opti
       KiBEach(held_memory - empty, options.units), MiB(after.memory_bytes),
       KiBEach(after.memory_bytes - empty, options.units), all,
       absl::FormatDuration(options.interval), absl::StrJoin(tenths, " "),
-      seconds == 10 ? "tenth " : "second", busiest * per_second, mean == 0 ? 0 : busiest / mean,
+      seconds == 10 ? "tenth" : "second", busiest * per_second, mean == 0 ? 0 : busiest / mean,
       mean == 0  ? "NOTHING WAS POLLED"
       : stampede ? "A STAMPEDE"
                  : "spread",
