@@ -203,7 +203,7 @@ class Library {
       auto store = store::SqliteStore::Open(std::move(options));
       if (!store.ok()) return store.status();
       const int every = std::max(1, assets_ / kNames);
-      const absl::Status status = FillStore(
+      absl::Status status = FillStore(
           **store, "assets/active", "assets/moderated", assets_,
           [this](int number) { return Describe(number, assets_); },
           [this, every](int number, const std::string& name) {

@@ -93,7 +93,7 @@ class Caller {
       // Neighbours in time are no neighbours in the file.
       request.set_name(absl::StrCat("assets/bench-", number * 7919LL % assets_));
       v1::Asset reply;
-      const absl::Status status = Timed(answered.gets, [&](grpc::ClientContext* context) {
+      absl::Status status = Timed(answered.gets, [&](grpc::ClientContext* context) {
         return stub_->GetAsset(context, request, &reply);
       });
       if (!status.ok()) return status;
@@ -186,7 +186,7 @@ absl::Status MeasureRestart(const Settings& settings, const RestartOptions& opti
         held_memory = UsageOf(rig.gateway_pid()).memory_bytes;
       }
     }
-    const absl::Status status = caller->Call(held_memory == 0 ? loading : afterwards);
+    absl::Status status = caller->Call(held_memory == 0 ? loading : afterwards);
     if (!status.ok()) return status;
     absl::SleepFor(next - absl::Now());
   }
