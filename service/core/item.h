@@ -133,6 +133,8 @@ class Item {
   // What must exist for it to be created.
   virtual std::vector<store::Key> RefersTo() const { return {}; }
   virtual void AcceptDraft(store::Revision revision) = 0;
+  // The round is over: until the next one the draft is not needed, and need not be held.
+  virtual void DropDraft() {}
   // The draft is about to be committed as a change made now.
   virtual void Stamp(absl::Time) {}
   // Every provider that was asked has said no for good, as far as this draft knows: nothing of the
@@ -284,7 +286,7 @@ class EntityItem : public Item {
   void Begin(EntityT entity) { current_ = std::move(entity); }
 
   store::Revision revision() const override { return current_.revision; }
-  bool Unfinished() const override { return ToContent(current_).unfinished; }
+  bool Unfinished() const override { return IsUnfinished(current_); }
 
  protected:
   void Take(const store::Row& row) override {
@@ -306,6 +308,10 @@ class EntityItem : public Item {
     current_ = draft_;
     current_.revision = revision;
     current_.resource.set_revision(revision);
+  }
+  void DropDraft() override {
+    draft_.resource = typename EntityT::Resource();
+    draft_.record = typename EntityT::Record();
   }
 
   EntityT current_;

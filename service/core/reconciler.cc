@@ -823,6 +823,7 @@ void Reconciler::Settle(Item& item, bool committed) {
   for (Change& change : applied) {
     if (change.done) std::move(change.done)(change.status);
   }
+  item.DropDraft();
   AnswerWaiters(item);
   if (committed) {
     const auto dependents = item.dependents_;

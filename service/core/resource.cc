@@ -98,6 +98,7 @@ store::Content ContentWithoutTerms(const EntityT& entity) {
   resource.clear_revision();
   content.resource = resource.SerializeAsString();
   content.internal = entity.record.SerializeAsString();
+  content.unfinished = IsUnfinished(entity);
   return content;
 }
 
@@ -182,11 +183,22 @@ void FromRow(const store::Row& row, GroupEntity& entity) { EntityFromRow(row, en
 void FromRow(const store::Row& row, AssetEntity& entity) { EntityFromRow(row, entity); }
 void FromRow(const store::Row& row, VideoEntity& entity) { EntityFromRow(row, entity); }
 
+bool IsUnfinished(const GroupEntity& entity) { return !AllFinal(entity.resource.placements()); }
+
+bool IsUnfinished(const AssetEntity& entity) { return !AllFinal(entity.resource.placements()); }
+
+bool IsUnfinished(const VideoEntity& entity) {
+  // A task that was given up can still have a result coming.
+  const auto& attempts = entity.resource.attempts();
+  return !IsFinal(entity.resource.state()) ||
+         std::any_of(attempts.begin(), attempts.end(),
+                     [](const v1::Attempt& attempt) { return !IsFinal(attempt.state()); });
+}
+
 store::Content ToContent(const GroupEntity& entity) {
   store::Content content = ContentWithoutTerms(entity);
   const v1::AssetGroup& group = entity.resource;
   content.settled = AllFinal(group.placements());
-  content.unfinished = !content.settled;
   Terms terms;
   terms.AddLabels(group.labels());
   for (const auto& placement : group.placements()) {
@@ -201,7 +213,6 @@ store::Content ToContent(const AssetEntity& entity) {
   store::Content content = ContentWithoutTerms(entity);
   const v1::Asset& asset = entity.resource;
   content.settled = IsSettled(asset);
-  content.unfinished = !content.settled;
   Terms terms;
   terms.AddLabels(asset.labels());
   terms.Add(kStateTerm, absl::StrCat(static_cast<int>(asset.state())));
@@ -227,11 +238,8 @@ store::Content ToContent(const VideoEntity& entity) {
   for (const auto& attempt : task.attempts()) {
     terms.Add(kProviderTerm, attempt.provider());
     terms.Add(kUpstreamIdTerm, attempt.provider_task_id());
-    // A task that was given up can still have a result coming.
-    if (!IsFinal(attempt.state())) content.unfinished = true;
   }
   if (!IsFinal(task.state())) {
-    content.unfinished = true;
     for (const auto& reference : task.references()) terms.Add(kInUseTerm, reference.asset());
   }
   content.terms = std::move(terms).Take();

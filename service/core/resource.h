@@ -70,6 +70,11 @@ void FromRow(const store::Row& row, GroupEntity& entity);
 void FromRow(const store::Row& row, AssetEntity& entity);
 void FromRow(const store::Row& row, VideoEntity& entity);
 
+// Whether the reconciler has anything left to do for it.
+bool IsUnfinished(const GroupEntity& entity);
+bool IsUnfinished(const AssetEntity& entity);
+bool IsUnfinished(const VideoEntity& entity);
+
 // Entity → what the store keeps: bytes, terms, unfinished, settled.
 store::Content ToContent(const GroupEntity& entity);
 store::Content ToContent(const AssetEntity& entity);

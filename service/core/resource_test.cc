@@ -63,6 +63,19 @@ TEST(ResourceTest, TaskIsSettledWhenOnlyAPersonCanMoveIt) {
   entity.resource = task;
   EXPECT_TRUE(ToContent(entity).settled);
   EXPECT_TRUE(ToContent(entity).unfinished);
+  EXPECT_TRUE(IsUnfinished(entity));
+}
+
+TEST(ResourceTest, GivenUpTaskIsFollowedWhileAResultCanStillCome) {
+  VideoEntity entity;
+  entity.resource.set_state(v1::VideoTask::FAILED);
+  EXPECT_FALSE(IsUnfinished(entity));
+  entity.resource.add_attempts()->set_state(v1::Attempt::UNCONFIRMED);
+  EXPECT_TRUE(IsUnfinished(entity));
+  EXPECT_TRUE(ToContent(entity).unfinished);
+  entity.resource.mutable_attempts(0)->set_state(v1::Attempt::SUCCEEDED);
+  EXPECT_FALSE(IsUnfinished(entity));
+  EXPECT_FALSE(ToContent(entity).unfinished);
 }
 
 // Random resources and filters over few values, so that they match about as often as not.

@@ -213,9 +213,9 @@ class ChangeListener {
   virtual void OnGap(Revision /*upto*/) {}
 };
 
-// A page of rows. Newest first, a page costs what it shows, however many rows there are and
-// whatever the filter. In the other orders, a filter that many rows match in few places may make it
-// walk over those between.
+// A page of rows. Newest first, a page costs what it shows, however many rows there are; where rows
+// have each word of a filter and few have all, it costs what the rarest word does. In the other
+// orders, a filter that many rows match in few places may make it walk over those between.
 struct ListQuery {
   enum class Order {
     kNewestFirst,  // by create_revision, falling

@@ -43,6 +43,21 @@ struct IdleOptions {
 };
 absl::Status MeasureIdle(const Settings& settings, const IdleOptions& options);
 
+struct RestartOptions {
+  // At most what the simulator's log holds.
+  int units = 100'000;
+  // Between two polls of one unit, after the restart.
+  absl::Duration interval = absl::Minutes(1);
+};
+absl::Status MeasureRestart(const Settings& settings, const RestartOptions& options);
+
+struct MillionOptions {
+  // Finished assets in two stores.
+  int few = 10'000;
+  int many = 1'000'000;
+};
+absl::Status MeasureMillion(const Settings& settings, const MillionOptions& options);
+
 }  // namespace assetgate::bench
 
 #endif  // ASSETGATE_TESTS_BENCH_BENCHMARKS_H_

@@ -29,7 +29,7 @@ there is something to hold it against, a reference server of the least code that
 makes load from one thread; prints; and leaves nothing behind. It asserts nothing about speed.
 
   assetgate-bench creates              1,500 creates/s?  64 callers, a provider that takes 20 ms
-  assetgate-bench all                  every benchmark, about two minutes
+  assetgate-bench all                  every benchmark, about four minutes
   chrt -f 10 assetgate-bench creates   the same, as root, on a machine that has other things to do)";
 
 constexpr char kMore[] =
@@ -68,6 +68,8 @@ int main(int argc, char** argv) {
   FanOutOptions fanout;
   WatchersOptions watchers;
   IdleOptions idle;
+  RestartOptions restart;
+  MillionOptions million;
   std::string reference_folder;
 
   CLI::App app(kAbout, "assetgate-bench");
@@ -145,6 +147,25 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   AddDuration(*command, "--time", &idle.time, "how long to look");
   benchmarks.push_back({command, [&] { return MeasureIdle(settings, idle); }});
+  command = app.add_subcommand(
+      "restart",
+      "a gateway killed with much unfinished work: how soon the next one serves, and its polls");
+  command->add_option("--units", restart.units, "unfinished placements")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  AddDuration(*command, "--interval", &restart.interval,
+              "the polling interval, over which the first polls are to spread");
+  benchmarks.push_back({command, [&] { return MeasureRestart(settings, restart); }});
+  command = app.add_subcommand(
+      "million",
+      "reads, watches and creates beside a million finished assets, against ten thousand");
+  command->add_option("--few", million.few, "finished assets in one store")
+      ->check(CLI::Range(1'000, 100'000'000))
+      ->capture_default_str();
+  command->add_option("--many", million.many, "and in the other")
+      ->check(CLI::Range(1'000, 100'000'000))
+      ->capture_default_str();
+  benchmarks.push_back({command, [&] { return MeasureMillion(settings, million); }});
   auto* all = app.add_subcommand("all", "each of these, with its defaults");
   // Started by ourselves.
   auto* reference = app.add_subcommand("reference", "")->group("");
@@ -176,6 +197,10 @@ int main(int argc, char** argv) {
       watchers.intervals = 10;
       idle.placements = 50;
       idle.time = absl::Milliseconds(200);
+      restart.units = 100;
+      restart.interval = absl::Milliseconds(500);
+      million.few = 1'200;
+      million.many = 2'400;
     }
     absl::PrintF("%s\n", DescribeMachine(settings.dir));
     for (const Benchmark& benchmark : benchmarks) {

@@ -131,10 +131,13 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(std::vector<std::string>
   return std::unique_ptr<Process>(new Process(pid, name, output_file));
 }
 
-Process::~Process() {
+Process::~Process() { Kill(); }
+
+void Process::Kill() {
   if (pid_ <= 0) return;
   kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
+  pid_ = -1;
 }
 
 bool Process::Ended() {

@@ -54,6 +54,8 @@ class Process {
   absl::StatusOr<std::string> AwaitLine(absl::string_view text, absl::Duration timeout);
   // SIGTERM, and waits for its end. An error unless its exit code is 0.
   absl::Status Terminate(absl::Duration timeout);
+  // SIGKILL, and waits for its end.
+  void Kill();
 
  private:
   Process(pid_t pid, std::string name, std::string output_file)

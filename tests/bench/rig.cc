@@ -66,6 +66,7 @@ std::vector<std::shared_ptr<grpc::Channel>> Connect(const std::string& address, 
 
 absl::StatusOr<std::unique_ptr<Rig>> Rig::Start(const Settings& settings, Options options) {
   auto rig = std::unique_ptr<Rig>(new Rig);
+  rig->gateway_program_ = settings.gateway;
   rig->dialect_ = settings.dialect;
   rig->provider_ = absl::StrCat("providers/", settings.dialect);
   auto folder = ScratchFolder::Make(settings.dir);
@@ -86,25 +87,32 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Start(const Settings& settings, Option
   if (!listening.ok()) return listening.status();
   rig->simulator_url_ = listening->substr(listening->find("http://"));
 
+  rig->store_path_ = path + "/assetgate.db";
+  if (absl::Status status = rig->StartGateway(options.poll_interval); !status.ok()) return status;
+  return rig;
+}
+
+absl::Status Rig::StartGateway(absl::Duration poll_interval) {
+  const std::string& path = folder_->path();
   const std::string config_path = path + "/assetgate.yaml";
-  const std::string interval = absl::FormatDuration(options.poll_interval);
+  const std::string interval = absl::FormatDuration(poll_interval);
   std::ofstream(config_path)  //
       << "listen: 127.0.0.1:0\n"
       << "admin: {listen: 127.0.0.1:0}\n"
-      << "store: {sqlite: {path: " << path << "/assetgate.db}}\n"
+      << "store: {sqlite: {path: " << store_path_ << "}}\n"
       << "providers:\n"
-      << "  - id: " << settings.dialect << "\n"
-      << "    base_url: " << rig->simulator_url_ << Mount(settings.dialect) << "\n"
+      << "  - id: " << dialect_ << "\n"
+      << "    base_url: " << simulator_url_ << Mount(dialect_) << "\n"
       << "    credential: {api_key: {env: ASSETGATE_BENCH_KEY}}\n"
       << "    limits: {requests_per_second: 10000, max_in_flight: 1000}\n"
       << "tracking: {first_poll: " << interval << ", min_poll: " << interval
       << ", max_poll: " << interval << "}\n"
       << "log: {format: json, level: info}\n";
-  auto gateway = Process::Start({settings.gateway, "--config", config_path},
+  auto gateway = Process::Start({gateway_program_, "--config", config_path},
                                 {"ASSETGATE_BENCH_KEY=sim-key"}, path + "/assetgate.log");
   if (!gateway.ok()) return gateway.status();
-  rig->gateway_ = *std::move(gateway);
-  const auto serving = rig->gateway_->AwaitLine("\"message\":\"serving\"", kStartTimeout);
+  gateway_ = *std::move(gateway);
+  const auto serving = gateway_->AwaitLine("\"message\":\"serving\"", kStartTimeout);
   if (!serving.ok()) return serving.status();
   rapidjson::Document line;
   line.Parse(serving->c_str());
@@ -112,10 +120,12 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Start(const Settings& settings, Option
       !line.HasMember("admin") || !line["admin"].IsString()) {
     return absl::InternalError(absl::StrCat("cannot read where it serves from: ", *serving));
   }
-  rig->address_ = line["listen"].GetString();
-  rig->admin_address_ = line["admin"].GetString();
-  return rig;
+  address_ = line["listen"].GetString();
+  admin_address_ = line["admin"].GetString();
+  return absl::OkStatus();
 }
+
+bool Rig::Ready() const { return HttpGet(absl::StrCat("http://", admin_address_, "/readyz")).ok(); }
 
 absl::StatusOr<double> Rig::Metric(absl::string_view name) const {
   const auto text = HttpGet(absl::StrCat("http://", admin_address_, "/metrics"));

@@ -57,6 +57,11 @@ class Rig {
   pid_t gateway_pid() const { return gateway_->pid(); }
   pid_t simulator_pid() const { return simulator_->pid(); }
 
+  // Of the gateway, whether or not it runs.
+  const std::string& store_path() const { return store_path_; }
+
+  // Whether /readyz says that it is.
+  bool Ready() const;
   // The value of a series, from /metrics: its name, with its labels as they stand there.
   absl::StatusOr<double> Metric(absl::string_view name) const;
   // When the provider was asked how its assets are, in order; at most the newest 100,000. Needs
@@ -66,6 +71,11 @@ class Rig {
   // Ends the gateway as an operator would. An error if it does not end well. Not while a channel to
   // it exists that nobody reads from: its connection could not be ended politely.
   absl::Status Stop();
+  // Ends it as a crash would: from one moment to the next.
+  void Kill() { gateway_->Kill(); }
+  // Starts the gateway, after Stop or Kill, on the store that it had; `poll_interval` is as in
+  // Options. Returns when it says that it serves, at another address than before.
+  absl::Status StartGateway(absl::Duration poll_interval);
 
  private:
   Rig() = default;
@@ -73,8 +83,10 @@ class Rig {
   std::unique_ptr<ScratchFolder> folder_;
   std::unique_ptr<Process> simulator_;
   std::unique_ptr<Process> gateway_;
+  std::string gateway_program_;
   std::string dialect_;
   std::string simulator_url_;
+  std::string store_path_;
   std::string address_;
   std::string admin_address_;
   std::string provider_;

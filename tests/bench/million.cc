@@ -1,0 +1,380 @@
+// Whether what is long finished slows down what comes after it.
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "base/clock.h"
+#include "store/sqlite/sqlite_store.h"
+#include "tests/bench/benchmarks.h"
+#include "tests/bench/fill_store.h"
+#include "tests/bench/make_assets.h"
+#include "tests/bench/usage.h"
+
+namespace assetgate::bench {
+namespace {
+
+// How many assets share a value of the label `reel`; they lie far apart.
+constexpr int kReelSize = 10;
+// Every so many-th asset is FAILED, and has the label side=b; so there is none that is FAILED and
+// has side=a.
+constexpr int kFailedEvery = 20;
+// Every so many-th asset has the label grade=good, and every so many-th grade=best.
+constexpr int kGoodEvery = 100;
+constexpr int kBestEvery = 400;
+constexpr int kPageSize = 50;
+// Names that are kept of those that were made.
+constexpr int kNames = 1'000;
+
+FinishedAsset Describe(int number, int assets) {
+  FinishedAsset asset;
+  asset.failed = number % kFailedEvery == 7;
+  asset.labels = {{"reel", absl::StrCat("reel-", number % (assets / kReelSize))},
+                  {"side", number % 2 == 0 ? "a" : "b"}};
+  if (number % kGoodEvery == 3) asset.labels.emplace_back("grade", "good");
+  if (number % kBestEvery == 8) asset.labels.emplace_back("grade", "best");
+  return asset;
+}
+
+absl::Status Check(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat("code ", status.error_code(), ": ", status.error_message()));
+}
+
+void SetDeadline(grpc::ClientContext& context) {
+  context.set_wait_for_ready(true);
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::minutes(2));
+}
+
+// A gateway whose store holds many finished assets, and one caller of it.
+class Library {
+ public:
+  static absl::StatusOr<std::unique_ptr<Library>> Make(const Settings& settings, int assets) {
+    auto library = std::unique_ptr<Library>(new Library(assets));
+    Rig::Options options;
+    options.poll_interval = absl::Milliseconds(20);
+    options.asset_delay = absl::ZeroDuration();
+    auto rig = Rig::Start(settings, options);
+    if (!rig.ok()) return rig.status();
+    library->rig_ = *std::move(rig);
+    for (const absl::Status& status :
+         {library->MakeModels(), library->rig_->Stop(), library->Fill(),
+          // What is created from now on is placed, and not polled.
+          library->rig_->StartGateway(absl::Hours(24))}) {
+      if (!status.ok()) return status;
+    }
+    library->Connect();
+    library->memory_at_start_ = UsageOf(library->rig_->gateway_pid()).memory_bytes;
+    return library;
+  }
+
+  int assets() const { return assets_; }
+  // How many of them failed, the model among them.
+  int failed() const { return assets_ / kFailedEvery + 1; }
+  absl::Duration filling() const { return filling_; }
+  std::int64_t memory_at_start() const { return memory_at_start_; }
+  std::int64_t memory() const { return UsageOf(rig_->gateway_pid()).memory_bytes; }
+  std::int64_t file_bytes() const { return file_bytes_; }
+  absl::Status Stop() {
+    stub_.reset();
+    return rig_->Stop();
+  }
+
+  // --- What is measured. An error also where the answer is not the right one.
+  absl::Status Get() {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    v1::GetAssetRequest request;
+    request.set_name(NextName());
+    v1::Asset asset;
+    return Check(stub_->GetAsset(&context, request, &asset));
+  }
+  absl::Status ListFirst(const v1::AssetFilter& filter, int expected) {
+    return List(filter, kPageSize, "", expected).status();
+  }
+  // The page in the middle of what the filter matches, which is `matches` assets.
+  absl::Status ListDeep(const v1::AssetFilter& filter, int matches) {
+    std::string& token = deep_tokens_[filter.SerializeAsString()];
+    for (int shown = 0; token.empty() && shown < matches / 2;) {
+      std::string next;
+      for (; shown < matches / 2;) {
+        const int size = std::min(1'000, matches / 2 - shown);
+        auto page = List(filter, size, next, -1);
+        if (!page.ok()) return page.status();
+        shown += page->assets_size();
+        next = page->next_page_token();
+        if (next.empty()) return absl::InternalError("a list ends before its middle");
+      }
+      token = next;
+    }
+    return List(filter, kPageSize, token, std::min(kPageSize, matches - matches / 2)).status();
+  }
+  // Until the snapshot is complete.
+  absl::Status Watch(const v1::WatchAssetsRequest& request, int expected) {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    const auto stream = stub_->WatchAssets(&context, request);
+    v1::AssetEvent event;
+    int puts = 0;
+    while (stream->Read(&event)) {
+      if (event.type() == v1::PUT) ++puts;
+      if (!event.snapshot_complete()) continue;
+      context.TryCancel();
+      if (puts == expected) return absl::OkStatus();
+      return absl::InternalError(
+          absl::StrCat("a snapshot of ", puts, " assets, and not of ", expected));
+    }
+    return Check(stream->Finish());
+  }
+  absl::Status Create() {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    v1::CreateAssetRequest request;
+    v1::Asset& asset = *request.mutable_asset();
+    asset.set_source_uri("https://media.example.org/portraits/new.png");
+    asset.set_media_type(v1::IMAGE);
+    (*asset.mutable_labels())["shoot"] = "later";
+    request.add_providers(rig_->provider());
+    v1::Asset created;
+    return Check(stub_->CreateAsset(&context, request, &created));
+  }
+
+  // Names of assets, now these, now those.
+  const std::string& NextName() { return names_[++turn_ * 7919 % names_.size()]; }
+  v1::AssetFilter NextReel() {
+    v1::AssetFilter filter;
+    (*filter.mutable_labels())["reel"] =
+        absl::StrCat("reel-", ++turn_ * 7919 % (assets_ / kReelSize));
+    return filter;
+  }
+
+ private:
+  explicit Library(int assets) : assets_(assets) {}
+
+  void Connect() { stub_ = v1::AssetService::NewStub(bench::Connect(rig_->address(), 1)[0]); }
+
+  // The two that all the others are made after: one that became ACTIVE and one that failed.
+  absl::Status MakeModels() {
+    Connect();
+    v1::WatchAssetsRequest settled;
+    settled.set_until_settled(true);
+    for (const char* word : {"active", "moderated"}) {
+      grpc::ClientContext context;
+      SetDeadline(context);
+      v1::CreateAssetRequest request;
+      request.set_asset_id(word);
+      v1::Asset& asset = *request.mutable_asset();
+      // The simulator knows the word.
+      asset.set_source_uri(absl::StrCat("https://media.example.org/", word, "/model.png"));
+      asset.set_media_type(v1::IMAGE);
+      (*asset.mutable_labels())["shoot"] = "bench";
+      request.add_providers(rig_->provider());
+      v1::Asset created;
+      absl::Status status = Check(stub_->CreateAsset(&context, request, &created));
+      if (!status.ok()) return status;
+      settled.add_names(created.name());
+    }
+    grpc::ClientContext context;
+    SetDeadline(context);
+    const auto stream = stub_->WatchAssets(&context, settled);
+    for (v1::AssetEvent event; stream->Read(&event);) {
+    }
+    absl::Status status = Check(stream->Finish());
+    stub_.reset();
+    return status;
+  }
+
+  absl::Status Fill() {
+    const absl::Time from = absl::Now();
+    {
+      const base::SystemClock clock;
+      store::SqliteStore::Options options;
+      options.path = rig_->store_path();
+      options.clock = &clock;
+      auto store = store::SqliteStore::Open(std::move(options));
+      if (!store.ok()) return store.status();
+      const int every = std::max(1, assets_ / kNames);
+      absl::Status status = FillStore(
+          **store, "assets/active", "assets/moderated", assets_,
+          [this](int number) { return Describe(number, assets_); },
+          [this, every](int number, const std::string& name) {
+            if (number % every == 0) names_.push_back(name);
+          });
+      if (!status.ok()) return status;
+    }
+    filling_ = absl::Now() - from;
+    std::error_code error;
+    file_bytes_ = static_cast<std::int64_t>(std::filesystem::file_size(rig_->store_path(), error));
+    return absl::OkStatus();
+  }
+
+  // `expected` assets, where it is not negative.
+  absl::StatusOr<v1::ListAssetsResponse> List(const v1::AssetFilter& filter, int size,
+                                              const std::string& token, int expected) {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    v1::ListAssetsRequest request;
+    *request.mutable_filter() = filter;
+    request.set_page_size(size);
+    request.set_page_token(token);
+    v1::ListAssetsResponse page;
+    if (absl::Status status = Check(stub_->ListAssets(&context, request, &page)); !status.ok()) {
+      return status;
+    }
+    if (expected >= 0 && page.assets_size() != expected) {
+      return absl::InternalError(
+          absl::StrCat("a page of ", page.assets_size(), " assets, and not of ", expected));
+    }
+    return page;
+  }
+
+  const int assets_;
+  std::unique_ptr<Rig> rig_;
+  std::unique_ptr<v1::AssetService::Stub> stub_;
+  std::vector<std::string> names_;
+  std::map<std::string, std::string> deep_tokens_;
+  std::size_t turn_ = 0;
+  absl::Duration filling_;
+  std::int64_t memory_at_start_ = 0;
+  std::int64_t file_bytes_ = 0;
+};
+
+// One line of the report.
+struct Question {
+  std::string name;
+  // In all.
+  int calls;
+  std::function<absl::Status(Library&)> ask;
+};
+
+std::vector<Question> Questions() {
+  const auto states = [](v1::Asset::State state) {
+    v1::AssetFilter filter;
+    filter.add_states(state);
+    return filter;
+  };
+  const auto label = [](v1::AssetFilter filter, const std::string& key, const std::string& value) {
+    (*filter.mutable_labels())[key] = value;
+    return filter;
+  };
+  const auto watch = [](const v1::AssetFilter& filter) {
+    v1::WatchAssetsRequest request;
+    *request.mutable_filter() = filter;
+    return request;
+  };
+  return {
+      {"GetAsset", 2000, [](Library& library) { return library.Get(); }},
+      {"ListAssets, first page", 300,
+       [](Library& library) {
+         return library.ListFirst({}, std::min(kPageSize, library.assets()));
+       }},
+      {"  a page from the middle", 300,
+       [](Library& library) { return library.ListDeep({}, library.assets()); }},
+      {"  state FAILED (5 %), first page", 300,
+       [=](Library& library) {
+         return library.ListFirst(states(v1::Asset::FAILED), std::min(kPageSize, library.failed()));
+       }},
+      {"  a page from the middle of these", 300,
+       [=](Library& library) {
+         return library.ListDeep(states(v1::Asset::FAILED), library.failed());
+       }},
+      {"  a label that 10 assets have", 300,
+       [](Library& library) { return library.ListFirst(library.NextReel(), kReelSize); }},
+      {"  FAILED, and a label of 50 %: none", 10,
+       [=](Library& library) {
+         return library.ListFirst(label(states(v1::Asset::FAILED), "side", "a"), 0);
+       }},
+      {"WatchAssets, 10 names", 200,
+       [](Library& library) {
+         v1::WatchAssetsRequest request;
+         for (int i = 0; i < 10; ++i) request.add_names(library.NextName());
+         return library.Watch(request, 10);
+       }},
+      {"  a label that 10 assets have", 200,
+       [=](Library& library) { return library.Watch(watch(library.NextReel()), kReelSize); }},
+      {"  a label that 0.25 % have", 10,
+       [=](Library& library) {
+         return library.Watch(watch(label({}, "grade", "best")), library.assets() / kBestEvery);
+       }},
+      {"  a label that 1 % have", 5,
+       [=](Library& library) {
+         return library.Watch(watch(label({}, "grade", "good")), library.assets() / kGoodEvery);
+       }},
+      {"CreateAsset, through to a provider", 300,
+       [](Library& library) { return library.Create(); }},
+  };
+}
+
+}  // namespace
+
+absl::Status MeasureMillion(const Settings& settings, const MillionOptions& options) {
+  Settings fast = settings;
+  fast.latency = absl::ZeroDuration();
+  std::vector<std::unique_ptr<Library>> libraries;
+  for (const int wanted : {options.few, options.many}) {
+    // So that every label is on as many as it should be.
+    const int assets = wanted - wanted % kBestEvery;
+    auto library = Library::Make(fast, assets);
+    if (!library.ok()) return library.status();
+    libraries.push_back(*std::move(library));
+    absl::PrintF("%s%d finished assets, made in %.1f s: a file of %.0f MiB\n",
+                 libraries.size() == 1 ? "million: " : "         ", assets,
+                 absl::ToDoubleSeconds(libraries.back()->filling()),
+                 static_cast<double>(libraries.back()->file_bytes()) / (1 << 20));
+  }
+
+  const std::vector<Question> questions = Questions();
+  // [question][library]
+  std::vector<std::vector<std::vector<double>>> milliseconds(
+      questions.size(), std::vector<std::vector<double>>(libraries.size()));
+  // In turns, so that whatever else the machine does meets both; the first round is to warm up.
+  const int rounds = settings.quick ? 1 : 5;
+  for (int round = -1; round < rounds; ++round) {
+    for (std::size_t q = 0; q < questions.size(); ++q) {
+      const int calls = settings.quick || round < 0 ? 2 : std::max(1, questions[q].calls / rounds);
+      for (std::size_t l = 0; l < libraries.size(); ++l) {
+        for (int call = 0; call < calls; ++call) {
+          const absl::Time from = absl::Now();
+          const absl::Status status = questions[q].ask(*libraries[l]);
+          if (!status.ok()) {
+            return absl::InternalError(absl::StrCat(
+                questions[q].name, " of ", libraries[l]->assets(), " assets: ", status.message()));
+          }
+          if (round < 0) continue;
+          milliseconds[q][l].push_back(absl::ToDoubleMilliseconds(absl::Now() - from));
+        }
+      }
+    }
+  }
+  absl::PrintF(
+      "  one caller, ms %32s  %20s\n  %36s p50      p99      p50      p99   ratio of p50\n",
+      absl::StrCat("of ", options.few), absl::StrCat("of ", options.many), "");
+  for (std::size_t q = 0; q < questions.size(); ++q) {
+    const std::vector<double>& few = milliseconds[q][0];
+    const std::vector<double>& many = milliseconds[q][1];
+    absl::PrintF("  %-35s %6.2f  %7.2f  %7.2f  %7.2f  %6.2fx\n", questions[q].name,
+                 Quantile(few, 0.5), Quantile(few, 0.99), Quantile(many, 0.5), Quantile(many, 0.99),
+                 Quantile(many, 0.5) / Quantile(few, 0.5));
+  }
+  for (const auto& library : libraries) {
+    absl::PrintF(
+        "  memory of the gateway of %-9d %6.1f MiB when started, %.1f MiB after all this\n",
+        library->assets(), static_cast<double>(library->memory_at_start()) / (1 << 20),
+        static_cast<double>(library->memory()) / (1 << 20));
+  }
+  for (const auto& library : libraries) {
+    if (absl::Status status = library->Stop(); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace assetgate::bench
