@@ -72,6 +72,20 @@ bool IsSpecial6(const in6_addr& address) {
   return false;
 }
 
+// What stands before "://" where it can be a scheme (RFC 3986); "" otherwise, also for a "://" that
+// is part of something else, such as a query.
+absl::string_view SchemeOf(absl::string_view uri) {
+  const std::size_t end = uri.find("://");
+  if (end == absl::string_view::npos || end == 0) return "";
+  const absl::string_view scheme = uri.substr(0, end);
+  const bool fits = absl::ascii_isalpha(static_cast<unsigned char>(scheme[0])) &&
+                    std::all_of(scheme.begin(), scheme.end(), [](char c) {
+                      return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '+' ||
+                             c == '-' || c == '.';
+                    });
+  return fits ? scheme : "";
+}
+
 bool IsLocalName(absl::string_view host) {
   for (const absl::string_view suffix :
        {"localhost", "local", "localdomain", "internal", "intranet", "home.arpa", "lan"}) {
@@ -122,8 +136,8 @@ std::optional<std::string> MediaUriFault(absl::string_view uri) {
     rest.remove_prefix(8);
   } else if (absl::StartsWith(lower, "http://")) {
     rest.remove_prefix(7);
-  } else if (const std::size_t colon = uri.find("://"); colon != absl::string_view::npos) {
-    return absl::StrCat("has the scheme \"", uri.substr(0, std::min<std::size_t>(colon, 20)),
+  } else if (const absl::string_view scheme = SchemeOf(uri); !scheme.empty()) {
+    return absl::StrCat("has the scheme \"", scheme.substr(0, 20),
                         "\"; providers fetch http and https URLs only");
   } else {
     return "has no scheme; begin it with https:// or http://";

@@ -120,7 +120,13 @@ TEST(MediaUriTest, WhatIsNoUrlSaysWhatToDoInstead) {
            Case{"\\\\server\\a.png", "local path"},
            Case{"ftp://example.com/a.png", "scheme"},
            Case{"gs://bucket/a.png", "scheme"},
-           Case{"example.com/a.png", "scheme"},
+           Case{"example.com/a.png", "has no scheme"},
+           Case{"example.com/?sig=secret://", "has no scheme"},
+           Case{"://example.com/", "has no scheme"},
+           Case{"1s://example.com/", "has no scheme"},
+           Case{"\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"
+                "x://example.com/",
+                "has no scheme"},
            Case{"//example.com/a.png", "local path"},
            Case{"https:///a.png", "no host"},
            Case{"https://", "no host"},
@@ -156,9 +162,12 @@ TEST(MediaUriTest, WhatIsNoUrlSaysWhatToDoInstead) {
 }
 
 TEST(MediaUriTest, FaultsDoNotRepeatSecrets) {
-  const auto fault = MediaUriFault("https://user:secret@example.com/a.png");
-  ASSERT_TRUE(fault.has_value());
-  EXPECT_THAT(*fault, testing::Not(HasSubstr("secret")));
+  for (const char* uri : {"https://user:secret@example.com/a.png", "x?secret://example.com/",
+                          "example.com?k=secret"}) {
+    const auto fault = MediaUriFault(uri);
+    ASSERT_TRUE(fault.has_value()) << uri;
+    EXPECT_THAT(*fault, testing::Not(HasSubstr("secret"))) << uri;
+  }
 }
 
 TEST(MediaUriTest, LengthIsLimited) {
