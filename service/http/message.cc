@@ -44,12 +44,23 @@ std::string RedactUri(absl::string_view uri) {
     authority = colon + 1;
   }
   authority = std::min(kept.find_first_not_of("/\\", authority), kept.size());
-  const std::size_t path = std::min(kept.find_first_of("/\\", authority), kept.size());
-  const std::size_t at = kept.substr(0, path).rfind('@');
-  const std::size_t host = at == absl::string_view::npos || at < authority ? authority : at + 1;
 
-  return absl::StrCat(kept.substr(0, authority), kept.substr(host),
-                      end == absl::string_view::npos ? "" : "?…");
+  std::string redacted(kept.substr(0, authority));
+  absl::string_view rest = kept.substr(authority);
+  while (true) {
+    const std::size_t path = std::min(rest.find_first_of("/\\"), rest.size());
+    const std::size_t at = rest.substr(0, path).rfind('@');
+    const std::size_t host = at == absl::string_view::npos ? 0 : at + 1;
+    // A URI may stand in the path of another, as proxies and archives have them.
+    const std::size_t slashes = rest.find("//", path);
+    if (slashes == absl::string_view::npos) {
+      absl::StrAppend(&redacted, rest.substr(host), end == absl::string_view::npos ? "" : "?…");
+      return redacted;
+    }
+    const std::size_t next = std::min(rest.find_first_not_of("/\\", slashes), rest.size());
+    absl::StrAppend(&redacted, rest.substr(host, next - host));
+    rest.remove_prefix(next);
+  }
 }
 
 }  // namespace assetgate::http

@@ -42,5 +42,13 @@ TEST(RedactUriTest, RemovesCredentialsHoweverTheUriIsSpelt) {
   EXPECT_EQ(RedactUri("https://token@example.org"), "https://example.org");
 }
 
+TEST(RedactUriTest, RemovesCredentialsOfAUriInThePath) {
+  EXPECT_EQ(RedactUri("https://proxy.example/https://me:secret@example.org/a?b"),
+            "https://proxy.example/https://example.org/a?…");
+  EXPECT_EQ(RedactUri("https://a:b@proxy.example//me:secret@x//you:secret@y"),
+            "https://proxy.example//x//y");
+  EXPECT_EQ(RedactUri("https://example.org//a/@somebody//"), "https://example.org//a/@somebody//");
+}
+
 }  // namespace
 }  // namespace assetgate::http
