@@ -23,6 +23,8 @@
 namespace assetgate::config {
 namespace {
 
+constexpr std::size_t kMaxFaultBytes = 2048;
+
 using google::protobuf::Descriptor;
 using google::protobuf::EnumDescriptor;
 using google::protobuf::EnumValueDescriptor;
@@ -409,7 +411,9 @@ void YamlFile::AddFault(const std::string& path, absl::string_view what) {
 void YamlFile::AddFaultAtLine(int line, const std::string& path, absl::string_view what) {
   // The first fault at a key is the cause; what follows from it would only confuse.
   if (!faulty_.insert(path).second && !path.empty()) return;
-  faults_.push_back({line, path.empty() ? std::string(what) : absl::StrCat(path, ": ", what)});
+  // Keys, and what the parser says, come from the file: a fault stays one line whatever they hold.
+  faults_.push_back({line, provider::CleanText(path.empty() ? what : absl::StrCat(path, ": ", what),
+                                               kMaxFaultBytes)});
 }
 
 absl::Status YamlFile::Result() const {

@@ -158,6 +158,12 @@ TEST(YamlFileTest, HostileKeysAndValuesStayOnTheirLine) {
   EXPECT_THAT(faults, Not(HasSubstr("\x1b")));
 }
 
+TEST(YamlFileTest, WhatTheParserSaysOfHostileTextStaysOnItsLine) {
+  const std::string faults = FaultsOf(std::string("listen: \"\\\x1b[2J\""));
+  EXPECT_THAT(faults, AllOf(StartsWith("f.yaml:1: not YAML: "), Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(FaultsOf(std::string("a: \"\\\0\"", 7)), Not(HasSubstr(std::string(1, '\0'))));
+}
+
 TEST(YamlFileTest, FaultsAddedLaterTakeTheLineOfWhatEnclosesThem) {
   YamlFile yaml("f.yaml");
   file::Config config;
