@@ -650,6 +650,23 @@ class HostileTextTest(ProgramTest):
                 except grpc.RpcError as error:
                     self.assertEqual(self.controls_in(error.details()), [], error.details())
 
+    def test_no_terminal_obeys_what_assetctl_shows(self):
+        self.simulator, gateway = self.start_both()
+        made = gateway.assets.CreateAsset(programs.asset_service_pb2.CreateAssetRequest(
+            asset=asset_pb2.Asset(source_uri="https://cdn.example.org/a.png", display_name=self.NASTY,
+                                  media_type=common_pb2.IMAGE), asset_id="nasty"), timeout=DEADLINE)
+        self.assertEqual(made.display_name, self.NASTY)
+        self.simulator.fail("kyy", "video.create", {
+            "kind": "status", "status": 429, "body": json.dumps({"msg": self.NASTY})})
+        task = gateway.create_video("kyy", "nasty", prompt=self.NASTY, max_wait=0.2).name
+        for words in (("assets", "list"), ("assets", "get", "nasty"), ("videos", "list"),
+                      ("videos", "get", task), ("assets", "get", "nasty", "--output", "json"),
+                      ("videos", "get", self.NASTY), ("assets", "create", self.NASTY),
+                      ("assets", "list", "--page-token", self.NASTY)):
+            done = self.run_program("assetctl", "--server", gateway.address, *words)
+            for line in (done.stdout + done.stderr).splitlines(keepends=True):
+                self.assertEqual(self.controls_in(line.removesuffix("\n")), [], (words, line))
+
     @staticmethod
     def controls_in(text, also=""):
         return [c for c in text if c < " " or "\x7f" <= c <= "\x9f" or c in also]
