@@ -4,20 +4,18 @@
 #
 #   tests/fuzz/run.sh --seconds 600              each target for ten minutes
 #   tests/fuzz/run.sh --seconds 60 kyy config    these alone
-#   tests/fuzz/run.sh --keep                     puts what is new of earlier runs into corpus/
 #
 # --program FILE is assetgate-fuzz, build/asan/bin/assetgate-fuzz unless said otherwise. What breaks a
 # claim is left in build/fuzz/TARGET/broken-*; exit code 1 says that there is something.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-seconds=60 program=build/asan/bin/assetgate-fuzz keep=false
+seconds=60 program=build/asan/bin/assetgate-fuzz
 targets=()
 while [[ $# -gt 0 ]]; do
   case "$1" in
     --seconds) seconds=$2; shift 2 ;;
     --program) program=$2; shift 2 ;;
-    --keep) keep=true; shift ;;
     -*) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
     *) targets+=("$1"); shift ;;
   esac
@@ -43,31 +41,6 @@ fuzz() {
     -artifact_prefix="$folder/broken-" "$folder/found" "$folder/seeds" "${kept[@]}" \
     >"$folder/log" 2>&1
 }
-
-# keep TARGET: makes corpus/TARGET the fewest and smallest inputs that cover what all of them do.
-keep() {
-  local target=$1 folder=build/fuzz/$1 corpus=tests/fuzz/corpus/$1
-  [[ -d $folder/found ]] || return 0
-  "$program" --target="$target" --seeds="$folder" || return
-  rm -rf "$folder/corpus"
-  mkdir -p "$folder/corpus" "$corpus"
-  # The seeds stand first: what they cover needs no file.
-  cp -r "$folder/seeds" "$folder/all"
-  "$program" --target="$target" -max_len=4096 -merge=1 "$folder/all" "$corpus" "$folder/found" \
-    >"$folder/log" 2>&1 || { rm -rf "$folder/all"; return 1; }
-  local file
-  for file in "$folder/all"/*; do
-    [[ -e $folder/seeds/${file##*/} ]] || mv "$file" "$folder/corpus/"
-  done
-  rm -rf "$folder/all" "$corpus"
-  mv "$folder/corpus" "$corpus"
-  echo "$target: $(find "$corpus" -type f | wc -l) inputs are kept"
-}
-
-if $keep; then
-  for target in "${targets[@]}"; do keep "$target" || exit; done
-  exit
-fi
 
 # A fuzzer that does not find what is there to be found would find nothing else.
 mkdir -p build/fuzz/canary
