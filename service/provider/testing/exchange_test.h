@@ -104,9 +104,9 @@ void CheckExchange(const DialectFactory& factory, const Exchange& exchange);
 // UTF-8.
 void CheckHostileAnswers(const DialectFactory& factory, const Exchange& exchange);
 
-// Encodes a submission with hostile texts in place of each that a caller may choose (names, prompts,
-// URLs, option keys and values) or a provider may have given (ids of what it holds), and expects that
-// nothing but the body becomes another one. Other exchanges are fine.
+// Encodes a submission with hostile texts in place of each that a caller may choose (names,
+// prompts, URLs, option keys and values) or a provider may have given (ids of what it holds), and
+// expects that nothing but the body becomes another one. Other exchanges are fine.
 void CheckHostileInput(const DialectFactory& factory, const Exchange& exchange);
 
 // Expects that a video which a person found, submitted for `model`, is asked for at `path` when
