@@ -111,6 +111,14 @@ TEST(YamlFileTest, WhatIsNotYamlIsNamedWithItsPlace) {
               HasSubstr("a second document begins here"));
 }
 
+TEST(YamlFileTest, TextOfWhichTheParserMakesDocumentsForEverIsRefused) {
+  for (const char* text : {",", "# a comment\n, ", "]", "}", "a: 1\n, "}) {
+    EXPECT_THAT(FaultsOf(text), StartsWith("f.yaml:")) << text;
+  }
+  EXPECT_THAT(FaultsOf("listen: 127.0.0.1:1\n---\nlisten: 127.0.0.1:2\n"),
+              StartsWith("f.yaml:2: a second document begins here"));
+}
+
 TEST(YamlFileTest, AliasesAreFollowed) {
   YamlFile yaml("f.yaml");
   file::Config config;
