@@ -30,20 +30,6 @@ constexpr std::size_t kMaxFileBytes = 1 << 20;
 constexpr std::size_t kMaxSecretBytes = 64 << 10;
 constexpr std::size_t kMaxIdLength = 63;
 
-// At most `max_bytes` of a file; an error without the path.
-absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return absl::NotFoundError("cannot be opened; does it exist, and may it be read?");
-  std::string text(max_bytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad()) return absl::UnavailableError("cannot be read");
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > max_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat("is larger than ", max_bytes, " bytes"));
-  }
-  return text;
-}
-
 bool IsId(absl::string_view text, absl::string_view also = "") {
   return !text.empty() && text.size() <= kMaxIdLength &&
          std::all_of(text.begin(), text.end(), [also](char c) {
@@ -510,7 +496,7 @@ class Checker {
       text = *value;
     } else {
       where = absl::StrCat("file ", Quoted(source.file()));
-      absl::StatusOr<std::string> content = ReadFile(source.file(), kMaxSecretBytes);
+      absl::StatusOr<std::string> content = environment_.read_file(source.file(), kMaxSecretBytes);
       if (!content.ok()) {
         yaml_.AddFault(path, absl::StrCat(where, " ", content.status().message()));
         return {};
@@ -756,6 +742,19 @@ std::optional<std::string> Environment::ProcessVariable(const std::string& name)
   return std::string(value);
 }
 
+absl::StatusOr<std::string> Environment::ReadFile(const std::string& path, std::size_t max_bytes) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return absl::NotFoundError("cannot be opened; does it exist, and may it be read?");
+  std::string text(max_bytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (in.bad()) return absl::UnavailableError("cannot be read");
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > max_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat("is larger than ", max_bytes, " bytes"));
+  }
+  return text;
+}
+
 std::unique_ptr<const core::Catalog> TakeCatalog(Config& config) {
   std::vector<std::unique_ptr<const core::ProviderEntry>> providers;
   for (Provider& from : config.providers) {
@@ -818,7 +817,7 @@ absl::StatusOr<Config> Parse(absl::string_view text, const std::string& name,
 }
 
 absl::StatusOr<Config> Load(const std::string& path, const Environment& environment) {
-  absl::StatusOr<std::string> text = ReadFile(path, kMaxFileBytes);
+  absl::StatusOr<std::string> text = environment.read_file(path, kMaxFileBytes);
   if (!text.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ":1: the file ", text.status().message()));
   }

@@ -115,8 +115,13 @@ struct Environment {
   std::vector<const provider::DialectFactory*> dialects;
   // The value of an environment variable; absent when it is not set. The process's own by default.
   std::function<std::optional<std::string>(const std::string& name)> getenv = ProcessVariable;
+  // What a file holds; an error, which does not repeat the path, where that is more than
+  // `max_bytes`. The file system's by default.
+  std::function<absl::StatusOr<std::string>(const std::string& path, std::size_t max_bytes)>
+      read_file = ReadFile;
 
   static std::optional<std::string> ProcessVariable(const std::string& name);
+  static absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
 };
 
 // Moves providers and routes out of `config`, into the form in which core takes them.

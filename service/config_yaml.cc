@@ -1,11 +1,14 @@
 #include "config_yaml.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -22,6 +25,8 @@
 
 namespace assetgate::config {
 namespace {
+
+constexpr std::size_t kMaxFaultBytes = 2048;
 
 using google::protobuf::Descriptor;
 using google::protobuf::EnumDescriptor;
@@ -87,6 +92,39 @@ std::string Quoted(absl::string_view value) {
   return absl::StrCat("\"", provider::CleanText(value, 100), "\"");
 }
 
+namespace {
+
+// Notes where documents begin.
+class DocumentStart final : public YAML::EventHandler {
+ public:
+  int line = 0;
+
+  void OnDocumentStart(const YAML::Mark& mark) override { line = mark.line + 1; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// Where a second document begins; absent where there is none. (YAML::LoadAll would never end on a
+// text such as ",", of which yaml-cpp 0.7 makes empty documents for ever.)
+std::optional<int> LineOfSecondDocument(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  DocumentStart start;
+  if (!parser.HandleNextDocument(start) || !parser.HandleNextDocument(start)) return std::nullopt;
+  return start.line;
+}
+
+}  // namespace
+
 // The walk over the nodes.
 struct YamlFile::Reader {
   explicit Reader(YamlFile& owner) : file(owner) {}
@@ -94,21 +132,21 @@ struct YamlFile::Reader {
   void Parse(absl::string_view text, Message& message) {
     // yaml-cpp throws; nothing of that leaves this file.
     try {
-      const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-      if (documents.size() > 1) {
+      const std::string document(text);
+      if (const std::optional<int> line = LineOfSecondDocument(document); line.has_value()) {
         file.AddFaultAtLine(
-            documents[1].Mark().line + 1, "",
-            "a second document begins here; the config is one document: remove the ---");
+            *line, "", "a second document begins here; the config is one document: remove the ---");
         return;
       }
-      if (documents.empty() || documents[0].IsNull()) return;
-      if (!documents[0].IsMap()) {
+      const YAML::Node root = YAML::Load(document);
+      if (root.IsNull()) return;
+      if (!root.IsMap()) {
         file.AddFaultAtLine(1, "",
-                            absl::StrCat("the file holds ", WhatItIs(documents[0]),
+                            absl::StrCat("the file holds ", WhatItIs(root),
                                          "; it must hold keys, such as providers:"));
         return;
       }
-      ReadMessage(documents[0], "", message, 0, false);
+      ReadMessage(root, "", message, 0, false);
     } catch (const YAML::Exception& e) {
       file.AddFaultAtLine(e.mark.is_null() ? 1 : e.mark.line + 1, "",
                           absl::StrCat("not YAML: ", e.msg, " (column ", e.mark.column + 1, ")"));
@@ -409,7 +447,9 @@ void YamlFile::AddFault(const std::string& path, absl::string_view what) {
 void YamlFile::AddFaultAtLine(int line, const std::string& path, absl::string_view what) {
   // The first fault at a key is the cause; what follows from it would only confuse.
   if (!faulty_.insert(path).second && !path.empty()) return;
-  faults_.push_back({line, path.empty() ? std::string(what) : absl::StrCat(path, ": ", what)});
+  // Keys, and what the parser says, come from the file: a fault stays one line whatever they hold.
+  faults_.push_back({line, provider::CleanText(path.empty() ? what : absl::StrCat(path, ": ", what),
+                                               kMaxFaultBytes)});
 }
 
 absl::Status YamlFile::Result() const {

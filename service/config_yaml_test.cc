@@ -111,6 +111,14 @@ TEST(YamlFileTest, WhatIsNotYamlIsNamedWithItsPlace) {
               HasSubstr("a second document begins here"));
 }
 
+TEST(YamlFileTest, TextOfWhichTheParserMakesDocumentsForEverIsRefused) {
+  for (const char* text : {",", "# a comment\n, ", "]", "}", "a: 1\n, "}) {
+    EXPECT_THAT(FaultsOf(text), StartsWith("f.yaml:")) << text;
+  }
+  EXPECT_THAT(FaultsOf("listen: 127.0.0.1:1\n---\nlisten: 127.0.0.1:2\n"),
+              StartsWith("f.yaml:2: a second document begins here"));
+}
+
 TEST(YamlFileTest, AliasesAreFollowed) {
   YamlFile yaml("f.yaml");
   file::Config config;
@@ -156,6 +164,12 @@ TEST(YamlFileTest, HostileKeysAndValuesStayOnTheirLine) {
   const std::string faults = FaultsOf("\"a\\nb\\e[31m\": 1\nlisten: {}\n");
   EXPECT_EQ(std::count(faults.begin(), faults.end(), '\n'), 1);
   EXPECT_THAT(faults, Not(HasSubstr("\x1b")));
+}
+
+TEST(YamlFileTest, WhatTheParserSaysOfHostileTextStaysOnItsLine) {
+  const std::string faults = FaultsOf(std::string("listen: \"\\\x1b[2J\""));
+  EXPECT_THAT(faults, AllOf(StartsWith("f.yaml:1: not YAML: "), Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(FaultsOf(std::string("a: \"\\\0\"", 7)), Not(HasSubstr(std::string(1, '\0'))));
 }
 
 TEST(YamlFileTest, FaultsAddedLaterTakeTheLineOfWhatEnclosesThem) {

@@ -1,4 +1,5 @@
 // The gateway's program: flags → config → server.
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -22,13 +23,21 @@ using assetgate::base::Log;
 constexpr int kFailed = 1;
 constexpr int kBadUsageOrConfig = 2;
 
-// gRPC's own lines go into ours. gRPC takes a plain function, so the log it writes to is global.
-const Log* grpc_log = nullptr;
+// The lines of gRPC and Protocol Buffers go into ours. Both take a plain function, so the log that
+// these write to is global.
+const Log* library_log = nullptr;
 
 void LogForGrpc(gpr_log_func_args* args) {
-  if (grpc_log == nullptr || args->severity != GPR_LOG_SEVERITY_ERROR) return;
-  grpc_log->Warning("grpc",
-                    {{"file", args->file}, {"line", args->line}, {"detail", args->message}});
+  if (library_log == nullptr || args->severity != GPR_LOG_SEVERITY_ERROR) return;
+  library_log->Warning("grpc",
+                       {{"file", args->file}, {"line", args->line}, {"detail", args->message}});
+}
+
+// For instance of a request with a text that is not UTF-8.
+void LogForProtobuf(google::protobuf::LogLevel level, const char* file, int line,
+                    const std::string& message) {
+  if (library_log == nullptr || level < google::protobuf::LOGLEVEL_ERROR) return;
+  library_log->Warning("protobuf", {{"file", file}, {"line", line}, {"detail", message}});
 }
 
 // A core file would hold keys and what callers sent.
@@ -50,8 +59,9 @@ int Serve(assetgate::config::Config config) {
   signal(SIGXFSZ, SIG_IGN);
 
   static const Log log(config.log_format, config.log_level);
-  grpc_log = &log;
+  library_log = &log;
   gpr_set_log_function(LogForGrpc);
+  google::protobuf::SetLogHandler(LogForProtobuf);
 
   auto server = assetgate::Server::Start(std::move(config), log);
   if (!server.ok()) {

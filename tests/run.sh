@@ -84,6 +84,7 @@ tests() {
 require "packages" deploy/setup.sh
 require "build (asan: clang, AddressSanitizer, UBSan, thread-safety analysis)" build asan
 tests asan
+check "fuzz: what reads strangers' bytes, 5 s each" tests/fuzz/run.sh --seconds 5
 require "build (tsan: ThreadSanitizer, the tests of what threads share)" build tsan
 tests tsan
 # The programs as they are shipped, and the tests that drive whole programs: the small ones have run.

@@ -32,6 +32,10 @@ TEST_P(ApiframeExchangeTest, HostileAnswersAreSurvived) {
   provider::testing::CheckHostileAnswers(Factory(), GetParam());
 }
 
+TEST_P(ApiframeExchangeTest, HostileInputStaysInTheBody) {
+  provider::testing::CheckHostileInput(Factory(), GetParam());
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Testdata, ApiframeExchangeTest,
     ::testing::ValuesIn(provider::testing::LoadExchanges("providers/apiframe/testdata")),

@@ -26,6 +26,10 @@ TEST_P(KyyExchangeTest, HostileAnswersAreSurvived) {
   provider::testing::CheckHostileAnswers(Factory(), GetParam());
 }
 
+TEST_P(KyyExchangeTest, HostileInputStaysInTheBody) {
+  provider::testing::CheckHostileInput(Factory(), GetParam());
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Testdata, KyyExchangeTest,
     ::testing::ValuesIn(provider::testing::LoadExchanges("providers/kyy/testdata")),

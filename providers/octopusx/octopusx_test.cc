@@ -32,6 +32,10 @@ TEST_P(OctopusxExchangeTest, HostileAnswersAreSurvived) {
   provider::testing::CheckHostileAnswers(Factory(), GetParam());
 }
 
+TEST_P(OctopusxExchangeTest, HostileInputStaysInTheBody) {
+  provider::testing::CheckHostileInput(Factory(), GetParam());
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Testdata, OctopusxExchangeTest,
     ::testing::ValuesIn(provider::testing::LoadExchanges("providers/octopusx/testdata")),

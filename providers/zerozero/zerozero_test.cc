@@ -31,6 +31,10 @@ TEST_P(ZerozeroExchangeTest, HostileAnswersAreSurvived) {
   provider::testing::CheckHostileAnswers(Factory(), GetParam());
 }
 
+TEST_P(ZerozeroExchangeTest, HostileInputStaysInTheBody) {
+  provider::testing::CheckHostileInput(Factory(), GetParam());
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Testdata, ZerozeroExchangeTest,
     ::testing::ValuesIn(provider::testing::LoadExchanges("providers/zerozero/testdata")),

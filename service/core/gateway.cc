@@ -7,13 +7,11 @@
 #include <utility>
 
 #include "absl/random/random.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "base/error.h"
 #include "base/proto_time.h"
+#include "core/page_token.h"
 #include "core/validate.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "provider/rest.h"
@@ -73,37 +71,6 @@ absl::StatusOr<bool> Claim(store::Store& store, const Caller& caller, absl::stri
   return creation.repeated.has_value();
 }
 
-// --- Page tokens: "1 <fingerprint of kind and filter> <revision>", in web-safe Base64
-// -------------
-
-std::uint64_t Fingerprint(store::Kind kind, const store::TermFilter& filter) {
-  std::string text = absl::StrCat(static_cast<int>(kind));
-  for (const auto& clause : filter.clauses) {
-    absl::StrAppend(&text, "\x1E", absl::StrJoin(clause, "\x1F"));
-  }
-  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a: the same in every build
-  for (const char c : text) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  }
-  return hash;
-}
-
-std::string MakePageToken(std::uint64_t fingerprint, store::Revision after) {
-  return absl::WebSafeBase64Escape(absl::StrCat("1 ", absl::Hex(fingerprint), " ", after));
-}
-
-std::optional<store::Revision> ReadPageToken(const std::string& token, std::uint64_t fingerprint) {
-  std::string text;
-  if (token.size() > 256 || !absl::WebSafeBase64Unescape(token, &text)) return std::nullopt;
-  const std::vector<std::string> parts = absl::StrSplit(text, ' ');
-  store::Revision after = 0;
-  if (parts.size() != 3 || parts[0] != "1" || parts[1] != absl::StrCat(absl::Hex(fingerprint)) ||
-      !absl::SimpleAtoi(parts[2], &after)) {
-    return std::nullopt;
-  }
-  return after;
-}
-
 template <typename Request>
 absl::StatusOr<store::ListPage> ListRows(store::Store& store, const Caller& caller,
                                          store::Kind kind, const Request& request,
@@ -119,7 +86,7 @@ absl::StatusOr<store::ListPage> ListRows(store::Store& store, const Caller& call
   query.filter = Compile(request.filter());
   query.limit =
       request.page_size() == 0 ? kDefaultPage : std::min(request.page_size(), kLargestPage);
-  const std::uint64_t fingerprint = Fingerprint(kind, query.filter);
+  const std::uint64_t fingerprint = ListFingerprint(kind, query.filter);
   if (!request.page_token().empty()) {
     query.after_create_revision = ReadPageToken(request.page_token(), fingerprint);
     if (!query.after_create_revision.has_value()) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -53,23 +54,39 @@ std::uint32_t Word(const std::uint8_t* bytes) {
   return ntohl(word);
 }
 
+bool BeginsWith(const in6_addr& address, std::initializer_list<std::uint8_t> prefix) {
+  return std::equal(prefix.begin(), prefix.end(), address.s6_addr);
+}
+
 bool IsSpecial6(const in6_addr& address) {
   const std::uint8_t* b = address.s6_addr;
-  const bool leading_zeros = std::all_of(b, b + 10, [](std::uint8_t byte) { return byte == 0; });
-  // ::, ::1, IPv4-compatible, IPv4-mapped: nothing public is reached that way that IPv4 does not
-  // reach.
-  if (leading_zeros && ((b[10] == 0 && b[11] == 0) || (b[10] == 0xFF && b[11] == 0xFF))) {
-    return (b[10] == 0) || IsSpecial4(Word(b + 12));
-  }
-  if ((b[0] & 0xFE) == 0xFC) return true;                  // unique local
-  if (b[0] == 0xFE && (b[1] & 0x80) == 0x80) return true;  // link-local, site-local
-  if (b[0] == 0xFF) return true;                           // multicast
-  if (b[0] == 0x20 && b[1] == 0x01 && b[2] == 0x0D && b[3] == 0xB8) return true;  // documentation
-  if (b[0] == 0x20 && b[1] == 0x02) return IsSpecial4(Word(b + 2));               // 6to4
-  if (b[0] == 0x00 && b[1] == 0x64 && b[2] == 0xFF && b[3] == 0x9B) {             // NAT64
+  // IPv4-mapped, and NAT64's well-known prefix: whatever IPv4 reaches.
+  if (BeginsWith(address, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF}) ||
+      BeginsWith(address, {0x00, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0})) {
     return IsSpecial4(Word(b + 12));
   }
-  return false;
+  // Public addresses are in 2000::/3. Outside of it: ::, ::1, IPv4-compatible and -translated,
+  // NAT64 of a network's own, discard, unique local, link-local, site-local, multicast.
+  if ((b[0] & 0xE0) != 0x20) return true;
+  if (BeginsWith(address, {0x20, 0x02})) return IsSpecial4(Word(b + 2));  // 6to4
+  // Protocol assignments (2001::/23, Teredo among them), documentation.
+  if (BeginsWith(address, {0x20, 0x01}) && b[2] < 0x02) return true;
+  if (BeginsWith(address, {0x20, 0x01, 0x0D, 0xB8})) return true;
+  return BeginsWith(address, {0x3F, 0xFF}) && b[2] < 0x10;
+}
+
+// What stands before "://" where it can be a scheme (RFC 3986); "" otherwise, also for a "://" that
+// is part of something else, such as a query.
+absl::string_view SchemeOf(absl::string_view uri) {
+  const std::size_t end = uri.find("://");
+  if (end == absl::string_view::npos || end == 0) return "";
+  const absl::string_view scheme = uri.substr(0, end);
+  const bool fits = absl::ascii_isalpha(static_cast<unsigned char>(scheme[0])) &&
+                    std::all_of(scheme.begin(), scheme.end(), [](char c) {
+                      return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '+' ||
+                             c == '-' || c == '.';
+                    });
+  return fits ? scheme : "";
 }
 
 bool IsLocalName(absl::string_view host) {
@@ -122,8 +139,8 @@ std::optional<std::string> MediaUriFault(absl::string_view uri) {
     rest.remove_prefix(8);
   } else if (absl::StartsWith(lower, "http://")) {
     rest.remove_prefix(7);
-  } else if (const std::size_t colon = uri.find("://"); colon != absl::string_view::npos) {
-    return absl::StrCat("has the scheme \"", uri.substr(0, std::min<std::size_t>(colon, 20)),
+  } else if (const absl::string_view scheme = SchemeOf(uri); !scheme.empty()) {
+    return absl::StrCat("has the scheme \"", scheme.substr(0, 20),
                         "\"; providers fetch http and https URLs only");
   } else {
     return "has no scheme; begin it with https:// or http://";

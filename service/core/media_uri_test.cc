@@ -25,6 +25,11 @@ TEST(MediaUriTest, PublicUrlsAreFine) {
            "https://[2001:4860:4860::8888]/a.png",
            "https://[::ffff:8.8.8.8]:443/a.png",
            "https://[64:ff9b::8.8.8.8]/a.png",
+           "https://[2002:808:808::1]/a.png",
+           "https://[2001:200::1]/a.png",
+           "https://[2a00:1450:4001:82a::200e]/a.png",
+           "https://example.com/?@127.0.0.1/",
+           "https://example.com#@127.0.0.1/",
            "https://localhost.example.com/a.png",
            "https://example.com/a@b.png",
            "https://example.com/http://127.0.0.1/",
@@ -79,6 +84,29 @@ TEST(MediaUriTest, EverySpellingOfASpecialAddressIsFound) {
            "[64:ff9b::a00:1]",
            "[2002:7f00:1::]",
            "[2002:a00:1::1]",
+           // Where clouds keep the credentials of their machines.
+           "169.254.169.254.",
+           "0251.0376.0251.0376",
+           "0xa9.0xfe.0xa9.0xfe",
+           "169.254.43518",
+           "169.16689662",
+           "[::ffff:169.254.169.254]",
+           "[::FFFF:A9FE:A9FE]",
+           "[0:0:0:0:0:ffff:a9fe:a9fe]",
+           "[64:ff9b::a9fe:a9fe]",
+           "[2002:a9fe:a9fe::]",
+           "[fd00:ec2::254]",
+           "100.100.100.200",
+           "192.0.0.192",
+           // Other ways to write or to reach an IPv4 address.
+           "127.000.000.001",
+           "0000000000000000000177.1",
+           "[::ffff:0:127.0.0.1]",
+           "[64:ff9b:1::7f00:1]",
+           "[2001:0:7f00:1::]",
+           "[100::1]",
+           "[3fff::1]",
+           "[4000::1]",
        }) {
     for (const char* scheme : {"http://", "https://"}) {
       for (const char* rest : {"/a.png", ":8080/a.png", "", "?a", "#a"}) {
@@ -120,7 +148,13 @@ TEST(MediaUriTest, WhatIsNoUrlSaysWhatToDoInstead) {
            Case{"\\\\server\\a.png", "local path"},
            Case{"ftp://example.com/a.png", "scheme"},
            Case{"gs://bucket/a.png", "scheme"},
-           Case{"example.com/a.png", "scheme"},
+           Case{"example.com/a.png", "has no scheme"},
+           Case{"example.com/?sig=secret://", "has no scheme"},
+           Case{"://example.com/", "has no scheme"},
+           Case{"1s://example.com/", "has no scheme"},
+           Case{"\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"
+                "x://example.com/",
+                "has no scheme"},
            Case{"//example.com/a.png", "local path"},
            Case{"https:///a.png", "no host"},
            Case{"https://", "no host"},
@@ -130,6 +164,24 @@ TEST(MediaUriTest, WhatIsNoUrlSaysWhatToDoInstead) {
            Case{"https://example.com@127.0.0.1/a.png", "user name"},
            Case{"https://127.0.0.1%2eexample.com/", "percent-encoding"},
            Case{"https://%31%32%37.0.0.1/", "percent-encoding"},
+           Case{"https://127.0.0.1%00.example.com/", "percent-encoding"},
+           Case{"https://example.com:80@169.254.169.254/", "user name"},
+           Case{"https://@169.254.169.254/", "user name"},
+           Case{"https://169.254.169.254\\@example.com/", "one of"},
+           Case{"https://169.254.169.254\t.example.com/", "control"},
+           Case{"https:/\\169.254.169.254/", "one of"},
+           Case{"https:169.254.169.254/", "has no scheme"},
+           Case{"https:///169.254.169.254/", "no host"},
+           // Full-width and Arabic-Indic digits, which are folded into 127, and a soft hyphen,
+           // which is left out.
+           Case{"https://\xEF\xBC\x91\xEF\xBC\x92\xEF\xBC\x97.0.0.1/", "plain ASCII"},
+           Case{"https://\xD9\xA1\xD9\xA2\xD9\xA7.0.0.1/", "plain ASCII"},
+           Case{"https://127.0.0\xEF\xBC\x8E"
+                "1/",
+                "plain ASCII"},
+           Case{"https://local\xC2\xAD"
+                "host/",
+                "plain ASCII"},
            Case{"https://127\xE3\x80\x82"
                 "0.0.1/",
                 "plain ASCII"},                                       // ideographic full stop
@@ -156,9 +208,12 @@ TEST(MediaUriTest, WhatIsNoUrlSaysWhatToDoInstead) {
 }
 
 TEST(MediaUriTest, FaultsDoNotRepeatSecrets) {
-  const auto fault = MediaUriFault("https://user:secret@example.com/a.png");
-  ASSERT_TRUE(fault.has_value());
-  EXPECT_THAT(*fault, testing::Not(HasSubstr("secret")));
+  for (const char* uri : {"https://user:secret@example.com/a.png", "x?secret://example.com/",
+                          "example.com?k=secret"}) {
+    const auto fault = MediaUriFault(uri);
+    ASSERT_TRUE(fault.has_value()) << uri;
+    EXPECT_THAT(*fault, testing::Not(HasSubstr("secret"))) << uri;
+  }
 }
 
 TEST(MediaUriTest, LengthIsLimited) {

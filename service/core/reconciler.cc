@@ -75,18 +75,25 @@ absl::Status Draining() {
 }
 
 // A provider's answer can hold what was sent to it, the key among it: from here on it would get
-// into errors, logs and rows.
+// into errors, logs and rows. Also as JSON with slashes escaped, and as part of a URL.
 void Mask(const provider::Credential& credential, http::Result& result) {
   auto* response = std::get_if<http::Response>(&result);
   if (response == nullptr) return;
   for (const auto& [name, secret] : credential.secrets) {
     const std::string& text = secret.Reveal();
     if (text.empty()) continue;
-    const auto mask = [&](std::string& in) {
-      if (absl::StrContains(in, text)) in = absl::StrReplaceAll(in, {{text, "[secret]"}});
+    const auto mask = [&](const std::string& spelling) {
+      const auto mask_in = [&](std::string& in) {
+        if (absl::StrContains(in, spelling)) in = absl::StrReplaceAll(in, {{spelling, "[secret]"}});
+      };
+      mask_in(response->body);
+      for (http::Header& header : response->headers) mask_in(header.value);
     };
-    mask(response->body);
-    for (http::Header& header : response->headers) mask(header.value);
+    mask(text);
+    const std::string in_json = absl::StrReplaceAll(text, {{"/", "\\/"}});
+    if (in_json != text) mask(in_json);
+    const std::string in_url = http::PercentEncode(text);
+    if (in_url != text) mask(in_url);
   }
 }
 

@@ -599,6 +599,18 @@ TEST(ReconcilerSubmissionTest, SecretThatAProviderEchoesIsMasked) {
   EXPECT_THAT(created.status().ToString(), testing::Not(HasSubstr("secret-of-alpha")));
 }
 
+TEST(ReconcilerSubmissionTest, SecretThatAProviderEchoesInAnotherSpellingIsMasked) {
+  for (const char* spelling :
+       {"signing/key+of-alpha", "signing\\/key+of-alpha", "signing%2Fkey%2Bof-alpha"}) {
+    Harness harness;
+    const auto created = harness.Create(Harness::Video("fox"));
+    harness.AnswerNext(400, absl::StrCat("bad_", spelling));
+    ASSERT_TRUE(created.has());
+    EXPECT_THAT(created.status().ToString(), HasSubstr("bad_[secret]")) << spelling;
+    EXPECT_THAT(created.status().ToString(), testing::Not(HasSubstr("of-alpha"))) << spelling;
+  }
+}
+
 TEST(ReconcilerSubmissionTest, SubmissionIsNotBegunWhileGoingAway) {
   Harness harness;
   const auto created = harness.Create(Harness::Video("fox"));

@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
@@ -623,6 +624,21 @@ INSTANTIATE_TEST_SUITE_P(
                   absl::StrCat("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n",
                                Gzip(std::string(1'000'000, 'a'))),
                   Kind::kTooLarge},
+        BadAnswer{"GzipBombInGzip",
+                  absl::StrCat("HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\n\r\n",
+                               Gzip(Gzip(std::string(8'000'000, 'a')))),
+                  Kind::kTooLarge},
+        BadAnswer{"ManyEncodings",
+                  absl::StrCat("HTTP/1.1 200 OK\r\nContent-Encoding: gzip", Repeated(19, ", gzip"),
+                               "\r\n\r\n", Gzip("{}")),
+                  Kind::kMalformed},
+        BadAnswer{"ManyEncodingHeaders",
+                  absl::StrCat("HTTP/1.1 200 OK\r\n", Repeated(19, "Content-Encoding: gzip\r\n"),
+                               "\r\n", Gzip("{}")),
+                  Kind::kMalformed},
+        BadAnswer{"UnknownEncoding",
+                  "HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\nContent-Length: 2\r\n\r\n{}",
+                  Kind::kMalformed},
         BadAnswer{"BadGzip",
                   "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 12\r\n\r\n"
                   "not gzip ...",
@@ -641,6 +657,65 @@ INSTANTIATE_TEST_SUITE_P(
                          Repeated(300, "X: trailer\r\n"), "\r\n"),
             Kind::kTooLarge}),
     [](const auto& test) { return test.param.name; });
+
+// Streams `total` bytes of body, and says how many were written before the client had enough.
+std::int64_t StreamUntilRefused(Connection& connection, std::int64_t total) {
+  const std::string piece(64 << 10, 'a');
+  std::int64_t written = 0;
+  while (written < total && connection.Write(piece)) {
+    written += static_cast<std::int64_t>(piece.size());
+  }
+  return written;
+}
+
+TEST_F(CurlClientTest, AHundredMegabytesAreCutAtTheLimit) {
+  constexpr std::int64_t kTotal = 100 << 20;
+  // Announced, and until the end of the connection.
+  for (const char* framing : {"Content-Length: 104857600\r\n", ""}) {
+    std::int64_t written = 0;
+    ScriptedServer server([&](Connection& connection) {
+      connection.ReadRequest();
+      connection.Write(absl::StrCat("HTTP/1.1 200 OK\r\n", framing, "\r\n"));
+      written = StreamUntilRefused(connection, kTotal);
+    });
+    const TransportError error = Get(server).WaitForError();
+    EXPECT_EQ(error.kind, Kind::kTooLarge) << error.message;
+    StopAll(server);
+    // The limit, and what the sockets hold.
+    EXPECT_LT(written, kTotal / 2) << framing;
+  }
+}
+
+TEST_F(CurlClientTest, AnAnswerThatDripsHasTheTimeOfAnyOther) {
+  absl::Notification given_up;
+  ScriptedServer server([&](Connection& connection) {
+    connection.ReadRequest();
+    connection.Write("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+    // Each byte comes well within the timeout; all of them would take an hour.
+    do {
+      connection.Write("a");
+    } while (!given_up.WaitForNotificationWithTimeout(absl::Milliseconds(4)));
+  });
+  SendOptions options = Submission(server);
+  options.timeout = absl::Milliseconds(100);
+  const TransportError error =
+      Exchange(client(), {.method = "POST", .path = "/", .body = "x"}, options).WaitForError();
+  given_up.Notify();
+  EXPECT_EQ(error.kind, Kind::kTimeout);
+  EXPECT_TRUE(error.maybe_sent);
+}
+
+TEST_F(CurlClientTest, ErrorsShowNeitherTheQueryNorTheKey) {
+  ScriptedServer server([](Connection& connection) {
+    if (connection.ReadRequest().has_value()) connection.Reset();
+  });
+  const Request request = {.path = "/tasks/1?sig=s3cr3t",
+                           .headers = {{"Authorization", "Bearer t0k3n"}}};
+  const TransportError error = Exchange(client(), request, Submission(server)).WaitForError();
+  EXPECT_THAT(error.message, HasSubstr("/tasks/1?…"));
+  EXPECT_THAT(error.message, Not(HasSubstr("s3cr3t")));
+  EXPECT_THAT(error.message, Not(HasSubstr("t0k3n")));
+}
 
 TEST_F(CurlClientTest, ABodyOfExactlyTheLimitIsFine) {
   options_.max_response_bytes = 1000;

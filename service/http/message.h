@@ -64,8 +64,8 @@ struct TransportError {
 // query value.
 std::string PercentEncode(absl::string_view text);
 
-// `uri` with its query and fragment replaced by "?…", and without user:password: fit for logs,
-// metrics and errors.
+// `uri` with its query and fragment replaced by "?…", and without user:password, also of a URI in
+// its path: fit for logs, metrics and errors.
 std::string RedactUri(absl::string_view uri);
 
 }  // namespace assetgate::http

@@ -1,5 +1,7 @@
 #include "http/message.h"
 
+#include <string>
+
 #include "gtest/gtest.h"
 
 namespace assetgate::http {
@@ -40,6 +42,18 @@ TEST(RedactUriTest, RemovesCredentialsHoweverTheUriIsSpelt) {
   EXPECT_EQ(RedactUri("https:/\\me:secret@example.org/a"), "https:/\\example.org/a");
   EXPECT_EQ(RedactUri("//me:secret@example.org/a"), "//example.org/a");
   EXPECT_EQ(RedactUri("https://token@example.org"), "https://example.org");
+}
+
+TEST(RedactUriTest, RemovesCredentialsOfAUriInThePath) {
+  EXPECT_EQ(RedactUri("https://proxy.example/https://me:secret@example.org/a?b"),
+            "https://proxy.example/https://example.org/a?…");
+  EXPECT_EQ(RedactUri("https://a:b@proxy.example//me:secret@x//you:secret@y"),
+            "https://proxy.example//x//y");
+  EXPECT_EQ(RedactUri("https:/@/me:secret@example.org"), "https://example.org");
+  std::string nested = "https:/";
+  for (int i = 0; i < 100'000; ++i) nested += "/@";
+  EXPECT_EQ(RedactUri(nested + "/me:secret@example.org"), "?…");
+  EXPECT_EQ(RedactUri("https://example.org//a/@somebody//"), "https://example.org//a/@somebody//");
 }
 
 }  // namespace

@@ -160,6 +160,17 @@ std::string RedactUrls(absl::string_view text) {
   return out;
 }
 
+// The first `max_bytes` of `text`, without a URL that goes on after them: half of it cannot be
+// redacted, as its user ends at an '@' that may be in the other half.
+absl::string_view WithoutHalfUrl(absl::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  text = text.substr(0, max_bytes);
+  std::size_t run = text.size();
+  while (run > 0 && !EndsUrl(text[run - 1])) --run;
+  const std::size_t separator = text.find("://", run);
+  return separator == absl::string_view::npos ? text : text.substr(0, separator);
+}
+
 }  // namespace
 
 StatusMeaning MeaningOfStatus(int http_status) {
@@ -248,7 +259,8 @@ std::string CleanText(absl::string_view text, std::size_t max_bytes) {
   constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";
   // URLs are redacted before anything is cut off, so that half a query cannot stay behind. A text
   // of megabytes is not worth the work: what can end up in the result lies far before this.
-  const std::string redacted = RedactUrls(text.substr(0, 64 * max_bytes + 4096));
+  text = WithoutHalfUrl(text, 64 * max_bytes + 4096);
+  const std::string redacted = RedactUrls(text);
   absl::string_view rest = absl::StripAsciiWhitespace(redacted);
   std::string out;
   // The end of `out` up to which a cut leaves room for the mark.

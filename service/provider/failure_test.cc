@@ -185,5 +185,16 @@ TEST(CleanTextTest, AQueryIsRedactedEvenWhereTheTextIsCut) {
   EXPECT_THAT(CleanText(url, 64), Not(HasSubstr("sss")));
 }
 
+TEST(CleanTextTest, AUserIsRedactedWhereverALongTextIsCut) {
+  // The query collapses, and what stands far behind it comes within the limit.
+  for (int size = 4000; size < 4300; ++size) {
+    const std::string text =
+        absl::StrCat("https://h/?", std::string(size, 'q'), " https://me:s3cr3t@host.example/a");
+    EXPECT_THAT(CleanText(text, 1), Not(HasSubstr("s3c"))) << size;
+    EXPECT_THAT(CleanText(absl::StrCat(std::string(64 * 64, ' '), text), 64), Not(HasSubstr("s3c")))
+        << size;
+  }
+}
+
 }  // namespace
 }  // namespace assetgate::provider

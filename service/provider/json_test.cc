@@ -1,5 +1,7 @@
 #include "provider/json.h"
 
+#include <cmath>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -121,6 +123,52 @@ TEST(JsonNumberTest, NeverNanOrInfinite) {
   for (const absl::string_view key : {"inf", "nan", "big", "b", "absent"}) {
     EXPECT_EQ(JsonNumber(doc, key), std::nullopt) << key;
   }
+}
+
+TEST(ParseJsonTest, NumbersWithoutEndAreBoundedOrAbsent) {
+  for (const std::string& number :
+       {std::string("1e400"), std::string("-1e400"), std::string("1e99999999999999999999"),
+        absl::StrCat("1", std::string(1'000'000, '0')),
+        absl::StrCat("1", std::string(1'000'000, '0'), "e-999990"),
+        absl::StrCat("0.", std::string(400, '0'), "1"),
+        absl::StrCat("0.", std::string(1'000'000, '0'), "1"), std::string("1e-400"),
+        std::string("1e-99999999999999999999")}) {
+    const std::optional<rapidjson::Document> doc = ParseJson(absl::StrCat("{\"n\":", number, "}"));
+    if (!doc.has_value()) continue;  // too large for any number
+    const std::optional<double> read = JsonNumber(*doc, "n");
+    ASSERT_TRUE(read.has_value()) << number.substr(0, 40);
+    EXPECT_LE(std::abs(*read), 1e15) << number.substr(0, 40);
+    EXPECT_LT(JsonText(*doc, "n").size(), 64U) << number.substr(0, 40);
+  }
+  EXPECT_FALSE(ParseJson("{\"n\":1e400}").has_value());
+  EXPECT_TRUE(ParseJson("{\"n\":1e-400}").has_value());
+  // It is outside of RapidJSON's tables that hostile numbers once led.
+  EXPECT_EQ(JsonNumber(*ParseJson(absl::StrCat("{\"n\":0.", std::string(400, '0'), "1}")), "n"),
+            0.0);
+}
+
+TEST(ParseJsonTest, NumbersThatPeopleWriteAreExact) {
+  const rapidjson::Document doc =
+      Parsed(R"({"a":6.04,"b":0.1,"c":123456789.012345,"d":29.97,"e":1e-7,"f":5.000,"g":2.5e3})");
+  EXPECT_THAT(JsonNumber(doc, "a"), Optional(6.04));
+  EXPECT_THAT(JsonNumber(doc, "b"), Optional(0.1));
+  EXPECT_THAT(JsonNumber(doc, "c"), Optional(123456789.012345));
+  EXPECT_THAT(JsonNumber(doc, "d"), Optional(29.97));
+  EXPECT_THAT(JsonNumber(doc, "e"), Optional(1e-7));
+  EXPECT_THAT(JsonNumber(doc, "f"), Optional(5.0));
+  EXPECT_THAT(JsonNumber(doc, "g"), Optional(2500.0));
+}
+
+TEST(ParseJsonTest, MillionsOfValuesAreReadOrNotAtAll) {
+  // What fits into one answer of 8 MiB.
+  std::string wide = "[";
+  for (int i = 0; i < 1'000'000; ++i) wide += "[],{},0,";
+  wide += "0]";
+  EXPECT_TRUE(ParseJson(wide).has_value());
+  EXPECT_FALSE(ParseJson(std::string(8 << 20, '[')).has_value());
+  std::string deep;
+  for (int i = 0; i < 1'000'000; ++i) deep += "{\"a\":";
+  EXPECT_FALSE(ParseJson(deep).has_value());
 }
 
 TEST(JsonBoolTest, OnlyBools) {

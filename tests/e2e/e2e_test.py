@@ -3,9 +3,12 @@
 callers, operators and scripts rely on. Run by CTest, which sets BIN_DIR and GEN_DIR."""
 
 import contextlib
+import json
 import os
+import pathlib
 import random
 import re
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -20,6 +23,8 @@ import programs
 from programs import (DEADLINE, KEY, MODELS, ProgramTest, asset_pb2, common_pb2, config_text,
                       detail_of, error_details_pb2, reason_of, video_task_pb2, wait_for)
 
+# Programs that were built with AddressSanitizer have its runtime's symbols.
+SANITIZED = b"__asan_init" in (programs.BIN / "assetgate").read_bytes()
 SUCCEEDED = video_task_pb2.VideoTask.SUCCEEDED
 UNCONFIRMED = video_task_pb2.VideoTask.UNCONFIRMED
 
@@ -396,29 +401,6 @@ class ServiceTest(ProgramTest):
             ("traceparent", f"00-{trace}-00f067aa0ba902b7-01")])
         self.gateway.wait_line(lambda line: trace in line and "logged-request-1" in line)
 
-    def test_the_key_is_shown_nowhere(self):
-        secret_query = "signature-5d41402abc4b"
-        self.gateway.create_asset(f"https://cdn.example.org/face.png?sig={secret_query}", MODELS)
-        for provider in MODELS:
-            # Refused, failed and answered calls: a key must not get out with any of them.
-            self.simulator.fail(provider, "video.create",
-                                {"kind": "status", "status": 400,
-                                 "body": f'{{"error":"bad key {KEY} in call"}}'}, times=1)
-            with self.assertRaises(grpc.RpcError) as caught:
-                self.gateway.create_video(provider, f"echo-{provider}")
-            self.assertNotIn(KEY.encode(), status_bytes(caught.exception))
-            self.assertNotIn(KEY, caught.exception.details())
-            self.gateway.settle([self.gateway.create_video(provider, f"ok-{provider}").name])
-        pages = self.gateway.page("/metrics")
-        log = self.gateway
-        self.assertEqual(self.gateway.end(), 0)
-        self.assertNotIn(KEY, pages)
-        self.assertNotIn(KEY, log.text)
-        self.assertNotIn(secret_query, log.text)
-        self.assertNotIn(secret_query, pages)
-        for path in self.folder.iterdir():
-            self.assertNotIn(KEY.encode(), path.read_bytes(), path)
-
     def test_assetctl_says_what_scripts_need(self):
         def assetctl(*words):
             return self.run_program("assetctl", "--server", self.gateway.address, *words)
@@ -459,6 +441,268 @@ class ServiceTest(ProgramTest):
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertIn("SUCCEEDED", result.stdout)
         self.assertEqual(output.read_bytes()[4:8], b"ftyp")
+
+
+class SecretsTest(ProgramTest):
+    """A run in which everybody repeats the key, and everything that came of it, looked through."""
+
+    CONFIG_EXTRA = "log: {format: json, level: debug}\n"
+    # Of URLs that callers gave: stored, and shown to nobody else.
+    QUERY = "signature-5d41402abc4b"
+    USER = "user-7d793037a076"
+
+    def setUp(self):
+        super().setUp()
+        # (where, bytes): what callers, operators and scripts got.
+        self.seen = []
+
+    def see(self, where, what):
+        self.seen.append((where, what if isinstance(what, bytes) else str(what).encode()))
+
+    def attempt(self, where, call):
+        """Keeps everything that the caller got; the error, if it was one."""
+        try:
+            self.see(where, call().SerializeToString())
+        except grpc.RpcError as error:
+            self.see(where, error.details())
+            self.see(where, status_bytes(error))
+            for key, value in error.trailing_metadata() or ():
+                self.see(f"{where}, {key}", value)
+            return error
+        return None
+
+    def echo(self, provider, call, status, **fault):
+        """The next such call is answered with the key, the query and a user in every place."""
+        words = f"bad key {KEY} for https://{self.USER}:pw@cdn.example.org/a?sig={self.QUERY} !"
+        self.simulator.fail(provider, call, {"kind": "status", "status": status, "body": json.dumps(
+            {"error": words, "msg": words, "message": words, "detail": words, "code": KEY}),
+            **fault}, times=1)
+
+    def test_no_secret_is_in_any_output(self):
+        self.simulator, gateway = self.start_both()
+        gateway.create_asset(f"https://cdn.example.org/face.png?sig={self.QUERY}", MODELS)
+        self.assertIsNotNone(self.attempt("a bad URL", lambda: gateway.create_asset(
+            f"https://{self.USER}:pw@cdn.example.org/face.png?sig={self.QUERY}", ["kyy"])))
+        for provider in MODELS:
+            # Refused, failed and answered calls: a key must not get out with any of them.
+            refused = 0
+            for status in (400, 401, 402, 404, 429, 500):
+                self.echo(provider, "video.create", status, retry_after=1)
+                error = self.attempt(f"{provider} {status}", lambda: gateway.create_video(
+                    provider, f"echo-{provider}-{status}", max_wait=0.2))
+                refused += error is not None
+            self.assertGreaterEqual(refused, 3)
+            self.simulator.fail(provider, "video.create",
+                                {"kind": "reset", "after_work": False}, times=1)
+            self.attempt("cut", lambda: gateway.create_video(
+                provider, f"cut-{provider}", max_wait=0.2))
+            self.echo(provider, "video.get", 401)
+            self.echo(provider, "asset.get", 500)
+            name = gateway.create_video(provider, f"ok-{provider}").name
+            self.see("settled", gateway.settle([name])[name].SerializeToString())
+        stream = gateway.watch_videos()
+        for event in stream:
+            self.see("an event", event.SerializeToString())
+            if event.type == common_pb2.BOOKMARK and event.snapshot_complete:
+                break
+        stream.cancel()
+        for path in ("/", "/healthz", "/readyz", "/metrics"):
+            self.see(path, gateway.page(path))
+        for words in (("providers",), ("videos", "list"), ("assets", "list"),
+                      ("videos", "list", "--output", "json"), ("frobnicate",)):
+            done = self.run_program("assetctl", "--server", gateway.address, *words)
+            self.see("assetctl", done.stdout + done.stderr)
+        checked = self.run_program("assetgate", "--check-config", "assetgate.yaml")
+        self.see("--check-config", checked.stdout + checked.stderr)
+
+        # Killed, so that the write-ahead log is still there, and ended, so that it is in the file.
+        gateway.end(signal.SIGKILL)
+        self.assertGreater((self.folder / "assetgate.db-wal").stat().st_size, 0)
+        self.look_at_files()
+        again = self.start_gateway()
+        self.assertEqual(again.end(), 0)
+        self.look_at_files()
+        self.assertIn('"level":"debug"', gateway.text)
+        for process in (gateway, again):
+            self.see("the log", process.text)
+        for where, what in self.seen:
+            self.assertNotIn(KEY.encode(), what, where)
+            self.assertNotIn(self.USER.encode(), what, where)
+            # Who lists assets may read their source_uri.
+            if where != "assetctl":
+                self.assertNotIn(self.QUERY.encode(), what, where)
+        self.assertTrue(any(b"[secret]" in what for _, what in self.seen), "the key was repeated")
+
+    def look_at_files(self):
+        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        self.assertIn("assetgate.db", {path.name for path in files})
+        for path in files:
+            content = path.read_bytes()
+            self.assertNotIn(KEY.encode(), content, path)
+            self.assertNotIn(self.USER.encode(), content, path)
+
+    def test_a_process_that_crashes_leaves_no_core(self):
+        self.simulator = self.start_simulator()
+        self.write_config(config_text(self.simulator.url))
+        # What a process of ours would inherit at most.
+        limits = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_CORE, limits)
+        for signum in (signal.SIGABRT, signal.SIGSEGV):
+            with self.subTest(signum.name):
+                gateway = self.start_gateway()
+                pid = gateway.process.pid
+                limit = re.search(r"Max core file size +(\S+) +(\S+)",
+                                  pathlib.Path(f"/proc/{pid}/limits").read_text())
+                self.assertEqual(limit.groups(), ("0", "0"))
+                # What is not dumpable is nobody's to look into but root's.
+                self.assertEqual(pathlib.Path(f"/proc/{pid}/environ").stat().st_uid, 0)
+                os.kill(pid, signum)
+                _, status = os.waitpid(pid, 0)
+                if not SANITIZED:  # which catches it, says where it was, and exits
+                    self.assertTrue(os.WIFSIGNALED(status), status)
+                    self.assertEqual(os.WTERMSIG(status), signum)
+                self.assertFalse(os.WCOREDUMP(status))
+                self.assertEqual([path.name for path in self.folder.glob("*core*")], [])
+                gateway.end()
+
+
+class TextGateway(programs.Gateway):
+    """One with log: {format: text}."""
+
+    def wait_serving(self):
+        line = self.wait_line(lambda text: " INFO serving " in text)
+        return [re.search(rf" {key}=(\S+)", line).group(1) for key in ("listen", "admin")]
+
+
+class HostileTextTest(ProgramTest):
+    """What callers send stays what it is: in its field, in its line."""
+
+    NASTY = ('x" \n2026-01-01T00:00:00Z ERROR forged=1\r\n{"level":"error","message":"forged"}\n'
+             "\x1b[31m\x07\x7f\u009b2J\u2028\u2029\u0085 =\\\" level=ERROR")
+
+    def provoke(self, gateway):
+        """Puts it into everything that a caller can write."""
+        refused = 0
+        asset = asset_pb2.Asset(source_uri="https://cdn.example.org/a.png", display_name=self.NASTY,
+                                media_type=common_pb2.IMAGE)
+        task = video_task_pb2.VideoTask(
+            model=f"providers/kyy/models/{MODELS['kyy']}", prompt=self.NASTY)
+        create_asset = programs.asset_service_pb2.CreateAssetRequest
+        create_video = programs.video_service_pb2.CreateVideoTaskRequest
+
+        def label(resource_in):
+            changed = type(resource_in)()
+            changed.CopyFrom(resource_in)
+            changed.labels["k"] = self.NASTY
+            changed.labels[self.NASTY[:60]] = "v"
+            return changed
+
+        def option(resource_in):
+            changed = type(resource_in)()
+            changed.CopyFrom(resource_in)
+            changed.provider_options["kyy"][self.NASTY] = self.NASTY
+            changed.provider_options[self.NASTY]["k"] = "v"
+            return changed
+
+        requests = [
+            create_asset(asset=asset, providers=["providers/kyy"], request_id="nasty-1"),
+            create_asset(asset=label(asset)), create_asset(asset=option(asset)),
+            create_asset(asset=asset, request_id=self.NASTY),
+            create_asset(asset=asset, asset_id=self.NASTY),
+            create_asset(asset=asset, providers=[self.NASTY]),
+            create_asset(asset=asset_pb2.Asset(source_uri=self.NASTY, asset_group=self.NASTY)),
+            create_video(video_task=task, request_id="nasty-2"),
+            create_video(video_task=label(task)), create_video(video_task=option(task)),
+            create_video(video_task=task, request_id=self.NASTY),
+            create_video(video_task=task, video_task_id=self.NASTY),
+            create_video(video_task=video_task_pb2.VideoTask(model=self.NASTY, prompt="x")),
+            programs.video_service_pb2.GetVideoTaskRequest(name=self.NASTY),
+            programs.video_service_pb2.ListVideoTasksRequest(page_token=self.NASTY),
+            programs.asset_service_pb2.GetAssetRequest(name=f"assets/{self.NASTY}"),
+        ]
+        for request in requests:
+            method = type(request).__name__.removesuffix("Request")
+            stub = gateway.assets if hasattr(gateway.assets, method) else gateway.videos
+            try:
+                getattr(stub, method)(request, timeout=DEADLINE)
+            except grpc.RpcError as error:
+                refused += 1
+                self.assertIn(error.code(), (grpc.StatusCode.INVALID_ARGUMENT,
+                                             grpc.StatusCode.NOT_FOUND), error)
+                self.assertEqual(self.controls_in(error.details()), [], error.details())
+        self.assertGreaterEqual(refused, 10)
+        # What is no text at all is refused by gRPC, before anybody writes it anywhere.
+        raw = gateway.channel.unary_unary("/assetgate.v1.VideoService/GetVideoTask")
+        with self.assertRaises(grpc.RpcError):
+            raw(b"\x0a\x04\xff\xfe\xc0\x80", timeout=DEADLINE)
+        # In metadata only what HTTP/2 lets through can come, and it is cut to a trace id.
+        gateway.create_video("kyy", "trace", metadata=[("traceparent", 'x"=\\ forged=1' * 9)])
+        # And what a provider says.
+        for provider in MODELS:
+            words = {"error": self.NASTY, "msg": self.NASTY, "message": self.NASTY,
+                     "detail": self.NASTY, "code": self.NASTY, "status": self.NASTY}
+            for status in (400, 500):
+                self.simulator.fail(provider, "video.create", {
+                    "kind": "status", "status": status, "body": json.dumps(words)}, times=1)
+                try:
+                    gateway.create_video(provider, f"words-{provider}-{status}", max_wait=0.2)
+                except grpc.RpcError as error:
+                    self.assertEqual(self.controls_in(error.details()), [], error.details())
+
+    def test_no_terminal_obeys_what_assetctl_shows(self):
+        self.simulator, gateway = self.start_both()
+        made = gateway.assets.CreateAsset(programs.asset_service_pb2.CreateAssetRequest(
+            asset=asset_pb2.Asset(source_uri="https://cdn.example.org/a.png", display_name=self.NASTY,
+                                  media_type=common_pb2.IMAGE), asset_id="nasty"), timeout=DEADLINE)
+        self.assertEqual(made.display_name, self.NASTY)
+        self.simulator.fail("kyy", "video.create", {
+            "kind": "status", "status": 429, "body": json.dumps({"msg": self.NASTY})})
+        task = gateway.create_video("kyy", "nasty", prompt=self.NASTY, max_wait=0.2).name
+        for words in (("assets", "list"), ("assets", "get", "nasty"), ("videos", "list"),
+                      ("videos", "get", task), ("assets", "get", "nasty", "--output", "json"),
+                      ("videos", "get", self.NASTY), ("assets", "create", self.NASTY),
+                      ("assets", "list", "--page-token", self.NASTY)):
+            done = self.run_program("assetctl", "--server", gateway.address, *words)
+            for line in (done.stdout + done.stderr).splitlines(keepends=True):
+                self.assertEqual(self.controls_in(line.removesuffix("\n")), [], (words, line))
+
+    @staticmethod
+    def controls_in(text, also=""):
+        return [c for c in text if c < " " or "\x7f" <= c <= "\x9f" or c in also]
+
+    def run_with_log(self, log_format):
+        self.simulator = self.start_simulator()
+        self.write_config(config_text(self.simulator.url,
+                                      f"log: {{format: {log_format}, level: debug}}\n"))
+        gateway = self.start_gateway() if log_format == "json" else TextGateway(self.folder)
+        self.addCleanup(gateway.end, signal.SIGKILL)
+        self.provoke(gateway)
+        self.assertEqual(gateway.end(), 0)
+        lines = gateway.lines
+        self.assertGreater(len(lines), 30)
+        for line in lines:
+            # Whatever anybody takes for the end of a line is in none.
+            self.assertEqual(self.controls_in(line, "\u2028\u2029"), [], line)
+        return lines
+
+    def test_json_lines_cannot_be_forged(self):
+        for text in self.run_with_log("json"):
+            line = json.loads(text, object_pairs_hook=self.no_key_twice)
+            self.assertLessEqual({"time", "level", "message"}, line.keys())
+            self.assertNotEqual(line["message"], "forged")
+
+    def test_text_lines_cannot_be_forged(self):
+        for line in self.run_with_log("text"):
+            bare = re.sub(r'"(?:[^"\\]|\\.)*"', '""', line)
+            self.assertRegex(bare, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (DEBUG|INFO|WARNING|ERROR) ")
+            self.assertFalse(bare.startswith("2026-01-01T00:00:00Z"), line)
+            self.assertNotIn("forged", bare, line)
+            self.assertNotIn("level=", bare, line)
+
+    def no_key_twice(self, pairs):
+        self.assertEqual(len({key for key, _ in pairs}), len(pairs), pairs)
+        return dict(pairs)
 
 
 def status_bytes(error):

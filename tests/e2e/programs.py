@@ -173,12 +173,16 @@ class Gateway(Process):
     def __init__(self, folder, arguments=(), **env):
         super().__init__(self.PROGRAM, "--config", "assetgate.yaml", *arguments, cwd=folder,
                          env={"E2E_KEY": KEY, **env})
-        line = json.loads(self.wait_line(lambda text: '"message":"serving"' in text))
-        self.address, self.admin = line["listen"], line["admin"]
+        self.address, self.admin = self.wait_serving()
         self.channel = grpc.insecure_channel(self.address)
         self.assets = asset_service_pb2_grpc.AssetServiceStub(self.channel)
         self.videos = video_service_pb2_grpc.VideoServiceStub(self.channel)
         self.providers = provider_service_pb2_grpc.ProviderServiceStub(self.channel)
+
+    def wait_serving(self):
+        """Where it listens: for gRPC, and for operators."""
+        line = json.loads(self.wait_line(lambda text: '"message":"serving"' in text))
+        return line["listen"], line["admin"]
 
     def end(self, signum=signal.SIGTERM, deadline=DEADLINE):
         code = super().end(signum, deadline)

@@ -13,6 +13,8 @@ provider::Credential MakeCredential(const std::string& id, absl::string_view who
   provider::Credential credential;
   credential.id = id;
   credential.secrets.emplace("api_key", base::Secret(absl::StrCat("secret-of-", whose)));
+  // With characters that JSON and URLs may spell in another way.
+  credential.secrets.emplace("signing_key", base::Secret(absl::StrCat("signing/key+of-", whose)));
   return credential;
 }
 

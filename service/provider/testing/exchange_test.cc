@@ -421,6 +421,25 @@ void CheckDelete(const Dialect& dialect, const Value& root) {
   EXPECT_EQ(Canonical(doc), Normalized(*expect));
 }
 
+// --- Hostile input ---
+
+// The texts in `value` that a caller or a provider chooses; other strings (enums, resource names,
+// handles) have a form that is checked before.
+void CollectTexts(Value& value, bool chosen, std::vector<Value*>& texts) {
+  static const std::set<std::string> kChosen = {
+      "displayName", "display_name", "description", "prompt", "provider_asset_id",
+      "sourceUri",   "source_uri",   "uri",         "options"};
+  if (value.IsString() && chosen) {
+    texts.push_back(&value);
+  } else if (value.IsArray()) {
+    for (Value& element : value.GetArray()) CollectTexts(element, chosen, texts);
+  } else if (value.IsObject()) {
+    for (auto& member : value.GetObject()) {
+      CollectTexts(member.value, chosen || kChosen.count(member.name.GetString()) > 0, texts);
+    }
+  }
+}
+
 // --- Hostile answers ----------------------------------------------------------------------------
 
 void CollectNodes(Value& value, std::vector<Value*>& nodes) {
@@ -598,6 +617,47 @@ void CheckExchange(const DialectFactory& factory, const Exchange& exchange) {
     CheckDelete(*dialect, *root);
   } else {
     FAIL() << "operation: submit, poll or delete";
+  }
+}
+
+void CheckHostileInput(const DialectFactory& factory, const Exchange& exchange) {
+  const std::optional<Document> root = ParseJson(exchange.json);
+  ASSERT_TRUE(root.has_value() && root->IsObject()) << exchange.name << " is not an exchange";
+  const Value* const input = FindJson(*root, "input");
+  if (JsonText(*root, "operation") != "submit" || input == nullptr) return;
+  const std::unique_ptr<const Dialect> dialect = MakeDialect(factory, *root);
+  ASSERT_NE(dialect, nullptr);
+  const std::optional<UnitKind> kind = KindOf(*root);
+  ASSERT_TRUE(kind.has_value());
+  const absl::StatusOr<http::Request> plain = EncodeSubmit(*dialect, *kind, *input);
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  Document count;
+  count.CopyFrom(*input, count.GetAllocator());
+  std::vector<Value*> texts;
+  CollectTexts(count, false, texts);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    for (const std::string& hostile :
+         {std::string("x\r\nX-Evil: 1\r\n\r\n{}"), std::string("x\n"),
+          std::string("\"},\"model\":\"y"), std::string("\0\x1b[2J", 5),
+          std::string("/../../admin?x=1#y"), std::string("\xE2\x80\xA8 \xC2\x85"),
+          std::string(10'000, 'x')}) {
+      Document changed;
+      changed.CopyFrom(*input, changed.GetAllocator());
+      std::vector<Value*> copies;
+      CollectTexts(changed, false, copies);
+      copies[i]->SetString(hostile, changed.GetAllocator());
+      SCOPED_TRACE(absl::StrCat(exchange.name, ", text ", i, ": ", hostile.substr(0, 100)));
+      const absl::StatusOr<http::Request> encoded = EncodeSubmit(*dialect, *kind, changed);
+      if (!encoded.ok()) continue;
+      EXPECT_EQ(encoded->method, plain->method);
+      EXPECT_EQ(encoded->path, plain->path);
+      EXPECT_EQ(HeaderLines(encoded->headers), HeaderLines(plain->headers));
+      const std::optional<Document> before = ParseJson(plain->body);
+      const std::optional<Document> after = ParseJson(encoded->body);
+      ASSERT_TRUE(before.has_value() && before->IsObject());
+      ASSERT_TRUE(after.has_value() && after->IsObject()) << encoded->body;
+      EXPECT_EQ(after->MemberCount(), before->MemberCount()) << encoded->body;
+    }
   }
 }
 

@@ -58,6 +58,9 @@
 //   GetParam()); } TEST_P(KyyExchangeTest, HostileAnswersAreSurvived) {
 //     provider::testing::CheckHostileAnswers(Factory(), GetParam());
 //   }
+//   TEST_P(KyyExchangeTest, HostileInputStaysInTheBody) {
+//     provider::testing::CheckHostileInput(Factory(), GetParam());
+//   }
 //   INSTANTIATE_TEST_SUITE_P(Testdata, KyyExchangeTest,
 //       ::testing::ValuesIn(provider::testing::LoadExchanges("providers/kyy/testdata")),
 //       provider::testing::ExchangeName);
@@ -100,6 +103,11 @@ void CheckExchange(const DialectFactory& factory, const Exchange& exchange);
 // acceptance without an id, one piece of news per unit, no verdict on a unit without reason, valid
 // UTF-8.
 void CheckHostileAnswers(const DialectFactory& factory, const Exchange& exchange);
+
+// Encodes a submission with hostile texts in place of each that a caller may choose (names,
+// prompts, URLs, option keys and values) or a provider may have given (ids of what it holds), and
+// expects that nothing but the body becomes another one. Other exchanges are fine.
+void CheckHostileInput(const DialectFactory& factory, const Exchange& exchange);
 
 // Expects that a video which a person found, submitted for `model`, is asked for at `path` when
 // they give it as `id`, and that what is not a task's id is turned away with words that name it:

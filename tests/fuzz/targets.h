@@ -1,0 +1,60 @@
+// What is fuzzed: each target takes any bytes and says which of its claims does not hold.
+#ifndef ASSETGATE_TESTS_FUZZ_TARGETS_H_
+#define ASSETGATE_TESTS_FUZZ_TARGETS_H_
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace assetgate::fuzz {
+
+struct Target {
+  // Of the folders corpus/NAME and regressions/NAME as well.
+  std::string name;
+  // The claim that does not hold for `input`; absent when all do.
+  std::function<std::optional<std::string>(absl::string_view input)> check;
+  // Inputs to begin from that exist elsewhere: documented exchanges, example configs, tokens.
+  std::function<std::vector<std::string>()> seeds;
+  // Words that inputs are made of.
+  std::function<std::set<std::string>()> words = [] { return std::set<std::string>(); };
+};
+
+// All of them, by name.
+std::vector<Target> Targets();
+
+// The target of that name; absent when there is none. Beside Targets() there is "canary", which
+// breaks its claim for one input alone: a fuzzer that does not find it is blind.
+std::optional<Target> FindTarget(absl::string_view name);
+
+// The inputs that are kept in the sources for a target: its corpus/ and its regressions/, by path
+// from tests/fuzz. Regressions broke a claim once.
+struct KeptInput {
+  std::string path;
+  std::string bytes;
+};
+std::vector<KeptInput> KeptInputs(absl::string_view target);
+
+// The parts. One per dialect.
+std::vector<Target> DialectTargets();
+// service/config.h
+Target ConfigTarget();
+// service/base/log.h, in both formats
+Target LogTarget();
+// service/provider/failure.h: CleanText; service/http/message.h: RedactUri
+Target TextTarget();
+// service/api/rpc.h: TraceIdOf
+Target TraceparentTarget();
+// service/watch/resume_token.h
+Target ResumeTokenTarget();
+// service/core/page_token.h
+Target PageTokenTarget();
+// service/core/media_uri.h
+Target MediaUriTarget();
+
+}  // namespace assetgate::fuzz
+
+#endif  // ASSETGATE_TESTS_FUZZ_TARGETS_H_
