@@ -29,6 +29,7 @@
 #include "core/catalog.h"
 #include "core/resource.h"
 #include "core/telemetry.h"
+#include "core/waited_call.h"
 #include "provider/dialect.h"
 #include "store/store.h"
 
@@ -168,8 +169,10 @@ class Item {
     if (runs_.size() <= unit) runs_.resize(unit + 1);
     return runs_[unit];
   }
-  // What telemetry is told of a call, before it is made.
-  UpstreamCall CallOf(const ProviderEntry& provider, base::UpstreamOperation operation) const;
+  // What telemetry is told of a call, before it is made. While a caller waits for it, `request`
+  // carries their trace from now on, and is counted as theirs.
+  UpstreamCall BeginCall(const ProviderEntry& provider, base::UpstreamOperation operation,
+                         http::Request& request);
   // How long after so many failures in a row.
   absl::Duration BackOff(const UnitRun& run) const;
 
@@ -212,6 +215,8 @@ class Item {
   // the other.
   const std::uint64_t serial_;
   base::LogContext context_;
+  // The call that what is under way is done for, while its caller waits.
+  std::weak_ptr<WaitedCall> waited_;
   std::vector<UnitRun> runs_;
 
  private:

@@ -184,6 +184,7 @@ void Reconciler::CreateTyped(Creation<EntityT> creation,
       auto item = std::make_unique<ItemT>(*this, entity.key);
       item->Begin(std::move(entity));
       item->context_ = creation.context;
+      item->waited_ = creation.waited;
       pending.items.push_back(std::move(item));
     }
     pending.claim = std::move(creation.claim);
@@ -1360,6 +1361,8 @@ Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const Provider
     Creation<GroupEntity> creation;
     creation.entities.push_back(std::move(entity));
     creation.answer_by = Now();
+    creation.context = dependent.context_;
+    creation.waited = dependent.waited_;
     // The dependent looks again: at once where the group is there now, whoever made it.
     CreateGroups(std::move(creation), [this, who = dependent.key()](auto created) {
       const bool there = created.ok() && (created->front().ok() ||
@@ -1398,8 +1401,9 @@ Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const Provider
     return dependency;
   }
   group.dependents_.insert(dependent.key());
-  parts_.loop.Post([this, key, provider_id = provider.id] {
+  parts_.loop.Post([this, key, provider_id = provider.id, waited = dependent.waited_] {
     if (Item* found = Find(key)) {
+      found->waited_ = waited;
       AddChange(*found, Change{[provider_id](Item& item) {
                                  return static_cast<GroupItem&>(item).AddPlacement(provider_id);
                                },

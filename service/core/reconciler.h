@@ -25,6 +25,7 @@
 #include "core/item.h"
 #include "core/settings.h"
 #include "core/telemetry.h"
+#include "core/waited_call.h"
 #include "http/client.h"
 #include "store/store.h"
 
@@ -49,6 +50,8 @@ struct Creation {
   absl::Time answer_by;
   // For the log lines that follow from it.
   base::LogContext context;
+  // While its caller waits.
+  std::weak_ptr<WaitedCall> waited;
 };
 
 // The whole answer to a creation whose request id was taken, when the first request was refused

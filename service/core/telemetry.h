@@ -20,7 +20,8 @@ struct UpstreamCall {
   base::UpstreamOperation operation;
   // The resource it was made for: "assets/hero".
   std::string resource;
-  // Of the call that created the resource, as far as this process took it.
+  // Of the call that created the resource, as far as this process took it; with a span of its own
+  // while its caller waits.
   base::LogContext context;
   base::CallOutcome outcome;
   // Submissions only.

@@ -3,6 +3,7 @@
 callers, operators and scripts rely on. Run by CTest, which sets BIN_DIR and GEN_DIR."""
 
 import contextlib
+import json
 import os
 import random
 import re
@@ -390,11 +391,43 @@ class ServiceTest(ProgramTest):
         self.assertRegex(metrics, r'assetgate_rpcs_total\{[^}]*CreateVideoTask')
         self.assertRegex(metrics, r'assetgate_upstream_calls_total\{[^}]*provider="kyy"')
 
+    def line(self, message, **fields):
+        """The first line of the log with these fields."""
+        def matches(line):
+            said = json.loads(line)
+            return said["message"] == message and fields.items() <= said.items()
+        return json.loads(self.gateway.wait_line(matches))
+
     def test_log_lines_carry_the_callers_ids(self):
         trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-        self.gateway.create_video("kyy", "logged-request-1", metadata=[
+        made = self.gateway.create_video("kyy", "logged-request-1", metadata=[
             ("traceparent", f"00-{trace}-00f067aa0ba902b7-01")])
-        self.gateway.wait_line(lambda line: trace in line and "logged-request-1" in line)
+        ids = {"trace_id": trace, "request_id": "logged-request-1"}
+        call = self.line("call", **ids)
+        self.assertEqual(call["method"], "VideoService/CreateVideoTask")
+        self.assertEqual((call["caller"], call["name"], call["providers"]), ("", made.name, "kyy"))
+        self.assertEqual((call["code"], call["reason"], call["upstream_calls"]), ("OK", "", 1))
+        self.assertGreater(call["took"], 0)
+        # The provider got the very span that our log has.
+        span = self.line("provider call", operation="submit_video", **ids)["span_id"]
+        headers = self.simulator.requests("kyy", "video.create")[0]["headers"]
+        parent, = [headers[name] for name in headers if name.lower() == "traceparent"]
+        self.assertEqual(parent, f"00-{trace}-{span}-01")
+
+    def test_a_refusal_is_logged_with_who_said_so(self):
+        self.simulator.fail("kyy", "video.create", {"kind": "status", "status": 402}, times=1)
+        with self.assertRaises(grpc.RpcError):
+            self.gateway.create_video("kyy", "refused-1")
+        call = self.line("call", request_id="refused-1")
+        self.assertEqual((call["code"], call["reason"]),
+                         ("FAILED_PRECONDITION", "PROVIDER_OUT_OF_CREDIT"))
+        self.assertEqual((call["providers"], call["upstream_calls"]), ("kyy", 1))
+        with self.assertRaises(grpc.RpcError):
+            self.gateway.videos.GetVideoTask(programs.video_service_pb2.GetVideoTaskRequest(
+                name="videoTasks/nobody"), timeout=DEADLINE)
+        call = self.line("call", method="VideoService/GetVideoTask")
+        self.assertEqual((call["name"], call["code"], call["reason"]),
+                         ("videoTasks/nobody", "NOT_FOUND", "RESOURCE_NOT_FOUND"))
 
     def test_the_key_is_shown_nowhere(self):
         secret_query = "signature-5d41402abc4b"
