@@ -35,8 +35,7 @@ base::TraceContext TraceOf(const grpc::CallbackServerContext& context) {
 }
 
 std::string ReasonOf(const absl::Status& status) {
-  const v1::ErrorReason reason = base::ReasonOf(status);
-  return reason == v1::ERROR_REASON_UNSPECIFIED ? "" : v1::ErrorReason_Name(reason);
+  return status.ok() ? "" : v1::ErrorReason_Name(base::ReasonOf(status));
 }
 
 base::LogLevel LevelOf(absl::StatusCode code, bool notable) {

@@ -127,7 +127,7 @@ class Method {
 
 // That of the caller; empty where there is none.
 base::TraceContext TraceOf(const grpc::CallbackServerContext& context);
-// The reason of an error of the gateway's, as errors.proto has it; empty for others.
+// The reason of an error, as errors.proto has it; empty where there is none.
 std::string ReasonOf(const absl::Status& status);
 
 // How a call ended, as a log line tells it: an error of ours as such, others and what is `notable`

@@ -134,8 +134,7 @@ constexpr std::size_t kNamesInLine = 3;
 // Why a stream ended, in one word: the error's reason, or what is no error.
 std::string EndOf(const absl::Status& status) {
   if (status.ok()) return "SETTLED";
-  const std::string reason = ReasonOf(status);
-  return reason.empty() && absl::IsCancelled(status) ? "CALLER_GONE" : reason;
+  return absl::IsCancelled(status) ? "CALLER_GONE" : ReasonOf(status);
 }
 
 base::MetricKind MetricKindOf(store::Kind kind) {

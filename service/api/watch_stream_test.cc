@@ -181,7 +181,7 @@ class WatchCallTest : public ::testing::Test {
   base::ThreadEventLoop replay_loop_{"test-replay"};
   watch::Hub hub_{hub_loop_};
   watch::Watcher watcher_{store_, hub_, replay_loop_, {.bookmark_quiet = absl::Milliseconds(20)}};
-  base::Metrics metrics_{"test"};
+  base::Metrics metrics_{{.version = "test"}};
   base::SystemClock clock_;
   std::ostringstream lines_;
   WatchMethod method_{watcher_,
@@ -328,6 +328,8 @@ TEST_F(WatchCallTest, ACallThatIsCancelledIsGone) {
   store_.Put("a");
   Reading reading(*stub_, {});
   EXPECT_THAT(reading.Texts(3), ElementsAre("RESET", "PUT a@1", "BOOKMARK"));
+  EndCalls();
+  EXPECT_THAT(lines_.str(), HasSubstr("\"reason\":\"CALLER_GONE\""));
 }
 
 TEST_F(WatchCallTest, AReaderThatDoesNotReadHoldsUpNobodyAndMissesNothing) {

@@ -260,6 +260,7 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
             back.in_flight = false;
             back.failures = accepted ? 0 : back.failures + 1;
             back.failure = accepted ? std::nullopt : std::optional(result.failure);
+            if (accepted) back.unfinished_at = owner.Now();
             back.due = accepted ? owner.Now() + provider.PollingFor(kind).first
                                 : owner.Now() + item->BackOff(back);
             owner.AddChange(*item,
@@ -299,6 +300,7 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
     run_now.place = UnitRun::Place::kNone;
     run_now.in_flight = true;
     run_now.polled = true;
+    run_now.asked = Now();
     std::vector<provider::PollCall> calls =
         provider.dialect->EncodePoll(kind, std::span<const provider::Handle>(&handle, 1));
     if (calls.empty()) {
@@ -350,6 +352,20 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
   });
 }
 
+void Item::TellDetected(std::size_t unit, const std::string& provider_id, base::MetricKind kind,
+                        const provider::Observation& said) {
+  const bool dated = said.end_time.has_value();
+  const absl::Time since = dated ? *said.end_time : run(unit).unfinished_at;
+  // Nobody here has asked before: what there was of it is not known.
+  if (since == absl::InfinitePast()) return;
+  After([this, provider_id, kind, since, dated] {
+    owner_.telemetry().OnDetected(
+        provider_id, kind,
+        dated ? base::DetectionBasis::kFinishTime : base::DetectionBasis::kLastPoll,
+        std::max(absl::ZeroDuration(), Now() - since));
+  });
+}
+
 void Item::OnPolled(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
                     absl::Time accepted, std::optional<provider::Failure> trouble,
                     provider::UnitNews news) {
@@ -382,6 +398,11 @@ void Item::OnPolled(std::size_t unit, const ProviderEntry& provider, provider::U
     if (!verdict) return owner_.PostAdvance(*this);
   } else {
     state.not_found = 0;
+  }
+  const provider::Observation::Progress progress = news.observation.progress;
+  if (progress == provider::Observation::Progress::kQueued ||
+      progress == provider::Observation::Progress::kRunning) {
+    state.unfinished_at = state.asked;
   }
   owner_.AddChange(*this, Change{[unit, verdict, news = std::move(news)](Item& item) {
                                    return item.OnNews(unit, news, verdict);

@@ -44,6 +44,8 @@ struct UnfinishedUnit {
   // Empty for a task that no provider has been tried for.
   std::string provider;
   v1::Waiting::Reason reason = v1::Waiting::REASON_UNSPECIFIED;
+  // Whether its provider accepted it is not known.
+  bool unconfirmed = false;
 
   friend bool operator==(const UnfinishedUnit&, const UnfinishedUnit&) = default;
 };
@@ -93,6 +95,10 @@ struct UnitRun {
   // Of the last submission, or the last poll.
   std::optional<provider::Failure> failure;
   bool polled = false;
+  // When the newest poll was sent, and the newest one that found it unfinished; the acceptance
+  // counts as one.
+  absl::Time asked = absl::InfinitePast();
+  absl::Time unfinished_at = absl::InfinitePast();
   // Polls in a row that said "not found", and since when.
   int not_found = 0;
   absl::Time not_found_since;
@@ -201,6 +207,10 @@ class Item {
   void OnPolled(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
                 absl::Time accepted, std::optional<provider::Failure> trouble,
                 provider::UnitNews news);
+  // For OnNews: by what the provider said just now, the draft's unit is at its end. Once that is
+  // committed, it is told how long it took.
+  void TellDetected(std::size_t unit, const std::string& provider_id, base::MetricKind kind,
+                    const provider::Observation& said);
   absl::Duration PollInterval(const ProviderEntry& provider, provider::UnitKind kind,
                               absl::Duration age) const;
 

@@ -164,7 +164,9 @@ Reconciler::Reconciler(Parts parts) : parts_(std::move(parts)) {
   // Where nobody else can have the work there is nothing to wait for.
   if (leases().exclusive()) held_.fill(true);
   for (const auto& provider : parts_.catalog.providers()) {
-    gates_[provider->id] = std::make_unique<Gate>(provider->limits, parts_.loop);
+    gates_[provider->id] = std::make_unique<Gate>(
+        provider->limits, parts_.loop,
+        [this, id = provider->id](absl::Duration waited) { telemetry().OnBudgetWait(id, waited); });
     NoteState(*provider);
   }
 }
@@ -1515,6 +1517,7 @@ void Reconciler::Count(const UnfinishedUnits& before, const UnfinishedUnits& aft
     for (const UnfinishedUnit& unit : units) {
       counts.by_provider[{unit.kind, unit.provider}] += by;
       counts.by_reason[{unit.kind, unit.reason}] += by;
+      if (unit.unconfirmed) counts.unconfirmed[unit.provider] += by;
     }
   };
   absl::MutexLock lock(&counts_mu_);
@@ -1529,10 +1532,10 @@ Unfinished Reconciler::unfinished() const {
 
 void Reconciler::NoteState(const ProviderEntry& provider) {
   Gate& its_gate = gate(provider);
-  v1::Provider::State& known = states_[provider.id];
-  if (its_gate.state() == known) return;
-  known = its_gate.state();
-  telemetry().OnProviderState(provider.id, known, its_gate.state_reason());
+  const base::ProviderCondition condition = its_gate.condition();
+  const auto [known, first] = states_.try_emplace(provider.id, condition);
+  if (!first && std::exchange(known->second, condition) == condition) return;
+  telemetry().OnProviderState(provider.id, condition, its_gate.state_reason());
 }
 
 }  // namespace assetgate::core

@@ -66,6 +66,8 @@ struct Unfinished {
   std::map<std::pair<base::MetricKind, std::string>, std::int64_t> by_provider;
   // By what they wait for.
   std::map<std::pair<base::MetricKind, v1::Waiting::Reason>, std::int64_t> by_reason;
+  // Attempts that are UNCONFIRMED, by provider.
+  std::map<std::string, std::int64_t> unconfirmed;
 };
 
 // One thread (the loop's) owns every unfinished resource; the public methods may be called from any
@@ -281,7 +283,7 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
     absl::Time time;
   };
   std::map<std::string, LastError> last_errors_;
-  std::map<std::string, v1::Provider::State> states_;
+  std::map<std::string, base::ProviderCondition> states_;
 
   // Of each key that another gateway changed, the newest change.
   struct Inbox {
