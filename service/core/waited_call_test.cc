@@ -67,10 +67,10 @@ TEST_F(WaitedCallTest, EachSubmissionIsASpanOfTheCallersTrace) {
   Harness harness;
   Create(harness, InTrace());
   auto first = harness.Take();
+  const std::vector<std::string> one = HeadersOf(first.request, "traceparent");
   std::move(first).Answer(http::Response{429, {}, ""});
   harness.Run();
   auto second = harness.Take();
-  const std::vector<std::string> one = HeadersOf(first.request, "traceparent");
   const std::vector<std::string> other = HeadersOf(second.request, "traceparent");
   EXPECT_THAT(one, ElementsAre(testing::MatchesRegex(std::string(kTrace) + "[0-9a-f]{16}-00")));
   EXPECT_THAT(other, ElementsAre(testing::MatchesRegex(std::string(kTrace) + "[0-9a-f]{16}-00")));
