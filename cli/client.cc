@@ -1,6 +1,7 @@
 #include "cli/client.h"
 
 #include "absl/strings/str_cat.h"
+#include "base/build_info.h"
 #include "base/error.h"
 #include "google/rpc/status.pb.h"
 
@@ -27,7 +28,7 @@ absl::Status ToStatus(const grpc::Status& status) {
 
 Client::Client(const std::string& server) {
   grpc::ChannelArguments arguments;
-  arguments.SetUserAgentPrefix(absl::StrCat("assetctl/", ASSETCTL_VERSION));
+  arguments.SetUserAgentPrefix(absl::StrCat("assetctl/", base::ThisBuild().version));
   // A page of 1,000 large resources is bigger than gRPC's default of 4 MiB.
   arguments.SetMaxReceiveMessageSize(64 << 20);
   // The gateway is a neighbour: it is not asked for through the proxy that the environment names

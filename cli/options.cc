@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/build_info.h"
 #include "base/proto_time.h"
 #include "cli/arguments.h"
 #include "cli/client.h"
@@ -161,7 +162,7 @@ class Parser {
     app_.fallthrough();
     app_.require_subcommand(1);
     app_.footer(kFooter);
-    app_.set_version_flag("--version", "assetctl " ASSETCTL_VERSION);
+    app_.set_version_flag("--version", base::VersionText("assetctl"));
     app_.add_option("--server", server_,
                     "Where the gateway is (environment: ASSETCTL_SERVER). Several that share a "
                     "store: ipv4:ADDRESS:PORT,ADDRESS:PORT or dns:///HOST:PORT; the first that "

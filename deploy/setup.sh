@@ -50,7 +50,8 @@ DATABASE=(
   postgresql
 )
 
-# To test: the second compiler with its sanitizers and checks, a player for the media, a Python client.
+# To test: the second compiler with its sanitizers and checks, a player for the media, a Python client, and
+# promtool, which is in Prometheus' package.
 TEST=(
   clang
   clang-format
@@ -58,6 +59,7 @@ TEST=(
   ffmpeg
   libclang-rt-14-dev
   openssl
+  prometheus
   python3
   python3-grpcio
   python3-protobuf

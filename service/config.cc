@@ -147,6 +147,8 @@ class Checker {
     out.shutdown_timeout =
         Length("shutdown_timeout", in.has_shutdown_timeout(), in.shutdown_timeout(),
                absl::Seconds(20), absl::ZeroDuration(), absl::Minutes(10));
+    out.debug_reflection = in.debug().reflection();
+    out.debug_channelz = in.debug().channelz();
     return out;
   }
 

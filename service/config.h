@@ -107,6 +107,8 @@ struct Config {
   int max_response_bytes = 0;
   absl::Duration bookmark_interval;
   absl::Duration shutdown_timeout;
+  bool debug_reflection = false;
+  bool debug_channelz = false;
 };
 
 // What reading a config needs from outside.

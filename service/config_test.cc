@@ -153,6 +153,8 @@ TEST_F(ConfigTest, WhatIsNotSaidHasItsDocumentedDefault) {
   EXPECT_EQ(config.max_response_bytes, 8'388'608);
   EXPECT_EQ(config.bookmark_interval, absl::Seconds(25));
   EXPECT_EQ(config.shutdown_timeout, absl::Seconds(20));
+  EXPECT_FALSE(config.debug_reflection);
+  EXPECT_FALSE(config.debug_channelz);
   EXPECT_THAT(config.asset_providers, SizeIs(0));
   EXPECT_THAT(config.routes, SizeIs(0));
 
@@ -204,6 +206,7 @@ log: {format: TEXT, level: warning}
 limits: {max_message_bytes: 65536, max_response_bytes: 65536}
 watch: {bookmark_interval: 2s}
 shutdown_timeout: 0s
+debug: {reflection: true, channelz: true}
 )");
   EXPECT_EQ(config.listen.host, "::1");
   EXPECT_EQ(config.listen.ToString(), "[::1]:0");
@@ -217,6 +220,8 @@ shutdown_timeout: 0s
   EXPECT_EQ(config.log_level, base::LogLevel::kWarning);
   EXPECT_EQ(config.bookmark_interval, absl::Seconds(2));
   EXPECT_EQ(config.shutdown_timeout, absl::ZeroDuration());
+  EXPECT_TRUE(config.debug_reflection);
+  EXPECT_TRUE(config.debug_channelz);
   EXPECT_THAT(config.asset_providers, ElementsAre(1u, 0u));
 
   ASSERT_THAT(config.providers, SizeIs(2));

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/synchronization/mutex.h"
+#include "base/build_info.h"
 #include "base/log.h"
 #include "config.h"
 #include "providers/dialects.h"
@@ -106,7 +107,7 @@ int main(int argc, char** argv) {
                "before start over with a RESET, instead of skipping changes; then exit. No gateway "
                "may have the store open")
       ->needs(config_option);
-  app.set_version_flag("--version", std::string("assetgate ") + assetgate::kVersion);
+  app.set_version_flag("--version", assetgate::base::VersionText("assetgate"));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,11 +1,15 @@
 #include "server.h"
 
+#include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/impl/server_builder_plugin.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +22,7 @@
 #include "api/provider_service.h"
 #include "api/rpc.h"
 #include "api/video_service.h"
+#include "base/build_info.h"
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "base/metrics.h"
@@ -39,7 +44,7 @@ namespace {
 http::CurlClientOptions MakeClientOptions(const config::Config& config) {
   http::CurlClientOptions options;
   options.max_response_bytes = static_cast<std::size_t>(config.max_response_bytes);
-  options.user_agent = absl::StrCat("assetgate/", kVersion);
+  options.user_agent = absl::StrCat("assetgate/", base::ThisBuild().version);
   return options;
 }
 
@@ -69,6 +74,26 @@ class ChangeFanOut final : public store::ChangeListener {
   core::Reconciler& reconciler_;
 };
 
+// Leaves out what the config does not ask for: gRPC adds both to every server of the process, once
+// any asked for them (reflection, once its library is loaded).
+class DebugServices final : public grpc::ServerBuilderOption {
+ public:
+  DebugServices(bool reflection, bool channelz) : reflection_(reflection), channelz_(channelz) {}
+
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    std::erase_if(*plugins, [this](const auto& plugin) {
+      const std::string name = plugin->name();
+      return (name == "proto_server_reflection" && !reflection_) ||
+             (name == "channelz_service" && !channelz_);
+    });
+  }
+
+ private:
+  const bool reflection_;
+  const bool channelz_;
+};
+
 // What people call this gateway: in Kubernetes, the pod's name.
 std::string HostName() {
   char name[256] = "";
@@ -77,8 +102,6 @@ std::string HostName() {
 }
 
 }  // namespace
-
-const char kVersion[] = ASSETGATE_VERSION;
 
 absl::StatusOr<std::string> MarkRestored(const config::Config& config) {
   constexpr absl::string_view kNow = " from now on; resume tokens from before start over";
@@ -102,12 +125,12 @@ struct Server::Wiring {
         log(std::move(its_log)),
         clock(given_clock == nullptr ? system_clock : *given_clock),
         catalog(config::TakeCatalog(config)),
-        metrics(kVersion),
+        metrics(base::ThisBuild()),
         telemetry(metrics, log),
         hub_loop("ag-hub", &clock),
         replay_loop("ag-replay", &clock),
         loop("ag-core", &clock),
-        hub(hub_loop),
+        hub(hub_loop, &metrics.WatchLagSeconds()),
         curl(MakeClientOptions(config), clock) {}
 
   config::Config config;
@@ -198,7 +221,10 @@ absl::Status Server::Wiring::Listen() {
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  if (config.debug_channelz) grpc::channelz::experimental::InitChannelzService();
   grpc::ServerBuilder builder;
+  builder.SetOption(
+      std::make_unique<DebugServices>(config.debug_reflection, config.debug_channelz));
   builder.AddListeningPort(config.listen.ToString(), grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(assets.get());
   builder.RegisterService(videos.get());
@@ -209,6 +235,7 @@ absl::Status Server::Wiring::Listen() {
   // Subscribers behind load balancers ping on idle streams.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, config.debug_channelz ? 1 : 0);
   server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
     return absl::UnavailableError(
@@ -221,7 +248,7 @@ absl::Status Server::Wiring::Listen() {
 absl::Status Server::Wiring::StartAdmin() {
   admin::AdminServerOptions options;
   options.listen = config.admin_listen.ToString();
-  options.version = kVersion;
+  options.version = base::ThisBuild().version;
   options.readiness = [this] { return Readiness(); };
   auto started = admin::AdminServer::Start(std::move(options), metrics);
   if (!started.ok()) return started.status();
@@ -237,6 +264,23 @@ void Server::Wiring::Measure() {
           [this] { return static_cast<double>(store->queue_depth()); });
   compute(metrics.QueueDepth("watch_hub"),
           [this] { return static_cast<double>(hub.queue_depth()); });
+  compute(metrics.StoreHealthy(), [this] { return store->Health().ok() ? 1.0 : 0.0; });
+  compute(metrics.LeasesHeld(),
+          [this] { return static_cast<double>(store->leases().held_count()); });
+  compute(metrics.Gateways(), [this] { return static_cast<double>(store->leases().gateways()); });
+  for (const auto& provider : catalog->providers()) {
+    compute(metrics.Unconfirmed(provider->id), [this, id = provider->id] {
+      return static_cast<double>(reconciler->unfinished().unconfirmed[id]);
+    });
+  }
+  // Those at providers that have left the config, whose ids are no label.
+  compute(metrics.Unconfirmed(""), [this] {
+    std::int64_t count = 0;
+    for (const auto& [id, attempts] : reconciler->unfinished().unconfirmed) {
+      if (catalog->FindProvider(id) == nullptr) count += attempts;
+    }
+    return static_cast<double>(count);
+  });
   for (const base::MetricKind kind :
        {base::MetricKind::kAssetGroup, base::MetricKind::kAsset, base::MetricKind::kVideoTask}) {
     for (const auto& provider : catalog->providers()) {
@@ -355,7 +399,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
   wiring.log.Info("serving", {{"listen", server->address()},
                               {"admin", server->admin_address()},
                               {"store", wiring.store_address},
-                              {"version", kVersion}});
+                              {"version", base::ThisBuild().version},
+                              {"commit", base::ThisBuild().commit}});
   return server;
 }
 

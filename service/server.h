@@ -16,9 +16,6 @@
 
 namespace assetgate {
 
-// The program's version, as in build_info and --version.
-extern const char kVersion[];
-
 // What stands between the gateway and its parts, when something is to: each is given the part that
 // the config asks for, which outlives what it makes, and makes what is used in its place.
 struct Decorators {

@@ -133,6 +133,18 @@ std::string LinkOf(const rapidjson::Value& job) {
   return provider::ReadUrl(first, "url");
 }
 
+// When the job ended; absent while it has not.
+std::optional<absl::Time> ReadEndTime(const rapidjson::Value& job) {
+  absl::Time completed;
+  std::string error;
+  if (!absl::ParseTime(absl::RFC3339_full, provider::JsonText(job, "completedAt"), &completed,
+                       &error) ||
+      completed <= absl::UnixEpoch() || completed >= absl::FromUnixSeconds(253402300799)) {
+    return std::nullopt;
+  }
+  return completed;
+}
+
 // Absent without a link.
 std::optional<v1::Video> ReadVideo(const rapidjson::Value& job) {
   v1::Video video;
@@ -143,13 +155,9 @@ std::optional<v1::Video> ReadVideo(const rapidjson::Value& job) {
     if (video.last_frame_uri().empty()) video.set_last_frame_uri(provider::ReadUrl(job, path));
   }
   // `expired`: the file is gone. When it went is not said.
-  absl::Time completed;
-  std::string error;
-  if (provider::JsonBool(job, "expired").value_or(false) &&
-      absl::ParseTime(absl::RFC3339_full, provider::JsonText(job, "completedAt"), &completed,
-                      &error) &&
-      completed > absl::UnixEpoch() && completed < absl::FromUnixSeconds(253402300799)) {
-    *video.mutable_expire_time() = base::ToProto(completed + kRetention);
+  const std::optional<absl::Time> completed = ReadEndTime(job);
+  if (provider::JsonBool(job, "expired").value_or(false) && completed.has_value()) {
+    *video.mutable_expire_time() = base::ToProto(*completed + kRetention);
     video.set_expire_time_source(v1::Video::PROVIDER);
   }
   return video;
@@ -195,8 +203,9 @@ std::optional<Observation> ReadJob(const http::Response& response, const rapidjs
       break;
     case Observation::Progress::kQueued:
     case Observation::Progress::kRunning:
-      break;
+      return seen;
   }
+  seen.end_time = ReadEndTime(job);
   return seen;
 }
 

@@ -227,6 +227,14 @@ Words FailureWords(const Task& task) {
   return words;
 }
 
+// Unix seconds; 0 where it has not ended.
+std::optional<absl::Time> ReadEndTime(const Task& task) {
+  const auto seconds = provider::JsonInteger(task.outer, "finish_time");
+  // To the year 9999.
+  if (!seconds.has_value() || *seconds <= 0 || *seconds >= 253402300799) return std::nullopt;
+  return absl::FromUnixSeconds(*seconds);
+}
+
 // What a task object says; `status` is its status word. Absent where it is said to be done and has
 // no link: that may not be believed.
 std::optional<Observation> ReadTask(const http::Response& response, const Task& task,
@@ -267,8 +275,9 @@ std::optional<Observation> ReadTask(const http::Response& response, const Task& 
       break;
     case Progress::kQueued:
     case Progress::kRunning:
-      break;
+      return seen;
   }
+  seen.end_time = ReadEndTime(task);
   return seen;
 }
 

@@ -76,7 +76,7 @@ class AdminServerTest : public ::testing::Test {
 
   base::SystemClock clock_;
   http::CurlClient client_{{}, clock_};
-  base::Metrics metrics_{"1.2.3"};
+  base::Metrics metrics_{{.version = "1.2.3", .commit = "abc", .flags = "-O2"}};
   Readiness readiness_;
   std::unique_ptr<AdminServer> server_;
 };
@@ -86,7 +86,8 @@ TEST_F(AdminServerTest, MetricsAreThoseOfNow) {
   const http::Response response = Get("/metrics");
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.HeaderValue("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
-  EXPECT_THAT(response.body, HasSubstr("assetgate_build_info{version=\"1.2.3\"} 1"));
+  EXPECT_THAT(response.body,
+              HasSubstr("assetgate_build_info{commit=\"abc\",flags=\"-O2\",version=\"1.2.3\"} 1"));
   EXPECT_THAT(response.body, HasSubstr("assetgate_queue_depth{queue=\"store_writer\"} 7"));
   metrics_.QueueDepth("store_writer").Set(8);
   EXPECT_THAT(Get("/metrics").body, HasSubstr("assetgate_queue_depth{queue=\"store_writer\"} 8"));

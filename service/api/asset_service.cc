@@ -24,7 +24,7 @@ AssetService::AssetService(const Parts& parts, watch::Watcher& watcher)
 ServerUnaryReactor* AssetService::CreateAssetGroup(CallbackServerContext* context,
                                                    const v1::CreateAssetGroupRequest* request,
                                                    v1::AssetGroup* response) {
-  return create_group_.Run(context, request->request_id(), response,
+  return create_group_.Run(context, *request, response,
                            [&](const core::Caller& caller, core::Reply<v1::AssetGroup> reply) {
                              gateway_.CreateAssetGroup(caller, *request, std::move(reply));
                            });
@@ -33,7 +33,7 @@ ServerUnaryReactor* AssetService::CreateAssetGroup(CallbackServerContext* contex
 ServerUnaryReactor* AssetService::GetAssetGroup(CallbackServerContext* context,
                                                 const v1::GetAssetGroupRequest* request,
                                                 v1::AssetGroup* response) {
-  return get_group_.RunNow(context, response, [&](const core::Caller& caller) {
+  return get_group_.RunNow(context, *request, response, [&](const core::Caller& caller) {
     return gateway_.GetAssetGroup(caller, *request);
   });
 }
@@ -41,7 +41,7 @@ ServerUnaryReactor* AssetService::GetAssetGroup(CallbackServerContext* context,
 ServerUnaryReactor* AssetService::ListAssetGroups(CallbackServerContext* context,
                                                   const v1::ListAssetGroupsRequest* request,
                                                   v1::ListAssetGroupsResponse* response) {
-  return list_groups_.RunNow(context, response, [&](const core::Caller& caller) {
+  return list_groups_.RunNow(context, *request, response, [&](const core::Caller& caller) {
     return gateway_.ListAssetGroups(caller, *request);
   });
 }
@@ -50,7 +50,7 @@ ServerUnaryReactor* AssetService::DeleteAssetGroup(CallbackServerContext* contex
                                                    const v1::DeleteAssetGroupRequest* request,
                                                    v1::DeleteAssetGroupResponse* response) {
   return delete_group_.Run(
-      context, "", response,
+      context, *request, response,
       [&](const core::Caller& caller, core::Reply<v1::DeleteAssetGroupResponse> reply) {
         gateway_.DeleteAssetGroup(caller, *request, std::move(reply));
       });
@@ -59,7 +59,7 @@ ServerUnaryReactor* AssetService::DeleteAssetGroup(CallbackServerContext* contex
 ServerUnaryReactor* AssetService::CreateAsset(CallbackServerContext* context,
                                               const v1::CreateAssetRequest* request,
                                               v1::Asset* response) {
-  return create_.Run(context, request->request_id(), response,
+  return create_.Run(context, *request, response,
                      [&](const core::Caller& caller, core::Reply<v1::Asset> reply) {
                        gateway_.CreateAsset(caller, *request, std::move(reply));
                      });
@@ -78,7 +78,7 @@ ServerUnaryReactor* AssetService::BatchCreateAssets(CallbackServerContext* conte
 ServerUnaryReactor* AssetService::GetAsset(CallbackServerContext* context,
                                            const v1::GetAssetRequest* request,
                                            v1::Asset* response) {
-  return get_.RunNow(context, response, [&](const core::Caller& caller) {
+  return get_.RunNow(context, *request, response, [&](const core::Caller& caller) {
     return gateway_.GetAsset(caller, *request);
   });
 }
@@ -86,7 +86,7 @@ ServerUnaryReactor* AssetService::GetAsset(CallbackServerContext* context,
 ServerUnaryReactor* AssetService::ListAssets(CallbackServerContext* context,
                                              const v1::ListAssetsRequest* request,
                                              v1::ListAssetsResponse* response) {
-  return list_.RunNow(context, response, [&](const core::Caller& caller) {
+  return list_.RunNow(context, *request, response, [&](const core::Caller& caller) {
     return gateway_.ListAssets(caller, *request);
   });
 }
@@ -94,7 +94,7 @@ ServerUnaryReactor* AssetService::ListAssets(CallbackServerContext* context,
 ServerUnaryReactor* AssetService::DeleteAsset(CallbackServerContext* context,
                                               const v1::DeleteAssetRequest* request,
                                               v1::DeleteAssetResponse* response) {
-  return delete_.Run(context, "", response,
+  return delete_.Run(context, *request, response,
                      [&](const core::Caller& caller, core::Reply<v1::DeleteAssetResponse> reply) {
                        gateway_.DeleteAsset(caller, *request, std::move(reply));
                      });
@@ -103,8 +103,9 @@ ServerUnaryReactor* AssetService::DeleteAsset(CallbackServerContext* context,
 grpc::ServerWriteReactor<grpc::ByteBuffer>* AssetService::WatchAssets(
     CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
   const absl::StatusOr<v1::WatchAssetsRequest> request = Parse<v1::WatchAssetsRequest>(*bytes);
-  return watch_.Answer(
-      *context, request.ok() ? gateway_.WatchAssets(core::Caller(), *request) : request.status());
+  const core::Caller caller;
+  return watch_.Answer(*context, caller.identity,
+                       request.ok() ? gateway_.WatchAssets(caller, *request) : request.status());
 }
 
 }  // namespace assetgate::api

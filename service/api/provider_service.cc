@@ -18,7 +18,7 @@ ServerUnaryReactor* ProviderService::ListProviders(CallbackServerContext* contex
                                                    const v1::ListProvidersRequest* request,
                                                    v1::ListProvidersResponse* response) {
   return list_providers_.Run(
-      context, "", response,
+      context, *request, response,
       [&](const core::Caller&, core::Reply<v1::ListProvidersResponse> reply) {
         gateway_.ListProviders(*request, std::move(reply));
       });
@@ -27,7 +27,7 @@ ServerUnaryReactor* ProviderService::ListProviders(CallbackServerContext* contex
 ServerUnaryReactor* ProviderService::GetProvider(CallbackServerContext* context,
                                                  const v1::GetProviderRequest* request,
                                                  v1::Provider* response) {
-  return get_provider_.Run(context, "", response,
+  return get_provider_.Run(context, *request, response,
                            [&](const core::Caller&, core::Reply<v1::Provider> reply) {
                              gateway_.GetProvider(*request, std::move(reply));
                            });
@@ -36,14 +36,14 @@ ServerUnaryReactor* ProviderService::GetProvider(CallbackServerContext* context,
 ServerUnaryReactor* ProviderService::ListModels(CallbackServerContext* context,
                                                 const v1::ListModelsRequest* request,
                                                 v1::ListModelsResponse* response) {
-  return list_models_.RunNow(context, response,
+  return list_models_.RunNow(context, *request, response,
                              [&](const core::Caller&) { return gateway_.ListModels(*request); });
 }
 
 ServerUnaryReactor* ProviderService::GetModel(CallbackServerContext* context,
                                               const v1::GetModelRequest* request,
                                               v1::Model* response) {
-  return get_model_.RunNow(context, response,
+  return get_model_.RunNow(context, *request, response,
                            [&](const core::Caller&) { return gateway_.GetModel(*request); });
 }
 

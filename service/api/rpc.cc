@@ -3,39 +3,39 @@
 #include <algorithm>
 #include <chrono>
 
-#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/error.h"
 #include "core/resource.h"
 
 namespace assetgate::api {
 namespace {
 
-bool IsHex(absl::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isdigit(static_cast<unsigned char>(c)) || (c >= 'a' && c <= 'f');
-  });
+absl::string_view Text(grpc::string_ref text) { return {text.data(), text.size()}; }
+
+// Who was to blame, where no answer says who was asked.
+std::string ProviderIn(const absl::Status& error) {
+  const google::rpc::ErrorInfo info = base::InfoOf(base::ToRpcStatus(error));
+  const auto it = info.metadata().find("provider");
+  return it == info.metadata().end() ? "" : it->second;
 }
 
 }  // namespace
 
-std::string TraceIdOf(absl::string_view traceparent) {
-  // version "-" trace-id "-" parent-id "-" flags; later versions may go on.
-  if (traceparent.size() < 55 || traceparent[2] != '-' || traceparent[35] != '-' ||
-      traceparent[52] != '-') {
-    return "";
+base::TraceContext TraceOf(const grpc::CallbackServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto parent = metadata.find("traceparent");
+  if (parent == metadata.end()) return {};
+  std::string state;
+  const auto [begin, end] = metadata.equal_range("tracestate");
+  for (auto it = begin; it != end; ++it) {
+    absl::StrAppend(&state, state.empty() ? "" : ",", Text(it->second));
   }
-  const absl::string_view trace_id = traceparent.substr(3, 32);
-  if (!IsHex(traceparent.substr(0, 2)) || !IsHex(trace_id) || !IsHex(traceparent.substr(36, 16)) ||
-      trace_id.find_first_not_of('0') == absl::string_view::npos) {
-    return "";
-  }
-  return std::string(trace_id);
+  return base::ParseTraceContext(Text(parent->second), state);
 }
 
-std::string TraceIdOf(const grpc::CallbackServerContext& context) {
-  const auto& metadata = context.client_metadata();
-  const auto it = metadata.find("traceparent");
-  if (it == metadata.end()) return "";
-  return TraceIdOf(absl::string_view(it->second.data(), it->second.size()));
+std::string ReasonOf(const absl::Status& status) {
+  return status.ok() ? "" : v1::ErrorReason_Name(base::ReasonOf(status));
 }
 
 base::LogLevel LevelOf(absl::StatusCode code, bool notable) {
@@ -56,21 +56,38 @@ core::Caller Method::CallerOf(const grpc::CallbackServerContext& context,
   caller.context.request_id = request_id.empty() && kind_ == Kind::kWrite
                                   ? core::NewResourceId(clock_.Now())
                                   : request_id.substr(0, 128);
-  caller.context.trace_id = TraceIdOf(context);
+  base::TraceContext trace = TraceOf(context);
+  caller.context.trace_id = trace.trace_id;
+  if (kind_ == Kind::kWrite) {
+    caller.waited = std::make_shared<core::WaitedCall>();
+    caller.waited->trace = std::move(trace);
+  }
   return caller;
 }
 
 void Method::Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& status, absl::Time began,
-                    const base::LogContext& log_context) {
+                    const Calling& calling, absl::FunctionRef<Subject()> subject) {
   const absl::Duration took = std::max(absl::ZeroDuration(), clock_.Now() - began);
   metrics_.Ended(status.code(), took);
   const base::LogLevel level = LevelOf(status.code(), kind_ == Kind::kWrite);
   if (log_.Enabled(level)) {
-    log_.With(log_context)
+    Subject about = subject();
+    const core::WaitedCall* const waited = calling.waited.get();
+    if (waited != nullptr && !waited->providers.empty()) {
+      about.providers = absl::StrJoin(waited->providers, ",");
+    } else if (about.providers.empty() && !status.ok()) {
+      about.providers = ProviderIn(status);
+    }
+    log_.With(calling.log_context)
         .Write(level, "call",
                {{"method", name_},
+                {"caller", calling.identity},
+                {"name", about.names},
+                {"providers", about.providers},
                 {"code", absl::StatusCodeToString(status.code())},
+                {"reason", ReasonOf(status)},
                 {"took", took},
+                {"upstream_calls", waited == nullptr ? 0 : waited->upstream_calls},
                 {"detail", status.message()}});
   }
   reactor->Finish(ToGrpcStatus(status));

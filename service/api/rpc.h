@@ -2,16 +2,20 @@
 #ifndef ASSETGATE_API_RPC_H_
 #define ASSETGATE_API_RPC_H_
 
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "api/status_conversion.h"
+#include "api/subject.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/trace_context.h"
 #include "core/gateway.h"
 #include "core/reconciler.h"
 #include "grpcpp/grpcpp.h"
@@ -39,63 +43,80 @@ class Method {
         name_(name.substr(name.find('/') + 1)),
         kind_(kind) {}
 
-  // Runs `call(caller, reply)` and answers with what `reply` gets, whenever that is.
-  template <typename Response, typename Call>
-  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const std::string& request_id,
+  // Runs `call(caller, reply)` and answers with what `reply` gets, whenever that is. gRPC keeps
+  // `request` and `response` until then.
+  template <typename Request, typename Response, typename Call>
+  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const Request& request,
                                 Response* response, Call call) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    std::string request_id;
+    if constexpr (requires { request.request_id(); }) request_id = request.request_id();
     core::Caller caller = CallerOf(*context, request_id);
-    core::Reply<Response> reply = [answer =
-                                       Unanswered(*this, reactor, clock_.Now(), caller.context),
-                                   response](absl::StatusOr<Response> result) mutable {
+    core::Reply<Response> reply = [answer = Unanswered(*this, reactor, clock_.Now(), caller),
+                                   &request, response](absl::StatusOr<Response> result) mutable {
       const absl::Status status = result.status();
       if (status.ok()) *response = *std::move(result);
-      answer.Give(status);
+      answer.Give(status, [&] { return SubjectOf(request, *response); });
     };
     call(caller, std::move(reply));
     return reactor;
   }
 
   // Answers with what `call(caller)` returns.
-  template <typename Response, typename Call>
-  grpc::ServerUnaryReactor* RunNow(grpc::CallbackServerContext* context, Response* response,
-                                   Call call) {
-    return Run(context, "", response, [&](const core::Caller& caller, core::Reply<Response> reply) {
-      std::move(reply)(call(caller));
-    });
+  template <typename Request, typename Response, typename Call>
+  grpc::ServerUnaryReactor* RunNow(grpc::CallbackServerContext* context, const Request& request,
+                                   Response* response, Call call) {
+    return Run(context, request, response,
+               [&](const core::Caller& caller, core::Reply<Response> reply) {
+                 std::move(reply)(call(caller));
+               });
   }
 
  private:
+  // What is logged of a caller.
+  struct Calling {
+    std::string identity;
+    base::LogContext log_context;
+    // Null where no provider is waited for.
+    std::shared_ptr<const core::WaitedCall> waited;
+  };
+
   // A call that has to be answered: one that is dropped unanswered, which would be a defect, still
   // ends, and with it the process when it is told to.
   class Unanswered {
    public:
     Unanswered(Method& method, grpc::ServerUnaryReactor* reactor, absl::Time began,
-               base::LogContext log_context)
-        : method_(method), reactor_(reactor), began_(began), log_context_(std::move(log_context)) {}
+               const core::Caller& caller)
+        : method_(method),
+          reactor_(reactor),
+          began_(began),
+          calling_{caller.identity, caller.context, caller.waited} {}
     Unanswered(Unanswered&& other) noexcept
         : method_(other.method_),
           reactor_(std::exchange(other.reactor_, nullptr)),
           began_(other.began_),
-          log_context_(std::move(other.log_context_)) {}
-    ~Unanswered() { Give(absl::InternalError("the call was dropped unanswered")); }
+          calling_(std::move(other.calling_)) {}
+    ~Unanswered() {
+      Give(absl::InternalError("the call was dropped unanswered"), [] { return Subject(); });
+    }
 
-    void Give(const absl::Status& status) {
+    void Give(const absl::Status& status, absl::FunctionRef<Subject()> subject) {
       if (reactor_ == nullptr) return;
-      method_.Finish(std::exchange(reactor_, nullptr), status, began_, log_context_);
+      method_.Finish(std::exchange(reactor_, nullptr), status, began_, calling_, subject);
     }
 
    private:
     Method& method_;
     grpc::ServerUnaryReactor* reactor_;
     const absl::Time began_;
-    base::LogContext log_context_;
+    Calling calling_;
   };
 
   core::Caller CallerOf(const grpc::CallbackServerContext& context,
                         const std::string& request_id) const;
+  // `subject` is asked for only where there is a line to write.
   void Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& status, absl::Time began,
-              const base::LogContext& log_context);
+              const Calling& calling, absl::FunctionRef<Subject()> subject);
 
   const base::Clock& clock_;
   const base::Log log_;
@@ -104,10 +125,10 @@ class Method {
   const Kind kind_;
 };
 
-// The trace id of a W3C traceparent header; empty when it is not one.
-std::string TraceIdOf(absl::string_view traceparent);
-// That of the caller.
-std::string TraceIdOf(const grpc::CallbackServerContext& context);
+// That of the caller; empty where there is none.
+base::TraceContext TraceOf(const grpc::CallbackServerContext& context);
+// The reason of an error, as errors.proto has it; empty where there is none.
+std::string ReasonOf(const absl::Status& status);
 
 // How a call ended, as a log line tells it: an error of ours as such, others and what is `notable`
 // as information, the rest for debugging.

@@ -21,7 +21,7 @@ VideoService::VideoService(const Parts& parts, watch::Watcher& watcher)
 ServerUnaryReactor* VideoService::CreateVideoTask(CallbackServerContext* context,
                                                   const v1::CreateVideoTaskRequest* request,
                                                   v1::VideoTask* response) {
-  return create_.Run(context, request->request_id(), response,
+  return create_.Run(context, *request, response,
                      [&](const core::Caller& caller, core::Reply<v1::VideoTask> reply) {
                        gateway_.CreateVideoTask(caller, *request, std::move(reply));
                      });
@@ -30,7 +30,7 @@ ServerUnaryReactor* VideoService::CreateVideoTask(CallbackServerContext* context
 ServerUnaryReactor* VideoService::GetVideoTask(CallbackServerContext* context,
                                                const v1::GetVideoTaskRequest* request,
                                                v1::VideoTask* response) {
-  return get_.RunNow(context, response, [&](const core::Caller& caller) {
+  return get_.RunNow(context, *request, response, [&](const core::Caller& caller) {
     return gateway_.GetVideoTask(caller, *request);
   });
 }
@@ -38,7 +38,7 @@ ServerUnaryReactor* VideoService::GetVideoTask(CallbackServerContext* context,
 ServerUnaryReactor* VideoService::ListVideoTasks(CallbackServerContext* context,
                                                  const v1::ListVideoTasksRequest* request,
                                                  v1::ListVideoTasksResponse* response) {
-  return list_.RunNow(context, response, [&](const core::Caller& caller) {
+  return list_.RunNow(context, *request, response, [&](const core::Caller& caller) {
     return gateway_.ListVideoTasks(caller, *request);
   });
 }
@@ -46,7 +46,7 @@ ServerUnaryReactor* VideoService::ListVideoTasks(CallbackServerContext* context,
 ServerUnaryReactor* VideoService::CancelVideoTask(CallbackServerContext* context,
                                                   const v1::CancelVideoTaskRequest* request,
                                                   v1::VideoTask* response) {
-  return cancel_.Run(context, "", response,
+  return cancel_.Run(context, *request, response,
                      [&](const core::Caller& caller, core::Reply<v1::VideoTask> reply) {
                        gateway_.CancelVideoTask(caller, *request, std::move(reply));
                      });
@@ -55,7 +55,7 @@ ServerUnaryReactor* VideoService::CancelVideoTask(CallbackServerContext* context
 ServerUnaryReactor* VideoService::ResolveVideoTask(CallbackServerContext* context,
                                                    const v1::ResolveVideoTaskRequest* request,
                                                    v1::VideoTask* response) {
-  return resolve_.Run(context, "", response,
+  return resolve_.Run(context, *request, response,
                       [&](const core::Caller& caller, core::Reply<v1::VideoTask> reply) {
                         gateway_.ResolveVideoTask(caller, *request, std::move(reply));
                       });
@@ -65,7 +65,7 @@ ServerUnaryReactor* VideoService::DeleteVideoTask(CallbackServerContext* context
                                                   const v1::DeleteVideoTaskRequest* request,
                                                   v1::DeleteVideoTaskResponse* response) {
   return delete_.Run(
-      context, "", response,
+      context, *request, response,
       [&](const core::Caller& caller, core::Reply<v1::DeleteVideoTaskResponse> reply) {
         gateway_.DeleteVideoTask(caller, *request, std::move(reply));
       });
@@ -75,8 +75,10 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* VideoService::WatchVideoTasks(
     CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
   const absl::StatusOr<v1::WatchVideoTasksRequest> request =
       Parse<v1::WatchVideoTasksRequest>(*bytes);
-  return watch_.Answer(*context, request.ok() ? gateway_.WatchVideoTasks(core::Caller(), *request)
-                                              : request.status());
+  const core::Caller caller;
+  return watch_.Answer(
+      *context, caller.identity,
+      request.ok() ? gateway_.WatchVideoTasks(caller, *request) : request.status());
 }
 
 }  // namespace assetgate::api

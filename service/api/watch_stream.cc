@@ -1,17 +1,20 @@
 #include "api/watch_stream.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "api/rpc.h"
 #include "api/status_conversion.h"
 #include "assetgate/v1/asset_service.pb.h"
 #include "assetgate/v1/video_service.pb.h"
+#include "core/resource.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
 
@@ -125,6 +128,15 @@ const grpc::ByteBuffer& BufferOf(const watch::Event& event) {
   return static_cast<const EncodedEvent&>(encoded).buffer();
 }
 
+// Each open stream keeps the names for its line.
+constexpr std::size_t kNamesInLine = 3;
+
+// Why a stream ended, in one word: the error's reason, or what is no error.
+std::string EndOf(const absl::Status& status) {
+  if (status.ok()) return "SETTLED";
+  return absl::IsCancelled(status) ? "CALLER_GONE" : ReasonOf(status);
+}
+
 base::MetricKind MetricKindOf(store::Kind kind) {
   switch (kind) {
     case store::Kind::kVideoTask:
@@ -155,8 +167,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
                                 public watch::Reader,
                                 public std::enable_shared_from_this<Call> {
  public:
-  Call(WatchMethod& method, std::string trace_id)
-      : method_(method), trace_id_(std::move(trace_id)), began_(method.clock_.Now()) {}
+  Call(WatchMethod& method, Begun begun) : method_(method), begun_(std::move(begun)) {}
 
   void Start(watch::WatchRequest request) {
     self_ = shared_from_this();
@@ -173,13 +184,14 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
     stream_->Close();
     method_.open_.Decrement();
     absl::Status end;
-    std::int64_t events = 0;
+    Written written;
     {
       absl::MutexLock lock(&mu_);
       end = std::move(end_);
-      events = events_;
+      written = written_;
+      written.bytes = bytes_.load(std::memory_order_relaxed);
     }
-    method_.Ended(end, began_, events, trace_id_);
+    method_.Ended(end, begun_, written);
     // The last use of this, unless the stream is just telling it something.
     const std::shared_ptr<Call> self = std::move(self_);
   }
@@ -209,7 +221,8 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
         end_ = *pulled.end;
       } else if (pulled.event != nullptr) {
         writing_ = true;
-        first = events_++ == 0;
+        first = written_.events++ == 0;
+        if (pulled.event->type() == v1::BOOKMARK) ++written_.bookmarks;
         event_ = pulled.event;
       } else {
         return;
@@ -224,19 +237,22 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
     // The next write, or the end, takes this one along. Not the first: the initial metadata that go
     // with it are not buffered, so it would never be done.
     if (pulled.more && !first) options.set_buffer_hint();
-    StartWrite(&BufferOf(*pulled.event), options);
+    const grpc::ByteBuffer& buffer = BufferOf(*pulled.event);
+    bytes_.fetch_add(static_cast<std::int64_t>(buffer.Length()), std::memory_order_relaxed);
+    StartWrite(&buffer, options);
   }
 
   WatchMethod& method_;
-  const std::string trace_id_;
-  const absl::Time began_;
+  const Begun begun_;
   std::shared_ptr<Call> self_;
   std::shared_ptr<watch::Stream> stream_;
 
   absl::Mutex mu_;
   // At most one write at a time; its event lives until it is done.
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
-  std::int64_t events_ ABSL_GUARDED_BY(mu_) = 0;
+  Written written_ ABSL_GUARDED_BY(mu_);
+  // Known only after the event is encoded, which is not done under the lock.
+  std::atomic<std::int64_t> bytes_{0};
   watch::EventPtr event_ ABSL_GUARDED_BY(mu_);
   // The caller does not want any more.
   bool gone_ ABSL_GUARDED_BY(mu_) = false;
@@ -247,8 +263,8 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 
 class WatchMethod::FailedCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  FailedCall(WatchMethod& method, const absl::Status& status, const std::string& trace_id) {
-    method.Ended(status, method.clock_.Now(), 0, trace_id);
+  FailedCall(WatchMethod& method, const absl::Status& status, const Begun& begun) {
+    method.Ended(status, begun, Written());
     Finish(ToGrpcStatus(status));
   }
   void OnDone() override { delete this; }
@@ -260,6 +276,7 @@ WatchMethod::WatchMethod(watch::Watcher& watcher, base::Metrics& metrics, const 
       clock_(clock),
       log_(std::move(log)),
       name_(method.substr(method.find('/') + 1)),
+      kind_(kind),
       rpcs_(metrics.Rpc(method)),
       open_(metrics.OpenStreams(MetricKindOf(kind))),
       events_{} {
@@ -268,26 +285,37 @@ WatchMethod::WatchMethod(watch::Watcher& watcher, base::Metrics& metrics, const 
   }
 }
 
-void WatchMethod::Ended(const absl::Status& status, absl::Time began, std::int64_t events,
-                        const std::string& trace_id) {
+void WatchMethod::Ended(const absl::Status& status, const Begun& begun, const Written& written) {
   rpcs_.StreamEnded(status.code());
   // A caller that goes away is how most streams end.
   const absl::StatusCode code = absl::IsCancelled(status) ? absl::StatusCode::kOk : status.code();
   const base::LogLevel level = LevelOf(code, /*notable=*/true);
   if (!log_.Enabled(level)) return;
-  log_.With({.trace_id = trace_id})
+  log_.With({.trace_id = begun.trace_id})
       .Write(level, "watch",
              {{"method", name_},
+              {"caller", begun.identity},
+              {"name", begun.names},
               {"code", absl::StatusCodeToString(status.code())},
-              {"took", std::max(absl::ZeroDuration(), clock_.Now() - began)},
-              {"events", events},
+              {"reason", EndOf(status)},
+              {"took", std::max(absl::ZeroDuration(), clock_.Now() - begun.at)},
+              {"events", written.events},
+              {"bookmarks", written.bookmarks},
+              {"bytes", written.bytes},
               {"detail", status.message()}});
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchMethod::Answer(
-    const grpc::CallbackServerContext& context, absl::StatusOr<watch::WatchRequest> request) {
-  if (!request.ok()) return new FailedCall(*this, request.status(), TraceIdOf(context));
-  const auto call = std::make_shared<Call>(*this, TraceIdOf(context));
+    const grpc::CallbackServerContext& context, const std::string& identity,
+    absl::StatusOr<watch::WatchRequest> request) {
+  Begun begun{identity, TraceOf(context).trace_id, "", clock_.Now()};
+  if (!request.ok()) return new FailedCall(*this, request.status(), begun);
+  for (std::size_t i = 0; i < std::min(request->ids.size(), kNamesInLine); ++i) {
+    absl::StrAppend(&begun.names, i == 0 ? "" : ",",
+                    core::MakeName(core::CollectionOf(kind_), request->ids[i]));
+  }
+  if (request->ids.size() > kNamesInLine) absl::StrAppend(&begun.names, ",…");
+  const auto call = std::make_shared<Call>(*this, std::move(begun));
   call->Start(*std::move(request));
   return call.get();
 }

@@ -41,22 +41,39 @@ class WatchMethod {
               base::Log log, absl::string_view method, store::Kind kind);
 
   // The call's reactor, which owns itself: it writes what `request` asks for, or fails with its
-  // status.
+  // status. `identity` is the caller's.
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Answer(const grpc::CallbackServerContext& context,
+                                                     const std::string& identity,
                                                      absl::StatusOr<watch::WatchRequest> request);
 
  private:
   class Call;
   class FailedCall;
 
+  // What is known of a call from its beginning on, for its line.
+  struct Begun {
+    std::string identity;
+    std::string trace_id;
+    // The resources that it asks for by name, or the first of them.
+    std::string names;
+    absl::Time at;
+  };
+  // What was written.
+  struct Written {
+    std::int64_t events = 0;
+    // Of these.
+    std::int64_t bookmarks = 0;
+    // Of messages, before compression and framing.
+    std::int64_t bytes = 0;
+  };
   // Counts and logs a call that has ended.
-  void Ended(const absl::Status& status, absl::Time began, std::int64_t events,
-             const std::string& trace_id);
+  void Ended(const absl::Status& status, const Begun& begun, const Written& written);
 
   watch::Watcher& watcher_;
   const base::Clock& clock_;
   const base::Log log_;
   const std::string name_;
+  const store::Kind kind_;
   base::RpcMetrics& rpcs_;
   prometheus::Gauge& open_;
   // By v1::EventType.

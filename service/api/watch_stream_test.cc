@@ -93,6 +93,8 @@ TEST(SerializeEventTest, ResetAndBookmarkCarryWhatTheySay) {
   EXPECT_TRUE(event.snapshot_complete());
 }
 
+constexpr char kCaller[] = "studio";
+
 // A service that has nothing but its watch.
 class TestService final
     : public v1::AssetService::WithRawCallbackMethod_WatchAssets<v1::AssetService::Service> {
@@ -101,13 +103,13 @@ class TestService final
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* bytes) override {
     absl::StatusOr<v1::WatchAssetsRequest> request = Parse<v1::WatchAssetsRequest>(*bytes);
-    if (!request.ok()) return method_.Answer(*context, request.status());
+    if (!request.ok()) return method_.Answer(*context, kCaller, request.status());
     watch::WatchRequest watch;
     watch.tenant = watch::FakeStore::kTenant;
     watch.resume_token = request->resume_token();
     watch.until_settled = request->until_settled();
     for (const std::string& name : request->names()) watch.ids.push_back(name.substr(7));
-    return method_.Answer(*context, std::move(watch));
+    return method_.Answer(*context, kCaller, std::move(watch));
   }
 
  private:
@@ -179,7 +181,7 @@ class WatchCallTest : public ::testing::Test {
   base::ThreadEventLoop replay_loop_{"test-replay"};
   watch::Hub hub_{hub_loop_};
   watch::Watcher watcher_{store_, hub_, replay_loop_, {.bookmark_quiet = absl::Milliseconds(20)}};
-  base::Metrics metrics_{"test"};
+  base::Metrics metrics_{{.version = "test"}};
   base::SystemClock clock_;
   std::ostringstream lines_;
   WatchMethod method_{watcher_,
@@ -259,6 +261,7 @@ TEST_F(WatchCallTest, AnUnknownNameIsNotFoundWithDetails) {
 
 TEST_F(WatchCallTest, AnEndedWatchIsLoggedWithTheCallersTrace) {
   store_.Put("a");
+  std::size_t bytes = 0;
   const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
   for (const char* name : {"assets/a", "assets/nobody"}) {
     v1::WatchAssetsRequest request;
@@ -268,18 +271,23 @@ TEST_F(WatchCallTest, AnEndedWatchIsLoggedWithTheCallersTrace) {
     context.AddMetadata("traceparent", absl::StrCat("00-", trace, "-00f067aa0ba902b7-01"));
     const auto reader = stub_->WatchAssets(&context, request);
     v1::AssetEvent event;
-    while (reader->Read(&event)) continue;
+    while (reader->Read(&event)) bytes += event.ByteSizeLong();
     reader->Finish();
   }
   EndCalls();
   std::vector<std::string> lines = absl::StrSplit(lines_.str(), '\n', absl::SkipEmpty());
   std::sort(lines.begin(), lines.end(),
             [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  EXPECT_THAT(lines,
-              ElementsAre(AllOf(HasSubstr(trace), HasSubstr("WatchAssets"), HasSubstr("OK"),
-                                HasSubstr("\"events\":3")),
-                          AllOf(HasSubstr(trace), HasSubstr("WatchAssets"), HasSubstr("NOT_FOUND"),
-                                HasSubstr("assets/nobody"), HasSubstr("\"events\":0"))));
+  EXPECT_THAT(
+      lines,
+      ElementsAre(
+          AllOf(HasSubstr(trace), HasSubstr("WatchAssets"),
+                HasSubstr("\"caller\":\"studio\",\"name\":\"assets/a\",\"code\":\"OK\","
+                          "\"reason\":\"SETTLED\""),
+                HasSubstr(absl::StrCat("\"events\":3,\"bookmarks\":1,\"bytes\":", bytes, ","))),
+          AllOf(HasSubstr(trace), HasSubstr("WatchAssets"),
+                HasSubstr("\"code\":\"NOT_FOUND\",\"reason\":\"RESOURCE_NOT_FOUND\""),
+                HasSubstr("\"events\":0,\"bookmarks\":0,\"bytes\":0,"))));
 }
 
 TEST_F(WatchCallTest, ARequestThatIsNoneIsInvalid) {
@@ -320,6 +328,8 @@ TEST_F(WatchCallTest, ACallThatIsCancelledIsGone) {
   store_.Put("a");
   Reading reading(*stub_, {});
   EXPECT_THAT(reading.Texts(3), ElementsAre("RESET", "PUT a@1", "BOOKMARK"));
+  EndCalls();
+  EXPECT_THAT(lines_.str(), HasSubstr("\"reason\":\"CALLER_GONE\""));
 }
 
 TEST_F(WatchCallTest, AReaderThatDoesNotReadHoldsUpNobodyAndMissesNothing) {

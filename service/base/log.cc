@@ -258,6 +258,9 @@ Log Log::With(const LogContext& context) const {
   if (!context.trace_id.empty()) {
     AppendField(core_->format, {"trace_id", context.trace_id}, log.context_);
   }
+  if (!context.span_id.empty()) {
+    AppendField(core_->format, {"span_id", context.span_id}, log.context_);
+  }
   return log;
 }
 

@@ -68,6 +68,8 @@ struct LogContext {
   std::string request_id;
   // The caller's W3C trace id.
   std::string trace_id;
+  // In that trace: of a call that the gateway makes itself.
+  std::string span_id;
 };
 
 // Writes lines. Made once by main and handed to whoever logs; copies are cheap, and write to the

@@ -8,6 +8,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/ascii.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "base/process_usage.h"
 #include "prometheus/family.h"
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
@@ -118,6 +120,32 @@ const char* LabelOf(CommitOutcome outcome) {
   return "unknown";
 }
 
+const char* LabelOf(ProviderCondition condition) {
+  switch (condition) {
+    case ProviderCondition::kAvailable:
+      return "available";
+    case ProviderCondition::kDegraded:
+      return "degraded";
+    case ProviderCondition::kDown:
+      return "down";
+    case ProviderCondition::kCredentialsRejected:
+      return "credentials_rejected";
+    case ProviderCondition::kOutOfCredit:
+      return "out_of_credit";
+  }
+  return "unknown";
+}
+
+const char* LabelOf(DetectionBasis basis) {
+  switch (basis) {
+    case DetectionBasis::kFinishTime:
+      return "finish_time";
+    case DetectionBasis::kLastPoll:
+      return "last_poll";
+  }
+  return "unknown";
+}
+
 // gRPC's spelling, as the error pages and every dashboard have it.
 std::string LabelOf(absl::StatusCode code) { return absl::StatusCodeToString(code); }
 
@@ -141,6 +169,19 @@ const Histogram::BucketBoundaries& CommitBuckets() {
   // From a fast disk's word to one that is in trouble.
   static const Histogram::BucketBoundaries buckets = {.0001, .00025, .0005, .001, .0025, .005, .01,
                                                       .025,  .05,    .1,    .25,  .5,    1};
+  return buckets;
+}
+
+const Histogram::BucketBoundaries& WatchLagBuckets() {
+  static const Histogram::BucketBoundaries buckets = {.0001, .00025, .0005, .001, .0025, .005, .01,
+                                                      .025,  .05,    .1,    .25,  .5,    1,    5};
+  return buckets;
+}
+
+const Histogram::BucketBoundaries& WaitBuckets() {
+  // From one call's turn to the ceilings of polling, and what is far beyond.
+  static const Histogram::BucketBoundaries buckets = {.01, .05, .1, .25, .5,  1,   2.5, 5,
+                                                      10,  20,  30, 60,  120, 300, 900};
   return buckets;
 }
 
@@ -222,7 +263,16 @@ struct Metrics::Instruments {
   prometheus::Registry registry;
 
   Family<Gauge>& build_info = Declare<Gauge>(registry, "assetgate_build_info",
-                                             "Always 1; the label says which version runs.");
+                                             "Always 1; the labels say which build runs.");
+  Gauge& config_reload =
+      Declare<Gauge>(
+          registry, "assetgate_config_last_reload_successful",
+          "1: the config as it now stands is in use. 0: it is faulty, and the one before "
+          "it is in use.")
+          .Add({});
+  Family<Gauge>& certificate_expiry =
+      Declare<Gauge>(registry, "assetgate_certificate_expiry_timestamp_seconds",
+                     "When the certificate that callers are shown ends, in seconds since 1970.");
   Family<Counter>& rpcs =
       Declare<Counter>(registry, "assetgate_rpcs_total", "RPCs that ended, by gRPC status code.");
   Family<Histogram>& rpc_seconds = Declare<Histogram>(
@@ -237,7 +287,20 @@ struct Metrics::Instruments {
       Declare<Counter>(registry, "assetgate_submissions_total",
                        "Submissions of units to providers, by what came of them.");
   Family<Gauge>& provider_state = Declare<Gauge>(registry, "assetgate_provider_state",
-                                                 "1: available. 0.5: degraded. 0: unavailable.");
+                                                 "1 for the state that a provider is in, as the "
+                                                 "newest calls show it; 0 for the others.");
+  Family<Histogram>& budget_wait =
+      Declare<Histogram>(registry, "assetgate_budget_wait_seconds",
+                         "How long calls to providers waited for the account's budget, of those "
+                         "that had to.");
+  Family<Histogram>& detection = Declare<Histogram>(
+      registry, "assetgate_detection_seconds",
+      "From a unit's end at its provider until it was committed here. By basis: since the finish "
+      "time that the provider gives, or since the last poll before, which is the most that it can "
+      "have been.");
+  Family<Gauge>& unconfirmed = Declare<Gauge>(
+      registry, "assetgate_unconfirmed",
+      "Attempts of which it is not known whether the provider accepted, and bills, them.");
   Family<Gauge>& unfinished = Declare<Gauge>(
       registry, "assetgate_unfinished", "Placements and attempts that are not in a final state.");
   Family<Gauge>& waiting =
@@ -247,6 +310,11 @@ struct Metrics::Instruments {
       Declare<Gauge>(registry, "assetgate_open_streams", "Watch streams that are open.");
   Family<Counter>& stream_events = Declare<Counter>(registry, "assetgate_stream_events_total",
                                                     "Events written to watch streams.");
+  Histogram& watch_lag =
+      Declare<Histogram>(registry, "assetgate_watch_lag_seconds",
+                         "From when this gateway heard of committed changes until every watch "
+                         "stream that they concern was told.")
+          .Add({}, WatchLagBuckets());
   Family<Gauge>& queue_depth = Declare<Gauge>(registry, "assetgate_queue_depth",
                                               "What waits in a bounded queue of the gateway.");
   Family<Counter>& purged =
@@ -262,6 +330,30 @@ struct Metrics::Instruments {
       Declare<Histogram>(registry, "assetgate_store_commit_changes",
                          "How many changes were committed together in one group.")
           .Add({}, GroupBuckets());
+
+  Gauge& store_healthy =
+      Declare<Gauge>(registry, "assetgate_store_healthy",
+                     "1: the store takes writes. 0: it does not; the database is away, or the disk "
+                     "is full.")
+          .Add({});
+  Gauge& leases_held =
+      Declare<Gauge>(registry, "assetgate_leases_held",
+                     "Shards of the unfinished work whose lease this gateway holds, of 256 in all.")
+          .Add({});
+  Gauge& gateways = Declare<Gauge>(registry, "assetgate_gateways",
+                                   "Gateways that share the work, as this one knows.")
+                        .Add({});
+  Counter& process_cpu = Declare<Counter>(registry, "process_cpu_seconds_total",
+                                          "User and system time of the process, in seconds.")
+                             .Add({});
+  Gauge& process_memory =
+      Declare<Gauge>(registry, "process_resident_memory_bytes", "Resident memory of the process.")
+          .Add({});
+  Gauge& process_start = Declare<Gauge>(registry, "process_start_time_seconds",
+                                        "When the process began, in seconds since 1970.")
+                             .Add({});
+  Gauge& process_threads =
+      Declare<Gauge>(registry, "process_threads", "Threads of the process.").Add({});
 
   struct Computed {
     Gauge& gauge;
@@ -288,8 +380,12 @@ struct Metrics::Instruments {
   std::list<Computed> computed ABSL_GUARDED_BY(mu);
 };
 
-Metrics::Metrics(absl::string_view version) : instruments_(std::make_unique<Instruments>()) {
-  instruments_->build_info.Add({{"version", std::string(version)}}).Set(1);
+Metrics::Metrics(const BuildInfo& build) : instruments_(std::make_unique<Instruments>()) {
+  instruments_->build_info
+      .Add({{"version", build.version}, {"commit", build.commit}, {"flags", build.flags}})
+      .Set(1);
+  instruments_->process_start.Set(absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()));
+  SetConfigReload(true);
   // What is counted begins at zero, so that the first event is a rise and not a new series.
   for (const CommitOutcome outcome :
        {CommitOutcome::kCommitted, CommitOutcome::kConflict, CommitOutcome::kFailed}) {
@@ -345,10 +441,28 @@ Counter& Metrics::Submissions(absl::string_view provider, MetricKind kind,
                                         {"outcome", LabelOf(outcome)}});
 }
 
-void Metrics::SetProviderState(absl::string_view provider, v1::Provider::State state) {
-  const double value =
-      state == v1::Provider::AVAILABLE ? 1 : (state == v1::Provider::DEGRADED ? 0.5 : 0);
-  instruments_->provider_state.Add({{"provider", std::string(provider)}}).Set(value);
+void Metrics::SetProviderState(absl::string_view provider, ProviderCondition condition) {
+  for (int i = 0; i < kProviderConditions; ++i) {
+    const auto each = static_cast<ProviderCondition>(i);
+    instruments_->provider_state
+        .Add({{"provider", std::string(provider)}, {"state", LabelOf(each)}})
+        .Set(each == condition ? 1 : 0);
+  }
+}
+
+Histogram& Metrics::BudgetWaitSeconds(absl::string_view provider) {
+  return instruments_->budget_wait.Add({{"provider", std::string(provider)}}, WaitBuckets());
+}
+
+Histogram& Metrics::DetectionSeconds(absl::string_view provider, MetricKind kind,
+                                     DetectionBasis basis) {
+  return instruments_->detection.Add(
+      {{"provider", std::string(provider)}, {"kind", LabelOf(kind)}, {"basis", LabelOf(basis)}},
+      WaitBuckets());
+}
+
+Gauge& Metrics::Unconfirmed(absl::string_view provider) {
+  return instruments_->unconfirmed.Add({{"provider", std::string(provider)}});
 }
 
 Gauge& Metrics::Unfinished(MetricKind kind, absl::string_view provider) {
@@ -386,6 +500,22 @@ Histogram& Metrics::StoreCommitSeconds() { return instruments_->store_commit_sec
 
 Histogram& Metrics::StoreCommitChanges() { return instruments_->store_commit_changes; }
 
+Histogram& Metrics::WatchLagSeconds() { return instruments_->watch_lag; }
+
+Gauge& Metrics::StoreHealthy() { return instruments_->store_healthy; }
+
+Gauge& Metrics::LeasesHeld() { return instruments_->leases_held; }
+
+Gauge& Metrics::Gateways() { return instruments_->gateways; }
+
+void Metrics::SetCertificateExpiry(absl::Time when) {
+  instruments_->certificate_expiry.Add({}).Set(absl::ToDoubleSeconds(when - absl::UnixEpoch()));
+}
+
+void Metrics::SetConfigReload(bool successful) {
+  instruments_->config_reload.Set(successful ? 1 : 0);
+}
+
 std::unique_ptr<Metrics::Computation> Metrics::Compute(Gauge& gauge,
                                                        absl::AnyInvocable<double()> read) {
   absl::MutexLock lock(&instruments_->mu);
@@ -400,6 +530,10 @@ std::string Metrics::Scrape() const {
     for (Instruments::Computed& computed : instruments_->computed) {
       computed.gauge.Set(computed.read());
     }
+    const ProcessUsage usage = ReadProcessUsage();
+    instruments_->process_cpu.Increment(usage.cpu_seconds - instruments_->process_cpu.Value());
+    instruments_->process_memory.Set(usage.resident_bytes);
+    instruments_->process_threads.Set(usage.threads);
   }
   return prometheus::TextSerializer().Serialize(instruments_->registry.Collect());
 }

@@ -8,23 +8,35 @@
 // clang-format off
 //   | name (assetgate_…)   | labels                       | what                                |
 //   |----------------------|------------------------------|-------------------------------------|
-//   | build_info           | version                      | always 1                            |
+//   | build_info           | version, commit, flags       | always 1                            |
+//   | config_last_reload_successful |                     | 1: the newest config is in use      |
+//   | certificate_expiry_timestamp_seconds |              | when the server's certificate ends  |
 //   | rpcs_total           | method, code                 | RPCs that ended                     |
 //   | rpc_seconds          | method                       | how long they took, streams apart   |
 //   | upstream_calls_total | provider, operation, outcome | calls to providers that ended       |
 //   | upstream_seconds     | provider, operation          | how long they took                  |
 //   | submissions_total    | provider, kind, outcome      | what came of submissions            |
-//   | provider_state       | provider                     | 1 available, 0.5 degraded, 0 not    |
+//   | provider_state       | provider, state              | 1 for the one that it is in         |
+//   | budget_wait_seconds  | provider                     | calls that the budget held up       |
+//   | detection_seconds    | provider, kind, basis        | finished there until committed here |
 //   | unfinished           | kind, provider               | units that are not final            |
+//   | unconfirmed          | provider                     | attempts that may have been made    |
 //   | waiting              | kind, reason                 | units that do not move, and why     |
 //   | open_streams         | kind                         | watch streams that are open         |
 //   | stream_events_total  | kind, type                   | events written to watch streams     |
+//   | watch_lag_seconds    |                              | heard of until all streams know     |
 //   | queue_depth          | queue                        | what waits in a bounded queue       |
 //   | purged_total         | kind                         | finished resources that were purged |
 //   | store_commits_total  | outcome                      | changes given to the store          |
 //   | store_commit_seconds |                              | one group, from begin to durable    |
 //   | store_commit_changes |                              | changes in one group                |
+//   | store_healthy        |                              | 1: it takes writes                  |
+//   | leases_held          |                              | shards of work, of 256 in all       |
+//   | gateways             |                              | that share the work, as this knows  |
 // clang-format on
+//
+// And of the process, under the names that all programs use: process_cpu_seconds_total,
+// process_resident_memory_bytes, process_start_time_seconds, process_threads.
 #ifndef ASSETGATE_BASE_METRICS_H_
 #define ASSETGATE_BASE_METRICS_H_
 
@@ -38,7 +50,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "assetgate/v1/common.pb.h"
-#include "assetgate/v1/provider.pb.h"
+#include "base/build_info.h"
 #include "prometheus/counter.h"
 #include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
@@ -87,6 +99,17 @@ CallOutcome OutcomeOfStatus(int http_status);
 // The label `outcome` of a submission, as in provider/failure.h.
 enum class SubmissionOutcome { kAccepted, kRefused, kNotAccepted, kUnknown };
 
+// The label `state` of a provider, as the newest calls show it: "available", "degraded" (some calls
+// fail, or it limits the rate), "down" (all fail), "credentials_rejected", "out_of_credit".
+enum class ProviderCondition { kAvailable, kDegraded, kDown, kCredentialsRejected, kOutOfCredit };
+inline constexpr int kProviderConditions = 5;
+
+// The label `basis`: since when it is measured how long a final state was not noticed. By the time
+// at which the provider says that it finished ("finish_time", with the difference of the clocks in
+// it); where it does not say so, by the last poll before, which found it unfinished ("last_poll":
+// the true value is between zero and this).
+enum class DetectionBasis { kFinishTime, kLastPoll };
+
 // The label `outcome` of a change: committed, lost to a concurrent change, or the store failed.
 enum class CommitOutcome { kCommitted, kConflict, kFailed };
 
@@ -128,8 +151,7 @@ class UpstreamMetrics {
 // as long as it does.
 class Metrics {
  public:
-  // `version` is that of the program.
-  explicit Metrics(absl::string_view version);
+  explicit Metrics(const BuildInfo& build);
   ~Metrics();
 
   Metrics(const Metrics&) = delete;
@@ -141,13 +163,22 @@ class Metrics {
   UpstreamMetrics& Upstream(absl::string_view provider, UpstreamOperation operation);
   prometheus::Counter& Submissions(absl::string_view provider, MetricKind kind,
                                    SubmissionOutcome outcome);
-  void SetProviderState(absl::string_view provider, v1::Provider::State state);
+  void SetProviderState(absl::string_view provider, ProviderCondition condition);
+  // Of calls that could not go at once because the account's requests per second, or calls in
+  // flight, were used up.
+  prometheus::Histogram& BudgetWaitSeconds(absl::string_view provider);
+  prometheus::Histogram& DetectionSeconds(absl::string_view provider, MetricKind kind,
+                                          DetectionBasis basis);
 
+  prometheus::Gauge& Unconfirmed(absl::string_view provider);
   prometheus::Gauge& Unfinished(MetricKind kind, absl::string_view provider);
   prometheus::Gauge& Waiting(MetricKind kind, v1::Waiting::Reason reason);
 
   prometheus::Gauge& OpenStreams(MetricKind kind);
   prometheus::Counter& StreamEvents(MetricKind kind, v1::EventType type);
+  // From when this gateway has heard that changes are committed (its own: at once; others': through
+  // the database) until every stream that they concern was told that they are there.
+  prometheus::Histogram& WatchLagSeconds();
 
   // `queue` names a queue in our own code: "store_writer".
   prometheus::Gauge& QueueDepth(absl::string_view queue);
@@ -157,6 +188,14 @@ class Metrics {
   prometheus::Counter& StoreCommits(CommitOutcome outcome);
   prometheus::Histogram& StoreCommitSeconds();
   prometheus::Histogram& StoreCommitChanges();
+  prometheus::Gauge& StoreHealthy();
+  prometheus::Gauge& LeasesHeld();
+  prometheus::Gauge& Gateways();
+
+  // Of the certificate that callers are shown. The series begins with the first call.
+  void SetCertificateExpiry(absl::Time when);
+  // Whether the newest attempt to load the config succeeded; true at the start.
+  void SetConfigReload(bool successful);
 
   // While it lives, something is computed for each scrape.
   class Computation {

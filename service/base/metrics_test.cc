@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
@@ -31,14 +32,16 @@ std::string ValueOf(const Metrics& metrics, absl::string_view series) {
 }
 
 TEST(MetricsTest, VersionIsThereFromTheStart) {
-  Metrics metrics("1.2.3");
-  EXPECT_EQ(ValueOf(metrics, R"(assetgate_build_info{version="1.2.3"})"), "1");
+  Metrics metrics({.version = "1.2.3", .commit = "abc", .flags = "-O2"});
+  EXPECT_EQ(ValueOf(metrics, R"(assetgate_build_info{commit="abc",flags="-O2",version="1.2.3"})"),
+            "1");
+  EXPECT_EQ(ValueOf(metrics, "assetgate_config_last_reload_successful"), "1");
   EXPECT_EQ(ValueOf(metrics, R"(assetgate_store_commits_total{outcome="failed"})"), "0");
   EXPECT_EQ(ValueOf(metrics, R"(assetgate_stream_events_total{kind="asset",type="put"})"), "0");
 }
 
 TEST(MetricsTest, RpcsAreCountedByCode) {
-  Metrics metrics("1");
+  Metrics metrics({.version = "1"});
   RpcMetrics& rpc = metrics.Rpc(kMethod);
   rpc.Ended(absl::StatusCode::kOk, absl::Milliseconds(3));
   rpc.Ended(absl::StatusCode::kOk, absl::Milliseconds(300));
@@ -54,14 +57,14 @@ TEST(MetricsTest, RpcsAreCountedByCode) {
 }
 
 TEST(MetricsTest, UnheardOfCodeCountsAsUnknown) {
-  Metrics metrics("1");
+  Metrics metrics({.version = "1"});
   metrics.Rpc("m").Ended(static_cast<absl::StatusCode>(99), absl::ZeroDuration());
   metrics.Rpc("m").Ended(static_cast<absl::StatusCode>(-1), absl::ZeroDuration());
   EXPECT_EQ(ValueOf(metrics, R"(assetgate_rpcs_total{code="UNKNOWN",method="m"})"), "2");
 }
 
 TEST(MetricsTest, UpstreamCallsAreCountedByOutcome) {
-  Metrics metrics("1");
+  Metrics metrics({.version = "1"});
   UpstreamMetrics& calls = metrics.Upstream("kyy", UpstreamOperation::kPollAsset);
   calls.Ended(CallOutcome::k2xx, absl::Milliseconds(20));
   calls.Ended(CallOutcome::kTimeout, absl::Seconds(30));
@@ -91,7 +94,7 @@ TEST(MetricsTest, StatusHasAClass) {
 }
 
 TEST(MetricsTest, EveryLabelValueHasItsOwnName) {
-  Metrics metrics("1");
+  Metrics metrics({.version = "1"});
   for (int operation = 0; operation < kUpstreamOperations; ++operation) {
     UpstreamMetrics& calls = metrics.Upstream("p", static_cast<UpstreamOperation>(operation));
     for (int outcome = 0; outcome < kCallOutcomes; ++outcome) {
@@ -109,11 +112,19 @@ TEST(MetricsTest, EveryLabelValueHasItsOwnName) {
 }
 
 TEST(MetricsTest, EveryOtherInstrumentHasItsNameAndLabels) {
-  Metrics metrics("1");
+  Metrics metrics({.version = "1"});
   metrics.Submissions("kyy", MetricKind::kVideoTask, SubmissionOutcome::kNotAccepted).Increment();
-  metrics.SetProviderState("kyy", v1::Provider::DEGRADED);
-  metrics.SetProviderState("octopusx", v1::Provider::UNAVAILABLE);
-  metrics.SetProviderState("zerozero", v1::Provider::AVAILABLE);
+  metrics.SetProviderState("kyy", ProviderCondition::kDown);
+  metrics.SetProviderState("kyy", ProviderCondition::kOutOfCredit);
+  metrics.BudgetWaitSeconds("kyy").Observe(2);
+  metrics.DetectionSeconds("kyy", MetricKind::kVideoTask, DetectionBasis::kLastPoll).Observe(3);
+  metrics.Unconfirmed("kyy").Set(4);
+  metrics.WatchLagSeconds().Observe(0.25);
+  metrics.StoreHealthy().Set(1);
+  metrics.LeasesHeld().Set(128);
+  metrics.Gateways().Set(2);
+  metrics.SetCertificateExpiry(absl::FromUnixSeconds(1900000000));
+  metrics.SetConfigReload(false);
   metrics.Unfinished(MetricKind::kAssetGroup, "kyy").Increment(3);
   metrics.Waiting(MetricKind::kAsset, v1::Waiting::PROVIDER_BUSY).Increment();
   metrics.OpenStreams(MetricKind::kAsset).Increment(2);
@@ -128,9 +139,19 @@ TEST(MetricsTest, EveryOtherInstrumentHasItsNameAndLabels) {
   const std::vector<std::pair<std::string, std::string>> expected = {
       {R"(assetgate_submissions_total{kind="video_task",outcome="not_accepted",provider="kyy"})",
        "1"},
-      {R"(assetgate_provider_state{provider="kyy"})", "0.5"},
-      {R"(assetgate_provider_state{provider="octopusx"})", "0"},
-      {R"(assetgate_provider_state{provider="zerozero"})", "1"},
+      {R"(assetgate_provider_state{provider="kyy",state="out_of_credit"})", "1"},
+      {R"(assetgate_provider_state{provider="kyy",state="down"})", "0"},
+      {R"(assetgate_provider_state{provider="kyy",state="available"})", "0"},
+      {R"(assetgate_budget_wait_seconds_sum{provider="kyy"})", "2"},
+      {R"(assetgate_detection_seconds_sum{basis="last_poll",kind="video_task",provider="kyy"})",
+       "3"},
+      {R"(assetgate_unconfirmed{provider="kyy"})", "4"},
+      {"assetgate_watch_lag_seconds_sum", "0.25"},
+      {"assetgate_store_healthy", "1"},
+      {"assetgate_leases_held", "128"},
+      {"assetgate_gateways", "2"},
+      {"assetgate_certificate_expiry_timestamp_seconds", "1900000000"},
+      {"assetgate_config_last_reload_successful", "0"},
       {R"(assetgate_unfinished{kind="asset_group",provider="kyy"})", "3"},
       {R"(assetgate_waiting{kind="asset",reason="provider_busy"})", "1"},
       {R"(assetgate_open_streams{kind="asset"})", "1"},
@@ -145,7 +166,7 @@ TEST(MetricsTest, EveryOtherInstrumentHasItsNameAndLabels) {
 }
 
 TEST(MetricsTest, ComputedGaugeIsReadAtEachScrapeWhileItIsKept) {
-  Metrics metrics("1");
+  Metrics metrics({.version = "1"});
   int depth = 1;
   {
     const auto computation = metrics.Compute(metrics.QueueDepth("q"), [&depth] { return depth++; });
@@ -156,8 +177,23 @@ TEST(MetricsTest, ComputedGaugeIsReadAtEachScrapeWhileItIsKept) {
   EXPECT_EQ(depth, 3);
 }
 
+TEST(MetricsTest, TheProcessIsMeasuredAtEachScrape) {
+  Metrics metrics({.version = "1"});
+  const auto number = [&](absl::string_view series) {
+    double value = 0;
+    EXPECT_TRUE(absl::SimpleAtod(ValueOf(metrics, series), &value)) << series;
+    return value;
+  };
+  EXPECT_GT(number("process_resident_memory_bytes"), 1e6);
+  EXPECT_GE(number("process_threads"), 1);
+  EXPECT_GT(number("process_start_time_seconds"), 1e9);
+  const double before = number("process_cpu_seconds_total");
+  // What takes time until it is seen.
+  while (number("process_cpu_seconds_total") <= before) continue;
+}
+
 TEST(MetricsTest, ManyThreadsCountTogether) {
-  Metrics metrics("1");
+  Metrics metrics({.version = "1"});
   constexpr int kThreads = 4;
   constexpr int kEach = 2000;
   std::vector<std::thread> threads;
@@ -188,8 +224,8 @@ TEST(MetricsTest, ManyThreadsCountTogether) {
 }
 
 TEST(MetricsTest, TwoInstancesKnowNothingOfEachOther) {
-  Metrics one("1");
-  Metrics two("1");
+  Metrics one({.version = "1"});
+  Metrics two({.version = "1"});
   one.QueueDepth("q").Set(1);
   EXPECT_EQ(ValueOf(two, R"(assetgate_queue_depth{queue="q"})"), "");
 }

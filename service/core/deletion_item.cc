@@ -43,11 +43,11 @@ void DeletionItem::Plan() {
     run_now.in_flight = true;
     http::SendOptions options;
     options.timeout = provider->call_timeout;
+    UpstreamCall begun = BeginCall(*provider, base::UpstreamOperation::kDeleteAsset, request);
     Reconciler& owner = owner_;
     owner.Send(*this, *provider, provider->CredentialFor(deletion_.credential_id()),
                std::move(request), std::move(options),
-               [&owner, provider, asset = deletion_.asset(),
-                call = CallOf(*provider, base::UpstreamOperation::kDeleteAsset)](
+               [&owner, provider, asset = deletion_.asset(), call = std::move(begun)](
                    Item* item, http::Result answer, absl::Duration latency) mutable {
                  std::optional<provider::Failure> failure;
                  int status = 0;

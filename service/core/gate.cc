@@ -40,10 +40,25 @@ CallHealth HealthOf(const provider::Failure* failure) {
   }
 }
 
-Gate::Gate(Limits limits, base::EventLoop& loop)
+v1::Provider::State StateOf(base::ProviderCondition condition) {
+  switch (condition) {
+    case base::ProviderCondition::kAvailable:
+      return v1::Provider::AVAILABLE;
+    case base::ProviderCondition::kDegraded:
+      return v1::Provider::DEGRADED;
+    case base::ProviderCondition::kDown:
+    case base::ProviderCondition::kCredentialsRejected:
+    case base::ProviderCondition::kOutOfCredit:
+      return v1::Provider::UNAVAILABLE;
+  }
+  return v1::Provider::UNAVAILABLE;
+}
+
+Gate::Gate(Limits limits, base::EventLoop& loop, Waited waited)
     : whole_(limits),
       limits_(limits),
       loop_(loop),
+      waited_(std::move(waited)),
       tokens_(std::max(1.0, limits.requests_per_second)),
       refilled_(loop.Now()) {}
 
@@ -118,7 +133,8 @@ bool Gate::Acquire(CallClass call_class, Granted granted) {
     if (half_open_) probing_ = true;
     return true;
   }
-  queues_[static_cast<std::size_t>(call_class)].push_back(std::move(granted));
+  queues_[static_cast<std::size_t>(call_class)].push_back(
+      {std::move(granted), loop_.Now(), !Unwell().has_value()});
   SchedulePump();
   return false;
 }
@@ -129,9 +145,12 @@ void Gate::Pump() {
       ++in_flight_;
       tokens_ -= 1;
       if (half_open_) probing_ = true;
-      Granted granted = std::move(queue.front());
+      Waiting next = std::move(queue.front());
       queue.pop_front();
-      std::move(granted)();
+      if (next.for_budget && waited_) {
+        waited_(std::max(absl::ZeroDuration(), loop_.Now() - next.since));
+      }
+      std::move(next.granted)();
     }
   }
   SchedulePump();
@@ -211,11 +230,17 @@ std::size_t Gate::waiting() const {
   return count;
 }
 
-v1::Provider::State Gate::state() const {
-  if (half_open_ || account_ != CallHealth::kGood) return v1::Provider::UNAVAILABLE;
-  if (troubles_in_a_row_ > 0 || loop_.Now() < limited_until_) return v1::Provider::DEGRADED;
-  return v1::Provider::AVAILABLE;
+base::ProviderCondition Gate::condition() const {
+  if (half_open_) return base::ProviderCondition::kDown;
+  if (account_ == CallHealth::kCredentials) return base::ProviderCondition::kCredentialsRejected;
+  if (account_ == CallHealth::kOutOfCredit) return base::ProviderCondition::kOutOfCredit;
+  if (troubles_in_a_row_ > 0 || loop_.Now() < limited_until_) {
+    return base::ProviderCondition::kDegraded;
+  }
+  return base::ProviderCondition::kAvailable;
 }
+
+v1::Provider::State Gate::state() const { return StateOf(condition()); }
 
 std::string Gate::state_reason() const {
   if (half_open_) return "calls fail; the gateway tries again from time to time";

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "assetgate/v1/common.pb.h"
 #include "assetgate/v1/provider.pb.h"
 #include "base/event_loop.h"
+#include "base/metrics.h"
 #include "provider/failure.h"
 
 namespace assetgate::core {
@@ -33,6 +35,9 @@ enum class CallHealth {
 // By the failure of a call; good without one.
 CallHealth HealthOf(const provider::Failure* failure);
 
+// As the API tells it.
+v1::Provider::State StateOf(base::ProviderCondition condition);
+
 // Every call to one provider passes its gate: Acquire before, Release after. Calls that may not go
 // at once wait in the gate and are let through in order of their class, then of asking.
 //
@@ -50,7 +55,10 @@ class Gate {
   // Runs when the call may go; the place is held. Runs on the loop, never inside Acquire.
   using Granted = absl::AnyInvocable<void() &&>;
 
-  Gate(Limits limits, base::EventLoop& loop);
+  // `waited`, if any, is told on the loop how long each call was held up that could not go at once
+  // because the budget or the cap was used up; not what an unwell provider held up.
+  using Waited = std::function<void(absl::Duration)>;
+  Gate(Limits limits, base::EventLoop& loop, Waited waited = nullptr);
 
   // True: the call may go now, its place is held, and `granted` was dropped. False: `granted` runs
   // later. Whoever no longer wants a place that was granted gives it back with Abandon.
@@ -70,6 +78,7 @@ class Gate {
   // then go elsewhere.
   std::optional<Blocked> Unwell() const;
 
+  base::ProviderCondition condition() const;
   v1::Provider::State state() const;
   // One sentence on it.
   std::string state_reason() const;
@@ -89,13 +98,20 @@ class Gate {
   // This gateway's share.
   Limits limits_;
   base::EventLoop& loop_;
+  const Waited waited_;
   absl::BitGen random_;
 
   int in_flight_ = 0;
   double tokens_;
   // The last time it was looked at the clock, which is when `tokens_` was right.
   absl::Time refilled_;
-  std::array<std::deque<Granted>, kCallClasses> queues_;
+  struct Waiting {
+    Granted granted;
+    absl::Time since;
+    // For the account's budget, when it came.
+    bool for_budget;
+  };
+  std::array<std::deque<Waiting>, kCallClasses> queues_;
   absl::Time pump_at_ = absl::InfiniteFuture();
 
   // Breaker: open while now < open_until_; then half-open (one probe) until a call succeeds.

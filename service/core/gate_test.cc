@@ -48,6 +48,45 @@ TEST_F(GateTest, KeepsToTheBudget) {
   EXPECT_EQ(loop_.timers(), 0u);
 }
 
+TEST_F(GateTest, WhatWaitsForTheBudgetIsMeasured) {
+  std::vector<absl::Duration> waits;
+  Gate gate({2, 100}, loop_, [&](absl::Duration waited) { waits.push_back(waited); });
+  for (int i = 0; i < 4; ++i) Ask(gate, CallClass::kPoll, std::to_string(i));
+  EXPECT_TRUE(waits.empty()) << "the first two went at once";
+  loop_.Advance(absl::Seconds(2));
+  ASSERT_EQ(waits.size(), 2u);
+  EXPECT_NEAR(absl::ToDoubleSeconds(waits[0]), 0.5, 0.01);
+  EXPECT_NEAR(absl::ToDoubleSeconds(waits[1]), 1.0, 0.01);
+}
+
+TEST_F(GateTest, WhatAnUnwellProviderHoldsUpIsNotTheBudgets) {
+  std::vector<absl::Duration> waits;
+  Gate gate({1000, 10}, loop_, [&](absl::Duration waited) { waits.push_back(waited); });
+  Ask(gate, CallClass::kPoll, "a");
+  gate.Release(CallHealth::kRateLimited, absl::Seconds(5));
+  Ask(gate, CallClass::kPoll, "b");
+  loop_.Advance(absl::Seconds(6));
+  EXPECT_THAT(granted_, ElementsAre("a", "b"));
+  EXPECT_TRUE(waits.empty());
+}
+
+TEST_F(GateTest, TheConditionSaysWhatIsWrong) {
+  Gate gate({1000, 10}, loop_);
+  const auto after = [&](CallHealth health) {
+    Ask(gate, CallClass::kPoll, "x");
+    loop_.Advance(absl::Minutes(2));
+    gate.Release(health, std::nullopt);
+    return gate.condition();
+  };
+  EXPECT_EQ(gate.condition(), base::ProviderCondition::kAvailable);
+  EXPECT_EQ(after(CallHealth::kCredentials), base::ProviderCondition::kCredentialsRejected);
+  EXPECT_EQ(after(CallHealth::kOutOfCredit), base::ProviderCondition::kOutOfCredit);
+  EXPECT_EQ(after(CallHealth::kGood), base::ProviderCondition::kAvailable);
+  EXPECT_EQ(after(CallHealth::kTrouble), base::ProviderCondition::kDegraded);
+  for (int i = 0; i < 5; ++i) after(CallHealth::kTrouble);
+  EXPECT_EQ(gate.condition(), base::ProviderCondition::kDown);
+}
+
 TEST_F(GateTest, SlowBudgetStillLetsCallsThrough) {
   Gate gate({0.1, 100}, loop_);
   Ask(gate, CallClass::kPoll, "a");

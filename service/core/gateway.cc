@@ -255,6 +255,7 @@ void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupR
   const absl::Time answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
   creation.answer_by = answer_by;
   creation.context = caller.context;
+  creation.waited = caller.waited;
   const auto repeated = Claim(store_, caller, "CreateAssetGroup", request, now, creation);
   if (!repeated.ok()) return std::move(reply)(repeated.status());
   if (*repeated) {
@@ -380,6 +381,7 @@ void Gateway::CreateAsset(const Caller& caller, const v1::CreateAssetRequest& re
   const absl::Time answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
   creation.answer_by = answer_by;
   creation.context = caller.context;
+  creation.waited = caller.waited;
   const auto repeated = Claim(store_, caller, "CreateAsset", request, clock_.Now(), creation);
   if (!repeated.ok()) return std::move(reply)(repeated.status());
   if (*repeated) {
@@ -405,6 +407,7 @@ void Gateway::BatchCreateAssets(const Caller& caller, const v1::BatchCreateAsset
   const absl::Time answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
   creation.answer_by = answer_by;
   creation.context = caller.context;
+  creation.waited = caller.waited;
   const auto repeated = Claim(store_, caller, "BatchCreateAssets", request, clock_.Now(), creation);
   if (!repeated.ok()) return std::move(reply)(repeated.status());
   if (!*repeated) {
@@ -524,6 +527,7 @@ void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskReq
   const absl::Time answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
   creation.answer_by = answer_by;
   creation.context = caller.context;
+  creation.waited = caller.waited;
   if (!request.validate_only()) {
     const auto repeated = Claim(store_, caller, "CreateVideoTask", request, now, creation);
     if (!repeated.ok()) return std::move(reply)(repeated.status());

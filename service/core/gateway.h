@@ -2,6 +2,7 @@
 #ifndef ASSETGATE_CORE_GATEWAY_H_
 #define ASSETGATE_CORE_GATEWAY_H_
 
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -12,6 +13,7 @@
 #include "core/catalog.h"
 #include "core/reconciler.h"
 #include "core/settings.h"
+#include "core/waited_call.h"
 #include "store/store.h"
 #include "watch/stream.h"
 
@@ -25,6 +27,8 @@ struct Caller {
   absl::Time deadline = absl::InfiniteFuture();
   // For log lines.
   base::LogContext context;
+  // Of calls that may wait for providers; may be null. Gone with the reply.
+  std::shared_ptr<WaitedCall> waited;
 };
 
 // Thread-safe. Calls that take a Reply answer on the reconciler's thread, or, when the request is

@@ -43,12 +43,22 @@ absl::Status Item::OnPollTrouble(std::size_t, const provider::Failure&) {
   return absl::InternalError("no units");
 }
 
-UpstreamCall Item::CallOf(const ProviderEntry& provider, base::UpstreamOperation operation) const {
+UpstreamCall Item::BeginCall(const ProviderEntry& provider, base::UpstreamOperation operation,
+                             http::Request& request) {
   UpstreamCall call;
   call.provider = provider.id;
   call.operation = operation;
   call.resource = name();
   call.context = context_;
+  const std::shared_ptr<WaitedCall> waited = waited_.lock();
+  if (waited == nullptr) return call;
+  ++waited->upstream_calls;
+  waited->providers.insert(provider.id);
+  const base::TraceContext& trace = waited->trace;
+  if (trace.empty()) return call;
+  call.context.span_id = base::SpanId(absl::Uniform<std::uint64_t>(owner_.random()));
+  request.headers.push_back({"traceparent", base::TraceParent(trace, call.context.span_id)});
+  if (!trace.state.empty()) request.headers.push_back({"tracestate", trace.state});
   return call;
 }
 
@@ -208,12 +218,13 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
     options.send_before =
         owner_.Follows(*this) ? base::FromProto(submission.send_before()) : absl::InfinitePast();
     http::Request sent = request;
+    UpstreamCall call = BeginCall(provider, operation, request);
     Reconciler& owner = owner_;
     owner.Send(
         *this, provider, credential, std::move(request), std::move(options),
         [&owner, unit, &provider, kind, replay, sends = submission.sends(), sent = std::move(sent),
-         item_call = CallOf(provider, operation)](Item* item, http::Result answer,
-                                                  absl::Duration latency) mutable {
+         item_call = std::move(call)](Item* item, http::Result answer,
+                                      absl::Duration latency) mutable {
           provider::SubmitResult result;
           const auto* error = std::get_if<http::TransportError>(&answer);
           if (error != nullptr && error->kind == http::TransportError::Kind::kStopped) {
@@ -249,6 +260,7 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
             back.in_flight = false;
             back.failures = accepted ? 0 : back.failures + 1;
             back.failure = accepted ? std::nullopt : std::optional(result.failure);
+            if (accepted) back.unfinished_at = owner.Now();
             back.due = accepted ? owner.Now() + provider.PollingFor(kind).first
                                 : owner.Now() + item->BackOff(back);
             owner.AddChange(*item,
@@ -288,7 +300,8 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
     run_now.place = UnitRun::Place::kNone;
     run_now.in_flight = true;
     run_now.polled = true;
-    const std::vector<provider::PollCall> calls =
+    run_now.asked = Now();
+    std::vector<provider::PollCall> calls =
         provider.dialect->EncodePoll(kind, std::span<const provider::Handle>(&handle, 1));
     if (calls.empty()) {
       // The dialect cannot ask for this handle: nothing will ever be heard.
@@ -300,41 +313,56 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
     }
     http::SendOptions options;
     options.timeout = provider.call_timeout;
+    UpstreamCall call = BeginCall(provider, operation, calls[0].request);
     Reconciler& owner = owner_;
-    owner.Send(
-        *this, provider, provider.CredentialFor(credential_id), calls[0].request,
-        std::move(options),
-        [&owner, unit, &provider, kind, handle, accepted, item_call = CallOf(provider, operation)](
-            Item* item, http::Result answer, absl::Duration latency) mutable {
-          provider::PollResult result;
-          if (const auto* error = std::get_if<http::TransportError>(&answer)) {
-            if (error->kind == http::TransportError::Kind::kStopped) {
-              return owner.gate(provider).Abandon();
-            }
-            result.trouble = provider::FailureOf(*error);
-          } else {
-            result = provider.dialect->DecodePoll(kind, std::get<http::Response>(answer),
-                                                  std::span<const provider::Handle>(&handle, 1));
-          }
-          const provider::Failure* trouble = result.trouble ? &*result.trouble : nullptr;
-          owner.gate(provider).Release(HealthOf(trouble),
-                                       trouble ? trouble->retry_after : std::nullopt);
-          if (trouble != nullptr) owner.Failed(provider, *trouble);
-          provider::UnitNews news;
-          if (!result.news.empty()) news = std::move(result.news[0]);
-          const bool not_found = news.kind == provider::UnitNews::Kind::kNotFound;
-          item_call.outcome = OutcomeOf(answer, trouble != nullptr || not_found);
-          item_call.latency = latency;
-          if (const auto* response = std::get_if<http::Response>(&answer)) {
-            item_call.http_status = response->status;
-          }
-          if (trouble != nullptr) item_call.message = provider::CleanText(trouble->message);
-          if (not_found) item_call.message = "the provider does not know it";
-          owner.telemetry().OnUpstreamCall(item_call);
-          if (item == nullptr) return;
-          item->OnPolled(unit, provider, kind, accepted, std::move(result.trouble),
-                         std::move(news));
-        });
+    owner.Send(*this, provider, provider.CredentialFor(credential_id), std::move(calls[0].request),
+               std::move(options),
+               [&owner, unit, &provider, kind, handle, accepted, item_call = std::move(call)](
+                   Item* item, http::Result answer, absl::Duration latency) mutable {
+                 provider::PollResult result;
+                 if (const auto* error = std::get_if<http::TransportError>(&answer)) {
+                   if (error->kind == http::TransportError::Kind::kStopped) {
+                     return owner.gate(provider).Abandon();
+                   }
+                   result.trouble = provider::FailureOf(*error);
+                 } else {
+                   result =
+                       provider.dialect->DecodePoll(kind, std::get<http::Response>(answer),
+                                                    std::span<const provider::Handle>(&handle, 1));
+                 }
+                 const provider::Failure* trouble = result.trouble ? &*result.trouble : nullptr;
+                 owner.gate(provider).Release(HealthOf(trouble),
+                                              trouble ? trouble->retry_after : std::nullopt);
+                 if (trouble != nullptr) owner.Failed(provider, *trouble);
+                 provider::UnitNews news;
+                 if (!result.news.empty()) news = std::move(result.news[0]);
+                 const bool not_found = news.kind == provider::UnitNews::Kind::kNotFound;
+                 item_call.outcome = OutcomeOf(answer, trouble != nullptr || not_found);
+                 item_call.latency = latency;
+                 if (const auto* response = std::get_if<http::Response>(&answer)) {
+                   item_call.http_status = response->status;
+                 }
+                 if (trouble != nullptr) item_call.message = provider::CleanText(trouble->message);
+                 if (not_found) item_call.message = "the provider does not know it";
+                 owner.telemetry().OnUpstreamCall(item_call);
+                 if (item == nullptr) return;
+                 item->OnPolled(unit, provider, kind, accepted, std::move(result.trouble),
+                                std::move(news));
+               });
+  });
+}
+
+void Item::TellDetected(std::size_t unit, const std::string& provider_id, base::MetricKind kind,
+                        const provider::Observation& said) {
+  const bool dated = said.end_time.has_value();
+  const absl::Time since = dated ? *said.end_time : run(unit).unfinished_at;
+  // Nobody here has asked before: what there was of it is not known.
+  if (since == absl::InfinitePast()) return;
+  After([this, provider_id, kind, since, dated] {
+    owner_.telemetry().OnDetected(
+        provider_id, kind,
+        dated ? base::DetectionBasis::kFinishTime : base::DetectionBasis::kLastPoll,
+        std::max(absl::ZeroDuration(), Now() - since));
   });
 }
 
@@ -370,6 +398,11 @@ void Item::OnPolled(std::size_t unit, const ProviderEntry& provider, provider::U
     if (!verdict) return owner_.PostAdvance(*this);
   } else {
     state.not_found = 0;
+  }
+  const provider::Observation::Progress progress = news.observation.progress;
+  if (progress == provider::Observation::Progress::kQueued ||
+      progress == provider::Observation::Progress::kRunning) {
+    state.unfinished_at = state.asked;
   }
   owner_.AddChange(*this, Change{[unit, verdict, news = std::move(news)](Item& item) {
                                    return item.OnNews(unit, news, verdict);

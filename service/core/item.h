@@ -29,6 +29,7 @@
 #include "core/catalog.h"
 #include "core/resource.h"
 #include "core/telemetry.h"
+#include "core/waited_call.h"
 #include "provider/dialect.h"
 #include "store/store.h"
 
@@ -43,6 +44,8 @@ struct UnfinishedUnit {
   // Empty for a task that no provider has been tried for.
   std::string provider;
   v1::Waiting::Reason reason = v1::Waiting::REASON_UNSPECIFIED;
+  // Whether its provider accepted it is not known.
+  bool unconfirmed = false;
 
   friend bool operator==(const UnfinishedUnit&, const UnfinishedUnit&) = default;
 };
@@ -92,6 +95,10 @@ struct UnitRun {
   // Of the last submission, or the last poll.
   std::optional<provider::Failure> failure;
   bool polled = false;
+  // When the newest poll was sent, and the newest one that found it unfinished; the acceptance
+  // counts as one.
+  absl::Time asked = absl::InfinitePast();
+  absl::Time unfinished_at = absl::InfinitePast();
   // Polls in a row that said "not found", and since when.
   int not_found = 0;
   absl::Time not_found_since;
@@ -170,8 +177,10 @@ class Item {
     if (runs_.size() <= unit) runs_.resize(unit + 1);
     return runs_[unit];
   }
-  // What telemetry is told of a call, before it is made.
-  UpstreamCall CallOf(const ProviderEntry& provider, base::UpstreamOperation operation) const;
+  // What telemetry is told of a call, before it is made. While a caller waits for it, `request`
+  // carries their trace from now on, and is counted as theirs.
+  UpstreamCall BeginCall(const ProviderEntry& provider, base::UpstreamOperation operation,
+                         http::Request& request);
   // How long after so many failures in a row.
   absl::Duration BackOff(const UnitRun& run) const;
 
@@ -200,6 +209,10 @@ class Item {
   void OnPolled(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
                 absl::Time accepted, std::optional<provider::Failure> trouble,
                 provider::UnitNews news);
+  // For OnNews: by what the provider said just now, the draft's unit is at its end. Once that is
+  // committed, it is told how long it took.
+  void TellDetected(std::size_t unit, const std::string& provider_id, base::MetricKind kind,
+                    const provider::Observation& said);
   absl::Duration PollInterval(const ProviderEntry& provider, provider::UnitKind kind,
                               absl::Duration age) const;
 
@@ -214,6 +227,8 @@ class Item {
   // the other.
   const std::uint64_t serial_;
   base::LogContext context_;
+  // The call that what is under way is done for, while its caller waits.
+  std::weak_ptr<WaitedCall> waited_;
   std::vector<UnitRun> runs_;
 
  private:

@@ -203,7 +203,13 @@ absl::Status PlacementItem<EntityT>::OnNews(std::size_t unit, const provider::Un
   const UnitContext context =
       ContextOf(this->owner_.settings(), this->draft_.record.units(i).provider(), this->Now());
   if (news.kind == provider::UnitNews::Kind::kObserved) {
+    const bool ended = IsFinal(placement.state());
     this->MarkChanged(ApplyObservation(placement, news.observation, context));
+    if (!ended && IsFinal(placement.state())) {
+      this->TellDetected(unit, context.provider_id,
+                         kIsGroup ? base::MetricKind::kAssetGroup : base::MetricKind::kAsset,
+                         news.observation);
+    }
   } else if (verdict) {
     this->MarkChanged(ApplyForgotten(placement, news.failure, context));
     if constexpr (!kIsGroup) {

@@ -233,6 +233,7 @@ TEST_F(PurgeTest, OnlyTheHolderOfTheFirstShardDoesIt) {
     std::optional<absl::Time> HeldUntil(store::Shard) override { return until; }
     std::optional<store::Shard> Pick() override { return std::nullopt; }
     int gateways() override { return 2; }
+    int held_count() override { return 0; }
     void SetListener(store::LeaseListener*) override {}
     void Release() override {}
     std::optional<absl::Time> until;

@@ -171,7 +171,9 @@ Reconciler::Reconciler(Parts parts) : parts_(std::move(parts)) {
   // Where nobody else can have the work there is nothing to wait for.
   if (leases().exclusive()) held_.fill(true);
   for (const auto& provider : parts_.catalog.providers()) {
-    gates_[provider->id] = std::make_unique<Gate>(provider->limits, parts_.loop);
+    gates_[provider->id] = std::make_unique<Gate>(
+        provider->limits, parts_.loop,
+        [this, id = provider->id](absl::Duration waited) { telemetry().OnBudgetWait(id, waited); });
     NoteState(*provider);
   }
 }
@@ -191,6 +193,7 @@ void Reconciler::CreateTyped(Creation<EntityT> creation,
       auto item = std::make_unique<ItemT>(*this, entity.key);
       item->Begin(std::move(entity));
       item->context_ = creation.context;
+      item->waited_ = creation.waited;
       pending.items.push_back(std::move(item));
     }
     pending.claim = std::move(creation.claim);
@@ -1368,6 +1371,8 @@ Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const Provider
     Creation<GroupEntity> creation;
     creation.entities.push_back(std::move(entity));
     creation.answer_by = Now();
+    creation.context = dependent.context_;
+    creation.waited = dependent.waited_;
     // The dependent looks again: at once where the group is there now, whoever made it.
     CreateGroups(std::move(creation), [this, who = dependent.key()](auto created) {
       const bool there = created.ok() && (created->front().ok() ||
@@ -1406,8 +1411,9 @@ Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const Provider
     return dependency;
   }
   group.dependents_.insert(dependent.key());
-  parts_.loop.Post([this, key, provider_id = provider.id] {
+  parts_.loop.Post([this, key, provider_id = provider.id, waited = dependent.waited_] {
     if (Item* found = Find(key)) {
+      found->waited_ = waited;
       AddChange(*found, Change{[provider_id](Item& item) {
                                  return static_cast<GroupItem&>(item).AddPlacement(provider_id);
                                },
@@ -1519,6 +1525,7 @@ void Reconciler::Count(const UnfinishedUnits& before, const UnfinishedUnits& aft
     for (const UnfinishedUnit& unit : units) {
       counts.by_provider[{unit.kind, unit.provider}] += by;
       counts.by_reason[{unit.kind, unit.reason}] += by;
+      if (unit.unconfirmed) counts.unconfirmed[unit.provider] += by;
     }
   };
   absl::MutexLock lock(&counts_mu_);
@@ -1533,10 +1540,10 @@ Unfinished Reconciler::unfinished() const {
 
 void Reconciler::NoteState(const ProviderEntry& provider) {
   Gate& its_gate = gate(provider);
-  v1::Provider::State& known = states_[provider.id];
-  if (its_gate.state() == known) return;
-  known = its_gate.state();
-  telemetry().OnProviderState(provider.id, known, its_gate.state_reason());
+  const base::ProviderCondition condition = its_gate.condition();
+  const auto [known, first] = states_.try_emplace(provider.id, condition);
+  if (!first && std::exchange(known->second, condition) == condition) return;
+  telemetry().OnProviderState(provider.id, condition, its_gate.state_reason());
 }
 
 }  // namespace assetgate::core

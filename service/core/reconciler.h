@@ -25,6 +25,7 @@
 #include "core/item.h"
 #include "core/settings.h"
 #include "core/telemetry.h"
+#include "core/waited_call.h"
 #include "http/client.h"
 #include "store/store.h"
 
@@ -49,6 +50,8 @@ struct Creation {
   absl::Time answer_by;
   // For the log lines that follow from it.
   base::LogContext context;
+  // While its caller waits.
+  std::weak_ptr<WaitedCall> waited;
 };
 
 // The whole answer to a creation whose request id was taken, when the first request was refused
@@ -63,6 +66,8 @@ struct Unfinished {
   std::map<std::pair<base::MetricKind, std::string>, std::int64_t> by_provider;
   // By what they wait for.
   std::map<std::pair<base::MetricKind, v1::Waiting::Reason>, std::int64_t> by_reason;
+  // Attempts that are UNCONFIRMED, by provider.
+  std::map<std::string, std::int64_t> unconfirmed;
 };
 
 // One thread (the loop's) owns every unfinished resource; the public methods may be called from any
@@ -278,7 +283,7 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
     absl::Time time;
   };
   std::map<std::string, LastError> last_errors_;
-  std::map<std::string, v1::Provider::State> states_;
+  std::map<std::string, base::ProviderCondition> states_;
 
   // Of each key that another gateway changed, the newest change.
   struct Inbox {

@@ -43,6 +43,45 @@ void Accept(Harness& harness, absl::string_view id) {
   ASSERT_EQ(harness.Task(id).state(), v1::VideoTask::RUNNING);
 }
 
+TEST(ReconcilerTrackingTest, TheEndIsMeasuredFromTheLastPollThatFoundItUnfinished) {
+  Harness harness;
+  Accept(harness, "fox");
+  const absl::Time accepted = harness.Now();
+  harness.Advance(absl::Seconds(2));
+  auto poll = harness.Take();
+  const absl::Time asked = harness.Now();
+  EXPECT_GT(asked, accepted);
+  std::move(poll).Answer(Ok("id=up-1 state=running"));
+  harness.Run();
+  EXPECT_TRUE(harness.telemetry().detections.empty());
+  harness.Advance(absl::Seconds(10));
+  harness.AnswerNext(200, "id=up-1 state=done");
+  ASSERT_EQ(harness.Task("fox").state(), v1::VideoTask::SUCCEEDED);
+  EXPECT_THAT(harness.telemetry().detections,
+              ElementsAre(std::make_pair(base::DetectionBasis::kLastPoll, harness.Now() - asked)));
+}
+
+TEST(ReconcilerTrackingTest, TheEndIsMeasuredFromTheProvidersTimeWhereItSaysIt) {
+  Harness harness;
+  Accept(harness, "fox");
+  harness.Advance(absl::Seconds(10));
+  harness.AnswerNext(200, absl::StrCat("id=up-1 state=done ended=",
+                                       absl::ToUnixSeconds(harness.Now() - absl::Seconds(4))));
+  ASSERT_EQ(harness.telemetry().detections.size(), 1u);
+  EXPECT_EQ(harness.telemetry().detections[0].first, base::DetectionBasis::kFinishTime);
+  EXPECT_NEAR(absl::ToDoubleSeconds(harness.telemetry().detections[0].second), 4, 1);
+}
+
+TEST(ReconcilerTrackingTest, AnEndThatARestartFindsHasNoMeasure) {
+  Harness harness;
+  Accept(harness, "fox");
+  harness.Restart();
+  harness.Advance(absl::Minutes(1));
+  harness.AnswerNext(200, "id=up-1 state=done");
+  ASSERT_EQ(harness.Task("fox").state(), v1::VideoTask::SUCCEEDED);
+  EXPECT_TRUE(harness.telemetry().detections.empty());
+}
+
 TEST(ReconcilerTrackingTest, VideoIsFollowedToItsEnd) {
   Harness harness;
   Accept(harness, "fox");

@@ -1,5 +1,6 @@
 #include "core/telemetry.h"
 
+#include "core/gate.h"
 #include "http/call_outcome.h"
 
 namespace assetgate::core {
@@ -105,13 +106,23 @@ void LoggedTelemetry::OnStateChange(absl::string_view resource, const base::LogC
                           {{"name", resource}, {"from", from}, {"to", to}, {"detail", detail}});
 }
 
-void LoggedTelemetry::OnProviderState(absl::string_view provider, v1::Provider::State state,
+void LoggedTelemetry::OnProviderState(absl::string_view provider, base::ProviderCondition condition,
                                       absl::string_view reason) {
-  metrics_.SetProviderState(provider, state);
+  metrics_.SetProviderState(provider, condition);
+  const v1::Provider::State state = StateOf(condition);
   log_.Write(
       state == v1::Provider::AVAILABLE ? base::LogLevel::kInfo : base::LogLevel::kWarning,
       "provider state",
       {{"provider", provider}, {"state", v1::Provider::State_Name(state)}, {"detail", reason}});
+}
+
+void LoggedTelemetry::OnBudgetWait(absl::string_view provider, absl::Duration waited) {
+  metrics_.BudgetWaitSeconds(provider).Observe(absl::ToDoubleSeconds(waited));
+}
+
+void LoggedTelemetry::OnDetected(absl::string_view provider, base::MetricKind kind,
+                                 base::DetectionBasis basis, absl::Duration lag) {
+  metrics_.DetectionSeconds(provider, kind, basis).Observe(absl::ToDoubleSeconds(lag));
 }
 
 void LoggedTelemetry::OnPurged(int video_tasks) {

@@ -20,7 +20,8 @@ struct UpstreamCall {
   base::UpstreamOperation operation;
   // The resource it was made for: "assets/hero".
   std::string resource;
-  // Of the call that created the resource, as far as this process took it.
+  // Of the call that created the resource, as far as this process took it; with a span of its own
+  // while its caller waits.
   base::LogContext context;
   base::CallOutcome outcome;
   // Submissions only.
@@ -45,8 +46,14 @@ class Telemetry {
                              absl::string_view from, absl::string_view to,
                              absl::string_view detail) = 0;
   // A provider is in another state than before (at first: any). `reason` is one sentence.
-  virtual void OnProviderState(absl::string_view provider, v1::Provider::State state,
+  virtual void OnProviderState(absl::string_view provider, base::ProviderCondition condition,
                                absl::string_view reason) = 0;
+  // A call that had to wait for the account's budget, may go.
+  virtual void OnBudgetWait(absl::string_view provider, absl::Duration waited) = 0;
+  // The end of a unit is committed, so long after it ended at its provider; see
+  // base::DetectionBasis.
+  virtual void OnDetected(absl::string_view provider, base::MetricKind kind,
+                          base::DetectionBasis basis, absl::Duration lag) = 0;
   // So many finished tasks were purged in one commit.
   virtual void OnPurged(int video_tasks) = 0;
   // A sweep over all that are old enough has ended; it purged so many, at least one.
@@ -65,8 +72,11 @@ class LoggedTelemetry final : public Telemetry {
   void OnStateChange(absl::string_view resource, const base::LogContext& context,
                      absl::string_view from, absl::string_view to,
                      absl::string_view detail) override;
-  void OnProviderState(absl::string_view provider, v1::Provider::State state,
+  void OnProviderState(absl::string_view provider, base::ProviderCondition condition,
                        absl::string_view reason) override;
+  void OnBudgetWait(absl::string_view provider, absl::Duration waited) override;
+  void OnDetected(absl::string_view provider, base::MetricKind kind, base::DetectionBasis basis,
+                  absl::Duration lag) override;
   void OnPurged(int video_tasks) override;
   void OnPurgeEnd(int video_tasks) override;
   void OnWarning(absl::string_view resource, absl::string_view message) override;

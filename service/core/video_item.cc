@@ -598,7 +598,11 @@ absl::Status VideoItem::OnNews(std::size_t unit, const provider::UnitNews& news,
   v1::VideoTask& task = draft_.resource;
   const UnitContext context = Context(draft_.record.units(i).provider());
   if (news.kind == provider::UnitNews::Kind::kObserved) {
+    const bool ended = IsFinal(task.attempts(i).state());
     MarkChanged(ApplyObservation(task, i, news.observation, context));
+    if (!ended && IsFinal(task.attempts(i).state())) {
+      TellDetected(unit, context.provider_id, base::MetricKind::kVideoTask, news.observation);
+    }
   } else if (verdict) {
     const google::rpc::Status error =
         base::Error(
@@ -640,7 +644,7 @@ UnfinishedUnits VideoItem::Units() const {
   const v1::VideoTask& task = current_.resource;
   if (const int open = OpenAttempt(task); open >= 0) {
     return {{base::MetricKind::kVideoTask, current_.record.units(open).provider(),
-             task.waiting().reason()}};
+             task.waiting().reason(), task.attempts(open).state() == v1::Attempt::UNCONFIRMED}};
   }
   if (IsFinal(task.state())) return {};
   return {{base::MetricKind::kVideoTask, "", task.waiting().reason()}};

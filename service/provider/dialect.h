@@ -99,6 +99,8 @@ struct Observation {
   std::string provider_tracking_id;
   // An asset's copy at the provider.
   std::string provider_uri;
+  // When it ended, where it has and the answer says so; by the provider's clock.
+  std::optional<absl::Time> end_time;
   // kFailed and kCancelled: why.
   std::optional<Failure> failure;
   // Videos only, each where the answer says:

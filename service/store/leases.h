@@ -44,6 +44,8 @@ class Leases {
   virtual bool exclusive() const { return false; }
   // Gateways that share the work, this one included: at least 1. Budgets are divided by it.
   virtual int gateways() = 0;
+  // How many shards are held; all kShards where there is but one gateway.
+  virtual int held_count() = 0;
   // Sets who hears; nullptr for nobody. What is held already is told at once, by OnTaken.
   virtual void SetListener(LeaseListener* listener) = 0;
   // Gives everything back and takes nothing any more: others go on at once. For the end of a
@@ -58,6 +60,7 @@ class SoleLeases final : public Leases {
   std::optional<Shard> Pick() override { return 0; }
   bool exclusive() const override { return true; }
   int gateways() override { return 1; }
+  int held_count() override { return kShards; }
   void SetListener(LeaseListener* listener) override {
     if (listener != nullptr) listener->OnTaken({0});
   }

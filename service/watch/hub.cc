@@ -63,6 +63,7 @@ void Hub::OnChanges(const std::vector<store::ChangePtr>& changes, store::Revisio
   {
     absl::MutexLock lock(&mu_);
     inbox_.head = head;
+    if (lag_ != nullptr && !changes.empty()) inbox_.since = std::min(inbox_.since, loop_.Now());
     if (!inbox_.overrun && inbox_.changes.size() + changes.size() > kMaxInbox) {
       ThrowAway();
     }
@@ -130,6 +131,9 @@ void Hub::Dispatch() {
   // After the last event was offered, never before: see Mailbox::NextGeneration.
   heard_.store(std::max(inbox.head, heard_.load(std::memory_order_relaxed)),
                std::memory_order_release);
+  if (inbox.since != absl::InfiniteFuture()) {
+    rounds_.push_back({woken_ + to_wake_.size(), inbox.since});
+  }
   if (!wake_posted_) WakeSome();
 }
 
@@ -298,6 +302,10 @@ void Hub::WakeSome() {
     const std::shared_ptr<Subscriber> subscriber = std::move(to_wake_.front());
     to_wake_.pop_front();
     subscriber->Wake();
+    ++woken_;
+  }
+  for (; !rounds_.empty() && rounds_.front().end <= woken_; rounds_.pop_front()) {
+    lag_->Observe(absl::ToDoubleSeconds(loop_.Now() - rounds_.front().since));
   }
   if (to_wake_.empty()) return;
   wake_posted_ = true;

@@ -19,7 +19,9 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "base/event_loop.h"
+#include "prometheus/histogram.h"
 #include "store/store.h"
 #include "watch/event.h"
 #include "watch/interest.h"
@@ -94,8 +96,10 @@ class Hub final : public store::ChangeListener {
   // Subscribers woken before others get their turn on the loop.
   static constexpr std::size_t kWakeSlice = 64;
 
-  // `loop` must outlive the hub, and run nothing any more when the hub is destroyed.
-  explicit Hub(base::EventLoop& loop) : loop_(loop) {}
+  // `loop` must outlive the hub, and run nothing any more when the hub is destroyed. `lag`, if any,
+  // gets how long it took to tell all of a round of changes (see Metrics::WatchLagSeconds).
+  explicit Hub(base::EventLoop& loop, prometheus::Histogram* lag = nullptr)
+      : loop_(loop), lag_(lag) {}
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
@@ -138,6 +142,8 @@ class Hub final : public store::ChangeListener {
   // What was told and not given out.
   struct Inbox {
     std::vector<store::ChangePtr> changes;
+    // When the first of them was heard of.
+    absl::Time since = absl::InfiniteFuture();
     bool overrun = false;
     // When overrun: of each observed key, the newest.
     absl::flat_hash_map<store::Key, store::ChangePtr> newest;
@@ -192,6 +198,7 @@ class Hub final : public store::ChangeListener {
       absl::FunctionRef<void(MembersBy& members, const std::string& key)> apply);
 
   base::EventLoop& loop_;
+  prometheus::Histogram* const lag_;
 
   mutable absl::Mutex mu_;
   Inbox inbox_ ABSL_GUARDED_BY(mu_);
@@ -217,6 +224,13 @@ class Hub final : public store::ChangeListener {
   store::Revision recent_after_ = 0;
   std::deque<std::shared_ptr<Subscriber>> to_wake_;
   bool wake_posted_ = false;
+  // How many were ever woken, and at which number the rounds end that are being told.
+  std::uint64_t woken_ = 0;
+  struct Round {
+    std::uint64_t end;
+    absl::Time since;
+  };
+  std::deque<Round> rounds_;
 };
 
 }  // namespace assetgate::watch

@@ -9,6 +9,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "base/event_loop.h"
+#include "base/metrics.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "watch/testing/fake_store.h"
@@ -41,6 +42,21 @@ TEST_F(WatchHubTest, AnObserverHearsOfItsKeyInOrder) {
   EXPECT_THAT(heard_, IsEmpty()) << "not on the writer's thread";
   loop_.RunDue();
   EXPECT_THAT(heard_, ElementsAre(1, 3, 4));
+}
+
+TEST_F(WatchHubTest, ARoundIsMeasuredFromItsFirstChangeToItsEnd) {
+  base::Metrics metrics({.version = "1"});
+  Hub hub(loop_, &metrics.WatchLagSeconds());
+  store_.SetListener(&hub);
+  loop_.RunDue();
+  store_.Put("a");
+  loop_.fake_clock().Advance(absl::Milliseconds(250));
+  store_.Put("b");
+  loop_.RunDue();
+  store_.Put("a");
+  loop_.RunDue();
+  EXPECT_THAT(metrics.Scrape(), ::testing::HasSubstr("assetgate_watch_lag_seconds_sum 0.25\n"));
+  EXPECT_THAT(metrics.Scrape(), ::testing::HasSubstr("assetgate_watch_lag_seconds_count 2\n"));
 }
 
 TEST_F(WatchHubTest, AnObservationThatEndedHearsNothingMore) {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
 #include "tests/conformance/world.h"
+#include "tests/simulator/request_log.h"
 
 namespace assetgate::conformance {
 namespace {
@@ -277,6 +278,48 @@ TEST_P(HappyPath, TheSameRequestIdTwiceIsOneVideo) {
   EXPECT_EQ(other.error.code(), grpc::StatusCode::ALREADY_EXISTS);
   EXPECT_EQ(base::ReasonOf(other.error), v1::REQUEST_ID_REUSED);
   EXPECT_EQ(world_.Made().videos_made, made_before + 1);
+}
+
+// The values of the header in a request that the simulator got.
+std::vector<std::string> HeaderOf(const simulator::LoggedRequest& request, absl::string_view name) {
+  std::vector<std::string> values;
+  for (const auto& [header, value] : request.headers) {
+    if (absl::EqualsIgnoreCase(header, name)) values.push_back(value);
+  }
+  return values;
+}
+
+TEST_P(HappyPath, TheCallersTraceReachesTheProviderWhileTheyWait) {
+  v1::CreateVideoTaskRequest create;
+  create.mutable_video_task()->set_model(world_.Model(account_));
+  create.mutable_video_task()->set_prompt("a cat");
+  grpc::ClientContext context;
+  SetDeadline(context);
+  const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  context.AddMetadata("traceparent", parent);
+  context.AddMetadata("tracestate", "vendor=1");
+  v1::VideoTask task;
+  const grpc::Status status = world_.videos().CreateVideoTask(&context, create, &task);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  const auto sent = world_.simulator().log().Requests(GetParam(), "video.create", 1);
+  ASSERT_EQ(sent.size(), 1u);
+  const std::vector<std::string> got = HeaderOf(sent[0], "traceparent");
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_EQ(got[0].size(), parent.size());
+  EXPECT_EQ(got[0].substr(0, 36), parent.substr(0, 36));
+  EXPECT_EQ(got[0].substr(52), "-01");
+  EXPECT_NE(got[0], parent) << "the span is the gateway's";
+  EXPECT_THAT(HeaderOf(sent[0], "tracestate"), ::testing::ElementsAre("vendor=1"));
+
+  // Whoever follows it later is not in that call any more.
+  world_.AwaitTask(task.name(), [](const v1::VideoTask& seen) { return IsSettled(seen); });
+  int polls = 0;
+  for (const auto& request : world_.simulator().log().Requests(GetParam(), "")) {
+    if (request.number <= sent[0].number) continue;
+    ++polls;
+    EXPECT_THAT(HeaderOf(request, "traceparent"), IsEmpty()) << request.path;
+  }
+  EXPECT_GT(polls, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, HappyPath, ::testing::ValuesIn(World::Dialects()));

@@ -347,16 +347,70 @@ class ServiceTest(ProgramTest):
         super().setUp()
         self.simulator, self.gateway = self.start_both()
 
-    def test_reflection_and_health_answer(self):
-        # Both by hand: the messages are small, and Debian has no packages of their classes.
+    def test_no_more_than_needed_is_served(self):
+        for method in ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+                       "/grpc.channelz.v1.Channelz/GetServers"):
+            with self.assertRaises(grpc.RpcError) as caught:
+                list(self.gateway.channel.stream_stream(method)(iter([b""]), timeout=DEADLINE))
+            self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED, method)
+
+    def test_versions_say_which_build_it_is(self):
+        for name in ("assetgate", "assetctl"):
+            said = self.run_program(name, "--version").stdout
+            version, commit, flags = re.fullmatch(
+                rf"{name} (\S+) \(commit (\S+); (.+)\)\n", said).groups()
+            self.assertIn(f'assetgate_build_info{{commit="{commit}",flags="{flags}",'
+                          f'version="{version}"}} 1', self.gateway.page("/metrics"))
+
+    def test_metrics_are_the_documented_ones_whatever_callers_say(self):
+        """Names and labels as in service/base/metrics.h; values from closed sets and the config."""
+        for i in range(20):
+            with contextlib.suppress(grpc.RpcError):
+                self.gateway.create_asset(f"https://cdn.example.org/{i}.png", [f"nobody-{i}"])
+            with contextlib.suppress(grpc.RpcError):
+                self.gateway.videos.GetVideoTask(programs.video_service_pb2.GetVideoTaskRequest(
+                    name=f"videoTasks/nobody-{i}"), timeout=DEADLINE)
+            with contextlib.suppress(grpc.RpcError):
+                self.gateway.channel.unary_unary(f"/made.up/Method{i}")(b"", timeout=DEADLINE)
+        self.gateway.settle([self.gateway.create_video(name, f"id-{name}").name for name in MODELS])
+        header = (programs.ROOT / "service/base/metrics.h").read_text()
+        table = {"assetgate_" + name: set(filter(None, labels.split(", "))) for name, labels in
+                 re.findall(r"^//   \| ([a-z_]+) +\| ([a-z_, ]*?) *\|", header, flags=re.M)}
+        closed = {
+            "provider": {*MODELS, ""}, "kind": {"asset_group", "asset", "video_task"},
+            "state": {"available", "degraded", "down", "credentials_rejected", "out_of_credit"},
+            "code": {code.name for code in grpc.StatusCode}, "queue": {"store_writer", "watch_hub"},
+            "type": {"reset", "put", "delete", "bookmark"}, "basis": {"finish_time", "last_poll"},
+            "method": set(re.findall(r'"(assetgate\.v1\.\w+/\w+)"', "".join(
+                path.read_text() for path in (programs.ROOT / "service/api").glob("*.cc"))))}
+        fixed = {"version", "commit", "flags", "le"}
+        # These are enumerations of at most so many words.
+        bounds = {"operation": 7, "outcome": 16, "reason": 20}
+        seen = {}
+        for line in self.gateway.page("/metrics").splitlines():
+            if line.startswith(("#", "process_")):
+                continue
+            series, labels = re.fullmatch(r"(\w+)(?:\{(.*)\})? \S+", line).groups()
+            said = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', labels or ""))
+            name = series if series in table else re.sub("_(bucket|sum|count)$", "", series)
+            self.assertEqual(set(said) - {"le"}, table.get(name), line)
+            for label, value in said.items():
+                if label in closed:
+                    self.assertIn(value, closed[label], line)
+                elif label not in fixed:
+                    seen.setdefault(label, set()).add(value)
+            seen.setdefault("name", set()).add(name)
+        self.assertEqual(set(seen) - {"name"} - set(bounds), set())
+        for label, bound in bounds.items():
+            self.assertLessEqual(len(seen[label]), bound, seen[label])
+        # What shows only with a certificate, or where something had to wait.
+        self.assertLessEqual(set(table) - seen["name"], {
+            "assetgate_certificate_expiry_timestamp_seconds", "assetgate_budget_wait_seconds"})
+
+    def test_health_answers(self):
+        # By hand: the messages are small, and Debian has no package of their classes.
         check = self.gateway.channel.unary_unary("/grpc.health.v1.Health/Check")
         self.assertEqual(check(b"", timeout=DEADLINE), b"\x08\x01")  # status: SERVING
-        info = self.gateway.channel.stream_stream(
-            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
-        answers = info(iter([b"\x3a\x00"]), timeout=DEADLINE)  # list_services: ""
-        services = next(answers)
-        for service in ("AssetService", "VideoService", "ProviderService"):
-            self.assertIn(f"assetgate.v1.{service}".encode(), services)
 
     def test_message_over_the_limit_is_refused(self):
         with self.assertRaises(grpc.RpcError) as caught:
@@ -395,11 +449,43 @@ class ServiceTest(ProgramTest):
         self.assertRegex(metrics, r'assetgate_rpcs_total\{[^}]*CreateVideoTask')
         self.assertRegex(metrics, r'assetgate_upstream_calls_total\{[^}]*provider="kyy"')
 
+    def line(self, message, **fields):
+        """The first line of the log with these fields."""
+        def matches(line):
+            said = json.loads(line)
+            return said["message"] == message and fields.items() <= said.items()
+        return json.loads(self.gateway.wait_line(matches))
+
     def test_log_lines_carry_the_callers_ids(self):
         trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-        self.gateway.create_video("kyy", "logged-request-1", metadata=[
+        made = self.gateway.create_video("kyy", "logged-request-1", metadata=[
             ("traceparent", f"00-{trace}-00f067aa0ba902b7-01")])
-        self.gateway.wait_line(lambda line: trace in line and "logged-request-1" in line)
+        ids = {"trace_id": trace, "request_id": "logged-request-1"}
+        call = self.line("call", **ids)
+        self.assertEqual(call["method"], "CreateVideoTask")
+        self.assertEqual((call["caller"], call["name"], call["providers"]), ("", made.name, "kyy"))
+        self.assertEqual((call["code"], call["reason"], call["upstream_calls"]), ("OK", "", 1))
+        self.assertGreater(call["took"], 0)
+        # The provider got the very span that our log has.
+        span = self.line("provider call", operation="submit_video", **ids)["span_id"]
+        headers = self.simulator.requests("kyy", "video.create")[0]["headers"]
+        parent, = [headers[name] for name in headers if name.lower() == "traceparent"]
+        self.assertEqual(parent, f"00-{trace}-{span}-01")
+
+    def test_a_refusal_is_logged_with_who_said_so(self):
+        self.simulator.fail("kyy", "video.create", {"kind": "status", "status": 402}, times=1)
+        with self.assertRaises(grpc.RpcError):
+            self.gateway.create_video("kyy", "refused-1")
+        call = self.line("call", request_id="refused-1")
+        self.assertEqual((call["code"], call["reason"]),
+                         ("FAILED_PRECONDITION", "PROVIDER_OUT_OF_CREDIT"))
+        self.assertEqual((call["providers"], call["upstream_calls"]), ("kyy", 1))
+        with self.assertRaises(grpc.RpcError):
+            self.gateway.videos.GetVideoTask(programs.video_service_pb2.GetVideoTaskRequest(
+                name="videoTasks/nobody"), timeout=DEADLINE)
+        call = self.line("call", method="GetVideoTask")
+        self.assertEqual((call["name"], call["code"], call["reason"]),
+                         ("videoTasks/nobody", "NOT_FOUND", "RESOURCE_NOT_FOUND"))
 
     def test_assetctl_says_what_scripts_need(self):
         def assetctl(*words):
@@ -703,6 +789,21 @@ class HostileTextTest(ProgramTest):
     def no_key_twice(self, pairs):
         self.assertEqual(len({key for key, _ in pairs}), len(pairs), pairs)
         return dict(pairs)
+
+
+class DebugTest(ProgramTest):
+    CONFIG_EXTRA = "debug: {reflection: true, channelz: true}\n"
+
+    def test_reflection_and_channelz_answer_where_they_are_asked_for(self):
+        _, gateway = self.start_both()
+        info = gateway.channel.stream_stream(
+            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+        services = next(info(iter([b"\x3a\x00"]), timeout=DEADLINE))  # list_services: ""
+        for service in ("AssetService", "VideoService", "ProviderService"):
+            self.assertIn(f"assetgate.v1.{service}".encode(), services)
+        servers = gateway.channel.unary_unary("/grpc.channelz.v1.Channelz/GetServers")
+        # GetServersResponse.server, more than once or with something in it.
+        self.assertEqual(servers(b"", timeout=DEADLINE)[:1], b"\x0a")
 
 
 def status_bytes(error):

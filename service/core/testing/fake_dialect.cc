@@ -33,6 +33,9 @@ provider::Observation Observe(provider::UnitKind kind,
   provider::Observation observation;
   observation.provider_id = word("id");
   observation.provider_state = word("state");
+  if (std::int64_t ended = 0; absl::SimpleAtoi(word("ended"), &ended)) {
+    observation.end_time = absl::FromUnixSeconds(ended);
+  }
   observation.provider_uri = word("uri");
   const std::string& state = observation.provider_state;
   observation.progress = state == "queued"      ? Progress::kQueued

@@ -54,9 +54,16 @@ class RecordedTelemetry final : public Telemetry {
   void OnUpstreamCall(const UpstreamCall& call) override { calls.push_back(call.operation); }
   void OnStateChange(absl::string_view, const base::LogContext&, absl::string_view,
                      absl::string_view, absl::string_view) override {}
-  void OnProviderState(absl::string_view provider, v1::Provider::State state,
+  void OnProviderState(absl::string_view provider, base::ProviderCondition condition,
                        absl::string_view) override {
-    provider_states.emplace_back(std::string(provider), state);
+    provider_states.emplace_back(std::string(provider), condition);
+  }
+  void OnBudgetWait(absl::string_view, absl::Duration waited) override {
+    budget_waits.push_back(waited);
+  }
+  void OnDetected(absl::string_view, base::MetricKind, base::DetectionBasis basis,
+                  absl::Duration lag) override {
+    detections.emplace_back(basis, lag);
   }
   void OnPurged(int video_tasks) override { purged.push_back(video_tasks); }
   void OnPurgeEnd(int video_tasks) override { purge_ends.push_back(video_tasks); }
@@ -65,7 +72,9 @@ class RecordedTelemetry final : public Telemetry {
   }
 
   std::vector<base::UpstreamOperation> calls;
-  std::vector<std::pair<std::string, v1::Provider::State>> provider_states;
+  std::vector<std::pair<std::string, base::ProviderCondition>> provider_states;
+  std::vector<absl::Duration> budget_waits;
+  std::vector<std::pair<base::DetectionBasis, absl::Duration>> detections;
   std::vector<std::string> warnings;
   std::vector<int> purged;
   std::vector<int> purge_ends;

@@ -40,6 +40,7 @@ class FakeLeases final : public store::Leases {
   std::optional<store::Shard> Pick() override;
   bool exclusive() const override { return exclusive_; }
   int gateways() override { return gateways_; }
+  int held_count() override { return static_cast<int>(held_.size()); }
   void SetListener(store::LeaseListener* listener) override;
   void Release() override;
 

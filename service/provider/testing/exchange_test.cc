@@ -172,6 +172,10 @@ Value ToJson(const Observation& observation, Document& doc) {
   SetText(doc, object, "provider_id", observation.provider_id);
   SetText(doc, object, "provider_tracking_id", observation.provider_tracking_id);
   SetText(doc, object, "provider_uri", observation.provider_uri);
+  if (observation.end_time.has_value()) {
+    SetJson(doc, object, "end_time",
+            absl::FormatTime(absl::RFC3339_sec, *observation.end_time, absl::UTCTimeZone()));
+  }
   if (observation.failure.has_value()) {
     SetJson(doc, object, "failure", ToJson(*observation.failure, doc));
   }

@@ -100,6 +100,14 @@ int ShardLeases::gateways() {
   return gateways_;
 }
 
+int ShardLeases::held_count() {
+  absl::MutexLock lock(&mu_);
+  const Instant now = Now();
+  return static_cast<int>(std::count_if(held_.begin(), held_.end(), [now](const Held& held) {
+    return !held.leaving && held.until > now;
+  }));
+}
+
 absl::Status ShardLeases::health() {
   absl::MutexLock lock(&mu_);
   return health_;

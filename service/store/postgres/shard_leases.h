@@ -55,6 +55,7 @@ class ShardLeases final : public Leases {
 
   std::optional<absl::Time> HeldUntil(Shard shard) override;
   std::optional<Shard> Pick() override;
+  int held_count() override;
   int gateways() override;
   void SetListener(LeaseListener* listener) override;
   void Release() override;

@@ -1,0 +1,25 @@
+// A call whose caller waits for what providers say.
+#ifndef ASSETGATE_CORE_WAITED_CALL_H_
+#define ASSETGATE_CORE_WAITED_CALL_H_
+
+#include <set>
+#include <string>
+
+#include "base/trace_context.h"
+
+namespace assetgate::core {
+
+// Whoever took the call owns it until the answer, and nobody else: once it is gone, nobody waits
+// any more. From when the reconciler has heard of it until the answer, it is the reconciler's
+// thread that uses it.
+struct WaitedCall {
+  // Goes along with the calls to providers that are made meanwhile.
+  base::TraceContext trace;
+  // How many these are, and whom they asked, by the config's ids.
+  int upstream_calls = 0;
+  std::set<std::string> providers;
+};
+
+}  // namespace assetgate::core
+
+#endif  // ASSETGATE_CORE_WAITED_CALL_H_
