@@ -281,4 +281,9 @@ absl::StatusOr<Revision> PostgresStore::Head() {
   return ReadWith<Revision>([](Connection& connection) { return postgres::Head(connection); });
 }
 
+absl::StatusOr<std::string> PostgresStore::HolderOf(Shard shard) {
+  return ReadWith<std::string>(
+      [shard](Connection& connection) { return postgres::HolderOf(connection, shard); });
+}
+
 }  // namespace assetgate::store

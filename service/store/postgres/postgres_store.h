@@ -95,6 +95,7 @@ class PostgresStore final : public Store, private GroupWriter {
   absl::Status Health() override;
   std::size_t queue_depth() const override { return queue_.queue_depth(); }
   Leases& leases() override { return leases_; }
+  absl::StatusOr<std::string> HolderOf(Shard shard) override;
   void SetListener(ChangeListener* listener) override { feed_.SetListener(listener); }
   // Gives the leases back as well. Afterwards nobody is told of anything any more.
   void Stop() override;
