@@ -1,6 +1,21 @@
 #include "provider/dialect.h"
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
+
 namespace assetgate::provider {
+
+void MaskSecrets(const Credential& credential, http::Response& response) {
+  for (const auto& [name, secret] : credential.secrets) {
+    const std::string& text = secret.Reveal();
+    if (text.empty()) continue;
+    const auto mask = [&](std::string& in) {
+      if (absl::StrContains(in, text)) in = absl::StrReplaceAll(in, {{text, "[secret]"}});
+    };
+    mask(response.body);
+    for (http::Header& header : response.headers) mask(header.value);
+  }
+}
 
 absl::StatusOr<http::Request> Dialect::EncodeSubmitGroup(const GroupSubmission&) const {
   return absl::InternalError(
@@ -9,6 +24,13 @@ absl::StatusOr<http::Request> Dialect::EncodeSubmitGroup(const GroupSubmission&)
 
 std::optional<http::Request> Dialect::EncodeDeleteAsset(const Handle&) const {
   return std::nullopt;
+}
+
+std::optional<http::Request> Dialect::EncodeCheckCredential() const { return std::nullopt; }
+
+std::optional<Failure> Dialect::DecodeCheckCredential(const http::Response& response) const {
+  if (response.status >= 200 && response.status < 300) return std::nullopt;
+  return FailureOf(response, "", response.body);
 }
 
 std::optional<Failure> Dialect::DecodeDeleteAsset(const http::Response& response) const {
