@@ -78,6 +78,21 @@ class PostgresStore final : public Store, private GroupWriter {
   // whose revisions will be given out again (see Store::store_id). FAILED_PRECONDITION as Open, and
   // while a gateway is alive on it.
   static absl::StatusOr<std::string> MarkRestored(const Options& options);
+  // What is at a connection string, without opening it as a store.
+  struct Inspection {
+    // HOST:PORT/DATABASE.
+    std::string address;
+    // The major version of the server.
+    int server = 0;
+    // Of the schema; 0 where there is none yet.
+    std::int64_t version = 0;
+    // The names of the gateways that are alive on it, with commas between; may be empty.
+    std::string gateways;
+  };
+  // Whether Open would take it: server, user, rights, schema, and whether notifications come
+  // through. Makes and changes nothing; gateways that listen hear one notification. Errors as those
+  // of Open.
+  static absl::StatusOr<Inspection> Inspect(const Options& options);
   // Stops. No call may be under way.
   ~PostgresStore() override;
 
