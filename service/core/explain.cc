@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/proto_time.h"
@@ -93,8 +94,9 @@ std::string Sentence(std::string waits, const Explanation::Next& next) {
   }
   if (!waits.empty()) waits += "; ";
   absl::StrAppend(&waits, next.message());
-  if (next.has_due_time())
-    absl::StrAppend(&waits, ", at ", Written(base::FromProto(next.due_time())));
+  if (!next.has_due_time()) return waits;
+  const std::string due = Written(base::FromProto(next.due_time()));
+  if (!absl::StrContains(next.message(), due)) absl::StrAppend(&waits, "; again at ", due);
   return waits;
 }
 
@@ -173,7 +175,7 @@ Explanation::Next Item::Queued(const ProviderEntry& provider, absl::string_view 
   }
   return Step(Explanation::PROVIDER_BUDGET,
               absl::StrCat(step, " waits for its turn in the budget of ", provider.id, ": ",
-                           gate.in_flight(), " calls in flight, ", gate.waiting(), " waiting"));
+                           "in flight ", gate.in_flight(), ", waiting ", gate.waiting()));
 }
 
 Explanation::Next Item::NextCall(std::size_t unit, const Unit& record, absl::string_view step,
@@ -223,7 +225,7 @@ Explanation::Next Item::NextCall(std::size_t unit, const Unit& record, absl::str
                              : "the key or the account is refused",
                          ", which an operator has to mend; ", Trouble(run));
     }
-    next.set_message(absl::StrCat(step, " is not due yet: ", why));
+    next.set_message(absl::StrCat(step, " is due at ", Written(run.due), ": ", why));
     return next;
   }
   if (run.place == UnitRun::Place::kQueued) return Queued(*provider, step);
@@ -283,10 +285,11 @@ void PlacementItem<EntityT>::Explain(Explanation& out) const {
     }
     out.set_needs_person(out.needs_person() || NeedsPerson(told.next().reason()) ||
                          NeedsPerson(placement.waiting().reason()));
-    open.push_back(absl::StrCat(
-        unit.provider(), ": ",
-        Sentence(WaitsFor(placement.waiting(), unit.provider(), placement.provider_state()),
-                 told.next())));
+    const std::string sentence = Sentence(
+        WaitsFor(placement.waiting(), unit.provider(), placement.provider_state()), told.next());
+    open.push_back(absl::StartsWith(sentence, unit.provider())
+                       ? sentence
+                       : absl::StrCat(unit.provider(), ": ", sentence));
   }
   out.set_settled(open.empty());
   if (!open.empty()) {

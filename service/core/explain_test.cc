@@ -142,7 +142,7 @@ TEST(ExplainTest, RetryAfterBackOffAndAFullBudgetAreToldApart) {
   busy.Create(request);
   told = Explain(busy, "videoTasks/second");
   EXPECT_EQ(told.next().reason(), Explanation::PROVIDER_BUDGET) << told.DebugString();
-  EXPECT_THAT(told.summary(), HasSubstr("1 calls in flight, 1 waiting"));
+  EXPECT_THAT(told.summary(), HasSubstr("in flight 1, waiting 1"));
   EXPECT_EQ(told.units_size(), 0);
 }
 
