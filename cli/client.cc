@@ -1,6 +1,12 @@
 #include "cli/client.h"
 
+#include <grpcpp/generic/generic_stub.h>
+
+#include <vector>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/notification.h"
 #include "base/build_info.h"
 #include "base/error.h"
 #include "google/rpc/status.pb.h"
@@ -38,11 +44,37 @@ Client::Client(const std::string& server) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);  // The time that connecting may take.
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
-  const auto channel =
-      grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
-  assets_ = v1::AssetService::NewStub(channel);
-  videos_ = v1::VideoService::NewStub(channel);
-  providers_ = v1::ProviderService::NewStub(channel);
+  channel_ = grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  assets_ = v1::AssetService::NewStub(channel_);
+  videos_ = v1::VideoService::NewStub(channel_);
+  providers_ = v1::ProviderService::NewStub(channel_);
+}
+
+absl::StatusOr<bool> Client::Serving(absl::Duration timeout, const std::stop_token& stop) {
+  // Its two messages are small enough to be done by hand: Debian has no package of their classes.
+  constexpr char kMethod[] = "/grpc.health.v1.Health/Check";
+  constexpr absl::string_view kServing("\x08\x01", 2);  // status: SERVING
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  const std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
+  grpc::GenericStub stub(channel_);
+  const grpc::ByteBuffer request(nullptr, 0);  // service: "", the whole
+  grpc::ByteBuffer response;
+  absl::Notification over;
+  grpc::Status status;
+  stub.UnaryCall(&context, kMethod, {}, &request, &response, [&](grpc::Status ended) {
+    status = std::move(ended);
+    over.Notify();
+  });
+  over.WaitForNotification();
+  if (!status.ok()) return ToStatus(status);
+  std::vector<grpc::Slice> slices;
+  if (!response.Dump(&slices).ok()) return PlainError(absl::StatusCode::kInternal, "no answer");
+  std::string bytes;
+  for (const grpc::Slice& slice : slices) {
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  return bytes == kServing;
 }
 
 }  // namespace assetgate::cli

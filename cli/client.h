@@ -32,6 +32,9 @@ class Client {
   // that answers is used, until it goes away. Without TLS.
   explicit Client(const std::string& server);
 
+  // Whether the gRPC health service calls the gateway as a whole SERVING. Errors as of a call.
+  absl::StatusOr<bool> Serving(absl::Duration timeout, const std::stop_token& stop);
+
   v1::AssetService::Stub& assets() { return *assets_; }
   v1::VideoService::Stub& videos() { return *videos_; }
   v1::ProviderService::Stub& providers() { return *providers_; }
@@ -54,6 +57,7 @@ class Client {
   }
 
  private:
+  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::AssetService::Stub> assets_;
   std::unique_ptr<v1::VideoService::Stub> videos_;
   std::unique_ptr<v1::ProviderService::Stub> providers_;

@@ -12,6 +12,7 @@
 #include "base/proto_time.h"
 #include "cli/arguments.h"
 #include "cli/client.h"
+#include "cli/doctor.h"
 #include "cli/json.h"
 #include "cli/options.h"
 #include "cli/tables.h"
@@ -24,6 +25,8 @@ namespace {
 constexpr absl::Duration kCallMargin = absl::Seconds(20);
 constexpr absl::Duration kDefaultMaxWait = absl::Seconds(10);
 constexpr int kBatchSize = 100;
+// Of each question to a gateway that may be in trouble.
+constexpr absl::Duration kDoctorTimeout = absl::Seconds(10);
 
 // One run of the program.
 class Session {
@@ -124,7 +127,12 @@ class Session {
     return Print(Call(client_.providers(), &Providers::GetModel, request));
   }
 
+  ExitCode Do(const v1::ExplainRequest& request) {
+    return Print(Call(client_.providers(), &Providers::Explain, request));
+  }
+
   ExitCode Do(const WatchCommand& command);
+  ExitCode Do(const DoctorCommand& command);
 
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Call(
@@ -348,6 +356,23 @@ ExitCode Session::Do(const WatchCommand& command) {
   if (env_.interrupted.stop_requested()) return ExitCode::kInterrupted;
   if (!outcome.status.ok()) return Fail(outcome.status, "");
   return Finish(AnyBadEnd(outcome.model) ? ExitCode::kWorkFailed : ExitCode::kOk);
+}
+
+ExitCode Session::Do(const DoctorCommand&) {
+  const absl::Duration timeout = options_.timeout.value_or(kDoctorTimeout);
+  const std::vector<Finding> findings =
+      Examine(client_, options_.server, timeout, env_.interrupted);
+  if (env_.interrupted.stop_requested()) return ExitCode::kInterrupted;
+  bool failed = false;
+  for (const Finding& finding : findings) {
+    failed |= finding.verdict == Finding::Verdict::kFailed;
+    if (options_.output == Output::kJson) {
+      env_.out << ToJsonLine(finding) << '\n';
+    } else {
+      PrintLines(ToLines(finding, look_));
+    }
+  }
+  return Finish(failed ? ExitCode::kOther : ExitCode::kOk);
 }
 
 ExitCode Session::Do(const BatchCreateAssets& command) {

@@ -396,5 +396,104 @@ TEST_F(CommandsTest, MistakesAreUsageErrors) {
   EXPECT_EQ(err_.str(), "");
 }
 
+TEST_F(CommandsTest, ExplainTellsWhyForPeopleAndAsJson) {
+  std::string asked;
+  gateway_.explain = [&](const v1::ExplainRequest& request, v1::Explanation* told) {
+    asked = request.name();
+    told->set_name(request.name());
+    told->set_state("UNCONFIRMED");
+    told->set_summary("the outcome is not known");
+    told->set_needs_person(true);
+    told->set_command("assetctl videos resolve videoTasks/fox");
+    told->set_gateway("pod-1");
+    told->mutable_time()->set_seconds(1000);
+    auto* unit = told->add_units();
+    unit->set_provider("providers/kyy");
+    unit->set_state("RUNNING");
+    unit->set_provider_state("processing");
+    unit->mutable_submission()->set_sends(2);
+    unit->mutable_submission()->set_outcome(v1::Explanation::Submission::NOT_ACCEPTED);
+    unit->mutable_calls()->set_polls(12);
+    unit->mutable_calls()->mutable_last_poll_time()->set_seconds(995);
+    unit->mutable_calls()->mutable_last_answer()->set_http_status(503);
+    unit->mutable_calls()->mutable_last_answer()->set_message("too \x1b[31mbusy");
+    unit->mutable_next()->mutable_due_time()->set_seconds(1007);
+    unit->mutable_next()->set_message("it is not due yet");
+    auto* passed = told->add_passed_targets();
+    passed->set_provider("providers/apiframe");
+    passed->set_message("it cannot express the seed");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"explain", "fox"}), ExitCode::kOk);
+  EXPECT_EQ(asked, "videoTasks/fox");
+  for (const char* words :
+       {"UNCONFIRMED", "the outcome is not known", "a person has to act",
+        "assetctl videos resolve videoTasks/fox", "gateway pod-1", "RUNNING (processing)",
+        "2, not accepted", "12", "5s ago", "HTTP 503: too ", "in 7s", "it is not due yet",
+        "apiframe", "it cannot express the seed"}) {
+    EXPECT_THAT(out_.str(), HasSubstr(words));
+  }
+  EXPECT_THAT(out_.str(), Not(HasSubstr("\x1b")));
+  EXPECT_EQ(Run({"explain", "assets/hero", "--json"}), ExitCode::kOk);
+  EXPECT_EQ(asked, "assets/hero");
+  EXPECT_THAT(out_.str(), HasSubstr("\"summary\": \"the outcome is not known\""));
+  EXPECT_EQ(Run({"explain", "assetGroups/summer"}), ExitCode::kOk);
+  EXPECT_EQ(asked, "assetGroups/summer");
+  EXPECT_EQ(Run({"explain", "providers/kyy"}), ExitCode::kUsage);
+}
+
+TEST_F(CommandsTest, ExplainHasTheExitCodesOfGet) {
+  gateway_.explain = [](const v1::ExplainRequest&, v1::Explanation*) {
+    return ToGrpc(Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND, "there is none"));
+  };
+  EXPECT_EQ(Run({"explain", "fox"}), ExitCode::kNotFound);
+  EXPECT_THAT(err_.str(), HasSubstr("there is none"));
+}
+
+TEST_F(CommandsTest, DoctorLooksAtTheGatewayAndItsProviders) {
+  v1::ListProvidersResponse listed;
+  listed.set_gateway_version("1.2.3");
+  auto* kyy = listed.add_providers();
+  kyy->set_name("providers/kyy");
+  kyy->set_mode(v1::Provider::SERVE);
+  kyy->set_state(v1::Provider::AVAILABLE);
+  gateway_.list_providers = [&](const v1::ListProvidersRequest&, v1::ListProvidersResponse* out) {
+    *out = listed;
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"doctor"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("answers; version 1.2.3"));
+  EXPECT_THAT(out_.str(), HasSubstr("ok       health: SERVING"));
+  EXPECT_THAT(out_.str(), HasSubstr("ok       provider kyy: AVAILABLE, mode SERVE\n"));
+
+  // What is out of use is a warning, what is in use and does not work has failed.
+  listed.mutable_providers(0)->set_mode(v1::Provider::DRAIN);
+  EXPECT_EQ(Run({"doctor"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("warning  provider kyy"));
+  listed.mutable_providers(0)->set_mode(v1::Provider::SERVE);
+  listed.mutable_providers(0)->set_state(v1::Provider::UNAVAILABLE);
+  listed.mutable_providers(0)->set_state_reason("calls fail");
+  EXPECT_EQ(Run({"doctor"}), ExitCode::kOther);
+  EXPECT_THAT(out_.str(), HasSubstr("FAILED   provider kyy: UNAVAILABLE, mode SERVE: calls fail"));
+  EXPECT_THAT(out_.str(), HasSubstr("assetgate --doctor --config FILE"));
+  EXPECT_EQ(Run({"doctor", "-o", "json"}), ExitCode::kOther);
+  EXPECT_THAT(out_.str(), HasSubstr(R"("verdict":"FAILED")"));
+}
+
+TEST_F(CommandsTest, DoctorSaysWhatIsNotServingAndWhatDoesNotAnswer) {
+  gateway_.list_providers = [](const v1::ListProvidersRequest&, v1::ListProvidersResponse*) {
+    return grpc::Status::OK;
+  };
+  gateway_.SetServing(false);
+  EXPECT_EQ(Run({"doctor"}), ExitCode::kOther);
+  EXPECT_THAT(out_.str(), HasSubstr("FAILED   health: NOT_SERVING"));
+  gateway_.list_providers = [](const v1::ListProvidersRequest&, v1::ListProvidersResponse*) {
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "gone fishing");
+  };
+  EXPECT_EQ(Run({"doctor"}), ExitCode::kOther);
+  EXPECT_THAT(out_.str(), HasSubstr(": does not answer: gone fishing"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("health"))) << "nothing is made up";
+}
+
 }  // namespace
 }  // namespace assetgate::cli

@@ -3,6 +3,7 @@
 #define ASSETGATE_CLI_FAKE_GATEWAY_H_
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
 
 #include <functional>
 #include <memory>
@@ -48,8 +49,12 @@ class FakeGateway {
   Stream<v1::WatchVideoTasksRequest, v1::VideoTaskEvent> watch_videos;
   Unary<v1::ListProvidersRequest, v1::ListProvidersResponse> list_providers;
   Unary<v1::GetModelRequest, v1::Model> get_model;
+  Unary<v1::ExplainRequest, v1::Explanation> explain;
+  // What its health service says.
+  void SetServing(bool serving) { server_->GetHealthCheckService()->SetServingStatus(serving); }
 
   FakeGateway() : assets_(*this), videos_(*this), providers_(*this) {
+    grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&assets_);
@@ -151,6 +156,10 @@ class FakeGateway {
     grpc::Status GetModel(grpc::ServerContext*, const v1::GetModelRequest* request,
                           v1::Model* response) override {
       return Answer(fake_.get_model, request, response);
+    }
+    grpc::Status Explain(grpc::ServerContext*, const v1::ExplainRequest* request,
+                         v1::Explanation* response) override {
+      return Answer(fake_.explain, request, response);
     }
 
    private:

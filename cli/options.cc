@@ -193,6 +193,8 @@ class Parser {
     AddProviders();
     AddModels();
     AddWatch();
+    AddExplain();
+    AddDoctor();
   }
 
   std::variant<Options, EarlyExit> Parse(const Words& words) {
@@ -211,7 +213,6 @@ class Parser {
     }
     Options options;
     options.server = server_;
-    options.output = output_;
     options.color = color_;
     if (!timeout_.empty()) {
       const auto timeout = ParseDuration(timeout_);
@@ -221,6 +222,7 @@ class Parser {
     auto command = build_();
     if (!command.ok()) return Mistake(command.status().message());
     options.command = *std::move(command);
+    options.output = output_;
     return options;
   }
 
@@ -616,6 +618,46 @@ class Parser {
     AddWatchFlags(watch);
   }
 
+  void AddExplain() {
+    CLI::App* explain = Verb(
+        &app_, "explain", "Say why a video, an asset or a group is where it is",
+        "Examples:\n"
+        "  assetctl explain videoTasks/my-video\n"
+        "  assetctl explain my-video              an ID alone is a video's\n"
+        "  assetctl explain assets/hero --output json\n"
+        "What it waits for, how often each provider was asked and what it answered, when it is\n"
+        "asked next and why then, and which providers were passed over. It changes nothing.",
+        [this] { return ExplainOne(); });
+    explain->add_option("NAME", name_, "videoTasks/ID (or ID), assets/ID or assetGroups/ID")
+        ->required();
+    explain->add_flag("--json", json_, "The same as --output json");
+  }
+
+  void AddDoctor() {
+    Verb(
+        &app_, "doctor", "Look at the gateway: is it there, is it well, are its providers",
+        "Examples:\n"
+        "  assetctl doctor\n"
+        "  assetctl --server gateway.internal:8080 doctor\n"
+        "One line per thing looked at: ok, warning or FAILED, with what to do. The exit code is 0\n"
+        "when nothing has failed, else 1. What is wrong with a config, its keys, its store and "
+        "the\n"
+        "way to its providers, the gateway's own program tells, where it is to run:\n"
+        "  assetgate --doctor --config FILE",
+        []() -> absl::StatusOr<Command> { return Command(DoctorCommand()); });
+  }
+
+  absl::StatusOr<Command> ExplainOne() {
+    if (json_) output_ = Output::kJson;
+    v1::ExplainRequest request;
+    absl::string_view collection = "videoTasks";
+    for (const absl::string_view other : {"assets", "assetGroups"}) {
+      if (absl::StartsWith(name_, absl::StrCat(other, "/"))) collection = other;
+    }
+    ASSIGN_OR_RETURN(*request.mutable_name(), ResourceName(collection, name_));
+    return Command(std::move(request));
+  }
+
   absl::StatusOr<Command> CreateGroup() {
     v1::CreateAssetGroupRequest request;
     request.set_asset_group_id(id_);
@@ -815,6 +857,7 @@ class Parser {
   FilterFlags filter_;
   int page_size_ = 0;
   bool all_ = false;
+  bool json_ = false;
   bool wait_ = false;
   bool validate_only_ = false;
   bool not_accepted_ = false;

@@ -509,4 +509,84 @@ std::vector<std::string> Details(const v1::Model& model, const Page& page) {
   return sheet.Take();
 }
 
+std::vector<std::string> Details(const v1::Explanation& explanation, const Page& page) {
+  using Explanation = v1::Explanation;
+  // The gateway's clock dates it all, and the reader's may be another.
+  Page at = page;
+  if (explanation.has_time()) at.now = base::FromProto(explanation.time());
+  Sheet sheet(at);
+  sheet.Title(explanation.name());
+  sheet.Field("state", explanation.state());
+  const Tone tone = explanation.needs_person() ? Tone::kBad
+                    : explanation.settled()    ? Tone::kPlain
+                                               : Tone::kWaiting;
+  sheet.Field("why", explanation.summary(), tone);
+  if (explanation.needs_person()) sheet.Field("needs", "a person has to act", Tone::kBad);
+  sheet.Field("what to do", explanation.command(), Tone::kStrong);
+  if (!explanation.followed_here()) {
+    sheet.Field("followed by", explanation.gateway().empty()
+                                   ? "another gateway"
+                                   : absl::StrCat("gateway ", explanation.gateway()));
+  }
+  Rows rows;
+  const auto in = [&](bool has, const google::protobuf::Timestamp& time) -> std::string {
+    if (!has) return "";
+    const absl::Duration left = base::FromProto(time) - at.now;
+    return left <= absl::ZeroDuration() ? "now" : absl::StrCat("in ", ShortDuration(left));
+  };
+  const auto ago = [&](bool has, const google::protobuf::Timestamp& time) -> std::string {
+    return has ? absl::StrCat(ShortDuration(at.now - base::FromProto(time)), " ago") : "";
+  };
+  const auto why = [&](const Explanation::Next& next) {
+    return Text(next.message(), next.reason() == Explanation::NEEDS_PERSON ||
+                                        next.reason() == Explanation::PROVIDER_MODE ||
+                                        next.reason() == Explanation::CREDENTIALS_REJECTED ||
+                                        next.reason() == Explanation::OUT_OF_CREDIT
+                                    ? Tone::kBad
+                                    : Tone::kPlain);
+  };
+  for (const auto& unit : explanation.units()) {
+    const auto& calls = unit.calls();
+    std::string answer;
+    if (calls.has_last_answer()) {
+      const auto& last = calls.last_answer();
+      answer = last.http_status() > 0 ? absl::StrCat("HTTP ", last.http_status()) : "none";
+      if (!last.message().empty()) absl::StrAppend(&answer, ": ", last.message());
+    }
+    const auto& submission = unit.submission();
+    std::string sent;
+    if (submission.sends() > 0) {
+      std::string outcome = Lower(Explanation::Submission::Outcome_Name(submission.outcome()));
+      for (char& c : outcome) c = c == '_' ? ' ' : c;
+      sent = absl::StrCat(submission.sends(), ", ", outcome);
+    }
+    rows.push_back({Text(IdOf(unit.provider())), Text(unit.provider_model()),
+                    Text(unit.provider_state().empty()
+                             ? unit.state()
+                             : absl::StrCat(unit.state(), " (", unit.provider_state(), ")")),
+                    Text(sent), Text(unit.has_calls() ? absl::StrCat(calls.polls()) : ""),
+                    Text(ago(calls.has_last_poll_time(), calls.last_poll_time())), Text(answer),
+                    Text(in(unit.next().has_due_time(), unit.next().due_time())),
+                    unit.has_next() ? why(unit.next()) : Text(unit.error(), Tone::kBad)});
+  }
+  sheet.AddTable({{"PROVIDER"},
+                  {"MODEL", 0, false, 12},
+                  {"STATE", 0, false, 12},
+                  {"SENT"},
+                  {"POLLS", 0, true},
+                  {"LAST"},
+                  {"ANSWER", 0, false, 12},
+                  {"NEXT"},
+                  {"WHY", 0, false, 20}},
+                 rows);
+  rows.clear();
+  for (const auto& target : explanation.passed_targets()) {
+    rows.push_back({Text(IdOf(target.provider())), Text(target.provider_model()),
+                    Text(in(target.has_next_try_time(), target.next_try_time())),
+                    Text(target.message())});
+  }
+  sheet.AddTable({{"PASSED OVER"}, {"MODEL", 0, false, 12}, {"NEXT"}, {"WHY", 0, false, 20}}, rows);
+  return sheet.Take();
+}
+
 }  // namespace assetgate::cli

@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "assetgate/v1/asset.pb.h"
+#include "assetgate/v1/explanation.pb.h"
 #include "assetgate/v1/provider.pb.h"
 #include "assetgate/v1/video_task.pb.h"
 #include "cli/text.h"
@@ -35,6 +36,7 @@ std::vector<std::string> Details(const v1::Asset& asset, const Page& page);
 std::vector<std::string> Details(const v1::VideoTask& task, const Page& page);
 std::vector<std::string> Details(const v1::Provider& provider, const Page& page);
 std::vector<std::string> Details(const v1::Model& model, const Page& page);
+std::vector<std::string> Details(const v1::Explanation& explanation, const Page& page);
 
 }  // namespace assetgate::cli
 

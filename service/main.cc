@@ -11,8 +11,11 @@
 
 #include "absl/synchronization/mutex.h"
 #include "base/build_info.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "config.h"
+#include "doctor/doctor.h"
+#include "http/curl_client.h"
 #include "providers/dialects.h"
 #include "server.h"
 
@@ -46,6 +49,28 @@ void ForbidCoreFiles() {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
   prctl(PR_SET_DUMPABLE, 0);
+}
+
+// One line per finding, as it comes, with its remedy on a line below.
+int Examine(const std::string& config_path, const assetgate::config::Environment& environment) {
+  using assetgate::doctor::Finding;
+  signal(SIGPIPE, SIG_IGN);
+  const assetgate::base::SystemClock clock;
+  assetgate::http::CurlClientOptions options;
+  options.user_agent = std::string("assetgate/") + assetgate::base::ThisBuild().version;
+  assetgate::http::CurlClient http(options, clock);
+  const bool well = assetgate::doctor::Examine(
+      config_path, {environment, http, clock}, [](const Finding& finding) {
+        const char* verdict = finding.verdict == Finding::Verdict::kOk        ? "ok"
+                              : finding.verdict == Finding::Verdict::kWarning ? "warning"
+                                                                              : "FAILED";
+        std::printf("%-7s  %s: %s\n", verdict, finding.what.c_str(), finding.detail.c_str());
+        if (!finding.remedy.empty()) {
+          std::printf("         what to do: %s\n", finding.remedy.c_str());
+        }
+        std::fflush(stdout);
+      });
+  return well ? 0 : kFailed;
 }
 
 int Serve(assetgate::config::Config config) {
@@ -91,7 +116,8 @@ int main(int argc, char** argv) {
       "SIGINT; then it finishes what is under way and exits with 0.\n\n"
       "After a backup of the store was restored, say --mark-restored once before serving: see\n"
       "docs/operations.md.\n\n"
-      "Exit codes: 0 done; 1 the store or a port could not be opened; 2 wrong flags or config."};
+      "Exit codes: 0 done; 1 the store or a port could not be opened, or --doctor has found\n"
+      "something that fails; 2 wrong flags or config."};
   std::string config_path;
   std::string check_path;
   auto* config_option =
@@ -107,6 +133,14 @@ int main(int argc, char** argv) {
                "before start over with a RESET, instead of skipping changes; then exit. No gateway "
                "may have the store open")
       ->needs(config_option);
+  bool doctor = false;
+  app.add_flag(
+         "--doctor", doctor,
+         "With --config: look at the config, its secrets, its store, its ports and the way to "
+         "each provider, from here; one line each, with what to do; then exit, with 1 when "
+         "something has failed. Makes, changes and locks nothing, and costs nothing; also "
+         "beside a running gateway")
+      ->needs(config_option);
   app.set_version_flag("--version", assetgate::base::VersionText("assetgate"));
   try {
     app.parse(argc, argv);
@@ -120,6 +154,7 @@ int main(int argc, char** argv) {
 
   assetgate::config::Environment environment;
   environment.dialects = assetgate::providers::AllDialects();
+  if (doctor) return Examine(config_path, environment);
   const std::string& path = check_path.empty() ? config_path : check_path;
   auto config = assetgate::config::Load(path, environment);
   if (!config.ok()) {

@@ -217,7 +217,7 @@ absl::Status Server::Wiring::Listen() {
   const api::Parts parts{*gateway, metrics, clock, log};
   assets = std::make_unique<api::AssetService>(parts, *watcher);
   videos = std::make_unique<api::VideoService>(parts, *watcher);
-  providers = std::make_unique<api::ProviderService>(parts);
+  providers = std::make_unique<api::ProviderService>(parts, base::ThisBuild().version);
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();

@@ -76,6 +76,11 @@ class ApiframeDialect : public provider::Dialect {
     return kind == UnitKind::kVideo ? DecodeGetJob(response, handle) : DecodeGetAsset(response);
   }
 
+  // GET /v2/me: whose key it is, and the credits left
+  std::optional<http::Request> EncodeCheckCredential() const override {
+    return provider::JsonRequest("GET", "/me");
+  }
+
   void Authorize(http::Request& request, const provider::Credential& credential,
                  absl::Time /*now*/) const override {
     AuthorizeRequest(request, credential);

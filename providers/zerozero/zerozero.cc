@@ -96,6 +96,11 @@ class ZerozeroDialect : public provider::Dialect {
     return DecodeGetVideo(response, handle);
   }
 
+  // GET /v1/models: what the key may use
+  std::optional<http::Request> EncodeCheckCredential() const override {
+    return provider::JsonRequest("GET", "/models");
+  }
+
   // Authorization: Bearer {api_key}
   void Authorize(http::Request& request, const provider::Credential& credential,
                  absl::Time /*now*/) const override {

@@ -7,12 +7,14 @@ namespace assetgate::api {
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
-ProviderService::ProviderService(const Parts& parts)
+ProviderService::ProviderService(const Parts& parts, std::string version)
     : gateway_(parts.gateway),
+      version_(std::move(version)),
       list_providers_(parts, "assetgate.v1.ProviderService/ListProviders", Method::Kind::kRead),
       get_provider_(parts, "assetgate.v1.ProviderService/GetProvider", Method::Kind::kRead),
       list_models_(parts, "assetgate.v1.ProviderService/ListModels", Method::Kind::kRead),
-      get_model_(parts, "assetgate.v1.ProviderService/GetModel", Method::Kind::kRead) {}
+      get_model_(parts, "assetgate.v1.ProviderService/GetModel", Method::Kind::kRead),
+      explain_(parts, "assetgate.v1.ProviderService/Explain", Method::Kind::kRead) {}
 
 ServerUnaryReactor* ProviderService::ListProviders(CallbackServerContext* context,
                                                    const v1::ListProvidersRequest* request,
@@ -20,7 +22,12 @@ ServerUnaryReactor* ProviderService::ListProviders(CallbackServerContext* contex
   return list_providers_.Run(
       context, *request, response,
       [&](const core::Caller&, core::Reply<v1::ListProvidersResponse> reply) {
-        gateway_.ListProviders(*request, std::move(reply));
+        gateway_.ListProviders(*request,
+                               [this, reply = std::move(reply)](
+                                   absl::StatusOr<v1::ListProvidersResponse> listed) mutable {
+                                 if (listed.ok()) listed->set_gateway_version(version_);
+                                 std::move(reply)(std::move(listed));
+                               });
       });
 }
 
@@ -45,6 +52,15 @@ ServerUnaryReactor* ProviderService::GetModel(CallbackServerContext* context,
                                               v1::Model* response) {
   return get_model_.RunNow(context, *request, response,
                            [&](const core::Caller&) { return gateway_.GetModel(*request); });
+}
+
+ServerUnaryReactor* ProviderService::Explain(CallbackServerContext* context,
+                                             const v1::ExplainRequest* request,
+                                             v1::Explanation* response) {
+  return explain_.Run(context, "", response,
+                      [&](const core::Caller& caller, core::Reply<v1::Explanation> reply) {
+                        gateway_.Explain(caller, *request, std::move(reply));
+                      });
 }
 
 }  // namespace assetgate::api

@@ -2,6 +2,8 @@
 #ifndef ASSETGATE_API_PROVIDER_SERVICE_H_
 #define ASSETGATE_API_PROVIDER_SERVICE_H_
 
+#include <string>
+
 #include "api/rpc.h"
 #include "assetgate/v1/provider_service.grpc.pb.h"
 
@@ -9,7 +11,8 @@ namespace assetgate::api {
 
 class ProviderService final : public v1::ProviderService::CallbackService {
  public:
-  explicit ProviderService(const Parts& parts);
+  // `version`: the program's own.
+  ProviderService(const Parts& parts, std::string version);
 
   grpc::ServerUnaryReactor* ListProviders(grpc::CallbackServerContext* context,
                                           const v1::ListProvidersRequest* request,
@@ -23,13 +26,18 @@ class ProviderService final : public v1::ProviderService::CallbackService {
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
                                      const v1::GetModelRequest* request,
                                      v1::Model* response) override;
+  grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
+                                    const v1::ExplainRequest* request,
+                                    v1::Explanation* response) override;
 
  private:
   core::Gateway& gateway_;
+  const std::string version_;
   Method list_providers_;
   Method get_provider_;
   Method list_models_;
   Method get_model_;
+  Method explain_;
 };
 
 }  // namespace assetgate::api

@@ -730,6 +730,28 @@ absl::StatusOr<v1::ListModelsResponse> Gateway::ListModels(const v1::ListModelsR
   return response;
 }
 
+void Gateway::Explain(const Caller& caller, const v1::ExplainRequest& request,
+                      Reply<v1::Explanation> reply) {
+  for (const store::Kind kind :
+       {store::Kind::kVideoTask, store::Kind::kAsset, store::Kind::kAssetGroup}) {
+    if (!ParseName(CollectionOf(kind), request.name()).has_value()) continue;
+    auto row = Read(caller, kind, request.name());
+    if (!row.ok()) return std::move(reply)(row.status());
+    std::string holder;
+    // Beside the point where it cannot be read.
+    if (row->content.unfinished) holder = store_.HolderOf(row->content.shard).value_or("");
+    return reconciler_.Explain(*std::move(row), std::move(holder), std::move(reply));
+  }
+  Faults faults;
+  faults.Add("name", request.name().empty()
+                         ? std::string("is required: videoTasks/{id}, assets/{id} or "
+                                       "assetGroups/{id}")
+                         : absl::StrCat("\"", provider::CleanText(request.name(), 100),
+                                        "\" is not of the form videoTasks/{id}, assets/{id} or "
+                                        "assetGroups/{id}"));
+  std::move(reply)(faults.ToStatus());
+}
+
 absl::StatusOr<v1::Model> Gateway::GetModel(const v1::GetModelRequest& request) {
   if (request.name().empty()) {
     Faults faults;

@@ -87,6 +87,8 @@ class Gateway {
   void GetProvider(const v1::GetProviderRequest& request, Reply<v1::Provider> reply);
   absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);
   absl::StatusOr<v1::Model> GetModel(const v1::GetModelRequest& request);
+  void Explain(const Caller& caller, const v1::ExplainRequest& request,
+               Reply<v1::Explanation> reply);
 
  private:
   // One asset of a request that has been validated; checks what it refers to.

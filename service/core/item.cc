@@ -23,7 +23,7 @@ provider::SubmitResult FromTransport(const http::TransportError& error) {
 }  // namespace
 
 Item::Item(Reconciler& owner, store::Key key)
-    : owner_(owner), key_(std::move(key)), serial_(owner.NextSerial()) {}
+    : owner_(owner), key_(std::move(key)), serial_(owner.NextSerial()), known_since_(owner.Now()) {}
 
 absl::Time Item::Now() const { return owner_.Now(); }
 
@@ -73,6 +73,16 @@ absl::Duration Item::BackOff(const UnitRun& run) const {
         std::max(jittered, std::min(*run.failure->retry_after, absl::Duration(absl::Hours(1))));
   }
   return jittered;
+}
+
+void Item::DueAfterFailure(UnitRun& run, absl::Duration shortest) const {
+  const absl::Duration back_off = BackOff(run);
+  run.due = Now() + std::max(shortest, back_off);
+  const bool asked_for = run.failure.has_value() && run.failure->retry_after.has_value() &&
+                         back_off <= *run.failure->retry_after;
+  run.due_because = back_off <= shortest ? v1::Explanation::POLL_INTERVAL
+                    : asked_for          ? v1::Explanation::RETRY_AFTER
+                                         : v1::Explanation::BACK_OFF;
 }
 
 bool Item::HoldPlace(std::size_t unit, const ProviderEntry& provider, CallClass call_class) {
@@ -170,13 +180,17 @@ std::optional<absl::Time> Item::SendBefore() {
   return std::min(now + settings.submission_start_timeout, *held);
 }
 
-bool Item::UnderWayElsewhere(const Unit& record) {
-  if (owner_.leases().exclusive()) return false;
+absl::Time Item::UnderWayUntil(const Unit& record) const {
   const ProviderEntry* provider = owner_.catalog().FindProvider(record.provider());
   const absl::Duration timeout =
       provider != nullptr ? provider->call_timeout : ProviderEntry().call_timeout;
-  const absl::Time until =
-      base::FromProto(record.submission().send_before()) + timeout + owner_.settings().clock_skew;
+  return base::FromProto(record.submission().send_before()) + timeout +
+         owner_.settings().clock_skew;
+}
+
+bool Item::UnderWayElsewhere(const Unit& record) {
+  if (owner_.leases().exclusive()) return false;
+  const absl::Time until = UnderWayUntil(record);
   if (Now() >= until) return false;
   WakeAt(until);
   return true;
@@ -261,8 +275,14 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
             back.failures = accepted ? 0 : back.failures + 1;
             back.failure = accepted ? std::nullopt : std::optional(result.failure);
             if (accepted) back.unfinished_at = owner.Now();
-            back.due = accepted ? owner.Now() + provider.PollingFor(kind).first
-                                : owner.Now() + item->BackOff(back);
+            back.answered = owner.Now();
+            back.answered_status = item_call.http_status;
+            if (accepted) {
+              back.due = owner.Now() + provider.PollingFor(kind).first;
+              back.due_because = v1::Explanation::POLL_INTERVAL;
+            } else {
+              item->DueAfterFailure(back, absl::ZeroDuration());
+            }
             owner.AddChange(*item,
                             Change{[unit, answer = SubmitAnswer{sends, replay, std::move(result)}](
                                        Item& target) { return target.OnSubmitted(unit, answer); },
@@ -300,13 +320,15 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
     run_now.place = UnitRun::Place::kNone;
     run_now.in_flight = true;
     run_now.polled = true;
-    run_now.asked = Now();
+    ++run_now.polls;
+    run_now.last_poll = Now();
     std::vector<provider::PollCall> calls =
         provider.dialect->EncodePoll(kind, std::span<const provider::Handle>(&handle, 1));
     if (calls.empty()) {
       // The dialect cannot ask for this handle: nothing will ever be heard.
       run_now.in_flight = false;
       run_now.due = Now() + owner_.settings().slow_poll;
+      run_now.due_because = v1::Explanation::POLL_INTERVAL;
       owner_.gate(provider).Abandon();
       owner_.telemetry().OnWarning(name(), "the dialect cannot poll this unit");
       return;
@@ -346,6 +368,8 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
                  if (not_found) item_call.message = "the provider does not know it";
                  owner.telemetry().OnUpstreamCall(item_call);
                  if (item == nullptr) return;
+                 item->run(unit).answered = owner.Now();
+                 item->run(unit).answered_status = item_call.http_status;
                  item->OnPolled(unit, provider, kind, accepted, std::move(result.trouble),
                                 std::move(news));
                });
@@ -376,7 +400,7 @@ void Item::OnPolled(std::size_t unit, const ProviderEntry& provider, provider::U
   if (trouble.has_value()) {
     ++state.failures;
     state.failure = trouble;
-    state.due = now + std::max(interval, BackOff(state));
+    DueAfterFailure(state, interval);
     // A hiccup is not worth a change; a provider that stays away is.
     if (state.failures >= 3 || NeedsOperator(*trouble)) {
       return owner_.AddChange(*this, Change{[unit, failure = *std::move(trouble)](Item& item) {
@@ -390,6 +414,7 @@ void Item::OnPolled(std::size_t unit, const ProviderEntry& provider, provider::U
   state.failures = 0;
   state.failure.reset();
   state.due = now + interval;
+  state.due_because = v1::Explanation::POLL_INTERVAL;
   bool verdict = false;
   if (news.kind == provider::UnitNews::Kind::kNotFound) {
     if (state.not_found++ == 0) state.not_found_since = now;

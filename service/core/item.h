@@ -24,6 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "assetgate/v1/explanation.pb.h"
 #include "base/proto_time.h"
 #include "core/apply.h"
 #include "core/catalog.h"
@@ -88,8 +89,9 @@ struct UnitRun {
   absl::Time queued_since;
   // A call is out.
   bool in_flight = false;
-  // The next step is not taken before.
+  // The next step is not taken before, and what decided that.
   absl::Time due = absl::InfinitePast();
+  v1::Explanation::Reason due_because = v1::Explanation::DUE;
   // In a row.
   int failures = 0;
   // Of the last submission, or the last poll.
@@ -102,6 +104,12 @@ struct UnitRun {
   // Polls in a row that said "not found", and since when.
   int not_found = 0;
   absl::Time not_found_since;
+  // For whoever asks why it is where it is: how often it was polled, and the last answer. The words
+  // of a bad one are in `failure`.
+  std::int64_t polls = 0;
+  absl::Time last_poll;
+  std::optional<absl::Time> answered;
+  int answered_status = 0;
 };
 
 // Belongs to the reconciler's thread.
@@ -151,6 +159,9 @@ class Item {
   virtual bool MayBeRefused() const { return false; }
   // Of the committed state.
   virtual UnfinishedUnits Units() const { return {}; }
+  // Of the committed state and what is known in memory: what it waits for, and why. What is known
+  // of the gateway that follows it has been filled in.
+  virtual void Explain(v1::Explanation& /*explanation*/) const {}
   // The current state answers whoever created it.
   virtual bool Answerable() const { return true; }
   // Gives back what Plan took from gates and has not used.
@@ -183,6 +194,8 @@ class Item {
                          http::Request& request);
   // How long after so many failures in a row.
   absl::Duration BackOff(const UnitRun& run) const;
+  // Sets when a unit is due after a call that has failed: not before `shortest` is over.
+  void DueAfterFailure(UnitRun& run, absl::Duration shortest) const;
 
   // Until when a submission that is journalled now may begin: not after the shard's lease. Absent
   // when that is not surely held for long enough; Plan then runs again in a moment.
@@ -190,6 +203,8 @@ class Item {
   // Whether the submission that the journal says is open may still be under way, or its answer on
   // its way into the store, at another gateway. Plan then runs again when it cannot be any more.
   bool UnderWayElsewhere(const Unit& record);
+  // Until when that may be.
+  absl::Time UnderWayUntil(const Unit& record) const;
   // Whether an answer says anything of the unit that is not known yet. The submission may have been
   // called lost by another gateway in the meantime, and sent again.
   static bool IsNews(const Unit& record, const SubmitAnswer& answer);
@@ -221,6 +236,21 @@ class Item {
   virtual absl::Status OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict);
   virtual absl::Status OnPollTrouble(std::size_t unit, const provider::Failure& failure);
 
+  // --- For Explain
+  const UnitRun* FindRun(std::size_t unit) const {
+    return unit < runs_.size() ? &runs_[unit] : nullptr;
+  }
+  // What the calls of a unit have come to; nothing where that is not known here.
+  void ExplainCalls(std::size_t unit, bool settled, v1::Explanation::Unit& out) const;
+  // What holds every step of it up here; absent where nothing does.
+  std::optional<v1::Explanation::Next> NoStepHere(const v1::Explanation& explanation) const;
+  // When a unit is called next, and why then. `step`: "the next poll of it". `waits_for`: what has
+  // to be ready before it can be submitted; empty for nothing.
+  v1::Explanation::Next NextCall(std::size_t unit, const Unit& record, absl::string_view step,
+                                 absl::string_view waits_for) const;
+  // What a place in the queue of a provider's gate waits for.
+  v1::Explanation::Next Queued(const ProviderEntry& provider, absl::string_view step) const;
+
   Reconciler& owner_;
   const store::Key key_;
   // Tells this item from another that gets its name later: what was begun for one is not heard by
@@ -230,6 +260,8 @@ class Item {
   // The call that what is under way is done for, while its caller waits.
   std::weak_ptr<WaitedCall> waited_;
   std::vector<UnitRun> runs_;
+  // Since when it is in memory.
+  const absl::Time known_since_;
 
  private:
   // As committed, and as the draft is being committed.
@@ -352,6 +384,7 @@ class PlacementItem : public EntityItem<EntityT> {
   absl::Status OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict) override;
   absl::Status OnPollTrouble(std::size_t unit, const provider::Failure& failure) override;
   UnfinishedUnits Units() const override;
+  void Explain(v1::Explanation& explanation) const override;
 
   // Whether the unit can be submitted now: the request, or absent when something else has to happen
   // first (then the placement says that it waits, or has failed).
@@ -404,6 +437,7 @@ class VideoItem final : public EntityItem<VideoEntity> {
   bool MayBeRefused() const override;
   void AbandonPlaces() override;
   UnfinishedUnits Units() const override;
+  void Explain(v1::Explanation& explanation) const override;
   absl::Status OnSubmitted(std::size_t unit, const SubmitAnswer& answer) override;
   absl::Status OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict) override;
   absl::Status OnPollTrouble(std::size_t unit, const provider::Failure& failure) override;
@@ -412,19 +446,37 @@ class VideoItem final : public EntityItem<VideoEntity> {
   // What is known of one target in this process.
   struct TargetRun {
     absl::Time not_before = absl::InfinitePast();
+    v1::Explanation::Reason not_before_because = v1::Explanation::BACK_OFF;
     int failures = 0;
     std::optional<provider::Failure> failure;
   };
   enum class Readiness { kReady, kWaiting, kFailed };
+  // Why a target is not gone to now, and until when.
+  struct Obstacle {
+    v1::Waiting::Reason reason = v1::Waiting::REASON_UNSPECIFIED;
+    v1::Explanation::Reason because = v1::Explanation::REASON_UNSPECIFIED;
+    std::string message;
+    absl::Time until = absl::InfiniteFuture();
+  };
 
   void PlanPending();
   void PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider);
+  // Until when a submission whose outcome is not known may be sent again with its idempotency key.
+  absl::Time RepeatableUntil(const Unit& record, const ProviderEntry& provider) const;
+  // Why it is not; empty while it is.
+  std::string WhyNotRepeated(const Unit& record, const ProviderEntry& provider) const;
   // Whether a person's last word was just that.
   bool WasResolvedSo(const Resolution& said) const;
   absl::Status NothingToResolve() const;
   // The target to go to now; absent when there is none, and then the task says what it waits for,
   // or has failed.
   std::optional<std::size_t> ChooseTarget();
+  // Of one that is not ineligible.
+  std::optional<Obstacle> ObstacleOf(const VideoTaskRecord& record, int target) const;
+  // What a task without an attempt under way does next.
+  v1::Explanation::Next NextAttempt(const v1::Explanation& explanation) const;
+  v1::Explanation::Next NextOfAttempt(int attempt, const v1::Explanation& explanation) const;
+  void ExplainTargets(v1::Explanation& explanation) const;
   Readiness ResolveReferences(const ProviderEntry& provider, std::size_t target,
                               std::vector<provider::ResolvedReference>& references);
   void StartAttempt(std::size_t target, const ProviderEntry& provider,

@@ -60,6 +60,7 @@ void PlacementItem<EntityT>::SpreadPolls() {
     const absl::Duration interval = this->PollInterval(
         *provider, kUnit, this->Now() - base::FromProto(placement.create_time()));
     this->run(i).due = this->Now() + interval * absl::Uniform(this->owner_.random(), 0.0, 1.0);
+    this->run(i).due_because = v1::Explanation::POLL_INTERVAL;
     this->run(i).polled = true;
   }
 }

@@ -4,9 +4,7 @@
 #include <utility>
 
 #include "absl/hash/hash.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "base/error.h"
 #include "base/proto_time.h"
 
@@ -72,29 +70,6 @@ absl::Status Draining() {
   return base::Error(absl::StatusCode::kUnavailable, v1::DRAINING,
                      "the gateway is going away; try again")
       .RetryAfter(absl::Seconds(1));
-}
-
-// A provider's answer can hold what was sent to it, the key among it: from here on it would get
-// into errors, logs and rows. Also as JSON with slashes escaped, and as part of a URL.
-void Mask(const provider::Credential& credential, http::Result& result) {
-  auto* response = std::get_if<http::Response>(&result);
-  if (response == nullptr) return;
-  for (const auto& [name, secret] : credential.secrets) {
-    const std::string& text = secret.Reveal();
-    if (text.empty()) continue;
-    const auto mask = [&](const std::string& spelling) {
-      const auto mask_in = [&](std::string& in) {
-        if (absl::StrContains(in, spelling)) in = absl::StrReplaceAll(in, {{spelling, "[secret]"}});
-      };
-      mask_in(response->body);
-      for (http::Header& header : response->headers) mask_in(header.value);
-    };
-    mask(text);
-    const std::string in_json = absl::StrReplaceAll(text, {{"/", "\\/"}});
-    if (in_json != text) mask(in_json);
-    const std::string in_url = http::PercentEncode(text);
-    if (in_url != text) mask(in_url);
-  }
 }
 
 absl::string_view StateName(const Item& item) {
@@ -1337,7 +1312,9 @@ void Reconciler::Send(const Item& item, const ProviderEntry& provider,
   parts_.http.Send(std::move(request), std::move(options),
                    [this, key, serial, sent, &provider, &credential,
                     done = std::move(done)](http::Result result) mutable {
-                     Mask(credential, result);
+                     if (auto* response = std::get_if<http::Response>(&result)) {
+                       provider::MaskSecrets(credential, *response);
+                     }
                      parts_.loop.Post([this, key, serial, sent, &provider, done = std::move(done),
                                        result = std::move(result)]() mutable {
                        std::move(done)(Find(key, serial), std::move(result),

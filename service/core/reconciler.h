@@ -18,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "assetgate/v1/asset_service.pb.h"
+#include "assetgate/v1/explanation.pb.h"
 #include "assetgate/v1/video_service.pb.h"
 #include "base/event_loop.h"
 #include "core/catalog.h"
@@ -121,6 +122,9 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void DeleteAsset(store::Key key, Reply<v1::DeleteAssetResponse> reply);
   void DeleteVideo(store::Key key, Reply<v1::DeleteVideoTaskResponse> reply);
 
+  // Why the resource in `row` stands where it stands. `gateway`: the name of who holds its shard;
+  // empty where that is not known. Changes nothing.
+  void Explain(store::Row row, std::string gateway, Reply<v1::Explanation> reply);
   // A provider as it is seen from here. Any thread; answers on the loop.
   void DescribeProviders(Reply<std::vector<v1::Provider>> reply);
   // For metrics; any thread.

@@ -85,6 +85,7 @@ void VideoItem::SpreadPolls() {
     const absl::Duration interval = PollInterval(*provider, provider::UnitKind::kVideo,
                                                  Now() - base::FromProto(attempt.submit_time()));
     run(i).due = Now() + interval * absl::Uniform(owner_.random(), 0.0, 1.0);
+    run(i).due_because = v1::Explanation::POLL_INTERVAL;
     run(i).polled = true;
   }
 }
@@ -173,28 +174,34 @@ void VideoItem::Plan() {
            base::FromProto(attempt.submit_time()));
 }
 
+absl::Time VideoItem::RepeatableUntil(const Unit& record, const ProviderEntry& provider) const {
+  return base::FromProto(record.submission().first_send_time()) +
+         provider.dialect->traits().idempotency_window - owner_.settings().idempotency_margin;
+}
+
+std::string VideoItem::WhyNotRepeated(const Unit& record, const ProviderEntry& provider) const {
+  if (provider.dialect->traits().idempotency_window <= absl::ZeroDuration()) {
+    return "the provider has no idempotency key, so that could make and bill a second video";
+  }
+  if (Now() >= RepeatableUntil(record, provider)) {
+    return "its idempotency key may be forgotten by now, and a second video made and billed";
+  }
+  if (provider.CredentialFor(record.credential_id()).id != record.credential_id()) {
+    // Under another account the key means nothing: there it would buy a second video.
+    return absl::StrCat("the credential \"", record.credential_id(),
+                        "\" that it was sent with is not configured any more, and to another "
+                        "account its idempotency key means nothing");
+  }
+  if (record.submission().method().empty()) return "what was sent is not on record";
+  return "";
+}
+
 void VideoItem::PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider) {
   v1::VideoTask& task = draft_.resource;
   Unit& record = *draft_.record.mutable_units(static_cast<int>(unit));
   UnitRun& state = run(unit);
-  const Settings& settings = owner_.settings();
-  const absl::Duration window = provider.dialect->traits().idempotency_window;
-  const absl::Time until =
-      base::FromProto(record.submission().first_send_time()) + window - settings.idempotency_margin;
-  std::string why;
-  if (window <= absl::ZeroDuration()) {
-    why = "the provider has no idempotency key, so that could make and bill a second video";
-  } else if (Now() >= until) {
-    why = "its idempotency key may be forgotten by now, and a second video made and billed";
-  } else if (provider.CredentialFor(record.credential_id()).id != record.credential_id()) {
-    // Under another account the key means nothing: there it would buy a second video.
-    why = absl::StrCat("the credential \"", record.credential_id(),
-                       "\" that it was sent with is not configured any more, and to another "
-                       "account its idempotency key means nothing");
-  } else if (record.submission().method().empty()) {
-    why = "what was sent is not on record";
-  }
-  if (!why.empty()) {
+  const absl::Time until = RepeatableUntil(record, provider);
+  if (const std::string why = WhyNotRepeated(record, provider); !why.empty()) {
     ReleasePlace(unit);
     MarkChanged(SetWaiting(task, v1::Waiting::NEEDS_OPERATOR, MakeName(kProviders, provider.id),
                            InDoubt(name(), task.attempts(static_cast<int>(unit)), record, why),
@@ -244,51 +251,58 @@ google::rpc::Status VideoItem::TargetFailures(absl::StatusCode code, v1::ErrorRe
   return error.Failures(failures).ToProto();
 }
 
+std::optional<VideoItem::Obstacle> VideoItem::ObstacleOf(const VideoTaskRecord& record,
+                                                         int target) const {
+  const std::string& id = record.targets(target).provider();
+  const ProviderEntry* provider = owner_.catalog().FindProvider(id);
+  if (provider == nullptr || provider->mode != v1::Provider::SERVE) {
+    return Obstacle{v1::Waiting::NEEDS_OPERATOR, v1::Explanation::PROVIDER_MODE,
+                    provider == nullptr ? "the provider is not in the gateway's config any more"
+                                        : "the provider takes no new work (see its mode)",
+                    absl::InfiniteFuture()};
+  }
+  const auto index = static_cast<std::size_t>(target);
+  if (index < target_runs_.size() && target_runs_[index].not_before > Now()) {
+    const TargetRun& run = target_runs_[index];
+    const provider::Failure failure = run.failure.value_or(provider::Failure{});
+    return Obstacle{WaitingReasonOf(failure), run.not_before_because,
+                    provider::ToError(failure, id).ToProto().message(), run.not_before};
+  }
+  const bool holds = provider == place_provider_ && place_ == UnitRun::Place::kHeld;
+  // Who holds a place may be the very call that finds out whether the provider is well again.
+  const Gate& gate = owner_.gate(*provider);
+  if (const auto unwell = gate.Unwell(); unwell.has_value() && !holds) {
+    return Obstacle{unwell->reason,
+                    unwell->reason == v1::Waiting::PROVIDER_RATE_LIMITED
+                        ? v1::Explanation::PROVIDER_RATE_LIMITED
+                        : v1::Explanation::PROVIDER_UNAVAILABLE,
+                    gate.state_reason(), unwell->until};
+  }
+  return std::nullopt;
+}
+
 std::optional<std::size_t> VideoItem::ChooseTarget() {
   v1::VideoTask& task = draft_.resource;
   const absl::Time now = Now();
   std::optional<std::size_t> chosen;
   bool any_eligible = false;
   // Of the first target that has to wait: it is the preferred one.
-  std::optional<v1::Waiting::Reason> reason;
+  std::optional<Obstacle> first;
   std::string subject;
-  std::string message;
   absl::Time next = absl::InfiniteFuture();
-  const auto waits = [&](const std::string& provider_id, v1::Waiting::Reason why, std::string text,
-                         absl::Time until) {
-    if (!reason.has_value()) {
-      reason = why;
-      subject = MakeName(kProviders, provider_id);
-      message = std::move(text);
-    }
-    next = std::min(next, until);
-  };
   for (int i = 0; i < draft_.record.targets_size(); ++i) {
     const auto& target = draft_.record.targets(i);
     if (target.ineligible()) continue;
     any_eligible = true;
+    if (std::optional<Obstacle> obstacle = ObstacleOf(draft_.record, i)) {
+      next = std::min(next, obstacle->until);
+      if (!first.has_value()) {
+        first = std::move(obstacle);
+        subject = MakeName(kProviders, target.provider());
+      }
+      continue;
+    }
     const ProviderEntry* provider = owner_.catalog().FindProvider(target.provider());
-    if (provider == nullptr || provider->mode != v1::Provider::SERVE) {
-      waits(target.provider(), v1::Waiting::NEEDS_OPERATOR,
-            provider == nullptr ? "the provider is not in the gateway's config any more"
-                                : "the provider takes no new work (see its mode)",
-            absl::InfiniteFuture());
-      continue;
-    }
-    const TargetRun& run = target_run(i);
-    if (run.not_before > now) {
-      const provider::Failure failure = run.failure.value_or(provider::Failure{});
-      waits(target.provider(), WaitingReasonOf(failure),
-            provider::ToError(failure, target.provider()).ToProto().message(), run.not_before);
-      continue;
-    }
-    const bool holds = provider == place_provider_ && place_ == UnitRun::Place::kHeld;
-    // Who holds a place may be the very call that finds out whether the provider is well again.
-    if (const auto unwell = owner_.gate(*provider).Unwell(); unwell.has_value() && !holds) {
-      waits(target.provider(), unwell->reason, owner_.gate(*provider).state_reason(),
-            unwell->until);
-      continue;
-    }
     const bool free = (provider == place_provider_ && place_ == UnitRun::Place::kHeld) ||
                       !owner_.gate(*provider).WouldBlock().has_value();
     if (free) return i;
@@ -302,8 +316,8 @@ std::optional<std::size_t> VideoItem::ChooseTarget() {
                            now));
     return std::nullopt;
   }
-  if (reason.has_value()) {
-    MarkChanged(SetWaiting(task, *reason, subject, message, now, next));
+  if (first.has_value()) {
+    MarkChanged(SetWaiting(task, first->reason, subject, first->message, now, next));
     if (next != absl::InfiniteFuture()) WakeAt(next);
   }
   return std::nullopt;
@@ -589,6 +603,7 @@ absl::Status VideoItem::OnSubmitted(std::size_t unit, const SubmitAnswer& answer
     // As the unit's own run, which counted this failure.
     state.failures = run(unit).failures;
     state.not_before = run(unit).due;
+    state.not_before_because = run(unit).due_because;
   }
   return absl::OkStatus();
 }

@@ -28,6 +28,8 @@ struct SendOptions {
   bool submission = false;
   // Not begun after this: ends with kExpired and maybe_sent = false.
   absl::Time send_before = absl::InfiniteFuture();
+  // Tell until when the server's certificate is good, of a connection made for this request.
+  bool tell_certificate = false;
 };
 
 // Sends requests. Thread-safe.

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "http/curl_client.h"
@@ -54,6 +55,19 @@ TEST_F(CurlClientTlsTest, TrustedCertificateIsAccepted) {
   EXPECT_EQ(Get(server).WaitForResponse().body, "ok");
   EXPECT_EQ(Submit(server, "x").WaitForResponse().body, "ok");
   EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(CurlClientTlsTest, EndOfTheCertificateIsToldToWhoAsks) {
+  ScriptedServer server(ServeAll, {.certificate = certificate_});
+  EXPECT_EQ(Get(server).WaitForResponse().certificate_end, std::nullopt);
+  // On a connection of its own.
+  CurlClient fresh(options_, clock_);
+  const Response response =
+      Exchange(fresh, {.path = "/"}, {.base_url = server.url(), .tell_certificate = true})
+          .WaitForResponse();
+  ASSERT_TRUE(response.certificate_end.has_value());
+  EXPECT_GT(*response.certificate_end, absl::Now());
+  EXPECT_LT(*response.certificate_end, absl::Now() + absl::Hours(24 * 366 * 20));
 }
 
 TEST_F(CurlClientTlsTest, UnknownCertificateIsRefusedAndNothingSent) {

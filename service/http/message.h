@@ -2,12 +2,14 @@
 #ifndef ASSETGATE_HTTP_MESSAGE_H_
 #define ASSETGATE_HTTP_MESSAGE_H_
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace assetgate::http {
 
@@ -29,6 +31,8 @@ struct Response {
   int status = 0;
   std::vector<Header> headers;
   std::string body;
+  // Until when the server's certificate is good, where that was asked for and there is one.
+  std::optional<absl::Time> certificate_end;
 
   // The value of the first header of that name (in any case); empty where there is none.
   absl::string_view HeaderValue(absl::string_view name) const {

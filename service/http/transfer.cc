@@ -119,6 +119,27 @@ TransportError::Kind KindOf(CURLcode code, bool sent) {
   }
 }
 
+// When the first certificate of the server's chain ends.
+std::optional<absl::Time> CertificateEnd(CURL* easy) {
+  constexpr absl::string_view kName = "Expire date:";
+  curl_certinfo* chain = nullptr;
+  if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || chain == nullptr ||
+      chain->num_of_certs < 1) {
+    return std::nullopt;
+  }
+  for (const curl_slist* line = chain->certinfo[0]; line != nullptr; line = line->next) {
+    absl::string_view text = line->data;
+    if (!absl::ConsumePrefix(&text, kName)) continue;
+    // As OpenSSL, or as GnuTLS writes it.
+    for (const char* format : {"%b %e %H:%M:%S %E4Y GMT", "%E4Y-%m-%d %H:%M:%S GMT"}) {
+      absl::Time end;
+      std::string error;
+      if (absl::ParseTime(format, absl::StripAsciiWhitespace(text), &end, &error)) return end;
+    }
+  }
+  return std::nullopt;
+}
+
 // Sets options of one easy handle, and remembers whether all were taken.
 class OptionSetter {
  public:
@@ -235,7 +256,8 @@ bool Transfer::SetRequest() {
       .Set(CURLOPT_MAXAGE_CONN,
            options_.submission
                ? static_cast<long>(absl::ToInt64Seconds(limits_.submission_idle_limit))
-               : 118L);
+               : 118L)
+      .Set(CURLOPT_CERTINFO, options_.tell_certificate ? 1L : 0L);
 
   // The method. The body is lent, not copied: it lives as long as the exchange, and it goes out in
   // one write with the headers.
@@ -393,6 +415,7 @@ Result Transfer::Finish(CURLcode code) {
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   response_.status = static_cast<int>(status);
+  if (options_.tell_certificate) response_.certificate_end = CertificateEnd(easy_);
   return std::move(response_);
 }
 

@@ -194,6 +194,10 @@ struct OptionFault {
   std::string description;
 };
 
+// A provider's answer can hold what was sent to it, the key among it: puts "[secret]" in its place,
+// before it gets into errors, logs and rows.
+void MaskSecrets(const Credential& credential, http::Response& response);
+
 class Dialect {
  public:
   virtual ~Dialect() = default;
@@ -239,6 +243,13 @@ class Dialect {
   virtual std::optional<http::Request> EncodeDeleteAsset(const Handle& handle) const;
   // OK: it is gone (also when it was unknown). Otherwise why it is not.
   virtual std::optional<Failure> DecodeDeleteAsset(const http::Response& response) const;
+
+  // A call that shows whether the provider takes a credential, and that neither makes anything nor
+  // costs anything; absent where the provider documents none. Nothing of the gateway's work depends
+  // on it: it is for whoever sets the gateway up.
+  virtual std::optional<http::Request> EncodeCheckCredential() const;
+  // OK: the credential is taken. Otherwise why it is not, or that this cannot be told.
+  virtual std::optional<Failure> DecodeCheckCredential(const http::Response& response) const;
 
   // Puts the credential into the request, last before it is sent. `now` is for signatures.
   virtual void Authorize(http::Request& request, const Credential& credential,

@@ -16,16 +16,6 @@ constexpr absl::Duration kLongestRetryAfter = absl::Hours(1);
 // What callers are told where a rate limit comes without Retry-After.
 constexpr absl::Duration kDefaultRetryDelay = absl::Seconds(5);
 
-// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110); the older two forms are no longer sent by anybody.
-std::optional<absl::Time> ParseHttpDate(absl::string_view text) {
-  absl::Time time;
-  std::string error;
-  if (!absl::ParseTime("%a, %d %b %E4Y %H:%M:%S GMT", text, absl::UTCTimeZone(), &time, &error)) {
-    return std::nullopt;
-  }
-  return time;
-}
-
 std::optional<absl::Duration> RetryAfterOf(const http::Response& response) {
   const absl::string_view text = absl::StripAsciiWhitespace(response.HeaderValue("Retry-After"));
   if (text.empty()) return std::nullopt;
@@ -172,6 +162,16 @@ absl::string_view WithoutHalfUrl(absl::string_view text, std::size_t max_bytes) 
 }
 
 }  // namespace
+
+// The older two forms are no longer sent by anybody.
+std::optional<absl::Time> ParseHttpDate(absl::string_view text) {
+  absl::Time time;
+  std::string error;
+  if (!absl::ParseTime("%a, %d %b %E4Y %H:%M:%S GMT", text, absl::UTCTimeZone(), &time, &error)) {
+    return std::nullopt;
+  }
+  return time;
+}
 
 StatusMeaning MeaningOfStatus(int http_status) {
   switch (http_status) {

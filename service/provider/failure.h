@@ -65,6 +65,9 @@ Failure FailureOf(const http::Response& response, absl::string_view code,
 // Likewise where there was no answer: PROVIDER_UNAVAILABLE.
 Failure FailureOf(const http::TransportError& error);
 
+// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110), as in the Date header; absent where it is not that.
+std::optional<absl::Time> ParseHttpDate(absl::string_view text);
+
 // The failure as callers see it, for `error` fields and RPC statuses: code by reason, ErrorInfo
 // with act, provider, http_status, provider_code and provider_message (cleaned), RetryInfo.
 base::Error ToError(const Failure& failure, absl::string_view provider_id);

@@ -38,6 +38,7 @@ class ForwardingStore : public Store {
   absl::Status Health() override { return real_.Health(); }
   std::size_t queue_depth() const override { return real_.queue_depth(); }
   Leases& leases() override { return real_.leases(); }
+  absl::StatusOr<std::string> HolderOf(Shard shard) override { return real_.HolderOf(shard); }
   void SetListener(ChangeListener* listener) override { real_.SetListener(listener); }
   void Stop() override { real_.Stop(); }
 

@@ -305,6 +305,9 @@ class Store {
   virtual std::size_t queue_depth() const = 0;
   // Which work is this gateway's. As long-lived as the store.
   virtual Leases& leases() = 0;
+  // What the gateway is called that holds a shard; empty where none does, and where only one
+  // process can have the store open.
+  virtual absl::StatusOr<std::string> HolderOf(Shard /*shard*/) { return ""; }
 
   // Sets who hears of changes; nullptr for nobody. Set before the first Commit, cleared after Stop.
   virtual void SetListener(ChangeListener* listener) = 0;

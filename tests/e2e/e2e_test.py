@@ -515,6 +515,61 @@ class ServiceTest(ProgramTest):
                                 "providers")
         self.assertIn(away.returncode, (7, 8), away.stderr)
 
+    def test_why_a_video_is_stuck_is_answered(self):
+        self.simulator.control("timing", {"video_delay": "10m"})
+        name = self.gateway.create_video("kyy", "stuck").name
+        self.simulator.fail("kyy", "video.get",
+                            {"kind": "status", "status": 503,
+                             "body": f'{{"message":"no host for {KEY}"}}'})
+
+        def explain():
+            return self.gateway.providers.Explain(
+                programs.provider_service_pb2.ExplainRequest(name=name), timeout=DEADLINE)
+
+        def failing():
+            told = explain()
+            return told if told.units[0].calls.failures >= 2 else None
+
+        told = wait_for(failing, "polls that fail")
+        unit = told.units[0]
+        self.assertEqual(unit.provider, "providers/kyy")
+        self.assertEqual(unit.submission.outcome,
+                         programs.explanation_pb2.Explanation.Submission.ACCEPTED)
+        self.assertGreaterEqual(unit.calls.polls, 2)
+        self.assertEqual(unit.calls.last_answer.http_status, 503)
+        self.assertTrue(told.followed_here)
+        self.assertNotIn(KEY, str(told))
+        shown = self.run_program("assetctl", "--server", self.gateway.address, "explain", name)
+        self.assertEqual(shown.returncode, 0, shown.stderr)
+        self.assertIn("HTTP 503", shown.stdout)
+        self.assertNotIn(KEY, shown.stdout)
+        missing = self.run_program("assetctl", "--server", self.gateway.address, "explain", "none")
+        self.assertEqual(missing.returncode, 4, missing.stderr)
+
+    def test_the_doctor_looks_beside_a_running_gateway(self):
+        before = {path.name for path in self.folder.iterdir()}
+        made = [len(self.simulator.requests(provider, "video.create")) for provider in MODELS]
+        well = self.run_program("assetgate", "--doctor", "--config", "assetgate.yaml")
+        self.assertEqual(well.returncode, 0, well.stdout + well.stderr)
+        self.assertIn(f"a gateway has it, process {self.gateway.process.pid}", well.stdout)
+        for provider in ("apiframe", "zerozero"):
+            self.assertIn(f"provider {provider}: key: \"{provider}\" is taken", well.stdout)
+        for provider in ("kyy", "octopusx"):
+            self.assertIn(f"provider {provider}: key: not checked", well.stdout)
+        wrong = self.run_program("assetgate", "--doctor", "--config", "assetgate.yaml",
+                                 E2E_KEY="sk-of-somebody-else-4711")
+        self.assertEqual(wrong.returncode, 1, wrong.stdout)
+        self.assertRegex(wrong.stdout, r"FAILED +provider zerozero: key: .* is refused")
+        self.assertNotIn("4711", wrong.stdout + wrong.stderr)
+        self.assertEqual({path.name for path in self.folder.iterdir()}, before)
+        self.assertEqual([len(self.simulator.requests(provider, "video.create"))
+                          for provider in MODELS], made)
+        self.assertNotIn(KEY, well.stdout)
+        client = self.run_program("assetctl", "--server", self.gateway.address, "doctor")
+        self.assertEqual(client.returncode, 0, client.stdout + client.stderr)
+        self.assertIn("health: SERVING", client.stdout)
+        self.assertIn("version ", client.stdout)
+
     def test_example_in_python_fetches_a_video(self):
         follow = programs.ROOT / "examples/python/follow.py"
         output = self.folder / "video.mp4"

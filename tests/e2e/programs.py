@@ -21,7 +21,8 @@ import grpc
 sys.path.insert(0, os.environ["GEN_DIR"])
 
 from assetgate.v1 import asset_pb2, asset_service_pb2, asset_service_pb2_grpc  # noqa: E402
-from assetgate.v1 import common_pb2, provider_service_pb2_grpc  # noqa: E402
+from assetgate.v1 import common_pb2, explanation_pb2  # noqa: E402
+from assetgate.v1 import provider_service_pb2, provider_service_pb2_grpc  # noqa: E402
 from assetgate.v1 import video_service_pb2, video_service_pb2_grpc, video_task_pb2  # noqa: E402
 from google.rpc import error_details_pb2, status_pb2  # noqa: E402
 

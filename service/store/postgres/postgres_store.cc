@@ -21,6 +21,8 @@ constexpr std::int64_t kExpireLimit = 500;
 constexpr int kOldestServer = 130'000;
 // Migrations may have much to rewrite, and wait for those of another gateway.
 constexpr absl::Duration kMigrationTimeout = absl::Minutes(5);
+constexpr char kAliveNames[] =
+    "SELECT string_agg(name, ', ' ORDER BY name) FROM gateways WHERE expires_at > now()";
 
 Connection::Options ConnectionOptions(const PostgresStore::Options& options) {
   Connection::Options connection;
@@ -137,6 +139,31 @@ absl::StatusOr<PostgresStore::Opened> PostgresStore::Prepare(const Options& opti
   return opened;
 }
 
+absl::StatusOr<PostgresStore::Inspection> PostgresStore::Inspect(const Options& options) {
+  absl::StatusOr<std::unique_ptr<Connection>> connection =
+      Connection::Open(ConnectionOptions(options));
+  if (!connection.ok()) return ExplainConnect(connection.status());
+  Inspection found;
+  found.address = absl::StrCat((*connection)->address(), "/", (*connection)->database());
+  found.server = (*connection)->server_version() / 10'000;
+  if (absl::Status s = CheckServer(**connection); !s.ok()) return Annotate(s, found.address);
+  const absl::StatusOr<std::int64_t> version = postgres::CheckSchema(**connection);
+  if (!version.ok()) return Annotate(version.status(), found.address);
+  found.version = *version;
+  absl::StatusOr<std::unique_ptr<Connection>> listener =
+      Connection::Open(ConnectionOptions(options));
+  if (!listener.ok()) return Annotate(listener.status(), found.address);
+  if (absl::Status s = CheckNotifications(**connection, **listener, options.connect_timeout);
+      !s.ok()) {
+    return Annotate(s, found.address);
+  }
+  if (found.version == 0) return found;
+  absl::StatusOr<postgres::Rows> alive = (*connection)->Run({kAliveNames, {}});
+  if (!alive.ok()) return Annotate(alive.status(), found.address);
+  if (!alive->IsNull(0, 0)) found.gateways = alive->StringAt(0, 0);
+  return found;
+}
+
 absl::StatusOr<std::string> PostgresStore::MarkRestored(const Options& options) {
   Connection::Options patient = ConnectionOptions(options);
   patient.timeout = kMigrationTimeout;
@@ -148,11 +175,7 @@ absl::StatusOr<std::string> PostgresStore::MarkRestored(const Options& options) 
   absl::Status status = CheckServer(**connection);
   if (status.ok()) status = postgres::Migrate(**connection, postgres::Migrations());
   if (!status.ok()) return Annotate(status, address);
-  absl::StatusOr<postgres::Rows> alive =
-      (*connection)
-          ->Run(
-              {"SELECT string_agg(name, ', ' ORDER BY name) FROM gateways WHERE expires_at > now()",
-               {}});
+  absl::StatusOr<postgres::Rows> alive = (*connection)->Run({kAliveNames, {}});
   if (!alive.ok()) return Annotate(alive.status(), address);
   if (!alive->IsNull(0, 0)) {
     return Annotate(
@@ -279,6 +302,11 @@ absl::StatusOr<std::vector<Row>> PostgresStore::ListUnfinished(const UnfinishedQ
 
 absl::StatusOr<Revision> PostgresStore::Head() {
   return ReadWith<Revision>([](Connection& connection) { return postgres::Head(connection); });
+}
+
+absl::StatusOr<std::string> PostgresStore::HolderOf(Shard shard) {
+  return ReadWith<std::string>(
+      [shard](Connection& connection) { return postgres::HolderOf(connection, shard); });
 }
 
 }  // namespace assetgate::store

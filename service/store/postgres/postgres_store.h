@@ -78,6 +78,21 @@ class PostgresStore final : public Store, private GroupWriter {
   // whose revisions will be given out again (see Store::store_id). FAILED_PRECONDITION as Open, and
   // while a gateway is alive on it.
   static absl::StatusOr<std::string> MarkRestored(const Options& options);
+  // What is at a connection string, without opening it as a store.
+  struct Inspection {
+    // HOST:PORT/DATABASE.
+    std::string address;
+    // The major version of the server.
+    int server = 0;
+    // Of the schema; 0 where there is none yet.
+    std::int64_t version = 0;
+    // The names of the gateways that are alive on it, with commas between; may be empty.
+    std::string gateways;
+  };
+  // Whether Open would take it: server, user, rights, schema, and whether notifications come
+  // through. Makes and changes nothing; gateways that listen hear one notification. Errors as those
+  // of Open.
+  static absl::StatusOr<Inspection> Inspect(const Options& options);
   // Stops. No call may be under way.
   ~PostgresStore() override;
 
@@ -95,6 +110,7 @@ class PostgresStore final : public Store, private GroupWriter {
   absl::Status Health() override;
   std::size_t queue_depth() const override { return queue_.queue_depth(); }
   Leases& leases() override { return leases_; }
+  absl::StatusOr<std::string> HolderOf(Shard shard) override;
   void SetListener(ChangeListener* listener) override { feed_.SetListener(listener); }
   // Gives the leases back as well. Afterwards nobody is told of anything any more.
   void Stop() override;

@@ -534,6 +534,29 @@ TEST_F(PostgresLeasesTest, OneGatewayHoldsAllFromTheBeginning) {
   store.Stop();
 }
 
+TEST_F(PostgresLeasesTest, WhoHoldsAShardIsKnownByName) {
+  PostgresStore::Options options = Options();
+  options.name = "pod-0";
+  PostgresStore& first = Open(options);
+  options.name = "pod-1";
+  PostgresStore& second = Open(options);
+  const auto both = [&](PostgresStore& asked) {
+    std::set<std::string> names;
+    for (Shard shard = 0; shard < kShards; ++shard) {
+      names.insert(asked.HolderOf(shard).value_or("?"));
+    }
+    return names == std::set<std::string>{"pod-0", "pod-1"};
+  };
+  EXPECT_TRUE(Eventually([&] { return both(first) && both(second); }));
+  for (const Shard shard : Held(second)) {
+    EXPECT_EQ(first.HolderOf(shard).value_or("?"), "pod-1");
+    break;
+  }
+  second.Stop();
+  first.Stop();
+  EXPECT_EQ(first.HolderOf(7).value_or("?"), "") << "given back";
+}
+
 TEST_F(PostgresLeasesTest, SharesAreEvenAndNobodysShardIsAnothers) {
   Holder holders[3];
   for (Holder& holder : holders) Open(Options()).leases().SetListener(&holder);

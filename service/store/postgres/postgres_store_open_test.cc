@@ -31,7 +31,7 @@ class PostgresOpenTest : public testing::Test {
     options.connect_timeout = absl::Seconds(2);
     return options;
   }
-  // What Open fails with: one line, without any password.
+  // What Open fails with: one line, without any password. Whoever only looks is told so as well.
   std::string Refusal(const std::string& uri) {
     absl::StatusOr<std::unique_ptr<PostgresStore>> store = PostgresStore::Open(Options(uri));
     EXPECT_FALSE(store.ok());
@@ -39,6 +39,10 @@ class PostgresOpenTest : public testing::Test {
     std::string message(store.status().message());
     EXPECT_THAT(message, Not(HasSubstr("secret"))) << "a password is told";
     EXPECT_THAT(message, Not(HasSubstr("\n")));
+    const auto seen = PostgresStore::Inspect(Options(uri));
+    EXPECT_EQ(seen.status().code(), absl::StatusCode::kFailedPrecondition) << seen.status();
+    EXPECT_THAT(std::string(seen.status().message()),
+                AllOf(Not(HasSubstr("secret")), Not(HasSubstr("\n"))));
     return message;
   }
 
@@ -46,6 +50,24 @@ class PostgresOpenTest : public testing::Test {
   TestServer& server_ = TestServer::Shared();
   const std::string database_ = server_.CreateDatabase();
 };
+
+TEST_F(PostgresOpenTest, WhoOnlyLooksMakesNothing) {
+  for (int i = 0; i < 2; ++i) {
+    const auto empty = PostgresStore::Inspect(Options(server_.Uri(database_)));
+    ASSERT_TRUE(empty.ok()) << empty.status();
+    EXPECT_EQ(empty->version, 0) << "no schema was made";
+    EXPECT_GE(empty->server, 13);
+    EXPECT_THAT(empty->address, HasSubstr(database_));
+  }
+  PostgresStore::Options options = Options(server_.Uri(database_));
+  options.name = "pod-0";
+  const auto open = PostgresStore::Open(options);
+  ASSERT_TRUE(open.ok()) << open.status();
+  const auto seen = PostgresStore::Inspect(Options(server_.Uri(database_)));
+  ASSERT_TRUE(seen.ok()) << seen.status();
+  EXPECT_EQ(seen->version, postgres::Migrations().back().version);
+  EXPECT_EQ(seen->gateways, "pod-0") << "it is not counted as a gateway itself";
+}
 
 TEST_F(PostgresOpenTest, AStringThatIsNone) {
   for (const char* uri :

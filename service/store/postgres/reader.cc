@@ -101,6 +101,10 @@ constexpr char kRequest[] =
     "SELECT create_time, rows, request FROM requests WHERE tenant = $1::bytea AND "
     "method = $2::bytea AND request_id = $3::bytea";
 
+constexpr char kHolder[] =
+    "SELECT g.name FROM shards s JOIN gateways g ON g.owner = s.owner "
+    "WHERE s.shard = $1::bigint AND s.expires_at > now()";
+
 std::int64_t KindNumber(Kind kind) { return static_cast<std::int64_t>(kind); }
 
 absl::StatusOr<Row> ReadRow(const Rows& rows, int i) {
@@ -332,6 +336,12 @@ absl::StatusOr<Revision> Head(Connection& connection) {
   if (!found.ok()) return found.status();
   if (found->size() != 1) return absl::DataLossError("PostgreSQL: the table head is empty");
   return found->IntAt(0, 0);
+}
+
+absl::StatusOr<std::string> HolderOf(Connection& connection, Shard shard) {
+  absl::StatusOr<Rows> found = connection.Run({kHolder, Parameters().Int(shard)});
+  if (!found.ok()) return found.status();
+  return found->size() == 0 ? std::string() : found->StringAt(0, 0);
 }
 
 }  // namespace assetgate::store::postgres

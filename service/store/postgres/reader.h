@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -22,6 +23,8 @@ absl::StatusOr<std::optional<RequestRow>> FindRequest(Connection& connection,
 absl::StatusOr<std::vector<Row>> ListUnfinished(Connection& connection,
                                                 const UnfinishedQuery& query);
 absl::StatusOr<Revision> Head(Connection& connection);
+// The name of the gateway that holds the shard; empty where none does.
+absl::StatusOr<std::string> HolderOf(Connection& connection, Shard shard);
 
 // A stretch of the log, of all tenants and kinds.
 struct LogPage {

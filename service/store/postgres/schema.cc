@@ -151,14 +151,22 @@ constexpr Migration kMigrations[] = {
     {.version = 1, .min_reader = 1, .sql = kVersion1},
 };
 
-// What is missing where the server says that a right is.
-absl::Status ExplainRights(const Connection& connection, const absl::Status& status) {
-  if (!absl::IsPermissionDenied(status)) return status;
+absl::Status MissingRight(const Connection& connection, absl::string_view what) {
   return absl::PermissionDeniedError(absl::StrCat(
-      status.message(), ". The user needs the right to make the schema assetgate: GRANT CREATE ON ",
+      what, ". The user needs the right to make the schema assetgate: GRANT CREATE ON ",
       "DATABASE \"", connection.database(), "\" TO \"", connection.user(),
       "\"; or, if it is there ", "already, to own it: ALTER SCHEMA assetgate OWNER TO \"",
       connection.user(), "\""));
+}
+
+// What is missing where the server says that a right is.
+absl::Status ExplainRights(const Connection& connection, const absl::Status& status) {
+  return absl::IsPermissionDenied(status) ? MissingRight(connection, status.message()) : status;
+}
+
+absl::Status NotOurs() {
+  return absl::FailedPreconditionError(
+      "the schema assetgate is not one of ours; give the gateway another database");
 }
 
 absl::Status MigrateLocked(Connection& connection, absl::Span<const Migration> migrations) {
@@ -182,10 +190,7 @@ absl::Status MigrateLocked(Connection& connection, absl::Span<const Migration> m
   absl::StatusOr<Rows> rows =
       connection.Run({"SELECT version, min_reader FROM assetgate.schema_version", {}});
   if (!rows.ok()) return rows.status();
-  if (rows->size() != 1) {
-    return absl::FailedPreconditionError(
-        "the schema assetgate is not one of ours; give the gateway another database");
-  }
+  if (rows->size() != 1) return NotOurs();
   const std::int64_t version = rows->IntAt(0, 0);
   const std::int64_t min_reader = rows->IntAt(0, 1);
   if (absl::Status s = CheckReadable(version, min_reader, known); !s.ok()) return s;
@@ -205,6 +210,35 @@ absl::Status MigrateLocked(Connection& connection, absl::Span<const Migration> m
 }  // namespace
 
 absl::Span<const Migration> Migrations() { return kMigrations; }
+
+absl::StatusOr<std::int64_t> CheckSchema(Connection& connection) {
+  absl::StatusOr<Rows> rights = connection.Run(
+      {"SELECT has_database_privilege(current_database(), 'CREATE'), "
+       "(SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'assetgate')",
+       {}});
+  if (!rights.ok()) return rights.status();
+  if (rights->IsNull(0, 1)) {
+    if (rights->BoolAt(0, 0)) return 0;
+    return MissingRight(connection, "the database has no schema assetgate, and none can be made");
+  }
+  if (!rights->BoolAt(0, 1)) {
+    return MissingRight(connection, "the schema assetgate belongs to another user");
+  }
+  absl::StatusOr<Rows> there =
+      connection.Run({"SELECT to_regclass('assetgate.schema_version') IS NOT NULL", {}});
+  if (!there.ok()) return there.status();
+  if (!there->BoolAt(0, 0)) return 0;
+  absl::StatusOr<Rows> rows =
+      connection.Run({"SELECT version, min_reader FROM assetgate.schema_version", {}});
+  if (!rows.ok()) return rows.status();
+  if (rows->size() != 1) return NotOurs();
+  const std::int64_t version = rows->IntAt(0, 0);
+  if (absl::Status s = CheckReadable(version, rows->IntAt(0, 1), Migrations().back().version);
+      !s.ok()) {
+    return s;
+  }
+  return version;
+}
 
 absl::Status Migrate(Connection& connection, absl::Span<const Migration> migrations) {
   if (absl::Status s = connection.Execute(

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 
 namespace assetgate::store::sqlite {
 
@@ -30,16 +31,28 @@ absl::Status ToStatus(int code, absl::string_view message) {
 }
 
 absl::StatusOr<Connection> Connection::Open(const std::string& path, absl::Duration busy_timeout) {
+  absl::StatusOr<Connection> connection = OpenWith(path, SQLITE_OPEN_READWRITE);
+  if (connection.ok()) connection->SetBusyTimeout(busy_timeout);
+  return connection;
+}
+
+absl::StatusOr<Connection> Connection::OpenUntouched(const std::string& path) {
+  const std::string uri =
+      absl::StrCat("file:", absl::StrReplaceAll(path, {{"%", "%25"}, {"?", "%3f"}, {"#", "%23"}}),
+                   "?immutable=1");
+  return OpenWith(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+}
+
+absl::StatusOr<Connection> Connection::OpenWith(const std::string& name, int flags) {
   sqlite3* db = nullptr;
   // NOMUTEX: each connection has one user at a time anyway.
-  const int code = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                                   /*zVfs=*/nullptr);
+  const int code =
+      sqlite3_open_v2(name.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, /*zVfs=*/nullptr);
   Connection connection(db);  // Even a failed open gives something to close.
   if (code != SQLITE_OK) {
     return ToStatus(code, db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code));
   }
   sqlite3_extended_result_codes(db, 1);
-  connection.SetBusyTimeout(busy_timeout);
   return connection;
 }
 

@@ -28,6 +28,10 @@ class Connection {
   // another connection holds.
   static absl::StatusOr<Connection> Open(const std::string& path, absl::Duration busy_timeout);
 
+  // Opens an existing file to look at it, while nobody else has it open: it is not written to, no
+  // file is made beside it, and what a write-ahead log has that is not in the file is not seen.
+  static absl::StatusOr<Connection> OpenUntouched(const std::string& path);
+
   sqlite3* get() const { return db_.get(); }
 
   void SetBusyTimeout(absl::Duration timeout) const {
@@ -46,6 +50,7 @@ class Connection {
     void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
   };
   explicit Connection(sqlite3* db) : db_(db) {}
+  static absl::StatusOr<Connection> OpenWith(const std::string& name, int flags);
 
   std::unique_ptr<sqlite3, Closer> db_;
 };

@@ -4,14 +4,21 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <fstream>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 
@@ -53,7 +60,7 @@ absl::StatusOr<std::string> RealPath(const std::string& path) {
 }
 
 // The process id that the lock's holder wrote into it, for people; empty where there is none.
-std::string Holder(int fd) {
+std::string WrittenHolder(int fd) {
   char text[32];
   const ssize_t size = ::pread(fd, text, sizeof(text), 0);
   if (size <= 0) return "";
@@ -78,7 +85,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(const std::string& p
       return absl::FailedPreconditionError(absl::StrCat("store file ", path, ": cannot lock ",
                                                         lock_path, ": ", std::strerror(errno)));
     }
-    const std::string holder = Holder(fd);
+    const std::string holder = WrittenHolder(fd);
     return absl::FailedPreconditionError(
         absl::StrCat("store file ", path, " is in use",
                      holder.empty() ? "" : absl::StrCat(" by process ", holder),
@@ -91,6 +98,29 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(const std::string& p
     [[maybe_unused]] const ssize_t written = ::pwrite(fd, pid.data(), pid.size(), 0);
   }
   return lock;
+}
+
+absl::StatusOr<std::optional<int>> FileLock::Holder(const std::string& path) {
+  const absl::StatusOr<std::string> real_path = RealPath(path);
+  if (!real_path.ok()) return real_path.status();
+  struct stat file;
+  if (::stat(absl::StrCat(*real_path, ".lock").c_str(), &file) != 0) return std::nullopt;
+  // "1: FLOCK  ADVISORY  WRITE 4242 fe:01:131 0 EOF": process, device, inode.
+  std::ifstream locks("/proc/locks");
+  for (std::string line; std::getline(locks, line);) {
+    const std::vector<absl::string_view> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
+    if (words.size() < 6 || words[1] != "FLOCK" || words[3] != "WRITE") continue;
+    const std::vector<absl::string_view> where = absl::StrSplit(words[5], ':');
+    std::uint64_t inode = 0;
+    int holder = 0;
+    if (where.size() == 3 && absl::SimpleAtoi(where[2], &inode) &&
+        absl::SimpleAtoi(words[4], &holder) && inode == file.st_ino &&
+        absl::StrCat(where[0], ":", where[1]) ==
+            absl::StrFormat("%02x:%02x", major(file.st_dev), minor(file.st_dev))) {
+      return holder;
+    }
+  }
+  return std::nullopt;
 }
 
 // Closing gives the lock back.

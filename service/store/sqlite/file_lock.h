@@ -3,6 +3,7 @@
 #define ASSETGATE_STORE_SQLITE_FILE_LOCK_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -20,6 +21,11 @@ class FileLock {
   // has it.
   static absl::StatusOr<std::unique_ptr<FileLock>> Acquire(const std::string& path);
   ~FileLock();
+
+  // The process that has the lock of `path`, as the system lists locks; absent where none is seen
+  // that has it. Takes no lock and makes no file. Errors as of Acquire, for what is wrong with the
+  // path.
+  static absl::StatusOr<std::optional<int>> Holder(const std::string& path);
 
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;

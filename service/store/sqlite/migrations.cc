@@ -118,30 +118,29 @@ absl::Status Step(const Connection& connection, const Migration& migration, bool
 
 absl::Span<const Migration> Migrations() { return kMigrations; }
 
-absl::Status Migrate(const Connection& connection, absl::Span<const Migration> migrations) {
-  const int known = migrations.back().version;
-
+absl::StatusOr<std::int64_t> CheckSchema(const Connection& connection, int known) {
   absl::StatusOr<std::int64_t> tables = ReadInt(connection, "SELECT count(*) FROM sqlite_schema");
-  if (!tables.ok()) return tables.status();
-  const bool empty = *tables == 0;
-  std::int64_t version = 0;
-  if (!empty) {
-    absl::StatusOr<std::int64_t> application = ReadInt(connection, "PRAGMA application_id");
-    if (!application.ok()) return application.status();
-    if (*application != kApplicationId) {
-      return absl::FailedPreconditionError(
-          "it is a SQLite database, but not one of assetgate; it was left as it is");
-    }
-    absl::StatusOr<std::int64_t> read = ReadInt(connection, "SELECT version FROM schema");
-    if (!read.ok()) return read.status();
-    version = *read;
-    absl::StatusOr<std::int64_t> min_reader = ReadInt(connection, "SELECT min_reader FROM schema");
-    if (!min_reader.ok()) return min_reader.status();
-    if (absl::Status s = CheckReadable(version, *min_reader, known); !s.ok()) return s;
+  if (!tables.ok() || *tables == 0) return tables;
+  absl::StatusOr<std::int64_t> application = ReadInt(connection, "PRAGMA application_id");
+  if (!application.ok()) return application;
+  if (*application != kApplicationId) {
+    return absl::FailedPreconditionError(
+        "it is a SQLite database, but not one of assetgate; it was left as it is");
   }
-  bool first = empty;
+  absl::StatusOr<std::int64_t> version = ReadInt(connection, "SELECT version FROM schema");
+  if (!version.ok()) return version;
+  absl::StatusOr<std::int64_t> min_reader = ReadInt(connection, "SELECT min_reader FROM schema");
+  if (!min_reader.ok()) return min_reader;
+  if (absl::Status s = CheckReadable(*version, *min_reader, known); !s.ok()) return s;
+  return version;
+}
+
+absl::Status Migrate(const Connection& connection, absl::Span<const Migration> migrations) {
+  const absl::StatusOr<std::int64_t> version = CheckSchema(connection, migrations.back().version);
+  if (!version.ok()) return version.status();
+  bool first = *version == 0;
   for (const Migration& migration : migrations) {
-    if (migration.version <= version) continue;
+    if (migration.version <= *version) continue;
     if (absl::Status s = Step(connection, migration, first); !s.ok()) return s;
     first = false;
   }

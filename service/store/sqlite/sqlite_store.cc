@@ -54,17 +54,8 @@ absl::Status CheckHeader(const std::string& path) {
   return absl::DataLossError("is not a SQLite database; it was left as it is");
 }
 
-// Makes the file where there is none, readable by its owner only; looks at one that is there. Gives
-// its size.
-absl::StatusOr<off_t> PrepareFile(const std::string& path) {
-  struct stat file;
-  if (::stat(path.c_str(), &file) != 0) {
-    if (errno != ENOENT) return SystemError("cannot be looked at");
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) return SystemError("cannot be made");
-    ::close(fd);
-    return 0;
-  }
+// Looks at a file that is there. Gives its size.
+absl::StatusOr<off_t> CheckFileAt(const std::string& path, const struct stat& file) {
   if (!S_ISREG(file.st_mode)) return absl::FailedPreconditionError("is not a regular file");
   if (file.st_nlink > 1) {
     return absl::FailedPreconditionError(
@@ -76,6 +67,18 @@ absl::StatusOr<off_t> PrepareFile(const std::string& path) {
     if (absl::Status s = CheckHeader(path); !s.ok()) return s;
   }
   return file.st_size;
+}
+
+// Makes the file where there is none, readable by its owner only; looks at one that is there. Gives
+// its size.
+absl::StatusOr<off_t> PrepareFile(const std::string& path) {
+  struct stat file;
+  if (::stat(path.c_str(), &file) == 0) return CheckFileAt(path, file);
+  if (errno != ENOENT) return SystemError("cannot be looked at");
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return SystemError("cannot be made");
+  ::close(fd);
+  return 0;
 }
 
 // The damage that shows when the whole file is read.
@@ -167,6 +170,32 @@ absl::StatusOr<std::string> SqliteStore::MarkRestored(const std::string& path) {
   absl::StatusOr<std::string> id = RenewStoreId(real_path);
   if (!id.ok()) return Annotate(id.status(), path);
   return id;
+}
+
+absl::StatusOr<SqliteStore::Inspection> SqliteStore::Inspect(const std::string& path) {
+  Inspection inspection;
+  absl::StatusOr<std::optional<int>> holder = sqlite::FileLock::Holder(path);
+  if (!holder.ok()) return holder.status();
+  inspection.holder = *holder;
+  struct stat file;
+  if (::stat(path.c_str(), &file) != 0) {
+    if (errno != ENOENT) return Annotate(SystemError("cannot be looked at"), path);
+    const std::size_t slash = path.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    if (::access(directory.c_str(), W_OK | X_OK) == 0) return inspection;
+    return Annotate(SystemError(absl::StrCat("cannot be made in ", directory)), path);
+  }
+  inspection.exists = true;
+  const absl::StatusOr<off_t> size = CheckFileAt(path, file);
+  if (!size.ok()) return Annotate(size.status(), path);
+  if (inspection.holder.has_value()) return inspection;
+  const absl::StatusOr<sqlite::Connection> connection = sqlite::Connection::OpenUntouched(path);
+  if (!connection.ok()) return Annotate(connection.status(), path);
+  const absl::StatusOr<std::int64_t> version =
+      sqlite::CheckSchema(*connection, sqlite::Migrations().back().version);
+  if (!version.ok()) return Annotate(version.status(), path);
+  inspection.version = *version;
+  return inspection;
 }
 
 SqliteStore::SqliteStore(Options options, std::unique_ptr<sqlite::FileLock> lock,

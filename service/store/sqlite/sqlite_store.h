@@ -3,6 +3,7 @@
 #define ASSETGATE_STORE_SQLITE_SQLITE_STORE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,17 @@ class SqliteStore final : public Store, private GroupWriter {
   // token from before would skip these. With another id it starts over. Errors are as those of
   // Open, and FAILED_PRECONDITION where there is no store.
   static absl::StatusOr<std::string> MarkRestored(const std::string& path);
+  // What is at a path, without opening it as a store.
+  struct Inspection {
+    // The process that has it open: it has been looked at by that one.
+    std::optional<int> holder;
+    bool exists = false;
+    // Of the schema; 0 where there is none yet. Not looked at while somebody has it open.
+    std::int64_t version = 0;
+  };
+  // Whether Open would take the file. Makes, changes and locks nothing. Errors as those of Open,
+  // but for a file that is in use, and one that is damaged further inside.
+  static absl::StatusOr<Inspection> Inspect(const std::string& path);
   // Stops. No call may be under way.
   ~SqliteStore() override;
 

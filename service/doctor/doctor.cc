@@ -1,0 +1,142 @@
+#include "doctor/doctor.h"
+
+#include <map>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "store/postgres/postgres_store.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace assetgate::doctor {
+namespace {
+
+using Verdict = Finding::Verdict;
+
+// Keys of the providers that are spoken have 20 characters and more.
+constexpr std::size_t kShortestKey = 12;
+
+// What looks wrong with a secret, without showing it; empty where nothing does. One with white
+// space in it, the config has refused already.
+std::string Oddity(const std::string& secret) {
+  const char first = secret.front();
+  if ((first == '"' || first == '\'') && secret.back() == first) return "is in quotes";
+  for (const absl::string_view word : {"changeme", "change-me", "placeholder", "replace", "example",
+                                       "your-", "your_", "<", "xxxx"}) {
+    if (absl::StrContains(absl::AsciiStrToLower(secret), word)) return "looks like a placeholder";
+  }
+  if (secret.size() < kShortestKey) {
+    return absl::StrCat("is only ", secret.size(), " characters long");
+  }
+  return "";
+}
+
+std::string SourceOf(const config::SecretSource& source) {
+  return source.env.empty() ? absl::StrCat("file ", source.file)
+                            : absl::StrCat("environment variable ", source.env);
+}
+
+}  // namespace
+
+void ExamineSecrets(const config::Config& config, const Report& report) {
+  // Whose each is: one account that two providers use shares its budget.
+  std::map<std::string, std::string> seen;
+  for (const config::Provider& provider : config.providers) {
+    for (const auto& [name, secret] : provider.credential.credential.secrets) {
+      Finding finding{Verdict::kOk, absl::StrCat("provider ", provider.id, ": secret ", name), "",
+                      ""};
+      const auto source = provider.credential.sources.find(name);
+      const std::string from =
+          source == provider.credential.sources.end() ? "" : SourceOf(source->second);
+      finding.detail = absl::StrCat("from ", from, ", ", secret.Reveal().size(), " characters");
+      const std::string oddity = Oddity(secret.Reveal());
+      const auto [other, fresh] = seen.emplace(secret.Reveal(), provider.id);
+      if (!oddity.empty()) {
+        finding.verdict = Verdict::kWarning;
+        finding.detail = absl::StrCat("from ", from, ": it ", oddity);
+        finding.remedy = "put the key there as the provider shows it, and nothing else";
+      } else if (!fresh) {
+        finding.verdict = Verdict::kWarning;
+        absl::StrAppend(&finding.detail, "; the same as that of provider ", other->second);
+        finding.remedy =
+            "give each its own account, or set the limits of each to its part of the account's";
+      }
+      report(finding);
+    }
+  }
+}
+
+std::optional<int> ExamineStore(const config::Config& config, const Report& report) {
+  Finding finding{Verdict::kOk, "store", "", ""};
+  if (!config.postgres_uri.empty()) {
+    store::PostgresStore::Options options;
+    options.uri = config.postgres_uri.Reveal();
+    options.name = "doctor";
+    const auto found = store::PostgresStore::Inspect(options);
+    if (!found.ok()) {
+      // Its words hold the remedy.
+      report({Verdict::kFailed, "store", std::string(found.status().message()), ""});
+      return std::nullopt;
+    }
+    finding.detail = absl::StrCat(
+        "PostgreSQL ", found->server, " at ", found->address, ": ",
+        found->version == 0 ? std::string("no schema yet; the gateway makes it at its start")
+                            : absl::StrCat("schema version ", found->version),
+        "; rights and notifications are there; ",
+        found->gateways.empty() ? std::string("no gateway is alive on it")
+                                : absl::StrCat("alive on it: ", found->gateways));
+    report(finding);
+    return std::nullopt;
+  }
+  const auto found = store::SqliteStore::Inspect(config.sqlite_path);
+  if (!found.ok()) {
+    report({Verdict::kFailed, "store", std::string(found.status().message()),
+            absl::IsDataLoss(found.status())
+                ? "put a backup in its place (docs/operations.md), or name another file in "
+                  "store.sqlite.path"
+                : "see to the file and its directory, or name another one in store.sqlite.path"});
+    return std::nullopt;
+  }
+  finding.detail = absl::StrCat("SQLite file ", config.sqlite_path, ": ");
+  if (found->holder.has_value()) {
+    absl::StrAppend(&finding.detail, "a gateway has it, process ", *found->holder,
+                    "; a second one would be refused");
+  } else if (!found->exists) {
+    absl::StrAppend(&finding.detail, "not there yet; the gateway makes it at its start");
+  } else if (found->version == 0) {
+    absl::StrAppend(&finding.detail, "empty; the gateway fills it at its start");
+  } else {
+    absl::StrAppend(&finding.detail, "schema version ", found->version, ", in use by nobody");
+  }
+  report(finding);
+  return found->holder;
+}
+
+bool Examine(const std::string& config_path, const Tools& tools, const Report& report) {
+  bool failed = false;
+  const Report counted = [&](const Finding& finding) {
+    failed |= finding.verdict == Verdict::kFailed;
+    report(finding);
+  };
+  const auto config = config::Load(config_path, tools.environment);
+  if (!config.ok()) {
+    for (const absl::string_view fault : absl::StrSplit(config.status().message(), '\n')) {
+      counted({Verdict::kFailed, "config", std::string(fault), ""});
+    }
+    return false;
+  }
+  counted({Verdict::kOk, "config",
+           absl::StrCat(config_path, ": ", config->providers.size(), " providers, ",
+                        config->routes.size(), " routes"),
+           ""});
+  ExamineSecrets(*config, counted);
+  const std::optional<int> gateway = ExamineStore(*config, counted);
+  ExaminePorts(*config, gateway, counted);
+  for (const config::Provider& provider : config->providers) {
+    ExamineProvider(provider, tools, counted);
+  }
+  return !failed;
+}
+
+}  // namespace assetgate::doctor

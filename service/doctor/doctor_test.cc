@@ -1,0 +1,261 @@
+#include "doctor/doctor.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "doctor/port.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "http/curl_client.h"
+#include "http/testing/scripted_server.h"
+#include "providers/dialects.h"
+#include "store/sqlite/sqlite_store.h"
+#include "store/sqlite/temporary_directory.h"
+
+namespace assetgate::doctor {
+namespace {
+
+using http::testing::Certificate;
+using http::testing::Connection;
+using http::testing::ScriptedServer;
+using testing::Each;
+using testing::Field;
+using testing::HasSubstr;
+using testing::Not;
+using testing::SizeIs;
+using Verdict = Finding::Verdict;
+
+constexpr char kKey[] = "sk-3f9b7c51d2a84e60";
+
+// A config in a directory of its own, and what the doctor says of it.
+class DoctorTest : public testing::Test {
+ protected:
+  DoctorTest() {
+    environment_.dialects = providers::AllDialects();
+    environment_.getenv = [this](const std::string& name) -> std::optional<std::string> {
+      if (name == "KEY") return key_;
+      if (name == "OTHER_KEY") return std::string("sk-another-4711-0815");
+      return std::nullopt;
+    };
+    options_.ca_file = directory_.path() + "/ca.pem";
+    certificate_.WriteTo(options_.ca_file);
+  }
+
+  // Of one provider, at `base_url`.
+  std::string Config(const std::string& dialect, const std::string& base_url,
+                     const std::string& more = "") {
+    return absl::StrCat("listen: 127.0.0.1:0\nadmin: {listen: 127.0.0.1:0}\n",
+                        "store: {sqlite: {path: ", directory_.path(), "/gate.db}}\n",
+                        "providers:\n  - {id: one, dialect: ", dialect, ", base_url: \"", base_url,
+                        "\", credential: {api_key: {env: KEY}}", more, "}\n", "routes: []\n");
+  }
+  std::vector<Finding> Examine(const std::string& config) {
+    const std::string path = directory_.path() + "/assetgate.yaml";
+    std::ofstream(path) << config;
+    std::vector<Finding> findings;
+    http::CurlClient http(options_, clock_);
+    well_ = doctor::Examine(path, {environment_, http, clock_},
+                            [&](const Finding& finding) { findings.push_back(finding); });
+    for (const Finding& finding : findings) {
+      EXPECT_THAT(finding.detail, Not(HasSubstr(key_))) << "a key is never shown";
+      EXPECT_TRUE(finding.verdict == Verdict::kOk || finding.what == "config" ||
+                  finding.what == "store" || !finding.remedy.empty())
+          << finding.what << ": " << finding.detail;
+    }
+    return findings;
+  }
+  // The finding of that name.
+  static Finding Of(const std::vector<Finding>& findings, absl::string_view what) {
+    for (const Finding& finding : findings) {
+      if (finding.what == what) return finding;
+    }
+    ADD_FAILURE() << "nothing was said of " << what;
+    return {};
+  }
+
+  store::sqlite::TemporaryDirectory directory_;
+  config::Environment environment_;
+  std::string key_ = kKey;
+  const base::SystemClock clock_;
+  const Certificate certificate_ = Certificate::SelfSigned();
+  http::CurlClientOptions options_;
+  bool well_ = false;
+};
+
+ScriptedServer::Script Answering(int status, std::string body, std::string headers = "") {
+  return [=](Connection& connection) {
+    while (connection.ReadRequest().has_value()) connection.Respond(status, body, headers);
+  };
+}
+
+TEST_F(DoctorTest, AllIsWellAndNothingIsLeftBehind) {
+  ScriptedServer server(Answering(200, "{}"), {.certificate = certificate_});
+  const auto findings = Examine(Config("apiframe", server.url()));
+  EXPECT_TRUE(well_);
+  EXPECT_THAT(Of(findings, "provider one: secret api_key").detail,
+              HasSubstr("from environment variable KEY, 19 characters"));
+  EXPECT_THAT(Of(findings, "store").detail, HasSubstr("not there yet"));
+  EXPECT_THAT(Of(findings, "port listen").detail, HasSubstr("the system will choose"));
+  EXPECT_THAT(Of(findings, "provider one: host").detail,
+              HasSubstr("its certificate is good until"));
+  EXPECT_THAT(Of(findings, "provider one: key").detail, HasSubstr("is taken"));
+  // One harmless call, and no file of a store.
+  ASSERT_THAT(server.requests(), SizeIs(1));
+  EXPECT_EQ(server.requests()[0].method, "GET");
+  EXPECT_EQ(server.requests()[0].path, "/me");
+  std::vector<std::string> files;
+  for (const auto& file : std::filesystem::directory_iterator(directory_.path())) {
+    files.push_back(file.path().filename().string());
+  }
+  EXPECT_THAT(files, testing::UnorderedElementsAre("assetgate.yaml", "ca.pem"));
+}
+
+TEST_F(DoctorTest, EveryFaultOfTheConfigIsALine) {
+  const auto findings = Examine("listen: nowhere\ncolour: red\n");
+  EXPECT_FALSE(well_);
+  EXPECT_THAT(findings, Each(Field(&Finding::verdict, Verdict::kFailed)));
+  EXPECT_THAT(findings, Each(Field(&Finding::what, "config")));
+  EXPECT_GE(findings.size(), 3u);
+}
+
+TEST_F(DoctorTest, RefusedKeyAndNoCreditHaveFailed) {
+  {
+    // The provider echoes the key.
+    ScriptedServer server(Answering(401, absl::StrCat("bad key ", kKey)));
+    const Finding key = Of(Examine(Config("zerozero", server.url())), "provider one: key");
+    EXPECT_FALSE(well_);
+    EXPECT_EQ(key.verdict, Verdict::kFailed);
+    EXPECT_THAT(key.detail, HasSubstr("is refused (HTTP 401: bad key [secret])"));
+  }
+  {
+    ScriptedServer server(Answering(402, "broke"));
+    const Finding key = Of(Examine(Config("apiframe", server.url())), "provider one: key");
+    EXPECT_EQ(key.verdict, Verdict::kFailed);
+    EXPECT_THAT(key.detail, HasSubstr("no credit"));
+  }
+  {
+    ScriptedServer server(Answering(503, "later"));
+    const Finding key = Of(Examine(Config("apiframe", server.url())), "provider one: key");
+    EXPECT_TRUE(well_) << "that says nothing of the key";
+    EXPECT_EQ(key.verdict, Verdict::kWarning);
+  }
+}
+
+TEST_F(DoctorTest, KeyThatCannotBeCheckedIsNotSent) {
+  for (const char* dialect : {"kyy", "octopusx"}) {
+    ScriptedServer server(Answering(404, "nothing here"));
+    const auto findings = Examine(Config(dialect, server.url()));
+    EXPECT_TRUE(well_) << dialect;
+    EXPECT_THAT(Of(findings, "provider one: host").detail, HasSubstr("answers (HTTP 404)"));
+    EXPECT_THAT(Of(findings, "provider one: key").detail, HasSubstr("not checked"));
+    ASSERT_THAT(server.requests(), SizeIs(1));
+    for (const http::Header& header : server.requests()[0].headers) {
+      EXPECT_THAT(header.value, Not(HasSubstr(kKey)));
+    }
+  }
+}
+
+TEST_F(DoctorTest, ProviderThatIsOffIsNotCalled) {
+  ScriptedServer server(Answering(200, "{}"));
+  Examine(Config("apiframe", server.url(), ", mode: OFF"));
+  EXPECT_TRUE(well_);
+  EXPECT_EQ(server.connections(), 0);
+}
+
+TEST_F(DoctorTest, WhereTheWayToTheProviderEndsIsTold) {
+  std::string refused;
+  {
+    ScriptedServer gone(Answering(200, ""));
+    refused = gone.url();
+  }
+  EXPECT_THAT(Of(Examine(Config("kyy", refused)), "provider one: host").detail,
+              HasSubstr("no connection (TCP)"));
+  EXPECT_FALSE(well_);
+  ScriptedServer untrusted(Answering(200, ""), {.certificate = Certificate::SelfSigned()});
+  EXPECT_THAT(Of(Examine(Config("kyy", untrusted.url())), "provider one: host").detail,
+              HasSubstr("no trusted channel (TLS)"));
+  EXPECT_THAT(Of(Examine(Config("kyy", "https://nowhere.invalid/x")), "provider one: host").detail,
+              HasSubstr("DNS"));
+}
+
+TEST_F(DoctorTest, ClockThatIsOffIsAWarning) {
+  const auto date_of = [](absl::Time time) {
+    return absl::FormatTime("Date: %a, %d %b %E4Y %H:%M:%S GMT\r\n", time, absl::UTCTimeZone());
+  };
+  ScriptedServer right(Answering(404, "", date_of(clock_.Now())));
+  EXPECT_EQ(Of(Examine(Config("kyy", right.url())), "provider one: clock").verdict, Verdict::kOk);
+  ScriptedServer ahead(Answering(404, "", date_of(clock_.Now() + absl::Minutes(10))));
+  const Finding clock = Of(Examine(Config("kyy", ahead.url())), "provider one: clock");
+  EXPECT_EQ(clock.verdict, Verdict::kWarning);
+  EXPECT_THAT(clock.detail, HasSubstr("behind its"));
+  EXPECT_TRUE(well_);
+}
+
+TEST_F(DoctorTest, SecretThatLooksWrongIsAWarningAndIsNotShown) {
+  ScriptedServer server(Answering(404, ""));
+  for (const char* odd : {"\"sk-3f9b7c51d2a84e60\"", "changeme-please", "<your-key>", "short"}) {
+    key_ = odd;
+    const Finding secret = Of(Examine(Config("kyy", server.url())), "provider one: secret api_key");
+    EXPECT_EQ(secret.verdict, Verdict::kWarning) << odd;
+  }
+  key_ = "Bearer sk-3f9b7c51d2a84e60";
+  EXPECT_EQ(Of(Examine(Config("kyy", server.url())), "config").verdict, Verdict::kFailed);
+}
+
+TEST_F(DoctorTest, StoreOfARunningGatewayIsLeftAlone) {
+  ScriptedServer server(Answering(404, ""));
+  const std::string config = Config("kyy", server.url());
+  store::SqliteStore::Options options;
+  options.path = directory_.path() + "/gate.db";
+  options.clock = &clock_;
+  auto open = store::SqliteStore::Open(options);
+  ASSERT_TRUE(open.ok()) << open.status();
+  EXPECT_THAT(Of(Examine(config), "store").detail,
+              HasSubstr(absl::StrCat("a gateway has it, process ", ::getpid())));
+  EXPECT_TRUE(well_);
+  open->reset();
+
+  const auto written = std::filesystem::last_write_time(options.path);
+  EXPECT_THAT(Of(Examine(config), "store").detail, HasSubstr("schema version 1, in use by nobody"));
+  EXPECT_EQ(std::filesystem::last_write_time(options.path), written);
+  EXPECT_FALSE(std::filesystem::exists(options.path + "-wal"));
+  EXPECT_FALSE(std::filesystem::exists(options.path + "-shm"));
+  // It can be opened all the while.
+  EXPECT_TRUE(store::SqliteStore::Open(options).ok());
+}
+
+TEST_F(DoctorTest, StoreThatCannotBeOpenedHasFailed) {
+  ScriptedServer server(Answering(404, ""));
+  const std::string config = Config("kyy", server.url());
+  std::ofstream(directory_.path() + "/gate.db") << "this is no database at all";
+  const Finding store = Of(Examine(config), "store");
+  EXPECT_EQ(store.verdict, Verdict::kFailed);
+  EXPECT_THAT(store.detail, HasSubstr("not a SQLite database"));
+  EXPECT_FALSE(well_);
+}
+
+// A port of 127.0.0.1 that this very process listens on.
+TEST_F(DoctorTest, PortThatIsTakenNamesWhoHasIt) {
+  ScriptedServer server(Answering(404, ""));
+  EXPECT_TRUE(absl::IsAlreadyExists(TryPort({"127.0.0.1", server.port()})));
+  const auto listener = ListenerOn(server.port());
+  ASSERT_TRUE(listener.has_value());
+  EXPECT_EQ(listener->id, ::getpid());
+  EXPECT_EQ(listener->name, NameOf(::getpid()));
+  EXPECT_TRUE(TryPort({"127.0.0.1", 0}).ok());
+  EXPECT_FALSE(TryPort({"192.0.2.1", 0}).ok()) << "not an address of this host";
+  EXPECT_FALSE(ListenerOn(1).has_value());
+}
+
+}  // namespace
+}  // namespace assetgate::doctor
