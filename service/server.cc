@@ -15,9 +15,13 @@
 #include "absl/synchronization/notification.h"
 #include "admin/admin_server.h"
 #include "api/asset_service.h"
+#include "api/gatekeeper.h"
 #include "api/provider_service.h"
 #include "api/rpc.h"
 #include "api/video_service.h"
+#include "auth/authenticator.h"
+#include "auth/limiter.h"
+#include "auth/server_credentials.h"
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "base/metrics.h"
@@ -47,6 +51,22 @@ watch::Stream::Options MakeStreamOptions(const config::Config& config) {
   watch::Stream::Options options;
   options.bookmark_interval = config.bookmark_interval;
   return options;
+}
+
+auth::TlsFiles TlsFilesOf(const config::Tls& tls) {
+  auth::TlsFiles files;
+  files.certificate = tls.certificate;
+  files.key = tls.key;
+  files.client_ca = tls.client_ca;
+  if (!tls.client_ca.empty()) {
+    files.clients = tls.client_certificate_required ? auth::ClientCertificates::kRequired
+                                                    : auth::ClientCertificates::kOptional;
+  }
+  return files;
+}
+
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
 
 // The store's listener: watchers hear first.
@@ -107,6 +127,9 @@ struct Server::Wiring {
         hub_loop("ag-hub", &clock),
         replay_loop("ag-replay", &clock),
         loop("ag-core", &clock),
+        authenticator({}, clock),
+        limiter(clock),
+        gatekeeper(authenticator, limiter, log),
         hub(hub_loop),
         curl(MakeClientOptions(config), clock) {}
 
@@ -118,6 +141,9 @@ struct Server::Wiring {
   std::unique_ptr<const core::Catalog> catalog;
   base::Metrics metrics;
   core::LoggedTelemetry telemetry;
+  auth::Authenticator authenticator;
+  auth::Limiter limiter;
+  api::Gatekeeper gatekeeper;
   base::ThreadEventLoop hub_loop;
   base::ThreadEventLoop replay_loop;
   base::ThreadEventLoop loop;
@@ -191,7 +217,7 @@ absl::Status Server::Wiring::OpenStore(const Decorators& decorators) {
 }
 
 absl::Status Server::Wiring::Listen() {
-  const api::Parts parts{*gateway, metrics, clock, log};
+  const api::Parts parts{*gateway, gatekeeper, metrics, clock, log};
   assets = std::make_unique<api::AssetService>(parts, *watcher);
   videos = std::make_unique<api::VideoService>(parts, *watcher);
   providers = std::make_unique<api::ProviderService>(parts);
@@ -199,7 +225,13 @@ absl::Status Server::Wiring::Listen() {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(config.listen.ToString(), grpc::InsecureServerCredentials(), &port);
+  std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
+  if (config.tls.has_value()) {
+    const auth::TlsFiles files = TlsFilesOf(*config.tls);
+    if (const auto state = auth::CheckTls(files, clock.Now()); !state.ok()) return state.status();
+    credentials = auth::MakeTlsCredentials(files);
+  }
+  builder.AddListeningPort(config.listen.ToString(), credentials, &port);
   builder.RegisterService(assets.get());
   builder.RegisterService(videos.get());
   builder.RegisterService(providers.get());
@@ -209,6 +241,15 @@ absl::Status Server::Wiring::Listen() {
   // Subscribers behind load balancers ping on idle streams.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  const config::Connections& each = config.connections;
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(each.keepalive_time));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(each.keepalive_timeout));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, each.max_concurrent_streams);
+  if (each.max_age != absl::InfiniteDuration()) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(each.max_age));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                               Milliseconds(each.max_age_grace));
+  }
   server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
     return absl::UnavailableError(
@@ -342,6 +383,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
       wiring.loop, *wiring.store, *wiring.http, *wiring.catalog, wiring.telemetry, settings});
   wiring.gateway = std::make_unique<core::Gateway>(*wiring.catalog, *wiring.store,
                                                    *wiring.reconciler, wiring.clock, settings);
+  if (absl::Status status = wiring.authenticator.Replace(std::move(wiring.config.callers));
+      !status.ok()) {
+    return status;
+  }
   wiring.ListenToChanges();
   wiring.Measure();
   if (absl::Status status = wiring.Listen(); !status.ok()) return status;

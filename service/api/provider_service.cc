@@ -9,18 +9,18 @@ using grpc::ServerUnaryReactor;
 
 ProviderService::ProviderService(const Parts& parts)
     : gateway_(parts.gateway),
-      list_providers_(parts, "assetgate.v1.ProviderService/ListProviders", Method::Kind::kRead),
-      get_provider_(parts, "assetgate.v1.ProviderService/GetProvider", Method::Kind::kRead),
-      list_models_(parts, "assetgate.v1.ProviderService/ListModels", Method::Kind::kRead),
-      get_model_(parts, "assetgate.v1.ProviderService/GetModel", Method::Kind::kRead) {}
+      list_providers_(parts, "assetgate.v1.ProviderService/ListProviders", Access::kRead),
+      get_provider_(parts, "assetgate.v1.ProviderService/GetProvider", Access::kRead),
+      list_models_(parts, "assetgate.v1.ProviderService/ListModels", Access::kRead),
+      get_model_(parts, "assetgate.v1.ProviderService/GetModel", Access::kRead) {}
 
 ServerUnaryReactor* ProviderService::ListProviders(CallbackServerContext* context,
                                                    const v1::ListProvidersRequest* request,
                                                    v1::ListProvidersResponse* response) {
   return list_providers_.Run(
       context, "", response,
-      [&](const core::Caller&, core::Reply<v1::ListProvidersResponse> reply) {
-        gateway_.ListProviders(*request, std::move(reply));
+      [&](const core::Caller& caller, core::Reply<v1::ListProvidersResponse> reply) {
+        gateway_.ListProviders(caller, *request, std::move(reply));
       });
 }
 
@@ -28,8 +28,8 @@ ServerUnaryReactor* ProviderService::GetProvider(CallbackServerContext* context,
                                                  const v1::GetProviderRequest* request,
                                                  v1::Provider* response) {
   return get_provider_.Run(context, "", response,
-                           [&](const core::Caller&, core::Reply<v1::Provider> reply) {
-                             gateway_.GetProvider(*request, std::move(reply));
+                           [&](const core::Caller& caller, core::Reply<v1::Provider> reply) {
+                             gateway_.GetProvider(caller, *request, std::move(reply));
                            });
 }
 

@@ -155,8 +155,11 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
                                 public watch::Reader,
                                 public std::enable_shared_from_this<Call> {
  public:
-  Call(WatchMethod& method, std::string trace_id)
-      : method_(method), trace_id_(std::move(trace_id)), began_(method.clock_.Now()) {}
+  Call(WatchMethod& method, std::string trace_id, auth::Limiter::Slot slot)
+      : method_(method),
+        trace_id_(std::move(trace_id)),
+        slot_(std::move(slot)),
+        began_(method.clock_.Now()) {}
 
   void Start(watch::WatchRequest request) {
     self_ = shared_from_this();
@@ -171,6 +174,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 
   void OnDone() override {
     stream_->Close();
+    slot_.reset();
     method_.open_.Decrement();
     absl::Status end;
     std::int64_t events = 0;
@@ -229,6 +233,8 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 
   WatchMethod& method_;
   const std::string trace_id_;
+  // One of the caller's, until the call is over.
+  auth::Limiter::Slot slot_;
   const absl::Time began_;
   std::shared_ptr<Call> self_;
   std::shared_ptr<watch::Stream> stream_;
@@ -247,16 +253,20 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 
 class WatchMethod::FailedCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  FailedCall(WatchMethod& method, const absl::Status& status, const std::string& trace_id) {
-    method.Ended(status, method.clock_.Now(), 0, trace_id);
+  FailedCall(WatchMethod& method, grpc::CallbackServerContext& context,
+             const absl::Status& status) {
+    method.Ended(status, method.clock_.Now(), 0, TraceIdOf(context));
+    AddPushback(status, context);
     Finish(ToGrpcStatus(status));
   }
   void OnDone() override { delete this; }
 };
 
-WatchMethod::WatchMethod(watch::Watcher& watcher, base::Metrics& metrics, const base::Clock& clock,
-                         base::Log log, absl::string_view method, store::Kind kind)
+WatchMethod::WatchMethod(watch::Watcher& watcher, const Gatekeeper& gatekeeper,
+                         base::Metrics& metrics, const base::Clock& clock, base::Log log,
+                         absl::string_view method, store::Kind kind)
     : watcher_(watcher),
+      gatekeeper_(gatekeeper),
       clock_(clock),
       log_(std::move(log)),
       name_(method.substr(method.find('/') + 1)),
@@ -285,9 +295,15 @@ void WatchMethod::Ended(const absl::Status& status, absl::Time began, std::int64
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchMethod::Answer(
-    const grpc::CallbackServerContext& context, absl::StatusOr<watch::WatchRequest> request) {
-  if (!request.ok()) return new FailedCall(*this, request.status(), TraceIdOf(context));
-  const auto call = std::make_shared<Call>(*this, TraceIdOf(context));
+    grpc::CallbackServerContext& context, Ask ask) {
+  const absl::StatusOr<Gatekeeper::Admitted> admitted =
+      gatekeeper_.Admit(context, Access::kRead, name_);
+  if (!admitted.ok()) return new FailedCall(*this, context, admitted.status());
+  absl::StatusOr<auth::Limiter::Slot> slot = gatekeeper_.OpenStream(*admitted);
+  if (!slot.ok()) return new FailedCall(*this, context, slot.status());
+  absl::StatusOr<watch::WatchRequest> request = ask(admitted->caller);
+  if (!request.ok()) return new FailedCall(*this, context, request.status());
+  const auto call = std::make_shared<Call>(*this, TraceIdOf(context), *std::move(slot));
   call->Start(*std::move(request));
   return call.get();
 }
