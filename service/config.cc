@@ -21,6 +21,7 @@
 #include "base/spelling.h"
 #include "config.pb.h"
 #include "config_yaml.h"
+#include "core/resource.h"
 #include "provider/failure.h"
 #include "store/postgres/connection.h"
 
@@ -410,8 +411,7 @@ class Checker {
         yaml_.AddFault(at + ".issuer",
                        absl::StrCat(Quoted(subject.issuer), " is not one of jwt_issuers"));
       }
-      CheckOnce(at, absl::StrCat("jwt ", subject.issuer, "
-", subject.subject));
+      CheckOnce(at, absl::StrCat("jwt ", subject.issuer, "\n", subject.subject));
       caller.subjects.push_back(std::move(subject));
     }
     if (from.certificates().empty() && from.token_sha256().empty() && from.jwts().empty()) {

@@ -124,12 +124,12 @@ struct Server::Wiring {
         catalog(config::TakeCatalog(config)),
         metrics(kVersion),
         telemetry(metrics, log),
-        hub_loop("ag-hub", &clock),
-        replay_loop("ag-replay", &clock),
-        loop("ag-core", &clock),
         authenticator({}, clock),
         limiter(clock),
         gatekeeper(authenticator, limiter, log),
+        hub_loop("ag-hub", &clock),
+        replay_loop("ag-replay", &clock),
+        loop("ag-core", &clock),
         hub(hub_loop),
         curl(MakeClientOptions(config), clock) {}
 

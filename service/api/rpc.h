@@ -28,6 +28,10 @@ struct Parts {
   base::Log log;
 };
 
+// Tells a client that retries by itself (gRPC's retry policy) when, where an error says so: what
+// RetryInfo is for people's code, grpc-retry-pushback-ms is for gRPC.
+void AddPushback(const absl::Status& status, grpc::CallbackServerContext& context);
+
 // One unary method: makes callers out of contexts, and answers out of results. Thread-safe.
 class Method {
  public:
@@ -121,10 +125,6 @@ class Method {
   const std::string name_;
   const Access access_;
 };
-
-// Tells a client that retries by itself (gRPC's retry policy) when, where an error says so: what
-// RetryInfo is for people's code, grpc-retry-pushback-ms is for gRPC.
-void AddPushback(const absl::Status& status, grpc::CallbackServerContext& context);
 
 // How a call ended, as a log line tells it: an error of ours as such, others and what is `notable`
 // as information, the rest for debugging.
