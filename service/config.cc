@@ -22,6 +22,7 @@
 #include "config.pb.h"
 #include "config_yaml.h"
 #include "core/resource.h"
+#include "google/protobuf/text_format.h"
 #include "provider/failure.h"
 #include "store/postgres/connection.h"
 
@@ -993,6 +994,44 @@ std::unique_ptr<const core::Catalog> TakeCatalog(Config& config) {
                                                std::move(asset_providers));
 }
 
+namespace {
+
+// By top-level key, what the file says.
+std::map<std::string, std::string> SectionsOf(const file::Config& in) {
+  std::map<std::string, std::string> sections;
+  const google::protobuf::Reflection& reflection = *in.GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection.ListFields(in, &fields);
+  for (const google::protobuf::FieldDescriptor* field : fields) {
+    std::string& section = sections[field->name()];
+    const int count = field->is_repeated() ? reflection.FieldSize(in, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      std::string text;
+      google::protobuf::TextFormat::PrintFieldValueToString(in, field,
+                                                            field->is_repeated() ? i : -1, &text);
+      absl::StrAppend(&section, text, "\n");
+    }
+  }
+  return sections;
+}
+
+}  // namespace
+
+std::vector<std::string> Differences(const Config& one, const Config& other) {
+  std::set<std::string> keys;
+  for (const auto& [key, text] : one.sections) keys.insert(key);
+  for (const auto& [key, text] : other.sections) keys.insert(key);
+  std::vector<std::string> different;
+  for (const std::string& key : keys) {
+    const auto a = one.sections.find(key);
+    const auto b = other.sections.find(key);
+    if (a == one.sections.end() || b == other.sections.end() || a->second != b->second) {
+      different.push_back(key);
+    }
+  }
+  return different;
+}
+
 absl::StatusOr<Config> Parse(absl::string_view text, const std::string& name,
                              const Environment& environment) {
   if (text.size() > kMaxFileBytes) {
@@ -1008,6 +1047,7 @@ absl::StatusOr<Config> Parse(absl::string_view text, const std::string& name,
   if (yaml.HasFault("")) return yaml.Result();
   Config config = Checker(yaml, environment).Check(parsed);
   if (absl::Status faults = yaml.Result(); !faults.ok()) return faults;
+  config.sections = SectionsOf(parsed);
   return config;
 }
 

@@ -129,7 +129,13 @@ struct Config {
   int max_response_bytes = 0;
   absl::Duration bookmark_interval;
   absl::Duration shutdown_timeout;
+  // What the file says, by its top-level keys: to tell which of them another config changes.
+  // Without secrets.
+  std::map<std::string, std::string> sections;
 };
+
+// The top-level keys in which the two differ.
+std::vector<std::string> Differences(const Config& one, const Config& other);
 
 // What reading a config needs from outside.
 struct Environment {

@@ -537,6 +537,18 @@ connections: {max_age: 30m, max_age_grace: 1m, keepalive_time: 30s, max_concurre
   EXPECT_EQ(config.connections.keepalive_timeout, absl::Seconds(20));
 }
 
+TEST_F(ConfigTest, WhatAnotherConfigChangesIsKnownByItsKeys) {
+  const Config one = Good(absl::StrCat(kSmallest, "watch: {bookmark_interval: 2s}\n"));
+  EXPECT_THAT(Differences(one, Good(absl::StrCat("# another comment\n", kSmallest,
+                                                 "watch: {bookmark_interval: 2s}\n"))),
+              IsEmpty());
+  EXPECT_THAT(Differences(one, Good(absl::StrCat(kSmallest,
+                                                 "watch: {bookmark_interval: 3s}\n"
+                                                 "listen: 127.0.0.1:1\n"))),
+              ElementsAre("listen", "watch"));
+  EXPECT_THAT(Differences(one, Good(kSmallest)), ElementsAre("watch"));
+}
+
 TEST_F(ConfigTest, CallersThatAreWrong) {
   const std::string hash(64, 'a');
   const auto faults = [&](absl::string_view callers) {

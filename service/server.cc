@@ -170,6 +170,10 @@ struct Server::Wiring {
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<admin::AdminServer> admin;
   int port = 0;
+  // What Reread has said.
+  std::string key_fault;
+  std::string tls_fault;
+  absl::Time certificate_end = absl::InfinitePast();
   std::atomic<bool> draining{false};
   bool shut_down = false;
 
@@ -179,6 +183,8 @@ struct Server::Wiring {
   absl::Status StartAdmin();
   void Measure();
   admin::Readiness Readiness();
+  absl::StatusOr<Reloaded> Reload(config::Config next);
+  void Reread();
   void Shutdown();
   void StopThreads();
 };
@@ -347,7 +353,48 @@ void Server::Wiring::Shutdown() {
   admin.reset();
 }
 
+absl::StatusOr<Server::Reloaded> Server::Wiring::Reload(config::Config next) {
+  Reloaded reloaded;
+  for (std::string& key : config::Differences(config, next)) {
+    const bool now = key == "callers" || key == "jwt_issuers";
+    (now ? reloaded.in_force : reloaded.at_restart).push_back(std::move(key));
+  }
+  if (reloaded.in_force.empty()) return reloaded;
+  if (absl::Status status = authenticator.Replace(std::move(next.callers)); !status.ok()) {
+    return status;
+  }
+  for (const std::string& key : reloaded.in_force) config.sections[key] = next.sections[key];
+  return reloaded;
+}
+
+void Server::Wiring::Reread() {
+  // Said once, and again when it is something else.
+  const auto tell = [this](const absl::Status& status, std::string& told,
+                           absl::string_view message) {
+    if (told == status.message()) return;
+    told = std::string(status.message());
+    if (!status.ok()) log.Warning(message, {{"detail", told}});
+  };
+  tell(authenticator.RereadKeys(), key_fault,
+       "keys of an issuer of JWTs not read; the former stay");
+  if (!config.tls.has_value()) return;
+  const auto state = auth::CheckTls(TlsFilesOf(*config.tls), clock.Now());
+  tell(state.status(), tls_fault, "certificates not good; the former stay");
+  if (!state.ok() || state->not_after == certificate_end) return;
+  certificate_end = state->not_after;
+  log.Info(
+      "certificate",
+      {{"file", config.tls->certificate},
+       {"expires", absl::FormatTime(absl::RFC3339_sec, certificate_end, absl::UTCTimeZone())}});
+}
+
 Server::Server(std::unique_ptr<Wiring> wiring) : wiring_(std::move(wiring)) {}
+
+absl::StatusOr<Server::Reloaded> Server::Reload(config::Config config) {
+  return wiring_->Reload(std::move(config));
+}
+
+void Server::Reread() { wiring_->Reread(); }
 
 Server::~Server() { Shutdown(); }
 
@@ -397,6 +444,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
       core::Purge::Options{.video_tasks_after = wiring.config.purge_video_tasks_after});
   wiring.purge->Start();
   wiring.reconciler->Recover([] {});
+  wiring.Reread();
   wiring.log.Info("serving", {{"listen", server->address()},
                               {"admin", server->admin_address()},
                               {"store", wiring.store_address},

@@ -5,6 +5,7 @@ it is shipped. Run by CTest."""
 import base64
 import hashlib
 import json
+import signal
 import subprocess
 import time
 import unittest
@@ -238,6 +239,30 @@ class CallersTest(SecurityTest):
         except grpc.RpcError as error:
             return error if "watches open" in error.details() else None
         return None
+
+    def test_callers_change_without_a_restart_and_a_broken_table_changes_nothing(self):
+        text = (self.folder / "assetgate.yaml").read_text()
+        self.writer.list_assets()
+        self.write_config(text.replace("roles: [WRITER]", "roles: [KING]"))
+        self.gateway.process.send_signal(signal.SIGHUP)
+        self.gateway.wait_line(lambda line: "config not taken" in line and "roles" in line)
+        self.writer.list_assets()
+        self.write_config(text.replace(digest(TOKENS["writer"]), digest("next-token"))
+                          + "submit_timeout: 10m\n")
+        self.gateway.process.send_signal(signal.SIGHUP)
+        line = json.loads(self.gateway.wait_line(lambda line: "config read again" in line))
+        self.assertEqual((line["in_force"], line["at_restart"]), ("callers", "submit_timeout"))
+        self.refused(self.writer.list_assets)
+        Caller(self.gateway.channel, "next-token").list_assets()
+        # Nobody has to say so.
+        self.write_config(text)
+
+        def let_in():
+            try:
+                return self.writer.list_assets() is not None
+            except grpc.RpcError:
+                return False
+        wait_for(let_in, "the former table")
 
     def test_assetctl_shows_its_token(self):
         (self.folder / "token").write_text(TOKENS["writer"] + "\n")
