@@ -2,8 +2,12 @@
 
 #include <grpcpp/generic/generic_stub.h>
 
+#include <fstream>
+#include <iterator>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/notification.h"
@@ -32,7 +36,71 @@ absl::Status ToStatus(const grpc::Status& status) {
   return base::FromRpcStatus(proto);
 }
 
-Client::Client(const std::string& server) {
+namespace {
+
+// Shows a token with each call. gRPC's own call credentials would refuse to go over plain text,
+// which is how gateways are reached behind a mesh, and on this machine.
+class TokenInterceptor final : public grpc::experimental::Interceptor {
+ public:
+  explicit TokenInterceptor(const std::string& header) : header_(header) {}
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    using grpc::experimental::InterceptionHookPoints;
+    if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
+      methods->GetSendInitialMetadata()->insert({"authorization", header_});
+    }
+    methods->Proceed();
+  }
+
+ private:
+  const std::string& header_;
+};
+
+class TokenInterceptorFactory final : public grpc::experimental::ClientInterceptorFactoryInterface {
+ public:
+  explicit TokenInterceptorFactory(absl::string_view token)
+      : header_(absl::StrCat("Bearer ", token)) {}
+  grpc::experimental::Interceptor* CreateClientInterceptor(
+      grpc::experimental::ClientRpcInfo*) override {
+    return new TokenInterceptor(header_);
+  }
+
+ private:
+  const std::string header_;
+};
+
+absl::StatusOr<std::string> ReadFile(absl::string_view flag, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  if (file.bad() || text.empty()) {
+    return PlainError(absl::StatusCode::kInvalidArgument,
+                      absl::StrCat(flag, ": ", path, " cannot be read, or is empty"));
+  }
+  return text;
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const Endpoint& endpoint) {
+  if (endpoint.ca.empty()) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions options;
+  const auto read = [](absl::string_view flag, const std::string& path, std::string& out) {
+    absl::StatusOr<std::string> text = ReadFile(flag, path);
+    if (text.ok()) out = *std::move(text);
+    return text.status();
+  };
+  if (endpoint.ca != "system") {
+    if (auto s = read("--ca", endpoint.ca, options.pem_root_certs); !s.ok()) return s;
+  }
+  if (!endpoint.certificate.empty()) {
+    if (auto s = read("--certificate", endpoint.certificate, options.pem_cert_chain); !s.ok()) {
+      return s;
+    }
+    if (auto s = read("--key", endpoint.key, options.pem_private_key); !s.ok()) return s;
+  }
+  return grpc::SslCredentials(options);
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const Endpoint& endpoint) {
   grpc::ChannelArguments arguments;
   arguments.SetUserAgentPrefix(absl::StrCat("assetctl/", base::ThisBuild().version));
   // A page of 1,000 large resources is bigger than gRPC's default of 4 MiB.
@@ -44,7 +112,21 @@ Client::Client(const std::string& server) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);  // The time that connecting may take.
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
-  channel_ = grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  const auto credentials = CredentialsOf(endpoint);
+  if (!credentials.ok()) return credentials.status();
+  std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
+  if (!endpoint.token_file.empty()) {
+    const auto token = ReadFile("--token-file", endpoint.token_file);
+    if (!token.ok()) return token.status();
+    interceptors.push_back(
+        std::make_unique<TokenInterceptorFactory>(absl::StripAsciiWhitespace(*token)));
+  }
+  return grpc::experimental::CreateCustomChannelWithInterceptors(
+      endpoint.server, *credentials, arguments, std::move(interceptors));
+}
+
+Client::Client(const std::shared_ptr<grpc::Channel>& channel) {
+  channel_ = channel;
   assets_ = v1::AssetService::NewStub(channel_);
   videos_ = v1::VideoService::NewStub(channel_);
   providers_ = v1::ProviderService::NewStub(channel_);

@@ -24,13 +24,29 @@ absl::Status PlainError(absl::StatusCode code, absl::string_view message);
 // What a call ended with, with the details that the gateway attached (see base/error.h).
 absl::Status ToStatus(const grpc::Status& status);
 
+// Where a gateway is, and what is shown to it. Files are in PEM, but for the token.
+struct Endpoint {
+  // HOST:PORT, or anything else that gRPC resolves: of several addresses, the first that answers is
+  // used, until it goes away.
+  std::string server = "127.0.0.1:8080";
+  // A file with a bearer token; empty: none. White space around it is ignored. Over plain text it
+  // is sent in clear.
+  std::string token_file;
+  // Who signs the gateway's certificate: a file, or "system"; empty: no TLS.
+  std::string ca;
+  // The certificate that is shown, and its key; empty: none.
+  std::string certificate;
+  std::string key;
+};
+
+// A channel to it. INVALID_ARGUMENT where a file cannot be read.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const Endpoint& endpoint);
+
 // A channel to a gateway, or to one of several that share a store. Thread-safe. Connects at the
 // first call.
 class Client {
  public:
-  // `server` is HOST:PORT, or anything else that gRPC resolves: of several addresses, the first
-  // that answers is used, until it goes away. Without TLS.
-  explicit Client(const std::string& server);
+  explicit Client(const std::shared_ptr<grpc::Channel>& channel);
 
   // Whether the gRPC health service calls the gateway as a whole SERVING. Errors as of a call.
   absl::StatusOr<bool> Serving(absl::Duration timeout, const std::stop_token& stop);

@@ -31,8 +31,9 @@ constexpr absl::Duration kDoctorTimeout = absl::Seconds(10);
 // One run of the program.
 class Session {
  public:
-  Session(const Options& options, const Environment& environment)
-      : options_(options), env_(environment), client_(options.server) {
+  Session(const Options& options, const std::shared_ptr<grpc::Channel>& channel,
+          const Environment& environment)
+      : options_(options), env_(environment), client_(channel) {
     look_.color = options.color == ColorMode::kAlways ||
                   (options.color == ColorMode::kAuto && environment.color);
     look_.utf8 = environment.utf8;
@@ -278,7 +279,7 @@ class Session {
 
   ExitCode Fail(const absl::Status& status, const std::string& request_id) {
     env_.out.flush();
-    const CallContext context{options_.server, request_id};
+    const CallContext context{options_.endpoint.server, request_id};
     if (options_.output == Output::kJson) {
       env_.err << ExplainJson(status, context) << '\n';
     } else {
@@ -444,7 +445,13 @@ ExitCode Run(const std::vector<std::string>& words, const Environment& environme
     (early->code == 0 ? environment.out : environment.err) << early->text << std::flush;
     return early->code == 0 ? ExitCode::kOk : ExitCode::kUsage;
   }
-  return Session(std::get<Options>(parsed), environment).Run();
+  const auto& options = std::get<Options>(parsed);
+  const auto channel = Connect(options.endpoint);
+  if (!channel.ok()) {
+    environment.err << "error: " << Sanitize(channel.status().message()) << std::endl;
+    return ExitCode::kUsage;
+  }
+  return Session(options, *channel, environment).Run();
 }
 
 }  // namespace assetgate::cli

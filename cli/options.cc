@@ -163,12 +163,28 @@ class Parser {
     app_.require_subcommand(1);
     app_.footer(kFooter);
     app_.set_version_flag("--version", base::VersionText("assetctl"));
-    app_.add_option("--server", server_,
+    app_.add_option("--server", endpoint_.server,
                     "Where the gateway is (environment: ASSETCTL_SERVER). Several that share a "
                     "store: ipv4:ADDRESS:PORT,ADDRESS:PORT or dns:///HOST:PORT; the first that "
                     "answers is used, and the next one when it goes away")
         ->option_text("HOST:PORT [127.0.0.1:8080]")
         ->envname("ASSETCTL_SERVER");
+    app_.add_option("--token-file", endpoint_.token_file,
+                    "A file with the bearer token to show (environment: ASSETCTL_TOKEN_FILE)")
+        ->option_text("FILE")
+        ->envname("ASSETCTL_TOKEN_FILE");
+    app_.add_option("--ca", endpoint_.ca,
+                    "TLS: who signs the gateway's certificate, in PEM; \"system\" for those that "
+                    "this machine trusts (environment: ASSETCTL_CA)")
+        ->option_text("FILE|system")
+        ->envname("ASSETCTL_CA");
+    app_.add_option("--certificate", endpoint_.certificate,
+                    "TLS: the certificate to show, in PEM (environment: ASSETCTL_CERTIFICATE)")
+        ->option_text("FILE")
+        ->envname("ASSETCTL_CERTIFICATE");
+    app_.add_option("--key", endpoint_.key, "TLS: its key, in PEM (environment: ASSETCTL_KEY)")
+        ->option_text("FILE")
+        ->envname("ASSETCTL_KEY");
     app_.add_option("-o,--output", output_, "What to print")
         ->option_text("table|json|name")
         ->transform(CLI::CheckedTransformer(
@@ -212,7 +228,13 @@ class Parser {
       return Mistake(error.what());
     }
     Options options;
-    options.server = server_;
+    if (endpoint_.certificate.empty() != endpoint_.key.empty()) {
+      return Mistake("--certificate and --key go together");
+    }
+    if (!endpoint_.certificate.empty() && endpoint_.ca.empty()) {
+      return Mistake("--certificate needs TLS: say --ca, who signs the gateway's certificate");
+    }
+    options.endpoint = endpoint_;
     options.color = color_;
     if (!timeout_.empty()) {
       const auto timeout = ParseDuration(timeout_);
@@ -841,7 +863,7 @@ class Parser {
   CLI::App app_;
   Build build_;
 
-  std::string server_ = "127.0.0.1:8080";
+  Endpoint endpoint_;
   Output output_ = Output::kTable;
   ColorMode color_ = ColorMode::kAuto;
   std::string timeout_;

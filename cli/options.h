@@ -11,6 +11,7 @@
 #include "assetgate/v1/asset_service.pb.h"
 #include "assetgate/v1/provider_service.pb.h"
 #include "assetgate/v1/video_service.pb.h"
+#include "cli/client.h"
 
 namespace assetgate::cli {
 
@@ -69,7 +70,7 @@ enum class Output { kTable, kJson, kName };
 enum class ColorMode { kAuto, kAlways, kNever };
 
 struct Options {
-  std::string server;
+  Endpoint endpoint;
   Output output = Output::kTable;
   ColorMode color = ColorMode::kAuto;
   // Of one call; of a watch or a wait, in all. Unset: 30 s over max_wait for a call, else none.
@@ -84,7 +85,8 @@ struct EarlyExit {
   std::string text;
 };
 
-// Reads the words after the program's name. The environment counts: ASSETCTL_SERVER.
+// Reads the words after the program's name. The environment counts: ASSETCTL_SERVER,
+// ASSETCTL_TOKEN_FILE, ASSETCTL_CA, ASSETCTL_CERTIFICATE and ASSETCTL_KEY.
 std::variant<Options, EarlyExit> ParseCommandLine(const std::vector<std::string>& words);
 
 }  // namespace assetgate::cli

@@ -174,7 +174,7 @@ TEST(OptionsTest, GlobalOptionsMayComeAnywhere) {
     const auto parsed = ParseCommandLine(words);
     const auto* options = std::get_if<Options>(&parsed);
     ASSERT_NE(options, nullptr);
-    EXPECT_EQ(options->server, "h:1");
+    EXPECT_EQ(options->endpoint.server, "h:1");
     EXPECT_EQ(options->output, Output::kJson);
     EXPECT_EQ(options->timeout, absl::Seconds(5));
   }

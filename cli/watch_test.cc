@@ -72,7 +72,7 @@ TEST(WatchTest, EndsWhenTheGatewayEndsIt) {
     send(Bookmark<v1::AssetEvent>("t1", true));
     return grpc::Status::OK;
   };
-  Client client(gateway.address());
+  Client client(*Connect({.server = gateway.address()}));
   RecordingView view;
   WatchPlan plan = AssetsPlan();
   plan.assets->set_until_settled(true);
@@ -105,7 +105,7 @@ TEST(WatchTest, ComesBackWithTheNewestTokenWhenTheGatewayGoesAway) {
         return grpc::Status::OK;
     }
   };
-  Client client(gateway.address());
+  Client client(*Connect({.server = gateway.address()}));
   RecordingView view;
   const WatchOutcome outcome = Watch(client, AssetsPlan(), kFast, view, nullptr, {});
   EXPECT_TRUE(outcome.status.ok()) << outcome.status;
@@ -146,7 +146,8 @@ TEST(WatchTest, GoesOnAtTheNextAddressWhenTheFirstIsGone) {
    private:
     std::optional<FakeGateway>& gateway_;
   } view(first);
-  Client client(absl::StrCat("ipv4:", first->address(), ",", second.address()));
+  Client client(
+      *Connect({.server = absl::StrCat("ipv4:", first->address(), ",", second.address())}));
   WatchPlan plan = AssetsPlan();
   plan.timeout = absl::Seconds(30);
   const WatchOutcome outcome = Watch(client, plan, kFast, view, nullptr, {});
@@ -177,7 +178,7 @@ TEST(WatchTest, AResetDropsTheTokenAndWhatWasHeld) {
         return grpc::Status::OK;
     }
   };
-  Client client(gateway.address());
+  Client client(*Connect({.server = gateway.address()}));
   RecordingView view;
   const WatchOutcome outcome = Watch(client, AssetsPlan(), kFast, view, nullptr, {});
   EXPECT_TRUE(outcome.status.ok()) << outcome.status;
@@ -192,7 +193,7 @@ TEST(WatchTest, ErrorsThatTryingAgainDoesNotMendEndIt) {
     ++calls;
     return ToGrpc(Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND, "no such asset"));
   };
-  Client client(gateway.address());
+  Client client(*Connect({.server = gateway.address()}));
   RecordingView view;
   const WatchOutcome outcome = Watch(client, AssetsPlan(), kFast, view, nullptr, {});
   EXPECT_EQ(outcome.status.code(), absl::StatusCode::kNotFound);
@@ -201,7 +202,7 @@ TEST(WatchTest, ErrorsThatTryingAgainDoesNotMendEndIt) {
 }
 
 TEST(WatchTest, AnAddressWhereNobodyListensIsGivenUp) {
-  Client client("127.0.0.1:1");
+  Client client(*Connect({.server = "127.0.0.1:1"}));
   RecordingView view;
   const WatchOutcome outcome = Watch(client, AssetsPlan(), kFast, view, nullptr, {});
   EXPECT_EQ(outcome.status.code(), absl::StatusCode::kUnavailable);
@@ -216,7 +217,7 @@ TEST(WatchTest, InterruptionEndsAnOpenStream) {
     gateway.WaitUntilOver();
     return grpc::Status::OK;
   };
-  Client client(gateway.address());
+  Client client(*Connect({.server = gateway.address()}));
   RecordingView view;
   const WatchOutcome outcome =
       Watch(client, AssetsPlan(), kFast, view, nullptr, interrupt.get_token());
@@ -230,7 +231,7 @@ TEST(WatchTest, InterruptionEndsALongPause) {
     return ToGrpc(Error(absl::StatusCode::kUnavailable, v1::DRAINING, "going away")
                       .RetryAfter(absl::Hours(1)));
   };
-  Client client(gateway.address());
+  Client client(*Connect({.server = gateway.address()}));
   std::stop_source interrupt;
   class InterruptingView final : public WatchView {
    public:
@@ -256,7 +257,7 @@ TEST(WatchTest, TheTimeoutEndsIt) {
     gateway.WaitUntilOver();
     return grpc::Status::OK;
   };
-  Client client(gateway.address());
+  Client client(*Connect({.server = gateway.address()}));
   RecordingView view;
   WatchPlan plan = AssetsPlan();
   plan.timeout = absl::Milliseconds(20);
@@ -277,7 +278,7 @@ TEST(WatchTest, ASilentStreamIsTakenForDead) {
     EXPECT_EQ(request.resume_token(), "t1");
     return grpc::Status::OK;
   };
-  Client client(gateway.address());
+  Client client(*Connect({.server = gateway.address()}));
   RecordingView view;
   FollowOptions options = kFast;
   options.silence = absl::Milliseconds(50);
@@ -299,7 +300,7 @@ TEST(WatchTest, BothWatchesMustEnd) {
     send(Put(MakeTask("videoTasks/v", v1::VideoTask::SUCCEEDED)));
     return grpc::Status::OK;
   };
-  Client client(gateway.address());
+  Client client(*Connect({.server = gateway.address()}));
   RecordingView view;
   WatchPlan plan = AssetsPlan();
   plan.videos.emplace();
@@ -320,7 +321,7 @@ TEST(WatchTest, TheResumeTokenFileCarriesOverToTheNextRun) {
     send(Bookmark<v1::AssetEvent>(binary, false));
     return grpc::Status::OK;
   };
-  Client client(gateway.address());
+  Client client(*Connect({.server = gateway.address()}));
   for (int run = 0; run < 2; ++run) {
     RecordingView view;
     WatchPlan plan = AssetsPlan();

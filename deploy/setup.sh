@@ -30,6 +30,7 @@ BUILD=(
   libgmock-dev
   libgrpc++-dev
   libgtest-dev
+  libjwt-dev
   libpq-dev
   libprotobuf-dev
   libspdlog-dev

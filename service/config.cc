@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -20,6 +21,8 @@
 #include "base/spelling.h"
 #include "config.pb.h"
 #include "config_yaml.h"
+#include "core/resource.h"
+#include "google/protobuf/text_format.h"
 #include "provider/failure.h"
 #include "store/postgres/connection.h"
 
@@ -132,6 +135,9 @@ class Checker {
     CheckProviders(in, out);
     CheckAssetProviders(in, out);
     CheckRoutes(in, out);
+    CheckListen(in, out);
+    CheckConnections(in.connections(), out.connections);
+    CheckCallers(in, out);
     out.core.submit_timeout =
         Length("submit_timeout", in.has_submit_timeout(), in.submit_timeout(),
                out.core.submit_timeout, absl::Seconds(1), absl::Hours(24 * 7));
@@ -253,6 +259,193 @@ class Checker {
                      absl::StrCat(Quoted(out.sqlite_path),
                                   " has a meaning of its own to SQLite; name a plain file"));
     }
+  }
+
+  void CheckListen(const file::Config& in, Config& out) {
+    if (!in.has_tls()) {
+      if (!IsLoopback(out.listen.host) && !in.allow_insecure_listen() &&
+          !yaml_.HasFault("listen")) {
+        yaml_.AddFault(
+            "listen", absl::StrCat(Quoted(out.listen.ToString()),
+                                   " is reached by others, in plain text; configure tls, or, where "
+                                   "something else encrypts, write allow_insecure_listen: true"));
+      }
+      return;
+    }
+    Tls& tls = out.tls.emplace();
+    tls.certificate = Text("tls.certificate", in.tls().has_certificate(), in.tls().certificate(),
+                           "name the file with the certificate");
+    tls.key = Text("tls.key", in.tls().has_key(), in.tls().key(), "name the file with its key");
+    tls.client_ca = in.tls().client_ca();
+    if (in.tls().client_certificate() != file::Tls::CLIENT_CERTIFICATE_UNSPECIFIED &&
+        tls.client_ca.empty()) {
+      yaml_.AddFault("tls.client_certificate",
+                     "needs client_ca: the file with who signs clients' certificates");
+    }
+    tls.client_certificate_required =
+        !tls.client_ca.empty() && in.tls().client_certificate() != file::Tls::OPTIONAL;
+  }
+
+  void CheckConnections(const file::Connections& in, Connections& out) {
+    out.max_age = Length("connections.max_age", in.has_max_age(), in.max_age(), out.max_age,
+                         absl::Minutes(1), absl::Hours(720));
+    out.max_age_grace =
+        Length("connections.max_age_grace", in.has_max_age_grace(), in.max_age_grace(),
+               out.max_age_grace, absl::Seconds(1), absl::Hours(24));
+    out.keepalive_time =
+        Length("connections.keepalive_time", in.has_keepalive_time(), in.keepalive_time(),
+               out.keepalive_time, absl::Seconds(10), absl::Hours(24));
+    out.keepalive_timeout =
+        Length("connections.keepalive_timeout", in.has_keepalive_timeout(), in.keepalive_timeout(),
+               out.keepalive_timeout, absl::Seconds(1), absl::Minutes(10));
+    out.max_concurrent_streams =
+        Number<int>("connections.max_concurrent_streams", in.has_max_concurrent_streams(),
+                    in.max_concurrent_streams(), out.max_concurrent_streams, 1, 1'000'000);
+  }
+
+  void CheckIssuers(const file::Config& in, Config& out) {
+    std::set<std::string> seen;
+    for (int i = 0; i < in.jwt_issuers_size(); ++i) {
+      const std::string path = absl::StrCat("jwt_issuers[", i, "]");
+      const file::JwtIssuer& issuer = in.jwt_issuers(i);
+      auth::JwtIssuer& made = out.callers.issuers.emplace_back();
+      made.issuer = Text(path + ".issuer", issuer.has_issuer(), issuer.issuer(),
+                         "write the claim iss of its tokens");
+      made.jwks_file = Text(path + ".jwks_file", issuer.has_jwks_file(), issuer.jwks_file(),
+                            "name the file with its keys");
+      made.audiences.assign(issuer.audiences().begin(), issuer.audiences().end());
+      if (made.audiences.empty()) {
+        yaml_.AddFault(path + ".audiences",
+                       "is missing; name what tokens for this gateway say in aud, such as "
+                       "[assetgate]");
+      }
+      if (!made.issuer.empty() && !seen.insert(made.issuer).second) {
+        yaml_.AddFault(path + ".issuer",
+                       absl::StrCat(Quoted(made.issuer), " is there twice; keep one"));
+      }
+    }
+    if (in.callers().empty() && !in.jwt_issuers().empty()) {
+      yaml_.AddFault("jwt_issuers", "is of no use without callers; name who may call");
+    }
+  }
+
+  // What tells callers apart must not tell two.
+  void CheckOnce(const std::string& path, const std::string& what) {
+    const auto [first, inserted] = credentials_.emplace(what, path);
+    if (!inserted)
+      yaml_.AddFault(path,
+                     absl::StrCat("is the same as ", first->second, "; one of the two callers"));
+  }
+
+  void CheckCallers(const file::Config& in, Config& out) {
+    CheckIssuers(in, out);
+    std::set<std::string> ids;
+    for (int i = 0; i < in.callers_size(); ++i) {
+      const std::string path = absl::StrCat("callers[", i, "]");
+      const file::Caller& from = in.callers(i);
+      auth::Caller& caller = out.callers.callers.emplace_back();
+      caller.id = Text(path + ".id", from.has_id(), from.id(), "choose a name for the caller");
+      CheckId(path + ".id", caller.id);
+      if (!caller.id.empty() && !ids.insert(caller.id).second) {
+        yaml_.AddFault(path + ".id", absl::StrCat(Quoted(caller.id), " is there twice"));
+      }
+      caller.tenant = from.has_tenant() ? from.tenant() : std::string(core::kDefaultTenant);
+      CheckId(path + ".tenant", caller.tenant);
+      CheckCredentialsOf(from, path, in, out, caller);
+      CheckRights(from, path, out, caller);
+    }
+  }
+
+  void CheckId(const std::string& path, const std::string& id) {
+    if (id.empty() || IsId(id)) return;
+    yaml_.AddFault(path, absl::StrCat(Quoted(id), " is not an id; use at most ", kMaxIdLength,
+                                      " of a-z, 0-9 and -"));
+  }
+
+  void CheckCredentialsOf(const file::Caller& from, const std::string& path, const file::Config& in,
+                          const Config& out, auth::Caller& caller) {
+    for (int i = 0; i < from.certificates_size(); ++i) {
+      const std::string at = absl::StrCat(path, ".certificates[", i, "]");
+      if (from.certificates(i).empty()) yaml_.AddFault(at, "is empty");
+      if (in.tls().client_ca().empty()) {
+        yaml_.AddFault(at, "needs tls.client_ca: nobody is asked for a certificate otherwise");
+      }
+      CheckOnce(at, absl::StrCat("certificate ", from.certificates(i)));
+      caller.certificates.push_back(from.certificates(i));
+    }
+    for (int i = 0; i < from.token_sha256_size(); ++i) {
+      const std::string at = absl::StrCat(path, ".token_sha256[", i, "]");
+      const std::string& hex = from.token_sha256(i);
+      if (hex.size() != 64 ||
+          hex.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) {
+        // Not shown: it may be the token itself.
+        yaml_.AddFault(
+            at, "is no SHA-256, which is 64 hexadecimal digits; never write the token itself");
+        continue;
+      }
+      caller.token_digests.push_back(absl::HexStringToBytes(hex));
+      CheckOnce(at, absl::StrCat("token ", caller.token_digests.back()));
+    }
+    for (int i = 0; i < from.jwts_size(); ++i) {
+      const std::string at = absl::StrCat(path, ".jwts[", i, "]");
+      auth::Subject subject;
+      subject.issuer = Text(at + ".issuer", from.jwts(i).has_issuer(), from.jwts(i).issuer(),
+                            "name one of jwt_issuers");
+      subject.subject = Text(at + ".subject", from.jwts(i).has_subject(), from.jwts(i).subject(),
+                             "write the claim sub of its tokens");
+      if (!subject.issuer.empty() &&
+          std::none_of(
+              out.callers.issuers.begin(), out.callers.issuers.end(),
+              [&](const auth::JwtIssuer& each) { return each.issuer == subject.issuer; })) {
+        yaml_.AddFault(at + ".issuer",
+                       absl::StrCat(Quoted(subject.issuer), " is not one of jwt_issuers"));
+      }
+      CheckOnce(at, absl::StrCat("jwt ", subject.issuer, "\n", subject.subject));
+      caller.subjects.push_back(std::move(subject));
+    }
+    if (from.certificates().empty() && from.token_sha256().empty() && from.jwts().empty()) {
+      yaml_.AddFault(path,
+                     "has nothing to be known by; give it certificates, token_sha256 or jwts");
+    }
+  }
+
+  void CheckRights(const file::Caller& from, const std::string& path, const Config& out,
+                   auth::Caller& caller) {
+    for (int i = 0; i < from.roles_size(); ++i) {
+      switch (from.roles(i)) {
+        case file::Caller::READER:
+          caller.roles.insert(auth::Role::kReader);
+          break;
+        case file::Caller::WRITER:
+          caller.roles.insert(auth::Role::kWriter);
+          break;
+        case file::Caller::OPERATOR:
+          caller.roles.insert(auth::Role::kOperator);
+          break;
+        default:
+          yaml_.AddFault(absl::StrCat(path, ".roles[", i, "]"),
+                         "is no role; use READER, WRITER or OPERATOR");
+      }
+    }
+    if (from.roles().empty()) {
+      yaml_.AddFault(path + ".roles", "is missing; name at least one: READER, WRITER, OPERATOR");
+    }
+    for (int i = 0; i < from.providers_size(); ++i) {
+      const std::string& id = from.providers(i);
+      if (std::none_of(out.providers.begin(), out.providers.end(),
+                       [&](const Provider& each) { return each.id == id; })) {
+        yaml_.AddFault(absl::StrCat(path, ".providers[", i, "]"),
+                       absl::StrCat(Quoted(id), " is not the id of a provider"));
+      }
+      if (!caller.providers.has_value()) caller.providers.emplace();
+      caller.providers->insert(id);
+    }
+    caller.limits.requests_per_second = Number<double>(
+        path + ".limits.requests_per_second", from.limits().has_requests_per_second(),
+        from.limits().requests_per_second(), 0, 0.01, 100'000);
+    caller.limits.open_streams =
+        Number<int>(path + ".limits.open_streams", from.limits().has_open_streams(),
+                    from.limits().open_streams(), 0, 1, 1'000'000);
   }
 
   void CheckRetention(const file::Store& in, Config& out) {
@@ -729,6 +922,8 @@ class Checker {
   const Environment& environment_;
   file::Tracking tracking_;
   std::map<std::string, std::size_t> provider_index_;
+  // What callers are known by, and where it stands.
+  std::map<std::string, std::string> credentials_;
 };
 
 }  // namespace
@@ -800,6 +995,44 @@ std::unique_ptr<const core::Catalog> TakeCatalog(Config& config) {
                                                std::move(asset_providers));
 }
 
+namespace {
+
+// By top-level key, what the file says.
+std::map<std::string, std::string> SectionsOf(const file::Config& in) {
+  std::map<std::string, std::string> sections;
+  const google::protobuf::Reflection& reflection = *in.GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection.ListFields(in, &fields);
+  for (const google::protobuf::FieldDescriptor* field : fields) {
+    std::string& section = sections[field->name()];
+    const int count = field->is_repeated() ? reflection.FieldSize(in, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      std::string text;
+      google::protobuf::TextFormat::PrintFieldValueToString(in, field,
+                                                            field->is_repeated() ? i : -1, &text);
+      absl::StrAppend(&section, text, "\n");
+    }
+  }
+  return sections;
+}
+
+}  // namespace
+
+std::vector<std::string> Differences(const Config& one, const Config& other) {
+  std::set<std::string> keys;
+  for (const auto& [key, text] : one.sections) keys.insert(key);
+  for (const auto& [key, text] : other.sections) keys.insert(key);
+  std::vector<std::string> different;
+  for (const std::string& key : keys) {
+    const auto a = one.sections.find(key);
+    const auto b = other.sections.find(key);
+    if (a == one.sections.end() || b == other.sections.end() || a->second != b->second) {
+      different.push_back(key);
+    }
+  }
+  return different;
+}
+
 absl::StatusOr<Config> Parse(absl::string_view text, const std::string& name,
                              const Environment& environment) {
   if (text.size() > kMaxFileBytes) {
@@ -815,6 +1048,7 @@ absl::StatusOr<Config> Parse(absl::string_view text, const std::string& name,
   if (yaml.HasFault("")) return yaml.Result();
   Config config = Checker(yaml, environment).Check(parsed);
   if (absl::Status faults = yaml.Result(); !faults.ok()) return faults;
+  config.sections = SectionsOf(parsed);
   return config;
 }
 

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "assetgate/v1/provider.pb.h"
 #include "assetgate/v1/video_task.pb.h"
+#include "auth/callers.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "core/catalog.h"
@@ -83,8 +84,29 @@ struct Route {
   v1::VideoTask defaults;
 };
 
+// Of each connection; see config.proto.
+struct Connections {
+  absl::Duration max_age = absl::InfiniteDuration();
+  absl::Duration max_age_grace = absl::Minutes(5);
+  absl::Duration keepalive_time = absl::Minutes(2);
+  absl::Duration keepalive_timeout = absl::Seconds(20);
+  int max_concurrent_streams = 1000;
+};
+
+// Paths of PEM files.
+struct Tls {
+  std::string certificate;
+  std::string key;
+  // Empty: clients are not asked for certificates.
+  std::string client_ca;
+  bool client_certificate_required = false;
+};
+
 struct Config {
   HostPort listen;
+  std::optional<Tls> tls;
+  auth::Callers callers;
+  Connections connections;
   HostPort admin_listen;
   // Of the store: one of the two. The connection string may hold a password.
   std::string sqlite_path;
@@ -109,7 +131,13 @@ struct Config {
   absl::Duration shutdown_timeout;
   bool debug_reflection = false;
   bool debug_channelz = false;
+  // What the file says, by its top-level keys: to tell which of them another config changes.
+  // Without secrets.
+  std::map<std::string, std::string> sections;
 };
+
+// The top-level keys in which the two differ.
+std::vector<std::string> Differences(const Config& one, const Config& other);
 
 // What reading a config needs from outside.
 struct Environment {

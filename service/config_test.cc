@@ -19,6 +19,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
@@ -483,6 +484,114 @@ TEST_F(ConfigTest, SqlitePathsWithAMeaningOfTheirOwn) {
                 HasSubstr("store.sqlite.path: "))
         << path;
   }
+}
+
+TEST_F(ConfigTest, PlainTextForOthersHasToBeSaid) {
+  EXPECT_EQ(
+      Faults(absl::StrCat(kSmallest, "listen: 0.0.0.0:8080\n")),
+      "f.yaml:2: listen: \"0.0.0.0:8080\" is reached by others, in plain text; configure tls, "
+      "or, where something else encrypts, write allow_insecure_listen: true");
+  Good(absl::StrCat(kSmallest, "listen: 0.0.0.0:8080\nallow_insecure_listen: true\n"));
+  Good(absl::StrCat(kSmallest, "listen: \"[::1]:8080\"\n"));
+  const Config config = Good(absl::StrCat(
+      kSmallest,
+      "listen: 0.0.0.0:8080\ntls: {certificate: a.crt, key: a.key, client_ca: ca.crt}\n"));
+  ASSERT_TRUE(config.tls.has_value());
+  EXPECT_EQ(config.tls->certificate, "a.crt");
+  EXPECT_EQ(config.tls->client_ca, "ca.crt");
+  EXPECT_TRUE(config.tls->client_certificate_required);
+  EXPECT_THAT(Faults(absl::StrCat(kSmallest, "tls: {certificate: a.crt}\n")),
+              HasSubstr("tls.key: is missing"));
+  EXPECT_THAT(Faults(absl::StrCat(kSmallest,
+                                  "tls: {certificate: a, key: b, client_certificate: REQUIRED}\n")),
+              HasSubstr("tls.client_certificate: needs client_ca"));
+}
+
+TEST_F(ConfigTest, CallersAndWhatTheyMayDo) {
+  const std::string hash(64, 'a');
+  const Config config = Good(absl::StrCat(kSmallest, R"(
+tls: {certificate: a.crt, key: a.key, client_ca: ca.crt, client_certificate: OPTIONAL}
+jwt_issuers:
+  - {issuer: "https://cluster.example", audiences: [assetgate], jwks_file: jwks.json}
+callers:
+  - {id: farm, roles: [WRITER], certificates: ["spiffe://prod/farm"], tenant: studio}
+  - id: script
+    roles: [READER, OPERATOR]
+    token_sha256: [)",
+                                          hash, R"(]
+    jwts: [{issuer: "https://cluster.example", subject: "system:serviceaccount:a:b"}]
+    limits: {requests_per_second: 2.5, open_streams: 7}
+connections: {max_age: 30m, max_age_grace: 1m, keepalive_time: 30s, max_concurrent_streams: 5}
+)"));
+  EXPECT_FALSE(config.tls->client_certificate_required);
+  ASSERT_EQ(config.callers.callers.size(), 2u);
+  const auth::Caller& farm = config.callers.callers[0];
+  EXPECT_EQ(farm.id, "farm");
+  EXPECT_EQ(farm.tenant, "studio");
+  EXPECT_THAT(farm.roles, ElementsAre(auth::Role::kWriter));
+  EXPECT_THAT(farm.certificates, ElementsAre("spiffe://prod/farm"));
+  EXPECT_FALSE(farm.providers.has_value());
+  const auth::Caller& script = config.callers.callers[1];
+  EXPECT_EQ(script.tenant, "default");
+  EXPECT_THAT(script.token_digests, ElementsAre(std::string(32, '\xaa')));
+  EXPECT_EQ(script.subjects[0].subject, "system:serviceaccount:a:b");
+  EXPECT_EQ(script.limits.requests_per_second, 2.5);
+  EXPECT_EQ(script.limits.open_streams, 7);
+  EXPECT_EQ(config.callers.issuers[0].jwks_file, "jwks.json");
+  EXPECT_EQ(config.connections.max_age, absl::Minutes(30));
+  EXPECT_EQ(config.connections.max_concurrent_streams, 5);
+  EXPECT_EQ(config.connections.keepalive_timeout, absl::Seconds(20));
+}
+
+TEST_F(ConfigTest, WhatAnotherConfigChangesIsKnownByItsKeys) {
+  const Config one = Good(absl::StrCat(kSmallest, "watch: {bookmark_interval: 2s}\n"));
+  EXPECT_THAT(Differences(one, Good(absl::StrCat("# another comment\n", kSmallest,
+                                                 "watch: {bookmark_interval: 2s}\n"))),
+              IsEmpty());
+  EXPECT_THAT(Differences(one, Good(absl::StrCat(kSmallest,
+                                                 "watch: {bookmark_interval: 3s}\n"
+                                                 "listen: 127.0.0.1:1\n"))),
+              ElementsAre("listen", "watch"));
+  EXPECT_THAT(Differences(one, Good(kSmallest)), ElementsAre("watch"));
+}
+
+TEST_F(ConfigTest, CallersThatAreWrong) {
+  const std::string hash(64, 'a');
+  const auto faults = [&](absl::string_view callers) {
+    return Faults(absl::StrCat(kSmallest, "callers: [", callers, "]"));
+  };
+  EXPECT_THAT(faults("{id: a, roles: [READER]}"),
+              HasSubstr("callers[0]: has nothing to be known by"));
+  EXPECT_THAT(faults(absl::StrCat("{id: a, token_sha256: [", hash, "]}")),
+              HasSubstr("callers[0].roles: is missing"));
+  EXPECT_THAT(faults(absl::StrCat("{roles: [READER], token_sha256: [", hash, "]}")),
+              HasSubstr("callers[0].id: is missing"));
+  EXPECT_THAT(faults(absl::StrCat("{id: A b, roles: [READER], token_sha256: [", hash, "]}")),
+              HasSubstr("callers[0].id: \"A b\" is not an id"));
+  EXPECT_THAT(faults("{id: a, roles: [KING], token_sha256: []}"), HasSubstr("callers[0].roles"));
+  // Whoever writes the token itself must not find it in a log.
+  EXPECT_THAT(
+      faults("{id: a, roles: [READER], token_sha256: [hunter2]}"),
+      AllOf(HasSubstr("callers[0].token_sha256[0]: is no SHA-256"), Not(HasSubstr("hunter2"))));
+  EXPECT_THAT(faults("{id: a, roles: [READER], certificates: [x.example]}"),
+              HasSubstr("callers[0].certificates[0]: needs tls.client_ca"));
+  EXPECT_THAT(faults("{id: a, roles: [READER], jwts: [{issuer: \"https://x\", subject: s}]}"),
+              HasSubstr("callers[0].jwts[0].issuer: \"https://x\" is not one of jwt_issuers"));
+  EXPECT_THAT(faults(absl::StrCat("{id: a, roles: [READER], token_sha256: [", hash,
+                                  "]}, {id: b, roles: [READER], token_sha256: [", hash, "]}")),
+              HasSubstr("callers[1].token_sha256[0]: is the same as callers[0].token_sha256[0]"));
+  EXPECT_THAT(faults(absl::StrCat("{id: a, roles: [READER], providers: [nope], token_sha256: [",
+                                  hash, "]}")),
+              HasSubstr("callers[0].providers[0]: \"nope\" is not the id of a provider"));
+  EXPECT_THAT(faults(absl::StrCat("{id: a, roles: [READER], limits: {open_streams: 0}, "
+                                  "token_sha256: [",
+                                  hash, "]}")),
+              HasSubstr("callers[0].limits.open_streams: 0 is not between 1 and 1000000"));
+  EXPECT_THAT(
+      Faults(absl::StrCat(kSmallest, "jwt_issuers: [{issuer: i, audiences: [a], jwks_file: f}]")),
+      HasSubstr("jwt_issuers: is of no use without callers"));
+  EXPECT_THAT(Faults(absl::StrCat(kSmallest, "jwt_issuers: [{issuer: i, jwks_file: f}]")),
+              HasSubstr("jwt_issuers[0].audiences: is missing"));
 }
 
 TEST_F(ConfigTest, AStoreInPostgres) {

@@ -7,8 +7,12 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <string>
 
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "base/build_info.h"
 #include "base/clock.h"
@@ -26,6 +30,9 @@ using assetgate::base::Log;
 // Exit codes.
 constexpr int kFailed = 1;
 constexpr int kBadUsageOrConfig = 2;
+
+// How often the files that can change are looked at.
+constexpr timespec kLookInterval{5, 0};
 
 // The lines of gRPC and Protocol Buffers go into ours. Both take a plain function, so the log that
 // these write to is global.
@@ -73,12 +80,41 @@ int Examine(const std::string& config_path, const assetgate::config::Environment
   return well ? 0 : kFailed;
 }
 
-int Serve(assetgate::config::Config config) {
+// Everything that a config file holds; empty where it cannot be read.
+std::string ContentOf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+// Takes the config anew into force, as far as that goes without a restart.
+void Reload(assetgate::Server& server, const std::string& path,
+            const assetgate::config::Environment& environment, const Log& log) {
+  auto config = assetgate::config::Load(path, environment);
+  if (!config.ok()) {
+    for (absl::string_view fault : absl::StrSplit(config.status().message(), '\n')) {
+      log.Error("config not taken; the former stays in force", {{"detail", fault}});
+    }
+    return;
+  }
+  const auto reloaded = server.Reload(*std::move(config));
+  if (!reloaded.ok()) {
+    log.Error("config not taken; the former stays in force",
+              {{"detail", reloaded.status().message()}});
+    return;
+  }
+  log.Info("config read again", {{"file", path},
+                                 {"in_force", absl::StrJoin(reloaded->in_force, ", ")},
+                                 {"at_restart", absl::StrJoin(reloaded->at_restart, ", ")}});
+}
+
+int Serve(assetgate::config::Config config, const std::string& path,
+          const assetgate::config::Environment& environment) {
   // Blocked before any thread exists, so that only sigwait below gets them.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   // A file that may not grow is a failed write, which the store can say and outlive.
@@ -94,8 +130,16 @@ int Serve(assetgate::config::Config config) {
     std::fprintf(stderr, "assetgate: %s\n", std::string(server.status().message()).c_str());
     return kFailed;
   }
+  std::string content = ContentOf(path);
   int received = 0;
-  sigwait(&signals, &received);
+  while (received != SIGINT && received != SIGTERM) {
+    received = sigtimedwait(&signals, nullptr, &kLookInterval);
+    (*server)->Reread();
+    std::string now = ContentOf(path);
+    if (received != SIGHUP && now == content) continue;
+    content = std::move(now);
+    Reload(**server, path, environment, log);
+  }
   log.Info("going away", {{"signal", received == SIGINT ? "SIGINT" : "SIGTERM"}});
   (*server)->Shutdown();
   server->reset();
@@ -113,7 +157,9 @@ int main(int argc, char** argv) {
   CLI::App app{
       "assetgate: one gRPC service in front of many providers of generated video.\n\n"
       "Serves AssetService, VideoService and ProviderService as the config says, until SIGTERM or\n"
-      "SIGINT; then it finishes what is under way and exits with 0.\n\n"
+      "SIGINT; then it finishes what is under way and exits with 0. A config that changes is read\n"
+      "again, at once on SIGHUP: callers and jwt_issuers go into force, the rest at the next "
+      "start.\n\n"
       "After a backup of the store was restored, say --mark-restored once before serving: see\n"
       "docs/operations.md.\n\n"
       "Exit codes: 0 done; 1 the store or a port could not be opened, or --doctor has found\n"
@@ -174,5 +220,5 @@ int main(int argc, char** argv) {
     std::printf("%s\n", marked->c_str());
     return 0;
   }
-  return Serve(*std::move(config));
+  return Serve(*std::move(config), config_path, environment);
 }

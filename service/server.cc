@@ -19,9 +19,13 @@
 #include "absl/synchronization/notification.h"
 #include "admin/admin_server.h"
 #include "api/asset_service.h"
+#include "api/gatekeeper.h"
 #include "api/provider_service.h"
 #include "api/rpc.h"
 #include "api/video_service.h"
+#include "auth/authenticator.h"
+#include "auth/limiter.h"
+#include "auth/server_credentials.h"
 #include "base/build_info.h"
 #include "base/clock.h"
 #include "base/event_loop.h"
@@ -52,6 +56,22 @@ watch::Stream::Options MakeStreamOptions(const config::Config& config) {
   watch::Stream::Options options;
   options.bookmark_interval = config.bookmark_interval;
   return options;
+}
+
+auth::TlsFiles TlsFilesOf(const config::Tls& tls) {
+  auth::TlsFiles files;
+  files.certificate = tls.certificate;
+  files.key = tls.key;
+  files.client_ca = tls.client_ca;
+  if (!tls.client_ca.empty()) {
+    files.clients = tls.client_certificate_required ? auth::ClientCertificates::kRequired
+                                                    : auth::ClientCertificates::kOptional;
+  }
+  return files;
+}
+
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
 
 // The store's listener: watchers hear first.
@@ -127,6 +147,9 @@ struct Server::Wiring {
         catalog(config::TakeCatalog(config)),
         metrics(base::ThisBuild()),
         telemetry(metrics, log),
+        authenticator({}, clock),
+        limiter(clock),
+        gatekeeper(authenticator, limiter, log),
         hub_loop("ag-hub", &clock),
         replay_loop("ag-replay", &clock),
         loop("ag-core", &clock),
@@ -141,6 +164,9 @@ struct Server::Wiring {
   std::unique_ptr<const core::Catalog> catalog;
   base::Metrics metrics;
   core::LoggedTelemetry telemetry;
+  auth::Authenticator authenticator;
+  auth::Limiter limiter;
+  api::Gatekeeper gatekeeper;
   base::ThreadEventLoop hub_loop;
   base::ThreadEventLoop replay_loop;
   base::ThreadEventLoop loop;
@@ -167,6 +193,10 @@ struct Server::Wiring {
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<admin::AdminServer> admin;
   int port = 0;
+  // What Reread has said.
+  std::string key_fault;
+  std::string tls_fault;
+  absl::Time certificate_end = absl::InfinitePast();
   std::atomic<bool> draining{false};
   bool shut_down = false;
 
@@ -176,6 +206,8 @@ struct Server::Wiring {
   absl::Status StartAdmin();
   void Measure();
   admin::Readiness Readiness();
+  absl::StatusOr<Reloaded> Reload(config::Config next);
+  void Reread();
   void Shutdown();
   void StopThreads();
 };
@@ -214,7 +246,7 @@ absl::Status Server::Wiring::OpenStore(const Decorators& decorators) {
 }
 
 absl::Status Server::Wiring::Listen() {
-  const api::Parts parts{*gateway, metrics, clock, log};
+  const api::Parts parts{*gateway, gatekeeper, metrics, clock, log};
   assets = std::make_unique<api::AssetService>(parts, *watcher);
   videos = std::make_unique<api::VideoService>(parts, *watcher);
   providers = std::make_unique<api::ProviderService>(parts, base::ThisBuild().version);
@@ -225,7 +257,13 @@ absl::Status Server::Wiring::Listen() {
   grpc::ServerBuilder builder;
   builder.SetOption(
       std::make_unique<DebugServices>(config.debug_reflection, config.debug_channelz));
-  builder.AddListeningPort(config.listen.ToString(), grpc::InsecureServerCredentials(), &port);
+  std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
+  if (config.tls.has_value()) {
+    const auth::TlsFiles files = TlsFilesOf(*config.tls);
+    if (const auto state = auth::CheckTls(files, clock.Now()); !state.ok()) return state.status();
+    credentials = auth::MakeTlsCredentials(files);
+  }
+  builder.AddListeningPort(config.listen.ToString(), credentials, &port);
   builder.RegisterService(assets.get());
   builder.RegisterService(videos.get());
   builder.RegisterService(providers.get());
@@ -236,6 +274,15 @@ absl::Status Server::Wiring::Listen() {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, config.debug_channelz ? 1 : 0);
+  const config::Connections& each = config.connections;
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(each.keepalive_time));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(each.keepalive_timeout));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, each.max_concurrent_streams);
+  if (each.max_age != absl::InfiniteDuration()) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Milliseconds(each.max_age));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                               Milliseconds(each.max_age_grace));
+  }
   server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {
     return absl::UnavailableError(
@@ -350,7 +397,48 @@ void Server::Wiring::Shutdown() {
   admin.reset();
 }
 
+absl::StatusOr<Server::Reloaded> Server::Wiring::Reload(config::Config next) {
+  Reloaded reloaded;
+  for (std::string& key : config::Differences(config, next)) {
+    const bool now = key == "callers" || key == "jwt_issuers";
+    (now ? reloaded.in_force : reloaded.at_restart).push_back(std::move(key));
+  }
+  if (reloaded.in_force.empty()) return reloaded;
+  if (absl::Status status = authenticator.Replace(std::move(next.callers)); !status.ok()) {
+    return status;
+  }
+  for (const std::string& key : reloaded.in_force) config.sections[key] = next.sections[key];
+  return reloaded;
+}
+
+void Server::Wiring::Reread() {
+  // Said once, and again when it is something else.
+  const auto tell = [this](const absl::Status& status, std::string& told,
+                           absl::string_view message) {
+    if (told == status.message()) return;
+    told = std::string(status.message());
+    if (!status.ok()) log.Warning(message, {{"detail", told}});
+  };
+  tell(authenticator.RereadKeys(), key_fault,
+       "keys of an issuer of JWTs not read; the former stay");
+  if (!config.tls.has_value()) return;
+  const auto state = auth::CheckTls(TlsFilesOf(*config.tls), clock.Now());
+  tell(state.status(), tls_fault, "certificates not good; the former stay");
+  if (!state.ok() || state->not_after == certificate_end) return;
+  certificate_end = state->not_after;
+  log.Info(
+      "certificate",
+      {{"file", config.tls->certificate},
+       {"expires", absl::FormatTime(absl::RFC3339_sec, certificate_end, absl::UTCTimeZone())}});
+}
+
 Server::Server(std::unique_ptr<Wiring> wiring) : wiring_(std::move(wiring)) {}
+
+absl::StatusOr<Server::Reloaded> Server::Reload(config::Config config) {
+  return wiring_->Reload(std::move(config));
+}
+
+void Server::Reread() { wiring_->Reread(); }
 
 Server::~Server() { Shutdown(); }
 
@@ -386,6 +474,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
       wiring.loop, *wiring.store, *wiring.http, *wiring.catalog, wiring.telemetry, settings});
   wiring.gateway = std::make_unique<core::Gateway>(*wiring.catalog, *wiring.store,
                                                    *wiring.reconciler, wiring.clock, settings);
+  if (absl::Status status = wiring.authenticator.Replace(std::move(wiring.config.callers));
+      !status.ok()) {
+    return status;
+  }
   wiring.ListenToChanges();
   wiring.Measure();
   if (absl::Status status = wiring.Listen(); !status.ok()) return status;
@@ -396,6 +488,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
       core::Purge::Options{.video_tasks_after = wiring.config.purge_video_tasks_after});
   wiring.purge->Start();
   wiring.reconciler->Recover([] {});
+  wiring.Reread();
   wiring.log.Info("serving", {{"listen", server->address()},
                               {"admin", server->admin_address()},
                               {"store", wiring.store_address},

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -45,6 +46,19 @@ class Server {
   // Where gRPC and the admin pages are served: HOST:PORT with the port that was chosen.
   std::string address() const;
   std::string admin_address() const;
+
+  // Takes over from another config what can change while it serves: `callers` and `jwt_issuers`. An
+  // error where one of their files cannot be read; then all stays as it was. Not from several
+  // threads.
+  struct Reloaded {
+    // Top-level keys that have changed: in force now, and at the next start.
+    std::vector<std::string> in_force;
+    std::vector<std::string> at_restart;
+  };
+  absl::StatusOr<Reloaded> Reload(config::Config config);
+  // Looks whether certificates and key files have changed, and says in the log what has become of
+  // them. To be called every few seconds.
+  void Reread();
 
   // Goes away in order: not ready; streams get a last BOOKMARK; waiting calls are answered with
   // what is there; submissions under way are recorded. What is open after the config's

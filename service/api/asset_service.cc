@@ -9,16 +9,16 @@ using grpc::ServerUnaryReactor;
 
 AssetService::AssetService(const Parts& parts, watch::Watcher& watcher)
     : gateway_(parts.gateway),
-      create_group_(parts, "assetgate.v1.AssetService/CreateAssetGroup", Method::Kind::kWrite),
-      get_group_(parts, "assetgate.v1.AssetService/GetAssetGroup", Method::Kind::kRead),
-      list_groups_(parts, "assetgate.v1.AssetService/ListAssetGroups", Method::Kind::kRead),
-      delete_group_(parts, "assetgate.v1.AssetService/DeleteAssetGroup", Method::Kind::kWrite),
-      create_(parts, "assetgate.v1.AssetService/CreateAsset", Method::Kind::kWrite),
-      batch_create_(parts, "assetgate.v1.AssetService/BatchCreateAssets", Method::Kind::kWrite),
-      get_(parts, "assetgate.v1.AssetService/GetAsset", Method::Kind::kRead),
-      list_(parts, "assetgate.v1.AssetService/ListAssets", Method::Kind::kRead),
-      delete_(parts, "assetgate.v1.AssetService/DeleteAsset", Method::Kind::kWrite),
-      watch_(watcher, parts.metrics, parts.clock, parts.log,
+      create_group_(parts, "assetgate.v1.AssetService/CreateAssetGroup", Access::kWrite),
+      get_group_(parts, "assetgate.v1.AssetService/GetAssetGroup", Access::kRead),
+      list_groups_(parts, "assetgate.v1.AssetService/ListAssetGroups", Access::kRead),
+      delete_group_(parts, "assetgate.v1.AssetService/DeleteAssetGroup", Access::kWrite),
+      create_(parts, "assetgate.v1.AssetService/CreateAsset", Access::kWrite),
+      batch_create_(parts, "assetgate.v1.AssetService/BatchCreateAssets", Access::kWrite),
+      get_(parts, "assetgate.v1.AssetService/GetAsset", Access::kRead),
+      list_(parts, "assetgate.v1.AssetService/ListAssets", Access::kRead),
+      delete_(parts, "assetgate.v1.AssetService/DeleteAsset", Access::kWrite),
+      watch_(watcher, parts.gatekeeper, parts.metrics, parts.clock, parts.log,
              "assetgate.v1.AssetService/WatchAssets", store::Kind::kAsset) {}
 
 ServerUnaryReactor* AssetService::CreateAssetGroup(CallbackServerContext* context,
@@ -102,10 +102,13 @@ ServerUnaryReactor* AssetService::DeleteAsset(CallbackServerContext* context,
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* AssetService::WatchAssets(
     CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
-  const absl::StatusOr<v1::WatchAssetsRequest> request = Parse<v1::WatchAssetsRequest>(*bytes);
-  const core::Caller caller;
-  return watch_.Answer(*context, caller.identity,
-                       request.ok() ? gateway_.WatchAssets(caller, *request) : request.status());
+  return watch_.Answer(*context,
+                       [&](const core::Caller& caller) -> absl::StatusOr<watch::WatchRequest> {
+                         const absl::StatusOr<v1::WatchAssetsRequest> request =
+                             Parse<v1::WatchAssetsRequest>(*bytes);
+                         if (!request.ok()) return request.status();
+                         return gateway_.WatchAssets(caller, *request);
+                       });
 }
 
 }  // namespace assetgate::api

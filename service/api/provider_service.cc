@@ -10,19 +10,19 @@ using grpc::ServerUnaryReactor;
 ProviderService::ProviderService(const Parts& parts, std::string version)
     : gateway_(parts.gateway),
       version_(std::move(version)),
-      list_providers_(parts, "assetgate.v1.ProviderService/ListProviders", Method::Kind::kRead),
-      get_provider_(parts, "assetgate.v1.ProviderService/GetProvider", Method::Kind::kRead),
-      list_models_(parts, "assetgate.v1.ProviderService/ListModels", Method::Kind::kRead),
-      get_model_(parts, "assetgate.v1.ProviderService/GetModel", Method::Kind::kRead),
-      explain_(parts, "assetgate.v1.ProviderService/Explain", Method::Kind::kRead) {}
+      list_providers_(parts, "assetgate.v1.ProviderService/ListProviders", Access::kRead),
+      get_provider_(parts, "assetgate.v1.ProviderService/GetProvider", Access::kRead),
+      list_models_(parts, "assetgate.v1.ProviderService/ListModels", Access::kRead),
+      get_model_(parts, "assetgate.v1.ProviderService/GetModel", Access::kRead),
+      explain_(parts, "assetgate.v1.ProviderService/Explain", Access::kRead) {}
 
 ServerUnaryReactor* ProviderService::ListProviders(CallbackServerContext* context,
                                                    const v1::ListProvidersRequest* request,
                                                    v1::ListProvidersResponse* response) {
   return list_providers_.Run(
       context, *request, response,
-      [&](const core::Caller&, core::Reply<v1::ListProvidersResponse> reply) {
-        gateway_.ListProviders(*request,
+      [&](const core::Caller& caller, core::Reply<v1::ListProvidersResponse> reply) {
+        gateway_.ListProviders(caller, *request,
                                [this, reply = std::move(reply)](
                                    absl::StatusOr<v1::ListProvidersResponse> listed) mutable {
                                  if (listed.ok()) listed->set_gateway_version(version_);
@@ -35,8 +35,8 @@ ServerUnaryReactor* ProviderService::GetProvider(CallbackServerContext* context,
                                                  const v1::GetProviderRequest* request,
                                                  v1::Provider* response) {
   return get_provider_.Run(context, *request, response,
-                           [&](const core::Caller&, core::Reply<v1::Provider> reply) {
-                             gateway_.GetProvider(*request, std::move(reply));
+                           [&](const core::Caller& caller, core::Reply<v1::Provider> reply) {
+                             gateway_.GetProvider(caller, *request, std::move(reply));
                            });
 }
 
@@ -57,7 +57,7 @@ ServerUnaryReactor* ProviderService::GetModel(CallbackServerContext* context,
 ServerUnaryReactor* ProviderService::Explain(CallbackServerContext* context,
                                              const v1::ExplainRequest* request,
                                              v1::Explanation* response) {
-  return explain_.Run(context, "", response,
+  return explain_.Run(context, *request, response,
                       [&](const core::Caller& caller, core::Reply<v1::Explanation> reply) {
                         gateway_.Explain(caller, *request, std::move(reply));
                       });

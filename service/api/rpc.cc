@@ -11,8 +11,6 @@
 namespace assetgate::api {
 namespace {
 
-absl::string_view Text(grpc::string_ref text) { return {text.data(), text.size()}; }
-
 // Who was to blame, where no answer says who was asked.
 std::string ProviderIn(const absl::Status& error) {
   const google::rpc::ErrorInfo info = base::InfoOf(base::ToRpcStatus(error));
@@ -21,18 +19,6 @@ std::string ProviderIn(const absl::Status& error) {
 }
 
 }  // namespace
-
-base::TraceContext TraceOf(const grpc::CallbackServerContext& context) {
-  const auto& metadata = context.client_metadata();
-  const auto parent = metadata.find("traceparent");
-  if (parent == metadata.end()) return {};
-  std::string state;
-  const auto [begin, end] = metadata.equal_range("tracestate");
-  for (auto it = begin; it != end; ++it) {
-    absl::StrAppend(&state, state.empty() ? "" : ",", Text(it->second));
-  }
-  return base::ParseTraceContext(Text(parent->second), state);
-}
 
 std::string ReasonOf(const absl::Status& status) {
   return status.ok() ? "" : v1::ErrorReason_Name(base::ReasonOf(status));
@@ -45,31 +31,38 @@ base::LogLevel LevelOf(absl::StatusCode code, bool notable) {
   return code != absl::StatusCode::kOk || notable ? base::LogLevel::kInfo : base::LogLevel::kDebug;
 }
 
-core::Caller Method::CallerOf(const grpc::CallbackServerContext& context,
-                              const std::string& request_id) const {
-  core::Caller caller;
+void AddPushback(const absl::Status& status, grpc::CallbackServerContext& context) {
+  if (status.ok()) return;
+  if (const auto delay = base::RetryDelayOf(base::ToRpcStatus(status))) {
+    context.AddTrailingMetadata(
+        "grpc-retry-pushback-ms",
+        absl::StrCat(absl::ToInt64Milliseconds(absl::Ceil(*delay, absl::Milliseconds(1)))));
+  }
+}
+
+void Method::Complete(const grpc::CallbackServerContext& context, const std::string& request_id,
+                      core::Caller& caller) const {
   const auto deadline = context.deadline();
   if (deadline != std::chrono::system_clock::time_point::max()) {
     // As far from now as gRPC says, by the clock that the rest of the gateway goes by.
     caller.deadline = clock_.Now() + (absl::FromChrono(deadline) - absl::Now());
   }
-  caller.context.request_id = request_id.empty() && kind_ == Kind::kWrite
+  caller.context.request_id = request_id.empty() && access_ != Access::kRead
                                   ? core::NewResourceId(clock_.Now())
                                   : request_id.substr(0, 128);
   base::TraceContext trace = TraceOf(context);
   caller.context.trace_id = trace.trace_id;
-  if (kind_ == Kind::kWrite) {
+  if (access_ == Access::kWrite || access_ == Access::kOperate) {
     caller.waited = std::make_shared<core::WaitedCall>();
     caller.waited->trace = std::move(trace);
   }
-  return caller;
 }
 
 void Method::Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& status, absl::Time began,
                     const Calling& calling, absl::FunctionRef<Subject()> subject) {
   const absl::Duration took = std::max(absl::ZeroDuration(), clock_.Now() - began);
   metrics_.Ended(status.code(), took);
-  const base::LogLevel level = LevelOf(status.code(), kind_ == Kind::kWrite);
+  const base::LogLevel level = LevelOf(status.code(), access_ != Access::kRead);
   if (log_.Enabled(level)) {
     Subject about = subject();
     const core::WaitedCall* const waited = calling.waited.get();

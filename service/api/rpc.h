@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "api/gatekeeper.h"
 #include "api/status_conversion.h"
 #include "api/subject.h"
 #include "base/clock.h"
@@ -25,35 +26,46 @@ namespace assetgate::api {
 // What the services stand on. All of it outlives them.
 struct Parts {
   core::Gateway& gateway;
+  const Gatekeeper& gatekeeper;
   base::Metrics& metrics;
   const base::Clock& clock;
   base::Log log;
 };
 
+// Tells a client that retries by itself (gRPC's retry policy) when, where an error says so: what
+// RetryInfo is for people's code, grpc-retry-pushback-ms is for gRPC.
+void AddPushback(const absl::Status& status, grpc::CallbackServerContext& context);
+
 // One unary method: makes callers out of contexts, and answers out of results. Thread-safe.
 class Method {
  public:
-  enum class Kind { kRead, kWrite };
-
   // `name` is its full name: "assetgate.v1.AssetService/CreateAsset".
-  Method(const Parts& parts, absl::string_view name, Kind kind)
-      : clock_(parts.clock),
+  Method(const Parts& parts, absl::string_view name, Access access)
+      : gatekeeper_(parts.gatekeeper),
+        clock_(parts.clock),
         log_(parts.log),
         metrics_(parts.metrics.Rpc(name)),
         name_(name.substr(name.find('/') + 1)),
-        kind_(kind) {}
+        access_(access) {}
 
-  // Runs `call(caller, reply)` and answers with what `reply` gets, whenever that is. gRPC keeps
-  // `request` and `response` until then.
+  // Runs `call(caller, reply)`, if the caller may, and answers with what `reply` gets, whenever
+  // that is. gRPC keeps `request` and `response` until then.
   template <typename Request, typename Response, typename Call>
   grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const Request& request,
                                 Response* response, Call call) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    absl::StatusOr<Gatekeeper::Admitted> admitted = gatekeeper_.Admit(*context, access_, name_);
+    core::Caller caller = admitted.ok() ? std::move(admitted->caller) : core::Caller();
     std::string request_id;
     if constexpr (requires { request.request_id(); }) request_id = request.request_id();
-    core::Caller caller = CallerOf(*context, request_id);
-    core::Reply<Response> reply = [answer = Unanswered(*this, reactor, clock_.Now(), caller),
-                                   &request, response](absl::StatusOr<Response> result) mutable {
+    Complete(*context, request_id, caller);
+    Unanswered answer(*this, *context, reactor, clock_.Now(), caller);
+    if (!admitted.ok()) {
+      answer.Give(admitted.status(), [&] { return SubjectOf(request, *response); });
+      return reactor;
+    }
+    core::Reply<Response> reply = [answer = std::move(answer), &request,
+                                   response](absl::StatusOr<Response> result) mutable {
       const absl::Status status = result.status();
       if (status.ok()) *response = *std::move(result);
       answer.Give(status, [&] { return SubjectOf(request, *response); });
@@ -85,14 +97,16 @@ class Method {
   // ends, and with it the process when it is told to.
   class Unanswered {
    public:
-    Unanswered(Method& method, grpc::ServerUnaryReactor* reactor, absl::Time began,
-               const core::Caller& caller)
+    Unanswered(Method& method, grpc::CallbackServerContext& context,
+               grpc::ServerUnaryReactor* reactor, absl::Time began, const core::Caller& caller)
         : method_(method),
+          context_(context),
           reactor_(reactor),
           began_(began),
           calling_{caller.identity, caller.context, caller.waited} {}
     Unanswered(Unanswered&& other) noexcept
         : method_(other.method_),
+          context_(other.context_),
           reactor_(std::exchange(other.reactor_, nullptr)),
           began_(other.began_),
           calling_(std::move(other.calling_)) {}
@@ -102,31 +116,34 @@ class Method {
 
     void Give(const absl::Status& status, absl::FunctionRef<Subject()> subject) {
       if (reactor_ == nullptr) return;
+      AddPushback(status, context_);
       method_.Finish(std::exchange(reactor_, nullptr), status, began_, calling_, subject);
     }
 
    private:
     Method& method_;
+    // Lives until the reactor is finished.
+    grpc::CallbackServerContext& context_;
     grpc::ServerUnaryReactor* reactor_;
     const absl::Time began_;
     Calling calling_;
   };
 
-  core::Caller CallerOf(const grpc::CallbackServerContext& context,
-                        const std::string& request_id) const;
+  // Adds what the call itself says.
+  void Complete(const grpc::CallbackServerContext& context, const std::string& request_id,
+                core::Caller& caller) const;
   // `subject` is asked for only where there is a line to write.
   void Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& status, absl::Time began,
               const Calling& calling, absl::FunctionRef<Subject()> subject);
 
+  const Gatekeeper& gatekeeper_;
   const base::Clock& clock_;
   const base::Log log_;
   base::RpcMetrics& metrics_;
   const std::string name_;
-  const Kind kind_;
+  const Access access_;
 };
 
-// That of the caller; empty where there is none.
-base::TraceContext TraceOf(const grpc::CallbackServerContext& context);
 // The reason of an error, as errors.proto has it; empty where there is none.
 std::string ReasonOf(const absl::Status& status);
 

@@ -9,13 +9,13 @@ using grpc::ServerUnaryReactor;
 
 VideoService::VideoService(const Parts& parts, watch::Watcher& watcher)
     : gateway_(parts.gateway),
-      create_(parts, "assetgate.v1.VideoService/CreateVideoTask", Method::Kind::kWrite),
-      get_(parts, "assetgate.v1.VideoService/GetVideoTask", Method::Kind::kRead),
-      list_(parts, "assetgate.v1.VideoService/ListVideoTasks", Method::Kind::kRead),
-      cancel_(parts, "assetgate.v1.VideoService/CancelVideoTask", Method::Kind::kWrite),
-      resolve_(parts, "assetgate.v1.VideoService/ResolveVideoTask", Method::Kind::kWrite),
-      delete_(parts, "assetgate.v1.VideoService/DeleteVideoTask", Method::Kind::kWrite),
-      watch_(watcher, parts.metrics, parts.clock, parts.log,
+      create_(parts, "assetgate.v1.VideoService/CreateVideoTask", Access::kWrite),
+      get_(parts, "assetgate.v1.VideoService/GetVideoTask", Access::kRead),
+      list_(parts, "assetgate.v1.VideoService/ListVideoTasks", Access::kRead),
+      cancel_(parts, "assetgate.v1.VideoService/CancelVideoTask", Access::kWrite),
+      resolve_(parts, "assetgate.v1.VideoService/ResolveVideoTask", Access::kOperate),
+      delete_(parts, "assetgate.v1.VideoService/DeleteVideoTask", Access::kWrite),
+      watch_(watcher, parts.gatekeeper, parts.metrics, parts.clock, parts.log,
              "assetgate.v1.VideoService/WatchVideoTasks", store::Kind::kVideoTask) {}
 
 ServerUnaryReactor* VideoService::CreateVideoTask(CallbackServerContext* context,
@@ -73,12 +73,13 @@ ServerUnaryReactor* VideoService::DeleteVideoTask(CallbackServerContext* context
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* VideoService::WatchVideoTasks(
     CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
-  const absl::StatusOr<v1::WatchVideoTasksRequest> request =
-      Parse<v1::WatchVideoTasksRequest>(*bytes);
-  const core::Caller caller;
-  return watch_.Answer(
-      *context, caller.identity,
-      request.ok() ? gateway_.WatchVideoTasks(caller, *request) : request.status());
+  return watch_.Answer(*context,
+                       [&](const core::Caller& caller) -> absl::StatusOr<watch::WatchRequest> {
+                         const absl::StatusOr<v1::WatchVideoTasksRequest> request =
+                             Parse<v1::WatchVideoTasksRequest>(*bytes);
+                         if (!request.ok()) return request.status();
+                         return gateway_.WatchVideoTasks(caller, *request);
+                       });
 }
 
 }  // namespace assetgate::api

@@ -167,7 +167,8 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
                                 public watch::Reader,
                                 public std::enable_shared_from_this<Call> {
  public:
-  Call(WatchMethod& method, Begun begun) : method_(method), begun_(std::move(begun)) {}
+  Call(WatchMethod& method, Begun begun, auth::Limiter::Slot slot)
+      : method_(method), begun_(std::move(begun)), slot_(std::move(slot)) {}
 
   void Start(watch::WatchRequest request) {
     self_ = shared_from_this();
@@ -182,6 +183,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 
   void OnDone() override {
     stream_->Close();
+    slot_.reset();
     method_.open_.Decrement();
     absl::Status end;
     Written written;
@@ -244,6 +246,8 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 
   WatchMethod& method_;
   const Begun begun_;
+  // One of the caller's, until the call is over.
+  auth::Limiter::Slot slot_;
   std::shared_ptr<Call> self_;
   std::shared_ptr<watch::Stream> stream_;
 
@@ -263,16 +267,20 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 
 class WatchMethod::FailedCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
-  FailedCall(WatchMethod& method, const absl::Status& status, const Begun& begun) {
+  FailedCall(WatchMethod& method, grpc::CallbackServerContext& context, const absl::Status& status,
+             const Begun& begun) {
     method.Ended(status, begun, Written());
+    AddPushback(status, context);
     Finish(ToGrpcStatus(status));
   }
   void OnDone() override { delete this; }
 };
 
-WatchMethod::WatchMethod(watch::Watcher& watcher, base::Metrics& metrics, const base::Clock& clock,
-                         base::Log log, absl::string_view method, store::Kind kind)
+WatchMethod::WatchMethod(watch::Watcher& watcher, const Gatekeeper& gatekeeper,
+                         base::Metrics& metrics, const base::Clock& clock, base::Log log,
+                         absl::string_view method, store::Kind kind)
     : watcher_(watcher),
+      gatekeeper_(gatekeeper),
       clock_(clock),
       log_(std::move(log)),
       name_(method.substr(method.find('/') + 1)),
@@ -306,16 +314,22 @@ void WatchMethod::Ended(const absl::Status& status, const Begun& begun, const Wr
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchMethod::Answer(
-    const grpc::CallbackServerContext& context, const std::string& identity,
-    absl::StatusOr<watch::WatchRequest> request) {
-  Begun begun{identity, TraceOf(context).trace_id, "", clock_.Now()};
-  if (!request.ok()) return new FailedCall(*this, request.status(), begun);
+    grpc::CallbackServerContext& context, Ask ask) {
+  Begun begun{"", TraceOf(context).trace_id, "", clock_.Now()};
+  const absl::StatusOr<Gatekeeper::Admitted> admitted =
+      gatekeeper_.Admit(context, Access::kRead, name_);
+  if (!admitted.ok()) return new FailedCall(*this, context, admitted.status(), begun);
+  begun.identity = admitted->caller.identity;
+  absl::StatusOr<auth::Limiter::Slot> slot = gatekeeper_.OpenStream(*admitted);
+  if (!slot.ok()) return new FailedCall(*this, context, slot.status(), begun);
+  absl::StatusOr<watch::WatchRequest> request = ask(admitted->caller);
+  if (!request.ok()) return new FailedCall(*this, context, request.status(), begun);
   for (std::size_t i = 0; i < std::min(request->ids.size(), kNamesInLine); ++i) {
     absl::StrAppend(&begun.names, i == 0 ? "" : ",",
                     core::MakeName(core::CollectionOf(kind_), request->ids[i]));
   }
   if (request->ids.size() > kNamesInLine) absl::StrAppend(&begun.names, ",…");
-  const auto call = std::make_shared<Call>(*this, std::move(begun));
+  const auto call = std::make_shared<Call>(*this, std::move(begun), *std::move(slot));
   call->Start(*std::move(request));
   return call.get();
 }

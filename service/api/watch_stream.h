@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "api/gatekeeper.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -26,9 +28,9 @@ namespace assetgate::api {
 //   class Assets : public v1::AssetService::WithRawCallbackMethod_WatchAssets<…> {
 //     grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(
 //         grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes) override {
-//       absl::StatusOr<v1::WatchAssetsRequest> request = Parse<v1::WatchAssetsRequest>(*bytes);
-//       return watch_assets_.Answer(
-//           *context, request.ok() ? gateway_.Check(*request) : request.status());
+//       return watch_assets_.Answer(*context, [&](const core::Caller& caller) {
+//         return gateway_.Check(caller, Parse<v1::WatchAssetsRequest>(*bytes));
+//       });
 //     }
 //   };
 //
@@ -37,14 +39,13 @@ namespace assetgate::api {
 class WatchMethod {
  public:
   // `method` is its full name, "assetgate.v1.AssetService/WatchAssets"; `kind` is what it watches.
-  WatchMethod(watch::Watcher& watcher, base::Metrics& metrics, const base::Clock& clock,
-              base::Log log, absl::string_view method, store::Kind kind);
+  WatchMethod(watch::Watcher& watcher, const Gatekeeper& gatekeeper, base::Metrics& metrics,
+              const base::Clock& clock, base::Log log, absl::string_view method, store::Kind kind);
 
-  // The call's reactor, which owns itself: it writes what `request` asks for, or fails with its
-  // status. `identity` is the caller's.
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* Answer(const grpc::CallbackServerContext& context,
-                                                     const std::string& identity,
-                                                     absl::StatusOr<watch::WatchRequest> request);
+  // What a caller asks for: called at once, if they may watch.
+  using Ask = absl::FunctionRef<absl::StatusOr<watch::WatchRequest>(const core::Caller& caller)>;
+  // The call's reactor, which owns itself: it writes what is asked for, or fails with its status.
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Answer(grpc::CallbackServerContext& context, Ask ask);
 
  private:
   class Call;
@@ -70,6 +71,7 @@ class WatchMethod {
   void Ended(const absl::Status& status, const Begun& begun, const Written& written);
 
   watch::Watcher& watcher_;
+  const Gatekeeper& gatekeeper_;
   const base::Clock& clock_;
   const base::Log log_;
   const std::string name_;

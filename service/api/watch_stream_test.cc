@@ -102,14 +102,19 @@ class TestService final
   explicit TestService(WatchMethod& method) : method_(method) {}
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* bytes) override {
-    absl::StatusOr<v1::WatchAssetsRequest> request = Parse<v1::WatchAssetsRequest>(*bytes);
-    if (!request.ok()) return method_.Answer(*context, kCaller, request.status());
+    return method_.Answer(*context, [&](const core::Caller&) { return Ask(*bytes); });
+  }
+
+ private:
+  static absl::StatusOr<watch::WatchRequest> Ask(const grpc::ByteBuffer& bytes) {
+    absl::StatusOr<v1::WatchAssetsRequest> request = Parse<v1::WatchAssetsRequest>(bytes);
+    if (!request.ok()) return request.status();
     watch::WatchRequest watch;
     watch.tenant = watch::FakeStore::kTenant;
     watch.resume_token = request->resume_token();
     watch.until_settled = request->until_settled();
     for (const std::string& name : request->names()) watch.ids.push_back(name.substr(7));
-    return method_.Answer(*context, kCaller, std::move(watch));
+    return watch;
   }
 
  private:
@@ -184,11 +189,16 @@ class WatchCallTest : public ::testing::Test {
   base::Metrics metrics_{{.version = "test"}};
   base::SystemClock clock_;
   std::ostringstream lines_;
+  const base::Log log_{base::LogFormat::kJson, base::LogLevel::kInfo,
+                       std::make_shared<spdlog::sinks::ostream_sink_mt>(lines_)};
+  auth::Authenticator authenticator_{{}, clock_};
+  auth::Limiter limiter_{clock_};
+  Gatekeeper gatekeeper_{authenticator_, limiter_, log_};
   WatchMethod method_{watcher_,
+                      gatekeeper_,
                       metrics_,
                       clock_,
-                      base::Log(base::LogFormat::kJson, base::LogLevel::kInfo,
-                                std::make_shared<spdlog::sinks::ostream_sink_mt>(lines_)),
+                      log_,
                       "assetgate.v1.AssetService/WatchAssets",
                       store::Kind::kAsset};
   TestService service_{method_};

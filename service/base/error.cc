@@ -40,6 +40,7 @@ Act DefaultAct(v1::ErrorReason reason) {
     case v1::STORE_UNAVAILABLE:
     case v1::COMMIT_UNKNOWN:
     case v1::OVERLOADED:
+    case v1::CALLER_LIMIT:
       return Act::kWait;
     default:
       return Act::kCaller;

@@ -40,6 +40,16 @@ absl::Status NoSuch(store::Kind kind, const std::string& name) {
       .Resource(TypeOf(kind), name);
 }
 
+// Whether the caller may use all that it names.
+template <typename Names>
+absl::Status CheckMayUse(const Caller& caller, const Names& providers) {
+  for (const std::string& name : providers) {
+    const auto id = ParseProvider(name);
+    if (id.has_value() && !caller.MayUse(*id)) return NotAllowed();
+  }
+  return absl::OkStatus();
+}
+
 // A request as it is kept under its request_id: max_wait says how long to wait, not what to do.
 template <typename Request>
 std::string Kept(Request request) {
@@ -228,6 +238,12 @@ absl::StatusOr<watch::WatchRequest> WatchOf(const Caller& caller, store::Kind ki
 
 }  // namespace
 
+absl::Status NotAllowed() {
+  return base::Error(absl::StatusCode::kPermissionDenied, v1::NOT_ALLOWED,
+                     "this caller may not do this; the gateway's log says why, and its config "
+                     "(callers) who may do what");
+}
+
 absl::Time Gateway::AnswerBy(const Caller& caller, bool has_max_wait,
                              const google::protobuf::Duration& max_wait) const {
   const absl::Duration wait = has_max_wait ? base::FromProto(max_wait) : settings_.default_max_wait;
@@ -262,6 +278,9 @@ void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupR
     return reconciler_.CreateGroups(
         std::move(creation), Answering(*this, &Gateway::CreateAssetGroup, caller, request,
                                        answer_by, std::move(reply), AnswerFirst<v1::AssetGroup>));
+  }
+  if (absl::Status allowed = CheckMayUse(caller, request.providers()); !allowed.ok()) {
+    return std::move(reply)(std::move(allowed));
   }
   Faults faults;
   const absl::Status unknown = Validate(request, catalog_, faults);
@@ -358,7 +377,7 @@ absl::StatusOr<AssetEntity> Gateway::NewAsset(const Caller& caller,
       v1::CreateAssetRequest single = request;
       single.add_providers(id);
       Faults faults;
-      if (Validate(single, catalog_, "", faults).ok() && faults.empty() &&
+      if (caller.MayUse(id) && Validate(single, catalog_, "", faults).ok() && faults.empty() &&
           provider.mode == v1::Provider::SERVE) {
         providers.push_back(id);
       }
@@ -389,6 +408,9 @@ void Gateway::CreateAsset(const Caller& caller, const v1::CreateAssetRequest& re
         std::move(creation), Answering(*this, &Gateway::CreateAsset, caller, request, answer_by,
                                        std::move(reply), AnswerFirst<v1::Asset>));
   }
+  if (absl::Status allowed = CheckMayUse(caller, request.providers()); !allowed.ok()) {
+    return std::move(reply)(std::move(allowed));
+  }
   Faults faults;
   const absl::Status unknown = Validate(request, catalog_, "", faults);
   if (!faults.empty()) return std::move(reply)(faults.ToStatus());
@@ -411,6 +433,11 @@ void Gateway::BatchCreateAssets(const Caller& caller, const v1::BatchCreateAsset
   const auto repeated = Claim(store_, caller, "BatchCreateAssets", request, clock_.Now(), creation);
   if (!repeated.ok()) return std::move(reply)(repeated.status());
   if (!*repeated) {
+    for (const v1::CreateAssetRequest& item : request.requests()) {
+      if (absl::Status allowed = CheckMayUse(caller, item.providers()); !allowed.ok()) {
+        return std::move(reply)(std::move(allowed));
+      }
+    }
     Faults faults;
     const absl::Status unknown = Validate(request, catalog_, faults);
     if (!faults.empty()) return std::move(reply)(faults.ToStatus());
@@ -494,12 +521,16 @@ absl::StatusOr<std::vector<Target>> Gateway::Route(const Caller& caller,
   std::vector<std::string> wanted;
   for (const std::string& name : request.providers()) wanted.push_back(*ParseProvider(name));
   std::vector<Target> candidates;
+  bool allowed = false;
   for (Target& target : model->targets) {
+    if (!caller.MayUse(target.provider->id)) continue;
+    allowed = true;
     if (wanted.empty() ||
         std::find(wanted.begin(), wanted.end(), target.provider->id) != wanted.end()) {
       candidates.push_back(std::move(target));
     }
   }
+  if (!allowed) return NotAllowed();
   if (candidates.empty()) {
     faults.Add("providers", absl::StrCat("names none of the providers that make \"", model->id,
                                          "\"; GetModel tells them"));
@@ -536,6 +567,9 @@ void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskReq
           std::move(creation), Answering(*this, &Gateway::CreateVideoTask, caller, request,
                                          answer_by, std::move(reply), AnswerFirst<v1::VideoTask>));
     }
+  }
+  if (absl::Status allowed = CheckMayUse(caller, request.providers()); !allowed.ok()) {
+    return std::move(reply)(std::move(allowed));
   }
   Faults faults;
   const absl::Status unknown = Validate(request, catalog_, faults);
@@ -680,25 +714,31 @@ absl::StatusOr<watch::WatchRequest> Gateway::WatchVideoTasks(
 // --- Providers and models
 // -------------------------------------------------------------------------
 
-void Gateway::ListProviders(const v1::ListProvidersRequest& request,
+void Gateway::ListProviders(const Caller& caller, const v1::ListProvidersRequest& request,
                             Reply<v1::ListProvidersResponse> reply) {
-  const auto page = PageOf(request, catalog_.providers().size());
+  std::size_t count = 0;
+  for (const auto& provider : catalog_.providers()) count += caller.MayUse(provider->id) ? 1 : 0;
+  const auto page = PageOf(request, count);
   if (!page.ok()) return std::move(reply)(page.status());
-  reconciler_.DescribeProviders([page = *page, reply = std::move(reply)](
+  reconciler_.DescribeProviders([page = *page, count, caller, reply = std::move(reply)](
                                     absl::StatusOr<std::vector<v1::Provider>> providers) mutable {
     if (!providers.ok()) return std::move(reply)(providers.status());
     v1::ListProvidersResponse response;
-    for (std::size_t i = page.first; i < page.second; ++i) {
-      *response.add_providers() = std::move((*providers)[i]);
+    std::size_t number = 0;
+    for (v1::Provider& provider : *providers) {
+      if (!caller.MayUse(*ParseProvider(provider.name()))) continue;
+      if (number >= page.first && number < page.second) {
+        *response.add_providers() = std::move(provider);
+      }
+      ++number;
     }
-    if (page.second < providers->size()) {
-      response.set_next_page_token(absl::StrCat(page.second));
-    }
+    if (page.second < count) response.set_next_page_token(absl::StrCat(page.second));
     std::move(reply)(std::move(response));
   });
 }
 
-void Gateway::GetProvider(const v1::GetProviderRequest& request, Reply<v1::Provider> reply) {
+void Gateway::GetProvider(const Caller& caller, const v1::GetProviderRequest& request,
+                          Reply<v1::Provider> reply) {
   const auto id = ParseProvider(request.name());
   if (!id.has_value()) {
     Faults faults;
@@ -706,6 +746,7 @@ void Gateway::GetProvider(const v1::GetProviderRequest& request, Reply<v1::Provi
                                     "\" is not of the form providers/{id}"));
     return std::move(reply)(faults.ToStatus());
   }
+  if (!caller.MayUse(*id)) return std::move(reply)(NotAllowed());
   if (catalog_.FindProvider(*id) == nullptr) return std::move(reply)(catalog_.NoSuchProvider(*id));
   reconciler_.DescribeProviders([name = MakeName(kProviders, *id), reply = std::move(reply)](
                                     absl::StatusOr<std::vector<v1::Provider>> providers) mutable {

@@ -3,6 +3,7 @@
 #define ASSETGATE_CORE_GATEWAY_H_
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -22,14 +23,23 @@ namespace assetgate::core {
 // Who calls, and until when an answer is of use to them.
 struct Caller {
   std::string tenant = kDefaultTenant;
-  // Stands in `creator`; empty until callers have identities.
+  // Stands in `creator`; empty where nobody is asked who they are.
   std::string identity;
+  // The ids of the providers that it may use; null: all.
+  std::shared_ptr<const std::set<std::string>> providers;
   absl::Time deadline = absl::InfiniteFuture();
   // For log lines.
   base::LogContext context;
   // Of calls that may wait for providers; may be null. Gone with the reply.
   std::shared_ptr<WaitedCall> waited;
+
+  bool MayUse(const std::string& provider) const {
+    return providers == nullptr || providers->contains(provider);
+  }
 };
+
+// PERMISSION_DENIED NOT_ALLOWED: the same whatever it is that is not allowed.
+absl::Status NotAllowed();
 
 // Thread-safe. Calls that take a Reply answer on the reconciler's thread, or, when the request is
 // faulty, inside the call.
@@ -82,9 +92,11 @@ class Gateway {
   absl::StatusOr<watch::WatchRequest> WatchVideoTasks(const Caller& caller,
                                                       const v1::WatchVideoTasksRequest& request);
 
-  void ListProviders(const v1::ListProvidersRequest& request,
+  // Of the providers, those that the caller may use.
+  void ListProviders(const Caller& caller, const v1::ListProvidersRequest& request,
                      Reply<v1::ListProvidersResponse> reply);
-  void GetProvider(const v1::GetProviderRequest& request, Reply<v1::Provider> reply);
+  void GetProvider(const Caller& caller, const v1::GetProviderRequest& request,
+                   Reply<v1::Provider> reply);
   absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);
   absl::StatusOr<v1::Model> GetModel(const v1::GetModelRequest& request);
   void Explain(const Caller& caller, const v1::ExplainRequest& request,

@@ -427,7 +427,7 @@ void Item::OnPolled(std::size_t unit, const ProviderEntry& provider, provider::U
   const provider::Observation::Progress progress = news.observation.progress;
   if (progress == provider::Observation::Progress::kQueued ||
       progress == provider::Observation::Progress::kRunning) {
-    state.unfinished_at = state.asked;
+    state.unfinished_at = state.last_poll;
   }
   owner_.AddChange(*this, Change{[unit, verdict, news = std::move(news)](Item& item) {
                                    return item.OnNews(unit, news, verdict);

@@ -97,9 +97,7 @@ struct UnitRun {
   // Of the last submission, or the last poll.
   std::optional<provider::Failure> failure;
   bool polled = false;
-  // When the newest poll was sent, and the newest one that found it unfinished; the acceptance
-  // counts as one.
-  absl::Time asked = absl::InfinitePast();
+  // When the newest poll was sent that found it unfinished; the acceptance counts as one.
   absl::Time unfinished_at = absl::InfinitePast();
   // Polls in a row that said "not found", and since when.
   int not_found = 0;

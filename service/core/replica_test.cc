@@ -363,7 +363,7 @@ TEST(ReplicaTest, TooLateToSendIsNotTheProvidersFault) {
   Answer<v1::Provider> provider;
   v1::GetProviderRequest request;
   request.set_name("providers/alpha");
-  replicas.gateway(kA).GetProvider(request, provider.reply());
+  replicas.gateway(kA).GetProvider(Caller(), request, provider.reply());
   replicas.Run();
   EXPECT_EQ(provider->state(), v1::Provider::AVAILABLE);
   EXPECT_FALSE(provider->has_last_error());

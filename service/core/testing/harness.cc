@@ -347,7 +347,7 @@ v1::Provider Harness::Provider(absl::string_view id) {
   Answer<v1::Provider> answer;
   v1::GetProviderRequest request;
   request.set_name(MakeName(kProviders, id));
-  gateway_->GetProvider(request, answer.reply());
+  gateway_->GetProvider(Caller(), request, answer.reply());
   Run();
   EXPECT_TRUE(answer.has() && answer.get().ok()) << answer.status();
   return *answer;

@@ -1,0 +1,115 @@
+#include "api/gatekeeper.h"
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/error.h"
+#include "grpc/grpc_security_constants.h"
+
+namespace assetgate::api {
+namespace {
+
+absl::string_view Text(grpc::string_ref text) { return {text.data(), text.size()}; }
+
+// A stream that is refused may be tried again when another one has ended: nobody knows when.
+constexpr absl::Duration kStreamRetry = absl::Seconds(5);
+
+auth::Credentials CredentialsOf(const grpc::CallbackServerContext& context) {
+  auth::Credentials credentials;
+  const auto [begin, end] = context.client_metadata().equal_range("authorization");
+  for (auto it = begin; it != end; ++it) {
+    credentials.authorization.emplace_back(it->second.data(), it->second.size());
+  }
+  const std::shared_ptr<const grpc::AuthContext> peer = context.auth_context();
+  if (peer == nullptr || !peer->IsPeerAuthenticated()) return credentials;
+  for (const char* property : {GRPC_PEER_SPIFFE_ID_PROPERTY_NAME, GRPC_PEER_URI_PROPERTY_NAME,
+                               GRPC_PEER_DNS_PROPERTY_NAME}) {
+    for (const grpc::string_ref& name : peer->FindPropertyValues(property)) {
+      credentials.certificate_names.emplace_back(name.data(), name.size());
+    }
+  }
+  return credentials;
+}
+
+bool Allows(const std::set<auth::Role>& roles, Access access) {
+  switch (access) {
+    case Access::kRead:
+      return !roles.empty();
+    case Access::kWrite:
+      return roles.contains(auth::Role::kWriter);
+    case Access::kOperate:
+      return roles.contains(auth::Role::kOperator);
+  }
+  return false;
+}
+
+absl::string_view RoleFor(Access access) {
+  return access == Access::kWrite ? "WRITER" : "OPERATOR";
+}
+
+}  // namespace
+
+base::TraceContext TraceOf(const grpc::CallbackServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto parent = metadata.find("traceparent");
+  if (parent == metadata.end()) return {};
+  std::string state;
+  const auto [begin, end] = metadata.equal_range("tracestate");
+  for (auto it = begin; it != end; ++it) {
+    absl::StrAppend(&state, state.empty() ? "" : ",", Text(it->second));
+  }
+  return base::ParseTraceContext(Text(parent->second), state);
+}
+
+absl::StatusOr<Gatekeeper::Admitted> Gatekeeper::Admit(const grpc::CallbackServerContext& context,
+                                                       Access access,
+                                                       absl::string_view method) const {
+  Admitted admitted;
+  if (authenticator_.open()) return admitted;
+  absl::StatusOr<auth::CallerPtr> identified = authenticator_.Identify(CredentialsOf(context));
+  std::string why;
+  if (!identified.ok()) {
+    why = std::string(identified.status().message());
+  } else if (!Allows((*identified)->roles, access)) {
+    why = absl::StrCat("the caller \"", (*identified)->id, "\" lacks the role ", RoleFor(access));
+  }
+  if (!why.empty()) {
+    log_.With({.trace_id = TraceOf(context).trace_id})
+        .Warning("refused", {{"method", method}, {"peer", context.peer()}, {"why", why}});
+    return core::NotAllowed();
+  }
+  admitted.entry = *std::move(identified);
+  const auth::Caller& entry = *admitted.entry;
+  if (const std::optional<absl::Duration> wait = limiter_.Take(entry)) {
+    return base::Error(
+               absl::StatusCode::kResourceExhausted, v1::CALLER_LIMIT,
+               absl::StrCat("\"", entry.id, "\" makes more than ", entry.limits.requests_per_second,
+                            " calls per second, its limit here"))
+        .RetryAfter(*wait);
+  }
+  admitted.caller.identity = entry.id;
+  admitted.caller.tenant = entry.tenant;
+  if (entry.providers.has_value()) {
+    // Lives as long as the entry, which it holds.
+    admitted.caller.providers =
+        std::shared_ptr<const std::set<std::string>>(admitted.entry, &*entry.providers);
+  }
+  return admitted;
+}
+
+absl::StatusOr<auth::Limiter::Slot> Gatekeeper::OpenStream(const Admitted& admitted) const {
+  if (admitted.entry == nullptr) return auth::Limiter::Slot();
+  auth::Limiter::Slot slot = limiter_.OpenStream(*admitted.entry);
+  if (slot != nullptr) return slot;
+  return base::Error(
+             absl::StatusCode::kResourceExhausted, v1::CALLER_LIMIT,
+             absl::StrCat("\"", admitted.entry->id, "\" has ", admitted.entry->limits.open_streams,
+                          " watches open, its limit here; end one, or watch more with one"))
+      .RetryAfter(kStreamRetry);
+}
+
+}  // namespace assetgate::api

@@ -1,0 +1,60 @@
+// Who may make a call.
+#ifndef ASSETGATE_API_GATEKEEPER_H_
+#define ASSETGATE_API_GATEKEEPER_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "auth/authenticator.h"
+#include "auth/limiter.h"
+#include "base/log.h"
+#include "base/trace_context.h"
+#include "core/gateway.h"
+#include "grpcpp/grpcpp.h"
+
+namespace assetgate::api {
+
+// What a method does, and so which roles may call it.
+enum class Access {
+  // Every role.
+  kRead,
+  // Role kWriter.
+  kWrite,
+  // Role kOperator.
+  kOperate,
+};
+
+// Tells from a call's context who makes it, and whether they may: before anything else of the call
+// is looked at. Why one is refused stands in the log, and not in the answer. Thread-safe.
+class Gatekeeper {
+ public:
+  // The arguments must outlive it.
+  Gatekeeper(const auth::Authenticator& authenticator, auth::Limiter& limiter, base::Log log)
+      : authenticator_(authenticator), limiter_(limiter), log_(std::move(log)) {}
+
+  struct Admitted {
+    // Its tenant, identity and providers.
+    core::Caller caller;
+    // Null where nobody is asked who they are.
+    auth::CallerPtr entry;
+  };
+  // PERMISSION_DENIED NOT_ALLOWED, or RESOURCE_EXHAUSTED CALLER_LIMIT.
+  absl::StatusOr<Admitted> Admit(const grpc::CallbackServerContext& context, Access access,
+                                 absl::string_view method) const;
+  // For as long as what is returned lives, one more of the caller's streams is open.
+  // RESOURCE_EXHAUSTED CALLER_LIMIT where there are too many.
+  absl::StatusOr<auth::Limiter::Slot> OpenStream(const Admitted& admitted) const;
+
+ private:
+  const auth::Authenticator& authenticator_;
+  auth::Limiter& limiter_;
+  const base::Log log_;
+};
+
+// The caller's trace; empty where there is none.
+base::TraceContext TraceOf(const grpc::CallbackServerContext& context);
+
+}  // namespace assetgate::api
+
+#endif  // ASSETGATE_API_GATEKEEPER_H_

@@ -1,0 +1,117 @@
+#include "auth/authenticator.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "provider/failure.h"
+
+namespace assetgate::auth {
+namespace {
+
+absl::Status Nobody(const std::string& why) { return absl::UnauthenticatedError(why); }
+
+// Looks at all, however soon it is found: the time tells nothing of the table.
+CallerPtr FindByDigest(const std::vector<CallerPtr>& callers, const std::string& digest) {
+  CallerPtr found;
+  for (const CallerPtr& caller : callers) {
+    for (const std::string& each : caller->token_digests) {
+      if (CRYPTO_memcmp(each.data(), digest.data(), digest.size()) == 0) found = caller;
+    }
+  }
+  return found;
+}
+
+CallerPtr FindBySubject(const std::vector<CallerPtr>& callers, const Subject& subject) {
+  for (const CallerPtr& caller : callers) {
+    for (const Subject& each : caller->subjects) {
+      if (each.issuer == subject.issuer && each.subject == subject.subject) return caller;
+    }
+  }
+  return nullptr;
+}
+
+CallerPtr FindByName(const std::vector<CallerPtr>& callers, const std::string& name) {
+  for (const CallerPtr& caller : callers) {
+    const std::vector<std::string>& names = caller->certificates;
+    if (std::find(names.begin(), names.end(), name) != names.end()) return caller;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::string DigestOf(const std::string& token) {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(),
+         reinterpret_cast<unsigned char*>(digest.data()));
+  return digest;
+}
+
+Authenticator::Authenticator(Callers callers, const base::Clock& clock)
+    : clock_(clock), table_(MakeTable(std::move(callers), clock)) {}
+
+std::shared_ptr<const Authenticator::Table> Authenticator::MakeTable(Callers callers,
+                                                                     const base::Clock& clock) {
+  auto table = std::make_shared<Table>();
+  for (Caller& caller : callers.callers) {
+    table->callers.push_back(std::make_shared<const Caller>(std::move(caller)));
+  }
+  table->verifier = std::make_unique<JwtVerifier>(std::move(callers.issuers), clock);
+  return table;
+}
+
+std::shared_ptr<const Authenticator::Table> Authenticator::table() const {
+  absl::MutexLock lock(&mu_);
+  return table_;
+}
+
+absl::Status Authenticator::Replace(Callers callers) {
+  std::shared_ptr<const Table> table = MakeTable(std::move(callers), clock_);
+  if (absl::Status status = table->verifier->Reload(); !status.ok()) return status;
+  absl::MutexLock lock(&mu_);
+  table_ = std::move(table);
+  return absl::OkStatus();
+}
+
+absl::Status Authenticator::RereadKeys() { return table()->verifier->Reload(); }
+
+bool Authenticator::open() const { return table()->callers.empty(); }
+
+absl::StatusOr<CallerPtr> Authenticator::Identify(const Credentials& credentials) const {
+  const std::shared_ptr<const Table> table = this->table();
+  if (credentials.authorization.size() > 1) return Nobody("it has several authorization headers");
+  if (!credentials.authorization.empty()) {
+    absl::string_view token = credentials.authorization[0];
+    if (!absl::StartsWithIgnoreCase(token, "bearer ")) {
+      return Nobody("its authorization header is no bearer token");
+    }
+    token = absl::StripAsciiWhitespace(token.substr(sizeof("bearer ") - 1));
+    if (token.empty()) return Nobody("its bearer token is empty");
+    const std::string text(token);
+    if (CallerPtr caller = FindByDigest(table->callers, DigestOf(text))) return caller;
+    if (!LooksLikeJwt(token)) return Nobody("its bearer token is not in callers");
+    absl::StatusOr<Subject> subject = table->verifier->Verify(text);
+    if (!subject.ok()) return subject.status();
+    if (CallerPtr caller = FindBySubject(table->callers, *subject)) return caller;
+    return Nobody(absl::StrCat("the subject \"", provider::CleanText(subject->subject, 256),
+                               "\" of ", subject->issuer, " is not in callers"));
+  }
+  if (credentials.certificate_names.empty()) {
+    return Nobody("it has neither a bearer token nor a client certificate");
+  }
+  for (const std::string& name : credentials.certificate_names) {
+    if (CallerPtr caller = FindByName(table->callers, name)) return caller;
+  }
+  return Nobody(
+      absl::StrCat("none of its certificate's names is in callers: ",
+                   provider::CleanText(absl::StrJoin(credentials.certificate_names, ", "), 512)));
+}
+
+}  // namespace assetgate::auth

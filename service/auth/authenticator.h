@@ -1,0 +1,66 @@
+// Who makes a call.
+#ifndef ASSETGATE_AUTH_AUTHENTICATOR_H_
+#define ASSETGATE_AUTH_AUTHENTICATOR_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "auth/callers.h"
+#include "auth/jwt.h"
+#include "base/clock.h"
+
+namespace assetgate::auth {
+
+// What a call brings along.
+struct Credentials {
+  // Of a client certificate that TLS has verified: its SPIFFE id, URIs and DNS names.
+  std::vector<std::string> certificate_names;
+  // The values of the metadata `authorization`.
+  std::vector<std::string> authorization;
+};
+
+using CallerPtr = std::shared_ptr<const Caller>;
+
+// The SHA-256 of a token, 32 bytes.
+std::string DigestOf(const std::string& token);
+
+// Tells callers by the table of the config. Thread-safe.
+class Authenticator {
+ public:
+  // `clock` must outlive it.
+  Authenticator(Callers callers, const base::Clock& clock);
+
+  // Puts another table into the place of the present one. Calls that are under way keep who they
+  // are. An error where a key file cannot be read: then all stays as it was.
+  absl::Status Replace(Callers callers) ABSL_LOCKS_EXCLUDED(mu_);
+  // Reads the key files again that have changed. The error names those that cannot be read, whose
+  // keys stay as they were.
+  absl::Status RereadKeys() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Whether nobody is asked who they are.
+  bool open() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Who it is: by its bearer token where it has one, else by its certificate. The error says for
+  // the log why it is nobody, without the token.
+  absl::StatusOr<CallerPtr> Identify(const Credentials& credentials) const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Table {
+    std::vector<CallerPtr> callers;
+    std::unique_ptr<JwtVerifier> verifier;
+  };
+  static std::shared_ptr<const Table> MakeTable(Callers callers, const base::Clock& clock);
+  std::shared_ptr<const Table> table() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  const base::Clock& clock_;
+  mutable absl::Mutex mu_;
+  std::shared_ptr<const Table> table_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace assetgate::auth
+
+#endif  // ASSETGATE_AUTH_AUTHENTICATOR_H_

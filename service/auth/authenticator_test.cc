@@ -1,0 +1,102 @@
+#include "auth/authenticator.h"
+
+#include <fstream>
+
+#include "auth/testing/issuer_key.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace assetgate::auth {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Caller Known(std::string id) {
+  Caller caller;
+  caller.id = std::move(id);
+  return caller;
+}
+
+class AuthenticatorTest : public ::testing::Test {
+ protected:
+  AuthenticatorTest() {
+    std::ofstream(jwks_) << "{\"keys\":[" << key_.Jwk() << "]}";
+    Callers callers;
+    callers.callers.push_back(Known("farm"));
+    callers.callers.back().certificates = {"spiffe://prod/ns/render/sa/farm", "farm.example"};
+    callers.callers.push_back(Known("script"));
+    callers.callers.back().token_digests = {DigestOf("hunter2"), DigestOf("hunter3")};
+    callers.callers.push_back(Known("pod"));
+    callers.callers.back().subjects = {{"https://issuer.example", "pod-1"}};
+    callers.issuers.push_back({"https://issuer.example", {"assetgate"}, jwks_});
+    EXPECT_TRUE(authenticator_.Replace(std::move(callers)).ok());
+  }
+
+  std::string Who(const Credentials& credentials) {
+    const auto caller = authenticator_.Identify(credentials);
+    return caller.ok() ? (*caller)->id : std::string(caller.status().message());
+  }
+  std::string Token(const std::string& subject) const {
+    return key_.Sign(
+        JWT_ALG_RS256,
+        absl::StrCat(R"({"iss":"https://issuer.example","aud":"assetgate","sub":")", subject,
+                     R"(","exp":)", absl::ToUnixSeconds(clock_.Now() + absl::Hours(1)), "}"));
+  }
+
+  base::FakeClock clock_;
+  const std::string jwks_ = ::testing::TempDir() + "authenticator_test_jwks.json";
+  const IssuerKey key_ = IssuerKey::Rsa("k");
+  Authenticator authenticator_{{}, clock_};
+};
+
+TEST_F(AuthenticatorTest, EachIsKnownByWhatTheTableSays) {
+  EXPECT_EQ(Who({.certificate_names = {"spiffe://prod/ns/render/sa/farm"}}), "farm");
+  EXPECT_EQ(Who({.certificate_names = {"x.example", "farm.example"}}), "farm");
+  EXPECT_EQ(Who({.authorization = {"Bearer hunter2"}}), "script");
+  EXPECT_EQ(Who({.authorization = {"bearer  hunter3 "}}), "script");
+  EXPECT_EQ(Who({.authorization = {absl::StrCat("Bearer ", Token("pod-1"))}}), "pod");
+}
+
+TEST_F(AuthenticatorTest, ATokenSaysMoreThanACertificate) {
+  EXPECT_EQ(Who({{"farm.example"}, {"Bearer hunter2"}}), "script");
+  // And one that is wrong is not made up for.
+  EXPECT_THAT(Who({{"farm.example"}, {"Bearer wrong"}}), HasSubstr("is not in callers"));
+}
+
+TEST_F(AuthenticatorTest, WhyOneIsNobodyIsSaidWithoutTheToken) {
+  EXPECT_THAT(Who({}), HasSubstr("neither a bearer token nor a client certificate"));
+  EXPECT_THAT(Who({.authorization = {"Bearer secret-4711"}}),
+              AllOf(HasSubstr("is not in callers"), Not(HasSubstr("4711"))));
+  EXPECT_THAT(Who({.authorization = {"Bearer "}}), HasSubstr("empty"));
+  EXPECT_THAT(Who({.authorization = {"Basic c2VjcmV0"}}),
+              AllOf(HasSubstr("no bearer token"), Not(HasSubstr("c2VjcmV0"))));
+  EXPECT_THAT(Who({.authorization = {"Bearer hunter2", "Bearer hunter2"}}), HasSubstr("several"));
+  EXPECT_THAT(Who({.authorization = {absl::StrCat("Bearer ", Token("pod-2"))}}),
+              HasSubstr("subject \"pod-2\" of https://issuer.example"));
+  EXPECT_THAT(Who({.certificate_names = {"a.example", "b\n.example"}}),
+              AllOf(HasSubstr("a.example"), Not(HasSubstr("\n"))));
+}
+
+TEST_F(AuthenticatorTest, AnotherTableTakesItsPlaceAsAWholeOrNotAtAll) {
+  Callers next;
+  next.callers.push_back(Known("new"));
+  next.callers.back().token_digests = {DigestOf("hunter2")};
+  Callers broken = next;
+  broken.issuers.push_back({"https://else.example", {"x"}, "/not/there.json"});
+  EXPECT_THAT(std::string(authenticator_.Replace(broken).message()), HasSubstr("/not/there.json"));
+  EXPECT_EQ(Who({.authorization = {"Bearer hunter2"}}), "script");
+  ASSERT_TRUE(authenticator_.Replace(next).ok());
+  EXPECT_EQ(Who({.authorization = {"Bearer hunter2"}}), "new");
+  EXPECT_THAT(Who({.authorization = {"Bearer hunter3"}}), HasSubstr("is not in callers"));
+}
+
+TEST_F(AuthenticatorTest, WithoutCallersNobodyIsAsked) {
+  EXPECT_FALSE(authenticator_.open());
+  ASSERT_TRUE(authenticator_.Replace({}).ok());
+  EXPECT_TRUE(authenticator_.open());
+}
+
+}  // namespace
+}  // namespace assetgate::auth

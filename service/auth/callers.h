@@ -1,0 +1,73 @@
+// Who may call, and what they may do: the table of the config.
+#ifndef ASSETGATE_AUTH_CALLERS_H_
+#define ASSETGATE_AUTH_CALLERS_H_
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace assetgate::auth {
+
+enum class Role {
+  // Get, List, Watch, and what there is to know of providers and models.
+  kReader,
+  // Also Create, Cancel and Delete.
+  kWriter,
+  // Reads, and settles what only a person can (ResolveVideoTask).
+  kOperator,
+};
+
+// How much one caller may ask for, at each gateway.
+struct CallerLimits {
+  double requests_per_second = 0;  // 0: as many as it likes
+  int open_streams = 0;            // 0: as many as it likes
+};
+
+// A subject, as one issuer of JWTs calls it.
+struct Subject {
+  std::string issuer;
+  std::string subject;
+};
+
+// One caller. What it presents must be in one of the three lists.
+struct Caller {
+  // Stands in `creator` and in logs.
+  std::string id;
+  std::string tenant;
+  std::set<Role> roles;
+  // Providers that it may use, by id; absent: all.
+  std::optional<std::set<std::string>> providers;
+  CallerLimits limits;
+
+  // Names in client certificates: URIs (SPIFFE ids) or DNS names.
+  std::vector<std::string> certificates;
+  // SHA-256 of bearer tokens, 32 bytes each.
+  std::vector<std::string> token_digests;
+  std::vector<Subject> subjects;
+};
+
+// Who signs JWTs that are taken here.
+struct JwtIssuer {
+  // The claim `iss`, letter by letter.
+  std::string issuer;
+  // A token is for one of these (the claim `aud`). Never empty.
+  std::vector<std::string> audiences;
+  // The file with its keys: a JWKS (RFC 7517), read again when it changes.
+  std::string jwks_file;
+};
+
+struct Callers {
+  std::vector<Caller> callers;
+  std::vector<JwtIssuer> issuers;
+
+  // Without any, nobody is asked who they are.
+  bool empty() const { return callers.empty(); }
+};
+
+}  // namespace assetgate::auth
+
+#endif  // ASSETGATE_AUTH_CALLERS_H_

@@ -1,0 +1,33 @@
+// Keys of an issuer of JWTs: a JSON Web Key Set (RFC 7517).
+#ifndef ASSETGATE_AUTH_JWKS_H_
+#define ASSETGATE_AUTH_JWKS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace assetgate::auth {
+
+// One public key.
+struct JwkKey {
+  enum class Type { kRsa, kEc };
+  // Its `kid`; may be empty.
+  std::string id;
+  Type type = Type::kRsa;
+  // EC: bits of the curve (256, 384 or 521).
+  int bits = 0;
+  // The one algorithm that it is for ("RS256"); empty: any of its type.
+  std::string algorithm;
+  std::string pem;
+};
+
+// The keys in `json` that sign: RSA of at least 2,048 bits, and EC on P-256, P-384 and P-521.
+// Others (for encryption, symmetric ones, of types not known here) are passed over.
+// INVALID_ARGUMENT where it is no key set, a key is broken, or no key is left.
+absl::StatusOr<std::vector<JwkKey>> ParseJwks(absl::string_view json);
+
+}  // namespace assetgate::auth
+
+#endif  // ASSETGATE_AUTH_JWKS_H_

@@ -1,0 +1,215 @@
+#include "auth/jwt.h"
+
+#include <jwt.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "provider/failure.h"
+#include "rapidjson/document.h"
+
+namespace assetgate::auth {
+namespace {
+
+// Longer ones are none of ours: gRPC takes 8 KiB of metadata.
+constexpr std::size_t kLongestToken = 8 << 10;
+// Clocks of issuers and of this machine agree to that.
+constexpr absl::Duration kLeeway = absl::Seconds(60);
+
+struct Algorithm {
+  const char* name;
+  jwt_alg_t code;
+  JwkKey::Type type;
+  // EC: of the curve.
+  int bits;
+};
+constexpr Algorithm kAlgorithms[] = {{"RS256", JWT_ALG_RS256, JwkKey::Type::kRsa, 0},
+                                     {"RS384", JWT_ALG_RS384, JwkKey::Type::kRsa, 0},
+                                     {"RS512", JWT_ALG_RS512, JwkKey::Type::kRsa, 0},
+                                     {"ES256", JWT_ALG_ES256, JwkKey::Type::kEc, 256},
+                                     {"ES384", JWT_ALG_ES384, JwkKey::Type::kEc, 384},
+                                     {"ES512", JWT_ALG_ES512, JwkKey::Type::kEc, 521}};
+
+std::string Shown(absl::string_view text) {
+  return absl::StrCat("\"", provider::CleanText(text, 128), "\"");
+}
+
+std::optional<rapidjson::Document> ObjectIn(absl::string_view part) {
+  std::string json;
+  if (!absl::WebSafeBase64Unescape(part, &json)) return std::nullopt;
+  rapidjson::Document document;
+  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
+  if (document.HasParseError() || !document.IsObject()) return std::nullopt;
+  return document;
+}
+
+std::string TextOf(const rapidjson::Value& object, const char* name) {
+  const auto it = object.FindMember(name);
+  return it != object.MemberEnd() && it->value.IsString()
+             ? std::string(it->value.GetString(), it->value.GetStringLength())
+             : "";
+}
+
+// A claim of type NumericDate; absent where it is none.
+std::optional<absl::Time> TimeOf(const rapidjson::Value& object, const char* name) {
+  const auto it = object.FindMember(name);
+  if (it == object.MemberEnd() || !it->value.IsNumber()) return std::nullopt;
+  return absl::UnixEpoch() + absl::Seconds(it->value.GetDouble());
+}
+
+// The claim `aud`: a text or several.
+std::vector<std::string> AudiencesOf(const rapidjson::Value& claims) {
+  std::vector<std::string> audiences;
+  const auto it = claims.FindMember("aud");
+  if (it == claims.MemberEnd()) return audiences;
+  if (it->value.IsString()) audiences.emplace_back(it->value.GetString());
+  if (it->value.IsArray()) {
+    for (const rapidjson::Value& each : it->value.GetArray()) {
+      if (each.IsString()) audiences.emplace_back(each.GetString());
+    }
+  }
+  return audiences;
+}
+
+// Whether `key` has signed it, with `algorithm` and no other.
+bool IsSignedBy(const std::string& token, const JwkKey& key, const Algorithm& algorithm) {
+  jwt_t* decoded = nullptr;
+  if (jwt_decode(&decoded, token.c_str(), reinterpret_cast<const unsigned char*>(key.pem.c_str()),
+                 static_cast<int>(key.pem.size())) != 0) {
+    return false;
+  }
+  const bool same = jwt_get_alg(decoded) == algorithm.code;
+  jwt_free(decoded);
+  return same;
+}
+
+absl::Status Refused(const std::string& why) {
+  return absl::UnauthenticatedError(absl::StrCat("the JWT ", why));
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::NotFoundError("cannot be read");
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+}  // namespace
+
+bool LooksLikeJwt(absl::string_view token) {
+  return std::count(token.begin(), token.end(), '.') == 2;
+}
+
+JwtVerifier::JwtVerifier(std::vector<JwtIssuer> issuers, const base::Clock& clock)
+    : issuers_(std::move(issuers)), clock_(clock), keys_(issuers_.size()) {}
+
+absl::Status JwtVerifier::Reload() {
+  std::vector<std::string> faults;
+  for (std::size_t i = 0; i < issuers_.size(); ++i) {
+    absl::StatusOr<std::string> text = ReadFile(issuers_[i].jwks_file);
+    absl::Status fault = text.status();
+    if (fault.ok()) {
+      {
+        absl::MutexLock lock(&mu_);
+        if (keys_[i] != nullptr && keys_[i]->text == *text) continue;
+      }
+      absl::StatusOr<std::vector<JwkKey>> keys = ParseJwks(*text);
+      fault = keys.status();
+      if (fault.ok()) {
+        absl::MutexLock lock(&mu_);
+        keys_[i] = std::make_shared<const Keys>(Keys{*std::move(text), *std::move(keys)});
+        continue;
+      }
+    }
+    faults.push_back(absl::StrCat(issuers_[i].jwks_file, ": ", fault.message()));
+  }
+  if (faults.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrJoin(faults, "; "));
+}
+
+absl::StatusOr<Subject> JwtVerifier::Verify(const std::string& token) const {
+  const std::vector<absl::string_view> parts = absl::StrSplit(token, '.');
+  if (token.size() > kLongestToken) return Refused("is longer than 8 KiB");
+  // libjwt takes it as a C string.
+  if (parts.size() != 3 || absl::StrContains(token, '\0')) return Refused("is not whole");
+  const auto header = ObjectIn(parts[0]);
+  const auto claims = ObjectIn(parts[1]);
+  if (!header.has_value() || !claims.has_value()) return Refused("is not whole");
+
+  const std::string issuer = TextOf(*claims, "iss");
+  const auto known = std::find_if(issuers_.begin(), issuers_.end(),
+                                  [&](const JwtIssuer& each) { return each.issuer == issuer; });
+  if (known == issuers_.end()) {
+    return Refused(
+        absl::StrCat("is of the issuer ", Shown(issuer), ", which is not in jwt_issuers"));
+  }
+  const std::string name = TextOf(*header, "alg");
+  const auto algorithm = std::find_if(std::begin(kAlgorithms), std::end(kAlgorithms),
+                                      [&](const Algorithm& each) { return each.name == name; });
+  if (algorithm == std::end(kAlgorithms)) {
+    return Refused(
+        absl::StrCat("says alg ", Shown(name), "; taken are RS and ES with 256, 384 and 512"));
+  }
+  if (header->HasMember("crit"))
+    return Refused("has critical extensions, none of which is known here");
+
+  std::shared_ptr<const Keys> keys;
+  {
+    absl::MutexLock lock(&mu_);
+    keys = keys_[static_cast<std::size_t>(known - issuers_.begin())];
+  }
+  if (keys == nullptr) return Refused("cannot be verified: there are no keys of its issuer");
+  const std::string key_id = TextOf(*header, "kid");
+  bool tried = false;
+  bool is_signed = false;
+  for (const JwkKey& key : keys->keys) {
+    if (!key_id.empty() && key.id != key_id) continue;
+    if (key.type != algorithm->type || key.bits != algorithm->bits) continue;
+    if (!key.algorithm.empty() && key.algorithm != algorithm->name) continue;
+    tried = true;
+    is_signed = is_signed || IsSignedBy(token, key, *algorithm);
+  }
+  if (!tried) {
+    return Refused(absl::StrCat("is signed by the key ", Shown(key_id), " for ", algorithm->name,
+                                ", which is not in ", known->jwks_file));
+  }
+  if (!is_signed) return Refused("has a signature that is not its issuer's");
+
+  // From here on its claims are the issuer's word.
+  const absl::Time now = clock_.Now();
+  const auto expires = TimeOf(*claims, "exp");
+  if (!expires.has_value()) return Refused("never expires (it has no exp)");
+  if (now >= *expires + kLeeway) {
+    return Refused(absl::StrCat(
+        "expired at ", absl::FormatTime(absl::RFC3339_sec, *expires, absl::UTCTimeZone())));
+  }
+  if (claims->HasMember("nbf")) {
+    const auto begins = TimeOf(*claims, "nbf");
+    if (!begins.has_value() || now < *begins - kLeeway) {
+      return Refused(begins.has_value() ? absl::StrCat("is valid from ",
+                                                       absl::FormatTime(absl::RFC3339_sec, *begins,
+                                                                        absl::UTCTimeZone()))
+                                        : "has an nbf that is no time");
+    }
+  }
+  const std::vector<std::string> audiences = AudiencesOf(*claims);
+  if (std::none_of(audiences.begin(), audiences.end(), [&](const std::string& each) {
+        return std::find(known->audiences.begin(), known->audiences.end(), each) !=
+               known->audiences.end();
+      })) {
+    return Refused(absl::StrCat("is for the audience ", Shown(absl::StrJoin(audiences, ", ")),
+                                ", not for ", absl::StrJoin(known->audiences, ", ")));
+  }
+  return Subject{issuer, TextOf(*claims, "sub")};
+}
+
+}  // namespace assetgate::auth

@@ -1,0 +1,449 @@
+#!/usr/bin/env python3
+"""Who may do what: TLS, certificates, tokens, tenants, roles, providers and limits, with the program as
+it is shipped. Run by CTest."""
+
+import base64
+import hashlib
+import json
+import signal
+import subprocess
+import time
+import unittest
+
+import grpc
+
+import programs
+from programs import (DEADLINE, ProgramTest, asset_pb2, asset_service_pb2,
+                      asset_service_pb2_grpc, common_pb2, config_text, detail_of, error_details_pb2,
+                      provider_service_pb2_grpc, reason_of, video_service_pb2,
+                      video_service_pb2_grpc, video_task_pb2, wait_for)
+from assetgate.v1 import provider_service_pb2
+
+TOKENS = {"writer": "token-of-writer-5e1f", "reader": "token-of-reader-77ab",
+          "operator": "token-of-operator-c0de", "stranger": "token-of-stranger-91d2",
+          "narrow": "token-of-narrow-3f3f", "slow": "token-of-slow-8b1c"}
+
+
+def digest(token):
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def callers_text():
+    def caller(name, roles, more=""):
+        return (f"  - {{id: {name}, token_sha256: [{digest(TOKENS[name])}], roles: [{roles}]{more}}}")
+    return "\n".join([
+        "callers:",
+        caller("writer", "WRITER", ", tenant: studio"),
+        caller("reader", "READER", ", tenant: studio"),
+        caller("operator", "OPERATOR", ", tenant: studio"),
+        caller("stranger", "WRITER, OPERATOR", ", tenant: elsewhere"),
+        caller("narrow", "WRITER", ", tenant: studio, providers: [kyy]"),
+        caller("slow", "WRITER", ", limits: {requests_per_second: 2, open_streams: 1}"), ""])
+
+
+class Caller:
+    """Calls with a token, over a channel."""
+
+    def __init__(self, channel, token=None):
+        metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._options = {"timeout": DEADLINE, "metadata": metadata}
+        self.assets = asset_service_pb2_grpc.AssetServiceStub(channel)
+        self.videos = video_service_pb2_grpc.VideoServiceStub(channel)
+        self.providers = provider_service_pb2_grpc.ProviderServiceStub(channel)
+
+    def create_asset(self, identity, providers=("kyy",), request_id=""):
+        return self.assets.CreateAsset(asset_service_pb2.CreateAssetRequest(
+            asset_id=identity, request_id=request_id,
+            providers=[f"providers/{name}" for name in providers],
+            asset=asset_pb2.Asset(source_uri="https://cdn.example.org/x.png",
+                                  media_type=common_pb2.IMAGE)), **self._options)
+
+    def get_asset(self, identity):
+        return self.assets.GetAsset(
+            asset_service_pb2.GetAssetRequest(name=f"assets/{identity}"), **self._options)
+
+    def delete_asset(self, identity):
+        return self.assets.DeleteAsset(
+            asset_service_pb2.DeleteAssetRequest(name=f"assets/{identity}"), **self._options)
+
+    def list_assets(self):
+        return [one.name for one in self.assets.ListAssets(
+            asset_service_pb2.ListAssetsRequest(), **self._options).assets]
+
+    def watch_assets(self, token=b""):
+        return self.assets.WatchAssets(
+            asset_service_pb2.WatchAssetsRequest(resume_token=token), **self._options)
+
+    def snapshot(self, token=b""):
+        """(what a watch begins with, its reset's reason, its token)."""
+        names, reason = [], None
+        stream = self.watch_assets(token)
+        for event in stream:
+            if event.type == common_pb2.RESET:
+                reason = common_pb2.ResetReason.Name(event.reset_reason)
+            elif event.type == common_pb2.PUT:
+                names.append(event.asset.name)
+            elif event.type == common_pb2.BOOKMARK:
+                stream.cancel()
+                return names, reason, event.resume_token
+        raise AssertionError("it ended")
+
+    def create_video(self, provider=None, model="seedance-2"):
+        return self.videos.CreateVideoTask(video_service_pb2.CreateVideoTaskRequest(
+            video_task=video_task_pb2.VideoTask(
+                prompt="a cat",
+                model=f"providers/{provider}/models/{programs.MODELS[provider]}" if provider
+                else model)), **self._options)
+
+    def resolve(self, name):
+        return self.videos.ResolveVideoTask(video_service_pb2.ResolveVideoTaskRequest(
+            name=name, not_accepted=True), **self._options)
+
+    def list_providers(self):
+        return [one.name for one in self.providers.ListProviders(
+            provider_service_pb2.ListProvidersRequest(), **self._options).providers]
+
+    def get_provider(self, name):
+        return self.providers.GetProvider(
+            provider_service_pb2.GetProviderRequest(name=f"providers/{name}"), **self._options)
+
+
+class SecurityTest(ProgramTest):
+    def start(self, extra):
+        simulator = self.start_simulator()
+        self.write_config(config_text(simulator.url, extra))
+        return simulator, self.start_gateway()
+
+    def refused(self, call, *arguments, code=grpc.StatusCode.PERMISSION_DENIED, reason="NOT_ALLOWED"):
+        with self.assertRaises(grpc.RpcError) as raised:
+            answer = call(*arguments)
+            if hasattr(answer, "__next__"):
+                list(answer)
+        self.assertEqual(raised.exception.code(), code, raised.exception)
+        self.assertEqual(reason_of(raised.exception), reason)
+        return raised.exception
+
+
+class CallersTest(SecurityTest):
+    def setUp(self):
+        super().setUp()
+        self.simulator, self.gateway = self.start(callers_text())
+        for name, token in TOKENS.items():
+            setattr(self, name, Caller(self.gateway.channel, token))
+        self.nobody = Caller(self.gateway.channel)
+
+    def why(self, *texts):
+        return self.gateway.wait_line(
+            lambda line: '"message":"refused"' in line and all(text in line for text in texts))
+
+    def test_every_refusal_is_the_same_and_the_log_says_why(self):
+        self.writer.create_asset("hero")
+        refusals = [
+            self.refused(self.nobody.get_asset, "hero"),
+            self.refused(Caller(self.gateway.channel, "wrong-token-1234").get_asset, "hero"),
+            self.refused(self.reader.create_asset, "other"),
+            self.refused(self.reader.delete_asset, "hero"),
+            self.refused(self.operator.create_asset, "other"),
+            self.refused(self.writer.resolve, "videoTasks/x"),
+            self.refused(self.narrow.create_asset, "other", ("kyy", "zerozero")),
+            self.refused(self.nobody.watch_assets),
+            # Before validation: this is no name of an asset.
+            self.refused(self.nobody.get_asset, "/////"),
+        ]
+        self.assertEqual(len({error.details() for error in refusals}), 1)
+        self.why("GetAsset", "neither a bearer token nor a client certificate")
+        self.why("GetAsset", "is not in callers")
+        self.why("CreateAsset", 'the caller \\"reader\\" lacks the role WRITER')
+        self.why("ResolveVideoTask", "lacks the role OPERATOR")
+        self.assertNotIn("wrong-token-1234", self.gateway.text)
+        for token in TOKENS.values():
+            self.assertNotIn(token, self.gateway.text)
+
+    def test_roles_allow_what_they_say(self):
+        made = self.writer.create_asset("hero")
+        self.assertEqual(made.creator, "writer")
+        self.assertEqual(self.reader.get_asset("hero").name, "assets/hero")
+        self.assertEqual(self.operator.get_asset("hero").name, "assets/hero")
+        self.refused(self.operator.resolve, "videoTasks/no", code=grpc.StatusCode.NOT_FOUND,
+                     reason="RESOURCE_NOT_FOUND")
+        self.writer.delete_asset("hero")
+
+    def test_tenants_do_not_see_each_other(self):
+        self.writer.create_asset("hero", request_id="r-1")
+        absent = self.refused(self.stranger.get_asset, "never", code=grpc.StatusCode.NOT_FOUND,
+                              reason="RESOURCE_NOT_FOUND")
+        others = self.refused(self.stranger.get_asset, "hero", code=grpc.StatusCode.NOT_FOUND,
+                              reason="RESOURCE_NOT_FOUND")
+        self.assertEqual(absent.details().replace("never", "hero"), others.details())
+        self.refused(self.stranger.delete_asset, "hero", code=grpc.StatusCode.NOT_FOUND,
+                     reason="RESOURCE_NOT_FOUND")
+        self.assertEqual(self.stranger.list_assets(), [])
+        self.assertEqual(self.stranger.snapshot()[0], [])
+        # The same id and request id are theirs as well.
+        self.stranger.create_asset("hero", ("zerozero",), request_id="r-1")
+        self.stranger.create_asset("second")
+        self.assertEqual(sorted(self.stranger.list_assets()), ["assets/hero", "assets/second"])
+        self.assertEqual(self.writer.list_assets(), ["assets/hero"])
+        # A token of one tenant says nothing to another.
+        names, reason, token = self.writer.snapshot()
+        self.assertEqual((names, reason), (["assets/hero"], "FRESH"))
+        names, reason, _ = self.stranger.snapshot(token)
+        self.assertEqual((sorted(names), reason), (["assets/hero", "assets/second"], "OTHER_FILTER"))
+
+    def test_a_caller_uses_the_providers_that_it_may(self):
+        self.narrow.create_asset("mine", ("kyy",))
+        self.refused(self.narrow.create_asset, "other", ("zerozero",))
+        self.refused(self.narrow.create_video, "zerozero")
+        self.assertEqual(self.narrow.list_providers(), ["providers/kyy"])
+        self.refused(self.narrow.get_provider, "zerozero")
+        # Of a route's targets, what it may.
+        task = self.narrow.create_video()
+        self.assertEqual({attempt.provider for attempt in task.attempts}, {"providers/kyy"})
+        self.assertEqual(len(self.writer.list_providers()), 4)
+
+    def test_limits_are_told_with_when_to_come_back(self):
+        def asks_too_much():
+            for _ in range(20):
+                try:
+                    self.slow.list_assets()
+                except grpc.RpcError as error:
+                    return error
+            raise AssertionError("twenty calls at once were let through")
+        error = asks_too_much()
+        self.assertEqual(error.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self.assertEqual(reason_of(error), "CALLER_LIMIT")
+        self.assertGreater(
+            detail_of(error, error_details_pb2.RetryInfo).retry_delay.ToMilliseconds(), 0)
+        pushback = dict(error.trailing_metadata())["grpc-retry-pushback-ms"]
+        self.assertGreater(int(pushback), 0)
+        # The others are not held up.
+        self.writer.list_assets()
+
+        stream = wait_for(lambda: self._opened(self.slow), "a stream within the limit")
+        second = wait_for(lambda: self._limited(self.slow), "a stream beyond the limit")
+        self.assertIn("1 watches open", second.details())
+        stream.cancel()
+        wait_for(lambda: self._opened(self.slow), "a stream once the first has ended")
+
+    def _opened(self, caller):
+        stream = caller.watch_assets()
+        try:
+            next(iter(stream))
+            return stream
+        except grpc.RpcError:
+            return None
+
+    def _limited(self, caller):
+        try:
+            next(iter(caller.watch_assets()))
+        except grpc.RpcError as error:
+            return error if "watches open" in error.details() else None
+        return None
+
+    def test_callers_change_without_a_restart_and_a_broken_table_changes_nothing(self):
+        text = (self.folder / "assetgate.yaml").read_text()
+        self.writer.list_assets()
+        self.write_config(text.replace("roles: [WRITER]", "roles: [KING]"))
+        self.gateway.process.send_signal(signal.SIGHUP)
+        self.gateway.wait_line(lambda line: "config not taken" in line and "roles" in line)
+        self.writer.list_assets()
+        self.write_config(text.replace(digest(TOKENS["writer"]), digest("next-token"))
+                          + "submit_timeout: 10m\n")
+        self.gateway.process.send_signal(signal.SIGHUP)
+        line = json.loads(self.gateway.wait_line(lambda line: "config read again" in line))
+        self.assertEqual((line["in_force"], line["at_restart"]), ("callers", "submit_timeout"))
+        self.refused(self.writer.list_assets)
+        Caller(self.gateway.channel, "next-token").list_assets()
+        # Nobody has to say so.
+        self.write_config(text)
+
+        def let_in():
+            try:
+                return self.writer.list_assets() is not None
+            except grpc.RpcError:
+                return False
+        wait_for(let_in, "the former table")
+
+    def test_assetctl_shows_its_token(self):
+        (self.folder / "token").write_text(TOKENS["writer"] + "\n")
+        done = self.run_program("assetctl", "--server", self.gateway.address, "--token-file", "token",
+                                "assets", "list")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        refused = self.run_program("assetctl", "--server", self.gateway.address, "assets", "list")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("NOT_ALLOWED", refused.stderr)
+
+
+class TlsTest(SecurityTest):
+    """A CA of its own, and certificates of it."""
+
+    def setUp(self):
+        super().setUp()
+        self.authority("ca")
+        self.certificate("server", "ca", "DNS:localhost,IP:127.0.0.1")
+        self.certificate("farm", "ca", "URI:spiffe://prod/ns/render/sa/farm")
+
+    def openssl(self, *arguments):
+        subprocess.run(["openssl", *map(str, arguments)], cwd=self.folder, check=True,
+                       capture_output=True)
+
+    def authority(self, name):
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                     "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.crt", "-days", "2",
+                     "-subj", f"/CN={name}")
+
+    def certificate(self, name, ca, names, days=1):
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                     "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        (self.folder / "names").write_text(f"subjectAltName={names}\n")
+        self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.crt", "-CAkey", f"{ca}.key",
+                     "-CAcreateserial", "-out", f"{name}.crt", "-days", days, "-extfile", "names")
+
+    def read(self, name):
+        return (self.folder / name).read_bytes()
+
+    def channel(self, gateway, client=None, ca="ca"):
+        credentials = grpc.ssl_channel_credentials(
+            self.read(f"{ca}.crt"), *((self.read(f"{client}.key"), self.read(f"{client}.crt"))
+                                      if client else ()))
+        channel = grpc.secure_channel(gateway.address, credentials,
+                                      options=[("grpc.use_local_subchannel_pool", 1)])
+        self.addCleanup(channel.close)
+        return channel
+
+    CALLERS = ("callers:\n  - {id: farm, roles: [WRITER], certificates: "
+               "[\"spiffe://prod/ns/render/sa/farm\"]}\n")
+
+    def tls(self, more=""):
+        return f"tls: {{certificate: server.crt, key: server.key{more}}}\n"
+
+    def not_let_in(self, channel):
+        self.refused(Caller(channel).list_assets, code=grpc.StatusCode.UNAVAILABLE, reason=None)
+
+    def test_a_certificate_says_who_calls(self):
+        _, gateway = self.start(self.tls(", client_ca: ca.crt") + self.CALLERS)
+        made = Caller(self.channel(gateway, "farm")).create_asset("hero")
+        self.assertEqual(made.creator, "farm")
+        # Of the CA, and not in the table.
+        self.certificate("other", "ca", "URI:spiffe://prod/ns/render/sa/other")
+        self.refused(Caller(self.channel(gateway, "other")).list_assets)
+        gateway.wait_line(lambda line: "spiffe://prod/ns/render/sa/other" in line and
+                          '"message":"refused"' in line)
+        # None, one that is nobody's, and one of another CA.
+        self.not_let_in(self.channel(gateway))
+        self.authority("evil")
+        self.certificate("fake", "evil", "URI:spiffe://prod/ns/render/sa/farm")
+        self.not_let_in(self.channel(gateway, "fake"))
+        self.certificate("late", "ca", "URI:spiffe://prod/ns/render/sa/farm", days=-1)
+        self.not_let_in(self.channel(gateway, "late"))
+        # And in plain text.
+        self.not_let_in(grpc.insecure_channel(gateway.address))
+
+    def test_certificates_can_be_optional(self):
+        _, gateway = self.start(
+            self.tls(", client_ca: ca.crt, client_certificate: OPTIONAL") + self.CALLERS +
+            f"  - {{id: script, roles: [READER], token_sha256: [{digest('s3')}]}}\n")
+        self.assertEqual(Caller(self.channel(gateway, "farm")).create_asset("a").creator, "farm")
+        self.assertEqual(Caller(self.channel(gateway), "s3").list_assets(), ["assets/a"])
+        self.refused(Caller(self.channel(gateway)).list_assets)
+
+    def test_certificates_are_read_again_when_they_change(self):
+        _, gateway = self.start(self.tls())
+        Caller(self.channel(gateway)).list_assets()
+        self.authority("next")
+        self.certificate("server", "next", "DNS:localhost,IP:127.0.0.1")
+
+        def let_in():
+            try:
+                Caller(self.channel(gateway, ca="next")).list_assets()
+                return True
+            except grpc.RpcError:
+                return False
+        wait_for(let_in, "the new certificate")
+
+    def test_assetctl_speaks_tls(self):
+        _, gateway = self.start(self.tls(", client_ca: ca.crt") + self.CALLERS)
+        done = self.run_program("assetctl", "--server", gateway.address, "--ca", "ca.crt",
+                                "--certificate", "farm.crt", "--key", "farm.key", "assets", "list")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def check_start(self, extra, *texts):
+        simulator = self.start_simulator()
+        self.write_config(config_text(simulator.url, extra))
+        done = self.run_program("assetgate", "--config", "assetgate.yaml")
+        self.assertNotEqual(done.returncode, 0)
+        for text in texts:
+            self.assertIn(text, done.stderr + done.stdout)
+
+    def test_what_is_wrong_with_certificates_is_said_at_the_start(self):
+        self.check_start("tls: {certificate: not-there.crt, key: server.key}\n",
+                         "not-there.crt: cannot be read")
+        self.check_start("tls: {certificate: server.crt, key: farm.key}\n",
+                         "farm.key: is not the key of server.crt")
+        self.certificate("server", "ca", "DNS:localhost", days=-1)
+        self.check_start(self.tls(), "server.crt: expired at")
+
+    def test_plain_text_for_others_has_to_be_said(self):
+        simulator = self.start_simulator()
+        self.write_config(config_text(simulator.url).replace("listen: 127.0.0.1:0",
+                                                             "listen: 0.0.0.0:0", 1))
+        done = self.run_program("assetgate", "--config", "assetgate.yaml")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("allow_insecure_listen: true", done.stderr)
+
+
+class JwtTest(SecurityTest):
+    """Tokens of a Kubernetes cluster, as a projected volume holds them."""
+
+    def setUp(self):
+        super().setUp()
+        subprocess.run(["openssl", "genrsa", "-out", "issuer.pem", "2048"], cwd=self.folder,
+                       check=True, capture_output=True)
+        modulus = subprocess.run(["openssl", "rsa", "-in", "issuer.pem", "-noout", "-modulus"],
+                                 cwd=self.folder, check=True, capture_output=True,
+                                 text=True).stdout.strip().split("=")[1]
+        self.key = {"kty": "RSA", "kid": "one", "use": "sig", "alg": "RS256", "e": "AQAB",
+                    "n": self.encode(bytes.fromhex(modulus))}
+        (self.folder / "jwks.json").write_text(json.dumps({"keys": [self.key]}))
+        _, self.gateway = self.start(
+            "jwt_issuers:\n  - {issuer: \"https://cluster.example\", audiences: [assetgate], "
+            "jwks_file: jwks.json}\ncallers:\n  - {id: farm, roles: [WRITER], jwts: [{issuer: "
+            "\"https://cluster.example\", subject: \"system:serviceaccount:render:farm\"}]}\n")
+
+    @staticmethod
+    def encode(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+    def token(self, header=None, **claims):
+        body = {"iss": "https://cluster.example", "aud": ["assetgate"], "exp": time.time() + 600,
+                "sub": "system:serviceaccount:render:farm", **claims}
+        text = ".".join(self.encode(json.dumps(part).encode())
+                        for part in ({"alg": "RS256", "kid": "one", **(header or {})}, body))
+        (self.folder / "text").write_text(text)
+        signature = subprocess.run(
+            ["openssl", "dgst", "-sha256", "-sign", "issuer.pem", "text"], cwd=self.folder,
+            check=True, capture_output=True).stdout
+        return f"{text}.{self.encode(signature)}"
+
+    def test_a_service_account_is_a_caller(self):
+        token = self.token()
+        self.assertEqual(Caller(self.gateway.channel, token).create_asset("hero").creator, "farm")
+        for why, bad in {
+                "expired at": self.token(exp=time.time() - 600),
+                "valid from": self.token(nbf=time.time() + 600),
+                "audience": self.token(aud="somebody"),
+                'alg \\"none\\"': self.token(header={"alg": "none"}),
+                "is not in callers": self.token(sub="system:serviceaccount:render:other"),
+                "jwt_issuers": self.token(iss="https://evil.example"),
+                "is not whole": token[:40] + "." + token[41:60] + ".x",
+                "is not its issuer's": token[:-20] + "A" * 20,
+        }.items():
+            with self.subTest(why):
+                self.refused(Caller(self.gateway.channel, bad).list_assets)
+                self.gateway.wait_line(lambda line, why=why: '"message":"refused"' in line and
+                                       why in line)
+                self.assertNotIn(bad, self.gateway.text)
+
+
+if __name__ == "__main__":
+    unittest.main()
