@@ -362,7 +362,7 @@ ExitCode Session::Do(const WatchCommand& command) {
 ExitCode Session::Do(const DoctorCommand&) {
   const absl::Duration timeout = options_.timeout.value_or(kDoctorTimeout);
   const std::vector<Finding> findings =
-      Examine(client_, options_.server, timeout, env_.interrupted);
+      Examine(client_, options_.endpoint.server, timeout, env_.interrupted);
   if (env_.interrupted.stop_requested()) return ExitCode::kInterrupted;
   bool failed = false;
   for (const Finding& finding : findings) {

@@ -11,8 +11,6 @@
 #include <iterator>
 #include <string>
 
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "base/build_info.h"
 #include "base/clock.h"
@@ -86,27 +84,6 @@ std::string ContentOf(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-// Takes the config anew into force, as far as that goes without a restart.
-void Reload(assetgate::Server& server, const std::string& path,
-            const assetgate::config::Environment& environment, const Log& log) {
-  auto config = assetgate::config::Load(path, environment);
-  if (!config.ok()) {
-    for (absl::string_view fault : absl::StrSplit(config.status().message(), '\n')) {
-      log.Error("config not taken; the former stays in force", {{"detail", fault}});
-    }
-    return;
-  }
-  const auto reloaded = server.Reload(*std::move(config));
-  if (!reloaded.ok()) {
-    log.Error("config not taken; the former stays in force",
-              {{"detail", reloaded.status().message()}});
-    return;
-  }
-  log.Info("config read again", {{"file", path},
-                                 {"in_force", absl::StrJoin(reloaded->in_force, ", ")},
-                                 {"at_restart", absl::StrJoin(reloaded->at_restart, ", ")}});
-}
-
 int Serve(assetgate::config::Config config, const std::string& path,
           const assetgate::config::Environment& environment) {
   // Blocked before any thread exists, so that only sigwait below gets them.
@@ -138,7 +115,7 @@ int Serve(assetgate::config::Config config, const std::string& path,
     std::string now = ContentOf(path);
     if (received != SIGHUP && now == content) continue;
     content = std::move(now);
-    Reload(**server, path, environment, log);
+    (*server)->Reload(assetgate::config::Load(path, environment));
   }
   log.Info("going away", {{"signal", received == SIGINT ? "SIGINT" : "SIGTERM"}});
   (*server)->Shutdown();

@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/notification.h"
 #include "admin/admin_server.h"
 #include "api/asset_service.h"
@@ -206,7 +208,7 @@ struct Server::Wiring {
   absl::Status StartAdmin();
   void Measure();
   admin::Readiness Readiness();
-  absl::StatusOr<Reloaded> Reload(config::Config next);
+  void Reload(absl::StatusOr<config::Config> next);
   void Reread();
   void Shutdown();
   void StopThreads();
@@ -397,18 +399,28 @@ void Server::Wiring::Shutdown() {
   admin.reset();
 }
 
-absl::StatusOr<Server::Reloaded> Server::Wiring::Reload(config::Config next) {
-  Reloaded reloaded;
-  for (std::string& key : config::Differences(config, next)) {
-    const bool now = key == "callers" || key == "jwt_issuers";
-    (now ? reloaded.in_force : reloaded.at_restart).push_back(std::move(key));
+void Server::Wiring::Reload(absl::StatusOr<config::Config> next) {
+  std::vector<std::string> in_force;
+  std::vector<std::string> at_restart;
+  absl::Status status = next.status();
+  if (status.ok()) {
+    for (std::string& key : config::Differences(config, *next)) {
+      const bool now = key == "callers" || key == "jwt_issuers";
+      (now ? in_force : at_restart).push_back(std::move(key));
+    }
+    if (!in_force.empty()) status = authenticator.Replace(std::move(next->callers));
   }
-  if (reloaded.in_force.empty()) return reloaded;
-  if (absl::Status status = authenticator.Replace(std::move(next.callers)); !status.ok()) {
-    return status;
+  metrics.SetConfigReload(status.ok());
+  if (!status.ok()) {
+    // One line per fault.
+    for (absl::string_view fault : absl::StrSplit(status.message(), '\n')) {
+      log.Error("config not taken; the former stays in force", {{"detail", fault}});
+    }
+    return;
   }
-  for (const std::string& key : reloaded.in_force) config.sections[key] = next.sections[key];
-  return reloaded;
+  for (const std::string& key : in_force) config.sections[key] = next->sections[key];
+  log.Info("config read again", {{"in_force", absl::StrJoin(in_force, ", ")},
+                                 {"at_restart", absl::StrJoin(at_restart, ", ")}});
 }
 
 void Server::Wiring::Reread() {
@@ -426,6 +438,7 @@ void Server::Wiring::Reread() {
   tell(state.status(), tls_fault, "certificates not good; the former stay");
   if (!state.ok() || state->not_after == certificate_end) return;
   certificate_end = state->not_after;
+  metrics.SetCertificateExpiry(certificate_end);
   log.Info(
       "certificate",
       {{"file", config.tls->certificate},
@@ -434,9 +447,7 @@ void Server::Wiring::Reread() {
 
 Server::Server(std::unique_ptr<Wiring> wiring) : wiring_(std::move(wiring)) {}
 
-absl::StatusOr<Server::Reloaded> Server::Reload(config::Config config) {
-  return wiring_->Reload(std::move(config));
-}
+void Server::Reload(absl::StatusOr<config::Config> config) { wiring_->Reload(std::move(config)); }
 
 void Server::Reread() { wiring_->Reread(); }
 

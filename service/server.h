@@ -5,7 +5,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -47,15 +46,10 @@ class Server {
   std::string address() const;
   std::string admin_address() const;
 
-  // Takes over from another config what can change while it serves: `callers` and `jwt_issuers`. An
-  // error where one of their files cannot be read; then all stays as it was. Not from several
-  // threads.
-  struct Reloaded {
-    // Top-level keys that have changed: in force now, and at the next start.
-    std::vector<std::string> in_force;
-    std::vector<std::string> at_restart;
-  };
-  absl::StatusOr<Reloaded> Reload(config::Config config);
+  // Takes over from another config what can change while it serves: `callers` and `jwt_issuers`.
+  // One that has faults, or files that cannot be read, changes nothing. The log and a metric say
+  // what has become of it. Not from several threads.
+  void Reload(absl::StatusOr<config::Config> config);
   // Looks whether certificates and key files have changed, and says in the log what has become of
   // them. To be called every few seconds.
   void Reread();
