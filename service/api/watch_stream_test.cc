@@ -93,7 +93,17 @@ TEST(SerializeEventTest, ResetAndBookmarkCarryWhatTheySay) {
   EXPECT_TRUE(event.snapshot_complete());
 }
 
-constexpr char kCaller[] = "studio";
+// What the caller "studio" shows.
+constexpr char kToken[] = "token-of-studio";
+
+auth::Callers JustStudio() {
+  auth::Callers callers;
+  auth::Caller& studio = callers.callers.emplace_back();
+  studio.id = "studio";
+  studio.roles = {auth::Role::kReader};
+  studio.token_digests = {auth::DigestOf(kToken)};
+  return callers;
+}
 
 // A service that has nothing but its watch.
 class TestService final
@@ -155,6 +165,7 @@ class WatchCallTest : public ::testing::Test {
   struct Reading {
     Reading(v1::AssetService::Stub& stub, const v1::WatchAssetsRequest& request) {
       context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+      context.AddMetadata("authorization", absl::StrCat("Bearer ", kToken));
       reader = stub.WatchAssets(&context, request);
     }
     ~Reading() {
@@ -191,7 +202,7 @@ class WatchCallTest : public ::testing::Test {
   std::ostringstream lines_;
   const base::Log log_{base::LogFormat::kJson, base::LogLevel::kInfo,
                        std::make_shared<spdlog::sinks::ostream_sink_mt>(lines_)};
-  auth::Authenticator authenticator_{{}, clock_};
+  auth::Authenticator authenticator_{JustStudio(), clock_};
   auth::Limiter limiter_{clock_};
   Gatekeeper gatekeeper_{authenticator_, limiter_, log_};
   WatchMethod method_{watcher_,
@@ -244,6 +255,7 @@ TEST_F(WatchCallTest, UntilSettledEndsTheCallWithOk) {
   request.add_names("assets/a");
   request.set_until_settled(true);
   grpc::ClientContext context;
+  context.AddMetadata("authorization", absl::StrCat("Bearer ", kToken));
   const auto reader = stub_->WatchAssets(&context, request);
   v1::AssetEvent event;
   std::vector<v1::EventType> types;
@@ -259,6 +271,7 @@ TEST_F(WatchCallTest, AnUnknownNameIsNotFoundWithDetails) {
   v1::WatchAssetsRequest request;
   request.add_names("assets/nobody");
   grpc::ClientContext context;
+  context.AddMetadata("authorization", absl::StrCat("Bearer ", kToken));
   const auto reader = stub_->WatchAssets(&context, request);
   v1::AssetEvent event;
   EXPECT_FALSE(reader->Read(&event));
@@ -278,6 +291,7 @@ TEST_F(WatchCallTest, AnEndedWatchIsLoggedWithTheCallersTrace) {
     request.add_names(name);
     request.set_until_settled(true);
     grpc::ClientContext context;
+    context.AddMetadata("authorization", absl::StrCat("Bearer ", kToken));
     context.AddMetadata("traceparent", absl::StrCat("00-", trace, "-00f067aa0ba902b7-01"));
     const auto reader = stub_->WatchAssets(&context, request);
     v1::AssetEvent event;
@@ -311,6 +325,7 @@ TEST_F(WatchCallTest, ARequestThatIsNoneIsInvalid) {
 
 TEST_F(WatchCallTest, DrainEndsCallsWithATokenAndRetryInfo) {
   grpc::ClientContext context;
+  context.AddMetadata("authorization", absl::StrCat("Bearer ", kToken));
   const auto reader = stub_->WatchAssets(&context, {});
   v1::AssetEvent event;
   ASSERT_TRUE(reader->Read(&event));

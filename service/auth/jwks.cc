@@ -14,6 +14,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "provider/json.h"
 #include "rapidjson/document.h"
 
 namespace assetgate::auth {
@@ -34,10 +35,7 @@ using Builder = std::unique_ptr<OSSL_PARAM_BLD, Freed<OSSL_PARAM_BLD, OSSL_PARAM
 using Parameters = std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM, OSSL_PARAM_free>>;
 
 std::string TextOf(const rapidjson::Value& object, const char* name) {
-  const auto it = object.FindMember(name);
-  return it != object.MemberEnd() && it->value.IsString()
-             ? std::string(it->value.GetString(), it->value.GetStringLength())
-             : "";
+  return provider::JsonString(object, name).value_or("");
 }
 
 // A number or a coordinate: base64url without padding.
@@ -123,19 +121,17 @@ std::string PemOf(EVP_PKEY* key) {
 
 absl::StatusOr<std::vector<JwkKey>> ParseJwks(absl::string_view json) {
   if (json.size() > kLargest) return absl::InvalidArgumentError("is larger than 1 MiB");
-  rapidjson::Document document;
-  // Without recursion: nesting is only as deep as memory.
-  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
-  if (document.HasParseError() || !document.IsObject()) {
+  const std::optional<rapidjson::Document> document = provider::ParseJson(json);
+  if (!document.has_value() || !document->IsObject()) {
     return absl::InvalidArgumentError("is no JSON object; a JWKS is {\"keys\": [...]}");
   }
-  const auto keys = document.FindMember("keys");
-  if (keys == document.MemberEnd() || !keys->value.IsArray()) {
+  const rapidjson::Value* keys = provider::FindJson(*document, "keys");
+  if (keys == nullptr || !keys->IsArray()) {
     return absl::InvalidArgumentError("has no \"keys\"; a JWKS is {\"keys\": [...]}");
   }
   std::vector<JwkKey> found;
   int number = -1;
-  for (const rapidjson::Value& jwk : keys->value.GetArray()) {
+  for (const rapidjson::Value& jwk : keys->GetArray()) {
     ++number;
     if (!jwk.IsObject())
       return absl::InvalidArgumentError(absl::StrCat("keys[", number, "] is no object"));

@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "provider/failure.h"
+#include "provider/json.h"
 #include "rapidjson/document.h"
 
 namespace assetgate::auth {
@@ -47,34 +48,30 @@ std::string Shown(absl::string_view text) {
 std::optional<rapidjson::Document> ObjectIn(absl::string_view part) {
   std::string json;
   if (!absl::WebSafeBase64Unescape(part, &json)) return std::nullopt;
-  rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
-  if (document.HasParseError() || !document.IsObject()) return std::nullopt;
+  std::optional<rapidjson::Document> document = provider::ParseJson(json);
+  if (document.has_value() && !document->IsObject()) document.reset();
   return document;
 }
 
 std::string TextOf(const rapidjson::Value& object, const char* name) {
-  const auto it = object.FindMember(name);
-  return it != object.MemberEnd() && it->value.IsString()
-             ? std::string(it->value.GetString(), it->value.GetStringLength())
-             : "";
+  return provider::JsonString(object, name).value_or("");
 }
 
 // A claim of type NumericDate; absent where it is none.
 std::optional<absl::Time> TimeOf(const rapidjson::Value& object, const char* name) {
-  const auto it = object.FindMember(name);
-  if (it == object.MemberEnd() || !it->value.IsNumber()) return std::nullopt;
-  return absl::UnixEpoch() + absl::Seconds(it->value.GetDouble());
+  const rapidjson::Value* value = provider::FindJson(object, name);
+  if (value == nullptr || !value->IsNumber()) return std::nullopt;
+  return absl::UnixEpoch() + absl::Seconds(value->GetDouble());
 }
 
 // The claim `aud`: a text or several.
 std::vector<std::string> AudiencesOf(const rapidjson::Value& claims) {
   std::vector<std::string> audiences;
-  const auto it = claims.FindMember("aud");
-  if (it == claims.MemberEnd()) return audiences;
-  if (it->value.IsString()) audiences.emplace_back(it->value.GetString());
-  if (it->value.IsArray()) {
-    for (const rapidjson::Value& each : it->value.GetArray()) {
+  const rapidjson::Value* value = provider::FindJson(claims, "aud");
+  if (value == nullptr) return audiences;
+  if (value->IsString()) audiences.emplace_back(value->GetString());
+  if (value->IsArray()) {
+    for (const rapidjson::Value& each : value->GetArray()) {
       if (each.IsString()) audiences.emplace_back(each.GetString());
     }
   }
