@@ -159,7 +159,8 @@ TEST_F(DoctorTest, KeyThatCannotBeCheckedIsNotSent) {
     EXPECT_THAT(Of(findings, "provider one: host").detail, HasSubstr("answers (HTTP 404)"));
     EXPECT_THAT(Of(findings, "provider one: key").detail, HasSubstr("not checked"));
     ASSERT_THAT(server.requests(), SizeIs(1));
-    for (const http::Header& header : server.requests()[0].headers) {
+    const http::Request seen = server.requests()[0];
+    for (const http::Header& header : seen.headers) {
       EXPECT_THAT(header.value, Not(HasSubstr(kKey)));
     }
   }
