@@ -83,8 +83,9 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const En
   grpc::SslCredentialsOptions options;
   const auto read = [](absl::string_view flag, const std::string& path, std::string& out) {
     absl::StatusOr<std::string> text = ReadFile(flag, path);
-    if (text.ok()) out = *std::move(text);
-    return text.status();
+    if (!text.ok()) return text.status();
+    out = *std::move(text);
+    return absl::OkStatus();
   };
   if (endpoint.ca != "system") {
     if (auto s = read("--ca", endpoint.ca, options.pem_root_certs); !s.ok()) return s;
