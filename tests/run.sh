@@ -90,7 +90,8 @@ tests tsan
 # The programs as they are shipped, and the tests that drive whole programs: the small ones have run.
 require "build (release: GCC, optimised)" build release \
   assetgate assetctl provider-simulator assetgate-bench conformance_test crashing-gateway
-tests release --label-regex 'conformance|e2e|robustness|bench'
+# Whole programs mostly wait for each other.
+tests release --label-regex 'conformance|e2e|robustness|bench' --parallel $((2 * CTEST_PARALLEL_LEVEL))
 check "demo: all four providers, live" deploy/demo.sh --fast --no-setup --bin build/release/bin
 for lint in format shell python protos tidy; do check "lint: $lint" tests/lint.sh "$lint"; done
 finish
