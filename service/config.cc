@@ -345,7 +345,7 @@ class Checker {
       const file::Caller& from = in.callers(i);
       auth::Caller& caller = out.callers.callers.emplace_back();
       caller.id = Text(path + ".id", from.has_id(), from.id(), "choose a name for the caller");
-      CheckId(path + ".id", caller.id);
+      if (!caller.id.empty()) CheckId(path + ".id", caller.id);
       if (!caller.id.empty() && !ids.insert(caller.id).second) {
         yaml_.AddFault(path + ".id", absl::StrCat(Quoted(caller.id), " is there twice"));
       }
@@ -357,7 +357,7 @@ class Checker {
   }
 
   void CheckId(const std::string& path, const std::string& id) {
-    if (id.empty() || IsId(id)) return;
+    if (IsId(id)) return;
     yaml_.AddFault(path, absl::StrCat(Quoted(id), " is not an id; use at most ", kMaxIdLength,
                                       " of a-z, 0-9 and -"));
   }
@@ -542,10 +542,7 @@ class Checker {
     Provider out;
     out.id = Text(path + ".id", in.has_id(), in.id(),
                   "choose a name for the account, such as its dialect's name");
-    if (!out.id.empty() && !IsId(out.id)) {
-      yaml_.AddFault(path + ".id", absl::StrCat(Quoted(out.id), " is not an id; use at most ",
-                                                kMaxIdLength, " of a-z, 0-9 and -"));
-    }
+    if (!out.id.empty()) CheckId(path + ".id", out.id);
     out.mode = in.mode() == v1::Provider::MODE_UNSPECIFIED ? v1::Provider::SERVE : in.mode();
     out.timeout = Length(path + ".timeout", in.has_timeout(), in.timeout(), absl::Minutes(1),
                          absl::Seconds(1), absl::Minutes(10));
@@ -628,10 +625,7 @@ class Checker {
   std::string CredentialId(const std::string& path, bool set, const std::string& id,
                            const std::string& fallback) {
     if (!set) return fallback;
-    if (!IsId(id)) {
-      yaml_.AddFault(path, absl::StrCat(Quoted(id), " is not an id; use at most ", kMaxIdLength,
-                                        " of a-z, 0-9 and -"));
-    }
+    CheckId(path, id);
     return id;
   }
 

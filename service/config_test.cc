@@ -568,6 +568,9 @@ TEST_F(ConfigTest, CallersThatAreWrong) {
               HasSubstr("callers[0].id: is missing"));
   EXPECT_THAT(faults(absl::StrCat("{id: A b, roles: [READER], token_sha256: [", hash, "]}")),
               HasSubstr("callers[0].id: \"A b\" is not an id"));
+  EXPECT_THAT(
+      faults(absl::StrCat("{id: a, tenant: \"\", roles: [READER], token_sha256: [", hash, "]}")),
+      HasSubstr("callers[0].tenant: \"\" is not an id"));
   EXPECT_THAT(faults("{id: a, roles: [KING], token_sha256: []}"), HasSubstr("callers[0].roles"));
   // Whoever writes the token itself must not find it in a log.
   EXPECT_THAT(

@@ -22,14 +22,14 @@ auth::Credentials CredentialsOf(const grpc::CallbackServerContext& context) {
   auth::Credentials credentials;
   const auto [begin, end] = context.client_metadata().equal_range("authorization");
   for (auto it = begin; it != end; ++it) {
-    credentials.authorization.emplace_back(it->second.data(), it->second.size());
+    credentials.authorization.emplace_back(Text(it->second));
   }
   const std::shared_ptr<const grpc::AuthContext> peer = context.auth_context();
   if (peer == nullptr || !peer->IsPeerAuthenticated()) return credentials;
   for (const char* property : {GRPC_PEER_SPIFFE_ID_PROPERTY_NAME, GRPC_PEER_URI_PROPERTY_NAME,
                                GRPC_PEER_DNS_PROPERTY_NAME}) {
     for (const grpc::string_ref& name : peer->FindPropertyValues(property)) {
-      credentials.certificate_names.emplace_back(name.data(), name.size());
+      credentials.certificate_names.emplace_back(Text(name));
     }
   }
   return credentials;

@@ -2,13 +2,10 @@
 #ifndef ASSETGATE_AUTH_CALLERS_H_
 #define ASSETGATE_AUTH_CALLERS_H_
 
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
-
-#include "absl/time/time.h"
 
 namespace assetgate::auth {
 
@@ -61,11 +58,9 @@ struct JwtIssuer {
 };
 
 struct Callers {
+  // Without any, nobody is asked who they are.
   std::vector<Caller> callers;
   std::vector<JwtIssuer> issuers;
-
-  // Without any, nobody is asked who they are.
-  bool empty() const { return callers.empty(); }
 };
 
 }  // namespace assetgate::auth
