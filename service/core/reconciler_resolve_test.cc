@@ -305,10 +305,13 @@ TEST(ReconcilerResolveTest, ResubmittedTaskHasTheWholeSubmitTimeoutAndAnAttemptO
   ASSERT_TRUE(resolved.get().ok()) << resolved.status();
   EXPECT_EQ(resolved->state(), v1::VideoTask::PENDING);
   EXPECT_FALSE(resolved->has_error());
-  harness.Advance(absl::Minutes(14));
+  harness.Advance(absl::Minutes(13));
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::PENDING);
   harness.script = nullptr;
-  harness.Advance(absl::Seconds(45));
+  // Longer than the back-off and the open breaker last together, and still within the timeout.
+  for (int second = 0; second < 115 && harness.http().pending() == 0; ++second) {
+    harness.Advance(absl::Seconds(1));
+  }
   harness.AnswerNext(200, "id=up-9 state=queued");
   const v1::VideoTask task = harness.Task("fox");
   EXPECT_EQ(task.state(), v1::VideoTask::QUEUED);
