@@ -153,6 +153,9 @@ class Checker {
     out.shutdown_timeout =
         Length("shutdown_timeout", in.has_shutdown_timeout(), in.shutdown_timeout(),
                absl::Seconds(20), absl::ZeroDuration(), absl::Minutes(10));
+    out.drain_delay = Length("drain_delay", in.has_drain_delay(), in.drain_delay(),
+                             out.postgres_uri.empty() ? absl::ZeroDuration() : absl::Seconds(5),
+                             absl::ZeroDuration(), absl::Minutes(10));
     out.debug_reflection = in.debug().reflection();
     out.debug_channelz = in.debug().channelz();
     return out;

@@ -129,6 +129,7 @@ struct Config {
   int max_response_bytes = 0;
   absl::Duration bookmark_interval;
   absl::Duration shutdown_timeout;
+  absl::Duration drain_delay;
   bool debug_reflection = false;
   bool debug_channelz = false;
   // What the file says, by its top-level keys: to tell which of them another config changes.

@@ -154,6 +154,7 @@ TEST_F(ConfigTest, WhatIsNotSaidHasItsDocumentedDefault) {
   EXPECT_EQ(config.max_response_bytes, 8'388'608);
   EXPECT_EQ(config.bookmark_interval, absl::Seconds(25));
   EXPECT_EQ(config.shutdown_timeout, absl::Seconds(20));
+  EXPECT_EQ(config.drain_delay, absl::ZeroDuration());
   EXPECT_FALSE(config.debug_reflection);
   EXPECT_FALSE(config.debug_channelz);
   EXPECT_THAT(config.asset_providers, SizeIs(0));
@@ -207,6 +208,7 @@ log: {format: TEXT, level: warning}
 limits: {max_message_bytes: 65536, max_response_bytes: 65536}
 watch: {bookmark_interval: 2s}
 shutdown_timeout: 0s
+drain_delay: 1500ms
 debug: {reflection: true, channelz: true}
 )");
   EXPECT_EQ(config.listen.host, "::1");
@@ -221,6 +223,7 @@ debug: {reflection: true, channelz: true}
   EXPECT_EQ(config.log_level, base::LogLevel::kWarning);
   EXPECT_EQ(config.bookmark_interval, absl::Seconds(2));
   EXPECT_EQ(config.shutdown_timeout, absl::ZeroDuration());
+  EXPECT_EQ(config.drain_delay, absl::Milliseconds(1500));
   EXPECT_TRUE(config.debug_reflection);
   EXPECT_TRUE(config.debug_channelz);
   EXPECT_THAT(config.asset_providers, ElementsAre(1u, 0u));
@@ -602,6 +605,7 @@ TEST_F(ConfigTest, AStoreInPostgres) {
       kSmallest,
       "store: {postgres: {uri: \"postgresql://gw@db:5433/assets\"}, max_changes: 5000}"));
   EXPECT_EQ(config.postgres_uri.Reveal(), "postgresql://gw@db:5433/assets");
+  EXPECT_EQ(config.drain_delay, absl::Seconds(5));
   EXPECT_EQ(config.sqlite_path, "");
   EXPECT_EQ(config.lease_duration, absl::Seconds(15));
   EXPECT_EQ(config.retention.max_changes, 5000);

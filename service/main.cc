@@ -12,6 +12,7 @@
 #include <string>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "base/build_info.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -102,6 +103,7 @@ int Serve(assetgate::config::Config config, const std::string& path,
   gpr_set_log_function(LogForGrpc);
   google::protobuf::SetLogHandler(LogForProtobuf);
 
+  const absl::Duration drain_delay = config.drain_delay;
   auto server = assetgate::Server::Start(std::move(config), log);
   if (!server.ok()) {
     std::fprintf(stderr, "assetgate: %s\n", std::string(server.status().message()).c_str());
@@ -117,7 +119,13 @@ int Serve(assetgate::config::Config config, const std::string& path,
     content = std::move(now);
     (*server)->Reload(assetgate::config::Load(path, environment));
   }
-  log.Info("going away", {{"signal", received == SIGINT ? "SIGINT" : "SIGTERM"}});
+  log.Info("going away", {{"signal", received == SIGINT ? "SIGINT" : "SIGTERM"},
+                          {"drain_delay", absl::FormatDuration(drain_delay)}});
+  (*server)->Leave();
+  // A second signal says that nobody is left to wait for.
+  sigdelset(&signals, SIGHUP);
+  const timespec delay = absl::ToTimespec(drain_delay);
+  sigtimedwait(&signals, nullptr, &delay);
   (*server)->Shutdown();
   server->reset();
   log.Info("gone");
@@ -134,7 +142,8 @@ int main(int argc, char** argv) {
   CLI::App app{
       "assetgate: one gRPC service in front of many providers of generated video.\n\n"
       "Serves AssetService, VideoService and ProviderService as the config says, until SIGTERM or\n"
-      "SIGINT; then it finishes what is under way and exits with 0. A config that changes is read\n"
+      "SIGINT; then it serves for drain_delay (a second signal ends that), finishes what is under\n"
+      "way and exits with 0. A config that changes is read\n"
       "again, at once on SIGHUP: callers and jwt_issuers go into force, the rest at the next "
       "start.\n\n"
       "After a backup of the store was restored, say --mark-restored once before serving: see\n"

@@ -47,6 +47,9 @@
 namespace assetgate {
 namespace {
 
+// Of shutdown_timeout, what open calls may take of it; submissions under way have all of it.
+constexpr double kCallsShare = 0.5;
+
 http::CurlClientOptions MakeClientOptions(const config::Config& config) {
   http::CurlClientOptions options;
   options.max_response_bytes = static_cast<std::size_t>(config.max_response_bytes);
@@ -210,6 +213,7 @@ struct Server::Wiring {
   admin::Readiness Readiness();
   void Reload(absl::StatusOr<config::Config> next);
   void Reread();
+  void Leave();
   void Shutdown();
   void StopThreads();
 };
@@ -375,15 +379,24 @@ void Server::Wiring::StopThreads() {
   hub_loop.Stop();
 }
 
+void Server::Wiring::Leave() {
+  draining.store(true);
+  if (server == nullptr) return;
+  if (auto* health = server->GetHealthCheckService()) health->SetServingStatus(false);
+}
+
 void Server::Wiring::Shutdown() {
   if (std::exchange(shut_down, true)) return;
-  draining.store(true);
+  Leave();
   // Real time: what waits for it below knows no other.
-  const absl::Time deadline = system_clock.Now() + config.shutdown_timeout;
-  if (server != nullptr) {
-    if (auto* health = server->GetHealthCheckService()) health->SetServingStatus(false);
-  }
+  const absl::Time begin = system_clock.Now();
+  const absl::Time deadline = begin + config.shutdown_timeout;
   if (watcher != nullptr) watcher->Drain();
+  // A call that has come in is served, up to the last one.
+  if (reconciler != nullptr) reconciler->Hurry();
+  if (server != nullptr) {
+    server->Shutdown(absl::ToChronoTime(begin + kCallsShare * config.shutdown_timeout));
+  }
   if (reconciler != nullptr) {
     auto quiet = std::make_shared<absl::Notification>();
     reconciler->Drain([quiet] { quiet->Notify(); });
@@ -393,7 +406,6 @@ void Server::Wiring::Shutdown() {
     // Other gateways go on at once with what is not finished.
     store->leases().Release();
   }
-  if (server != nullptr) server->Shutdown(absl::ToChronoTime(deadline));
   computations.clear();
   StopThreads();
   admin.reset();
@@ -452,6 +464,8 @@ void Server::Reload(absl::StatusOr<config::Config> config) { wiring_->Reload(std
 void Server::Reread() { wiring_->Reread(); }
 
 Server::~Server() { Shutdown(); }
+
+void Server::Leave() { wiring_->Leave(); }
 
 void Server::Shutdown() { wiring_->Shutdown(); }
 

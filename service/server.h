@@ -54,9 +54,12 @@ class Server {
   // them. To be called every few seconds.
   void Reread();
 
-  // Goes away in order: not ready; streams get a last BOOKMARK; waiting calls are answered with
-  // what is there; submissions under way are recorded. What is open after the config's
-  // shutdown_timeout is cut. Idempotent; not from a call's thread.
+  // Says that it is about to go away: not ready, and not serving to those who ask gRPC's health
+  // service. Everything goes on as before, for those who have not heard.
+  void Leave();
+  // Goes away in order: what Leave does; streams get a last BOOKMARK; waiting calls are answered
+  // with what is there; no more calls; submissions under way are recorded. What is open after the
+  // config's shutdown_timeout is cut. Idempotent; not from a call's thread.
   void Shutdown();
 
  private:

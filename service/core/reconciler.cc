@@ -498,7 +498,7 @@ void Reconciler::AnswerGone(Gathering& gathering, std::size_t i, const store::Re
 }
 
 void Reconciler::AddWaiter(Item& item, Waiter waiter) {
-  const absl::Time answer_by = draining_ ? Now() : waiter.answer_by;
+  const absl::Time answer_by = hurried_ ? Now() : waiter.answer_by;
   waiter.answer_by = answer_by;
   item.waiters_.push_back(std::move(waiter));
   parts_.loop.PostAt(answer_by, [this, key = item.key()] {
@@ -1252,9 +1252,9 @@ void Reconciler::ShareBudgets() {
   for (auto& [id, gate] : gates_) gate->Share(gateways);
 }
 
-void Reconciler::Drain(absl::AnyInvocable<void() &&> quiet) {
-  parts_.loop.Post([this, quiet = std::move(quiet)]() mutable {
-    draining_ = true;
+void Reconciler::Hurry() {
+  parts_.loop.Post([this] {
+    hurried_ = true;
     std::vector<store::Key> waited_for;
     for (auto& [key, item] : items_) {
       for (Waiter& waiter : item->waiters_) waiter.answer_by = Now();
@@ -1263,6 +1263,13 @@ void Reconciler::Drain(absl::AnyInvocable<void() &&> quiet) {
     for (const store::Key& key : waited_for) {
       if (Item* item = Find(key); item != nullptr && !item->removing_) AnswerWaiters(*item);
     }
+  });
+}
+
+void Reconciler::Drain(absl::AnyInvocable<void() &&> quiet) {
+  Hurry();
+  parts_.loop.Post([this, quiet = std::move(quiet)]() mutable {
+    draining_ = true;
     quiet_.push_back(std::move(quiet));
     PostQuietCheck();
   });

@@ -130,8 +130,9 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   // For metrics; any thread.
   Unfinished unfinished() const;
 
-  // Begins nothing new and answers whoever waits with what is there; `quiet` runs when no
-  // submission is under way any more.
+  // From now on, whoever waits is answered with what is there as soon as it is committed.
+  void Hurry();
+  // Begins nothing new, after Hurry; `quiet` runs when no submission is under way any more.
   void Drain(absl::AnyInvocable<void() &&> quiet);
 
  private:
@@ -278,6 +279,7 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   int listings_ = 0;
   std::vector<absl::AnyInvocable<void() &&>> recovered_;
   absl::Time shared_ = absl::InfinitePast();
+  bool hurried_ = false;
   bool draining_ = false;
   int submissions_in_flight_ = 0;
   int commits_in_flight_ = 0;

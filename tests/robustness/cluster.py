@@ -47,9 +47,10 @@ class CrashingGateway(programs.Gateway):
 
 class Cluster:
     """A simulator, and gateways on one store, by slot: `gateways[slot]` is the process, or None. One
-    gateway has an embedded store, more of them share a database. `close` ends them all."""
+    gateway has an embedded store, more of them share a database. `drain_delay`: of the config.
+    `close` ends them all."""
 
-    def __init__(self, history, simulator_flags, size=1):
+    def __init__(self, history, simulator_flags, size=1, drain_delay="0s"):
         self.history = history
         self._folder = tempfile.TemporaryDirectory(prefix="assetgate-robustness-")
         self.folder = pathlib.Path(self._folder.name)
@@ -58,7 +59,8 @@ class Cluster:
         self.gateways = [None] * size
         history.add("store", lease=self.database.LEASE_SECONDS)
         for slot in range(size):
-            text = programs.config_text(self.simulator.url, CONFIG_EXTRA,
+            text = programs.config_text(self.simulator.url,
+                                        f"{CONFIG_EXTRA}drain_delay: {drain_delay}\n",
                                         self.database.config(slot))
             self._home(slot).mkdir()
             (self._home(slot) / "assetgate.yaml").write_text(
@@ -142,10 +144,10 @@ class Cluster:
         for slot in range(len(self.gateways)):
             wait_for(lambda slot=slot: readable(slot), f"a gateway {slot} that can read its store")
 
-    def await_rest(self):
-        """Waits until nothing moves any more."""
+    def await_rest(self, slot=0):
+        """Waits until nothing moves any more, as a gateway sees it."""
         def resting():
-            moving = [one for one in map(histories.describe, self.list_all())
+            moving = [one for one in map(histories.describe, self.list_all(slot))
                       if not one["settled"]]
             # What is asked after more often than that is not asked after by watchers either.
             if moving:
