@@ -214,28 +214,25 @@ class ChangeListener {
 };
 
 // A page of rows. Newest first, a page costs what it shows, however many rows there are; where rows
-// have each word of a filter and few have all, it costs what the rarest word does. In the other
-// orders, a filter that many rows match in few places may make it walk over those between.
+// have each word of a filter and few have all, it costs what the rarest word does. Oldest first, a
+// filter that many rows match in few places may make it walk over those between.
 struct ListQuery {
-  enum class Order {
-    kNewestFirst,  // by create_revision, falling
-    kOldestFirst,  // by create_revision, rising
-    kById,         // rising
-  };
+  // By create_revision.
+  enum class Order { kNewestFirst, kOldestFirst };
   std::string tenant;
   Kind kind = Kind::kAsset;
   TermFilter filter;
   Order order = Order::kNewestFirst;
-  // Where the page before ended: its last row. Absent for the first page.
-  std::optional<Revision> after_create_revision;  // kNewestFirst, kOldestFirst
-  std::optional<std::string> after_id;            // kById
+  // Where the page before ended: at its last row. Absent for the first page.
+  std::optional<Revision> after_create_revision;
   std::size_t limit = 50;
 };
 struct ListPage {
   std::vector<Row> rows;
   // Whether more rows follow.
   bool more = false;
-  // The head revision that this page saw.
+  // The head revision that this page saw: `rows` are as of then. Never below that of a page read
+  // before.
   Revision head = 0;
 };
 

@@ -42,30 +42,19 @@ absl::Status Unknown(store::Kind kind, const std::string& id) {
 
 }  // namespace
 
-void ShownRanges::Add(absl::string_view last_id, store::Revision revision) {
+void ShownRanges::Add(store::Revision oldest, store::Revision revision) {
   if (!pieces_.empty() && pieces_.back().revision == revision) {
-    pieces_.back().last_id = std::string(last_id);
+    pieces_.back().oldest = oldest;
   } else {
-    pieces_.push_back({std::string(last_id), revision});
+    pieces_.push_back({oldest, revision});
   }
 }
 
-store::Revision ShownRanges::AsOf(absl::string_view id) const {
-  const auto it = std::partition_point(pieces_.begin(), pieces_.end(),
-                                       [id](const Piece& piece) { return piece.last_id < id; });
-  return it == pieces_.end() ? rest_ : it->revision;
-}
-
-store::Revision ShownRanges::min() const {
-  store::Revision least = rest_;
-  for (const Piece& piece : pieces_) least = std::min(least, piece.revision);
-  return least;
-}
-
-store::Revision ShownRanges::max() const {
-  store::Revision most = rest_;
-  for (const Piece& piece : pieces_) most = std::max(most, piece.revision);
-  return most;
+store::Revision ShownRanges::AsOf(store::Revision create_revision) const {
+  return std::partition_point(
+             pieces_.begin(), pieces_.end(),
+             [create_revision](const Piece& piece) { return piece.oldest > create_revision; })
+      ->revision;
 }
 
 Replay::Replay(store::Store& store, const Interest& interest, absl::string_view resume_token,
@@ -95,16 +84,13 @@ Replay::Replay(store::Store& store, const Interest& interest, absl::string_view 
 void Replay::StartOver(v1::ResetReason reason) {
   stage_ = Stage::kBegin;
   reset_ = reason;
-  after_id_.reset();
-  next_id_ = 0;
-  shown_ = ShownRanges();
+  ForgetShown();
 }
 
 void Replay::ContinueAfter(store::Revision revision) {
   stage_ = Stage::kLog;
   reset_.reset();
-  shown_ = ShownRanges();
-  compare_upto_ = 0;
+  ForgetShown();
   upto_ = revision;
 }
 
@@ -123,53 +109,60 @@ absl::StatusOr<Replay::Page> Replay::Next() {
   return ReadRows();
 }
 
-absl::StatusOr<Replay::Rows> Replay::ReadMatching(ShownRanges* shown) {
-  Rows found;
-  if (!interest_.ids.empty()) {
-    const std::size_t end = std::min(interest_.ids.size(), next_id_ + options_.rows_per_page);
-    std::vector<store::Revision> as_of;
-    for (std::size_t i = next_id_; i < end; ++i) {
-      absl::StatusOr<std::optional<store::Row>> row = Get(interest_.ids[i]);
-      if (!row.ok()) return row.status();
-      as_of.push_back(row->has_value() ? std::max(began_, (*row)->revision) : began_);
-      if (row->has_value() && interest_.filter.Matches((*row)->content.terms)) {
-        found.rows.push_back(std::move(**row));
-      }
-    }
-    if (shown != nullptr) {
-      for (std::size_t i = next_id_; i < end; ++i) {
-        shown->Add(interest_.ids[i], as_of[i - next_id_]);
-      }
-    }
-    next_id_ = end;
-    found.more = end < interest_.ids.size();
-    if (!found.more && shown != nullptr) shown->AddRest(began_);
-    return found;
-  }
+absl::StatusOr<Replay::Rows> Replay::ReadMatching() {
+  if (!interest_.ids.empty()) return ReadGivenIds();
   store::ListQuery query;
   query.tenant = interest_.tenant;
   query.kind = interest_.kind;
   query.filter = interest_.filter;
-  query.order = store::ListQuery::Order::kById;
-  query.after_id = after_id_;
+  query.after_create_revision = after_create_revision_;
   query.limit = options_.rows_per_page;
   absl::StatusOr<store::ListPage> page = store_.List(query);
   if (!page.ok()) return page.status();
-  found.more = page->more && !page->rows.empty();
-  if (found.more) after_id_ = page->rows.back().key.id;
-  if (shown != nullptr) {
-    if (found.more) {
-      shown->Add(*after_id_, page->head);
-    } else {
-      shown->AddRest(page->head);
+  if (!after_create_revision_.has_value()) began_ = page->head;
+  compare_upto_ = page->head;
+  const bool more = page->more && !page->rows.empty();
+  if (more) after_create_revision_ = page->rows.back().create_revision;
+  shown_rows_.Add(more ? *after_create_revision_ : 0, page->head);
+  return Rows{std::move(page->rows), more};
+}
+
+absl::StatusOr<Replay::Rows> Replay::ReadGivenIds() {
+  Rows found;
+  const std::size_t end = std::min(interest_.ids.size(), next_id_ + options_.rows_per_page);
+  std::vector<store::Revision> as_of;
+  for (std::size_t i = next_id_; i < end; ++i) {
+    absl::StatusOr<std::optional<store::Row>> row = Get(interest_.ids[i]);
+    if (!row.ok()) return row.status();
+    as_of.push_back(row->has_value() ? std::max(began_, (*row)->revision) : began_);
+    if (row->has_value() && interest_.filter.Matches((*row)->content.terms)) {
+      found.rows.push_back(std::move(**row));
     }
   }
-  found.rows = std::move(page->rows);
+  // Not before all could be read: a page that fails is read again.
+  for (const store::Revision revision : as_of) {
+    shown_ids_[interest_.ids[next_id_++]] = revision;
+    compare_upto_ = std::max(compare_upto_, revision);
+  }
+  found.more = end < interest_.ids.size();
   return found;
 }
 
+void Replay::ForgetShown() {
+  after_create_revision_.reset();
+  next_id_ = 0;
+  compare_upto_ = 0;
+  shown_rows_ = ShownRanges();
+  shown_ids_.clear();
+}
+
+store::Revision Replay::ShownAsOf(const store::Change& change) const {
+  return interest_.ids.empty() ? shown_rows_.AsOf(change.create_revision)
+                               : shown_ids_.at(change.key.id);
+}
+
 absl::StatusOr<Replay::Page> Replay::ReadUnsettled() {
-  absl::StatusOr<Rows> read = ReadMatching(nullptr);
+  absl::StatusOr<Rows> read = ReadMatching();
   if (!read.ok()) return read.status();
   for (store::Row& row : read->rows) {
     if (!row.content.settled) unsettled_.emplace(std::move(row.key.id), row.revision);
@@ -177,8 +170,7 @@ absl::StatusOr<Replay::Page> Replay::ReadUnsettled() {
   Page page;
   if (!read->more) {
     page.unsettled = std::exchange(unsettled_, {});
-    after_id_.reset();
-    next_id_ = 0;
+    ForgetShown();
     stage_ = Stage::kLog;
   }
   return page;
@@ -206,7 +198,7 @@ absl::StatusOr<std::optional<store::Row>> Replay::Get(const std::string& id) {
 }
 
 absl::StatusOr<Replay::Page> Replay::ReadRows() {
-  absl::StatusOr<Rows> read = ReadMatching(&shown_);
+  absl::StatusOr<Rows> read = ReadMatching();
   if (!read.ok()) return read.status();
   ids_must_exist_ = false;
   Page page;
@@ -216,11 +208,10 @@ absl::StatusOr<Replay::Page> Replay::ReadRows() {
   if (!read->more) {
     page.snapshot_complete = true;
     stage_ = Stage::kLog;
-    upto_ = shown_.min();
-    compare_upto_ = shown_.max();
+    upto_ = began_;
     page.upto = upto_;
     page.caught_up = upto_ == compare_upto_;
-    if (page.caught_up) shown_ = ShownRanges();
+    if (page.caught_up) ForgetShown();
   }
   return page;
 }
@@ -241,9 +232,7 @@ absl::StatusOr<Replay::Page> Replay::ReadLog() {
   Page page;
   for (store::ChangePtr& change : read->changes) {
     if (!interest_.Covers(change->key)) continue;
-    if (change->revision <= compare_upto_ && change->revision <= shown_.AsOf(change->key.id)) {
-      continue;
-    }
+    if (change->revision <= compare_upto_ && change->revision <= ShownAsOf(*change)) continue;
     const std::optional<Effect> effect = EffectOf(interest_.filter, *change);
     if (effect.has_value()) page.events.push_back(EventOf(*effect, std::move(change)));
   }
@@ -251,7 +240,7 @@ absl::StatusOr<Replay::Page> Replay::ReadLog() {
   page.upto = upto_;
   // The hub does not know what was shown.
   page.caught_up = upto_ >= read->head && upto_ >= compare_upto_;
-  if (upto_ >= compare_upto_) shown_ = ShownRanges();
+  if (upto_ >= compare_upto_) ForgetShown();
   return page;
 }
 

@@ -17,44 +17,54 @@
 
 namespace assetgate::watch {
 
-// What a snapshot has shown so far, and as of when: the whole range of ids, cut into consecutive
-// pieces, each with a revision as of which it was read.
+// What the pages of a snapshot have shown so far, and as of when: all rows by their create
+// revisions, newest first, cut into consecutive pieces, each with a revision as of which it was
+// read.
 class ShownRanges {
  public:
-  // The ids after the piece before, up to `last_id`, were shown as of `revision`.
-  void Add(absl::string_view last_id, store::Revision revision);
-  // As Add, for all the ids that are left.
-  void AddRest(store::Revision revision) { rest_ = revision; }
+  // The rows before those of the piece before, back to the one created at `oldest`, were shown as
+  // of `revision`. 0 for `oldest`: all the rows that are left.
+  void Add(store::Revision oldest, store::Revision revision);
 
-  // As of when `id` was shown. All must have been added.
-  store::Revision AsOf(absl::string_view id) const;
-  store::Revision min() const;
-  store::Revision max() const;
+  // As of when the row created at `create_revision` was shown. All must have been added.
+  store::Revision AsOf(store::Revision create_revision) const;
 
  private:
   struct Piece {
-    std::string last_id;
+    store::Revision oldest;
     store::Revision revision;
   };
   std::vector<Piece> pieces_;
-  store::Revision rest_ = 0;
 };
 
 // Reads a stream's way to the present page by page: the snapshot where the reader has to start
 // over, then the log. It holds no transaction and no more than one page; each call reads one (and
 // looks up all given ids, once), so many replays can take turns on one thread.
 //
-// Why the view is exact. A page shows each id of its range exactly as of the head H that the page
-// saw: it is in it, or it did not match. (A snapshot of given ids reads rows one by one; a row that
-// is found is shown as of its own revision at least, and one that is not was missing at some time
-// after the snapshot began.) The log is then replayed from T, the smallest of those revisions, and
-// a change of an id up to the revision as of which that id was shown is passed over: whether it put
-// the resource into the view or took it out, what the page showed, or did not show, is what came of
-// it. The change after that finds the view exactly as it was before it, so its effect (interest.h)
-// is right: a PUT where the resource matches, a DELETE for what the reader holds. (Only of a given
-// id that went away while the snapshot was read, a DELETE may come without a PUT before it.) T is a
-// safe token as soon as the last page is delivered: of everything up to T the reader holds the
-// outcome.
+// Why the view is exact. What a snapshot shows are rows, each from its creation to its deletion: an
+// id that is deleted and created again is two rows, one after the other. The pages are those of a
+// list, newest first, each as of the head H that it saw, which is never below that of the page
+// before. A page shows each row of its range of create revisions exactly as of H: it is in it, or
+// it did not match, or was not there. The range of the first page has no upper end: whatever is
+// created later falls into it, as a row that was not there. The log is then replayed from T, the H
+// of the first page, and a change of a row up to the revision as of which that row was shown is
+// passed over: whether it put the row into the view or took it out, what the page showed, or did
+// not show, is what came of it. The change after that finds the view exactly as it was before it,
+// so its effect (interest.h) is right: a PUT where the resource matches, a DELETE for what the
+// reader holds. T is a safe token as soon as the last page is delivered: of everything up to T the
+// reader holds the outcome.
+//
+// Two rows of one id do not get into each other's way. Where the newer one was there at the H of
+// its page, the older was gone by then, and so at the H of its own page, which is the same or a
+// later one: it was not shown, and all its changes are passed over. Else the newer one was created
+// after the first page was read: it was not shown and comes with the log, after the deletion of the
+// older, which is told where the older was shown. So a snapshot shows an id once at most, and the
+// revisions of an id do not go back.
+//
+// A snapshot of given ids reads the rows one by one, and what it shows are ids: a row that is found
+// is shown as of its own revision at least, and one that is not was missing at some time after the
+// snapshot began, which is T. The rest is as above, with ids for rows. (Only of a given id that
+// went away while the snapshot was read, a DELETE may come without a PUT before it.)
 //
 // The log may end up compacted beyond the point reached, in any page: then the reader starts over.
 //
@@ -108,14 +118,18 @@ class Replay {
   absl::StatusOr<Page> ReadRows();
   absl::StatusOr<Page> ReadLog();
 
-  // The next rows of the interest after `after_id_`, which moves on; with the revision as of which
-  // they were read.
+  // The next rows that match, and whether more follow. Where they end, and as of when they were
+  // shown, is remembered until ForgetShown.
   struct Rows {
     std::vector<store::Row> rows;
     bool more = false;
   };
+  absl::StatusOr<Rows> ReadMatching();
+  absl::StatusOr<Rows> ReadGivenIds();
   absl::StatusOr<std::optional<store::Row>> Get(const std::string& id);
-  absl::StatusOr<Rows> ReadMatching(ShownRanges* shown);
+  void ForgetShown();
+  // As of when the row of `change`, or its id where ids are given, was shown.
+  store::Revision ShownAsOf(const store::Change& change) const;
 
   store::Store& store_;
   const Interest& interest_;
@@ -126,13 +140,14 @@ class Replay {
   bool ids_must_exist_ = false;
   std::optional<v1::ResetReason> reset_;
   // kUnsettled, kRows: where the page before ended.
-  std::optional<std::string> after_id_;
+  std::optional<store::Revision> after_create_revision_;
   std::size_t next_id_ = 0;
-  // When the snapshot began.
+  // The snapshot's T, and the newest revision as of which it showed anything: between them, changes
+  // have to be compared with what was shown.
   store::Revision began_ = 0;
-  ShownRanges shown_;
-  // kLog: until here, changes have to be compared with what was shown; nothing beyond.
   store::Revision compare_upto_ = 0;
+  ShownRanges shown_rows_;
+  absl::flat_hash_map<std::string, store::Revision> shown_ids_;
   store::Revision upto_ = 0;
   absl::flat_hash_map<std::string, store::Revision> unsettled_;
 };

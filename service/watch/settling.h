@@ -16,7 +16,7 @@ namespace assetgate::watch {
 //   again.
 //   - of a watch by filter: what the snapshot showed (the newest one, where the reader has to start
 //     over), or when resuming, what matches at that time. Later arrivals do not count, nor does
-//     what begins anew.
+//     what begins anew, or is deleted and created again.
 // A resource that is deleted, or leaves the filter, is out of scope: the reader will not hear of
 // it.
 //

@@ -2,8 +2,10 @@
 #include "watch/stream.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -26,6 +28,7 @@ using ::testing::ElementsAre;
 using ::testing::Ge;
 using ::testing::IsEmpty;
 using ::testing::Le;
+using ::testing::UnorderedElementsAre;
 
 class WatchStreamTest : public ::testing::Test {
  protected:
@@ -59,6 +62,13 @@ class WatchStreamTest : public ::testing::Test {
     const auto stream = Open(std::move(request));
     return Settle(*stream).back()->resume_token();
   }
+  // Slips changes in before the nth read from now on.
+  void BeforeRead(int nth, std::function<void()> change) {
+    slipped_in_[store_.reads() + nth] = std::move(change);
+    store_.before_read = [this] {
+      if (auto change = slipped_in_.extract(store_.reads() + 1)) change.mapped()();
+    };
+  }
   store::Revision RevisionOf(const std::string& token, const WatchRequest& request) {
     const Interest interest =
         Interest::Normalized({FakeStore::kTenant, request.kind, request.ids, request.filter});
@@ -72,13 +82,15 @@ class WatchStreamTest : public ::testing::Test {
   Hub hub_{loop_};
   Stream::Options options_;
   std::unique_ptr<Watcher> watcher_;
+  // By the number of the read.
+  std::map<int, std::function<void()>> slipped_in_;
 };
 
 TEST_F(WatchStreamTest, AFreshWatchGetsResetThenASnapshotThenItsEnd) {
   for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id);
   const auto stream = Open({});
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT a@1", "PUT b@2", "PUT c@3",
-                                                "PUT d@4", "PUT e@5", "BOOKMARK complete"));
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT e@5", "PUT d@4", "PUT c@3",
+                                                "PUT b@2", "PUT a@1", "BOOKMARK complete"));
 }
 
 TEST_F(WatchStreamTest, AnEmptySnapshotIsAResetAndABookmark) {
@@ -227,39 +239,126 @@ TEST_F(WatchStreamTest, AUselessTokenIsNeverAnErrorNotEvenWithAnUnknownName) {
 
 TEST_F(WatchStreamTest, AChangeOfAPageAlreadyShownFollowsTheSnapshot) {
   for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id, {"x"});
-  int reads = 0;
-  store_.before_read = [&] {
-    if (++reads != 2) return;
-    store_.Put("a", {"x"});  // 6: shown by the first page as of 5
-    store_.Put("b", {"y"});  // 7: leaves, after it was shown
-    store_.Put("d", {"x"});  // 8: the second page shows this one
-    store_.Put("e", {"y"});  // 9: the second page does not show it
-    store_.Put("f", {"x"});  // 10: the second page shows it
-  };
+  BeforeRead(2, [&] {
+    store_.Put("e", {"x"});  // 6: shown by the first page as of 5
+    store_.Put("d", {"y"});  // 7: leaves, after it was shown
+    store_.Put("b", {"x"});  // 8: the second page shows this one
+    store_.Put("a", {"y"});  // 9: the second page does not show it
+    store_.Put("f", {"x"});  // 10: newer than the first page
+  });
   const auto stream = Open({.filter = {{{"x"}}}});
   EXPECT_THAT(SettleTexts(*stream),
-              ElementsAre("RESET FRESH", "PUT a@1", "PUT b@2", "PUT c@3", "PUT d@8", "PUT f@10",
-                          "BOOKMARK complete", "PUT a@6", "DELETE b@7 LEFT_FILTER"));
+              ElementsAre("RESET FRESH", "PUT e@5", "PUT d@4", "PUT c@3", "PUT b@8",
+                          "BOOKMARK complete", "PUT e@6", "DELETE d@7 LEFT_FILTER", "PUT f@10"));
 }
 
-TEST_F(WatchStreamTest, TheSnapshotsTokenCoversNoMoreThanItsOldestPage) {
-  for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
-  int reads = 0;
-  store_.before_read = [&] {
-    if (++reads == 2) store_.Put("a");
-  };
+TEST_F(WatchStreamTest, EachPageIsComparedAsOfItsOwnHead) {
+  for (const char* id : {"a", "b", "c", "d", "e", "f", "g"}) store_.Put(id);
+  BeforeRead(2, [&] {
+    store_.Put("g");  // 8: shown by the first page as of 7
+    store_.Put("d");  // 9: the second page shows this one
+    store_.Put("a");  // 10: the third page does not: it is to change again
+  });
+  BeforeRead(3, [&] {
+    store_.Put("d");     // 11: shown by the second page as of 10
+    store_.Put("a");     // 12: the third page shows this one
+    store_.Delete("b");  // 13: shown by the second page
+  });
   WatchRequest request;
-  std::string token;
+  View view;
+  view.BeginStream(false);
   {
     const auto stream = Open(request);
-    for (const EventPtr& event : Settle(*stream)) {
-      if (event->snapshot_complete()) token = event->resume_token();
+    const std::vector<EventPtr> events = Settle(*stream);
+    for (const EventPtr& event : events) {
+      EXPECT_EQ(view.Apply(*event), "");
+      if (event->snapshot_complete()) request.resume_token = event->resume_token();
+    }
+    EXPECT_THAT(Texts(events), ElementsAre("RESET FRESH", "PUT g@7", "PUT f@6", "PUT e@5",  //
+                                           "PUT d@9", "PUT c@3", "PUT b@2",                 //
+                                           "PUT a@12", "BOOKMARK complete",                 //
+                                           "PUT g@8", "PUT d@11", "DELETE b@13 DELETED"));
+    EXPECT_EQ(view.CheckUpto(store_.History(), stream->stream().interest(), 13), "");
+  }
+  // The token covers no more than the first page does.
+  EXPECT_EQ(RevisionOf(request.resume_token, request), 7);
+  const auto stream = Open(request);
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT g@8", "PUT d@9", "PUT a@10", "PUT d@11",
+                                                "PUT a@12", "DELETE b@13 DELETED", "BOOKMARK"));
+}
+
+TEST_F(WatchStreamTest, AnIdCreatedAgainBetweenTwoPagesIsAnotherRow) {
+  for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id, {"x"});
+  BeforeRead(2, [&] {
+    store_.Delete("e");      // 6: shown by the first page
+    store_.Put("e", {"x"});  // 7
+    store_.Delete("a");      // 8: shown by no page
+    store_.Put("a", {"x"});  // 9
+    store_.Delete("d");      // 10: shown
+    store_.Put("d", {"y"});  // 11: what is new does not match
+    store_.Delete("b");      // 12: shown by no page
+    store_.Put("b", {"y"});  // 13
+    store_.Put("b", {"x"});  // 14: what is new comes to match
+    store_.Delete("e");      // 15
+    store_.Put("e", {"x"});  // 16: and again
+  });
+  const auto stream = Open({.filter = {{{"x"}}}});
+  const std::vector<EventPtr> events = Settle(*stream);
+  EXPECT_THAT(Texts(events),
+              ElementsAre("RESET FRESH", "PUT e@5", "PUT d@4", "PUT c@3", "BOOKMARK complete",
+                          "DELETE e@6 DELETED", "PUT e@7", "PUT a@9", "DELETE d@10 DELETED",
+                          "PUT b@14", "DELETE e@15 DELETED", "PUT e@16"));
+  View view;
+  view.BeginStream(false);
+  for (const EventPtr& event : events) EXPECT_EQ(view.Apply(*event), "");
+  EXPECT_EQ(view.CheckUpto(store_.History(), stream->stream().interest(), 16), "");
+}
+
+TEST_F(WatchStreamTest, WhatIsCreatedAfterTheFirstPageComesWithTheLog) {
+  for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
+  BeforeRead(1, [&] { store_.Put("new"); });  // 5: the first page shows it
+  BeforeRead(2, [&] {
+    store_.Put("newer");    // 6
+    store_.Put("gone");     // 7
+    store_.Put("newer");    // 8
+    store_.Delete("gone");  // 9
+  });
+  const auto stream = Open({});
+  EXPECT_THAT(SettleTexts(*stream),
+              ElementsAre("RESET FRESH", "PUT new@5", "PUT d@4", "PUT c@3", "PUT b@2", "PUT a@1",
+                          "BOOKMARK complete", "PUT newer@6", "PUT gone@7", "PUT newer@8",
+                          "DELETE gone@9 DELETED"));
+}
+
+TEST_F(WatchStreamTest, CompactionThatOvertakesASnapshotStartsItOver) {
+  for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
+  BeforeRead(2, [&] {
+    store_.Delete("d");  // 5: shown by the first page, and who shall tell?
+    store_.Put("e");     // 6
+    store_.CompactUpto(5);
+  });
+  const auto stream = Open({});
+  EXPECT_THAT(SettleTexts(*stream),
+              ElementsAre("RESET FRESH", "PUT d@4", "PUT c@3", "PUT b@2", "PUT a@1",
+                          "BOOKMARK complete", "RESET COMPACTED", "PUT e@6", "PUT c@3", "PUT b@2",
+                          "PUT a@1", "BOOKMARK complete"));
+}
+
+TEST_F(WatchStreamTest, APageThatCouldNotBeReadIsReadAgain) {
+  options_.replay.rows_per_page = 1;
+  for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
+  for (const WatchRequest& request : {WatchRequest{}, WatchRequest{.ids = {"a", "b", "c", "d"}}}) {
+    for (int nth = 1; nth <= 4; ++nth) {
+      BeforeRead(nth, [&] { store_.FailReads(absl::UnavailableError("away")); });
+      BeforeRead(nth + 1, [&] { store_.FailReads(absl::OkStatus()); });
+      const auto stream = Open(request);
+      std::vector<EventPtr> events = Settle(*stream);
+      loop_.Advance(absl::Seconds(5));
+      for (EventPtr& event : Settle(*stream)) events.push_back(std::move(event));
+      EXPECT_THAT(Texts(events), UnorderedElementsAre("RESET FRESH", "PUT a@1", "PUT b@2",
+                                                      "PUT c@3", "PUT d@4", "BOOKMARK complete"));
     }
   }
-  EXPECT_EQ(RevisionOf(token, request), 4);
-  request.resume_token = token;
-  const auto stream = Open(request);
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@5", "BOOKMARK"));
 }
 
 TEST_F(WatchStreamTest, AChangeCommittedButNotYetToldToTheHubComesOnce) {
@@ -268,7 +367,7 @@ TEST_F(WatchStreamTest, AChangeCommittedButNotYetToldToTheHubComesOnce) {
   store_.Put("b");
   const auto stream = Open({});
   EXPECT_THAT(SettleTexts(*stream),
-              ElementsAre("RESET FRESH", "PUT a@1", "PUT b@2", "BOOKMARK complete"));
+              ElementsAre("RESET FRESH", "PUT b@2", "PUT a@1", "BOOKMARK complete"));
   store_.Put("a");
   store_.Tell(1);
   EXPECT_THAT(SettleTexts(*stream), IsEmpty());
@@ -674,14 +773,58 @@ TEST_F(WatchStreamTest, UntilSettledResumedAfterEverythingSettledEndsWhenCaughtU
 }
 
 TEST_F(WatchStreamTest, UntilSettledResumedWaitsForWhatIsUnsettledWithoutNews) {
-  for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id, {}, false);
+  const std::vector<std::string> ids = {"a", "b", "c", "d", "e"};
+  for (const std::string& last : ids) {  // On whatever page it is.
+    for (const std::string& id : ids) store_.Put(id, {}, false);
+    WatchRequest request{.until_settled = true};
+    request.resume_token = TokenOf(request);
+    for (const std::string& id : ids) {
+      if (id != last) store_.Put(id, {}, true);
+    }
+    const auto stream = Open(request);
+    Settle(*stream);
+    EXPECT_FALSE(stream->end().has_value()) << last;
+    store_.Put(last, {}, true);
+    Settle(*stream);
+    EXPECT_TRUE(stream->end().has_value()) << last;
+  }
+}
+
+TEST_F(WatchStreamTest, UntilSettledTakesAnIdThatIsCreatedAgainForALaterArrival) {
+  WatchRequest request{.until_settled = true};
+  for (const bool resumed : {false, true}) {
+    SCOPED_TRACE(resumed);
+    for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id, {}, false);
+    if (resumed) request.resume_token = TokenOf(request);
+    BeforeRead(2, [&] {
+      for (const char* id : {"e", "a"}) {  // Of the first page, and of the second.
+        store_.Delete(id);
+        store_.Put(id, {}, false);
+      }
+    });
+    const auto stream = Open(request);
+    Settle(*stream);
+    for (const char* id : {"b", "c", "d"}) {
+      EXPECT_FALSE(stream->end().has_value()) << id;
+      store_.Put(id, {}, true);
+      Settle(*stream);
+    }
+    ASSERT_TRUE(stream->end().has_value());
+    EXPECT_TRUE(stream->end()->ok());
+    for (const char* id : {"a", "b", "c", "d", "e"}) store_.Delete(id);
+  }
+}
+
+TEST_F(WatchStreamTest, UntilSettledResumedIsNotFooledByTheDeletionOfWhatHadTheIdBefore) {
+  store_.Put("a", {}, false);
   WatchRequest request{.until_settled = true};
   request.resume_token = TokenOf(request);
-  for (const char* id : {"a", "b", "c", "e"}) store_.Put(id, {}, true);
+  store_.Delete("a");
+  store_.Put("a", {}, false);
   const auto stream = Open(request);
-  Settle(*stream);
+  EXPECT_THAT(SettleTexts(*stream), ElementsAre("DELETE a@2 DELETED", "PUT a@3", "BOOKMARK"));
   EXPECT_FALSE(stream->end().has_value());
-  store_.Put("d", {}, true);
+  store_.Put("a", {}, true);
   Settle(*stream);
   EXPECT_TRUE(stream->end().has_value());
 }

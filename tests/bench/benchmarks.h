@@ -55,6 +55,8 @@ struct MillionOptions {
   // Finished assets in two stores.
   int few = 10'000;
   int many = 1'000'000;
+  // The stores are databases of a PostgreSQL server that is started for this.
+  bool postgres = false;
 };
 absl::Status MeasureMillion(const Settings& settings, const MillionOptions& options);
 

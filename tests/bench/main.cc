@@ -165,6 +165,9 @@ int main(int argc, char** argv) {
   command->add_option("--many", million.many, "and in the other")
       ->check(CLI::Range(1'000, 100'000'000))
       ->capture_default_str();
+  command->add_flag("--postgres", million.postgres,
+                    "in databases of a PostgreSQL server that is started for this, without fsync, "
+                    "with its data in /tmp");
   benchmarks.push_back({command, [&] { return MeasureMillion(settings, million); }});
   auto* all = app.add_subcommand("all", "each of these, with its defaults");
   // Started by ourselves.

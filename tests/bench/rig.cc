@@ -88,6 +88,7 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Start(const Settings& settings, Option
   rig->simulator_url_ = listening->substr(listening->find("http://"));
 
   rig->store_path_ = path + "/assetgate.db";
+  rig->postgres_uri_ = options.postgres_uri;
   if (absl::Status status = rig->StartGateway(options.poll_interval); !status.ok()) return status;
   return rig;
 }
@@ -99,7 +100,9 @@ absl::Status Rig::StartGateway(absl::Duration poll_interval) {
   std::ofstream(config_path)  //
       << "listen: 127.0.0.1:0\n"
       << "admin: {listen: 127.0.0.1:0}\n"
-      << "store: {sqlite: {path: " << store_path_ << "}}\n"
+      << (postgres_uri_.empty()
+              ? absl::StrCat("store: {sqlite: {path: ", store_path_, "}}\n")
+              : absl::StrCat("store: {postgres: {uri: \"", postgres_uri_, "\"}}\n"))
       << "providers:\n"
       << "  - id: " << dialect_ << "\n"
       << "    base_url: " << simulator_url_ << Mount(dialect_) << "\n"

@@ -44,6 +44,8 @@ class Rig {
     absl::Duration asset_delay = absl::Hours(24);
     // Let the simulator remember when it was asked.
     bool keep_requests = false;
+    // Of the PostgreSQL database that the store is in; empty for SQLite, in a file.
+    std::string postgres_uri;
   };
   static absl::StatusOr<std::unique_ptr<Rig>> Start(const Settings& settings, Options options);
 
@@ -57,7 +59,7 @@ class Rig {
   pid_t gateway_pid() const { return gateway_->pid(); }
   pid_t simulator_pid() const { return simulator_->pid(); }
 
-  // Of the gateway, whether or not it runs.
+  // Of the SQLite store, whether or not the gateway runs.
   const std::string& store_path() const { return store_path_; }
 
   // Whether /readyz says that it is.
@@ -87,6 +89,7 @@ class Rig {
   std::string dialect_;
   std::string simulator_url_;
   std::string store_path_;
+  std::string postgres_uri_;
   std::string address_;
   std::string admin_address_;
   std::string provider_;

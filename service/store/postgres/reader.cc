@@ -12,9 +12,6 @@
 namespace assetgate::store::postgres {
 namespace {
 
-// A page by id of a filter with at most this many matches is sorted out of all of them; of more,
-// the rows are walked in the order of ids until enough match.
-constexpr std::int64_t kFewMatches = 500;
 // Unfinished rows of this many shards are found shard by shard; of more, among all.
 constexpr std::size_t kFewShards = 8;
 
@@ -24,7 +21,6 @@ constexpr char kEnd[] = "COMMIT";
 constexpr char kExtent[] = "SELECT head.revision, compaction.upto FROM head, compaction";
 
 // What ReadRow reads, in its order.
-constexpr int kRowColumns = 11;
 #define ROW_COLUMNS                                                                           \
   "r.tenant, r.kind, r.id, r.create_revision, r.revision, r.unfinished, r.shard, r.settled, " \
   "r.terms, r.resource, r.internal"
@@ -44,32 +40,23 @@ constexpr char kNewestMatching[] =
     "SELECT " ROW_COLUMNS
     " FROM matching($1::bytea, $2::bigint, $5::bytea[], $6::bigint[], $7::bigint, $3::bigint, "
     "$4::bigint) AS m(row) JOIN resources r ON r.create_revision = m.row ORDER BY m.row DESC";
-constexpr char kById[] = "SELECT " ROW_COLUMNS
-                         " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
-                         "id > $3::bytea ORDER BY id LIMIT $4::bigint";
-// Its last column says whether there are few matches; where there are many, or none that count, the
-// one row is otherwise empty.
-constexpr char kFewById[] =
-    "WITH m AS MATERIALIZED (SELECT * FROM matching($1::bytea, $2::bigint, $5::bytea[], "
-    "$6::bigint[], $7::bigint, 9223372036854775807, $8::bigint + 1) AS m(row)) "
+// Of one word the index alone has the rows in order, without a call of the function for each. By
+// LATERAL and OFFSET, the rows are looked up one by one, whatever the planner thinks of LIMIT.
+constexpr char kNewestWithTerm[] =
     "SELECT " ROW_COLUMNS
-    ", c.n <= $8::bigint FROM (SELECT count(*) AS n FROM m) c LEFT JOIN LATERAL (SELECT f.* FROM m "
-    "JOIN resources f ON f.create_revision = m.row WHERE f.id > $3::bytea AND c.n <= $8::bigint "
-    "ORDER BY f.id LIMIT $4::bigint) r ON true ORDER BY r.id";
+    " FROM (SELECT create_revision AS row FROM terms WHERE tenant = $1::bytea AND "
+    "kind = $2::bigint AND term = $5::bytea AND create_revision <= $3::bigint "
+    "ORDER BY create_revision DESC LIMIT $4::bigint) AS m CROSS JOIN LATERAL "
+    "(SELECT * FROM resources WHERE create_revision = m.row OFFSET 0) AS r ORDER BY m.row DESC";
 // Each row's terms are looked up one by one, by the whole key: EXISTS would be turned into a join,
 // and that into a walk over all terms.
-#define HAS_ALL_TERMS                                                                           \
-  "(SELECT count(DISTINCT w.clause) FROM unnest($5::bytea[], $6::bigint[]) AS w(word, clause) " \
-  "WHERE (SELECT true FROM terms t WHERE t.tenant = r.tenant AND t.kind = r.kind AND "          \
-  "t.term = w.word AND t.create_revision = r.create_revision)) = $7::bigint "
-constexpr char kManyById[] = "SELECT " ROW_COLUMNS
-                             " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
-                             "id > $3::bytea AND " HAS_ALL_TERMS "ORDER BY id LIMIT $4::bigint";
 constexpr char kOldestMatching[] =
     "SELECT " ROW_COLUMNS
     " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND create_revision > "
-    "$3::bigint AND " HAS_ALL_TERMS "ORDER BY create_revision LIMIT $4::bigint";
-#undef HAS_ALL_TERMS
+    "$3::bigint AND (SELECT count(DISTINCT w.clause) FROM unnest($5::bytea[], $6::bigint[]) "
+    "AS w(word, clause) WHERE (SELECT true FROM terms t WHERE t.tenant = r.tenant AND "
+    "t.kind = r.kind AND t.term = w.word AND t.create_revision = r.create_revision)) = $7::bigint "
+    "ORDER BY create_revision LIMIT $4::bigint";
 constexpr char kUnfinished[] =
     "SELECT " ROW_COLUMNS
     " FROM resources r WHERE unfinished AND (tenant, kind, id) > ($1::bytea, $2::bigint, "
@@ -123,11 +110,10 @@ absl::StatusOr<Row> ReadRow(const Rows& rows, int i) {
   return row;
 }
 
-// The first `count` of them.
-absl::StatusOr<std::vector<Row>> ReadRows(const Rows& found, int count) {
+absl::StatusOr<std::vector<Row>> ReadRows(const Rows& found) {
   std::vector<Row> rows;
-  rows.reserve(static_cast<std::size_t>(count));
-  for (int i = 0; i < count; ++i) {
+  rows.reserve(static_cast<std::size_t>(found.size()));
+  for (int i = 0; i < found.size(); ++i) {
     absl::StatusOr<Row> row = ReadRow(found, i);
     if (!row.ok()) return row.status();
     rows.push_back(*std::move(row));
@@ -193,20 +179,6 @@ absl::StatusOr<std::vector<Rows>> RunInOneState(Connection& connection,
   return answers;
 }
 
-absl::StatusOr<ListPage> MakePage(Revision head, const Rows& found, int count,
-                                  const ListQuery& query) {
-  ListPage page;
-  page.head = head;
-  absl::StatusOr<std::vector<Row>> rows = ReadRows(found, count);
-  if (!rows.ok()) return rows.status();
-  page.rows = *std::move(rows);
-  if (page.rows.size() > query.limit) {
-    page.more = true;
-    page.rows.resize(query.limit);
-  }
-  return page;
-}
-
 }  // namespace
 
 absl::StatusOr<std::optional<Row>> Get(Connection& connection, const Key& key) {
@@ -222,12 +194,13 @@ absl::StatusOr<std::optional<Row>> Get(Connection& connection, const Key& key) {
 absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query) {
   const Words words(query.filter);
   const bool filtered = words.clauses > 0;
+  const bool of_one_word = words.clauses == 1 && words.words.size() == 1;
   Parameters parameters;
   parameters.Bytes(query.tenant).Int(KindNumber(query.kind));
   const char* sql = nullptr;
   switch (query.order) {
     case ListQuery::Order::kNewestFirst:
-      sql = filtered ? kNewestMatching : kNewest;
+      sql = !filtered ? kNewest : of_one_word ? kNewestWithTerm : kNewestMatching;
       parameters.Int(query.after_create_revision.has_value()
                          ? *query.after_create_revision - 1
                          : std::numeric_limits<Revision>::max());
@@ -236,31 +209,27 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query) {
       sql = filtered ? kOldestMatching : kOldest;
       parameters.Int(query.after_create_revision.value_or(0));
       break;
-    case ListQuery::Order::kById:
-      sql = filtered ? kManyById : kById;
-      parameters.Bytes(query.after_id.value_or(""));
-      break;
   }
   parameters.Int(static_cast<std::int64_t>(query.limit) + 1);
-  if (filtered) {
+  if (sql == kNewestWithTerm) {
+    parameters.Bytes(words.words[0]);
+  } else if (filtered) {
     parameters.ByteStrings(words.words).Ints(words.clause_of).Int(words.clauses);
   }
 
-  absl::StatusOr<std::vector<Rows>> answers;
-  if (sql == kManyById) {
-    Parameters of_few = parameters;
-    of_few.Int(kFewMatches);
-    answers = RunInOneState(connection, {{kFewById, std::move(of_few)}});
-    if (!answers.ok()) return answers.status();
-    const Rows& rows = (*answers)[1];
-    if (rows.BoolAt(0, kRowColumns)) {
-      // The outer join gives a row where there is none.
-      return MakePage((*answers)[0].IntAt(0, 0), rows, rows.IsNull(0, 0) ? 0 : rows.size(), query);
-    }
-  }
-  answers = RunInOneState(connection, {{sql, std::move(parameters)}});
+  absl::StatusOr<std::vector<Rows>> answers =
+      RunInOneState(connection, {{sql, std::move(parameters)}});
   if (!answers.ok()) return answers.status();
-  return MakePage((*answers)[0].IntAt(0, 0), (*answers)[1], (*answers)[1].size(), query);
+  ListPage page;
+  page.head = (*answers)[0].IntAt(0, 0);
+  absl::StatusOr<std::vector<Row>> rows = ReadRows((*answers)[1]);
+  if (!rows.ok()) return rows.status();
+  page.rows = *std::move(rows);
+  if (page.rows.size() > query.limit) {
+    page.more = true;
+    page.rows.resize(query.limit);
+  }
+  return page;
 }
 
 absl::StatusOr<ChangesPage> ReadChanges(Connection& connection, const ChangesQuery& query) {
@@ -328,7 +297,7 @@ absl::StatusOr<std::vector<Row>> ListUnfinished(Connection& connection,
   }
   absl::StatusOr<Rows> found = connection.Run({sql, std::move(parameters)});
   if (!found.ok()) return found.status();
-  return ReadRows(*found, found->size());
+  return ReadRows(*found);
 }
 
 absl::StatusOr<Revision> Head(Connection& connection) {

@@ -12,10 +12,6 @@ namespace {
 
 constexpr absl::Duration kBusyTimeout = absl::Seconds(5);
 
-// A page by id of a filter with at most this many matches is sorted out of all of them; of more,
-// the rows are walked in the order of ids until enough match.
-constexpr std::size_t kFewMatches = 2'000;
-
 constexpr char kRowColumns[] =
     "create_revision, revision, unfinished, settled, terms, resource, internal";
 
@@ -70,7 +66,6 @@ absl::Status Reader::Prepare() {
        "WHERE name = 'compacted'"},
       {get_, "SELECT " + columns + " FROM resources WHERE tenant = ? AND kind = ? AND id = ?"},
       {row_, "SELECT id, " + columns + " FROM resources WHERE create_revision = ?"},
-      {row_id_, "SELECT id FROM resources WHERE create_revision = ?"},
       // INDEXED BY: were the index not fit for the query, preparing it would fail, here and in
       // tests.
       {rows_by_age_,
@@ -81,10 +76,6 @@ absl::Status Reader::Prepare() {
        "SELECT id, " + columns +
            " FROM resources INDEXED BY resources_by_age WHERE tenant = ? AND kind = ? "
            "AND create_revision > ? ORDER BY create_revision"},
-      {rows_by_id_,
-       "SELECT id, " + columns +
-           " FROM resources INDEXED BY resources_by_key WHERE tenant = ? AND kind = ? AND id > ? "
-           "ORDER BY id"},
       {rows_unfinished_,
        "SELECT tenant, kind, id, " + columns +
            " FROM resources INDEXED BY resources_unfinished WHERE unfinished = 1 "
@@ -155,9 +146,6 @@ absl::StatusOr<ListPage> Reader::List(const ListQuery& query) {
     case ListQuery::Order::kOldestFirst:
       status = ListOldestFirst(query, page.rows);
       break;
-    case ListQuery::Order::kById:
-      status = ListById(query, page.rows);
-      break;
   }
   if (!status.ok()) return status;
   if (page.rows.size() > query.limit) {
@@ -198,34 +186,6 @@ absl::Status Reader::ListOldestFirst(const ListQuery& query, std::vector<Row>& r
   found.Text(query.tenant)
       .Int(static_cast<int>(query.kind))
       .Int(query.after_create_revision.value_or(0));
-  return Collect(found, query, rows);
-}
-
-absl::Status Reader::ListById(const ListQuery& query, std::vector<Row>& rows) {
-  const std::string after = query.after_id.value_or("");
-  if (!query.filter.clauses.empty()) {
-    auto few = FewMatches(query);
-    if (!few.ok()) return few.status();
-    if (few->has_value()) {
-      std::vector<std::pair<std::string, Revision>>& matches = **few;
-      const std::size_t count = std::min(matches.size(), query.limit + 1);
-      std::partial_sort(matches.begin(), matches.begin() + static_cast<std::ptrdiff_t>(count),
-                        matches.end());
-      for (std::size_t i = 0; i < count; ++i) {
-        if (absl::Status s = AppendRow({query.tenant, query.kind, ""}, matches[i].second, rows);
-            !s.ok()) {
-          return s;
-        }
-      }
-      return absl::OkStatus();
-    }
-  }
-  Query found(rows_by_id_);
-  found.Text(query.tenant).Int(static_cast<int>(query.kind)).Text(after);
-  return Collect(found, query, rows);
-}
-
-absl::Status Reader::Collect(Query& found, const ListQuery& query, std::vector<Row>& rows) {
   while (rows.size() <= query.limit && found.Next()) {
     if (!query.filter.clauses.empty()) {
       absl::StatusOr<std::vector<std::string>> terms = DecodeStrings(found.TextAt(5));
@@ -236,32 +196,6 @@ absl::Status Reader::Collect(Query& found, const ListQuery& query, std::vector<R
     if (absl::Status s = Append(ReadRow(found, 1, std::move(key)), rows); !s.ok()) return s;
   }
   return found.status();
-}
-
-absl::StatusOr<std::optional<std::vector<std::pair<std::string, Revision>>>> Reader::FewMatches(
-    const ListQuery& query) {
-  std::vector<Revision> matches;
-  MatchingRows matching(term_rows_, query.tenant, query.kind, query.filter);
-  for (Revision upto = std::numeric_limits<Revision>::max();;) {
-    absl::StatusOr<Revision> match = matching.Seek(upto);
-    if (!match.ok()) return match.status();
-    if (*match == 0) break;
-    if (matches.size() == kFewMatches) {
-      return std::optional<std::vector<std::pair<std::string, Revision>>>();
-    }
-    matches.push_back(*match);
-    upto = *match - 1;
-  }
-  std::vector<std::pair<std::string, Revision>> ids;
-  for (const Revision match : matches) {
-    Query found(row_id_);
-    found.Int(match);
-    if (found.Next() && (!query.after_id.has_value() || found.TextAt(0) > *query.after_id)) {
-      ids.emplace_back(found.StringAt(0), match);
-    }
-    if (!found.status().ok()) return found.status();
-  }
-  return std::make_optional(std::move(ids));
 }
 
 absl::Status Reader::AppendRow(const Key& key, Revision create_revision, std::vector<Row>& rows) {

@@ -44,12 +44,6 @@ class Reader {
   // Append at most limit + 1 rows.
   absl::Status ListNewestFirst(const ListQuery& query, std::vector<Row>& rows);
   absl::Status ListOldestFirst(const ListQuery& query, std::vector<Row>& rows);
-  absl::Status ListById(const ListQuery& query, std::vector<Row>& rows);
-  // Those of `found` that match; its columns are the id and the row.
-  static absl::Status Collect(Query& found, const ListQuery& query, std::vector<Row>& rows);
-  // The ids of the matching rows, where these are few; nothing where they are many.
-  absl::StatusOr<std::optional<std::vector<std::pair<std::string, Revision>>>> FewMatches(
-      const ListQuery& query);
   absl::Status AppendRow(const Key& key, Revision create_revision, std::vector<Row>& rows);
 
   Connection connection_;
@@ -59,10 +53,8 @@ class Reader {
   Statement extent_;
   Statement get_;
   Statement row_;
-  Statement row_id_;
   Statement rows_by_age_;
   Statement rows_oldest_first_;
-  Statement rows_by_id_;
   Statement rows_unfinished_;
   Statement term_rows_;
   Statement changes_;

@@ -24,7 +24,10 @@ store::Revision FakeStore::Put(const std::string& id, std::vector<std::string> t
     change->key = row.key = {tenant, kind, id};
     change->previous_terms = row.content.terms;
     revision = row.revision = head() + 1;
-    if (row.create_revision == 0) row.create_revision = revision;
+    if (row.create_revision == 0) {
+      row.create_revision = revision;
+      newest_first_.emplace(revision, row.key);
+    }
     row.content.resource = ResourceOf(id, revision);
     row.content.settled = settled;
     row.content.terms = std::move(terms);
@@ -53,6 +56,7 @@ store::Revision FakeStore::Delete(const std::string& id, store::DeleteCause caus
     change->cause = cause;
     change->resource = it->second.content.resource;
     change->previous_terms = it->second.content.terms;
+    newest_first_.erase(change->create_revision);
     rows_.erase(it);
     Add(std::move(change));
     revision = head();
@@ -132,19 +136,27 @@ absl::StatusOr<std::optional<store::Row>> FakeStore::Get(const store::Key& key) 
 
 absl::StatusOr<store::ListPage> FakeStore::List(const store::ListQuery& query) {
   if (absl::Status status = BeginRead(); !status.ok()) return status;
-  if (query.order != store::ListQuery::Order::kById) return absl::UnimplementedError("order");
+  if (query.order != store::ListQuery::Order::kNewestFirst) {
+    return absl::UnimplementedError("order");
+  }
   absl::MutexLock lock(&mu_);
   store::ListPage page;
   page.head = head();
-  for (auto it = rows_.upper_bound({query.tenant, query.kind, query.after_id.value_or("")});
-       it != rows_.end() && it->first.tenant == query.tenant && it->first.kind == query.kind;
-       ++it) {
-    if (!query.filter.Matches(it->second.content.terms)) continue;
+  // Falling: the first one that is older.
+  auto next = query.after_create_revision.has_value()
+                  ? newest_first_.upper_bound(*query.after_create_revision)
+                  : newest_first_.begin();
+  for (; next != newest_first_.end(); ++next) {
+    const store::Row& row = rows_.at(next->second);
+    if (row.key.tenant != query.tenant || row.key.kind != query.kind ||
+        !query.filter.Matches(row.content.terms)) {
+      continue;
+    }
     if (page.rows.size() == query.limit) {
       page.more = true;
       break;
     }
-    page.rows.push_back(it->second);
+    page.rows.push_back(row);
   }
   return page;
 }

@@ -83,6 +83,8 @@ class FakeStore final : public store::Store {
   absl::Mutex telling_;
   mutable absl::Mutex mu_;
   std::map<store::Key, store::Row> rows_ ABSL_GUARDED_BY(mu_);
+  // By create revision.
+  std::map<store::Revision, store::Key, std::greater<>> newest_first_ ABSL_GUARDED_BY(mu_);
   // The change of revision n is at n - 1.
   std::vector<store::ChangePtr> history_ ABSL_GUARDED_BY(mu_);
   std::size_t told_ ABSL_GUARDED_BY(mu_) = 0;
