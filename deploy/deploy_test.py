@@ -65,7 +65,8 @@ class Dockerfile:
         text = re.sub(r"^#.*\n", "", text, flags=re.M).replace("\\\n", " ")
         self.stages = {}
         self.parents = {}
-        current = None
+        # What stands before the first stage: arguments with their defaults.
+        current = self.preamble = []
         for line in filter(None, map(str.strip, text.splitlines())):
             word, rest = line.split(None, 1)
             if word == "FROM":
@@ -305,12 +306,7 @@ class ReplicatedOverlayTest(KubernetesChecks, unittest.TestCase):
 
     def test_the_wait_before_sigterm_is_by_a_program_of_the_image(self):
         self.assertGreater(self.overlay.wait_before_sigterm(), 0)
-        dockerfile = Dockerfile()
-        stage = "assetgate"
-        while stage in dockerfile.parents:
-            stage = dockerfile.parents[stage]
-        # Of coreutils, without which there is no Debian.
-        self.assertEqual(stage, "debian:12-slim")
+        self.assertIn('install /bin/sleep "$root/usr/bin/"', (DEPLOY / "image_root.sh").read_text())
 
     def test_a_migration_ends_before_the_pod_is_given_up(self):
         source = (ROOT / "service/store/postgres/postgres_store.cc").read_text()
@@ -460,10 +456,30 @@ class DockerfileTest(unittest.TestCase):
 
     def test_what_is_copied_exists_and_is_not_ignored(self):
         ignore = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
-        for copy in self.dockerfile.all("build", "COPY"):
-            for source in copy.split()[:-1]:
-                self.assertTrue((ROOT / source).exists(), source)
-                self.assertIn("!" + source, ignore)
+        for stage in self.dockerfile.stages:
+            for copy in self.dockerfile.all(stage, "COPY"):
+                for source in copy.split()[:-1]:
+                    if copy.startswith("--from="):
+                        continue
+                    if not source.startswith("build/"):
+                        self.assertTrue((ROOT / source).exists(), source)
+                    self.assertIn("!" + source, ignore)
+
+    def test_stages_take_from_stages_that_exist(self):
+        for stage in self.dockerfile.stages:
+            for copy in self.dockerfile.all(stage, "COPY"):
+                for source in re.findall(r"--from=(\S+)", copy):
+                    self.assertIn(source, self.dockerfile.stages, stage)
+
+    def test_the_version_is_that_of_the_project_and_is_on_the_images(self):
+        self.assertIn(("ARG", f"VERSION={version()}"), self.dockerfile.preamble)
+        self.assertIn(("ARG", "PROGRAMS=build"), self.dockerfile.preamble)
+        for stage in ("assetgate", "simulator"):
+            labels, = self.dockerfile.all(stage, "LABEL")
+            for label, value in (("version", "$VERSION"), ("revision", "$COMMIT")):
+                self.assertIn(f'org.opencontainers.image.{label}="{value}"', labels)
+                # A stage sees only the arguments that it names.
+                self.assertIn(value[1:], self.dockerfile.all(stage, "ARG"))
 
     def test_the_build_copies_all_that_the_project_adds(self):
         copied = {source for copy in self.dockerfile.all("build", "COPY")
@@ -481,7 +497,10 @@ class DockerfileTest(unittest.TestCase):
         for stage in ("assetgate", "simulator"):
             for word in ("ENTRYPOINT", "CMD"):
                 self.assertTrue(self.dockerfile.all(stage, word)[-1].startswith("["), stage)
-            self.assertNotIn(self.dockerfile.all(stage, "USER")[-1].split(":")[0], ("0", "root"))
+            self.assertRegex(self.dockerfile.all(stage, "USER")[-1], r"^[1-9]\d*:[1-9]\d*$")
+            self.assertEqual(self.dockerfile.parents[stage], "scratch")
+            self.assertEqual(self.dockerfile.all(stage, "RUN"), [])
+            self.assertEqual(self.dockerfile.all(stage, "STOPSIGNAL"), ["SIGTERM"])
 
     def test_the_libraries_that_the_programs_load_are_installed(self):
         """Those that a program names itself; what these need, their packages bring along."""
