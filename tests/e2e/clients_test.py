@@ -11,8 +11,8 @@ import grpc
 
 import programs
 from programs import (BIN, DEADLINE, ROOT, Process, ProgramTest, asset_service_pb2,
-                      asset_service_pb2_grpc, config_text, provider_service_pb2,
-                      provider_service_pb2_grpc, video_service_pb2, wait_for)
+                      asset_service_pb2_grpc, common_pb2, config_text, provider_service_pb2,
+                      video_service_pb2, wait_for)
 
 TOKEN = "token-of-the-example-2b7e"
 EXAMPLES = ("cpp/follow.cc", "go/main.go", "java/src/main/java/dev/assetgate/examples/Follow.java",
@@ -112,11 +112,16 @@ class ChannelTest(ProgramTest):
             (self.folder / "late/assetgate.yaml").read_text().replace(
                 "listen: 127.0.0.1:0", f"listen: {gateway.address}", 1))
         gateway.end()
-        providers = provider_service_pb2_grpc.ProviderServiceStub(self.channel(gateway.address))
-        answer = providers.ListProviders.future(provider_service_pb2.ListProvidersRequest(),
-                                                timeout=DEADLINE)
+        channel = self.channel(gateway.address)
+        states = []
+        channel.subscribe(states.append, try_to_connect=True)
+        wait_for(lambda: grpc.ChannelConnectivity.TRANSIENT_FAILURE in states, "nobody to be there")
+        # A watch, which is not sent again: that would be another way to succeed.
+        events = asset_service_pb2_grpc.AssetServiceStub(channel).WatchAssets(
+            asset_service_pb2.WatchAssetsRequest(), timeout=DEADLINE)
         self._started(programs.Gateway(self.folder / "late"))
-        self.assertEqual(len(answer.result().providers), 4)
+        self.assertEqual(next(events).type, common_pb2.RESET)
+        events.cancel()
 
 
 class CppExampleTest(ProgramTest):
