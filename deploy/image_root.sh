@@ -18,13 +18,11 @@ install -d "$root/etc/ssl/certs" "$root/usr/local/bin" "$root/var/lib/dpkg/statu
 install -d -m 1777 "$root/tmp"
 
 install "$@" "$root/usr/local/bin/"
-# The one program that is not ours: pods wait with it before they end (preStop).
-install /bin/sleep "$root/usr/bin/"
 
 # `name => /path (address)`, and the dynamic linker without a name. A library is asked for by the name that
 # it is found by here, which may be a link; its package knows the file.
-packages="base-files ca-certificates coreutils"
-for library in $(ldd "$@" /bin/sleep | grep -o '/[^ ]*\.so[^ ]*' | sort -u); do
+packages="base-files ca-certificates"
+for library in $(ldd "$@" | grep -o '/[^ ]*\.so[^ ]*' | sort -u); do
   case "$library" in
     /lib64/*) to=$root/usr$library ;;
     *) to=$root/usr/lib/${library#*/lib/} ;;
