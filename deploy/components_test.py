@@ -390,8 +390,9 @@ class NetworkPolicyTest(unittest.TestCase):
         self.assertEqual(self.egress_ports("assetgate-postgresql"), {("TCP", 5432)})
 
     def test_the_edge_reaches_names_and_the_gateways_alone(self):
+        gateway, = self.rendering.pods_of({"app.kubernetes.io/name": "assetgate"})
         self.assertEqual(self.egress_ports("assetgate-edge"),
-                         {("UDP", 53), ("TCP", 53), ("TCP", "grpc")})
+                         {("UDP", 53), ("TCP", 53), ("TCP", ports_of(gateway)["grpc"])})
         asked, = [rule["to"] for rule in self.policies["assetgate-edge"]["egress"] if "to" in rule]
         self.assertEqual(asked, [{"podSelector": self.policies["assetgate"]["podSelector"]}])
 

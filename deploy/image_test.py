@@ -30,9 +30,10 @@ SUITE = "bookworm"
 def mirror():
     """Where apt takes Debian 12 from, or None."""
     listed = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages",
-         f"Codename: {SUITE}", "Component: main"], capture_output=True, text=True, check=False)
-    return next(iter(listed.stdout.split()), None)
+        ["apt-get", "indextargets", "--no-release-info", "--format", "$(RELEASE) $(COMPONENT) $(SITE)",
+         "Created-By: Packages"], capture_output=True, text=True, check=False).stdout
+    found = re.search(rf"^{SUITE} main (\S+)$", listed, re.M)
+    return found.group(1) if found else None
 
 
 def why_not():
