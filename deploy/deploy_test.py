@@ -44,9 +44,16 @@ def version():
                      (ROOT / "CMakeLists.txt").read_text()).group(1)
 
 
-def shutdown_timeout(config):
-    """In seconds."""
-    return seconds(config.get("shutdown_timeout", "20s"))
+def time_to_end(config):
+    """After SIGTERM, in seconds."""
+    shared = "postgres" in config["store"]
+    return (seconds(config.get("drain_delay", "5s" if shared else "0s")) +
+            seconds(config.get("shutdown_timeout", "20s")))
+
+
+def but_for_the_store(config):
+    """What a config says that has nothing to do with whether gateways share a store."""
+    return {key: value for key, value in config.items() if key not in ("drain_delay", "store")}
 
 
 def is_below(path, folder):
@@ -65,7 +72,8 @@ class Dockerfile:
         text = re.sub(r"^#.*\n", "", text, flags=re.M).replace("\\\n", " ")
         self.stages = {}
         self.parents = {}
-        current = None
+        # What stands before the first stage: arguments with their defaults.
+        current = self.preamble = []
         for line in filter(None, map(str.strip, text.splitlines())):
             word, rest = line.split(None, 1)
             if word == "FROM":
@@ -125,15 +133,6 @@ class Overlay:
             source = variable["valueFrom"]["secretKeyRef"]
             found[variable["name"]] = (source["name"], source["key"])
         return found
-
-    def wait_before_sigterm(self):
-        """In seconds."""
-        hook = self.container.get("lifecycle", {}).get("preStop")
-        if hook is None:
-            return 0
-        program, duration = hook["exec"]["command"]
-        assert program == "/bin/sleep", program
-        return int(duration)
 
 
 class KubernetesChecks:
@@ -232,9 +231,8 @@ class KubernetesChecks:
         self.assertIn("requests", self.container["resources"])
 
     def test_open_calls_end_before_the_pod_is_killed(self):
-        self.assertGreaterEqual(
-            self.pod["spec"]["terminationGracePeriodSeconds"],
-            self.overlay.wait_before_sigterm() + shutdown_timeout(self.config) + self.SPARE)
+        self.assertGreaterEqual(self.pod["spec"]["terminationGracePeriodSeconds"],
+                                time_to_end(self.config) + self.SPARE)
 
     def test_the_user_and_the_version_are_those_of_the_image(self):
         user = Dockerfile().all("assetgate", "USER")[-1]
@@ -303,14 +301,10 @@ class ReplicatedOverlayTest(KubernetesChecks, unittest.TestCase):
             self.assert_selects(each["labelSelector"]["matchLabels"], each["topologyKey"])
             self.assertEqual(each["whenUnsatisfiable"], "ScheduleAnyway")
 
-    def test_the_wait_before_sigterm_is_by_a_program_of_the_image(self):
-        self.assertGreater(self.overlay.wait_before_sigterm(), 0)
-        dockerfile = Dockerfile()
-        stage = "assetgate"
-        while stage in dockerfile.parents:
-            stage = dockerfile.parents[stage]
-        # Of coreutils, without which there is no Debian.
-        self.assertEqual(stage, "debian:12-slim")
+    def test_a_gateway_that_leaves_is_known_to_before_it_closes_its_port(self):
+        self.assertGreaterEqual(seconds(self.config["drain_delay"]), 5)
+        # There is no program in the image to wait with.
+        self.assertNotIn("lifecycle", self.container)
 
     def test_a_migration_ends_before_the_pod_is_given_up(self):
         source = (ROOT / "service/store/postgres/postgres_store.cc").read_text()
@@ -322,7 +316,7 @@ class ReplicatedOverlayTest(KubernetesChecks, unittest.TestCase):
         embedded = Overlay("embedded")
         for key in ("image", "args", "ports", "livenessProbe", "readinessProbe", "securityContext"):
             self.assertEqual(self.container[key], embedded.container[key], key)
-        self.assertEqual({**self.config, "store": None}, {**embedded.config, "store": None})
+        self.assertEqual(but_for_the_store(self.config), but_for_the_store(embedded.config))
         for kind in ("Service", "ServiceAccount"):
             self.assertEqual(self.overlay.all(kind), embedded.all(kind))
 
@@ -399,7 +393,7 @@ class ComposeChecks:
 
     def test_open_calls_end_before_a_gateway_is_killed(self):
         for gateway in self.gateways:
-            self.assertGreater(seconds(gateway["stop_grace_period"]), shutdown_timeout(self.config))
+            self.assertGreater(seconds(gateway["stop_grace_period"]), time_to_end(self.config))
 
     def test_the_config_asks_the_simulator(self):
         command = self.services["simulator"]["command"]
@@ -450,7 +444,7 @@ class ComposeReplicasTest(ComposeChecks, unittest.TestCase):
 
     def test_the_config_is_that_of_one_gateway_but_for_the_store(self):
         single = yaml.safe_load((DEPLOY / "simulator.yaml").read_text())
-        self.assertEqual({**self.config, "store": None}, {**single, "store": None})
+        self.assertEqual(but_for_the_store(self.config), but_for_the_store(single))
 
 
 class DockerfileTest(unittest.TestCase):
@@ -460,10 +454,30 @@ class DockerfileTest(unittest.TestCase):
 
     def test_what_is_copied_exists_and_is_not_ignored(self):
         ignore = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
-        for copy in self.dockerfile.all("build", "COPY"):
-            for source in copy.split()[:-1]:
-                self.assertTrue((ROOT / source).exists(), source)
-                self.assertIn("!" + source, ignore)
+        for stage in self.dockerfile.stages:
+            for copy in self.dockerfile.all(stage, "COPY"):
+                for source in copy.split()[:-1]:
+                    if copy.startswith("--from="):
+                        continue
+                    if not source.startswith("build/"):
+                        self.assertTrue((ROOT / source).exists(), source)
+                    self.assertIn("!" + source, ignore)
+
+    def test_stages_take_from_stages_that_exist(self):
+        for stage in self.dockerfile.stages:
+            for copy in self.dockerfile.all(stage, "COPY"):
+                for source in re.findall(r"--from=(\S+)", copy):
+                    self.assertIn(source, self.dockerfile.stages, stage)
+
+    def test_the_version_is_that_of_the_project_and_is_on_the_images(self):
+        self.assertIn(("ARG", f"VERSION={version()}"), self.dockerfile.preamble)
+        self.assertIn(("ARG", "PROGRAMS=build"), self.dockerfile.preamble)
+        for stage in ("assetgate", "simulator"):
+            labels, = self.dockerfile.all(stage, "LABEL")
+            for label, value in (("version", "$VERSION"), ("revision", "$COMMIT")):
+                self.assertIn(f'org.opencontainers.image.{label}="{value}"', labels)
+                # A stage sees only the arguments that it names.
+                self.assertIn(value[1:], self.dockerfile.all(stage, "ARG"))
 
     def test_the_build_copies_all_that_the_project_adds(self):
         copied = {source for copy in self.dockerfile.all("build", "COPY")
@@ -481,7 +495,10 @@ class DockerfileTest(unittest.TestCase):
         for stage in ("assetgate", "simulator"):
             for word in ("ENTRYPOINT", "CMD"):
                 self.assertTrue(self.dockerfile.all(stage, word)[-1].startswith("["), stage)
-            self.assertNotIn(self.dockerfile.all(stage, "USER")[-1].split(":")[0], ("0", "root"))
+            self.assertRegex(self.dockerfile.all(stage, "USER")[-1], r"^[1-9]\d*:[1-9]\d*$")
+            self.assertEqual(self.dockerfile.parents[stage], "scratch")
+            self.assertEqual(self.dockerfile.all(stage, "RUN"), [])
+            self.assertEqual(self.dockerfile.all(stage, "STOPSIGNAL"), ["SIGTERM"])
 
     def test_the_libraries_that_the_programs_load_are_installed(self):
         """Those that a program names itself; what these need, their packages bring along."""

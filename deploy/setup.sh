@@ -51,18 +51,21 @@ DATABASE=(
   postgresql
 )
 
-# To test: the second compiler with its sanitizers and checks, a player for the media, a Python client, and
-# promtool, which is in Prometheus' package.
+# To test: the second compiler with its sanitizers and checks, a player for the media, a Python client,
+# promtool, which is in Prometheus' package, what builds the image, and what knows Kubernetes' objects.
 TEST=(
+  buildah
   clang
   clang-format
   clang-tidy
+  debootstrap
   ffmpeg
   libclang-rt-14-dev
   openssl
   prometheus
   python3
   python3-grpcio
+  python3-kubernetes
   python3-protobuf
   python3-yaml
 )

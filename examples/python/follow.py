@@ -25,6 +25,64 @@ from assetgate.v1 import common_pb2  # noqa: E402
 from assetgate.v1 import video_service_pb2, video_service_pb2_grpc, video_task_pb2  # noqa: E402
 from google.rpc import error_details_pb2, status_pb2  # noqa: E402
 
+# How calls are spread over gateways, and which errors gRPC answers by sending the call again. A call that
+# made something carries a request_id, so that it is made once; docs/clients.md says the rest.
+SERVICE_CONFIG = """
+{
+  "loadBalancingConfig": [{"round_robin": {}}],
+  "methodConfig": [
+    {
+      "name": [
+        {"service": "assetgate.v1.AssetService"},
+        {"service": "assetgate.v1.ProviderService"},
+        {"service": "assetgate.v1.VideoService"}
+      ],
+      "waitForReady": true,
+      "retryPolicy": {
+        "maxAttempts": 4,
+        "initialBackoff": "0.5s",
+        "maxBackoff": "10s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "UNKNOWN"]
+      }
+    },
+    {
+      "name": [
+        {"service": "assetgate.v1.AssetService", "method": "WatchAssets"},
+        {"service": "assetgate.v1.VideoService", "method": "WatchVideoTasks"},
+        {"service": "assetgate.v1.VideoService", "method": "ResolveVideoTask"}
+      ],
+      "waitForReady": true
+    }
+  ]
+}
+"""
+
+
+def connect(server):
+    """A channel to one gateway (HOST:PORT), or to all that a name stands for (dns:///NAME:PORT).
+
+    ASSETGATE_CA: path of the certificates that the gateways' are checked by; without it, plain text.
+    ASSETGATE_TOKEN: who is calling.
+    """
+    options = [("grpc.service_config", SERVICE_CONFIG),
+               # A gateway takes pings that are 10 s or more apart.
+               ("grpc.keepalive_time_ms", 30_000),
+               ("grpc.keepalive_timeout_ms", 10_000),
+               ("grpc.keepalive_permit_without_calls", 1),
+               ("grpc.http2.max_pings_without_data", 0)]
+    authority, token = os.environ.get("ASSETGATE_CA"), os.environ.get("ASSETGATE_TOKEN")
+    if authority is None:
+        if token is not None:
+            sys.exit("ASSETGATE_TOKEN needs ASSETGATE_CA: a token is not sent in clear")
+        return grpc.insecure_channel(server, options)
+    with open(authority, "rb") as file:
+        credentials = grpc.ssl_channel_credentials(file.read())
+    if token is not None:
+        credentials = grpc.composite_channel_credentials(
+            credentials, grpc.access_token_call_credentials(token))
+    return grpc.secure_channel(server, credentials, options)
+
 
 def status_of(error):
     """The google.rpc.Status that came with a grpc.RpcError; None where there is none."""
@@ -211,7 +269,7 @@ def main():
     sys.stdout.reconfigure(line_buffering=True)
     deadline = time.monotonic() + arguments.timeout
 
-    with grpc.insecure_channel(arguments.server) as channel:
+    with connect(arguments.server) as channel:
         assets = asset_service_pb2_grpc.AssetServiceStub(channel)
         videos = video_service_pb2_grpc.VideoServiceStub(channel)
 

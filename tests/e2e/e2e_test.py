@@ -355,7 +355,7 @@ class ServiceTest(ProgramTest):
             self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED, method)
 
     def test_versions_say_which_build_it_is(self):
-        for name in ("assetgate", "assetctl"):
+        for name in ("assetgate", "assetctl", "provider-simulator"):
             said = self.run_program(name, "--version").stdout
             version, commit, flags = re.fullmatch(
                 rf"{name} (\S+) \(commit (\S+); (.+)\)\n", said).groups()

@@ -5,6 +5,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "base/build_info.h"
 #include "tests/simulator/simulator.h"
 
 namespace {
@@ -55,6 +56,7 @@ int main(int argc, char** argv) {
   bool no_request_log = false;
   CLI::App app(kAbout, "provider-simulator");
   app.footer(kMore);
+  app.set_version_flag("--version", assetgate::base::VersionText("provider-simulator"));
   app.add_option("--port", options.server.port, "port to listen on; 0 takes any free one")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();

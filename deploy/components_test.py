@@ -1,0 +1,481 @@
+#!/usr/bin/env python3
+"""What kustomize makes of the overlays, alone and with the components, is what a cluster takes.
+
+Run by CTest. Nothing is asked of a cluster: fields and types are checked by Debian's client for Kubernetes
+(python3-kubernetes), and the rest by rules of our own. BIN_DIR in the environment is where the programs are.
+"""
+
+import importlib
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import yaml
+
+from deploy_test import DEPLOY, is_below, port_of, program, time_to_end, variables_of
+
+KUSTOMIZE = DEPLOY / "kustomize"
+# By name: what is rendered, as (overlay or example, components). Those that include others are not named
+# together with them.
+RENDERED = {
+    "embedded": ("overlays/embedded", ()),
+    "replicated": ("overlays/replicated", ()),
+    "embedded with all that fits": ("overlays/embedded",
+                                    ("tls-cert-manager", "network-policy", "edge", "edge-tls")),
+    "replicated with an edge": ("overlays/replicated", ("edge", "network-policy")),
+    "replicated with TLS": ("overlays/replicated", ("tls",)),
+    "production": ("examples/production", ()),
+}
+# What the cluster, its operators or the README's commands bring.
+BROUGHT = {("Secret", "assetgate-tls"), ("ConfigMap", "assetgate-descriptors")}
+# Newer than the client that Debian has: each where it came.
+NEWER = {("V1LifecycleHandler", "sleep"), ("V1Handler", "sleep")}  # Kubernetes 1.30
+CUSTOM = {"Certificate": "cert-manager.io/v1", "PodMonitor": "monitoring.coreos.com/v1"}
+
+
+def why_not():
+    """Why components cannot be rendered here; None where they can."""
+    if shutil.which("kubectl") is None:
+        return "there is no kubectl to render with"
+    said = subprocess.run(["kubectl", "version", "--client", "-o", "json"], capture_output=True,
+                          text=True, check=False).stdout
+    minor = int(re.search(r'"minor": "(\d+)', said).group(1))
+    if minor < 21:
+        return f"kubectl 1.{minor} knows no components; they need 1.21 (Debian 12's is older)"
+    return None
+
+
+class Schema:
+    """The fields that Kubernetes' objects have, and their types."""
+
+    def __init__(self):
+        self.models = importlib.import_module("kubernetes.client.models")
+        self.configuration = importlib.import_module("kubernetes.client").Configuration()
+
+    def faults(self, value):
+        """What is wrong with an object, one line each."""
+        # autoscaling/v2 is v2beta2 with another name.
+        version = value["apiVersion"].replace("autoscaling/v2", "autoscaling/v2beta2")
+        group, _, version = version.rpartition("/")
+        name = version[0].upper() + version[1:] + value["kind"]
+        if not hasattr(self.models, name):
+            return [f"{value['apiVersion']} {value['kind']} is not known"]
+        return list(self._faults(value, name, value["kind"]))
+
+    def _faults(self, value, kind, where):
+        listed = re.fullmatch(r"list\[(.*)\]", kind)
+        mapped = re.fullmatch(r"dict\((\w+), (.*)\)", kind)
+        if listed:
+            if not isinstance(value, list):
+                yield f"{where} is no list"
+                return
+            for index, each in enumerate(value):
+                yield from self._faults(each, listed.group(1), f"{where}[{index}]")
+        elif mapped:
+            for key, each in value.items():
+                yield from self._faults(each, mapped.group(2), f"{where}.{key}")
+        elif hasattr(self.models, kind):
+            yield from self._object_faults(value, getattr(self.models, kind), where)
+        elif kind in ("str", "int", "bool"):
+            if type(value).__name__ != kind:
+                yield f"{where} is {value!r}, and no {kind}"
+        elif kind not in ("object", "float", "datetime"):
+            yield f"{where}: {kind} is not known"
+
+    def _object_faults(self, value, model, where):
+        if not isinstance(value, dict):
+            yield f"{where} is {value!r}, and has no fields"
+            return
+        fields = {key: attribute for attribute, key in model.attribute_map.items()}
+        for key, each in value.items():
+            if key in fields:
+                yield from self._faults(each, model.openapi_types[fields[key]], f"{where}.{key}")
+            elif (model.__name__, key) not in NEWER:
+                yield f"{where} has no field {key!r}"
+        # Required fields refuse to be nothing.
+        empty = model.__new__(model)
+        empty.local_vars_configuration = self.configuration
+        for key, attribute in fields.items():
+            if key not in value:
+                try:
+                    setattr(empty, attribute, None)
+                except ValueError:
+                    yield f"{where} lacks {key!r}"
+
+
+class Rendering:
+    """All objects of an overlay with components."""
+
+    def __init__(self, base, components):
+        with tempfile.TemporaryDirectory(prefix="assetgate-kustomize-") as folder:
+            # kustomize takes relative paths only, and looks at where a folder really is.
+            folder = pathlib.Path(folder).resolve()
+            up = "../" * (len(folder.parts) - 1)
+            text = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
+                    "namespace": "assetgate", "resources": [f"{up}{KUSTOMIZE}/{base}".replace("//", "/")],
+                    "components": [f"{up}{KUSTOMIZE}/components/{each}".replace("//", "/")
+                                   for each in components]}
+            (folder / "kustomization.yaml").write_text(yaml.safe_dump(text))
+            result = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True,
+                                    check=False)
+        if result.returncode != 0:
+            raise AssertionError(f"kubectl kustomize: {result.stderr}")
+        self.objects = [each for each in yaml.safe_load_all(result.stdout) if each]
+
+    def all(self, *kinds):
+        return [each for each in self.objects if each["kind"] in kinds]
+
+    def one(self, kind, name):
+        only, = [each for each in self.all(kind) if each["metadata"]["name"] == name]
+        return only
+
+    def workloads(self):
+        """Everything that has pods."""
+        return [each for each in self.objects if "template" in each.get("spec", {})]
+
+    def pods_of(self, selector):
+        """The pod templates that a selector finds."""
+        assert selector, "an empty selector finds everything"
+        return [each["spec"]["template"] for each in self.workloads()
+                if selector.items() <= each["spec"]["template"]["metadata"]["labels"].items()]
+
+    def config(self):
+        """Of the gateway."""
+        files, = [each["data"] for each in self.all("ConfigMap") if "assetgate.yaml" in each["data"]]
+        return yaml.safe_load(files["assetgate.yaml"])
+
+
+def name_of(each):
+    return f"{each['kind']}/{each['metadata']['name']}"
+
+
+def ports_of(pod):
+    return {port["name"]: port["containerPort"]
+            for container in pod["spec"]["containers"] for port in container["ports"]}
+
+
+class RenderedTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        reason = why_not()
+        if reason is not None:
+            raise unittest.SkipTest(reason)
+        cls.rendered = {name: Rendering(*what) for name, what in RENDERED.items()}
+
+    def each(self):
+        """One rendering after the other; a failure names the one that it was in."""
+        self.current = None
+        for self.current, rendering in self.rendered.items():
+            yield rendering
+
+    def each_pod(self):
+        for rendering in self.each():
+            for workload in rendering.workloads():
+                yield rendering, name_of(workload), workload["spec"]["template"]["spec"]
+
+    def _formatMessage(self, message, standard):
+        where = getattr(self, "current", None)
+        return super()._formatMessage(f"{where}: {message}" if where else message, standard)
+
+    def test_every_component_is_looked_at(self):
+        there = {each.name for each in (KUSTOMIZE / "components").iterdir()}
+        named = set()
+        for base, components in RENDERED.values():
+            listed = yaml.safe_load((KUSTOMIZE / base / "kustomization.yaml").read_text())
+            named |= set(components) | {pathlib.Path(each).name for each in listed.get("components", [])}
+        self.assertEqual(named, there)
+
+    def test_fields_are_those_that_kubernetes_has(self):
+        try:
+            schema = Schema()
+        except ImportError:
+            self.skipTest("there is no python3-kubernetes")
+        for rendering in self.each():
+            for each in rendering.objects:
+                if each["kind"] in CUSTOM:
+                    self.assertEqual(each["apiVersion"], CUSTOM[each["kind"]])
+                    continue
+                self.assertEqual(schema.faults(each), [], name_of(each))
+
+    def test_names_are_unique_and_all_is_in_one_namespace(self):
+        for rendering in self.each():
+            names = [name_of(each) for each in rendering.objects]
+            self.assertEqual(len(set(names)), len(names))
+            for each in rendering.objects:
+                self.assertEqual(each["metadata"]["namespace"], "assetgate", name_of(each))
+
+    def test_pods_may_do_nothing_special(self):
+        """The pod security standard `restricted`, and what it leaves open."""
+        for _, name, pod in self.each_pod():
+            context = pod["securityContext"]
+            self.assertIs(context["runAsNonRoot"], True, name)
+            self.assertGreater(context["runAsUser"], 0, name)
+            self.assertEqual(context["seccompProfile"], {"type": "RuntimeDefault"}, name)
+            self.assertIs(pod["automountServiceAccountToken"], False, name)
+            for word in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"):
+                self.assertNotIn(word, pod, name)
+            for volume in pod["volumes"]:
+                self.assertLessEqual(set(volume), {"name", "configMap", "secret", "emptyDir"}, name)
+            for container in pod["containers"] + pod.get("initContainers", []):
+                own = container["securityContext"]
+                self.assertEqual(own["capabilities"], {"drop": ["ALL"]}, name)
+                self.assertIs(own["allowPrivilegeEscalation"], False, name)
+                self.assertIs(own["readOnlyRootFilesystem"], True, name)
+                self.assertNotIn("privileged", own, name)
+                for port in container["ports"]:
+                    self.assertNotIn("hostPort", port, name)
+                resources = container["resources"]
+                self.assertEqual(set(resources["requests"]), {"cpu", "memory"}, name)
+                self.assertIn("memory", resources["limits"], name)
+
+    def test_probes_ask_the_port_that_is_not_for_callers(self):
+        for _, name, pod in self.each_pod():
+            for container in pod["containers"]:
+                for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+                    asked = container[probe]["httpGet"]
+                    self.assertIn(asked["port"], ("admin", "operations"), name)
+                    self.assertNotIn("scheme", asked, name)
+
+    def test_what_pods_refer_to_is_there(self):
+        for rendering in self.each():
+            there = {(each["kind"], each["metadata"]["name"]) for each in rendering.objects} | BROUGHT
+            for workload in rendering.workloads():
+                pod = workload["spec"]["template"]["spec"]
+                for volume in pod["volumes"]:
+                    if "configMap" in volume:
+                        self.assertIn(("ConfigMap", volume["configMap"]["name"]), there)
+                    if "secret" in volume:
+                        self.assertIn(("Secret", volume["secret"]["secretName"]), there)
+                claims = {each["metadata"]["name"] for each in
+                          workload["spec"].get("volumeClaimTemplates", [])}
+                volumes = {each["name"] for each in pod["volumes"]} | claims
+                self.assertEqual(len(volumes), len(pod["volumes"]) + len(claims))
+                for container in pod["containers"]:
+                    self.assertEqual({each["name"] for each in container["volumeMounts"]}, volumes)
+                    paths = [each["mountPath"] for each in container["volumeMounts"]]
+                    # A mount below a mount that is read-only cannot be made.
+                    for path in paths:
+                        self.assertFalse(any(is_below(path, each) for each in paths), path)
+
+    def test_selectors_find_pods_and_ports(self):
+        for rendering in self.each():
+            for service in rendering.all("Service"):
+                pod, = rendering.pods_of(service["spec"]["selector"])
+                for port in service["spec"]["ports"]:
+                    self.assertIn(port["targetPort"], ports_of(pod), name_of(service))
+            for budget in rendering.all("PodDisruptionBudget"):
+                pod, = rendering.pods_of(budget["spec"]["selector"]["matchLabels"])
+            for workload in rendering.workloads():
+                pod, = rendering.pods_of(workload["spec"]["selector"]["matchLabels"])
+                for spread in pod["spec"].get("topologySpreadConstraints", []):
+                    self.assertEqual(rendering.pods_of(spread["labelSelector"]["matchLabels"]), [pod])
+
+    def test_pods_that_are_several_are_spread_and_drained_one_by_one(self):
+        for rendering in self.each():
+            budgets = [each["spec"] for each in rendering.all("PodDisruptionBudget")]
+            for workload in rendering.all("Deployment"):
+                labels = workload["spec"]["selector"]["matchLabels"]
+                self.assertIn({"maxUnavailable": 1, "selector": {"matchLabels": labels}}, budgets)
+                spread = workload["spec"]["template"]["spec"]["topologySpreadConstraints"]
+                self.assertEqual(len(spread), 2, name_of(workload))
+
+    def test_pods_are_given_time_to_end(self):
+        for rendering, name, pod in self.each_pod():
+            container, = pod["containers"]
+            if name.endswith("-edge"):
+                needed = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+                self.assertGreater(needed, 5, name)
+            else:
+                needed = time_to_end(rendering.config())
+            self.assertGreaterEqual(pod["terminationGracePeriodSeconds"], needed + 5, name)
+
+    def test_the_config_has_tls_exactly_where_it_is_mounted(self):
+        production = self.rendered["production"].config()
+        self.assertNotIn("allow_insecure_listen", production)
+        for rendering in self.each():
+            pod = rendering.pods_of({"app.kubernetes.io/name": "assetgate"})[0]["spec"]
+            mounts = {each["mountPath"]: each["name"] for each in
+                      pod["containers"][0]["volumeMounts"]}
+            secrets = {each["name"]: each["secret"]["secretName"] for each in pod["volumes"]
+                       if "secret" in each}
+            for path in filter(lambda each: each.startswith("/"),
+                               map(str, rendering.config().get("tls", {}).values())):
+                folder, file = path.rsplit("/", 1)
+                self.assertEqual(secrets[mounts[folder]], "assetgate-tls")
+                self.assertIn(file, ("tls.crt", "tls.key", "ca.crt"))
+            encrypted = {port["appProtocol"] == "https" for service in rendering.all("Service")
+                         for port in service["spec"]["ports"] if port["name"] == "grpc"}
+            self.assertEqual(encrypted, {bool(secrets)})
+
+    def test_the_configs_say_the_ports_of_the_pods(self):
+        for rendering in self.each():
+            pod = rendering.pods_of({"app.kubernetes.io/name": "assetgate"})[0]
+            config = rendering.config()
+            self.assertEqual(ports_of(pod), {"grpc": port_of(config["listen"]),
+                                             "admin": port_of(config["admin"]["listen"])})
+
+    def test_the_edge_listens_where_the_pod_says_and_asks_where_the_gateways_are(self):
+        for rendering in self.each():
+            files = [each["data"] for each in rendering.all("ConfigMap") if "envoy.yaml" in each["data"]]
+            if not files:
+                continue
+            envoy = yaml.safe_load(files[0]["envoy.yaml"])
+            pod, = rendering.pods_of({"app.kubernetes.io/name": "assetgate-edge"})
+            listening = {each["address"]["socket_address"]["port_value"]
+                         for each in envoy["static_resources"]["listeners"]}
+            self.assertEqual(listening, set(ports_of(pod).values()))
+            self.assertEqual(envoy["admin"]["address"]["socket_address"]["address"], "127.0.0.1")
+            cluster, = yaml.safe_load(files[0]["gateways.yaml"])["resources"]
+            endpoint, = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+            address = endpoint["endpoint"]["address"]["socket_address"]
+            service = rendering.one("Service", address["address"])
+            self.assertEqual(service["spec"]["clusterIP"], "None", "all pods, and not one of them")
+            self.assertIn(address["port_value"], [each["port"] for each in service["spec"]["ports"]])
+            paths = [envoy["dynamic_resources"]["cds_config"]["path_config_source"]["path"]]
+            paths += re.findall(r"proto_descriptor: (\S+)", files[0]["envoy.yaml"])
+            paths += re.findall(r"trusted_ca: {filename: (\S+)}", files[0]["gateways.yaml"])
+            mounted = [each["mountPath"] for each in pod["spec"]["containers"][0]["volumeMounts"]]
+            self.assertEqual(sorted(str(pathlib.PurePosixPath(path).parent) for path in paths),
+                             sorted(mounted))
+
+    def test_the_certificate_has_the_names_of_the_services_and_is_renewed_before_the_alert(self):
+        rendering = self.rendered["production"]
+        certificate = rendering.one("Certificate", "assetgate")["spec"]
+        for service in ("assetgate", "assetgate-headless"):
+            rendering.one("Service", service)
+            for suffix in ("", ".assetgate", ".assetgate.svc", ".assetgate.svc.cluster.local"):
+                self.assertIn(service + suffix, certificate["dnsNames"])
+        gateways = (KUSTOMIZE / "components/edge-tls/gateways.yaml").read_text()
+        for asked in re.findall(r"(?:sni: |exact: )([\w-]+)", gateways):
+            self.assertIn(asked, certificate["dnsNames"])
+        rules = (DEPLOY / "observability/rules.yaml").read_text()
+        days = int(re.search(r"certificate_expiry\S+ - time\(\) < (\d+) \* 86400", rules).group(1))
+        self.assertGreater(int(certificate["renewBefore"][:-1]), 24 * days)
+
+
+class NetworkPolicyTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        reason = why_not()
+        if reason is not None:
+            raise unittest.SkipTest(reason)
+        cls.rendering = Rendering(*RENDERED["production"])
+        cls.policies = {each["metadata"]["name"]: each["spec"]
+                        for each in cls.rendering.all("NetworkPolicy")}
+
+    def egress_ports(self, *names):
+        return {(port["protocol"], port["port"]) for name in names
+                for rule in self.policies[name]["egress"] for port in rule["ports"]}
+
+    def test_every_pod_has_one_for_both_ways(self):
+        for workload in self.rendering.workloads():
+            name = workload["metadata"]["name"]
+            self.assertEqual(self.policies[name]["policyTypes"], ["Ingress", "Egress"])
+            self.assertEqual(self.rendering.pods_of(self.policies[name]["podSelector"]["matchLabels"]),
+                             [workload["spec"]["template"]])
+
+    def test_named_ports_are_those_of_the_pods(self):
+        for name, policy in self.policies.items():
+            pod, = self.rendering.pods_of(policy["podSelector"]["matchLabels"])
+            for rule in policy.get("ingress", []):
+                self.assertTrue(rule["from"], name)
+                for port in rule["ports"]:
+                    self.assertIn(port["port"], ports_of(pod), name)
+
+    def test_gateways_reach_names_providers_and_the_database_alone(self):
+        self.assertEqual(self.egress_ports("assetgate"), {("UDP", 53), ("TCP", 53), ("TCP", 443)})
+        self.assertEqual(self.egress_ports("assetgate-postgresql"), {("TCP", 5432)})
+
+    def test_the_edge_reaches_names_and_the_gateways_alone(self):
+        gateway, = self.rendering.pods_of({"app.kubernetes.io/name": "assetgate"})
+        self.assertEqual(self.egress_ports("assetgate-edge"),
+                         {("UDP", 53), ("TCP", 53), ("TCP", ports_of(gateway)["grpc"])})
+        asked, = [rule["to"] for rule in self.policies["assetgate-edge"]["egress"] if "to" in rule]
+        self.assertEqual(asked, [{"podSelector": self.policies["assetgate"]["podSelector"]}])
+
+    def test_callers_do_not_reach_the_admin_port_nor_prometheus_that_of_callers(self):
+        for name, own in (("assetgate", "grpc"), ("assetgate-edge", "http")):
+            for rule in self.policies[name]["ingress"]:
+                ports = {port["port"] for port in rule["ports"]}
+                monitoring = any("kubernetes.io/metadata.name" in
+                                 each.get("namespaceSelector", {}).get("matchLabels", {})
+                                 for each in rule["from"])
+                self.assertEqual(ports == {own}, not monitoring, name)
+                self.assertEqual(len(ports), 1)
+
+
+class AutoscalingTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        reason = why_not()
+        if reason is not None:
+            raise unittest.SkipTest(reason)
+        cls.rendering = Rendering(*RENDERED["production"])
+        cls.scaler = cls.rendering.one("HorizontalPodAutoscaler", "assetgate")["spec"]
+
+    def test_it_scales_the_gateways_and_nothing_else_says_how_many(self):
+        target = self.scaler["scaleTargetRef"]
+        workload = self.rendering.one(target["kind"], target["name"])
+        self.assertEqual(target["apiVersion"], workload["apiVersion"])
+        self.assertNotIn("replicas", workload["spec"])
+        container, = workload["spec"]["template"]["spec"]["containers"]
+        self.assertIn("cpu", container["resources"]["requests"], "of which utilization is a part")
+
+    def test_metrics_exist_and_the_adapter_has_a_rule_for_each(self):
+        declared = (DEPLOY.parent / "service/base/metrics.h").read_text()
+        adapter = yaml.safe_load((KUSTOMIZE / "components/autoscaling/prometheus-adapter.yaml").read_text())
+        queries = [re.search(r'__name__=~"(.*?)"', rule["seriesQuery"]).group(1)
+                   for rule in adapter["rules"]["custom"]]
+        named = [each["pods"]["metric"]["name"] for each in self.scaler["metrics"] if each["type"] == "Pods"]
+        self.assertEqual(len(named), 2)
+        for name in named:
+            self.assertRegex(declared, rf"\|\s+{name.removeprefix('assetgate_')}\s+\|")
+            self.assertTrue(any(re.fullmatch(query, name) for query in queries), name)
+
+    def test_all_of_them_find_room_at_the_database(self):
+        operations = (DEPLOY.parent / "docs/operations.md").read_text()
+        each = int(re.search(r"\(replicas \+ 1\) × (\d+)", operations).group(1))
+        # PostgreSQL's default of 100, less three that it keeps for its superusers.
+        self.assertLessEqual((self.scaler["maxReplicas"] + 1) * each, 97)
+
+    def test_streams_move_to_gateways_that_have_come(self):
+        self.assertIn("max_age", self.rendering.config()["connections"])
+
+
+class ProductionConfigTest(unittest.TestCase):
+    def test_the_program_accepts_it_once_secrets_and_certificates_are_there(self):
+        if program("assetgate") is None:
+            self.skipTest("assetgate is not built here")
+        if shutil.which("openssl") is None:
+            self.skipTest("there is no openssl to make a certificate with")
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            subprocess.run(
+                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                 "-nodes", "-days", "1", "-subj", "/CN=assetgate", "-keyout", folder / "tls.key",
+                 "-out", folder / "tls.crt"], check=True, capture_output=True)
+            shutil.copy(folder / "tls.crt", folder / "ca.crt")
+            text = (KUSTOMIZE / "examples/production/assetgate.yaml").read_text()
+            self.assertIn("/etc/assetgate-tls/", text)
+            (folder / "assetgate.yaml").write_text(text.replace("/etc/assetgate-tls", str(folder)))
+            variables = dict.fromkeys(variables_of(yaml.safe_load(text)),
+                                      "postgresql://user:password@host/database")
+            checked = subprocess.run(
+                [program("assetgate"), "--check-config", folder / "assetgate.yaml"], env=variables,
+                capture_output=True, text=True, check=False)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+
+    def test_it_is_that_of_the_overlay_but_for_who_may_call(self):
+        own, overlay = (yaml.safe_load((KUSTOMIZE / each / "assetgate.yaml").read_text())
+                        for each in ("examples/production", "overlays/replicated"))
+        for key in ("tls", "callers", "connections"):
+            del own[key]
+        del overlay["allow_insecure_listen"]
+        self.assertEqual(own, overlay)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
