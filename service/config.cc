@@ -494,6 +494,9 @@ class Checker {
         Length(path + ".min_poll", in.has_min_poll(), in.min_poll(), kMin, kMin, kMax);
     const absl::Duration max =
         Length(path + ".max_poll", in.has_max_poll(), in.max_poll(), kMax, kMin, kMax);
+    caller.limits.unfinished_videos =
+        Number<int>(path + ".limits.unfinished_videos", from.limits().has_unfinished_videos(),
+                    from.limits().unfinished_videos(), 0, 1, 500'000);
     if (max < min) {
       yaml_.AddFault(path + ".max_poll",
                      absl::StrCat(absl::FormatDuration(max), " is less than min_poll (",

@@ -520,7 +520,7 @@ callers:
     token_sha256: [)",
                                           hash, R"(]
     jwts: [{issuer: "https://cluster.example", subject: "system:serviceaccount:a:b"}]
-    limits: {requests_per_second: 2.5, open_streams: 7}
+    limits: {requests_per_second: 2.5, open_streams: 7, unfinished_videos: 9}
 connections: {max_age: 30m, max_age_grace: 1m, keepalive_time: 30s, max_concurrent_streams: 5}
 )"));
   EXPECT_FALSE(config.tls->client_certificate_required);
@@ -537,6 +537,8 @@ connections: {max_age: 30m, max_age_grace: 1m, keepalive_time: 30s, max_concurre
   EXPECT_EQ(script.subjects[0].subject, "system:serviceaccount:a:b");
   EXPECT_EQ(script.limits.requests_per_second, 2.5);
   EXPECT_EQ(script.limits.open_streams, 7);
+  EXPECT_EQ(script.limits.unfinished_videos, 9);
+  EXPECT_EQ(farm.limits.unfinished_videos, 0);
   EXPECT_EQ(config.callers.issuers[0].jwks_file, "jwks.json");
   EXPECT_EQ(config.connections.max_age, absl::Minutes(30));
   EXPECT_EQ(config.connections.max_concurrent_streams, 5);

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,7 +39,9 @@
 #include "core/reconciler.h"
 #include "core/settings.h"
 #include "core/telemetry.h"
+#include "core/unfinished_videos.h"
 #include "http/curl_client.h"
+#include "store/change_fan_out.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
 #include "watch/hub.h"
@@ -72,29 +75,18 @@ auth::TlsFiles TlsFilesOf(const config::Tls& tls) {
   return files;
 }
 
+// Whose unfinished videos are limited.
+std::set<core::UnfinishedVideos::Creator> LimitedBy(const auth::Callers& callers) {
+  std::set<core::UnfinishedVideos::Creator> limited;
+  for (const auth::Caller& caller : callers.callers) {
+    if (caller.limits.unfinished_videos > 0) limited.insert({caller.tenant, caller.id});
+  }
+  return limited;
+}
+
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
-
-// The store's listener: watchers hear first.
-class ChangeFanOut final : public store::ChangeListener {
- public:
-  ChangeFanOut(watch::Hub& hub, core::Reconciler& reconciler)
-      : hub_(hub), reconciler_(reconciler) {}
-
-  void OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) override {
-    hub_.OnChanges(changes, head);
-    reconciler_.OnChanges(changes, head);
-  }
-  void OnGap(store::Revision upto) override {
-    hub_.OnGap(upto);
-    reconciler_.OnGap(upto);
-  }
-
- private:
-  watch::Hub& hub_;
-  core::Reconciler& reconciler_;
-};
 
 // Leaves out what the config does not ask for: gRPC adds both to every server of the process, once
 // any asked for them (reflection, once its library is loaded).
@@ -184,8 +176,9 @@ struct Server::Wiring {
   std::unique_ptr<http::Client> decorated_http;
   // One of the two above.
   http::Client* http = &curl;
+  std::unique_ptr<core::UnfinishedVideos> unfinished_videos;
   std::unique_ptr<core::Reconciler> reconciler;
-  std::optional<ChangeFanOut> changes;
+  std::optional<store::ChangeFanOut> changes;
   std::unique_ptr<core::Gateway> gateway;
   std::unique_ptr<core::Purge> purge;
   std::unique_ptr<api::AssetService> assets;
@@ -209,6 +202,7 @@ struct Server::Wiring {
   void Measure();
   admin::Readiness Readiness();
   void Reload(absl::StatusOr<config::Config> next);
+  void Follow(const std::set<core::UnfinishedVideos::Creator>& limited);
   void Reread();
   void Shutdown();
   void StopThreads();
@@ -347,7 +341,9 @@ void Server::Wiring::Measure() {
 }
 
 void Server::Wiring::ListenToChanges() {
-  changes.emplace(hub, *reconciler);
+  // Watchers hear first.
+  changes.emplace(
+      std::vector<store::ChangeListener*>{&hub, unfinished_videos.get(), reconciler.get()});
   store->SetListener(&*changes);
 }
 
@@ -408,7 +404,11 @@ void Server::Wiring::Reload(absl::StatusOr<config::Config> next) {
       const bool now = key == "callers" || key == "jwt_issuers";
       (now ? in_force : at_restart).push_back(std::move(key));
     }
-    if (!in_force.empty()) status = authenticator.Replace(std::move(next->callers));
+    if (!in_force.empty()) {
+      const auto limited = LimitedBy(next->callers);
+      status = authenticator.Replace(std::move(next->callers));
+      if (status.ok()) Follow(limited);
+    }
   }
   metrics.SetConfigReload(status.ok());
   if (!status.ok()) {
@@ -423,7 +423,16 @@ void Server::Wiring::Reload(absl::StatusOr<config::Config> next) {
                                  {"at_restart", absl::StrJoin(at_restart, ", ")}});
 }
 
+void Server::Wiring::Follow(const std::set<core::UnfinishedVideos::Creator>& limited) {
+  if (const absl::Status status = unfinished_videos->Follow(limited); !status.ok()) {
+    log.Warning("unfinished videos of callers not counted; tried again",
+                {{"detail", status.message()}});
+  }
+}
+
 void Server::Wiring::Reread() {
+  // Where the store could not be read, or its feed had a gap. /readyz says what is wrong with it.
+  unfinished_videos->Refresh().IgnoreError();
   // Said once, and again when it is something else.
   const auto tell = [this](const absl::Status& status, std::string& told,
                            absl::string_view message) {
@@ -481,15 +490,19 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
     wiring.http = wiring.decorated_http.get();
   }
   const core::Settings& settings = wiring.config.core;
+  wiring.unfinished_videos = std::make_unique<core::UnfinishedVideos>(*wiring.store);
   wiring.reconciler = std::make_unique<core::Reconciler>(core::Reconciler::Parts{
       wiring.loop, *wiring.store, *wiring.http, *wiring.catalog, wiring.telemetry, settings});
-  wiring.gateway = std::make_unique<core::Gateway>(*wiring.catalog, *wiring.store,
-                                                   *wiring.reconciler, wiring.clock, settings);
+  wiring.gateway =
+      std::make_unique<core::Gateway>(*wiring.catalog, *wiring.store, *wiring.reconciler,
+                                      *wiring.unfinished_videos, wiring.clock, settings);
+  const auto limited = LimitedBy(wiring.config.callers);
   if (absl::Status status = wiring.authenticator.Replace(std::move(wiring.config.callers));
       !status.ok()) {
     return status;
   }
   wiring.ListenToChanges();
+  if (absl::Status status = wiring.unfinished_videos->Follow(limited); !status.ok()) return status;
   wiring.Measure();
   if (absl::Status status = wiring.Listen(); !status.ok()) return status;
   if (absl::Status status = wiring.StartAdmin(); !status.ok()) return status;

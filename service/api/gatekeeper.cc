@@ -101,6 +101,9 @@ absl::StatusOr<Gatekeeper::Admitted> Gatekeeper::Admit(const grpc::CallbackServe
   return admitted;
 }
 
+  if (entry.limits.unfinished_videos > 0) {
+    admitted.caller.most_unfinished_videos = entry.limits.unfinished_videos;
+  }
 absl::StatusOr<auth::Limiter::Slot> Gatekeeper::OpenStream(const Admitted& admitted) const {
   if (admitted.entry == nullptr) return auth::Limiter::Slot();
   auth::Limiter::Slot slot = limiter_.OpenStream(*admitted.entry);

@@ -18,10 +18,13 @@ enum class Role {
   kOperator,
 };
 
-// How much one caller may ask for, at each gateway.
+// How much one caller may ask for; 0: as much as it likes.
 struct CallerLimits {
-  double requests_per_second = 0;  // 0: as many as it likes
-  int open_streams = 0;            // 0: as many as it likes
+  // At each gateway.
+  double requests_per_second = 0;
+  int open_streams = 0;
+  // Over all gateways on one store.
+  int unfinished_videos = 0;
 };
 
 // A subject, as one issuer of JWTs calls it.
