@@ -599,6 +599,48 @@ TEST_F(ConfigTest, CallersThatAreWrong) {
               HasSubstr("jwt_issuers[0].audiences: is missing"));
 }
 
+TEST_F(ConfigTest, KeysOfIssuersThatAreFetched) {
+  environment_.read_file = [](const std::string& path, std::size_t) -> absl::StatusOr<std::string> {
+    if (path == "ca.crt") return "-----BEGIN CERTIFICATE-----\n";
+    if (path == "token") return "abc\n";
+    if (path == "empty") return " \n";
+    return absl::NotFoundError("cannot be opened");
+  };
+  const auto with = [&](absl::string_view issuers) {
+    return absl::StrCat(kSmallest, "callers: [{id: a, roles: [READER], token_sha256: [",
+                        std::string(64, 'a'), "]}]\njwt_issuers: [", issuers, "]\n");
+  };
+  const Config config =
+      Good(with("{issuer: \"https://one.example\", audiences: [a]}, "
+                "{issuer: two, audiences: [a], jwks_url: \"https://k.example/jwks?p=1\", "
+                "ca_file: ca.crt, token_file: token}, "
+                "{issuer: three, audiences: [a], jwks_url: \"http://127.0.0.1:1/jwks\"}"));
+  EXPECT_TRUE(config.callers.issuers[0].fetched());
+  EXPECT_EQ(config.callers.issuers[1].jwks_url, "https://k.example/jwks?p=1");
+  EXPECT_EQ(config.callers.issuers[1].ca_file, "ca.crt");
+  EXPECT_EQ(config.callers.issuers[1].token_file, "token");
+
+  const auto faults = [&](absl::string_view more) {
+    return Faults(with(absl::StrCat("{issuer: i, audiences: [a], ", more, "}")));
+  };
+  EXPECT_THAT(faults("jwks_url: \"http://k.example/\""),
+              HasSubstr("jwt_issuers[0].jwks_url: begins with http://"));
+  EXPECT_THAT(faults("jwks_url: \"http://127.0.0.1.k.example/\""), HasSubstr("http://"));
+  EXPECT_THAT(faults("jwks_url: \"https://u:hunter2@k.example/\""),
+              AllOf(HasSubstr("jwks_url: holds an @"), Not(HasSubstr("hunter2"))));
+  EXPECT_THAT(faults("jwks_url: \"https://k.example/\", jwks_file: f"),
+              HasSubstr("jwks_url: is of no use beside jwks_file"));
+  EXPECT_THAT(faults("jwks_file: f, ca_file: ca.crt"),
+              HasSubstr("ca_file: is for keys that are fetched"));
+  EXPECT_THAT(faults(""), HasSubstr("jwt_issuers[0].issuer: \"i\" is no URL"));
+  const auto fetched = [&](absl::string_view more) {
+    return faults(absl::StrCat("jwks_url: \"https://k.example/\", ", more));
+  };
+  EXPECT_THAT(fetched("ca_file: token"), HasSubstr("ca_file: \"token\" holds no certificate"));
+  EXPECT_THAT(fetched("ca_file: nowhere"), HasSubstr("ca_file: \"nowhere\" cannot"));
+  EXPECT_THAT(fetched("token_file: empty"), HasSubstr("token_file: \"empty\" is empty"));
+}
+
 TEST_F(ConfigTest, AStoreInPostgres) {
   Config config = Good(absl::StrCat(
       kSmallest,

@@ -141,9 +141,7 @@ struct Server::Wiring {
         catalog(config::TakeCatalog(config)),
         metrics(base::ThisBuild()),
         telemetry(metrics, log),
-        authenticator({}, clock),
         limiter(clock),
-        gatekeeper(authenticator, limiter, log),
         hub_loop("ag-hub", &clock),
         replay_loop("ag-replay", &clock),
         loop("ag-core", &clock),
@@ -158,9 +156,7 @@ struct Server::Wiring {
   std::unique_ptr<const core::Catalog> catalog;
   base::Metrics metrics;
   core::LoggedTelemetry telemetry;
-  auth::Authenticator authenticator;
   auth::Limiter limiter;
-  api::Gatekeeper gatekeeper;
   base::ThreadEventLoop hub_loop;
   base::ThreadEventLoop replay_loop;
   base::ThreadEventLoop loop;
@@ -176,6 +172,8 @@ struct Server::Wiring {
   std::unique_ptr<http::Client> decorated_http;
   // One of the two above.
   http::Client* http = &curl;
+  std::optional<auth::Authenticator> authenticator;
+  std::optional<api::Gatekeeper> gatekeeper;
   std::unique_ptr<core::UnfinishedVideos> unfinished_videos;
   std::unique_ptr<core::Reconciler> reconciler;
   std::optional<store::ChangeFanOut> changes;
@@ -242,7 +240,7 @@ absl::Status Server::Wiring::OpenStore(const Decorators& decorators) {
 }
 
 absl::Status Server::Wiring::Listen() {
-  const api::Parts parts{*gateway, gatekeeper, metrics, clock, log};
+  const api::Parts parts{*gateway, *gatekeeper, metrics, clock, log};
   assets = std::make_unique<api::AssetService>(parts, *watcher);
   videos = std::make_unique<api::VideoService>(parts, *watcher);
   providers = std::make_unique<api::ProviderService>(parts, base::ThisBuild().version);
@@ -406,7 +404,7 @@ void Server::Wiring::Reload(absl::StatusOr<config::Config> next) {
     }
     if (!in_force.empty()) {
       const auto limited = LimitedBy(next->callers);
-      status = authenticator.Replace(std::move(next->callers));
+      status = authenticator->Replace(std::move(next->callers));
       if (status.ok()) Follow(limited);
     }
   }
@@ -440,8 +438,9 @@ void Server::Wiring::Reread() {
     told = std::string(status.message());
     if (!status.ok()) log.Warning(message, {{"detail", told}});
   };
-  tell(authenticator.RereadKeys(), key_fault,
-       "keys of an issuer of JWTs not read; the former stay");
+  tell(authenticator->RereadKeys(), key_fault,
+       "keys of an issuer of JWTs not to be had; the former stay");
+  metrics.SetIssuerKeyTimes(authenticator->FetchTimes());
   if (!config.tls.has_value()) return;
   const auto state = auth::CheckTls(TlsFilesOf(*config.tls), clock.Now());
   tell(state.status(), tls_fault, "certificates not good; the former stay");
@@ -496,8 +495,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
   wiring.gateway =
       std::make_unique<core::Gateway>(*wiring.catalog, *wiring.store, *wiring.reconciler,
                                       *wiring.unfinished_videos, wiring.clock, settings);
+  // Keys are checked on the loop that may take its time.
+  wiring.authenticator.emplace(auth::Callers(), wiring.clock,
+                               auth::Fetching{*wiring.http, wiring.replay_loop});
+  wiring.gatekeeper.emplace(*wiring.authenticator, wiring.limiter, wiring.log);
   const auto limited = LimitedBy(wiring.config.callers);
-  if (absl::Status status = wiring.authenticator.Replace(std::move(wiring.config.callers));
+  if (absl::Status status = wiring.authenticator->Replace(std::move(wiring.config.callers));
       !status.ok()) {
     return status;
   }
