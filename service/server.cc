@@ -1,11 +1,7 @@
 #include "server.h"
 
-#include <grpcpp/ext/channelz_service_plugin.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/impl/server_builder_option.h>
-#include <grpcpp/impl/server_builder_plugin.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -22,6 +18,7 @@
 #include "absl/synchronization/notification.h"
 #include "admin/admin_server.h"
 #include "api/asset_service.h"
+#include "api/debug_services.h"
 #include "api/gatekeeper.h"
 #include "api/provider_service.h"
 #include "api/rpc.h"
@@ -87,26 +84,6 @@ std::set<core::UnfinishedVideos::Creator> LimitedBy(const auth::Callers& callers
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
-
-// Leaves out what the config does not ask for: gRPC adds both to every server of the process, once
-// any asked for them (reflection, once its library is loaded).
-class DebugServices final : public grpc::ServerBuilderOption {
- public:
-  DebugServices(bool reflection, bool channelz) : reflection_(reflection), channelz_(channelz) {}
-
-  void UpdateArguments(grpc::ChannelArguments*) override {}
-  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    std::erase_if(*plugins, [this](const auto& plugin) {
-      const std::string name = plugin->name();
-      return (name == "proto_server_reflection" && !reflection_) ||
-             (name == "channelz_service" && !channelz_);
-    });
-  }
-
- private:
-  const bool reflection_;
-  const bool channelz_;
-};
 
 // What people call this gateway: in Kubernetes, the pod's name.
 std::string HostName() {
@@ -183,6 +160,7 @@ struct Server::Wiring {
   std::unique_ptr<api::VideoService> videos;
   std::unique_ptr<api::ProviderService> providers;
   std::vector<std::unique_ptr<base::Metrics::Computation>> computations;
+  std::optional<api::DebugServices> debug;
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<admin::AdminServer> admin;
   int port = 0;
@@ -246,11 +224,12 @@ absl::Status Server::Wiring::Listen() {
   providers = std::make_unique<api::ProviderService>(parts, base::ThisBuild().version);
 
   grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  if (config.debug_channelz) grpc::channelz::experimental::InitChannelzService();
   grpc::ServerBuilder builder;
-  builder.SetOption(
-      std::make_unique<DebugServices>(config.debug_reflection, config.debug_channelz));
+  builder.SetOption(api::OnlyThese({}));
+  if (config.debug_reflection || config.debug_channelz) {
+    debug.emplace(api::DebugSwitches{config.debug_reflection, config.debug_channelz}, *gatekeeper);
+    builder.RegisterCallbackGenericService(&debug->service());
+  }
   std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
   if (config.tls.has_value()) {
     const auth::TlsFiles files = TlsFilesOf(*config.tls);
