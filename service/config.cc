@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "auth/jwks_endpoint.h"
 #include "base/proto_time.h"
 #include "base/spelling.h"
 #include "config.pb.h"
@@ -314,8 +315,7 @@ class Checker {
       auth::JwtIssuer& made = out.callers.issuers.emplace_back();
       made.issuer = Text(path + ".issuer", issuer.has_issuer(), issuer.issuer(),
                          "write the claim iss of its tokens");
-      made.jwks_file = Text(path + ".jwks_file", issuer.has_jwks_file(), issuer.jwks_file(),
-                            "name the file with its keys");
+      CheckKeysOf(issuer, path, made);
       made.audiences.assign(issuer.audiences().begin(), issuer.audiences().end());
       if (made.audiences.empty()) {
         yaml_.AddFault(path + ".audiences",
@@ -329,6 +329,54 @@ class Checker {
     }
     if (in.callers().empty() && !in.jwt_issuers().empty()) {
       yaml_.AddFault("jwt_issuers", "is of no use without callers; name who may call");
+    }
+  }
+
+  // Where its keys are, and what they are fetched with.
+  void CheckKeysOf(const file::JwtIssuer& from, const std::string& path, auth::JwtIssuer& issuer) {
+    issuer.jwks_file = from.jwks_file();
+    issuer.jwks_url = from.jwks_url();
+    issuer.ca_file = from.ca_file();
+    issuer.token_file = from.token_file();
+    if (from.has_jwks_file() && from.has_jwks_url()) {
+      yaml_.AddFault(path + ".jwks_url", "is of no use beside jwks_file; keep one of the two");
+      return;
+    }
+    if (from.has_jwks_file()) {
+      if (from.jwks_file().empty()) yaml_.AddFault(path + ".jwks_file", "is empty");
+      if (from.has_ca_file() || from.has_token_file()) {
+        yaml_.AddFault(path + (from.has_ca_file() ? ".ca_file" : ".token_file"),
+                       "is for keys that are fetched; leave it out beside jwks_file");
+      }
+      return;
+    }
+    if (from.has_jwks_url()) {
+      if (const std::string fault = auth::FaultOfKeyUrl(issuer.jwks_url); !fault.empty()) {
+        yaml_.AddFault(path + ".jwks_url", absl::StrCat(fault, "; write https://HOST/PATH"));
+      }
+    } else if (from.has_issuer() && (!auth::FaultOfKeyUrl(issuer.issuer).empty() ||
+                                     absl::StrContains(issuer.issuer, '?'))) {
+      yaml_.AddFault(
+          path + ".issuer",
+          absl::StrCat(Quoted(issuer.issuer),
+                       " is no URL at which a discovery document could be; name its keys "
+                       "with jwks_url or jwks_file"));
+    }
+    if (from.has_ca_file()) {
+      CheckFile(path + ".ca_file", issuer.ca_file, "-----BEGIN CERTIFICATE-----",
+                "holds no certificate in PEM");
+    }
+    if (from.has_token_file()) CheckFile(path + ".token_file", issuer.token_file, "", "is empty");
+  }
+
+  // That the file can be read, and holds `part` and something else than white space.
+  void CheckFile(const std::string& path, const std::string& file, absl::string_view part,
+                 absl::string_view fault) {
+    const auto text = environment_.read_file(file, kMaxSecretBytes);
+    if (!text.ok()) {
+      yaml_.AddFault(path, absl::StrCat(Quoted(file), " ", text.status().message()));
+    } else if (absl::StripAsciiWhitespace(*text).empty() || !absl::StrContains(*text, part)) {
+      yaml_.AddFault(path, absl::StrCat(Quoted(file), " ", fault));
     }
   }
 
@@ -449,6 +497,9 @@ class Checker {
     caller.limits.open_streams =
         Number<int>(path + ".limits.open_streams", from.limits().has_open_streams(),
                     from.limits().open_streams(), 0, 1, 1'000'000);
+    caller.limits.unfinished_videos =
+        Number<int>(path + ".limits.unfinished_videos", from.limits().has_unfinished_videos(),
+                    from.limits().unfinished_videos(), 0, 1, 500'000);
   }
 
   void CheckRetention(const file::Store& in, Config& out) {

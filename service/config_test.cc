@@ -523,7 +523,7 @@ callers:
     token_sha256: [)",
                                           hash, R"(]
     jwts: [{issuer: "https://cluster.example", subject: "system:serviceaccount:a:b"}]
-    limits: {requests_per_second: 2.5, open_streams: 7}
+    limits: {requests_per_second: 2.5, open_streams: 7, unfinished_videos: 9}
 connections: {max_age: 30m, max_age_grace: 1m, keepalive_time: 30s, max_concurrent_streams: 5}
 )"));
   EXPECT_FALSE(config.tls->client_certificate_required);
@@ -540,6 +540,8 @@ connections: {max_age: 30m, max_age_grace: 1m, keepalive_time: 30s, max_concurre
   EXPECT_EQ(script.subjects[0].subject, "system:serviceaccount:a:b");
   EXPECT_EQ(script.limits.requests_per_second, 2.5);
   EXPECT_EQ(script.limits.open_streams, 7);
+  EXPECT_EQ(script.limits.unfinished_videos, 9);
+  EXPECT_EQ(farm.limits.unfinished_videos, 0);
   EXPECT_EQ(config.callers.issuers[0].jwks_file, "jwks.json");
   EXPECT_EQ(config.connections.max_age, absl::Minutes(30));
   EXPECT_EQ(config.connections.max_concurrent_streams, 5);
@@ -598,6 +600,48 @@ TEST_F(ConfigTest, CallersThatAreWrong) {
       HasSubstr("jwt_issuers: is of no use without callers"));
   EXPECT_THAT(Faults(absl::StrCat(kSmallest, "jwt_issuers: [{issuer: i, jwks_file: f}]")),
               HasSubstr("jwt_issuers[0].audiences: is missing"));
+}
+
+TEST_F(ConfigTest, KeysOfIssuersThatAreFetched) {
+  environment_.read_file = [](const std::string& path, std::size_t) -> absl::StatusOr<std::string> {
+    if (path == "ca.crt") return "-----BEGIN CERTIFICATE-----\n";
+    if (path == "token") return "abc\n";
+    if (path == "empty") return " \n";
+    return absl::NotFoundError("cannot be opened");
+  };
+  const auto with = [&](absl::string_view issuers) {
+    return absl::StrCat(kSmallest, "callers: [{id: a, roles: [READER], token_sha256: [",
+                        std::string(64, 'a'), "]}]\njwt_issuers: [", issuers, "]\n");
+  };
+  const Config config =
+      Good(with("{issuer: \"https://one.example\", audiences: [a]}, "
+                "{issuer: two, audiences: [a], jwks_url: \"https://k.example/jwks?p=1\", "
+                "ca_file: ca.crt, token_file: token}, "
+                "{issuer: three, audiences: [a], jwks_url: \"http://127.0.0.1:1/jwks\"}"));
+  EXPECT_TRUE(config.callers.issuers[0].fetched());
+  EXPECT_EQ(config.callers.issuers[1].jwks_url, "https://k.example/jwks?p=1");
+  EXPECT_EQ(config.callers.issuers[1].ca_file, "ca.crt");
+  EXPECT_EQ(config.callers.issuers[1].token_file, "token");
+
+  const auto faults = [&](absl::string_view more) {
+    return Faults(with(absl::StrCat("{issuer: i, audiences: [a], ", more, "}")));
+  };
+  EXPECT_THAT(faults("jwks_url: \"http://k.example/\""),
+              HasSubstr("jwt_issuers[0].jwks_url: begins with http://"));
+  EXPECT_THAT(faults("jwks_url: \"http://127.0.0.1.k.example/\""), HasSubstr("http://"));
+  EXPECT_THAT(faults("jwks_url: \"https://u:hunter2@k.example/\""),
+              AllOf(HasSubstr("jwks_url: holds an @"), Not(HasSubstr("hunter2"))));
+  EXPECT_THAT(faults("jwks_url: \"https://k.example/\", jwks_file: f"),
+              HasSubstr("jwks_url: is of no use beside jwks_file"));
+  EXPECT_THAT(faults("jwks_file: f, ca_file: ca.crt"),
+              HasSubstr("ca_file: is for keys that are fetched"));
+  EXPECT_THAT(faults(""), HasSubstr("jwt_issuers[0].issuer: \"i\" is no URL"));
+  const auto fetched = [&](absl::string_view more) {
+    return faults(absl::StrCat("jwks_url: \"https://k.example/\", ", more));
+  };
+  EXPECT_THAT(fetched("ca_file: token"), HasSubstr("ca_file: \"token\" holds no certificate"));
+  EXPECT_THAT(fetched("ca_file: nowhere"), HasSubstr("ca_file: \"nowhere\" cannot"));
+  EXPECT_THAT(fetched("token_file: empty"), HasSubstr("token_file: \"empty\" is empty"));
 }
 
 TEST_F(ConfigTest, AStoreInPostgres) {

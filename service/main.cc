@@ -13,6 +13,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "auth/handshake.h"
 #include "base/build_info.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -33,12 +34,16 @@ constexpr int kBadUsageOrConfig = 2;
 // How often the files that can change are looked at.
 constexpr timespec kLookInterval{5, 0};
 
-// The lines of gRPC and Protocol Buffers go into ours. Both take a plain function, so the log that
-// these write to is global.
+// The lines of gRPC and Protocol Buffers go into ours. Both take a plain function, so the logs that
+// these write to are global.
 const Log* library_log = nullptr;
+assetgate::auth::HandshakeLog* handshake_log = nullptr;
 
 void LogForGrpc(gpr_log_func_args* args) {
   if (library_log == nullptr || args->severity != GPR_LOG_SEVERITY_ERROR) return;
+  if (const auto why = assetgate::auth::HandshakeFailure(args->file, args->message)) {
+    return handshake_log->Failed(*why);
+  }
   library_log->Warning("grpc",
                        {{"file", args->file}, {"line", args->line}, {"detail", args->message}});
 }
@@ -99,8 +104,13 @@ int Serve(assetgate::config::Config config, const std::string& path,
   signal(SIGXFSZ, SIG_IGN);
 
   static const Log log(config.log_format, config.log_level);
+  static const assetgate::base::SystemClock clock;
+  static assetgate::auth::HandshakeLog handshakes(log, clock);
   library_log = &log;
+  handshake_log = &handshakes;
   gpr_set_log_function(LogForGrpc);
+  // Whatever GRPC_VERBOSITY is: why handshakes fail is told by what gRPC logs.
+  gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
   google::protobuf::SetLogHandler(LogForProtobuf);
 
   const absl::Duration drain_delay = config.drain_delay;

@@ -1,16 +1,13 @@
 #include "server.h"
 
-#include <grpcpp/ext/channelz_service_plugin.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/impl/server_builder_option.h>
-#include <grpcpp/impl/server_builder_plugin.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +18,7 @@
 #include "absl/synchronization/notification.h"
 #include "admin/admin_server.h"
 #include "api/asset_service.h"
+#include "api/debug_services.h"
 #include "api/gatekeeper.h"
 #include "api/provider_service.h"
 #include "api/rpc.h"
@@ -38,7 +36,9 @@
 #include "core/reconciler.h"
 #include "core/settings.h"
 #include "core/telemetry.h"
+#include "core/unfinished_videos.h"
 #include "http/curl_client.h"
+#include "store/change_fan_out.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
 #include "watch/hub.h"
@@ -75,49 +75,18 @@ auth::TlsFiles TlsFilesOf(const config::Tls& tls) {
   return files;
 }
 
+// Whose unfinished videos are limited.
+std::set<core::UnfinishedVideos::Creator> LimitedBy(const auth::Callers& callers) {
+  std::set<core::UnfinishedVideos::Creator> limited;
+  for (const auth::Caller& caller : callers.callers) {
+    if (caller.limits.unfinished_videos > 0) limited.insert({caller.tenant, caller.id});
+  }
+  return limited;
+}
+
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
-
-// The store's listener: watchers hear first.
-class ChangeFanOut final : public store::ChangeListener {
- public:
-  ChangeFanOut(watch::Hub& hub, core::Reconciler& reconciler)
-      : hub_(hub), reconciler_(reconciler) {}
-
-  void OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) override {
-    hub_.OnChanges(changes, head);
-    reconciler_.OnChanges(changes, head);
-  }
-  void OnGap(store::Revision upto) override {
-    hub_.OnGap(upto);
-    reconciler_.OnGap(upto);
-  }
-
- private:
-  watch::Hub& hub_;
-  core::Reconciler& reconciler_;
-};
-
-// Leaves out what the config does not ask for: gRPC adds both to every server of the process, once
-// any asked for them (reflection, once its library is loaded).
-class DebugServices final : public grpc::ServerBuilderOption {
- public:
-  DebugServices(bool reflection, bool channelz) : reflection_(reflection), channelz_(channelz) {}
-
-  void UpdateArguments(grpc::ChannelArguments*) override {}
-  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    std::erase_if(*plugins, [this](const auto& plugin) {
-      const std::string name = plugin->name();
-      return (name == "proto_server_reflection" && !reflection_) ||
-             (name == "channelz_service" && !channelz_);
-    });
-  }
-
- private:
-  const bool reflection_;
-  const bool channelz_;
-};
 
 // What people call this gateway: in Kubernetes, the pod's name.
 std::string HostName() {
@@ -152,9 +121,7 @@ struct Server::Wiring {
         catalog(config::TakeCatalog(config)),
         metrics(base::ThisBuild()),
         telemetry(metrics, log),
-        authenticator({}, clock),
         limiter(clock),
-        gatekeeper(authenticator, limiter, log),
         hub_loop("ag-hub", &clock),
         replay_loop("ag-replay", &clock),
         loop("ag-core", &clock),
@@ -169,9 +136,7 @@ struct Server::Wiring {
   std::unique_ptr<const core::Catalog> catalog;
   base::Metrics metrics;
   core::LoggedTelemetry telemetry;
-  auth::Authenticator authenticator;
   auth::Limiter limiter;
-  api::Gatekeeper gatekeeper;
   base::ThreadEventLoop hub_loop;
   base::ThreadEventLoop replay_loop;
   base::ThreadEventLoop loop;
@@ -187,14 +152,18 @@ struct Server::Wiring {
   std::unique_ptr<http::Client> decorated_http;
   // One of the two above.
   http::Client* http = &curl;
+  std::optional<auth::Authenticator> authenticator;
+  std::optional<api::Gatekeeper> gatekeeper;
+  std::unique_ptr<core::UnfinishedVideos> unfinished_videos;
   std::unique_ptr<core::Reconciler> reconciler;
-  std::optional<ChangeFanOut> changes;
+  std::optional<store::ChangeFanOut> changes;
   std::unique_ptr<core::Gateway> gateway;
   std::unique_ptr<core::Purge> purge;
   std::unique_ptr<api::AssetService> assets;
   std::unique_ptr<api::VideoService> videos;
   std::unique_ptr<api::ProviderService> providers;
   std::vector<std::unique_ptr<base::Metrics::Computation>> computations;
+  std::optional<api::DebugServices> debug;
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<admin::AdminServer> admin;
   int port = 0;
@@ -212,6 +181,7 @@ struct Server::Wiring {
   void Measure();
   admin::Readiness Readiness();
   void Reload(absl::StatusOr<config::Config> next);
+  void Follow(const std::set<core::UnfinishedVideos::Creator>& limited);
   void Reread();
   void Leave();
   void Shutdown();
@@ -252,17 +222,18 @@ absl::Status Server::Wiring::OpenStore(const Decorators& decorators) {
 }
 
 absl::Status Server::Wiring::Listen() {
-  const api::Parts parts{*gateway, gatekeeper, metrics, clock, log};
+  const api::Parts parts{*gateway, *gatekeeper, metrics, clock, log};
   assets = std::make_unique<api::AssetService>(parts, *watcher);
   videos = std::make_unique<api::VideoService>(parts, *watcher);
   providers = std::make_unique<api::ProviderService>(parts, base::ThisBuild().version);
 
   grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  if (config.debug_channelz) grpc::channelz::experimental::InitChannelzService();
   grpc::ServerBuilder builder;
-  builder.SetOption(
-      std::make_unique<DebugServices>(config.debug_reflection, config.debug_channelz));
+  builder.SetOption(api::OnlyThese({}));
+  if (config.debug_reflection || config.debug_channelz) {
+    debug.emplace(api::DebugSwitches{config.debug_reflection, config.debug_channelz}, *gatekeeper);
+    builder.RegisterCallbackGenericService(&debug->service());
+  }
   std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
   if (config.tls.has_value()) {
     const auth::TlsFiles files = TlsFilesOf(*config.tls);
@@ -351,7 +322,9 @@ void Server::Wiring::Measure() {
 }
 
 void Server::Wiring::ListenToChanges() {
-  changes.emplace(hub, *reconciler);
+  // Watchers hear first.
+  changes.emplace(
+      std::vector<store::ChangeListener*>{&hub, unfinished_videos.get(), reconciler.get()});
   store->SetListener(&*changes);
 }
 
@@ -420,7 +393,11 @@ void Server::Wiring::Reload(absl::StatusOr<config::Config> next) {
       const bool now = key == "callers" || key == "jwt_issuers";
       (now ? in_force : at_restart).push_back(std::move(key));
     }
-    if (!in_force.empty()) status = authenticator.Replace(std::move(next->callers));
+    if (!in_force.empty()) {
+      const auto limited = LimitedBy(next->callers);
+      status = authenticator->Replace(std::move(next->callers));
+      if (status.ok()) Follow(limited);
+    }
   }
   metrics.SetConfigReload(status.ok());
   if (!status.ok()) {
@@ -435,7 +412,16 @@ void Server::Wiring::Reload(absl::StatusOr<config::Config> next) {
                                  {"at_restart", absl::StrJoin(at_restart, ", ")}});
 }
 
+void Server::Wiring::Follow(const std::set<core::UnfinishedVideos::Creator>& limited) {
+  if (const absl::Status status = unfinished_videos->Follow(limited); !status.ok()) {
+    log.Warning("unfinished videos of callers not counted; tried again",
+                {{"detail", status.message()}});
+  }
+}
+
 void Server::Wiring::Reread() {
+  // Where the store could not be read, or its feed had a gap. /readyz says what is wrong with it.
+  unfinished_videos->Refresh().IgnoreError();
   // Said once, and again when it is something else.
   const auto tell = [this](const absl::Status& status, std::string& told,
                            absl::string_view message) {
@@ -443,8 +429,9 @@ void Server::Wiring::Reread() {
     told = std::string(status.message());
     if (!status.ok()) log.Warning(message, {{"detail", told}});
   };
-  tell(authenticator.RereadKeys(), key_fault,
-       "keys of an issuer of JWTs not read; the former stay");
+  tell(authenticator->RereadKeys(), key_fault,
+       "keys of an issuer of JWTs not to be had; the former stay");
+  metrics.SetIssuerKeyTimes(authenticator->FetchTimes());
   if (!config.tls.has_value()) return;
   const auto state = auth::CheckTls(TlsFilesOf(*config.tls), clock.Now());
   tell(state.status(), tls_fault, "certificates not good; the former stay");
@@ -495,15 +482,23 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
     wiring.http = wiring.decorated_http.get();
   }
   const core::Settings& settings = wiring.config.core;
+  wiring.unfinished_videos = std::make_unique<core::UnfinishedVideos>(*wiring.store);
   wiring.reconciler = std::make_unique<core::Reconciler>(core::Reconciler::Parts{
       wiring.loop, *wiring.store, *wiring.http, *wiring.catalog, wiring.telemetry, settings});
-  wiring.gateway = std::make_unique<core::Gateway>(*wiring.catalog, *wiring.store,
-                                                   *wiring.reconciler, wiring.clock, settings);
-  if (absl::Status status = wiring.authenticator.Replace(std::move(wiring.config.callers));
+  wiring.gateway =
+      std::make_unique<core::Gateway>(*wiring.catalog, *wiring.store, *wiring.reconciler,
+                                      *wiring.unfinished_videos, wiring.clock, settings);
+  // Keys are checked on the loop that may take its time.
+  wiring.authenticator.emplace(auth::Callers(), wiring.clock,
+                               auth::Fetching{*wiring.http, wiring.replay_loop});
+  wiring.gatekeeper.emplace(*wiring.authenticator, wiring.limiter, wiring.log);
+  const auto limited = LimitedBy(wiring.config.callers);
+  if (absl::Status status = wiring.authenticator->Replace(std::move(wiring.config.callers));
       !status.ok()) {
     return status;
   }
   wiring.ListenToChanges();
+  if (absl::Status status = wiring.unfinished_videos->Follow(limited); !status.ok()) return status;
   wiring.Measure();
   if (absl::Status status = wiring.Listen(); !status.ok()) return status;
   if (absl::Status status = wiring.StartAdmin(); !status.ok()) return status;

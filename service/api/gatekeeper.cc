@@ -17,6 +17,8 @@ absl::string_view Text(grpc::string_ref text) { return {text.data(), text.size()
 
 // A stream that is refused may be tried again when another one has ended: nobody knows when.
 constexpr absl::Duration kStreamRetry = absl::Seconds(5);
+// Keys are mostly there by then.
+constexpr absl::Duration kKeysRetry = absl::Seconds(1);
 
 auth::Credentials CredentialsOf(const grpc::CallbackServerContext& context) {
   auth::Credentials credentials;
@@ -80,6 +82,12 @@ absl::StatusOr<Gatekeeper::Admitted> Gatekeeper::Admit(const grpc::CallbackServe
   if (!why.empty()) {
     log_.With({.trace_id = TraceOf(context).trace_id})
         .Warning("refused", {{"method", method}, {"peer", context.peer()}, {"why", why}});
+    if (absl::IsUnavailable(identified.status())) {
+      return base::Error(absl::StatusCode::kUnavailable, v1::ISSUER_KEYS_UNAVAILABLE,
+                         "the token cannot be verified now, since keys of its issuer are being "
+                         "fetched; try again")
+          .RetryAfter(kKeysRetry);
+    }
     return core::NotAllowed();
   }
   admitted.entry = *std::move(identified);
@@ -93,6 +101,9 @@ absl::StatusOr<Gatekeeper::Admitted> Gatekeeper::Admit(const grpc::CallbackServe
   }
   admitted.caller.identity = entry.id;
   admitted.caller.tenant = entry.tenant;
+  if (entry.limits.unfinished_videos > 0) {
+    admitted.caller.most_unfinished_videos = entry.limits.unfinished_videos;
+  }
   if (entry.providers.has_value()) {
     // Lives as long as the entry, which it holds.
     admitted.caller.providers =

@@ -54,16 +54,29 @@ std::string DigestOf(const std::string& token) {
   return digest;
 }
 
-Authenticator::Authenticator(Callers callers, const base::Clock& clock)
-    : clock_(clock), table_(MakeTable(std::move(callers), clock)) {}
+Authenticator::Authenticator(Callers callers, const base::Clock& clock, const Fetching& fetching)
+    : clock_(clock), fetching_(fetching), table_(MakeTable(std::move(callers), nullptr)) {}
 
 std::shared_ptr<const Authenticator::Table> Authenticator::MakeTable(Callers callers,
-                                                                     const base::Clock& clock) {
+                                                                     const Table* former) const {
   auto table = std::make_shared<Table>();
   for (Caller& caller : callers.callers) {
     table->callers.push_back(std::make_shared<const Caller>(std::move(caller)));
   }
-  table->verifier = std::make_unique<JwtVerifier>(std::move(callers.issuers), clock);
+  std::vector<JwksEndpointPtr> endpoints;
+  for (const JwtIssuer& issuer : callers.issuers) {
+    if (!issuer.fetched()) continue;
+    JwksEndpointPtr endpoint;
+    if (former != nullptr) {
+      for (const JwksEndpointPtr& each : former->verifier->endpoints()) {
+        if (each->issuer().FetchedLike(issuer)) endpoint = each;
+      }
+    }
+    if (endpoint == nullptr) endpoint = std::make_shared<JwksEndpoint>(issuer, fetching_);
+    endpoints.push_back(std::move(endpoint));
+  }
+  table->verifier =
+      std::make_unique<JwtVerifier>(std::move(callers.issuers), clock_, std::move(endpoints));
   return table;
 }
 
@@ -73,14 +86,30 @@ std::shared_ptr<const Authenticator::Table> Authenticator::table() const {
 }
 
 absl::Status Authenticator::Replace(Callers callers) {
-  std::shared_ptr<const Table> table = MakeTable(std::move(callers), clock_);
+  std::shared_ptr<const Table> table = MakeTable(std::move(callers), this->table().get());
   if (absl::Status status = table->verifier->Reload(); !status.ok()) return status;
+  // What comes of it is for RereadKeys to tell.
+  table->verifier->Refresh().IgnoreError();
   absl::MutexLock lock(&mu_);
   table_ = std::move(table);
   return absl::OkStatus();
 }
 
-absl::Status Authenticator::RereadKeys() { return table()->verifier->Reload(); }
+absl::Status Authenticator::RereadKeys() {
+  const std::shared_ptr<const Table> table = this->table();
+  const absl::Status read = table->verifier->Reload();
+  const absl::Status fetched = table->verifier->Refresh();
+  if (read.ok() || fetched.ok()) return read.ok() ? fetched : read;
+  return absl::FailedPreconditionError(absl::StrCat(read.message(), "; ", fetched.message()));
+}
+
+std::map<std::string, absl::Time> Authenticator::FetchTimes() const {
+  std::map<std::string, absl::Time> times;
+  for (const JwksEndpointPtr& endpoint : table()->verifier->endpoints()) {
+    times[endpoint->issuer().issuer] = endpoint->fetch_time();
+  }
+  return times;
+}
 
 bool Authenticator::open() const { return table()->callers.empty(); }
 

@@ -2,6 +2,7 @@
 #ifndef ASSETGATE_AUTH_AUTHENTICATOR_H_
 #define ASSETGATE_AUTH_AUTHENTICATOR_H_
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "auth/callers.h"
+#include "auth/jwks_endpoint.h"
 #include "auth/jwt.h"
 #include "base/clock.h"
 
@@ -32,20 +34,24 @@ std::string DigestOf(const std::string& token);
 // Tells callers by the table of the config. Thread-safe.
 class Authenticator {
  public:
-  // `clock` must outlive it.
-  Authenticator(Callers callers, const base::Clock& clock);
+  // `clock`, and what keys are fetched with, must outlive it.
+  Authenticator(Callers callers, const base::Clock& clock, const Fetching& fetching);
 
-  // Puts another table into the place of the present one. Calls that are under way keep who they
-  // are. An error where a key file cannot be read: then all stays as it was.
+  // Puts another table into the place of the present one, and begins to fetch the keys that are to
+  // be. Calls that are under way keep who they are, and keys that were fetched stay. An error where
+  // a key file cannot be read: then all stays as it was.
   absl::Status Replace(Callers callers) ABSL_LOCKS_EXCLUDED(mu_);
-  // Reads the key files again that have changed. The error names those that cannot be read, whose
-  // keys stay as they were.
+  // Reads the key files again that have changed, and fetches keys that are due. The error names
+  // what could not be had, where the keys stay as they were. To be called every few seconds.
   absl::Status RereadKeys() ABSL_LOCKS_EXCLUDED(mu_);
+  // When the keys of each issuer were fetched that publishes them; InfinitePast where they were
+  // not.
+  std::map<std::string, absl::Time> FetchTimes() const ABSL_LOCKS_EXCLUDED(mu_);
 
   // Whether nobody is asked who they are.
   bool open() const ABSL_LOCKS_EXCLUDED(mu_);
-  // Who it is: by its bearer token where it has one, else by its certificate. The error says for
-  // the log why it is nobody, without the token.
+  // Who it is: by its bearer token where it has one, else by its certificate. UNAUTHENTICATED says
+  // for the log why it is nobody, without the token; UNAVAILABLE, why that cannot be told now.
   absl::StatusOr<CallerPtr> Identify(const Credentials& credentials) const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -53,10 +59,12 @@ class Authenticator {
     std::vector<CallerPtr> callers;
     std::unique_ptr<JwtVerifier> verifier;
   };
-  static std::shared_ptr<const Table> MakeTable(Callers callers, const base::Clock& clock);
+  // Takes endpoints over from `former`.
+  std::shared_ptr<const Table> MakeTable(Callers callers, const Table* former) const;
   std::shared_ptr<const Table> table() const ABSL_LOCKS_EXCLUDED(mu_);
 
   const base::Clock& clock_;
+  const Fetching fetching_;
   mutable absl::Mutex mu_;
   std::shared_ptr<const Table> table_ ABSL_GUARDED_BY(mu_);
 };

@@ -5,6 +5,7 @@
 #include "auth/testing/issuer_key.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "http/testing/fake_client.h"
 
 namespace assetgate::auth {
 namespace {
@@ -48,7 +49,9 @@ class AuthenticatorTest : public ::testing::Test {
   base::FakeClock clock_;
   const std::string jwks_ = ::testing::TempDir() + "authenticator_test_jwks.json";
   const IssuerKey key_ = IssuerKey::Rsa("k");
-  Authenticator authenticator_{{}, clock_};
+  base::FakeEventLoop loop_;
+  http::FakeHttpClient http_;
+  Authenticator authenticator_{{}, clock_, {http_, loop_}};
 };
 
 TEST_F(AuthenticatorTest, EachIsKnownByWhatTheTableSays) {
@@ -90,6 +93,34 @@ TEST_F(AuthenticatorTest, AnotherTableTakesItsPlaceAsAWholeOrNotAtAll) {
   ASSERT_TRUE(authenticator_.Replace(next).ok());
   EXPECT_EQ(Who({.authorization = {"Bearer hunter2"}}), "new");
   EXPECT_THAT(Who({.authorization = {"Bearer hunter3"}}), HasSubstr("is not in callers"));
+}
+
+TEST_F(AuthenticatorTest, AnotherTableKeepsTheKeysThatWereFetchedFromTheSamePlace) {
+  Callers next;
+  next.callers.push_back(Known("pod"));
+  next.callers.back().subjects = {{"https://issuer.example", "pod-1"}};
+  next.issuers.push_back({.issuer = "https://issuer.example",
+                          .audiences = {"assetgate"},
+                          .jwks_url = "https://keys.example/jwks"});
+  const Credentials shown = {.authorization = {absl::StrCat("Bearer ", Token("pod-1"))}};
+  ASSERT_TRUE(authenticator_.Replace(next).ok());
+  EXPECT_TRUE(absl::IsUnavailable(authenticator_.Identify(shown).status()));
+  EXPECT_EQ(authenticator_.FetchTimes().at("https://issuer.example"), absl::InfinitePast());
+  loop_.RunDue();
+  http_.Take().Answer(http::Response{200, {}, absl::StrCat("{\"keys\":[", key_.Jwk(), "]}")});
+  loop_.RunDue();
+  EXPECT_EQ(Who(shown), "pod");
+  EXPECT_EQ(authenticator_.FetchTimes().at("https://issuer.example"), loop_.Now());
+
+  next.issuers[0].audiences.push_back("more");
+  ASSERT_TRUE(authenticator_.Replace(next).ok());
+  EXPECT_EQ(Who(shown), "pod");
+  loop_.RunDue();
+  EXPECT_EQ(http_.sent(), 1u);
+
+  next.issuers[0].jwks_url = "https://keys.example/other";
+  ASSERT_TRUE(authenticator_.Replace(next).ok());
+  EXPECT_TRUE(absl::IsUnavailable(authenticator_.Identify(shown).status()));
 }
 
 TEST_F(AuthenticatorTest, WithoutCallersNobodyIsAsked) {

@@ -14,14 +14,17 @@ enum class Role {
   kReader,
   // Also Create, Cancel and Delete.
   kWriter,
-  // Reads, and settles what only a person can (ResolveVideoTask).
+  // Reads, and settles what only a person can (ResolveVideoTask); reflection and channelz.
   kOperator,
 };
 
-// How much one caller may ask for, at each gateway.
+// How much one caller may ask for; 0: as much as it likes.
 struct CallerLimits {
-  double requests_per_second = 0;  // 0: as many as it likes
-  int open_streams = 0;            // 0: as many as it likes
+  // At each gateway.
+  double requests_per_second = 0;
+  int open_streams = 0;
+  // Over all gateways on one store.
+  int unfinished_videos = 0;
 };
 
 // A subject, as one issuer of JWTs calls it.
@@ -53,8 +56,20 @@ struct JwtIssuer {
   std::string issuer;
   // A token is for one of these (the claim `aud`). Never empty.
   std::vector<std::string> audiences;
-  // The file with its keys: a JWKS (RFC 7517), read again when it changes.
+  // Where its keys are: a JWKS (RFC 7517) in a file, read again when it changes; or one at a URL.
+  // With neither, the issuer's OpenID Connect discovery document says at which URL.
   std::string jwks_file;
+  std::string jwks_url;
+  // For fetching them; empty: the system's authorities, and no token.
+  std::string ca_file;
+  std::string token_file;
+
+  // Whether its keys are fetched; and from the same place, in the same way, as another's.
+  bool fetched() const { return jwks_file.empty(); }
+  bool FetchedLike(const JwtIssuer& other) const {
+    return fetched() && other.fetched() && issuer == other.issuer && jwks_url == other.jwks_url &&
+           ca_file == other.ca_file && token_file == other.token_file;
+  }
 };
 
 struct Callers {

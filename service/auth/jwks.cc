@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -22,7 +23,10 @@ namespace {
 
 // Larger files are no key sets.
 constexpr std::size_t kLargest = 1 << 20;
+// Each is checked, which takes the longer the larger it is.
+constexpr unsigned kMostKeys = 100;
 constexpr int kSmallestRsaBits = 2048;
+constexpr std::size_t kLargestRsaBytes = 8192 / 8;
 
 template <typename T, void (*Free)(T*)>
 struct Freed {
@@ -71,7 +75,10 @@ Key Make(const char* type, OSSL_PARAM_BLD* parameters) {
 Key MakeRsa(const rapidjson::Value& jwk) {
   const auto modulus = BytesOf(jwk, "n");
   const auto exponent = BytesOf(jwk, "e");
-  if (!modulus.has_value() || !exponent.has_value()) return nullptr;
+  if (!modulus.has_value() || !exponent.has_value() || modulus->size() > kLargestRsaBytes ||
+      exponent->size() > sizeof(std::uint64_t)) {
+    return nullptr;
+  }
   const Number n = NumberOf(*modulus);
   const Number e = NumberOf(*exponent);
   const Builder builder(OSSL_PARAM_BLD_new());
@@ -128,6 +135,9 @@ absl::StatusOr<std::vector<JwkKey>> ParseJwks(absl::string_view json) {
   const rapidjson::Value* keys = provider::FindJson(*document, "keys");
   if (keys == nullptr || !keys->IsArray()) {
     return absl::InvalidArgumentError("has no \"keys\"; a JWKS is {\"keys\": [...]}");
+  }
+  if (keys->Size() > kMostKeys) {
+    return absl::InvalidArgumentError(absl::StrCat("has more than ", kMostKeys, " keys"));
   }
   std::vector<JwkKey> found;
   int number = -1;

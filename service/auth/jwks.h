@@ -25,7 +25,8 @@ struct JwkKey {
 
 // The keys in `json` that sign: RSA of at least 2,048 bits, and EC on P-256, P-384 and P-521.
 // Others (for encryption, symmetric ones, of types not known here) are passed over.
-// INVALID_ARGUMENT where it is no key set, a key is broken, or no key is left.
+// INVALID_ARGUMENT where it is no key set, a key is broken, no key is left, or there are more than
+// any issuer has.
 absl::StatusOr<std::vector<JwkKey>> ParseJwks(absl::string_view json);
 
 }  // namespace assetgate::auth

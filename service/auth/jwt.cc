@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "http/message.h"
 #include "provider/failure.h"
 #include "provider/json.h"
 #include "rapidjson/document.h"
@@ -94,6 +95,15 @@ absl::Status Refused(const std::string& why) {
   return absl::UnauthenticatedError(absl::StrCat("the JWT ", why));
 }
 
+absl::Status Pending(const std::string& why) {
+  return absl::UnavailableError(absl::StrCat("the JWT cannot be verified now: ", why));
+}
+
+std::string WhereKeysAre(const JwtIssuer& issuer) {
+  if (!issuer.fetched()) return issuer.jwks_file;
+  return issuer.jwks_url.empty() ? "what its issuer publishes" : http::RedactUri(issuer.jwks_url);
+}
+
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return absl::NotFoundError("cannot be read");
@@ -106,31 +116,60 @@ bool LooksLikeJwt(absl::string_view token) {
   return std::count(token.begin(), token.end(), '.') == 2;
 }
 
-JwtVerifier::JwtVerifier(std::vector<JwtIssuer> issuers, const base::Clock& clock)
-    : issuers_(std::move(issuers)), clock_(clock), keys_(issuers_.size()) {}
+JwtVerifier::JwtVerifier(std::vector<JwtIssuer> issuers, const base::Clock& clock,
+                         std::vector<JwksEndpointPtr> endpoints)
+    : issuers_(std::move(issuers)), endpoints_(std::move(endpoints)), clock_(clock) {}
 
 absl::Status JwtVerifier::Reload() {
   std::vector<std::string> faults;
-  for (std::size_t i = 0; i < issuers_.size(); ++i) {
-    absl::StatusOr<std::string> text = ReadFile(issuers_[i].jwks_file);
+  for (const JwtIssuer& issuer : issuers_) {
+    if (issuer.fetched()) continue;
+    absl::StatusOr<std::string> text = ReadFile(issuer.jwks_file);
     absl::Status fault = text.status();
     if (fault.ok()) {
       {
         absl::MutexLock lock(&mu_);
-        if (keys_[i] != nullptr && keys_[i]->text == *text) continue;
+        const auto read = read_.find(issuer.issuer);
+        if (read != read_.end() && read->second.text == *text) continue;
       }
       absl::StatusOr<std::vector<JwkKey>> keys = ParseJwks(*text);
       fault = keys.status();
       if (fault.ok()) {
         absl::MutexLock lock(&mu_);
-        keys_[i] = std::make_shared<const Keys>(Keys{*std::move(text), *std::move(keys)});
+        read_[issuer.issuer] = {*std::move(text),
+                                std::make_shared<const std::vector<JwkKey>>(*std::move(keys))};
         continue;
       }
     }
-    faults.push_back(absl::StrCat(issuers_[i].jwks_file, ": ", fault.message()));
+    faults.push_back(absl::StrCat(issuer.jwks_file, ": ", fault.message()));
   }
   if (faults.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrJoin(faults, "; "));
+}
+
+absl::Status JwtVerifier::Refresh() {
+  std::vector<std::string> faults;
+  for (const JwksEndpointPtr& endpoint : endpoints_) {
+    endpoint->Refresh();
+    const absl::Status status = endpoint->status();
+    if (!status.ok()) faults.push_back(std::string(status.message()));
+  }
+  if (faults.empty()) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrJoin(faults, "; "));
+}
+
+JwksEndpoint* JwtVerifier::EndpointOf(const JwtIssuer& issuer) const {
+  for (const JwksEndpointPtr& endpoint : endpoints_) {
+    if (endpoint->issuer().issuer == issuer.issuer) return endpoint.get();
+  }
+  return nullptr;
+}
+
+JwtVerifier::KeysPtr JwtVerifier::KeysOf(const JwtIssuer& issuer) const {
+  if (const JwksEndpoint* endpoint = EndpointOf(issuer)) return endpoint->keys();
+  absl::MutexLock lock(&mu_);
+  const auto read = read_.find(issuer.issuer);
+  return read == read_.end() ? nullptr : read->second.keys;
 }
 
 absl::StatusOr<Subject> JwtVerifier::Verify(const std::string& token) const {
@@ -159,25 +198,35 @@ absl::StatusOr<Subject> JwtVerifier::Verify(const std::string& token) const {
   if (header->HasMember("crit"))
     return Refused("has critical extensions, none of which is known here");
 
-  std::shared_ptr<const Keys> keys;
-  {
-    absl::MutexLock lock(&mu_);
-    keys = keys_[static_cast<std::size_t>(known - issuers_.begin())];
+  JwksEndpoint* endpoint = EndpointOf(*known);
+  const KeysPtr keys = KeysOf(*known);
+  if (keys == nullptr) {
+    if (endpoint == nullptr) {
+      return Refused("cannot be verified: there are no keys of its issuer");
+    }
+    endpoint->Miss();
+    return Pending("the keys of its issuer could not be fetched so far");
   }
-  if (keys == nullptr) return Refused("cannot be verified: there are no keys of its issuer");
   const std::string key_id = TextOf(*header, "kid");
+  bool known_id = false;
   bool tried = false;
   bool is_signed = false;
-  for (const JwkKey& key : keys->keys) {
+  for (const JwkKey& key : *keys) {
     if (!key_id.empty() && key.id != key_id) continue;
+    known_id = known_id || !key_id.empty();
     if (key.type != algorithm->type || key.bits != algorithm->bits) continue;
     if (!key.algorithm.empty() && key.algorithm != algorithm->name) continue;
     tried = true;
     is_signed = is_signed || IsSignedBy(token, key, *algorithm);
   }
+  // The issuer may have a key by now that is not here.
+  if (!is_signed && !known_id && endpoint != nullptr && endpoint->Miss()) {
+    return Pending(absl::StrCat("it is signed by the key ", Shown(key_id),
+                                ", and the keys of its issuer are being fetched"));
+  }
   if (!tried) {
     return Refused(absl::StrCat("is signed by the key ", Shown(key_id), " for ", algorithm->name,
-                                ", which is not in ", known->jwks_file));
+                                ", which is not in ", WhereKeysAre(*known)));
   }
   if (!is_signed) return Refused("has a signature that is not its issuer's");
 

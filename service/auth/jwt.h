@@ -2,6 +2,7 @@
 #ifndef ASSETGATE_AUTH_JWT_H_
 #define ASSETGATE_AUTH_JWT_H_
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "absl/time/time.h"
 #include "auth/callers.h"
 #include "auth/jwks.h"
+#include "auth/jwks_endpoint.h"
 #include "base/clock.h"
 
 namespace assetgate::auth {
@@ -21,32 +23,46 @@ namespace assetgate::auth {
 // Whether a bearer token is meant as a JWT: three parts with dots between them.
 bool LooksLikeJwt(absl::string_view token);
 
+using JwksEndpointPtr = std::shared_ptr<JwksEndpoint>;
+
 // Verifies tokens of the issuers of the config. Asymmetric algorithms only (RS and ES with 256, 384
 // and 512): what verifies here can sign nothing. Thread-safe.
 class JwtVerifier {
  public:
-  // `clock` must outlive it.
-  JwtVerifier(std::vector<JwtIssuer> issuers, const base::Clock& clock);
+  // `endpoints`: one for each issuer whose keys are fetched. `clock` must outlive it.
+  JwtVerifier(std::vector<JwtIssuer> issuers, const base::Clock& clock,
+              std::vector<JwksEndpointPtr> endpoints = {});
 
   // Reads the key files that have changed. What cannot be read stays as it was; the error names all
   // such files.
   absl::Status Reload() ABSL_LOCKS_EXCLUDED(mu_);
+  // Has keys fetched that are due. The error tells what came of the newest fetches that failed.
+  absl::Status Refresh();
+  const std::vector<JwksEndpointPtr>& endpoints() const { return endpoints_; }
 
-  // Who it was issued for. The error says for the log why not, without the token: of an unknown
-  // issuer or signed by an unknown key, altered, expired, not valid yet, for another audience.
+  // Who it was issued for. UNAUTHENTICATED says for the log why not, without the token: of an
+  // unknown issuer or signed by an unknown key, altered, expired, not valid yet, for another
+  // audience. UNAVAILABLE: it cannot be told now, since keys of its issuer are being fetched.
   absl::StatusOr<Subject> Verify(const std::string& token) const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  struct Keys {
+  using KeysPtr = JwksEndpoint::KeysPtr;
+  // Of a file.
+  struct Read {
     std::string text;
-    std::vector<JwkKey> keys;
+    KeysPtr keys;
   };
 
+  // Null where the issuer's keys are in a file.
+  JwksEndpoint* EndpointOf(const JwtIssuer& issuer) const;
+  KeysPtr KeysOf(const JwtIssuer& issuer) const ABSL_LOCKS_EXCLUDED(mu_);
+
   const std::vector<JwtIssuer> issuers_;
+  const std::vector<JwksEndpointPtr> endpoints_;
   const base::Clock& clock_;
   mutable absl::Mutex mu_;
-  // By issuer, in the same order.
-  std::vector<std::shared_ptr<const Keys>> keys_ ABSL_GUARDED_BY(mu_);
+  // By issuer.
+  std::map<std::string, Read> read_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace assetgate::auth

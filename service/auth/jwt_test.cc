@@ -37,7 +37,8 @@ class JwtTest : public ::testing::Test {
   const std::string path_ = ::testing::TempDir() + "jwt_test_jwks.json";
   const IssuerKey rsa_ = IssuerKey::Rsa("first");
   const IssuerKey ec_ = IssuerKey::Ec("curve");
-  JwtVerifier verifier_{{{kIssuer, {"assetgate", "other"}, path_}}, clock_};
+  JwtVerifier verifier_{
+      {{.issuer = kIssuer, .audiences = {"assetgate", "other"}, .jwks_file = path_}}, clock_};
 };
 
 TEST_F(JwtTest, TokensOfTheIssuerAreTaken) {
@@ -149,6 +150,14 @@ TEST(JwksTest, KeySetsThatAreNone) {
   EXPECT_THAT(why("{}"), HasSubstr("has no \"keys\""));
   EXPECT_THAT(why(R"({"keys":[]})"), HasSubstr("no key that signs"));
   EXPECT_THAT(why(R"({"keys":[{"kty":"oct","k":"AAAA"}]})"), HasSubstr("no key that signs"));
+  std::string many;
+  for (int i = 0; i < 101; ++i) absl::StrAppend(&many, i == 0 ? "" : ",", "{}");
+  EXPECT_THAT(why(absl::StrCat("{\"keys\":[", many, "]}")), HasSubstr("more than 100 keys"));
+  // Checking it would take for ever.
+  EXPECT_THAT(
+      why(absl::StrCat(R"({"keys":[{"kty":"RSA","e":"AQAB","n":")",
+                       absl::WebSafeBase64Escape(std::string(8193 / 8 + 1, '\xff')), "\"}]}")),
+      HasSubstr("keys[0] is no RSA key"));
   EXPECT_THAT(why(R"({"keys":[1]})"), HasSubstr("keys[0] is no object"));
   EXPECT_THAT(why(R"({"keys":[{"kty":"RSA","n":"AQ"}]})"), HasSubstr("keys[0] is no RSA key"));
   EXPECT_THAT(why(R"({"keys":[{"kty":"EC","crv":"P-256","x":"AQ","y":"AQ"}]})"),

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "auth/handshake.h"
 #include "grpc/grpc_security_constants.h"
 #include "grpcpp/security/tls_certificate_provider.h"
 #include "grpcpp/security/tls_credentials_options.h"
@@ -94,6 +95,7 @@ absl::StatusOr<TlsState> CheckTls(const TlsFiles& files, absl::Time now) {
 
 std::shared_ptr<grpc::ServerCredentials> MakeTlsCredentials(const TlsFiles& files) {
   using grpc::experimental::FileWatcherCertificateProvider;
+  WatchHandshakes();
   const bool asks = files.clients != ClientCertificates::kNone;
   auto provider = asks ? std::make_shared<FileWatcherCertificateProvider>(
                              files.key, files.certificate, files.client_ca, kRereadSeconds)

@@ -41,6 +41,7 @@ Act DefaultAct(v1::ErrorReason reason) {
     case v1::COMMIT_UNKNOWN:
     case v1::OVERLOADED:
     case v1::CALLER_LIMIT:
+    case v1::ISSUER_KEYS_UNAVAILABLE:
       return Act::kWait;
     default:
       return Act::kCaller;

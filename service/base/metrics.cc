@@ -273,6 +273,10 @@ struct Metrics::Instruments {
   Family<Gauge>& certificate_expiry =
       Declare<Gauge>(registry, "assetgate_certificate_expiry_timestamp_seconds",
                      "When the certificate that callers are shown ends, in seconds since 1970.");
+  Family<Gauge>& issuer_keys = Declare<Gauge>(
+      registry, "assetgate_issuer_keys_fetch_timestamp_seconds",
+      "When the keys of an issuer of JWTs that are in use were fetched, in seconds since 1970; 0: "
+      "they were not.");
   Family<Counter>& rpcs =
       Declare<Counter>(registry, "assetgate_rpcs_total", "RPCs that ended, by gRPC status code.");
   Family<Histogram>& rpc_seconds = Declare<Histogram>(
@@ -378,6 +382,7 @@ struct Metrics::Instruments {
   std::map<std::pair<std::string, UpstreamOperation>, std::unique_ptr<UpstreamMetrics>> calls
       ABSL_GUARDED_BY(mu);
   std::list<Computed> computed ABSL_GUARDED_BY(mu);
+  std::map<std::string, Gauge*> issuers ABSL_GUARDED_BY(mu);
 };
 
 Metrics::Metrics(const BuildInfo& build) : instruments_(std::make_unique<Instruments>()) {
@@ -514,6 +519,20 @@ void Metrics::SetCertificateExpiry(absl::Time when) {
 
 void Metrics::SetConfigReload(bool successful) {
   instruments_->config_reload.Set(successful ? 1 : 0);
+}
+
+void Metrics::SetIssuerKeyTimes(const std::map<std::string, absl::Time>& times) {
+  absl::MutexLock lock(&instruments_->mu);
+  std::erase_if(instruments_->issuers, [&](const auto& issuer) {
+    if (times.contains(issuer.first)) return false;
+    instruments_->issuer_keys.Remove(issuer.second);
+    return true;
+  });
+  for (const auto& [issuer, time] : times) {
+    Gauge*& gauge = instruments_->issuers[issuer];
+    if (gauge == nullptr) gauge = &instruments_->issuer_keys.Add({{"issuer", issuer}});
+    gauge->Set(time == absl::InfinitePast() ? 0 : absl::ToDoubleSeconds(time - absl::UnixEpoch()));
+  }
 }
 
 std::unique_ptr<Metrics::Computation> Metrics::Compute(Gauge& gauge,

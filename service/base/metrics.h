@@ -11,6 +11,7 @@
 //   | build_info           | version, commit, flags       | always 1                            |
 //   | config_last_reload_successful |                     | 1: the newest config is in use      |
 //   | certificate_expiry_timestamp_seconds |              | when the server's certificate ends  |
+//   | issuer_keys_fetch_timestamp_seconds | issuer | when keys of JWTs' issuers were fetched |
 //   | rpcs_total           | method, code                 | RPCs that ended                     |
 //   | rpc_seconds          | method                       | how long they took, streams apart   |
 //   | upstream_calls_total | provider, operation, outcome | calls to providers that ended       |
@@ -42,6 +43,7 @@
 
 #include <array>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -194,6 +196,9 @@ class Metrics {
 
   // Of the certificate that callers are shown. The series begins with the first call.
   void SetCertificateExpiry(absl::Time when);
+  // Of the issuers whose keys are fetched, by name: when these were fetched; InfinitePast (which is
+  // told as 0): never. Others have no series any more.
+  void SetIssuerKeyTimes(const std::map<std::string, absl::Time>& times);
   // Whether the newest attempt to load the config succeeded; true at the start.
   void SetConfigReload(bool successful);
 

@@ -124,6 +124,9 @@ TEST(MetricsTest, EveryOtherInstrumentHasItsNameAndLabels) {
   metrics.LeasesHeld().Set(128);
   metrics.Gateways().Set(2);
   metrics.SetCertificateExpiry(absl::FromUnixSeconds(1900000000));
+  metrics.SetIssuerKeyTimes({{"gone", absl::FromUnixSeconds(1)}});
+  metrics.SetIssuerKeyTimes(
+      {{"https://i.example", absl::FromUnixSeconds(1800000000)}, {"late", absl::InfinitePast()}});
   metrics.SetConfigReload(false);
   metrics.Unfinished(MetricKind::kAssetGroup, "kyy").Increment(3);
   metrics.Waiting(MetricKind::kAsset, v1::Waiting::PROVIDER_BUSY).Increment();
@@ -151,6 +154,9 @@ TEST(MetricsTest, EveryOtherInstrumentHasItsNameAndLabels) {
       {"assetgate_leases_held", "128"},
       {"assetgate_gateways", "2"},
       {"assetgate_certificate_expiry_timestamp_seconds", "1900000000"},
+      {R"(assetgate_issuer_keys_fetch_timestamp_seconds{issuer="https://i.example"})",
+       "1800000000"},
+      {R"(assetgate_issuer_keys_fetch_timestamp_seconds{issuer="late"})", "0"},
       {"assetgate_config_last_reload_successful", "0"},
       {R"(assetgate_unfinished{kind="asset_group",provider="kyy"})", "3"},
       {R"(assetgate_waiting{kind="asset",reason="provider_busy"})", "1"},

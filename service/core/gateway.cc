@@ -602,6 +602,12 @@ void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskReq
     out->set_provider(target.provider->id);
     out->set_provider_model(target.provider_model);
   }
+  if (caller.most_unfinished_videos.has_value()) {
+    creation.admit = [this, creator = UnfinishedVideos::Creator{caller.tenant, caller.identity},
+                      id = entity.key.id, most = *caller.most_unfinished_videos] {
+      return unfinished_videos_.Take(creator, id, most);
+    };
+  }
   creation.entities.push_back(std::move(entity));
   reconciler_.CreateVideos(std::move(creation),
                            Answering(*this, &Gateway::CreateVideoTask, caller, request, answer_by,

@@ -3,6 +3,7 @@
 #define ASSETGATE_CORE_GATEWAY_H_
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "core/catalog.h"
 #include "core/reconciler.h"
 #include "core/settings.h"
+#include "core/unfinished_videos.h"
 #include "core/waited_call.h"
 #include "store/store.h"
 #include "watch/stream.h"
@@ -27,6 +29,8 @@ struct Caller {
   std::string identity;
   // The ids of the providers that it may use; null: all.
   std::shared_ptr<const std::set<std::string>> providers;
+  // How many unfinished videos it may have; absent: as many as it likes.
+  std::optional<int> most_unfinished_videos;
   absl::Time deadline = absl::InfiniteFuture();
   // For log lines.
   base::LogContext context;
@@ -46,10 +50,11 @@ absl::Status NotAllowed();
 class Gateway {
  public:
   Gateway(const Catalog& catalog, store::Store& store, Reconciler& reconciler,
-          const base::Clock& clock, Settings settings)
+          UnfinishedVideos& unfinished_videos, const base::Clock& clock, Settings settings)
       : catalog_(catalog),
         store_(store),
         reconciler_(reconciler),
+        unfinished_videos_(unfinished_videos),
         clock_(clock),
         settings_(settings) {}
 
@@ -119,6 +124,7 @@ class Gateway {
   const Catalog& catalog_;
   store::Store& store_;
   Reconciler& reconciler_;
+  UnfinishedVideos& unfinished_videos_;
   const base::Clock& clock_;
   const Settings settings_;
 };

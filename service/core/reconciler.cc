@@ -172,6 +172,7 @@ void Reconciler::CreateTyped(Creation<EntityT> creation,
       pending.items.push_back(std::move(item));
     }
     pending.claim = std::move(creation.claim);
+    pending.admit = std::move(creation.admit);
     pending.same_request = std::move(creation.same_request);
     pending.repeated = std::move(creation.repeated);
     pending.answer_by = creation.answer_by;
@@ -230,6 +231,11 @@ void Reconciler::Create(PendingCreation creation) {
                                 absl::StrCat("the gateway follows ", items_.size(),
                                              " unfinished resources and takes no more for now"))
                         .RetryAfter(absl::Seconds(5)));
+  }
+  if (creation.admit) {
+    auto admitted = creation.admit();
+    if (!admitted.ok()) return fail_all(admitted.status());
+    creation.admitted = *std::move(admitted);
   }
   if (count == 0) {
     return std::move(creation.done)(std::vector<absl::StatusOr<const Item*>>());

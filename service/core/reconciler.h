@@ -42,6 +42,9 @@ struct Creation {
   std::vector<EntityT> entities;
   // The request id that makes a repetition find them, if the caller gave one.
   std::optional<store::RequestRow> claim;
+  // Asked once it is known that the request is not a repetition, before anything is committed: an
+  // error is the answer. What it gives lives until the commit is done, or given up.
+  std::function<absl::StatusOr<std::shared_ptr<void>>()> admit;
   // Whether a stored request is the same as this one.
   std::function<bool(const std::string& stored)> same_request;
   // The request id was found to be taken before anything else was looked at: the answer is that of
@@ -150,6 +153,8 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   struct PendingCreation {
     std::vector<std::unique_ptr<Item>> items;
     std::optional<store::RequestRow> claim;
+    std::function<absl::StatusOr<std::shared_ptr<void>>()> admit;
+    std::shared_ptr<void> admitted;
     std::function<bool(const std::string&)> same_request;
     std::optional<store::RequestRow> repeated;
     absl::Time answer_by;

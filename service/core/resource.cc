@@ -24,6 +24,7 @@ constexpr absl::string_view kModelTerm = "model:";
 constexpr absl::string_view kAssetTerm = "asset:";
 // Of unfinished tasks only.
 constexpr absl::string_view kInUseTerm = "uses:";
+constexpr absl::string_view kUnfinishedOfTerm = "unfinished_of:";
 
 // Collects terms without repeating one.
 class Terms {
@@ -241,6 +242,7 @@ store::Content ToContent(const VideoEntity& entity) {
   }
   if (!IsFinal(task.state())) {
     for (const auto& reference : task.references()) terms.Add(kInUseTerm, reference.asset());
+    terms.Add(kUnfinishedOfTerm, task.creator());
   }
   content.terms = std::move(terms).Take();
   return content;
@@ -282,6 +284,18 @@ store::TermFilter Compile(const v1::VideoTaskFilter& filter) {
 store::Conditions::Term UnfinishedTasksUsing(const store::Key& asset) {
   return {asset.tenant, store::Kind::kVideoTask,
           absl::StrCat(kInUseTerm, MakeName(kAssets, asset.id))};
+}
+
+std::string UnfinishedTasksOf(absl::string_view creator) {
+  return absl::StrCat(kUnfinishedOfTerm, creator);
+}
+
+std::optional<std::string> CreatorOfUnfinished(const std::vector<std::string>& terms) {
+  for (const std::string& term : terms) {
+    absl::string_view rest = term;
+    if (absl::ConsumePrefix(&rest, kUnfinishedOfTerm)) return std::string(rest);
+  }
+  return std::nullopt;
 }
 
 store::Conditions::Term AssetsOfGroup(const store::Key& group) {

@@ -88,6 +88,10 @@ store::TermFilter Compile(const v1::VideoTaskFilter& filter);
 // group: while a row has it, the asset or the group is in use.
 store::Conditions::Term UnfinishedTasksUsing(const store::Key& asset);
 store::Conditions::Term AssetsOfGroup(const store::Key& group);
+// The term of a creator's unfinished tasks, and whose it is that is among those of a task; absent
+// where the task has ended, or has no creator.
+std::string UnfinishedTasksOf(absl::string_view creator);
+std::optional<std::string> CreatorOfUnfinished(const std::vector<std::string>& terms);
 // What must exist for the entity to be created.
 inline std::vector<store::Key> RefersTo(const GroupEntity&) { return {}; }
 std::vector<store::Key> RefersTo(const AssetEntity& entity);

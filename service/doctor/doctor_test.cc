@@ -98,6 +98,26 @@ ScriptedServer::Script Answering(int status, std::string body, std::string heade
   };
 }
 
+TEST_F(DoctorTest, KeysOfIssuersAreFetchedOnce) {
+  // RFC 7517, appendix A.1.
+  const std::string keys = R"({"keys":[{"kty":"EC","crv":"P-256","kid":"1","use":"sig",)"
+                           R"("x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",)"
+                           R"("y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]})";
+  ScriptedServer good(Answering(200, keys), {.certificate = certificate_});
+  ScriptedServer bad(Answering(403, "who are you"), {.certificate = certificate_});
+  const auto findings = Examine(absl::StrCat(
+      Config("apiframe", good.url()), "callers: [{id: a, roles: [READER], token_sha256: [",
+      std::string(64, 'a'), "]}]\njwt_issuers:\n",
+      "  - {issuer: good, audiences: [a], jwks_url: \"", good.url(), "/jwks\", ca_file: \"",
+      options_.ca_file, "\"}\n", "  - {issuer: \"", bad.url(), "\", audiences: [a]}\n"));
+  EXPECT_FALSE(well_);
+  EXPECT_EQ(Of(findings, "issuer good: keys").detail, "can be fetched: 1 for signatures");
+  const Finding wrong = Of(findings, absl::StrCat("issuer ", bad.url(), ": keys"));
+  EXPECT_EQ(wrong.verdict, Verdict::kFailed);
+  EXPECT_THAT(wrong.detail, HasSubstr("/.well-known/openid-configuration: was answered HTTP 403"));
+  EXPECT_THAT(wrong.remedy, HasSubstr("say jwks_url"));
+}
+
 TEST_F(DoctorTest, AllIsWellAndNothingIsLeftBehind) {
   ScriptedServer server(Answering(200, "{}"), {.certificate = certificate_});
   const auto findings = Examine(Config("apiframe", server.url()));

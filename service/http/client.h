@@ -3,6 +3,7 @@
 #define ASSETGATE_HTTP_CLIENT_H_
 
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <variant>
 
@@ -28,6 +29,11 @@ struct SendOptions {
   bool submission = false;
   // Not begun after this: ends with kExpired and maybe_sent = false.
   absl::Time send_before = absl::InfiniteFuture();
+  // PEM file of the only authorities that may have signed the server's certificate, read for this
+  // request; empty: those of the client.
+  std::string ca_file;
+  // Of the answer's body; where the client's own limit is lower, that.
+  std::size_t max_response_bytes = std::numeric_limits<std::size_t>::max();
   // Tell until when the server's certificate is good, of a connection made for this request.
   bool tell_certificate = false;
 };

@@ -205,8 +205,9 @@ void CurlClient::Loop::EndLate() {
 }
 
 void CurlClient::Loop::Complete(std::unique_ptr<Transfer> transfer, Result result) {
+  const bool reusable = transfer->reusable();
   Done done = transfer->Release();
-  if (idle_.size() < kMaxIdleHandles) idle_.push_back(std::move(transfer));
+  if (reusable && idle_.size() < kMaxIdleHandles) idle_.push_back(std::move(transfer));
   std::move(done)(std::move(result));
 }
 

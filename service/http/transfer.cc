@@ -259,6 +259,13 @@ bool Transfer::SetRequest() {
                : 118L)
       .Set(CURLOPT_CERTINFO, options_.tell_certificate ? 1L : 0L);
 
+  if (!options_.ca_file.empty()) {
+    // Not kept in curl's cache of authorities: the file may have changed since the last time.
+    setter.Set(CURLOPT_CAINFO, options_.ca_file.c_str())
+        .Set(CURLOPT_CAPATH, static_cast<char*>(nullptr))
+        .Set(CURLOPT_CA_CACHE_TIMEOUT, 0L);
+  }
+
   // The method. The body is lent, not copied: it lives as long as the exchange, and it goes out in
   // one write with the headers.
   setter.Set(CURLOPT_HTTPGET, 1L).Set(CURLOPT_CUSTOMREQUEST, static_cast<char*>(nullptr));
@@ -370,11 +377,15 @@ bool Transfer::TakeHeader(absl::string_view line) {
 }
 
 bool Transfer::TakeBody(absl::string_view bytes) {
-  if (bytes.size() > limits_.max_response_bytes - response_.body.size()) {
+  if (bytes.size() > MaxResponseBytes() - response_.body.size()) {
     return Refuse(Refusal::kTooLarge);
   }
   response_.body.append(bytes.data(), bytes.size());
   return true;
+}
+
+std::size_t Transfer::MaxResponseBytes() const {
+  return std::min(limits_.max_response_bytes, options_.max_response_bytes);
 }
 
 TransportError Transfer::Error(TransportError::Kind kind, absl::string_view text) const {
@@ -398,7 +409,7 @@ Result Transfer::Finish(CURLcode code) {
       return Error(Kind::kReset, "the connection ended without an answer; not sent again");
     case Refusal::kTooLarge:
       return Error(Kind::kTooLarge,
-                   absl::StrCat("the answer is larger than ", limits_.max_response_bytes,
+                   absl::StrCat("the answer is larger than ", MaxResponseBytes(),
                                 " bytes, or its headers than ", limits_.max_header_bytes,
                                 " bytes or ", limits_.max_headers, " lines"));
     case Refusal::kNone:

@@ -40,6 +40,8 @@ class Transfer {
   TransportError TimedOut() const;
   // An error of this exchange; `text` must not hold secrets.
   TransportError Error(TransportError::Kind kind, absl::string_view text) const;
+  // Whether the handle is as good as new for another exchange.
+  bool reusable() const { return options_.ca_file.empty(); }
   // Forgets the exchange, and returns who is still to be told.
   Done Release();
 
@@ -66,6 +68,7 @@ class Transfer {
   bool BeforeSend();
   bool TakeHeader(absl::string_view line);
   bool TakeBody(absl::string_view bytes);
+  std::size_t MaxResponseBytes() const;
   bool Refuse(Refusal refusal);
 
   const CurlClientOptions& limits_;

@@ -4,9 +4,12 @@ it is shipped. Run by CTest."""
 
 import base64
 import hashlib
+import http.server
 import json
+import re
 import signal
 import subprocess
+import threading
 import time
 import unittest
 
@@ -21,7 +24,8 @@ from assetgate.v1 import provider_service_pb2
 
 TOKENS = {"writer": "token-of-writer-5e1f", "reader": "token-of-reader-77ab",
           "operator": "token-of-operator-c0de", "stranger": "token-of-stranger-91d2",
-          "narrow": "token-of-narrow-3f3f", "slow": "token-of-slow-8b1c"}
+          "narrow": "token-of-narrow-3f3f", "slow": "token-of-slow-8b1c",
+          "few": "token-of-few-6d2e"}
 
 
 def digest(token):
@@ -38,7 +42,8 @@ def callers_text():
         caller("operator", "OPERATOR", ", tenant: studio"),
         caller("stranger", "WRITER, OPERATOR", ", tenant: elsewhere"),
         caller("narrow", "WRITER", ", tenant: studio, providers: [kyy]"),
-        caller("slow", "WRITER", ", limits: {requests_per_second: 2, open_streams: 1}"), ""])
+        caller("slow", "WRITER", ", limits: {requests_per_second: 2, open_streams: 1}"),
+        caller("few", "WRITER", ", limits: {unfinished_videos: 2}"), ""])
 
 
 class Caller:
@@ -88,9 +93,9 @@ class Caller:
                 return names, reason, event.resume_token
         raise AssertionError("it ended")
 
-    def create_video(self, provider=None, model="seedance-2"):
+    def create_video(self, provider=None, model="seedance-2", request_id=""):
         return self.videos.CreateVideoTask(video_service_pb2.CreateVideoTaskRequest(
-            video_task=video_task_pb2.VideoTask(
+            request_id=request_id, video_task=video_task_pb2.VideoTask(
                 prompt="a cat",
                 model=f"providers/{provider}/models/{programs.MODELS[provider]}" if provider
                 else model)), **self._options)
@@ -240,6 +245,38 @@ class CallersTest(SecurityTest):
             return error if "watches open" in error.details() else None
         return None
 
+    def test_unfinished_videos_are_limited_over_restarts_and_told_with_what_to_do(self):
+        self.simulator.control("timing", {"video_delay": "10m"})
+        first = self.few.create_video("kyy", request_id="r-1")
+        self.few.create_video("kyy")
+
+        def refused():
+            error = self.refused(self.few.create_video, "kyy",
+                                 code=grpc.StatusCode.RESOURCE_EXHAUSTED, reason="CALLER_LIMIT")
+            self.assertIn('"few" has 2 unfinished videos, and its limit is 2', error.details())
+            self.assertIn("cancel one", error.details())
+            self.assertGreater(
+                detail_of(error, error_details_pb2.RetryInfo).retry_delay.ToMilliseconds(), 0)
+            self.assertGreater(int(dict(error.trailing_metadata())["grpc-retry-pushback-ms"]), 0)
+        refused()
+        # What was asked before is answered; others are not held up.
+        self.assertEqual(self.few.create_video("kyy", request_id="r-1").name, first.name)
+        self.writer.create_video("kyy")
+        self.gateway.end(signal.SIGKILL)
+        self.gateway = self.start_gateway()
+        self.few = Caller(self.gateway.channel, TOKENS["few"])
+        refused()
+        self.simulator.control(f"videos/{first.attempts[0].provider_task_id}", {"state": "succeed"})
+        wait_for(lambda: self._makes_one(self.few), "room for another video")
+        refused()
+
+    def _makes_one(self, caller):
+        try:
+            return caller.create_video("kyy")
+        except grpc.RpcError as error:
+            self.assertEqual(reason_of(error), "CALLER_LIMIT")
+            return None
+
     def test_callers_change_without_a_restart_and_a_broken_table_changes_nothing(self):
         text = (self.folder / "assetgate.yaml").read_text()
         self.writer.list_assets()
@@ -274,7 +311,60 @@ class CallersTest(SecurityTest):
         self.assertIn("NOT_ALLOWED", refused.stderr)
 
 
-class TlsTest(SecurityTest):
+class DebugTest(SecurityTest):
+    """Reflection and channelz are for operators."""
+
+    REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+    CHANNELZ = "/grpc.channelz.v1.Channelz/GetServers"
+    LIST_SERVICES = b"\x3a\x00"
+
+    def setUp(self):
+        super().setUp()
+        _, self.gateway = self.start("debug: {reflection: true, channelz: true}\n" + callers_text())
+
+    def ask(self, token, method, *requests):
+        metadata = (("authorization", f"Bearer {TOKENS[token]}"),) if token else ()
+        return list(self.gateway.channel.stream_stream(method)(
+            iter(requests), timeout=DEADLINE, metadata=metadata))
+
+    def test_they_answer_operators_and_nobody_else(self):
+        for token in (None, "reader", "writer", "slow"):
+            for method in (self.REFLECTION, self.CHANNELZ):
+                self.refused(self.ask, token, method, b"")
+        self.gateway.wait_line(lambda line: '"message":"refused"' in line and
+                               "ServerReflectionInfo" in line and "lacks the role OPERATOR" in line)
+        # Any number of questions in one call.
+        answers = self.ask("operator", self.REFLECTION, *[self.LIST_SERVICES] * 20)
+        self.assertEqual(len(answers), 20)
+        for answer in answers:
+            for service in ("AssetService", "VideoService", "ProviderService"):
+                self.assertIn(f"assetgate.v1.{service}".encode(), answer)
+        self.assertIn(b"CreateVideoTask", self.ask(
+            "operator", self.REFLECTION, b"\x22\x19assetgate.v1.VideoService")[0])
+        servers = self.ask("operator", self.CHANNELZ, b"")
+        self.assertEqual(len(servers), 1)
+        self.assertEqual(servers[0][:1], b"\x0a")
+        # What is wrong is for gRPC's services to say.
+        with self.assertRaises(grpc.RpcError) as raised:
+            self.ask("operator", self.CHANNELZ.replace("GetServers", "GetChannel"), b"\x08\x7f")
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.NOT_FOUND)
+        for unknown in ("/grpc.channelz.v1.Channelz/Nothing", "/assetgate.v1.VideoService/Nothing"):
+            with self.assertRaises(grpc.RpcError) as raised:
+                self.ask("operator", unknown, b"")
+            self.assertEqual(raised.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
+
+    def test_calls_that_are_given_up_hold_up_nothing(self):
+        calls = [self.gateway.channel.stream_stream(self.REFLECTION)(
+            iter(lambda: self.LIST_SERVICES, None), timeout=DEADLINE,
+            metadata=(("authorization", f"Bearer {TOKENS['operator']}"),)) for _ in range(8)]
+        for call in calls:
+            next(call)
+            call.cancel()
+        self.assertEqual(len(self.ask("operator", self.REFLECTION, self.LIST_SERVICES)), 1)
+        self.assertEqual(self.gateway.end(), 0)
+
+
+class AuthorityTest(SecurityTest):
     """A CA of its own, and certificates of it."""
 
     def setUp(self):
@@ -317,9 +407,14 @@ class TlsTest(SecurityTest):
     def tls(self, more=""):
         return f"tls: {{certificate: server.crt, key: server.key{more}}}\n"
 
+    def why(self, gateway, text):
+        gateway.wait_line(lambda line: '"message":"TLS handshake failed"' in line and text in line)
+
     def not_let_in(self, channel):
         self.refused(Caller(channel).list_assets, code=grpc.StatusCode.UNAVAILABLE, reason=None)
 
+
+class TlsTest(AuthorityTest):
     def test_a_certificate_says_who_calls(self):
         _, gateway = self.start(self.tls(", client_ca: ca.crt") + self.CALLERS)
         made = Caller(self.channel(gateway, "farm")).create_asset("hero")
@@ -331,13 +426,17 @@ class TlsTest(SecurityTest):
                           '"message":"refused"' in line)
         # None, one that is nobody's, and one of another CA.
         self.not_let_in(self.channel(gateway))
+        self.why(gateway, "shows no certificate")
         self.authority("evil")
         self.certificate("fake", "evil", "URI:spiffe://prod/ns/render/sa/farm")
         self.not_let_in(self.channel(gateway, "fake"))
+        self.why(gateway, "an authority that is not in tls.client_ca")
         self.certificate("late", "ca", "URI:spiffe://prod/ns/render/sa/farm", days=-1)
         self.not_let_in(self.channel(gateway, "late"))
+        self.why(gateway, "the client's certificate has expired")
         # And in plain text.
         self.not_let_in(grpc.insecure_channel(gateway.address))
+        self.why(gateway, "plain text")
 
     def test_certificates_can_be_optional(self):
         _, gateway = self.start(
@@ -392,40 +491,52 @@ class TlsTest(SecurityTest):
         self.assertIn("allow_insecure_listen: true", done.stderr)
 
 
-class JwtTest(SecurityTest):
+class IssuerTest(SecurityTest):
     """Tokens of a Kubernetes cluster, as a projected volume holds them."""
+
+    ISSUER = "https://cluster.example"
 
     def setUp(self):
         super().setUp()
-        subprocess.run(["openssl", "genrsa", "-out", "issuer.pem", "2048"], cwd=self.folder,
+        self.key = self.make_key("one")
+
+    def make_key(self, name):
+        """Makes NAME.pem; what of it is public, as in a JWKS."""
+        subprocess.run(["openssl", "genrsa", "-out", f"{name}.pem", "2048"], cwd=self.folder,
                        check=True, capture_output=True)
-        modulus = subprocess.run(["openssl", "rsa", "-in", "issuer.pem", "-noout", "-modulus"],
+        modulus = subprocess.run(["openssl", "rsa", "-in", f"{name}.pem", "-noout", "-modulus"],
                                  cwd=self.folder, check=True, capture_output=True,
                                  text=True).stdout.strip().split("=")[1]
-        self.key = {"kty": "RSA", "kid": "one", "use": "sig", "alg": "RS256", "e": "AQAB",
-                    "n": self.encode(bytes.fromhex(modulus))}
-        (self.folder / "jwks.json").write_text(json.dumps({"keys": [self.key]}))
+        return {"kty": "RSA", "kid": name, "use": "sig", "alg": "RS256", "e": "AQAB",
+                "n": self.encode(bytes.fromhex(modulus))}
+
+    def start_with(self, keys, extra="", callers=""):
+        """A gateway that takes tokens of the issuer, whose `keys` are there."""
         _, self.gateway = self.start(
-            "jwt_issuers:\n  - {issuer: \"https://cluster.example\", audiences: [assetgate], "
-            "jwks_file: jwks.json}\ncallers:\n  - {id: farm, roles: [WRITER], jwts: [{issuer: "
-            "\"https://cluster.example\", subject: \"system:serviceaccount:render:farm\"}]}\n")
+            f"{extra}jwt_issuers:\n  - {{issuer: \"{self.ISSUER}\", audiences: [assetgate], {keys}}}\n"
+            f"callers:\n  - {{id: farm, roles: [WRITER], jwts: [{{issuer: \"{self.ISSUER}\", "
+            "subject: \"system:serviceaccount:render:farm\"}]}\n" + callers)
 
     @staticmethod
     def encode(data):
         return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
-    def token(self, header=None, **claims):
-        body = {"iss": "https://cluster.example", "aud": ["assetgate"], "exp": time.time() + 600,
+    def token(self, header=None, key="one", **claims):
+        body = {"iss": self.ISSUER, "aud": ["assetgate"], "exp": time.time() + 600,
                 "sub": "system:serviceaccount:render:farm", **claims}
         text = ".".join(self.encode(json.dumps(part).encode())
-                        for part in ({"alg": "RS256", "kid": "one", **(header or {})}, body))
+                        for part in ({"alg": "RS256", "kid": key, **(header or {})}, body))
         (self.folder / "text").write_text(text)
         signature = subprocess.run(
-            ["openssl", "dgst", "-sha256", "-sign", "issuer.pem", "text"], cwd=self.folder,
+            ["openssl", "dgst", "-sha256", "-sign", f"{key}.pem", "text"], cwd=self.folder,
             check=True, capture_output=True).stdout
         return f"{text}.{self.encode(signature)}"
 
+
+class JwtTest(IssuerTest):
     def test_a_service_account_is_a_caller(self):
+        (self.folder / "jwks.json").write_text(json.dumps({"keys": [self.key]}))
+        self.start_with("jwks_file: jwks.json")
         token = self.token()
         self.assertEqual(Caller(self.gateway.channel, token).create_asset("hero").creator, "farm")
         for why, bad in {
@@ -443,6 +554,156 @@ class JwtTest(SecurityTest):
                 self.gateway.wait_line(lambda line, why=why: '"message":"refused"' in line and
                                        why in line)
                 self.assertNotIn(bad, self.gateway.text)
+
+
+class KeyServer:
+    """An issuer's endpoint, on loopback: tells `answer`, or nothing."""
+
+    def __init__(self):
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.seen.append((self.path, self.headers.get("Authorization")))
+                status, body = server.answer
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.seen = []
+        self.answer = (503, b"")
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/keys"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def publish(self, *keys):
+        self.answer = (200, json.dumps({"keys": keys}).encode())
+
+    def end(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class FetchedKeysTest(IssuerTest):
+    SECRET = "token-of-gateway-2a9d"
+
+    def setUp(self):
+        super().setUp()
+        self.keys = KeyServer()
+        self.addCleanup(self.keys.end)
+        (self.folder / "token").write_text(self.SECRET)
+
+    def lets_in(self, token):
+        try:
+            Caller(self.gateway.channel, token).list_assets()
+            return True
+        except grpc.RpcError as error:
+            # Before they are there, nobody can tell; that is not the caller's fault.
+            self.assertEqual(reason_of(error), "ISSUER_KEYS_UNAVAILABLE")
+            self.assertEqual(error.code(), grpc.StatusCode.UNAVAILABLE)
+            self.assertEqual(dict(error.trailing_metadata())["grpc-retry-pushback-ms"], "1000")
+            return False
+
+    def test_keys_come_late_are_changed_and_stay_when_the_endpoint_goes(self):
+        self.start_with(f"jwks_url: \"{self.keys.url}\", token_file: token")
+        token = self.token()
+        self.gateway.wait_line(lambda line: "keys of an issuer" in line and "HTTP 503" in line)
+        self.assertFalse(self.lets_in(token))
+        self.keys.publish(self.key)
+        wait_for(lambda: self.lets_in(token), "the keys")
+        # One that is not known: fetched when it is named, if not just before.
+        self.keys.publish(self.make_key("two"))
+        fetched = len(self.keys.seen)
+
+        def rotated():
+            try:
+                Caller(self.gateway.channel, self.token(key="two")).list_assets()
+                return True
+            except grpc.RpcError as error:
+                self.assertIn(reason_of(error), ("ISSUER_KEYS_UNAVAILABLE", "NOT_ALLOWED"))
+                return False
+        wait_for(rotated, "the new key")
+        self.assertLessEqual(len(self.keys.seen) - fetched, 2)
+        self.refused(Caller(self.gateway.channel, token).list_assets)
+        self.keys.answer = (200, b"garbage")
+        self.assertTrue(self.lets_in(self.token(key="two")))
+
+        self.assertEqual(set(self.keys.seen), {("/keys", f"Bearer {self.SECRET}")})
+        wait_for(lambda: re.search(
+            r'issuer_keys_fetch_timestamp_seconds\{issuer="https://cluster.example"\} 1[.0-9e+]+',
+            self.gateway.page("/metrics")), "when they were fetched")
+        for secret in (self.SECRET, token):
+            self.assertNotIn(secret, self.gateway.text)
+
+    def test_the_doctor_fetches_them(self):
+        self.start_with(f"jwks_url: \"{self.keys.url}\"")
+        self.keys.publish(self.key)
+        done = self.run_program("assetgate", "--config", "assetgate.yaml", "--doctor")
+        self.assertIn("issuer https://cluster.example: keys: can be fetched: 1 for signatures",
+                      done.stdout)
+
+
+class SecretsTest(AuthorityTest, IssuerTest):
+    """Everything is shown to a gateway that a caller may show, and nothing of it is seen again."""
+
+    def attempt(self, channel, token):
+        """What the caller gets, in bytes."""
+        caller = Caller(channel, token)
+        seen = []
+        for call in (lambda: caller.create_asset("hero"), lambda: caller.create_video("kyy"),
+                     lambda: caller.get_asset("nope"), lambda: next(caller.watch_assets())):
+            try:
+                seen.append(call().SerializeToString())
+            except grpc.RpcError as error:
+                seen.append(str(error.details()).encode())
+                seen += [value if isinstance(value, bytes) else value.encode()
+                         for _, value in error.trailing_metadata() or ()]
+        return seen
+
+    def test_no_secret_of_callers_is_in_any_output(self):
+        keys = KeyServer()
+        self.addCleanup(keys.end)
+        keys.publish(self.key)
+        own = "token-of-gateway-2a9d"
+        (self.folder / "token").write_text(own)
+        self.start_with(
+            f"jwks_url: \"{keys.url}\", token_file: token",
+            self.tls(", client_ca: ca.crt, client_certificate: OPTIONAL") +
+            "log: {level: debug}\ndebug: {reflection: true}\n",
+            f"  - {{id: script, roles: [WRITER], token_sha256: [{digest(TOKENS['writer'])}]}}\n"
+            "  - {id: pod, roles: [READER], certificates: [\"spiffe://prod/ns/render/sa/farm\"]}\n")
+        wait_for(lambda: keys.seen, "the keys")
+        good = self.token()
+        shown = [TOKENS["writer"], "wrong-token-6f6f", good, self.token(exp=1), self.token(aud="x"),
+                 self.token(header={"kid": "made-up"}), good[:-9] + "AAAAAAAAA"]
+        seen = []
+        for client in (None, "farm"):
+            for token in (*shown, None):
+                seen += self.attempt(self.channel(self.gateway, client), token)
+        self.write_config((self.folder / "assetgate.yaml").read_text().replace("[READER]", "[KING]"))
+        self.gateway.process.send_signal(signal.SIGHUP)
+        self.gateway.wait_line(lambda line: "config not taken" in line)
+        seen += [self.gateway.page(path).encode() for path in ("/readyz", "/metrics")]
+        self.assertEqual(self.gateway.end(), 0)
+        seen.append(self.gateway.text.encode())
+        seen += [path.read_bytes() for path in self.folder.glob("assetgate.db*")]
+        self.assertEqual(list(self.folder.glob("*core*")), [])
+        self.assertTrue(any(b"CreateAsset" in what for what in seen))
+
+        secrets = [own, *shown, *(token.rsplit(".", 1)[1] for token in shown if "." in token)]
+        for name in ("server.key", "farm.key", "one.pem"):
+            lines = self.read(name).decode().splitlines()[1:-1]
+            # As PEM, and as what it stands for, behind what all keys begin with.
+            key = base64.b64decode("".join(lines))
+            secrets += [lines[0], *(key[at:at + 32] for at in range(36, len(key) - 31, 32))]
+        for secret in secrets:
+            secret = secret.encode() if isinstance(secret, str) else secret
+            for what in seen:
+                self.assertNotIn(secret, what)
 
 
 if __name__ == "__main__":

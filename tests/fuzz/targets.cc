@@ -22,8 +22,8 @@ Target Canary() {
 
 std::vector<Target> Targets() {
   std::vector<Target> targets = DialectTargets();
-  for (auto* const make : {ConfigTarget, LogTarget, MediaUriTarget, PageTokenTarget,
-                           ResumeTokenTarget, TextTarget, TraceparentTarget}) {
+  for (auto* const make : {ConfigTarget, JwksTarget, JwtTarget, LogTarget, MediaUriTarget,
+                           PageTokenTarget, ResumeTokenTarget, TextTarget, TraceparentTarget}) {
     targets.push_back(make());
   }
   std::sort(targets.begin(), targets.end(),

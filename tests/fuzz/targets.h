@@ -48,6 +48,10 @@ Target LogTarget();
 Target TextTarget();
 // service/api/rpc.h: TraceIdOf
 Target TraceparentTarget();
+// service/auth/jwt.h
+Target JwtTarget();
+// service/auth/jwks.h
+Target JwksTarget();
 // service/watch/resume_token.h
 Target ResumeTokenTarget();
 // service/core/page_token.h

@@ -67,8 +67,8 @@ Harness::Bystander::Bystander(SharedStore& shared, Harness& harness)
   };
   reconciler = std::make_unique<Reconciler>(
       Reconciler::Parts{loop, faults, http, *harness.catalog_, telemetry, harness.settings_});
-  gateway = std::make_unique<Gateway>(*harness.catalog_, faults, *reconciler, loop.clock(),
-                                      harness.settings_);
+  gateway = std::make_unique<Gateway>(*harness.catalog_, faults, *reconciler, unfinished_videos,
+                                      loop.clock(), harness.settings_);
   faults.SetListener(reconciler.get());
   reconciler->Recover([] {});
 }
@@ -130,9 +130,11 @@ void Harness::Start() {
   loop_ = std::make_unique<base::FakeEventLoop>();
   loop_->fake_clock().Set(now);
   http_ = std::make_unique<http::FakeHttpClient>();
+  unfinished_videos_ = std::make_unique<UnfinishedVideos>(*store_);
   reconciler_ = std::make_unique<Reconciler>(
       Reconciler::Parts{*loop_, *store_, *http_, *catalog_, telemetry_, settings_});
-  gateway_ = std::make_unique<Gateway>(*catalog_, *store_, *reconciler_, loop_->clock(), settings_);
+  gateway_ = std::make_unique<Gateway>(*catalog_, *store_, *reconciler_, *unfinished_videos_,
+                                       loop_->clock(), settings_);
   if (own_store_ != nullptr) store_->SetListener(reconciler_.get());
 }
 

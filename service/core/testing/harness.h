@@ -191,6 +191,7 @@ class Harness {
     base::FakeEventLoop loop;
     http::FakeHttpClient http;
     RecordedTelemetry telemetry;
+    UnfinishedVideos unfinished_videos{faults};
     std::unique_ptr<Reconciler> reconciler;
     std::unique_ptr<Gateway> gateway;
   };
@@ -211,6 +212,8 @@ class Harness {
   std::unique_ptr<FaultyStore> store_;
   std::unique_ptr<base::FakeEventLoop> loop_;
   std::unique_ptr<http::FakeHttpClient> http_;
+  // Follows nobody: callers without limits.
+  std::unique_ptr<UnfinishedVideos> unfinished_videos_;
   std::unique_ptr<Reconciler> reconciler_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<Bystander> bystander_;

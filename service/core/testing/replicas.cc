@@ -40,11 +40,15 @@ void Replicas::Start(int at) {
   replica.loop = std::make_unique<base::FakeEventLoop>();
   replica.loop->fake_clock().Set(now_);
   replica.http = std::make_unique<http::FakeHttpClient>();
+  replica.unfinished_videos = std::make_unique<UnfinishedVideos>(*replica.faults);
   replica.reconciler = std::make_unique<Reconciler>(Reconciler::Parts{
       *replica.loop, *replica.faults, *replica.http, *catalog_, replica.telemetry, settings_});
-  replica.gateway = std::make_unique<Gateway>(*catalog_, *replica.faults, *replica.reconciler,
-                                              replica.loop->clock(), settings_);
-  replica.faults->SetListener(replica.reconciler.get());
+  replica.gateway =
+      std::make_unique<Gateway>(*catalog_, *replica.faults, *replica.reconciler,
+                                *replica.unfinished_videos, replica.loop->clock(), settings_);
+  replica.changes.emplace(std::vector<store::ChangeListener*>{replica.unfinished_videos.get(),
+                                                              replica.reconciler.get()});
+  replica.faults->SetListener(&*replica.changes);
   replica.reconciler->Recover([] {});
   replica.paused = false;
 }
@@ -59,6 +63,7 @@ void Replicas::Kill(int at) {
   // What is posted, and what the store has not answered, holds on to the reconciler: it goes first.
   replica.loop = std::make_unique<base::FakeEventLoop>();
   replica.loop->fake_clock().Set(now_);
+  replica.unfinished_videos.reset();
   replica.faults.reset();
   replica.reconciler.reset();
   replica.store = std::make_unique<GatewayStore>(*shared_, at, count());
@@ -146,9 +151,10 @@ void Replicas::AnswerNext(int at, int status, std::string body) {
   Run();
 }
 
-Answer<v1::VideoTask> Replicas::Create(int at, const v1::CreateVideoTaskRequest& request) {
+Answer<v1::VideoTask> Replicas::Create(int at, const v1::CreateVideoTaskRequest& request,
+                                       const Caller& caller) {
   Answer<v1::VideoTask> answer;
-  gateway(at).CreateVideoTask(Caller(), request, answer.reply());
+  gateway(at).CreateVideoTask(caller, request, answer.reply());
   Run();
   return answer;
 }

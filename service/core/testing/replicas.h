@@ -13,6 +13,7 @@
 #include "base/event_loop.h"
 #include "core/testing/harness.h"
 #include "core/testing/shared_store.h"
+#include "store/change_fan_out.h"
 
 namespace assetgate::core {
 
@@ -28,6 +29,7 @@ class Replicas {
 
   int count() const { return static_cast<int>(replicas_.size()); }
   Gateway& gateway(int at) { return *replicas_[at]->gateway; }
+  UnfinishedVideos& unfinished_videos(int at) { return *replicas_[at]->unfinished_videos; }
   Reconciler& reconciler(int at) { return *replicas_[at]->reconciler; }
   http::FakeHttpClient& http(int at) { return *replicas_[at]->http; }
   FakeLeases& leases(int at) { return replicas_[at]->store->fake_leases(); }
@@ -67,7 +69,8 @@ class Replicas {
   // Answers the oldest call and runs what follows.
   void AnswerNext(int at, int status, std::string body = "");
 
-  Answer<v1::VideoTask> Create(int at, const v1::CreateVideoTaskRequest& request);
+  Answer<v1::VideoTask> Create(int at, const v1::CreateVideoTaskRequest& request,
+                               const Caller& caller = {});
   Answer<v1::Asset> Create(int at, const v1::CreateAssetRequest& request);
   Answer<v1::VideoTask> Cancel(int at, absl::string_view id);
   Answer<v1::VideoTask> Resolve(int at, const v1::ResolveVideoTaskRequest& request);
@@ -89,7 +92,9 @@ class Replicas {
     std::unique_ptr<base::FakeEventLoop> loop;
     std::unique_ptr<http::FakeHttpClient> http;
     RecordedTelemetry telemetry;
+    std::unique_ptr<UnfinishedVideos> unfinished_videos;
     std::unique_ptr<Reconciler> reconciler;
+    std::optional<store::ChangeFanOut> changes;
     std::unique_ptr<Gateway> gateway;
     bool paused = false;
   };

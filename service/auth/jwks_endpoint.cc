@@ -1,0 +1,225 @@
+#include "auth/jwks_endpoint.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <fstream>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "provider/failure.h"
+#include "provider/json.h"
+#include "rapidjson/document.h"
+
+namespace assetgate::auth {
+namespace {
+
+// Of each of the two requests.
+constexpr absl::Duration kTimeout = absl::Seconds(10);
+constexpr std::size_t kLargestAnswer = 1 << 20;
+constexpr std::size_t kLongestUrl = 2048;
+constexpr std::size_t kLongestToken = 64 << 10;
+constexpr absl::string_view kDiscoveryPath = "/.well-known/openid-configuration";
+
+using FetchDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<JwkKey>>) &&>;
+using BodyDone = absl::AnyInvocable<void(absl::StatusOr<std::string>) &&>;
+
+// Scheme, host and port; what follows is the path.
+absl::string_view OriginOf(absl::string_view url) {
+  const std::size_t slashes = url.find("//");
+  if (slashes == absl::string_view::npos) return url;
+  return url.substr(0, url.find_first_of("/?", slashes + 2));
+}
+
+bool IsLoopback(absl::string_view host) {
+  return absl::EqualsIgnoreCase(host, "localhost") || host == "[::1]" ||
+         (absl::StartsWith(host, "127.") && std::all_of(host.begin(), host.end(), [](char c) {
+            return absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '.';
+          }));
+}
+
+absl::StatusOr<std::string> ReadToken(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string token(kLongestToken, '\0');
+  file.read(token.data(), static_cast<std::streamsize>(token.size()));
+  token.resize(static_cast<std::size_t>(file.gcount()));
+  absl::StripAsciiWhitespace(&token);
+  if (token.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(path, ": cannot be read, or is empty"));
+  }
+  return token;
+}
+
+// On the loop: GETs `url`; `done` gets the body of a 200, on the loop as well.
+void Get(const JwtIssuer& issuer, const Fetching& fetching, const std::string& url, bool with_token,
+         BodyDone done) {
+  http::Request request;
+  http::SendOptions options;
+  options.base_url = std::string(OriginOf(url));
+  options.timeout = kTimeout;
+  options.ca_file = issuer.ca_file;
+  options.max_response_bytes = kLargestAnswer;
+  request.path = url.substr(options.base_url.size());
+  request.headers = {{"Accept", "application/json"}};
+  if (with_token && !issuer.token_file.empty()) {
+    const absl::StatusOr<std::string> token = ReadToken(issuer.token_file);
+    if (!token.ok()) return std::move(done)(token.status());
+    request.headers.push_back({"Authorization", absl::StrCat("Bearer ", *token)});
+  }
+  fetching.http.Send(std::move(request), std::move(options),
+                     [&loop = fetching.loop, shown = http::RedactUri(url),
+                      done = std::move(done)](http::Result result) mutable {
+                       loop.Post([shown = std::move(shown), done = std::move(done),
+                                  result = std::move(result)]() mutable {
+                         if (const auto* error = std::get_if<http::TransportError>(&result)) {
+                           return std::move(done)(absl::UnavailableError(error->message));
+                         }
+                         auto& response = std::get<http::Response>(result);
+                         if (response.status != 200) {
+                           return std::move(done)(absl::UnavailableError(absl::StrCat(
+                               "GET ", shown, ": was answered HTTP ", response.status)));
+                         }
+                         std::move(done)(std::move(response.body));
+                       });
+                     });
+}
+
+void GetKeys(const JwtIssuer& issuer, const Fetching& fetching, const std::string& url,
+             bool with_token, FetchDone done) {
+  Get(issuer, fetching, url, with_token,
+      [shown = http::RedactUri(url),
+       done = std::move(done)](absl::StatusOr<std::string> body) mutable {
+        if (!body.ok()) return std::move(done)(body.status());
+        absl::StatusOr<std::vector<JwkKey>> keys = ParseJwks(*body);
+        if (!keys.ok()) {
+          keys = absl::FailedPreconditionError(
+              absl::StrCat("GET ", shown, ": the answer ", keys.status().message()));
+        }
+        std::move(done)(std::move(keys));
+      });
+}
+
+// Where the discovery document `body` says that the keys are.
+absl::StatusOr<std::string> KeyUrlIn(const std::string& body, const JwtIssuer& issuer) {
+  const std::optional<rapidjson::Document> document = provider::ParseJson(body);
+  if (!document.has_value() || !document->IsObject()) {
+    return absl::FailedPreconditionError("is no JSON object");
+  }
+  const std::string said = provider::JsonString(*document, "issuer").value_or("");
+  if (said != issuer.issuer) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("is of the issuer \"", provider::CleanText(said, 128), "\""));
+  }
+  std::string url = provider::JsonString(*document, "jwks_uri").value_or("");
+  if (const std::string fault = FaultOfKeyUrl(url); !fault.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat("has a jwks_uri that ", fault));
+  }
+  return url;
+}
+
+}  // namespace
+
+std::string FaultOfKeyUrl(absl::string_view url) {
+  if (url.size() > kLongestUrl) return "is longer than 2048 characters";
+  if (std::any_of(url.begin(), url.end(),
+                  [](char c) { return !absl::ascii_isgraph(static_cast<unsigned char>(c)); })) {
+    return "holds white space or characters outside of ASCII";
+  }
+  const bool http = absl::StartsWithIgnoreCase(url, "http://");
+  if (!http && !absl::StartsWithIgnoreCase(url, "https://")) return "does not begin with https://";
+  if (absl::StrContains(url, '#')) return "has a fragment";
+  const absl::string_view origin = OriginOf(url);
+  absl::string_view host = origin.substr(origin.find("//") + 2);
+  if (absl::StrContains(host, '@')) return "holds an @ in its host";
+  if (!absl::EndsWith(host, "]")) host = host.substr(0, host.rfind(':'));
+  if (host.empty()) return "has no host";
+  if (http && !IsLoopback(host)) {
+    return "begins with http://, which is for this machine only: whoever is on the way could put "
+           "other keys in";
+  }
+  return "";
+}
+
+void FetchJwks(const JwtIssuer& issuer, const Fetching& fetching, FetchDone done) {
+  fetching.loop.Post([issuer, fetching, done = std::move(done)]() mutable {
+    if (!issuer.jwks_url.empty()) {
+      return GetKeys(issuer, fetching, issuer.jwks_url, /*with_token=*/true, std::move(done));
+    }
+    const std::string discovery =
+        absl::StrCat(absl::StripSuffix(issuer.issuer, "/"), kDiscoveryPath);
+    Get(issuer, fetching, discovery, /*with_token=*/true,
+        [issuer, fetching, discovery,
+         done = std::move(done)](absl::StatusOr<std::string> body) mutable {
+          if (!body.ok()) return std::move(done)(body.status());
+          const absl::StatusOr<std::string> url = KeyUrlIn(*body, issuer);
+          if (!url.ok()) {
+            return std::move(done)(absl::FailedPreconditionError(
+                absl::StrCat("GET ", discovery, ": the answer ", url.status().message())));
+          }
+          const bool same_host = absl::EqualsIgnoreCase(OriginOf(*url), OriginOf(discovery));
+          GetKeys(issuer, fetching, *url, same_host, std::move(done));
+        });
+  });
+}
+
+JwksEndpoint::KeysPtr JwksEndpoint::keys() const {
+  absl::MutexLock lock(&mu_);
+  return keys_;
+}
+
+absl::Time JwksEndpoint::fetch_time() const {
+  absl::MutexLock lock(&mu_);
+  return fetch_time_;
+}
+
+absl::Status JwksEndpoint::status() const {
+  absl::MutexLock lock(&mu_);
+  return status_;
+}
+
+void JwksEndpoint::Refresh() {
+  absl::MutexLock lock(&mu_);
+  if (!under_way_ && Now() >= due_) Begin();
+}
+
+bool JwksEndpoint::Miss() {
+  absl::MutexLock lock(&mu_);
+  if (under_way_) return true;
+  const absl::Time allowed = began_ + kMissInterval;
+  if (Now() < allowed) {
+    due_ = std::min(due_, allowed);
+    return false;
+  }
+  Begin();
+  return true;
+}
+
+void JwksEndpoint::Begin() {
+  under_way_ = true;
+  began_ = Now();
+  FetchJwks(issuer_, fetching_,
+            [self = weak_from_this()](absl::StatusOr<std::vector<JwkKey>> fetched) {
+              if (const auto endpoint = self.lock()) endpoint->End(std::move(fetched));
+            });
+}
+
+void JwksEndpoint::End(absl::StatusOr<std::vector<JwkKey>> fetched) {
+  absl::MutexLock lock(&mu_);
+  under_way_ = false;
+  status_ = fetched.status();
+  if (!fetched.ok()) {
+    due_ = Now() + retry_;
+    retry_ = std::min(2 * retry_, kLongestRetry);
+    return;
+  }
+  keys_ = std::make_shared<const std::vector<JwkKey>>(*std::move(fetched));
+  fetch_time_ = Now();
+  due_ = fetch_time_ + kRefresh;
+  retry_ = kFirstRetry;
+}
+
+}  // namespace assetgate::auth

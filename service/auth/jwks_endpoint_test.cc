@@ -1,0 +1,299 @@
+#include "auth/jwks_endpoint.h"
+
+#include <fstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "auth/jwt.h"
+#include "auth/testing/issuer_key.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "http/testing/fake_client.h"
+
+namespace assetgate::auth {
+namespace {
+
+using http::TransportError;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr char kIssuer[] = "https://issuer.example/realm";
+constexpr char kUrl[] = "https://keys.example:8443/jwks?policy=one";
+
+// A verifier of one issuer, whose keys are fetched.
+class JwksEndpointTest : public testing::Test {
+ protected:
+  explicit JwksEndpointTest(JwtIssuer issuer = {.issuer = kIssuer,
+                                                .audiences = {"assetgate"},
+                                                .jwks_url = kUrl})
+      : endpoint_(std::make_shared<JwksEndpoint>(issuer, Fetching{http_, loop_})),
+        verifier_({issuer}, loop_.clock(), {endpoint_}) {
+    loop_.fake_clock().Set(absl::FromUnixSeconds(1'800'000'000));
+  }
+
+  static std::string Set(const std::string& keys) {
+    return absl::StrCat("{\"keys\":[", keys, "]}");
+  }
+  // The request that waits; there must be one.
+  http::FakeHttpClient::Call Take() {
+    loop_.RunDue();
+    EXPECT_EQ(http_.pending(), 1u);
+    return http_.Take(absl::ZeroDuration());
+  }
+  void Answer(http::Result result) {
+    Take().Answer(std::move(result));
+    loop_.RunDue();
+  }
+  void Answer(const IssuerKey& key) { Answer(http::Response{200, {}, Set(key.Jwk())}); }
+  // As time goes by: the endpoint is looked at every few seconds.
+  void Wait(absl::Duration time) {
+    for (const absl::Time end = loop_.Now() + time; loop_.Now() < end;) {
+      loop_.Advance(absl::Seconds(1));
+      endpoint_->Refresh();
+      loop_.RunDue();
+    }
+  }
+  absl::Status Verify(const IssuerKey& key) {
+    return verifier_
+        .Verify(key.Sign(JWT_ALG_ES256, absl::StrCat(R"({"iss":")", kIssuer,
+                                                     R"(","sub":"farm","aud":"assetgate","exp":)",
+                                                     absl::ToUnixSeconds(loop_.Now()) + 3600, "}")))
+        .status();
+  }
+  std::string Fault() const { return std::string(endpoint_->status().message()); }
+
+  base::FakeEventLoop loop_;
+  http::FakeHttpClient http_;
+  const IssuerKey first_ = IssuerKey::Ec("first");
+  const IssuerKey next_ = IssuerKey::Ec("next");
+  std::shared_ptr<JwksEndpoint> endpoint_;
+  JwtVerifier verifier_;
+};
+
+TEST_F(JwksEndpointTest, KeysAreFetchedAndFetchedAgain) {
+  endpoint_->Refresh();
+  auto call = Take();
+  EXPECT_EQ(call.options.base_url, "https://keys.example:8443");
+  EXPECT_EQ(call.request.path, "/jwks?policy=one");
+  EXPECT_EQ(call.options.max_response_bytes, std::size_t{1} << 20);
+  EXPECT_GT(call.options.timeout, absl::ZeroDuration());
+  std::move(call).Answer(http::Response{200, {}, Set(first_.Jwk())});
+  loop_.RunDue();
+  EXPECT_TRUE(Verify(first_).ok()) << Verify(first_);
+  EXPECT_EQ(endpoint_->fetch_time(), loop_.Now());
+
+  Wait(JwksEndpoint::kRefresh - absl::Seconds(1));
+  EXPECT_EQ(http_.pending(), 0u);
+  Wait(absl::Seconds(1));
+  Answer(next_);
+  EXPECT_TRUE(Verify(next_).ok());
+  EXPECT_TRUE(absl::IsUnauthenticated(Verify(first_)));
+}
+
+TEST_F(JwksEndpointTest, BeforeTheFirstKeysNobodyCanTell) {
+  EXPECT_TRUE(absl::IsUnavailable(Verify(first_)));
+  Answer(TransportError{TransportError::Kind::kConnect, false, "nobody there"});
+  EXPECT_TRUE(absl::IsUnavailable(Verify(first_)));
+  EXPECT_THAT(Fault(), HasSubstr("nobody there"));
+  Wait(JwksEndpoint::kFirstRetry);
+  Answer(first_);
+  EXPECT_TRUE(Verify(first_).ok());
+  EXPECT_TRUE(endpoint_->status().ok());
+}
+
+TEST_F(JwksEndpointTest, ANewKeyIsFetchedWhenATokenNamesIt) {
+  endpoint_->Refresh();
+  Answer(first_);
+  Wait(absl::Minutes(1));
+  EXPECT_TRUE(absl::IsUnavailable(Verify(next_)));
+  EXPECT_TRUE(Verify(first_).ok()) << "the others are not held up";
+  Answer(http::Response{200, {}, Set(absl::StrCat(first_.Jwk(), ",", next_.Jwk()))});
+  EXPECT_TRUE(Verify(next_).ok());
+  EXPECT_TRUE(Verify(first_).ok());
+}
+
+TEST_F(JwksEndpointTest, MadeUpKeysMakeNoStorm) {
+  endpoint_->Refresh();
+  Answer(first_);
+  const std::size_t before = http_.sent();
+  Wait(absl::Seconds(20));
+  int pending = 0;
+  for (int i = 0; i < 60; ++i) {
+    for (int k = 0; k < 5; ++k) {
+      if (absl::IsUnavailable(Verify(next_))) ++pending;
+    }
+    loop_.RunDue();
+    while (http_.pending() > 0) Answer(first_);
+    Wait(absl::Seconds(1));
+  }
+  EXPECT_LE(http_.sent() - before, 7u);
+  EXPECT_GE(http_.sent() - before, 6u);
+  EXPECT_LE(pending, 5 * 7) << "and most are refused at once";
+}
+
+TEST_F(JwksEndpointTest, AKeyThatCameTooSoonAfterAFetchIsFetchedByItself) {
+  endpoint_->Refresh();
+  Answer(first_);
+  EXPECT_TRUE(absl::IsUnauthenticated(Verify(next_)));
+  Wait(JwksEndpoint::kMissInterval);
+  Answer(next_);
+  EXPECT_TRUE(Verify(next_).ok());
+}
+
+TEST_F(JwksEndpointTest, AWrongSignatureOfAKnownKeyFetchesNothing) {
+  endpoint_->Refresh();
+  Answer(first_);
+  Wait(absl::Minutes(1));
+  EXPECT_TRUE(absl::IsUnauthenticated(Verify(IssuerKey::Ec("first"))));
+  EXPECT_EQ(verifier_
+                .Verify(IssuerKey::SignWith(
+                    JWT_ALG_NONE, absl::StrCat(R"({"iss":")", kIssuer, "\"}"), "next", ""))
+                .status()
+                .code(),
+            absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(http_.pending(), 0u);
+}
+
+TEST_F(JwksEndpointTest, KeysStayWhateverTheEndpointSays) {
+  endpoint_->Refresh();
+  Answer(first_);
+  const absl::Time fetched = endpoint_->fetch_time();
+  const std::vector<std::pair<http::Result, std::string>> answers = {
+      {http::Response{503, {}, "no"}, "HTTP 503"},
+      {http::Response{302, {{"Location", "https://evil.example"}}, ""}, "HTTP 302"},
+      {http::Response{200, {}, "<html>"}, "is no JSON object"},
+      {http::Response{200, {}, Set("")}, "no key that signs"},
+      {http::Response{200, {}, Set(R"({"kty":"oct","k":"AAAA","kid":"first"})")}, "no key"},
+      {http::Response{200, {}, Set(R"({"kty":"RSA","n":"AQ","e":"AQAB"})")}, "is no RSA key"},
+      {http::Response{200, {}, std::string((1 << 20) + 1, ' ')}, "larger than 1 MiB"},
+      {TransportError{TransportError::Kind::kTimeout, true, "no whole answer within 10s"},
+       "no whole answer"},
+      {TransportError{TransportError::Kind::kTooLarge, true, "the answer is larger"}, "larger"},
+      {TransportError{TransportError::Kind::kTls, false, "expired certificate"}, "expired"}};
+  Wait(JwksEndpoint::kRefresh);
+  for (const auto& [answer, fault] : answers) {
+    Answer(answer);
+    EXPECT_THAT(Fault(), AllOf(HasSubstr(fault), Not(HasSubstr("policy=one"))));
+    EXPECT_TRUE(Verify(first_).ok()) << fault;
+    EXPECT_EQ(endpoint_->fetch_time(), fetched);
+    // Tried again soon, and not at once.
+    EXPECT_EQ(http_.pending(), 0u);
+    Wait(JwksEndpoint::kLongestRetry);
+  }
+  Answer(next_);
+  EXPECT_TRUE(endpoint_->status().ok());
+  EXPECT_TRUE(Verify(next_).ok());
+}
+
+TEST_F(JwksEndpointTest, AnAnswerMayComeWhenTheEndpointIsGone) {
+  auto endpoint = std::make_shared<JwksEndpoint>(endpoint_->issuer(), Fetching{http_, loop_});
+  endpoint->Refresh();
+  auto call = Take();
+  endpoint.reset();
+  std::move(call).Answer(http::Response{200, {}, Set(first_.Jwk())});
+  loop_.RunDue();
+}
+
+class TokenTest : public JwksEndpointTest {
+ protected:
+  TokenTest()
+      : JwksEndpointTest({.issuer = kIssuer,
+                          .audiences = {"assetgate"},
+                          .ca_file = "ca.pem",
+                          .token_file = Path()}) {
+    std::ofstream(Path()) << "\n sesame-1 \n";
+  }
+  static std::string Path() { return testing::TempDir() + "jwks_endpoint_test_token"; }
+  static std::string Authorization(const http::Request& request) {
+    for (const http::Header& header : request.headers) {
+      if (header.name == "Authorization") return header.value;
+    }
+    return "";
+  }
+  http::Result Discovery(const std::string& url, const std::string& issuer = kIssuer) {
+    return http::Response{
+        200, {}, absl::StrCat(R"({"issuer":")", issuer, R"(","jwks_uri":")", url, "\"}")};
+  }
+};
+
+TEST_F(TokenTest, TheDiscoveryDocumentSaysWhereKeysAre) {
+  endpoint_->Refresh();
+  auto call = Take();
+  EXPECT_EQ(absl::StrCat(call.options.base_url, call.request.path),
+            "https://issuer.example/realm/.well-known/openid-configuration");
+  EXPECT_EQ(call.options.ca_file, "ca.pem");
+  EXPECT_EQ(Authorization(call.request), "Bearer sesame-1");
+  std::move(call).Answer(Discovery("https://issuer.example/keys/"));
+  call = Take();
+  EXPECT_EQ(absl::StrCat(call.options.base_url, call.request.path), "https://issuer.example/keys/");
+  EXPECT_EQ(Authorization(call.request), "Bearer sesame-1");
+  EXPECT_EQ(call.options.ca_file, "ca.pem");
+  std::move(call).Answer(http::Response{200, {}, Set(first_.Jwk())});
+  loop_.RunDue();
+  EXPECT_TRUE(Verify(first_).ok()) << Verify(first_);
+}
+
+TEST_F(TokenTest, AnotherHostDoesNotGetTheToken) {
+  for (const char* url : {"https://issuer.example:444/keys", "https://evil.example/keys",
+                          "https://issuer.example.evil.example/"}) {
+    const auto endpoint =
+        std::make_shared<JwksEndpoint>(endpoint_->issuer(), Fetching{http_, loop_});
+    endpoint->Refresh();
+    Answer(Discovery(url));
+    auto call = Take();
+    EXPECT_EQ(Authorization(call.request), "") << url;
+    std::move(call).Answer(http::Response{200, {}, Set(first_.Jwk())});
+    loop_.RunDue();
+    EXPECT_NE(endpoint->keys(), nullptr);
+  }
+}
+
+TEST_F(TokenTest, ADiscoveryDocumentThatIsWrongIsNotFollowed) {
+  const std::vector<std::pair<http::Result, std::string>> answers = {
+      {Discovery("https://issuer.example/keys", "https://evil.example"), "is of the issuer"},
+      {Discovery("http://issuer.example/keys"), "has a jwks_uri that begins with http://"},
+      {Discovery("file:///etc/passwd"), "has a jwks_uri that does not begin with https://"},
+      {http::Response{200, {}, "[]"}, "is no JSON object"},
+      {http::Response{404, {}, ""}, "HTTP 404"}};
+  for (const auto& [answer, fault] : answers) {
+    endpoint_->Refresh();
+    Answer(answer);
+    EXPECT_THAT(Fault(), HasSubstr(fault));
+    EXPECT_EQ(http_.pending(), 0u);
+    loop_.Advance(JwksEndpoint::kLongestRetry);
+  }
+}
+
+TEST_F(TokenTest, ATokenIsReadAnewEachTimeAndNeverTold) {
+  endpoint_->Refresh();
+  Answer(http::Response{401, {}, "sesame-1"});
+  EXPECT_THAT(Fault(), AllOf(HasSubstr("HTTP 401"), Not(HasSubstr("sesame"))));
+  std::ofstream(Path()) << "sesame-2";
+  Wait(JwksEndpoint::kFirstRetry);
+  auto call = Take();
+  EXPECT_EQ(Authorization(call.request), "Bearer sesame-2");
+  std::move(call).Answer(http::Response{401, {}, ""});
+  std::ofstream(Path()) << " ";
+  Wait(2 * JwksEndpoint::kFirstRetry);
+  EXPECT_EQ(http_.pending(), 0u);
+  EXPECT_THAT(Fault(), HasSubstr(Path()));
+}
+
+TEST(KeyUrlTest, OnlyWhatNobodyOnTheWayCanChange) {
+  for (const char* url : {"https://k.example", "https://k.example:8443/jwks?p=a%20b", "HTTPS://K/",
+                          "http://127.0.0.1:1/", "http://localhost/x", "http://[::1]:8080/x"}) {
+    EXPECT_EQ(FaultOfKeyUrl(url), "") << url;
+  }
+  for (const char* url :
+       {"", "k.example", "ftp://k.example", "https://", "https:///x", "https://u@k.example/",
+        "https://k.example/#x", "https://k.example/a b", "https://k.example/\n", "http://k.example",
+        "http://127.evil.example/", "http://localhost.evil.example/",
+        "http://127.0.0.1@evil.example/", "http://evil.example/127.0.0.1"}) {
+    EXPECT_NE(FaultOfKeyUrl(url), "") << url;
+  }
+  EXPECT_NE(FaultOfKeyUrl(absl::StrCat("https://k.example/", std::string(2048, 'a'))), "");
+}
+
+}  // namespace
+}  // namespace assetgate::auth
