@@ -169,6 +169,33 @@ class ImageTest(unittest.TestCase):
         self.run_inside("/usr/local/bin/assetgate", "--check-config", "/etc/assetgate/assetgate.yaml",
                         **dict.fromkeys(keys, "any-word"))
 
+    def test_it_serves_with_what_is_in_it(self):
+        """As its user, with the store on the volume; ended by the image's signal."""
+        volume = self.root / "var/lib/assetgate"
+        config = volume / "assetgate.yaml"
+        config.write_text("listen: 127.0.0.1:0\nadmin: {listen: 127.0.0.1:0}\n"
+                          "store: {sqlite: {path: /var/lib/assetgate/assetgate.db}}\n"
+                          "providers: [{id: kyy, credential: {api_key: {env: KEY}}, mode: DRAIN}]\n")
+        self.addCleanup(lambda: [path.unlink() for path in volume.iterdir()])
+        with subprocess.Popen(
+                ["chroot", "--userspec=65532:65532", self.root, "/usr/local/bin/assetgate", "--config",
+                 "/var/lib/assetgate/assetgate.yaml"], env={"PATH": os.environ["PATH"], "KEY": "any-word"},
+                stderr=subprocess.PIPE, text=True) as gateway:
+            self.addCleanup(gateway.kill)
+            said = []
+            for line in gateway.stderr:
+                said.append(line)
+                if '"message":"serving"' in line:
+                    break
+            else:
+                self.fail("".join(said))
+            admin = json.loads(line)["admin"]
+            with urllib.request.urlopen(f"http://{admin}/readyz", timeout=20) as response:
+                self.assertEqual(response.status, 200)
+            gateway.terminate()
+            gateway.communicate(timeout=60)
+        self.assertEqual(gateway.returncode, 0)
+
     def test_there_is_no_shell_and_nothing_to_become_somebody_else_with(self):
         for path, stat in self.files():
             inside = path.relative_to(self.root)
