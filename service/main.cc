@@ -7,8 +7,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 #include "absl/synchronization/mutex.h"
@@ -16,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config.h"
+#include "config_reload.h"
 #include "doctor/doctor.h"
 #include "http/curl_client.h"
 #include "providers/dialects.h"
@@ -78,14 +77,7 @@ int Examine(const std::string& config_path, const assetgate::config::Environment
   return well ? 0 : kFailed;
 }
 
-// Everything that a config file holds; empty where it cannot be read.
-std::string ContentOf(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-int Serve(assetgate::config::Config config, const std::string& path,
-          const assetgate::config::Environment& environment) {
+int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
   // Blocked before any thread exists, so that only sigwait below gets them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -107,15 +99,12 @@ int Serve(assetgate::config::Config config, const std::string& path,
     std::fprintf(stderr, "assetgate: %s\n", std::string(server.status().message()).c_str());
     return kFailed;
   }
-  std::string content = ContentOf(path);
   int received = 0;
   while (received != SIGINT && received != SIGTERM) {
     received = sigtimedwait(&signals, nullptr, &kLookInterval);
     (*server)->Reread();
-    std::string now = ContentOf(path);
-    if (received != SIGHUP && now == content) continue;
-    content = std::move(now);
-    (*server)->Reload(assetgate::config::Load(path, environment));
+    const bool looked = received < 0;
+    if (received == SIGHUP || (looked && reader.Changed())) (*server)->Reload(reader.Read());
   }
   log.Info("going away", {{"signal", received == SIGINT ? "SIGINT" : "SIGTERM"}});
   (*server)->Shutdown();
@@ -134,9 +123,9 @@ int main(int argc, char** argv) {
   CLI::App app{
       "assetgate: one gRPC service in front of many providers of generated video.\n\n"
       "Serves AssetService, VideoService and ProviderService as the config says, until SIGTERM or\n"
-      "SIGINT; then it finishes what is under way and exits with 0. A config that changes is read\n"
-      "again, at once on SIGHUP: callers and jwt_issuers go into force, the rest at the next "
-      "start.\n\n"
+      "SIGINT; then it finishes what is under way and exits with 0. A config that changes, or the\n"
+      "file of a secret, is read again, at once on SIGHUP: what can change while it serves goes\n"
+      "into force, and the log names the rest.\n\n"
       "After a backup of the store was restored, say --mark-restored once before serving: see\n"
       "docs/operations.md.\n\n"
       "Exit codes: 0 done; 1 the store or a port could not be opened, or --doctor has found\n"
@@ -179,7 +168,8 @@ int main(int argc, char** argv) {
   environment.dialects = assetgate::providers::AllDialects();
   if (doctor) return Examine(config_path, environment);
   const std::string& path = check_path.empty() ? config_path : check_path;
-  auto config = assetgate::config::Load(path, environment);
+  assetgate::config::Reader reader(path, environment);
+  auto config = reader.Read();
   if (!config.ok()) {
     std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
     return kBadUsageOrConfig;
@@ -197,5 +187,5 @@ int main(int argc, char** argv) {
     std::printf("%s\n", marked->c_str());
     return 0;
   }
-  return Serve(*std::move(config), config_path, environment);
+  return Serve(*std::move(config), reader);
 }

@@ -46,9 +46,9 @@ class Server {
   std::string address() const;
   std::string admin_address() const;
 
-  // Takes over from another config what can change while it serves: `callers` and `jwt_issuers`.
-  // One that has faults, or files that cannot be read, changes nothing. The log and a metric say
-  // what has become of it. Not from several threads.
+  // Takes over from another config what can change while it serves (see config_reload.h); it is in
+  // force when this returns. One that has faults, or files that cannot be read, changes nothing.
+  // The log and a metric say what has become of it. Not from several threads.
   void Reload(absl::StatusOr<config::Config> config);
   // Looks whether certificates and key files have changed, and says in the log what has become of
   // them. To be called every few seconds.

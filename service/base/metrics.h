@@ -10,6 +10,7 @@
 //   |----------------------|------------------------------|-------------------------------------|
 //   | build_info           | version, commit, flags       | always 1                            |
 //   | config_last_reload_successful |                     | 1: the newest config is in use      |
+//   | config_last_reload_success_timestamp_seconds |      | when the config in use was read     |
 //   | certificate_expiry_timestamp_seconds |              | when the server's certificate ends  |
 //   | rpcs_total           | method, code                 | RPCs that ended                     |
 //   | rpc_seconds          | method                       | how long they took, streams apart   |
@@ -194,7 +195,7 @@ class Metrics {
 
   // Of the certificate that callers are shown. The series begins with the first call.
   void SetCertificateExpiry(absl::Time when);
-  // Whether the newest attempt to load the config succeeded; true at the start.
+  // The config was read now, and whether it is in use; true at the start.
   void SetConfigReload(bool successful);
 
   // While it lives, something is computed for each scrape.

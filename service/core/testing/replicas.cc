@@ -9,7 +9,7 @@
 namespace assetgate::core {
 
 Replicas::Replicas(int gateways, const Harness::Options& options)
-    : settings_(options.settings), catalog_(Harness::MakeCatalog(options)) {
+    : catalog_(Harness::MakeCatalog(options)) {
   store::SqliteStore::Options store_options;
   store_options.path = directory_.path() + "/store.db";
   store_options.clock = &store_clock_;
@@ -41,9 +41,9 @@ void Replicas::Start(int at) {
   replica.loop->fake_clock().Set(now_);
   replica.http = std::make_unique<http::FakeHttpClient>();
   replica.reconciler = std::make_unique<Reconciler>(Reconciler::Parts{
-      *replica.loop, *replica.faults, *replica.http, *catalog_, replica.telemetry, settings_});
-  replica.gateway = std::make_unique<Gateway>(*catalog_, *replica.faults, *replica.reconciler,
-                                              replica.loop->clock(), settings_);
+      *replica.loop, *replica.faults, *replica.http, catalog_, replica.telemetry});
+  replica.gateway = std::make_unique<Gateway>(catalog_, *replica.faults, *replica.reconciler,
+                                              replica.loop->clock());
   replica.faults->SetListener(replica.reconciler.get());
   replica.reconciler->Recover([] {});
   replica.paused = false;
