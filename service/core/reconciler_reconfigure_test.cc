@@ -5,21 +5,18 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "base/error.h"
 #include "core/testing/harness.h"
-#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace assetgate::core {
 namespace {
-
-using testing::HasSubstr;
 
 std::string AuthorizationOf(const http::Request& request) {
   for (const http::Header& header : request.headers) {
@@ -242,13 +239,27 @@ TEST(ReconfigureTest, AShorterSubmitTimeoutEndsWhatWaitsLongerAlready) {
 }
 
 TEST(ReconfigureTest, MoreThanAPageOfWorkIsLookedAt) {
-  Harness harness(WithMode(v1::Provider::DRAIN));
-  constexpr int kMany = 501;
-  for (int i = 0; i < kMany; ++i) harness.Create(NotWaitedFor(absl::StrCat("fox-", i)));
-  Harness::Options options = OnlyAlpha();
-  options.limits = {1000, 1000};
+  Harness::Options options;
+  options.limits = {2000, 1000};
+  Harness harness(options);
+  harness.script = [](const http::Request&, const http::SendOptions&) {
+    return http::Result(http::Response{401, {}, "bad key"});
+  };
+  constexpr int kBatches = 6;
+  constexpr int kEach = 100;
+  for (int batch = 0; batch < kBatches; ++batch) {
+    v1::BatchCreateAssetsRequest request;
+    request.mutable_max_wait()->set_seconds(0);
+    for (int i = 0; i < kEach; ++i) {
+      *request.add_requests() = Harness::Asset(absl::StrCat("a-", batch, "-", i), {"alpha"});
+    }
+    harness.Create(request);
+  }
+  harness.script = nullptr;
+  ASSERT_EQ(harness.http().pending(), 0u);
+  options.alpha_account = "new-alpha";
   harness.Reconfigure(options);
-  EXPECT_EQ(harness.http().pending(), std::size_t{kMany});
+  EXPECT_EQ(harness.http().pending(), std::size_t{kBatches * kEach}) << "at the same moment";
 }
 
 // --- What ends as it began
@@ -393,8 +404,10 @@ TEST(ReconfigureTest, CallsOfManyThreadsGoOnWhileCatalogsChange) {
 
   std::atomic<bool> stop = false;
   std::atomic<int> calls = 0;
+  constexpr int kCallers = 3;
   std::vector<std::thread> callers;
-  for (int i = 0; i < 3; ++i) {
+  callers.reserve(kCallers);
+  for (int i = 0; i < kCallers; ++i) {
     callers.emplace_back([&] {
       while (!stop) {
         v1::CreateVideoTaskRequest request = NotWaitedFor("");
