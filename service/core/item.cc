@@ -134,14 +134,14 @@ bool Item::Reconsider(std::size_t unit, const std::string& provider_id, provider
   UnitRun& state = run(unit);
   // Its answer decides when it is due.
   if (state.in_flight) return true;
-  const bool troubled = state.failures > 0 || state.not_found > 0;
-  if (change->second.access && troubled) {
+  if (change->second.access && (state.failures > 0 || state.not_found > 0)) {
     state.failures = 0;
     state.failure.reset();
     state.not_found = 0;
     state.due = Now();
     state.due_because = v1::Explanation::DUE;
-  } else if (change->second.polling && !troubled && state.due > Now()) {
+  } else if (change->second.polling && state.due > Now() &&
+             state.due_because == v1::Explanation::POLL_INTERVAL) {
     const ProviderEntry& provider = *owner_.catalog().FindProvider(provider_id);
     const absl::Time since = state.polls > 0 ? state.last_poll : Now();
     const absl::Time due = since + PollInterval(provider, kind, Now() - accepted);
