@@ -21,9 +21,9 @@
 #include "base/proto_time.h"
 #include "base/spelling.h"
 #include "config.pb.h"
+#include "config_fields.h"
 #include "config_yaml.h"
 #include "core/resource.h"
-#include "google/protobuf/text_format.h"
 #include "provider/failure.h"
 #include "store/postgres/connection.h"
 
@@ -1000,16 +1000,16 @@ absl::StatusOr<std::string> Environment::ReadFile(const std::string& path, std::
   return text;
 }
 
-std::unique_ptr<const core::Catalog> TakeCatalog(Config& config) {
+core::CatalogPtr MakeCatalog(const Config& config) {
   std::vector<std::unique_ptr<const core::ProviderEntry>> providers;
-  for (Provider& from : config.providers) {
+  for (const Provider& from : config.providers) {
     auto to = std::make_unique<core::ProviderEntry>();
     to->id = from.id;
-    to->dialect = std::move(from.dialect);
-    to->base_url = std::move(from.base_url);
-    to->credential = std::move(from.credential.credential);
+    to->dialect = from.dialect;
+    to->base_url = from.base_url;
+    to->credential = from.credential.credential;
     if (from.previous_credential.has_value()) {
-      to->previous_credential = std::move(from.previous_credential->credential);
+      to->previous_credential = from.previous_credential->credential;
     }
     to->mode = from.mode;
     to->limits = {from.requests_per_second, from.max_in_flight};
@@ -1020,15 +1020,14 @@ std::unique_ptr<const core::Catalog> TakeCatalog(Config& config) {
     providers.push_back(std::move(to));
   }
   std::vector<core::ModelEntry> routes;
-  for (Route& from : config.routes) {
+  for (const Route& from : config.routes) {
     core::ModelEntry to;
-    to.id = std::move(from.model);
-    to.defaults = std::move(from.defaults);
-    for (Target& target : from.targets) {
+    to.id = from.model;
+    to.defaults = from.defaults;
+    for (const Target& target : from.targets) {
       const core::ProviderEntry& provider = *providers[target.provider];
       const v1::Capabilities* capabilities = provider.dialect->FindModel(target.model);
-      to.targets.push_back(
-          {&provider, std::move(target.model), target.priority, target.weight, capabilities});
+      to.targets.push_back({&provider, target.model, target.priority, target.weight, capabilities});
     }
     routes.push_back(std::move(to));
   }
@@ -1036,49 +1035,8 @@ std::unique_ptr<const core::Catalog> TakeCatalog(Config& config) {
   for (const std::size_t index : config.asset_providers) {
     asset_providers.push_back(providers[index]->id);
   }
-  config.providers.clear();
-  config.routes.clear();
-  config.asset_providers.clear();
-  return std::make_unique<const core::Catalog>(std::move(providers), std::move(routes),
-                                               std::move(asset_providers));
-}
-
-namespace {
-
-// By top-level key, what the file says.
-std::map<std::string, std::string> SectionsOf(const file::Config& in) {
-  std::map<std::string, std::string> sections;
-  const google::protobuf::Reflection& reflection = *in.GetReflection();
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  reflection.ListFields(in, &fields);
-  for (const google::protobuf::FieldDescriptor* field : fields) {
-    std::string& section = sections[field->name()];
-    const int count = field->is_repeated() ? reflection.FieldSize(in, field) : 1;
-    for (int i = 0; i < count; ++i) {
-      std::string text;
-      google::protobuf::TextFormat::PrintFieldValueToString(in, field,
-                                                            field->is_repeated() ? i : -1, &text);
-      absl::StrAppend(&section, text, "\n");
-    }
-  }
-  return sections;
-}
-
-}  // namespace
-
-std::vector<std::string> Differences(const Config& one, const Config& other) {
-  std::set<std::string> keys;
-  for (const auto& [key, text] : one.sections) keys.insert(key);
-  for (const auto& [key, text] : other.sections) keys.insert(key);
-  std::vector<std::string> different;
-  for (const std::string& key : keys) {
-    const auto a = one.sections.find(key);
-    const auto b = other.sections.find(key);
-    if (a == one.sections.end() || b == other.sections.end() || a->second != b->second) {
-      different.push_back(key);
-    }
-  }
-  return different;
+  return std::make_shared<const core::Catalog>(std::move(providers), std::move(routes),
+                                               std::move(asset_providers), config.core);
 }
 
 absl::StatusOr<Config> Parse(absl::string_view text, const std::string& name,
@@ -1096,7 +1054,7 @@ absl::StatusOr<Config> Parse(absl::string_view text, const std::string& name,
   if (yaml.HasFault("")) return yaml.Result();
   Config config = Checker(yaml, environment).Check(parsed);
   if (absl::Status faults = yaml.Result(); !faults.ok()) return faults;
-  config.sections = SectionsOf(parsed);
+  config.fields = FieldsOf(parsed, config);
   return config;
 }
 

@@ -51,7 +51,7 @@ struct Credential {
 
 struct Provider {
   std::string id;
-  std::unique_ptr<const provider::Dialect> dialect;
+  std::shared_ptr<const provider::Dialect> dialect;
   // Without a slash at its end.
   std::string base_url;
   Credential credential;
@@ -132,13 +132,9 @@ struct Config {
   absl::Duration drain_delay;
   bool debug_reflection = false;
   bool debug_channelz = false;
-  // What the file says, by its top-level keys: to tell which of them another config changes.
-  // Without secrets.
-  std::map<std::string, std::string> sections;
+  // What the file says, to tell in what another config differs; see config_fields.h.
+  std::map<std::string, std::string> fields;
 };
-
-// The top-level keys in which the two differ.
-std::vector<std::string> Differences(const Config& one, const Config& other);
 
 // What reading a config needs from outside.
 struct Environment {
@@ -155,8 +151,8 @@ struct Environment {
   static absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
 };
 
-// Moves providers and routes out of `config`, into the form in which core takes them.
-std::unique_ptr<const core::Catalog> TakeCatalog(Config& config);
+// Providers, routes and core's numbers in the form in which core takes them.
+core::CatalogPtr MakeCatalog(const Config& config);
 
 // Reads and checks the file at `path`, and the secrets it points to. Reads files, opens nothing
 // else.

@@ -53,7 +53,7 @@ TEST(DeployedConfigTest, ExampleHasFourProvidersAndTwoRoutes) {
     EXPECT_EQ(provider.base_url, provider.dialect->traits().default_base_url);
     EXPECT_EQ(provider.base_url.rfind("https://", 0), 0u);
   }
-  const std::unique_ptr<const core::Catalog> catalog = TakeCatalog(example.config);
+  const core::CatalogPtr catalog = MakeCatalog(example.config);
   EXPECT_TRUE(catalog->FindModel("seedance-2").ok());
   EXPECT_TRUE(catalog->FindModel("seedance-2-fast").ok());
 }

@@ -7,8 +7,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 #include "absl/synchronization/mutex.h"
@@ -18,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config.h"
+#include "config_reload.h"
 #include "doctor/doctor.h"
 #include "http/curl_client.h"
 #include "providers/dialects.h"
@@ -84,14 +83,7 @@ int Examine(const std::string& config_path, const assetgate::config::Environment
   return well ? 0 : kFailed;
 }
 
-// Everything that a config file holds; empty where it cannot be read.
-std::string ContentOf(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-int Serve(assetgate::config::Config config, const std::string& path,
-          const assetgate::config::Environment& environment) {
+int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
   // Blocked before any thread exists, so that only sigwait below gets them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -113,22 +105,19 @@ int Serve(assetgate::config::Config config, const std::string& path,
   gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
   google::protobuf::SetLogHandler(LogForProtobuf);
 
-  const absl::Duration drain_delay = config.drain_delay;
   auto server = assetgate::Server::Start(std::move(config), log);
   if (!server.ok()) {
     std::fprintf(stderr, "assetgate: %s\n", std::string(server.status().message()).c_str());
     return kFailed;
   }
-  std::string content = ContentOf(path);
   int received = 0;
   while (received != SIGINT && received != SIGTERM) {
     received = sigtimedwait(&signals, nullptr, &kLookInterval);
     (*server)->Reread();
-    std::string now = ContentOf(path);
-    if (received != SIGHUP && now == content) continue;
-    content = std::move(now);
-    (*server)->Reload(assetgate::config::Load(path, environment));
+    const bool looked = received < 0;
+    if (received == SIGHUP || (looked && reader.Changed())) (*server)->Reload(reader.Read());
   }
+  const absl::Duration drain_delay = (*server)->drain_delay();
   log.Info("going away", {{"signal", received == SIGINT ? "SIGINT" : "SIGTERM"},
                           {"drain_delay", absl::FormatDuration(drain_delay)}});
   (*server)->Leave();
@@ -153,9 +142,9 @@ int main(int argc, char** argv) {
       "assetgate: one gRPC service in front of many providers of generated video.\n\n"
       "Serves AssetService, VideoService and ProviderService as the config says, until SIGTERM or\n"
       "SIGINT; then it serves for drain_delay (a second signal ends that), finishes what is under\n"
-      "way and exits with 0. A config that changes is read\n"
-      "again, at once on SIGHUP: callers and jwt_issuers go into force, the rest at the next "
-      "start.\n\n"
+      "way and exits with 0. A config that changes, or the file of a secret, is read again, at "
+      "once\n"
+      "on SIGHUP: what can change while it serves goes into force, and the log names the rest.\n\n"
       "After a backup of the store was restored, say --mark-restored once before serving: see\n"
       "docs/operations.md.\n\n"
       "Exit codes: 0 done; 1 the store or a port could not be opened, or --doctor has found\n"
@@ -198,7 +187,8 @@ int main(int argc, char** argv) {
   environment.dialects = assetgate::providers::AllDialects();
   if (doctor) return Examine(config_path, environment);
   const std::string& path = check_path.empty() ? config_path : check_path;
-  auto config = assetgate::config::Load(path, environment);
+  assetgate::config::Reader reader(path, environment);
+  auto config = reader.Read();
   if (!config.ok()) {
     std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
     return kBadUsageOrConfig;
@@ -216,5 +206,5 @@ int main(int argc, char** argv) {
     std::printf("%s\n", marked->c_str());
     return 0;
   }
-  return Serve(*std::move(config), config_path, environment);
+  return Serve(*std::move(config), reader);
 }

@@ -4,6 +4,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -30,11 +32,11 @@
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "base/metrics.h"
+#include "config_reload.h"
 #include "core/catalog.h"
 #include "core/gateway.h"
 #include "core/purge.h"
 #include "core/reconciler.h"
-#include "core/settings.h"
 #include "core/telemetry.h"
 #include "core/unfinished_videos.h"
 #include "http/curl_client.h"
@@ -83,9 +85,19 @@ std::set<core::UnfinishedVideos::Creator> LimitedBy(const auth::Callers& callers
   }
   return limited;
 }
+constexpr base::MetricKind kKinds[] = {base::MetricKind::kAssetGroup, base::MetricKind::kAsset,
+                                       base::MetricKind::kVideoTask};
+// For another catalog to be in force, which waits for what the reconciler is just doing.
+constexpr absl::Duration kReconfigureTimeout = absl::Seconds(10);
 
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
+}
+
+bool ChangesCallers(const config::Reload& reload) {
+  return std::any_of(reload.changed.begin(), reload.changed.end(), [](const std::string& path) {
+    return absl::StartsWith(path, "callers") || absl::StartsWith(path, "jwt_issuers");
+  });
 }
 
 // What people call this gateway: in Kubernetes, the pod's name.
@@ -118,7 +130,7 @@ struct Server::Wiring {
       : config(std::move(from)),
         log(std::move(its_log)),
         clock(given_clock == nullptr ? system_clock : *given_clock),
-        catalog(config::TakeCatalog(config)),
+        catalog(config::MakeCatalog(config)),
         metrics(base::ThisBuild()),
         telemetry(metrics, log),
         limiter(clock),
@@ -128,12 +140,13 @@ struct Server::Wiring {
         hub(hub_loop, &metrics.WatchLagSeconds()),
         curl(MakeClientOptions(config), clock) {}
 
+  // In force.
   config::Config config;
   base::Log log;
   const base::SystemClock system_clock;
   // Of everything below: what is due stays due when the machine's clock is set back.
   const base::ForwardClock clock;
-  std::unique_ptr<const core::Catalog> catalog;
+  core::CurrentCatalog catalog;
   base::Metrics metrics;
   core::LoggedTelemetry telemetry;
   auth::Limiter limiter;
@@ -179,8 +192,12 @@ struct Server::Wiring {
   absl::Status Listen();
   absl::Status StartAdmin();
   void Measure();
+  void MeasureProvider(const std::string& id);
+  void Compute(prometheus::Gauge& gauge, absl::AnyInvocable<double()> read);
   admin::Readiness Readiness();
   void Reload(absl::StatusOr<config::Config> next);
+  // Has everybody go by `config`.
+  void Reconfigure();
   void Follow(const std::set<core::UnfinishedVideos::Creator>& limited);
   void Reread();
   void Leave();
@@ -280,9 +297,23 @@ absl::Status Server::Wiring::StartAdmin() {
   return absl::OkStatus();
 }
 
+void Server::Wiring::Compute(prometheus::Gauge& gauge, absl::AnyInvocable<double()> read) {
+  computations.push_back(metrics.Compute(gauge, std::move(read)));
+}
+
+void Server::Wiring::MeasureProvider(const std::string& id) {
+  Compute(metrics.Unconfirmed(id),
+          [this, id] { return static_cast<double>(reconciler->unfinished().unconfirmed[id]); });
+  for (const base::MetricKind kind : kKinds) {
+    Compute(metrics.Unfinished(kind, id), [this, kind, id] {
+      return static_cast<double>(reconciler->unfinished().by_provider[{kind, id}]);
+    });
+  }
+}
+
 void Server::Wiring::Measure() {
   const auto compute = [this](prometheus::Gauge& gauge, absl::AnyInvocable<double()> read) {
-    computations.push_back(metrics.Compute(gauge, std::move(read)));
+    Compute(gauge, std::move(read));
   };
   compute(metrics.QueueDepth("store_writer"),
           [this] { return static_cast<double>(store->queue_depth()); });
@@ -292,26 +323,17 @@ void Server::Wiring::Measure() {
   compute(metrics.LeasesHeld(),
           [this] { return static_cast<double>(store->leases().held_count()); });
   compute(metrics.Gateways(), [this] { return static_cast<double>(store->leases().gateways()); });
-  for (const auto& provider : catalog->providers()) {
-    compute(metrics.Unconfirmed(provider->id), [this, id = provider->id] {
-      return static_cast<double>(reconciler->unfinished().unconfirmed[id]);
-    });
-  }
+  for (const auto& provider : catalog.Get()->providers()) MeasureProvider(provider->id);
   // Those at providers that have left the config, whose ids are no label.
   compute(metrics.Unconfirmed(""), [this] {
+    const core::CatalogPtr configured = catalog.Get();
     std::int64_t count = 0;
     for (const auto& [id, attempts] : reconciler->unfinished().unconfirmed) {
-      if (catalog->FindProvider(id) == nullptr) count += attempts;
+      if (configured->FindProvider(id) == nullptr) count += attempts;
     }
     return static_cast<double>(count);
   });
-  for (const base::MetricKind kind :
-       {base::MetricKind::kAssetGroup, base::MetricKind::kAsset, base::MetricKind::kVideoTask}) {
-    for (const auto& provider : catalog->providers()) {
-      compute(metrics.Unfinished(kind, provider->id), [this, kind, id = provider->id] {
-        return static_cast<double>(reconciler->unfinished().by_provider[{kind, id}]);
-      });
-    }
+  for (const base::MetricKind kind : kKinds) {
     for (int reason = v1::Waiting::Reason_MIN + 1; reason <= v1::Waiting::Reason_MAX; ++reason) {
       const auto why = static_cast<v1::Waiting::Reason>(reason);
       compute(metrics.Waiting(kind, why), [this, kind, why] {
@@ -385,19 +407,12 @@ void Server::Wiring::Shutdown() {
 }
 
 void Server::Wiring::Reload(absl::StatusOr<config::Config> next) {
-  std::vector<std::string> in_force;
-  std::vector<std::string> at_restart;
-  absl::Status status = next.status();
-  if (status.ok()) {
-    for (std::string& key : config::Differences(config, *next)) {
-      const bool now = key == "callers" || key == "jwt_issuers";
-      (now ? in_force : at_restart).push_back(std::move(key));
-    }
-    if (!in_force.empty()) {
-      const auto limited = LimitedBy(next->callers);
-      status = authenticator->Replace(std::move(next->callers));
-      if (status.ok()) Follow(limited);
-    }
+  absl::StatusOr<config::Reload> reload =
+      next.ok() ? config::PlanReload(config, *std::move(next)) : next.status();
+  absl::Status status = reload.status();
+  if (status.ok() && ChangesCallers(*reload)) {
+    status = authenticator->Replace(reload->config.callers);
+    if (status.ok()) Follow(LimitedBy(reload->config.callers));
   }
   metrics.SetConfigReload(status.ok());
   if (!status.ok()) {
@@ -407,9 +422,26 @@ void Server::Wiring::Reload(absl::StatusOr<config::Config> next) {
     }
     return;
   }
-  for (const std::string& key : in_force) config.sections[key] = next->sections[key];
-  log.Info("config read again", {{"in_force", absl::StrJoin(in_force, ", ")},
-                                 {"at_restart", absl::StrJoin(at_restart, ", ")}});
+  config = std::move(reload->config);
+  Reconfigure();
+  log.Info(
+      "config read again",
+      {{"changed", reload->changed.empty() ? "nothing" : absl::StrJoin(reload->changed, ", ")}});
+  if (reload->at_restart.empty()) return;
+  log.Warning("config needs a restart; until then these stay as they were",
+              {{"fields", absl::StrJoin(reload->at_restart, ", ")}});
+}
+
+void Server::Wiring::Reconfigure() {
+  const core::CatalogPtr former = catalog.Get();
+  auto in_force = std::make_shared<absl::Notification>();
+  reconciler->Reconfigure(config::MakeCatalog(config), [in_force] { in_force->Notify(); });
+  if (!in_force->WaitForNotificationWithTimeout(kReconfigureTimeout)) {
+    log.Warning("the config goes into force as soon as the gateway gets to it");
+  }
+  for (const config::Provider& provider : config.providers) {
+    if (former->FindProvider(provider.id) == nullptr) MeasureProvider(provider.id);
+  }
 }
 
 void Server::Wiring::Follow(const std::set<core::UnfinishedVideos::Creator>& limited) {
@@ -452,6 +484,8 @@ void Server::Reread() { wiring_->Reread(); }
 
 Server::~Server() { Shutdown(); }
 
+absl::Duration Server::drain_delay() const { return wiring_->config.drain_delay; }
+
 void Server::Leave() { wiring_->Leave(); }
 
 void Server::Shutdown() { wiring_->Shutdown(); }
@@ -481,24 +515,23 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
     wiring.decorated_http = decorators.http(wiring.curl);
     wiring.http = wiring.decorated_http.get();
   }
-  const core::Settings& settings = wiring.config.core;
   wiring.unfinished_videos = std::make_unique<core::UnfinishedVideos>(*wiring.store);
   wiring.reconciler = std::make_unique<core::Reconciler>(core::Reconciler::Parts{
-      wiring.loop, *wiring.store, *wiring.http, *wiring.catalog, wiring.telemetry, settings});
-  wiring.gateway =
-      std::make_unique<core::Gateway>(*wiring.catalog, *wiring.store, *wiring.reconciler,
-                                      *wiring.unfinished_videos, wiring.clock, settings);
+      wiring.loop, *wiring.store, *wiring.http, wiring.catalog, wiring.telemetry});
+  wiring.gateway = std::make_unique<core::Gateway>(
+      wiring.catalog, *wiring.store, *wiring.reconciler, *wiring.unfinished_videos, wiring.clock);
   // Keys are checked on the loop that may take its time.
   wiring.authenticator.emplace(auth::Callers(), wiring.clock,
                                auth::Fetching{*wiring.http, wiring.replay_loop});
   wiring.gatekeeper.emplace(*wiring.authenticator, wiring.limiter, wiring.log);
-  const auto limited = LimitedBy(wiring.config.callers);
-  if (absl::Status status = wiring.authenticator->Replace(std::move(wiring.config.callers));
-      !status.ok()) {
+  if (absl::Status status = wiring.authenticator->Replace(wiring.config.callers); !status.ok()) {
     return status;
   }
   wiring.ListenToChanges();
-  if (absl::Status status = wiring.unfinished_videos->Follow(limited); !status.ok()) return status;
+  if (absl::Status status = wiring.unfinished_videos->Follow(LimitedBy(wiring.config.callers));
+      !status.ok()) {
+    return status;
+  }
   wiring.Measure();
   if (absl::Status status = wiring.Listen(); !status.ok()) return status;
   if (absl::Status status = wiring.StartAdmin(); !status.ok()) return status;

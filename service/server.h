@@ -46,14 +46,16 @@ class Server {
   std::string address() const;
   std::string admin_address() const;
 
-  // Takes over from another config what can change while it serves: `callers` and `jwt_issuers`.
-  // One that has faults, or files that cannot be read, changes nothing. The log and a metric say
-  // what has become of it. Not from several threads.
+  // Takes over from another config what can change while it serves (see config_reload.h); it is in
+  // force when this returns. One that has faults, or files that cannot be read, changes nothing.
+  // The log and a metric say what has become of it. Not from several threads.
   void Reload(absl::StatusOr<config::Config> config);
   // Looks whether certificates and key files have changed, and says in the log what has become of
   // them. To be called every few seconds.
   void Reread();
 
+  // Of the config in force: how long to wait between Leave and Shutdown.
+  absl::Duration drain_delay() const;
   // Says that it is about to go away: not ready, and not serving to those who ask gRPC's health
   // service. Everything goes on as before, for those who have not heard.
   void Leave();

@@ -31,6 +31,7 @@ using std::chrono::system_clock;
 
 constexpr char kServiceConfig[] = R"json({
   "loadBalancingConfig": [{"round_robin": {}}],
+  "healthCheckConfig": {"serviceName": ""},
   "methodConfig": [
     {
       "name": [

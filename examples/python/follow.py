@@ -30,6 +30,7 @@ from google.rpc import error_details_pb2, status_pb2  # noqa: E402
 SERVICE_CONFIG = """
 {
   "loadBalancingConfig": [{"round_robin": {}}],
+  "healthCheckConfig": {"serviceName": ""},
   "methodConfig": [
     {
       "name": [

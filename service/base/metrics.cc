@@ -270,6 +270,10 @@ struct Metrics::Instruments {
           "1: the config as it now stands is in use. 0: it is faulty, and the one before "
           "it is in use.")
           .Add({});
+  Gauge& config_reload_success_time =
+      Declare<Gauge>(registry, "assetgate_config_last_reload_success_timestamp_seconds",
+                     "When the config that is in use was read, in seconds since 1970.")
+          .Add({});
   Family<Gauge>& certificate_expiry =
       Declare<Gauge>(registry, "assetgate_certificate_expiry_timestamp_seconds",
                      "When the certificate that callers are shown ends, in seconds since 1970.");
@@ -519,6 +523,9 @@ void Metrics::SetCertificateExpiry(absl::Time when) {
 
 void Metrics::SetConfigReload(bool successful) {
   instruments_->config_reload.Set(successful ? 1 : 0);
+  if (!successful) return;
+  instruments_->config_reload_success_time.Set(
+      absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()));
 }
 
 void Metrics::SetIssuerKeyTimes(const std::map<std::string, absl::Time>& times) {

@@ -10,6 +10,7 @@
 //   |----------------------|------------------------------|-------------------------------------|
 //   | build_info           | version, commit, flags       | always 1                            |
 //   | config_last_reload_successful |                     | 1: the newest config is in use      |
+//   | config_last_reload_success_timestamp_seconds |      | when the config in use was read     |
 //   | certificate_expiry_timestamp_seconds |              | when the server's certificate ends  |
 //   | issuer_keys_fetch_timestamp_seconds | issuer | when keys of JWTs' issuers were fetched |
 //   | rpcs_total           | method, code                 | RPCs that ended                     |
@@ -199,7 +200,7 @@ class Metrics {
   // Of the issuers whose keys are fetched, by name: when these were fetched; InfinitePast (which is
   // told as 0): never. Others have no series any more.
   void SetIssuerKeyTimes(const std::map<std::string, absl::Time>& times);
-  // Whether the newest attempt to load the config succeeded; true at the start.
+  // The config was read now, and whether it is in use; true at the start.
   void SetConfigReload(bool successful);
 
   // While it lives, something is computed for each scrape.

@@ -36,6 +36,12 @@ TEST(MetricsTest, VersionIsThereFromTheStart) {
   EXPECT_EQ(ValueOf(metrics, R"(assetgate_build_info{commit="abc",flags="-O2",version="1.2.3"})"),
             "1");
   EXPECT_EQ(ValueOf(metrics, "assetgate_config_last_reload_successful"), "1");
+  const std::string read =
+      ValueOf(metrics, "assetgate_config_last_reload_success_timestamp_seconds");
+  EXPECT_GT(std::stod(read), 1.7e9);
+  // Of the config in use, which one that is refused does not replace.
+  metrics.SetConfigReload(false);
+  EXPECT_EQ(ValueOf(metrics, "assetgate_config_last_reload_success_timestamp_seconds"), read);
   EXPECT_EQ(ValueOf(metrics, R"(assetgate_store_commits_total{outcome="failed"})"), "0");
   EXPECT_EQ(ValueOf(metrics, R"(assetgate_stream_events_total{kind="asset",type="put"})"), "0");
 }

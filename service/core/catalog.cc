@@ -29,6 +29,18 @@ std::string Known(absl::string_view what, absl::string_view wanted,
   return absl::StrCat("; known, nearest first: ", absl::StrJoin(known, ", "), cut ? ", …" : "");
 }
 
+bool SameCredential(const provider::Credential& a, const provider::Credential& b) {
+  return a.id == b.id && std::equal(a.secrets.begin(), a.secrets.end(), b.secrets.begin(),
+                                    b.secrets.end(), [](const auto& one, const auto& other) {
+                                      return one.first == other.first &&
+                                             one.second.Reveal() == other.second.Reveal();
+                                    });
+}
+
+bool SamePolling(const provider::Polling& a, const provider::Polling& b) {
+  return a.first == b.first && a.floor == b.floor && a.ceiling == b.ceiling;
+}
+
 }  // namespace
 
 const provider::Credential& ProviderEntry::CredentialFor(absl::string_view credential_id) const {
@@ -52,10 +64,12 @@ const provider::Polling& ProviderEntry::PollingFor(provider::UnitKind kind) cons
 }
 
 Catalog::Catalog(std::vector<std::unique_ptr<const ProviderEntry>> providers,
-                 std::vector<ModelEntry> routes, std::vector<std::string> asset_providers)
+                 std::vector<ModelEntry> routes, std::vector<std::string> asset_providers,
+                 Settings settings)
     : providers_(std::move(providers)),
       routes_(std::move(routes)),
-      asset_providers_(std::move(asset_providers)) {}
+      asset_providers_(std::move(asset_providers)),
+      settings_(settings) {}
 
 const ProviderEntry* Catalog::FindProvider(absl::string_view id) const {
   for (const auto& provider : providers_) {
@@ -109,6 +123,29 @@ absl::Status Catalog::NoSuchModel(absl::string_view name) const {
                      absl::StrCat("there is no model ", Quoted(name),
                                   Known("model", name, std::move(known))))
       .Resource("assetgate.v1.Model", provider::CleanText(name, 256));
+}
+
+bool SameAccess(const ProviderEntry& a, const ProviderEntry& b) {
+  return &a == &b || (a.base_url == b.base_url && SameCredential(a.credential, b.credential) &&
+                      a.previous_credential.has_value() == b.previous_credential.has_value() &&
+                      (!a.previous_credential.has_value() ||
+                       SameCredential(*a.previous_credential, *b.previous_credential)));
+}
+
+ProviderChanges ChangesBetween(const Catalog& before, const Catalog& after) {
+  ProviderChanges changes;
+  for (const auto& provider : after.providers()) {
+    const ProviderEntry* former = before.FindProvider(provider->id);
+    if (former == nullptr) continue;
+    const ProviderChange change{
+        .access = !SameAccess(*former, *provider),
+        .mode = former->mode != provider->mode,
+        .polling = !SamePolling(former->group_polling, provider->group_polling) ||
+                   !SamePolling(former->asset_polling, provider->asset_polling) ||
+                   !SamePolling(former->video_polling, provider->video_polling)};
+    if (change.access || change.mode || change.polling) changes.emplace(provider->id, change);
+  }
+  return changes;
 }
 
 v1::Model ToProto(const ModelEntry& model) {

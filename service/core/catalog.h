@@ -1,4 +1,5 @@
-// What this gateway has been configured with: providers, and the models that routes make of them.
+// What this gateway has been configured with: providers, the models that routes make of them, and
+// the numbers that core goes by. A config that changes makes another catalog; none is ever changed.
 #ifndef ASSETGATE_CORE_CATALOG_H_
 #define ASSETGATE_CORE_CATALOG_H_
 
@@ -6,14 +7,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "assetgate/v1/provider.pb.h"
 #include "assetgate/v1/video_task.pb.h"
 #include "core/gate.h"
+#include "core/settings.h"
 #include "provider/dialect.h"
 
 namespace assetgate::core {
@@ -21,7 +26,7 @@ namespace assetgate::core {
 // One configured provider.
 struct ProviderEntry {
   std::string id;
-  std::unique_ptr<const provider::Dialect> dialect;
+  std::shared_ptr<const provider::Dialect> dialect;
   std::string base_url;
   provider::Credential credential;
   // Units that were made with it are still polled with it.
@@ -63,13 +68,15 @@ class Catalog {
  public:
   // The targets of `routes` point into `providers`, which the config has checked.
   Catalog(std::vector<std::unique_ptr<const ProviderEntry>> providers,
-          std::vector<ModelEntry> routes, std::vector<std::string> asset_providers);
+          std::vector<ModelEntry> routes, std::vector<std::string> asset_providers,
+          Settings settings = {});
 
   // In the order of the config.
   const std::vector<std::unique_ptr<const ProviderEntry>>& providers() const { return providers_; }
   const std::vector<ModelEntry>& routes() const { return routes_; }
   // Where assets go whose caller names no provider.
   const std::vector<std::string>& asset_providers() const { return asset_providers_; }
+  const Settings& settings() const { return settings_; }
 
   // By id; nullptr where there is none.
   const ProviderEntry* FindProvider(absl::string_view id) const;
@@ -85,7 +92,46 @@ class Catalog {
   std::vector<std::unique_ptr<const ProviderEntry>> providers_;
   std::vector<ModelEntry> routes_;
   std::vector<std::string> asset_providers_;
+  const Settings settings_;
 };
+
+using CatalogPtr = std::shared_ptr<const Catalog>;
+
+// The catalog in force. Whoever takes it keeps it until a call is over: a call goes by one catalog
+// from its beginning to its end. Thread-safe.
+class CurrentCatalog {
+ public:
+  explicit CurrentCatalog(CatalogPtr catalog) : catalog_(std::move(catalog)) {}
+
+  CatalogPtr Get() const ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    return catalog_;
+  }
+  // For the reconciler, which goes by a new one before anybody else does.
+  void Set(CatalogPtr catalog) ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    // The former may end here, outside of the lock.
+    catalog_.swap(catalog);
+  }
+
+ private:
+  mutable absl::Mutex mu_;
+  CatalogPtr catalog_ ABSL_GUARDED_BY(mu_);
+};
+
+// What another catalog changes for the work at one provider.
+struct ProviderChange {
+  // A key or the address: what was learned with the former says nothing any more.
+  bool access = false;
+  bool mode = false;
+  bool polling = false;
+};
+// By the provider's id. Those of which nothing has changed that work waits for are not in it, nor
+// is one that only one of the two has.
+using ProviderChanges = std::map<std::string, ProviderChange>;
+ProviderChanges ChangesBetween(const Catalog& before, const Catalog& after);
+// Whether calls go to the same address with the same keys.
+bool SameAccess(const ProviderEntry& a, const ProviderEntry& b);
 
 // The proto forms, for ProviderService.
 v1::Model ToProto(const ModelEntry& model);

@@ -14,6 +14,11 @@ void DeletionItem::Take(const store::Row& row) {
   if (!deletion_.ParseFromString(row.content.internal)) deletion_.Clear();
 }
 
+bool DeletionItem::Reconsider(const ProviderChanges& changes) {
+  return Item::Reconsider(0, deletion_.provider(), provider::UnitKind::kAsset,
+                          base::FromProto(deletion_.create_time()), changes);
+}
+
 void DeletionItem::Plan() {
   UnitRun& state = run(0);
   if (state.in_flight) return;
@@ -33,10 +38,11 @@ void DeletionItem::Plan() {
     return Remove({});
   }
   WakeAt(expires);
-  if (owner_.draining() || provider->mode == v1::Provider::OFF) return;
+  if (provider->mode == v1::Provider::OFF) return ReleasePlace(0);
+  if (owner_.draining()) return;
   if (state.due > Now()) return WakeAt(state.due);
   if (!HoldPlace(0, *provider, CallClass::kDeletion)) return;
-  After([this, provider, request = *std::move(request)]() mutable {
+  After([this, catalog = owner_.catalog_ptr(), provider, request = *std::move(request)]() mutable {
     if (!owner_.Follows(*this)) return ReleasePlace(0);
     UnitRun& run_now = run(0);
     run_now.place = UnitRun::Place::kNone;
@@ -45,8 +51,9 @@ void DeletionItem::Plan() {
     options.timeout = provider->call_timeout;
     UpstreamCall begun = BeginCall(*provider, base::UpstreamOperation::kDeleteAsset, request);
     Reconciler& owner = owner_;
-    owner.Send(*this, *provider, provider->CredentialFor(deletion_.credential_id()),
-               std::move(request), std::move(options),
+    owner.Send(*this, std::move(catalog), *provider,
+               provider->CredentialFor(deletion_.credential_id()), std::move(request),
+               std::move(options),
                [&owner, provider, asset = deletion_.asset(), call = std::move(begun)](
                    Item* item, http::Result answer, absl::Duration latency) mutable {
                  std::optional<provider::Failure> failure;
@@ -59,8 +66,7 @@ void DeletionItem::Plan() {
                    failure = provider->dialect->DecodeDeleteAsset(response);
                  }
                  const provider::Failure* no = failure.has_value() ? &*failure : nullptr;
-                 owner.gate(*provider).Release(HealthOf(no),
-                                               no != nullptr ? no->retry_after : std::nullopt);
+                 owner.Release(*provider, no);
                  call.outcome = OutcomeOf(answer, no != nullptr);
                  call.http_status = status;
                  call.latency = latency;

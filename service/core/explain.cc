@@ -162,19 +162,19 @@ std::optional<Explanation::Next> Item::NoStepHere(const Explanation& explanation
   return std::nullopt;
 }
 
-Explanation::Next Item::Queued(const ProviderEntry& provider, absl::string_view step) const {
-  const Gate& gate = owner_.gate(provider);
+Explanation::Next Item::Queued(const std::string& provider_id, absl::string_view step) const {
+  const Gate& gate = owner_.gate(provider_id);
   if (const auto unwell = gate.Unwell()) {
     Explanation::Next next = Step(unwell->reason == v1::Waiting::PROVIDER_RATE_LIMITED
                                       ? Explanation::PROVIDER_RATE_LIMITED
                                       : Explanation::PROVIDER_UNAVAILABLE,
-                                  absl::StrCat(step, " waits until calls to ", provider.id,
+                                  absl::StrCat(step, " waits until calls to ", provider_id,
                                                " may go again: ", gate.state_reason()));
     SetDue(unwell->until, next);
     return next;
   }
   return Step(Explanation::PROVIDER_BUDGET,
-              absl::StrCat(step, " waits for its turn in the budget of ", provider.id, ": ",
+              absl::StrCat(step, " waits for its turn in the budget of ", provider_id, ": ",
                            "in flight ", gate.in_flight(), ", waiting ", gate.waiting()));
 }
 
@@ -228,7 +228,7 @@ Explanation::Next Item::NextCall(std::size_t unit, const Unit& record, absl::str
     next.set_message(absl::StrCat(step, " is due at ", Written(run.due), ": ", why));
     return next;
   }
-  if (run.place == UnitRun::Place::kQueued) return Queued(*provider, step);
+  if (run.place == UnitRun::Place::kQueued) return Queued(provider->id, step);
   if (!waits_for.empty()) {
     Explanation::Next next =
         Step(Explanation::DEPENDENCY,
@@ -353,7 +353,7 @@ Explanation::Next VideoItem::NextAttempt(const Explanation& explanation) const {
     next.set_subject(subject);
     return next;
   }
-  if (place_ == UnitRun::Place::kQueued) return Queued(*place_provider_, kStep);
+  if (place_ == UnitRun::Place::kQueued) return Queued(place_provider_, kStep);
   const v1::Waiting& waiting = current_.resource.waiting();
   if (waiting.reason() == v1::Waiting::ASSET_PROCESSING) {
     Explanation::Next next = Step(

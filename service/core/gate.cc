@@ -63,9 +63,30 @@ Gate::Gate(Limits limits, base::EventLoop& loop, Waited waited)
       refilled_(loop.Now()) {}
 
 void Gate::Share(int gateways) {
-  gateways = std::max(1, gateways);
-  const Limits share = {whole_.requests_per_second / gateways,
-                        std::max(1, whole_.max_in_flight / gateways)};
+  gateways_ = std::max(1, gateways);
+  Divide();
+}
+
+void Gate::SetLimits(Limits limits) {
+  whole_ = limits;
+  Divide();
+}
+
+void Gate::Forget() {
+  troubles_in_a_row_ = 0;
+  times_opened_ = 0;
+  open_until_ = absl::InfinitePast();
+  half_open_ = false;
+  probing_ = false;
+  rate_limits_in_a_row_ = 0;
+  limited_until_ = absl::InfinitePast();
+  account_ = CallHealth::kGood;
+  SchedulePump();
+}
+
+void Gate::Divide() {
+  const Limits share = {whole_.requests_per_second / gateways_,
+                        std::max(1, whole_.max_in_flight / gateways_)};
   if (share.requests_per_second == limits_.requests_per_second &&
       share.max_in_flight == limits_.max_in_flight) {
     return;

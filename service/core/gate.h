@@ -52,6 +52,11 @@ class Gate {
   // These are the account's, and several gateways may share it: so many divide them evenly, but
   // each may always have one call in flight. Until told otherwise, one.
   void Share(int gateways);
+  // Others from now on.
+  void SetLimits(Limits limits);
+  // What calls have shown so far was of another key, or at another address: the next one may go,
+  // and shows anew how the provider is.
+  void Forget();
   // Runs when the call may go; the place is held. Runs on the loop, never inside Acquire.
   using Granted = absl::AnyInvocable<void() &&>;
 
@@ -93,8 +98,10 @@ class Gate {
   bool MayGo();
   void Pump();
   void SchedulePump();
+  void Divide();
 
-  const Limits whole_;
+  Limits whole_;
+  int gateways_ = 1;
   // This gateway's share.
   Limits limits_;
   base::EventLoop& loop_;

@@ -247,5 +247,46 @@ TEST_F(GateTest, ClockThatStepsBackDoesNotBlockForLonger) {
   EXPECT_THAT(granted_, ElementsAre("a", "b"));
 }
 
+TEST_F(GateTest, OtherLimitsGoForWhatWaitsAlready) {
+  Gate gate({0.01, 1}, loop_);
+  Ask(gate, CallClass::kPoll, "a");
+  Ask(gate, CallClass::kPoll, "b");
+  Ask(gate, CallClass::kPoll, "c");
+  gate.SetLimits({10, 2});
+  loop_.Advance(absl::Seconds(1));
+  EXPECT_THAT(granted_, ElementsAre("a", "b"));
+  gate.SetLimits({10, 3});
+  loop_.Advance(absl::Seconds(1));
+  EXPECT_THAT(granted_, ElementsAre("a", "b", "c"));
+  // Several gateways divide the new ones.
+  gate.Share(3);
+  gate.Release(CallHealth::kGood, std::nullopt);
+  EXPECT_FALSE(Ask(gate, CallClass::kPoll, "d"));
+  gate.SetLimits({10, 9});
+  loop_.RunDue();
+  EXPECT_THAT(granted_, ElementsAre("a", "b", "c", "d"));
+}
+
+TEST_F(GateTest, WhatWasLearnedIsForgottenWithTheKey) {
+  Gate gate({1000, 10}, loop_);
+  Open(gate);
+  Ask(gate, CallClass::kPoll, "waits");
+  loop_.RunDue();
+  EXPECT_TRUE(granted_.empty());
+  gate.Forget();
+  loop_.RunDue();
+  EXPECT_THAT(granted_, ElementsAre("waits"));
+  EXPECT_EQ(gate.state(), v1::Provider::AVAILABLE);
+  gate.Release(CallHealth::kRateLimited, absl::Hours(1));
+  EXPECT_TRUE(gate.Unwell().has_value());
+  gate.Forget();
+  EXPECT_FALSE(gate.Unwell().has_value());
+  Ask(gate, CallClass::kPoll, "refused");
+  gate.Release(CallHealth::kCredentials, std::nullopt);
+  EXPECT_EQ(gate.condition(), base::ProviderCondition::kCredentialsRejected);
+  gate.Forget();
+  EXPECT_EQ(gate.condition(), base::ProviderCondition::kAvailable);
+}
+
 }  // namespace
 }  // namespace assetgate::core

@@ -244,10 +244,11 @@ absl::Status NotAllowed() {
                      "(callers) who may do what");
 }
 
-absl::Time Gateway::AnswerBy(const Caller& caller, bool has_max_wait,
+absl::Time Gateway::AnswerBy(const Catalog& catalog, const Caller& caller, bool has_max_wait,
                              const google::protobuf::Duration& max_wait) const {
-  const absl::Duration wait = has_max_wait ? base::FromProto(max_wait) : settings_.default_max_wait;
-  return std::min(clock_.Now() + std::min(wait, settings_.longest_max_wait),
+  const Settings& settings = catalog.settings();
+  const absl::Duration wait = has_max_wait ? base::FromProto(max_wait) : settings.default_max_wait;
+  return std::min(clock_.Now() + std::min(wait, settings.longest_max_wait),
                   caller.deadline - kDeadlineMargin);
 }
 
@@ -266,9 +267,11 @@ absl::StatusOr<store::Row> Gateway::Read(const Caller& caller, store::Kind kind,
 
 void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupRequest& request,
                                Reply<v1::AssetGroup> reply) {
+  const CatalogPtr catalog = catalog_.Get();
   const absl::Time now = clock_.Now();
   Creation<GroupEntity> creation;
-  const absl::Time answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  const absl::Time answer_by =
+      AnswerBy(*catalog, caller, request.has_max_wait(), request.max_wait());
   creation.answer_by = answer_by;
   creation.context = caller.context;
   creation.waited = caller.waited;
@@ -283,7 +286,7 @@ void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupR
     return std::move(reply)(std::move(allowed));
   }
   Faults faults;
-  const absl::Status unknown = Validate(request, catalog_, faults);
+  const absl::Status unknown = Validate(request, *catalog, faults);
   if (!faults.empty()) return std::move(reply)(faults.ToStatus());
   if (!unknown.ok()) return std::move(reply)(unknown);
 
@@ -300,7 +303,7 @@ void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupR
   *group.mutable_create_time() = base::ToProto(now);
   *group.mutable_update_time() = group.create_time();
   for (const std::string& name : request.providers()) {
-    const ProviderEntry& provider = *catalog_.FindProvider(*ParseProvider(name));
+    const ProviderEntry& provider = *catalog->FindProvider(*ParseProvider(name));
     auto* placement = group.add_placements();
     placement->set_provider(MakeName(kProviders, provider.id));
     placement->set_state(v1::Placement::SUBMITTING);
@@ -346,7 +349,7 @@ void Gateway::DeleteAssetGroup(const Caller& caller, const v1::DeleteAssetGroupR
 // --- Assets
 // ---------------------------------------------------------------------------------------
 
-absl::StatusOr<AssetEntity> Gateway::NewAsset(const Caller& caller,
+absl::StatusOr<AssetEntity> Gateway::NewAsset(const Catalog& catalog, const Caller& caller,
                                               const v1::CreateAssetRequest& request) {
   if (!request.asset().asset_group().empty()) {
     auto group =
@@ -372,12 +375,12 @@ absl::StatusOr<AssetEntity> Gateway::NewAsset(const Caller& caller,
   for (const std::string& name : request.providers()) providers.push_back(*ParseProvider(name));
   if (providers.empty()) {
     // Those of the config that can hold it; the others get it at first use, if they can then.
-    for (const std::string& id : catalog_.asset_providers()) {
-      const ProviderEntry& provider = *catalog_.FindProvider(id);
+    for (const std::string& id : catalog.asset_providers()) {
+      const ProviderEntry& provider = *catalog.FindProvider(id);
       v1::CreateAssetRequest single = request;
       single.add_providers(id);
       Faults faults;
-      if (caller.MayUse(id) && Validate(single, catalog_, "", faults).ok() && faults.empty() &&
+      if (caller.MayUse(id) && Validate(single, catalog, "", faults).ok() && faults.empty() &&
           provider.mode == v1::Provider::SERVE) {
         providers.push_back(id);
       }
@@ -396,8 +399,10 @@ absl::StatusOr<AssetEntity> Gateway::NewAsset(const Caller& caller,
 
 void Gateway::CreateAsset(const Caller& caller, const v1::CreateAssetRequest& request,
                           Reply<v1::Asset> reply) {
+  const CatalogPtr catalog = catalog_.Get();
   Creation<AssetEntity> creation;
-  const absl::Time answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  const absl::Time answer_by =
+      AnswerBy(*catalog, caller, request.has_max_wait(), request.max_wait());
   creation.answer_by = answer_by;
   creation.context = caller.context;
   creation.waited = caller.waited;
@@ -412,10 +417,10 @@ void Gateway::CreateAsset(const Caller& caller, const v1::CreateAssetRequest& re
     return std::move(reply)(std::move(allowed));
   }
   Faults faults;
-  const absl::Status unknown = Validate(request, catalog_, "", faults);
+  const absl::Status unknown = Validate(request, *catalog, "", faults);
   if (!faults.empty()) return std::move(reply)(faults.ToStatus());
   if (!unknown.ok()) return std::move(reply)(unknown);
-  absl::StatusOr<AssetEntity> entity = NewAsset(caller, request);
+  absl::StatusOr<AssetEntity> entity = NewAsset(*catalog, caller, request);
   if (!entity.ok()) return std::move(reply)(entity.status());
   creation.entities.push_back(*std::move(entity));
   reconciler_.CreateAssets(std::move(creation),
@@ -425,8 +430,10 @@ void Gateway::CreateAsset(const Caller& caller, const v1::CreateAssetRequest& re
 
 void Gateway::BatchCreateAssets(const Caller& caller, const v1::BatchCreateAssetsRequest& request,
                                 Reply<v1::BatchCreateAssetsResponse> reply) {
+  const CatalogPtr catalog = catalog_.Get();
   Creation<AssetEntity> creation;
-  const absl::Time answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  const absl::Time answer_by =
+      AnswerBy(*catalog, caller, request.has_max_wait(), request.max_wait());
   creation.answer_by = answer_by;
   creation.context = caller.context;
   creation.waited = caller.waited;
@@ -439,11 +446,11 @@ void Gateway::BatchCreateAssets(const Caller& caller, const v1::BatchCreateAsset
       }
     }
     Faults faults;
-    const absl::Status unknown = Validate(request, catalog_, faults);
+    const absl::Status unknown = Validate(request, *catalog, faults);
     if (!faults.empty()) return std::move(reply)(faults.ToStatus());
     if (!unknown.ok()) return std::move(reply)(unknown);
     for (const v1::CreateAssetRequest& item : request.requests()) {
-      absl::StatusOr<AssetEntity> entity = NewAsset(caller, item);
+      absl::StatusOr<AssetEntity> entity = NewAsset(*catalog, caller, item);
       if (!entity.ok()) return std::move(reply)(entity.status());
       creation.entities.push_back(*std::move(entity));
     }
@@ -485,10 +492,10 @@ absl::StatusOr<watch::WatchRequest> Gateway::WatchAssets(const Caller& caller,
 // --- Videos
 // ---------------------------------------------------------------------------------------
 
-absl::StatusOr<std::vector<Target>> Gateway::Route(const Caller& caller,
+absl::StatusOr<std::vector<Target>> Gateway::Route(const Catalog& catalog, const Caller& caller,
                                                    const v1::CreateVideoTaskRequest& request,
                                                    v1::VideoTask& task) {
-  absl::StatusOr<ModelEntry> model = catalog_.FindModel(task.model());
+  absl::StatusOr<ModelEntry> model = catalog.FindModel(task.model());
   if (!model.ok()) return model.status();
   task.set_model(model->id);
   FillDefaults(model->defaults, task);
@@ -553,9 +560,11 @@ absl::StatusOr<std::vector<Target>> Gateway::Route(const Caller& caller,
 
 void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskRequest& request,
                               Reply<v1::VideoTask> reply) {
+  const CatalogPtr catalog = catalog_.Get();
   const absl::Time now = clock_.Now();
   Creation<VideoEntity> creation;
-  const absl::Time answer_by = AnswerBy(caller, request.has_max_wait(), request.max_wait());
+  const absl::Time answer_by =
+      AnswerBy(*catalog, caller, request.has_max_wait(), request.max_wait());
   creation.answer_by = answer_by;
   creation.context = caller.context;
   creation.waited = caller.waited;
@@ -572,7 +581,7 @@ void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskReq
     return std::move(reply)(std::move(allowed));
   }
   Faults faults;
-  const absl::Status unknown = Validate(request, catalog_, faults);
+  const absl::Status unknown = Validate(request, *catalog, faults);
   if (!faults.empty()) return std::move(reply)(faults.ToStatus());
   if (!unknown.ok()) return std::move(reply)(unknown);
 
@@ -588,7 +597,7 @@ void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskReq
   *task.mutable_labels() = asked.labels();
   task.set_state(v1::VideoTask::PENDING);
   task.set_creator(caller.identity);
-  absl::StatusOr<std::vector<Target>> targets = Route(caller, request, task);
+  absl::StatusOr<std::vector<Target>> targets = Route(*catalog, caller, request, task);
   if (!targets.ok()) return std::move(reply)(targets.status());
   if (request.validate_only()) return std::move(reply)(std::move(task));
 
@@ -722,8 +731,9 @@ absl::StatusOr<watch::WatchRequest> Gateway::WatchVideoTasks(
 
 void Gateway::ListProviders(const Caller& caller, const v1::ListProvidersRequest& request,
                             Reply<v1::ListProvidersResponse> reply) {
+  const CatalogPtr catalog = catalog_.Get();
   std::size_t count = 0;
-  for (const auto& provider : catalog_.providers()) count += caller.MayUse(provider->id) ? 1 : 0;
+  for (const auto& provider : catalog->providers()) count += caller.MayUse(provider->id) ? 1 : 0;
   const auto page = PageOf(request, count);
   if (!page.ok()) return std::move(reply)(page.status());
   reconciler_.DescribeProviders([page = *page, count, caller, reply = std::move(reply)](
@@ -753,7 +763,8 @@ void Gateway::GetProvider(const Caller& caller, const v1::GetProviderRequest& re
     return std::move(reply)(faults.ToStatus());
   }
   if (!caller.MayUse(*id)) return std::move(reply)(NotAllowed());
-  if (catalog_.FindProvider(*id) == nullptr) return std::move(reply)(catalog_.NoSuchProvider(*id));
+  const CatalogPtr catalog = catalog_.Get();
+  if (catalog->FindProvider(*id) == nullptr) return std::move(reply)(catalog->NoSuchProvider(*id));
   reconciler_.DescribeProviders([name = MakeName(kProviders, *id), reply = std::move(reply)](
                                     absl::StatusOr<std::vector<v1::Provider>> providers) mutable {
     if (!providers.ok()) return std::move(reply)(providers.status());
@@ -765,13 +776,14 @@ void Gateway::GetProvider(const Caller& caller, const v1::GetProviderRequest& re
 }
 
 absl::StatusOr<v1::ListModelsResponse> Gateway::ListModels(const v1::ListModelsRequest& request) {
-  const auto page = PageOf(request, catalog_.routes().size());
+  const CatalogPtr catalog = catalog_.Get();
+  const auto page = PageOf(request, catalog->routes().size());
   if (!page.ok()) return page.status();
   v1::ListModelsResponse response;
   for (std::size_t i = page->first; i < page->second; ++i) {
-    *response.add_models() = ToProto(catalog_.routes()[i]);
+    *response.add_models() = ToProto(catalog->routes()[i]);
   }
-  if (page->second < catalog_.routes().size()) {
+  if (page->second < catalog->routes().size()) {
     response.set_next_page_token(absl::StrCat(page->second));
   }
   return response;
@@ -805,7 +817,8 @@ absl::StatusOr<v1::Model> Gateway::GetModel(const v1::GetModelRequest& request) 
     faults.Add("name", "is required: models/{id}, or providers/{provider}/models/{model}");
     return faults.ToStatus();
   }
-  absl::StatusOr<ModelEntry> model = catalog_.FindModel(request.name());
+  const CatalogPtr catalog = catalog_.Get();
+  absl::StatusOr<ModelEntry> model = catalog->FindModel(request.name());
   if (!model.ok()) return model.status();
   return ToProto(*model);
 }

@@ -14,7 +14,6 @@
 #include "assetgate/v1/video_service.pb.h"
 #include "core/catalog.h"
 #include "core/reconciler.h"
-#include "core/settings.h"
 #include "core/unfinished_videos.h"
 #include "core/waited_call.h"
 #include "store/store.h"
@@ -46,17 +45,16 @@ struct Caller {
 absl::Status NotAllowed();
 
 // Thread-safe. Calls that take a Reply answer on the reconciler's thread, or, when the request is
-// faulty, inside the call.
+// faulty, inside the call. Each goes by the catalog that is in force when it comes.
 class Gateway {
  public:
-  Gateway(const Catalog& catalog, store::Store& store, Reconciler& reconciler,
-          UnfinishedVideos& unfinished_videos, const base::Clock& clock, Settings settings)
+  Gateway(const CurrentCatalog& catalog, store::Store& store, Reconciler& reconciler,
+          UnfinishedVideos& unfinished_videos, const base::Clock& clock)
       : catalog_(catalog),
         store_(store),
         reconciler_(reconciler),
         unfinished_videos_(unfinished_videos),
-        clock_(clock),
-        settings_(settings) {}
+        clock_(clock) {}
 
   void CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupRequest& request,
                         Reply<v1::AssetGroup> reply);
@@ -109,24 +107,24 @@ class Gateway {
 
  private:
   // One asset of a request that has been validated; checks what it refers to.
-  absl::StatusOr<AssetEntity> NewAsset(const Caller& caller, const v1::CreateAssetRequest& request);
+  absl::StatusOr<AssetEntity> NewAsset(const Catalog& catalog, const Caller& caller,
+                                       const v1::CreateAssetRequest& request);
   // The targets a task can go to, in the order in which they are tried; fills the task's defaults.
-  absl::StatusOr<std::vector<Target>> Route(const Caller& caller,
+  absl::StatusOr<std::vector<Target>> Route(const Catalog& catalog, const Caller& caller,
                                             const v1::CreateVideoTaskRequest& request,
                                             v1::VideoTask& task);
   // Fails when another task is known by that id where this one's submission is in doubt.
   absl::Status CheckNotTaken(const Caller& caller, const v1::ResolveVideoTaskRequest& request);
-  absl::Time AnswerBy(const Caller& caller, bool has_max_wait,
+  absl::Time AnswerBy(const Catalog& catalog, const Caller& caller, bool has_max_wait,
                       const google::protobuf::Duration& max_wait) const;
   absl::StatusOr<store::Row> Read(const Caller& caller, store::Kind kind, const std::string& name,
                                   const std::string& field = "name");
 
-  const Catalog& catalog_;
+  const CurrentCatalog& catalog_;
   store::Store& store_;
   Reconciler& reconciler_;
   UnfinishedVideos& unfinished_videos_;
   const base::Clock& clock_;
-  const Settings settings_;
 };
 
 }  // namespace assetgate::core

@@ -127,6 +127,29 @@ void Item::ForgetTrouble(std::size_t unit) {
   run(unit) = UnitRun();
 }
 
+bool Item::Reconsider(std::size_t unit, const std::string& provider_id, provider::UnitKind kind,
+                      absl::Time accepted, const ProviderChanges& changes) {
+  const auto change = changes.find(provider_id);
+  if (change == changes.end()) return false;
+  UnitRun& state = run(unit);
+  // Its answer decides when it is due.
+  if (state.in_flight) return true;
+  if (change->second.access && (state.failures > 0 || state.not_found > 0)) {
+    state.failures = 0;
+    state.failure.reset();
+    state.not_found = 0;
+    state.due = Now();
+    state.due_because = v1::Explanation::DUE;
+  } else if (change->second.polling && state.due > Now() &&
+             state.due_because == v1::Explanation::POLL_INTERVAL) {
+    const ProviderEntry& provider = *owner_.catalog().FindProvider(provider_id);
+    const absl::Time since = state.polls > 0 ? state.last_poll : Now();
+    const absl::Time due = since + PollInterval(provider, kind, Now() - accepted);
+    state.due = std::min(state.due, std::max(due, Now()));
+  }
+  return true;
+}
+
 void Item::UpdateCounts() {
   UnfinishedUnits units;
   if (owner_.Follows(*this)) units = Units();
@@ -219,7 +242,8 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
                              provider::UnitKind kind, base::UpstreamOperation operation,
                              const Submission& submission, bool replay,
                              const provider::Credential& credential) {
-  After([this, unit, &provider, kind, operation, submission, replay, &credential] {
+  After([this, unit, catalog = owner_.catalog_ptr(), &provider, kind, operation, submission, replay,
+         &credential]() mutable {
     UnitRun& state = run(unit);
     state.place = UnitRun::Place::kNone;
     state.in_flight = true;
@@ -235,7 +259,7 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
     UpstreamCall call = BeginCall(provider, operation, request);
     Reconciler& owner = owner_;
     owner.Send(
-        *this, provider, credential, std::move(request), std::move(options),
+        *this, std::move(catalog), provider, credential, std::move(request), std::move(options),
         [&owner, unit, &provider, kind, replay, sends = submission.sends(), sent = std::move(sent),
          item_call = std::move(call)](Item* item, http::Result answer,
                                       absl::Duration latency) mutable {
@@ -255,8 +279,7 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
             // The gateway was late; that says nothing of the provider.
             owner.gate(provider).Abandon();
           } else {
-            owner.gate(provider).Release(HealthOf(failure),
-                                         accepted ? std::nullopt : result.failure.retry_after);
+            owner.Release(provider, failure);
             if (failure != nullptr) owner.Failed(provider, *failure);
           }
           item_call.outcome = OutcomeOf(answer, !accepted);
@@ -310,11 +333,11 @@ absl::Duration Item::PollInterval(const ProviderEntry& provider, provider::UnitK
 void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
                     base::UpstreamOperation operation, const Unit& record, absl::Time accepted) {
   UnitRun& state = run(unit);
-  if (state.in_flight || owner_.draining() || provider.mode == v1::Provider::OFF) return;
+  if (state.in_flight || owner_.draining()) return;
   if (state.due > Now()) return WakeAt(state.due);
   if (!HoldPlace(unit, provider, state.polled ? CallClass::kPoll : CallClass::kFirstPoll)) return;
-  After([this, unit, &provider, kind, operation, handle = record.handle(),
-         credential_id = record.credential_id(), accepted] {
+  After([this, unit, catalog = owner_.catalog_ptr(), &provider, kind, operation,
+         handle = record.handle(), credential_id = record.credential_id(), accepted]() mutable {
     if (!owner_.Follows(*this)) return ReleasePlace(unit);
     UnitRun& run_now = run(unit);
     run_now.place = UnitRun::Place::kNone;
@@ -337,8 +360,8 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
     options.timeout = provider.call_timeout;
     UpstreamCall call = BeginCall(provider, operation, calls[0].request);
     Reconciler& owner = owner_;
-    owner.Send(*this, provider, provider.CredentialFor(credential_id), std::move(calls[0].request),
-               std::move(options),
+    owner.Send(*this, std::move(catalog), provider, provider.CredentialFor(credential_id),
+               std::move(calls[0].request), std::move(options),
                [&owner, unit, &provider, kind, handle, accepted, item_call = std::move(call)](
                    Item* item, http::Result answer, absl::Duration latency) mutable {
                  provider::PollResult result;
@@ -353,8 +376,7 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
                                                     std::span<const provider::Handle>(&handle, 1));
                  }
                  const provider::Failure* trouble = result.trouble ? &*result.trouble : nullptr;
-                 owner.gate(provider).Release(HealthOf(trouble),
-                                              trouble ? trouble->retry_after : std::nullopt);
+                 owner.Release(provider, trouble);
                  if (trouble != nullptr) owner.Failed(provider, *trouble);
                  provider::UnitNews news;
                  if (!result.news.empty()) news = std::move(result.news[0]);

@@ -5,6 +5,10 @@
 // commit the draft if it differs, and only then do what was decided (actions). Nothing is
 // remembered between two rounds but the committed state and `runs_`, which a restart may lose.
 //
+// A round goes by the catalog in force when it is planned, and so does a call that it decides on,
+// until its answer is there, whatever takes the catalog's place meanwhile. Nothing that points into
+// one is kept from round to round.
+//
 // An item is planned only by the gateway that holds its shard, which is said to follow it. Another
 // gateway has it in memory while somebody there waits for it, depends on it, commands it, or has a
 // call of it under way; it commits what it was told, by compare-and-set, and begins nothing.
@@ -136,6 +140,10 @@ class Item {
   // This gateway begins to follow it, after another one or after a restart: polls of what a
   // take-over finds are spread over one interval.
   virtual void SpreadPolls() {}
+  // Another catalog is in force, in which this has changed. Makes the next step due where the
+  // change may let it succeed, or asks for it sooner. Whether any of it concerns the item, which is
+  // then to be planned anew.
+  virtual bool Reconsider(const ProviderChanges& changes) = 0;
 
   // Draft.
   virtual void BeginDraft() = 0;
@@ -180,6 +188,9 @@ class Item {
   // Another gateway learned that it was accepted: what held it up here is over, and it is asked for
   // at once.
   void ForgetTrouble(std::size_t unit);
+  // Of one unit: see the other Reconsider.
+  bool Reconsider(std::size_t unit, const std::string& provider_id, provider::UnitKind kind,
+                  absl::Time accepted, const ProviderChanges& changes);
   // Gives a place back that turned out not to be needed.
   void ReleasePlace(std::size_t unit);
   UnitRun& run(std::size_t unit) {
@@ -247,7 +258,7 @@ class Item {
   v1::Explanation::Next NextCall(std::size_t unit, const Unit& record, absl::string_view step,
                                  absl::string_view waits_for) const;
   // What a place in the queue of a provider's gate waits for.
-  v1::Explanation::Next Queued(const ProviderEntry& provider, absl::string_view step) const;
+  v1::Explanation::Next Queued(const std::string& provider_id, absl::string_view step) const;
 
   Reconciler& owner_;
   const store::Key key_;
@@ -374,6 +385,7 @@ class PlacementItem : public EntityItem<EntityT> {
 
  protected:
   void SpreadPolls() override;
+  bool Reconsider(const ProviderChanges& changes) override;
   void Plan() override;
   bool Answerable() const override;
   std::optional<absl::Status> Refusal() const override;
@@ -429,6 +441,7 @@ class VideoItem final : public EntityItem<VideoEntity> {
 
  protected:
   void SpreadPolls() override;
+  bool Reconsider(const ProviderChanges& changes) override;
   void Plan() override;
   bool Answerable() const override;
   std::optional<absl::Status> Refusal() const override;
@@ -491,9 +504,10 @@ class VideoItem final : public EntityItem<VideoEntity> {
   UnitContext Context(const std::string& provider_id) const;
 
   std::vector<TargetRun> target_runs_;
-  // A place at the gate of the target that comes next. `generation` tells the grants apart.
+  // A place at the gate of the target that comes next: of the provider with that id. `generation`
+  // tells the grants apart.
   UnitRun::Place place_ = UnitRun::Place::kNone;
-  const ProviderEntry* place_provider_ = nullptr;
+  std::string place_provider_;
   absl::Time queued_since_;
   int place_generation_ = 0;
 };
@@ -507,6 +521,7 @@ class DeletionItem final : public Item {
   bool Unfinished() const override { return true; }
 
  protected:
+  bool Reconsider(const ProviderChanges& changes) override;
   void Take(const store::Row& row) override;
   void BeginDraft() override {}
   void Plan() override;

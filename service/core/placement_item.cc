@@ -66,6 +66,19 @@ void PlacementItem<EntityT>::SpreadPolls() {
 }
 
 template <typename EntityT>
+bool PlacementItem<EntityT>::Reconsider(const ProviderChanges& changes) {
+  bool concerned = false;
+  for (int i = 0; i < this->current_.resource.placements_size(); ++i) {
+    const auto& placement = this->current_.resource.placements(i);
+    if (IsFinal(placement.state())) continue;
+    concerned |=
+        Item::Reconsider(static_cast<std::size_t>(i), this->current_.record.units(i).provider(),
+                         kUnit, base::FromProto(placement.create_time()), changes);
+  }
+  return concerned;
+}
+
+template <typename EntityT>
 absl::Status PlacementItem<EntityT>::AddPlacement(const std::string& provider_id) {
   auto& resource = this->draft_.resource;
   const std::string provider_name = MakeName(kProviders, provider_id);
@@ -141,7 +154,7 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
                                  : submitting ? "the provider takes no new work (see its mode)"
                                               : "the provider is switched off (see its mode)",
                                  now));
-    return;
+    return this->ReleasePlace(unit);
   }
   if (!submitting) {
     return this->PlanPoll(

@@ -142,15 +142,10 @@ struct Reconciler::Gathering {
   CreateDone done;
 };
 
-Reconciler::Reconciler(Parts parts) : parts_(std::move(parts)) {
+Reconciler::Reconciler(Parts parts) : parts_(std::move(parts)), catalog_(parts_.catalog.Get()) {
   // Where nobody else can have the work there is nothing to wait for.
   if (leases().exclusive()) held_.fill(true);
-  for (const auto& provider : parts_.catalog.providers()) {
-    gates_[provider->id] = std::make_unique<Gate>(
-        provider->limits, parts_.loop,
-        [this, id = provider->id](absl::Duration waited) { telemetry().OnBudgetWait(id, waited); });
-    NoteState(*provider);
-  }
+  SetUpGates({});
 }
 
 Reconciler::~Reconciler() = default;
@@ -226,7 +221,7 @@ void Reconciler::Create(PendingCreation creation) {
     if (!found.ok()) return fail_all(StoreUnavailable(found.status().message()));
     if (found->has_value()) return AnswerDuplicate(**found, creation);
   }
-  if (items_.size() + count > parts_.settings.most_unfinished) {
+  if (items_.size() + count > settings().most_unfinished) {
     return fail_all(base::Error(absl::StatusCode::kResourceExhausted, v1::OVERLOADED,
                                 absl::StrCat("the gateway follows ", items_.size(),
                                              " unfinished resources and takes no more for now"))
@@ -1258,6 +1253,54 @@ void Reconciler::ShareBudgets() {
   for (auto& [id, gate] : gates_) gate->Share(gateways);
 }
 
+void Reconciler::SetUpGates(const ProviderChanges& changes) {
+  for (const auto& provider : catalog_->providers()) {
+    std::unique_ptr<Gate>& gate = gates_[provider->id];
+    if (gate == nullptr) {
+      gate = std::make_unique<Gate>(provider->limits, parts_.loop,
+                                    [this, id = provider->id](absl::Duration waited) {
+                                      telemetry().OnBudgetWait(id, waited);
+                                    });
+    } else {
+      gate->SetLimits(provider->limits);
+      const auto change = changes.find(provider->id);
+      if (change != changes.end() && change->second.access) gate->Forget();
+    }
+    NoteState(*provider);
+  }
+}
+
+void Reconciler::Reconfigure(CatalogPtr catalog, absl::AnyInvocable<void() &&> done) {
+  parts_.loop.Post([this, catalog = std::move(catalog), done = std::move(done)]() mutable {
+    const ProviderChanges changes = ChangesBetween(*catalog_, *catalog);
+    const bool concerns_all = catalog_->settings() != catalog->settings();
+    catalog_ = std::move(catalog);
+    SetUpGates(changes);
+    // New gates have their part of the budget too.
+    shared_ = absl::InfinitePast();
+    ShareBudgets();
+    parts_.catalog.Set(catalog_);
+    auto concerned = std::make_shared<std::vector<store::Key>>();
+    if (concerns_all || !changes.empty()) {
+      for (const auto& [key, item] : items_) {
+        if (item->Reconsider(changes) || concerns_all) concerned->push_back(key);
+      }
+    }
+    WakeInTurn(std::move(concerned), 0);
+    std::move(done)();
+  });
+}
+
+void Reconciler::WakeInTurn(std::shared_ptr<const std::vector<store::Key>> keys, std::size_t from) {
+  const std::size_t end = std::min(keys->size(), from + kRecoveryPage);
+  for (std::size_t i = from; i < end; ++i) {
+    if (Item* found = Find((*keys)[i])) PostAdvance(*found);
+  }
+  if (end == keys->size()) return;
+  parts_.loop.Post(
+      [this, keys = std::move(keys), end]() mutable { WakeInTurn(std::move(keys), end); });
+}
+
 void Reconciler::Hurry() {
   parts_.loop.Post([this] {
     hurried_ = true;
@@ -1303,7 +1346,15 @@ void Reconciler::PostQuietCheck() {
 // --- For items
 // ------------------------------------------------------------------------------------
 
-void Reconciler::Send(const Item& item, const ProviderEntry& provider,
+void Reconciler::Release(const ProviderEntry& called, const provider::Failure* failure) {
+  const ProviderEntry* now = catalog_->FindProvider(called.id);
+  if (failure != nullptr && (now == nullptr || !SameAccess(*now, called))) {
+    return gate(called).Abandon();
+  }
+  gate(called).Release(HealthOf(failure), failure != nullptr ? failure->retry_after : std::nullopt);
+}
+
+void Reconciler::Send(const Item& item, CatalogPtr catalog, const ProviderEntry& provider,
                       const provider::Credential& credential, http::Request request,
                       http::SendOptions options,
                       absl::AnyInvocable<void(Item*, http::Result, absl::Duration) &&> done) {
@@ -1312,29 +1363,31 @@ void Reconciler::Send(const Item& item, const ProviderEntry& provider,
   const std::uint64_t serial = item.serial_;
   if (sent > options.send_before) {
     // As the client would say, which looks again at the last moment.
-    parts_.loop.Post([this, key, serial, done = std::move(done)]() mutable {
-      std::move(done)(Find(key, serial),
-                      http::TransportError{http::TransportError::Kind::kExpired,
-                                           /*maybe_sent=*/false, "too late to be sent"},
-                      absl::ZeroDuration());
-    });
+    parts_.loop.Post(
+        [this, key, serial, catalog = std::move(catalog), done = std::move(done)]() mutable {
+          std::move(done)(Find(key, serial),
+                          http::TransportError{http::TransportError::Kind::kExpired,
+                                               /*maybe_sent=*/false, "too late to be sent"},
+                          absl::ZeroDuration());
+        });
     return;
   }
   options.base_url = provider.base_url;
   provider.dialect->Authorize(request, credential, sent);
-  parts_.http.Send(std::move(request), std::move(options),
-                   [this, key, serial, sent, &provider, &credential,
-                    done = std::move(done)](http::Result result) mutable {
-                     if (auto* response = std::get_if<http::Response>(&result)) {
-                       provider::MaskSecrets(credential, *response);
-                     }
-                     parts_.loop.Post([this, key, serial, sent, &provider, done = std::move(done),
-                                       result = std::move(result)]() mutable {
-                       std::move(done)(Find(key, serial), std::move(result),
-                                       std::max(absl::ZeroDuration(), Now() - sent));
-                       NoteState(provider);
-                     });
-                   });
+  parts_.http.Send(
+      std::move(request), std::move(options),
+      [this, key, serial, sent, catalog = std::move(catalog), &provider, &credential,
+       done = std::move(done)](http::Result result) mutable {
+        if (auto* response = std::get_if<http::Response>(&result)) {
+          provider::MaskSecrets(credential, *response);
+        }
+        parts_.loop.Post([this, key, serial, sent, catalog = std::move(catalog), &provider,
+                          done = std::move(done), result = std::move(result)]() mutable {
+          std::move(done)(Find(key, serial), std::move(result),
+                          std::max(absl::ZeroDuration(), Now() - sent));
+          NoteState(provider);
+        });
+      });
 }
 
 Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const ProviderEntry& provider,

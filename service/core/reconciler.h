@@ -86,9 +86,9 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
     base::EventLoop& loop;
     store::Store& store;
     http::Client& http;
-    const Catalog& catalog;
+    // Goes by what is in force at first, and puts what Reconfigure brings in its place.
+    CurrentCatalog& catalog;
     Telemetry& telemetry;
-    Settings settings;
   };
 
   explicit Reconciler(Parts parts);
@@ -132,6 +132,12 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void DescribeProviders(Reply<std::vector<v1::Provider>> reply);
   // For metrics; any thread.
   Unfinished unfinished() const;
+
+  // Goes by another catalog from now on, and puts it in force for everybody once it does; `done`
+  // runs on the loop then. What is under way ends with what it was begun with. Work that the former
+  // catalog held up is looked at again: a mode that lets it go, a key or an address in place of one
+  // that was refused or did not answer, other intervals. Any thread.
+  void Reconfigure(CatalogPtr catalog, absl::AnyInvocable<void() &&> done);
 
   // From now on, whoever waits is answered with what is there as soon as it is committed.
   void Hurry();
@@ -234,18 +240,31 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void Vanish(Item& item);
   // Divides budgets, now and then.
   void ShareBudgets();
+  // Makes the gates that the catalog's providers lack, and has the others go by it.
+  void SetUpGates(const ProviderChanges& changes);
+  // Looks at the items again, some at a time, from the `from`th on.
+  void WakeInTurn(std::shared_ptr<const std::vector<store::Key>> keys, std::size_t from);
 
   // For items.
   absl::Time Now() const { return parts_.loop.Now(); }
-  const Settings& settings() const { return parts_.settings; }
-  const Catalog& catalog() const { return parts_.catalog; }
+  const Settings& settings() const { return catalog_->settings(); }
+  const Catalog& catalog() const { return *catalog_; }
+  // For what outlives the present task: it holds on to the providers that it means.
+  const CatalogPtr& catalog_ptr() const { return catalog_; }
   Telemetry& telemetry() { return parts_.telemetry; }
-  Gate& gate(const ProviderEntry& provider) { return *gates_.at(provider.id); }
+  // Of a provider that is, or was, in the catalog.
+  Gate& gate(const std::string& provider_id) { return *gates_.at(provider_id); }
+  Gate& gate(const ProviderEntry& provider) { return gate(provider.id); }
   absl::BitGen& random() { return random_; }
   bool draining() const { return draining_; }
+  // The call to a provider is over. What it shows of a key or an address that has been replaced
+  // since says nothing of the present one.
+  void Release(const ProviderEntry& called, const provider::Failure* failure);
   // Sends, with the credential put in; `done` runs on the loop if the item is still there.
-  void Send(const Item& item, const ProviderEntry& provider, const provider::Credential& credential,
-            http::Request request, http::SendOptions options,
+  // `catalog` owns provider and credential, and is kept until then.
+  void Send(const Item& item, CatalogPtr catalog, const ProviderEntry& provider,
+            const provider::Credential& credential, http::Request request,
+            http::SendOptions options,
             absl::AnyInvocable<void(Item*, http::Result, absl::Duration) &&> done);
   // How an asset or a group stands at a provider, for what depends on it: the dependent is advanced
   // when that changes. Where it is not placed there yet, that is seen to.
@@ -274,8 +293,11 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void PostQuietCheck();
 
   Parts parts_;
+  // By which every round of an item goes from its beginning to its end.
+  CatalogPtr catalog_;
   absl::BitGen random_;
   std::uint64_t last_serial_ = 0;
+  // By provider. None goes before the reconciler does: calls hold places in them.
   std::map<std::string, std::unique_ptr<Gate>> gates_;
   absl::flat_hash_map<store::Key, std::unique_ptr<Item>> items_;
   // Request ids whose rows are being committed: duplicates wait for that.

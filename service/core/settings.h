@@ -39,6 +39,8 @@ struct Settings {
   absl::Duration longest_max_wait = absl::Seconds(60);
   // Most unfinished tasks, assets and groups together; Create answers OVERLOADED beyond.
   std::size_t most_unfinished = 500'000;
+
+  friend bool operator==(const Settings&, const Settings&) = default;
 };
 
 }  // namespace assetgate::core

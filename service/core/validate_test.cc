@@ -38,12 +38,12 @@ class ValidateTest : public testing::Test {
   std::vector<std::string> Check(const Request& request) {
     Faults faults;
     if constexpr (std::is_same_v<Request, v1::CreateAssetRequest>) {
-      unknown_ = Validate(request, harness_.catalog(), "", faults);
+      unknown_ = Validate(request, *harness_.catalog(), "", faults);
     } else {
       if constexpr (std::is_same_v<Request, v1::CreateAssetRequest>) {
-        unknown_ = Validate(request, harness_.catalog(), "", faults);
+        unknown_ = Validate(request, *harness_.catalog(), "", faults);
       } else {
-        unknown_ = Validate(request, harness_.catalog(), faults);
+        unknown_ = Validate(request, *harness_.catalog(), faults);
       }
     }
     const absl::Status status = faults.ToStatus();
@@ -186,7 +186,7 @@ class InexpressibleTest : public testing::Test {
   }
 
   std::vector<std::string> Fields() {
-    const Target target{harness_.catalog().FindProvider("alpha"), "video-1", 0, 1, &can_};
+    const Target target{harness_.catalog()->FindProvider("alpha"), "video-1", 0, 1, &can_};
     std::vector<v1::MediaType> media;
     for (const auto& reference : task_.references()) media.push_back(reference.media_type());
     std::vector<std::string> fields;

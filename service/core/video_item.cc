@@ -90,6 +90,24 @@ void VideoItem::SpreadPolls() {
   }
 }
 
+bool VideoItem::Reconsider(const ProviderChanges& changes) {
+  const v1::VideoTask& task = current_.resource;
+  if (IsFinal(task.state())) return false;
+  bool concerned = false;
+  if (const int open = OpenAttempt(task); open >= 0) {
+    concerned = Item::Reconsider(static_cast<std::size_t>(open),
+                                 current_.record.units(open).provider(), provider::UnitKind::kVideo,
+                                 base::FromProto(task.attempts(open).submit_time()), changes);
+  }
+  for (int i = 0; i < current_.record.targets_size(); ++i) {
+    const auto change = changes.find(current_.record.targets(i).provider());
+    if (change == changes.end()) continue;
+    concerned = true;
+    if (change->second.access) target_run(static_cast<std::size_t>(i)) = TargetRun();
+  }
+  return concerned;
+}
+
 UnitContext VideoItem::Context(const std::string& provider_id) const {
   UnitContext context;
   context.provider_id = provider_id;
@@ -145,7 +163,7 @@ void VideoItem::Plan() {
   if (provider->mode == v1::Provider::OFF) {
     MarkChanged(SetWaiting(task, v1::Waiting::NEEDS_OPERATOR, attempt.provider(),
                            "the provider is switched off (see its mode)", Now()));
-    return;
+    return ReleasePlace(unit);
   }
   const absl::Time expires =
       base::FromProto(attempt.submit_time()) + owner_.settings().tracking_horizon;
@@ -216,7 +234,8 @@ void VideoItem::PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider)
                    "until ",
                    Written(until)),
       Now()));
-  if (owner_.draining() || provider.mode == v1::Provider::OFF) return;
+  if (provider.mode == v1::Provider::OFF) return ReleasePlace(unit);
+  if (owner_.draining()) return;
   if (state.due > Now()) return WakeAt(state.due);
   const std::optional<absl::Time> send_before = SendBefore();
   if (!send_before.has_value()) return ReleasePlace(unit);
@@ -268,7 +287,7 @@ std::optional<VideoItem::Obstacle> VideoItem::ObstacleOf(const VideoTaskRecord& 
     return Obstacle{WaitingReasonOf(failure), run.not_before_because,
                     provider::ToError(failure, id).ToProto().message(), run.not_before};
   }
-  const bool holds = provider == place_provider_ && place_ == UnitRun::Place::kHeld;
+  const bool holds = place_ == UnitRun::Place::kHeld && place_provider_ == id;
   // Who holds a place may be the very call that finds out whether the provider is well again.
   const Gate& gate = owner_.gate(*provider);
   if (const auto unwell = gate.Unwell(); unwell.has_value() && !holds) {
@@ -303,7 +322,7 @@ std::optional<std::size_t> VideoItem::ChooseTarget() {
       continue;
     }
     const ProviderEntry* provider = owner_.catalog().FindProvider(target.provider());
-    const bool free = (provider == place_provider_ && place_ == UnitRun::Place::kHeld) ||
+    const bool free = (place_ == UnitRun::Place::kHeld && place_provider_ == provider->id) ||
                       !owner_.gate(*provider).WouldBlock().has_value();
     if (free) return i;
     if (!chosen.has_value()) chosen = i;
@@ -401,7 +420,7 @@ VideoItem::Readiness VideoItem::ResolveReferences(
 }
 
 bool VideoItem::HoldSubmissionPlace(const ProviderEntry& provider) {
-  if (place_ != UnitRun::Place::kNone && place_provider_ != &provider) ReleaseSubmissionPlace();
+  if (place_ != UnitRun::Place::kNone && place_provider_ != provider.id) ReleaseSubmissionPlace();
   if (place_ == UnitRun::Place::kHeld) return true;
   if (place_ == UnitRun::Place::kQueued) return false;
   Gate& gate = owner_.gate(provider);
@@ -417,15 +436,15 @@ bool VideoItem::HoldSubmissionPlace(const ProviderEntry& provider) {
         owner.PostAdvance(*item);
       });
   place_ = held ? UnitRun::Place::kHeld : UnitRun::Place::kQueued;
-  place_provider_ = &provider;
+  place_provider_ = provider.id;
   queued_since_ = Now();
   return held;
 }
 
 void VideoItem::ReleaseSubmissionPlace() {
-  if (place_ == UnitRun::Place::kHeld) owner_.gate(*place_provider_).Abandon();
+  if (place_ == UnitRun::Place::kHeld) owner_.gate(place_provider_).Abandon();
   place_ = UnitRun::Place::kNone;
-  place_provider_ = nullptr;
+  place_provider_.clear();
 }
 
 void VideoItem::AbandonPlaces() {
@@ -561,7 +580,7 @@ void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
   After([this] {
     // The place is the attempt's now.
     place_ = UnitRun::Place::kNone;
-    place_provider_ = nullptr;
+    place_provider_.clear();
   });
 }
 

@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "config.h"
 #include "config.pb.h"
+#include "config_reload.h"
 #include "providers/dialects.h"
 #include "tests/fuzz/claims.h"
 #include "tests/fuzz/targets.h"
@@ -100,7 +101,10 @@ void CheckConfig(config::Config& config, Claims& claims) {
   }
   claims.Hold(config.max_message_bytes > 0 && config.max_response_bytes > 0, "sizes are sizes");
   if (claims.broken().has_value()) return;
-  claims.Hold(config::TakeCatalog(config) != nullptr, "a config has a catalog");
+  claims.Hold(config::MakeCatalog(config) != nullptr, "a config has a catalog");
+  const auto again = config::PlanReload(config, config);
+  claims.Hold(again.ok() && again->changed.empty() && again->at_restart.empty(),
+              "a config that is read again changes nothing");
 }
 
 std::optional<std::string> Check(absl::string_view input) {

@@ -1,5 +1,6 @@
 #include "core/testing/harness.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <numeric>
 
@@ -36,7 +37,9 @@ std::unique_ptr<ProviderEntry> MakeProvider(const std::string& id,
 
 }  // namespace
 
-Harness::Harness(Options options) : settings_(options.settings), catalog_(MakeCatalog(options)) {
+Harness::Harness(Options options)
+    : settings_(options.settings),
+      catalog_(std::make_unique<CurrentCatalog>(MakeCatalog(options))) {
   store::SqliteStore::Options store_options;
   store_options.path = directory_.path() + "/store.db";
   store_options.clock = &store_clock_;
@@ -58,17 +61,17 @@ Harness::Harness(Options options) : settings_(options.settings), catalog_(MakeCa
 }
 
 Harness::Bystander::Bystander(SharedStore& shared, Harness& harness)
-    : store(shared, 1, /*gateways=*/1), faults(store) {
+    : store(shared, 1, /*gateways=*/1), faults(store), catalog(harness.catalog()) {
   loop.fake_clock().Set(harness.Now());
   faults.judge = [&](const store::Transaction& transaction) {
     faults.unknown_commits = harness.store().unknown_commits;
     return harness.store().judge ? harness.store().judge(transaction)
                                  : FaultyStore::Outcome::kCommitted;
   };
-  reconciler = std::make_unique<Reconciler>(
-      Reconciler::Parts{loop, faults, http, *harness.catalog_, telemetry, harness.settings_});
-  gateway = std::make_unique<Gateway>(*harness.catalog_, faults, *reconciler, unfinished_videos,
-                                      loop.clock(), harness.settings_);
+  reconciler =
+      std::make_unique<Reconciler>(Reconciler::Parts{loop, faults, http, catalog, telemetry});
+  gateway =
+      std::make_unique<Gateway>(catalog, faults, *reconciler, unfinished_videos, loop.clock());
   faults.SetListener(reconciler.get());
   reconciler->Recover([] {});
 }
@@ -95,12 +98,14 @@ bool Harness::Deliver() {
   return own_store_->Deliver() || moved;
 }
 
-std::unique_ptr<Catalog> Harness::MakeCatalog(const Options& options) {
+CatalogPtr Harness::MakeCatalog(const Options& options) {
   std::vector<std::unique_ptr<const ProviderEntry>> providers;
   if (options.has_alpha) {
     auto alpha = MakeProvider("alpha", options.alpha, options.limits);
     alpha->mode = options.alpha_mode;
-    alpha->credential = MakeCredential(options.alpha_credential, "alpha");
+    alpha->credential = MakeCredential(options.alpha_credential, options.alpha_account);
+    alpha->base_url = options.alpha_url;
+    if (options.alpha_video_polling) alpha->video_polling = *options.alpha_video_polling;
     if (!options.alpha_previous_credential.empty()) {
       alpha->previous_credential = MakeCredential(options.alpha_previous_credential, "old-alpha");
     }
@@ -111,12 +116,16 @@ std::unique_ptr<Catalog> Harness::MakeCatalog(const Options& options) {
   film.id = "film";
   film.defaults = options.defaults;
   int priority = 0;
+  const std::vector<std::string>& wanted = options.film_targets;
   for (const auto& provider : providers) {
+    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), provider->id) == wanted.end()) {
+      continue;
+    }
     film.targets.push_back(
         {provider.get(), "video-1", priority++, 1, provider->dialect->FindModel("video-1")});
   }
-  return std::make_unique<Catalog>(std::move(providers), std::vector<ModelEntry>{film},
-                                   options.asset_providers);
+  return std::make_shared<const Catalog>(std::move(providers), std::vector<ModelEntry>{film},
+                                         options.asset_providers, options.settings);
 }
 
 Harness::~Harness() {
@@ -132,9 +141,9 @@ void Harness::Start() {
   http_ = std::make_unique<http::FakeHttpClient>();
   unfinished_videos_ = std::make_unique<UnfinishedVideos>(*store_);
   reconciler_ = std::make_unique<Reconciler>(
-      Reconciler::Parts{*loop_, *store_, *http_, *catalog_, telemetry_, settings_});
+      Reconciler::Parts{*loop_, *store_, *http_, *catalog_, telemetry_});
   gateway_ = std::make_unique<Gateway>(*catalog_, *store_, *reconciler_, *unfinished_videos_,
-                                       loop_->clock(), settings_);
+                                       loop_->clock());
   if (own_store_ != nullptr) store_->SetListener(reconciler_.get());
 }
 
@@ -173,9 +182,19 @@ void Harness::Recover() {
 
 void Harness::Restart(const Options& options) {
   Stop();
-  catalog_ = MakeCatalog(options);
+  Options same_settings = options;
+  same_settings.settings = settings_;
+  catalog_ = std::make_unique<CurrentCatalog>(MakeCatalog(same_settings));
   Start();
   Recover();
+}
+
+void Harness::Reconfigure(const Options& options) {
+  bool done = false;
+  reconciler_->Reconfigure(MakeCatalog(options), [&] { done = true; });
+  if (bystander_ != nullptr) bystander_->reconciler->Reconfigure(MakeCatalog(options), [] {});
+  Run();
+  EXPECT_TRUE(done);
 }
 
 void Harness::Run() {

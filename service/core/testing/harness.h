@@ -108,10 +108,17 @@ class Harness {
     v1::VideoTask defaults;
     // Of alpha's account; the previous one is configured too where it is set.
     std::string alpha_credential = "alpha-key";
+    // Whose secrets they are.
+    std::string alpha_account = "alpha";
+    std::string alpha_url = "https://alpha.example";
     std::string alpha_previous_credential;
     v1::Provider::Mode alpha_mode = v1::Provider::SERVE;
+    // Alpha's, for videos; the dialect's own where it is not set.
+    std::optional<provider::Polling> alpha_video_polling;
     // Whether alpha is in the config at all.
     bool has_alpha = true;
+    // The targets of "film", by provider; none: all providers, in order.
+    std::vector<std::string> film_targets;
   };
 
   Harness() : Harness(Options()) {}
@@ -124,7 +131,7 @@ class Harness {
   http::FakeHttpClient& http() { return *http_; }
   base::FakeEventLoop& loop() { return *loop_; }
   RecordedTelemetry& telemetry() { return telemetry_; }
-  const Catalog& catalog() const { return *catalog_; }
+  CatalogPtr catalog() const { return catalog_->Get(); }
   absl::Time Now() const { return loop_->Now(); }
 
   // Runs all that is due, commits included, until nothing is. Calls that `script` knows an answer
@@ -149,8 +156,11 @@ class Harness {
   // Likewise, with another config (its settings stay).
   void Restart(const Options& options);
 
+  // What a config that is read again does: the gateways go on with this one (all of it).
+  void Reconfigure(const Options& options);
+
   // What such a gateway is configured with.
-  static std::unique_ptr<Catalog> MakeCatalog(const Options& options);
+  static CatalogPtr MakeCatalog(const Options& options);
 
   // Requests that are in order.
   static v1::CreateVideoTaskRequest Video(absl::string_view id = "");
@@ -188,6 +198,7 @@ class Harness {
 
     GatewayStore store;
     FaultyStore faults;
+    CurrentCatalog catalog;
     base::FakeEventLoop loop;
     http::FakeHttpClient http;
     RecordedTelemetry telemetry;
@@ -204,7 +215,7 @@ class Harness {
   store::sqlite::TemporaryDirectory directory_;
   base::FakeClock store_clock_;
   RecordedTelemetry telemetry_;
-  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<CurrentCatalog> catalog_;
   std::unique_ptr<store::SqliteStore> sqlite_;
   // With a bystander only.
   std::unique_ptr<SharedStore> shared_;

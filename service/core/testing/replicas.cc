@@ -9,7 +9,7 @@
 namespace assetgate::core {
 
 Replicas::Replicas(int gateways, const Harness::Options& options)
-    : settings_(options.settings), catalog_(Harness::MakeCatalog(options)) {
+    : catalog_(Harness::MakeCatalog(options)) {
   store::SqliteStore::Options store_options;
   store_options.path = directory_.path() + "/store.db";
   store_options.clock = &store_clock_;
@@ -42,10 +42,9 @@ void Replicas::Start(int at) {
   replica.http = std::make_unique<http::FakeHttpClient>();
   replica.unfinished_videos = std::make_unique<UnfinishedVideos>(*replica.faults);
   replica.reconciler = std::make_unique<Reconciler>(Reconciler::Parts{
-      *replica.loop, *replica.faults, *replica.http, *catalog_, replica.telemetry, settings_});
-  replica.gateway =
-      std::make_unique<Gateway>(*catalog_, *replica.faults, *replica.reconciler,
-                                *replica.unfinished_videos, replica.loop->clock(), settings_);
+      *replica.loop, *replica.faults, *replica.http, catalog_, replica.telemetry});
+  replica.gateway = std::make_unique<Gateway>(catalog_, *replica.faults, *replica.reconciler,
+                                              *replica.unfinished_videos, replica.loop->clock());
   replica.changes.emplace(std::vector<store::ChangeListener*>{replica.unfinished_videos.get(),
                                                               replica.reconciler.get()});
   replica.faults->SetListener(&*replica.changes);

@@ -101,10 +101,9 @@ class Replicas {
 
   void SetClock(absl::Time now);
 
-  const Settings settings_;
   store::sqlite::TemporaryDirectory directory_;
   base::FakeClock store_clock_;
-  std::unique_ptr<Catalog> catalog_;
+  CurrentCatalog catalog_;
   std::unique_ptr<store::SqliteStore> sqlite_;
   std::unique_ptr<SharedStore> shared_;
   absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);

@@ -33,6 +33,7 @@ public final class Follow {
       """
           {
             "loadBalancingConfig": [{"round_robin": {}}],
+            "healthCheckConfig": {"serviceName": ""},
             "methodConfig": [
               {
                 "name": [
