@@ -403,9 +403,10 @@ class ServiceTest(ProgramTest):
         self.assertEqual(set(seen) - {"name"} - set(bounds), set())
         for label, bound in bounds.items():
             self.assertLessEqual(len(seen[label]), bound, seen[label])
-        # What shows only with a certificate, or where something had to wait.
+        # What shows only with a certificate, with keys that are fetched, or where something had to wait.
         self.assertLessEqual(set(table) - seen["name"], {
-            "assetgate_certificate_expiry_timestamp_seconds", "assetgate_budget_wait_seconds"})
+            "assetgate_certificate_expiry_timestamp_seconds",
+            "assetgate_issuer_keys_fetch_timestamp_seconds", "assetgate_budget_wait_seconds"})
 
     def test_health_answers(self):
         # By hand: the messages are small, and Debian has no package of their classes.
