@@ -2,6 +2,7 @@
 #ifndef ASSETGATE_CORE_TESTING_HARNESS_H_
 #define ASSETGATE_CORE_TESTING_HARNESS_H_
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -112,6 +113,8 @@ class Harness {
     v1::Provider::Mode alpha_mode = v1::Provider::SERVE;
     // Whether alpha is in the config at all.
     bool has_alpha = true;
+    // Of one List of the store.
+    std::size_t max_look_ups = store::SqliteStore::Options().max_look_ups;
   };
 
   Harness() : Harness(Options()) {}
