@@ -219,8 +219,10 @@ class Session {
       const auto& found = resources_of(*page);
       resources.insert(resources.end(), found.begin(), found.end());
       request.set_page_token(page->next_page_token());
-      if (request.page_token().empty() || !list.all) break;
-      if (options_.output != Output::kTable) {
+      if (request.page_token().empty()) break;
+      // A page may be empty and not the last one.
+      if (!list.all && !resources.empty()) break;
+      if (options_.output != Output::kTable && !resources.empty()) {
         // Lines need not wait for the last page.
         PrintMany(resources);
         resources.clear();

@@ -220,6 +220,27 @@ TEST_F(CommandsTest, ListsPageByPage) {
   EXPECT_THAT(out_.str(), HasSubstr("ASSET  STATE"));
 }
 
+TEST_F(CommandsTest, AListGoesOnBeyondAPageThatIsEmpty) {
+  gateway_.list_assets = [](const v1::ListAssetsRequest& request,
+                            v1::ListAssetsResponse* response) {
+    if (request.page_token().empty()) {
+      response->set_next_page_token("second");
+    } else if (request.page_token() == "second") {
+      *response->add_assets() = MakeAsset("assets/a", v1::Asset::ACTIVE);
+      response->set_next_page_token("third");
+    }
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"-o", "name", "assets", "list"}), ExitCode::kOk);
+  EXPECT_EQ(out_.str(), "assets/a\n");
+  EXPECT_THAT(err_.str(), HasSubstr("--page-token third"));
+  EXPECT_EQ(Run({"-o", "name", "assets", "list", "--all"}), ExitCode::kOk);
+  EXPECT_EQ(out_.str(), "assets/a\n");
+  EXPECT_EQ(err_.str(), "");
+  EXPECT_EQ(Run({"assets", "list"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("ACTIVE"));
+}
+
 TEST_F(CommandsTest, DeleteSaysWhoKeepsACopy) {
   gateway_.delete_asset = [](const v1::DeleteAssetRequest& request,
                              v1::DeleteAssetResponse* response) {

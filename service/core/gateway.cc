@@ -24,6 +24,9 @@ constexpr int kLargestPage = 1000;
 // Of one page's resources. Below what gRPC's clients take in one message unless they are told
 // otherwise (4 MiB), with room for one more resource.
 constexpr std::size_t kLargestPageBytes = 3 << 20;
+// Of the store's pages that make one of ours. Each is bounded in what it costs, and of most filters
+// one is enough; where matches are far between, a caller's thread is not held for long.
+constexpr int kMostStorePages = 5;
 // Before the caller's deadline, so that the answer still arrives.
 constexpr absl::Duration kDeadlineMargin = absl::Milliseconds(100);
 
@@ -81,6 +84,33 @@ absl::StatusOr<bool> Claim(store::Store& store, const Caller& caller, absl::stri
   return creation.repeated.has_value();
 }
 
+// A page that is short, even empty, where what matches is far between, or large.
+absl::StatusOr<store::ListPage> ReadPage(store::Store& store, store::ListQuery query) {
+  const std::size_t limit = query.limit;
+  std::size_t bytes = 0;
+  store::ListPage page;
+  for (int i = 0; i < kMostStorePages; ++i) {
+    absl::StatusOr<store::ListPage> next = store.List(query);
+    if (!next.ok()) return StoreTrouble(next.status());
+    page.more = next->more;
+    page.end = next->end;
+    for (store::Row& row : next->rows) {
+      const bool last = &row == &next->rows.back();
+      bytes += row.content.resource.size();
+      page.rows.push_back(std::move(row));
+      if (bytes < kLargestPageBytes) continue;
+      if (last) return page;
+      page.more = true;
+      page.end = page.rows.back().create_revision;
+      return page;
+    }
+    if (!page.more || page.rows.size() == limit) break;
+    query.after_create_revision = page.end;
+    query.limit = limit - page.rows.size();
+  }
+  return page;
+}
+
 template <typename Request>
 absl::StatusOr<store::ListPage> ListRows(store::Store& store, const Caller& caller,
                                          store::Kind kind, const Request& request,
@@ -105,18 +135,8 @@ absl::StatusOr<store::ListPage> ListRows(store::Store& store, const Caller& call
     }
   }
   if (!faults.empty()) return faults.ToStatus();
-  auto page = store.List(query);
-  if (!page.ok()) return StoreTrouble(page.status());
-  std::size_t bytes = 0;
-  for (std::size_t i = 0; i < page->rows.size(); ++i) {
-    bytes += page->rows[i].content.resource.size();
-    if (bytes < kLargestPageBytes || i + 1 == page->rows.size()) continue;
-    page->rows.resize(i + 1);
-    page->more = true;
-  }
-  if (page->more && !page->rows.empty()) {
-    next_page_token = MakePageToken(fingerprint, page->rows.back().create_revision);
-  }
+  absl::StatusOr<store::ListPage> page = ReadPage(store, std::move(query));
+  if (page.ok() && page->more) next_page_token = MakePageToken(fingerprint, page->end);
   return page;
 }
 
@@ -658,22 +678,25 @@ absl::Status Gateway::CheckNotTaken(const Caller& caller,
     v1::ListVideoTasksRequest known;
     known.mutable_filter()->add_provider_task_ids(request.provider_task_id());
     known.mutable_filter()->add_providers(doubtful.provider());
-    auto found = ListVideoTasks(caller, known);
-    if (!found.ok()) return found.status();
-    for (const v1::VideoTask& other : found->video_tasks()) {
-      for (const v1::Attempt& attempt : other.attempts()) {
-        if (other.name() == task.name() || attempt.provider() != doubtful.provider() ||
-            attempt.provider_task_id() != request.provider_task_id()) {
-          continue;
+    do {
+      auto found = ListVideoTasks(caller, known);
+      if (!found.ok()) return found.status();
+      for (const v1::VideoTask& other : found->video_tasks()) {
+        for (const v1::Attempt& attempt : other.attempts()) {
+          if (other.name() == task.name() || attempt.provider() != doubtful.provider() ||
+              attempt.provider_task_id() != request.provider_task_id()) {
+            continue;
+          }
+          return base::Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_TASK_TAKEN,
+                             absl::StrCat("\"", request.provider_task_id(), "\" is the task of \"",
+                                          other.name(), "\" at ", doubtful.provider(),
+                                          "; look for another one, made when \"", task.name(),
+                                          "\" was sent"))
+              .Resource(TypeOf(store::Kind::kVideoTask), other.name());
         }
-        return base::Error(
-                   absl::StatusCode::kFailedPrecondition, v1::PROVIDER_TASK_TAKEN,
-                   absl::StrCat("\"", request.provider_task_id(), "\" is the task of \"",
-                                other.name(), "\" at ", doubtful.provider(),
-                                "; look for another one, made when \"", task.name(), "\" was sent"))
-            .Resource(TypeOf(store::Kind::kVideoTask), other.name());
       }
-    }
+      known.set_page_token(found->next_page_token());
+    } while (!known.page_token().empty());
   }
   return absl::OkStatus();
 }

@@ -2,8 +2,11 @@
 
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/resource.h"
 #include "core/testing/harness.h"
 #include "gtest/gtest.h"
 
@@ -43,6 +46,65 @@ TEST(GatewayListTest, APageFitsIntoOneMessageAndTheNextGoesOnAfterIt) {
   } while (!request.page_token().empty() && pages < kTasks);
   EXPECT_EQ(names.size(), std::size_t{kTasks});
   EXPECT_EQ(pages, 2);
+}
+
+TEST(GatewayListTest, APageOfWhatIsFarBetweenEndsEarlyAndItsTokenGoesOn) {
+  Harness::Options options;
+  options.max_look_ups = 10;
+  Harness harness(options);
+  constexpr int kAssets = 300;
+  v1::ListAssetsRequest request;
+  request.set_page_size(2);
+  (*request.mutable_filter()->mutable_labels())["side"] = "a";
+  (*request.mutable_filter()->mutable_labels())["reel"] = "b";
+  const store::TermFilter filter = Compile(request.filter());
+  ASSERT_EQ(filter.clauses.size(), 2u);
+  // Each has one of the two labels, and four have both.
+  store::Transaction transaction;
+  std::vector<std::string> both;
+  for (int i = 0; i < kAssets; ++i) {
+    const std::string id = absl::StrCat("asset-", i);
+    store::Content content;
+    for (int clause = 0; clause < 2; ++clause) {
+      if (i % 2 == clause || (i >= 100 && i < 104)) {
+        content.terms.push_back(filter.clauses[static_cast<std::size_t>(clause)][0]);
+      }
+    }
+    if (content.terms.size() == 2) both.insert(both.begin(), absl::StrCat("assets/", id));
+    v1::Asset asset;
+    asset.set_name(absl::StrCat("assets/", id));
+    content.resource = asset.SerializeAsString();
+    transaction.writes.push_back(
+        {{std::string(kDefaultTenant), store::Kind::kAsset, id}, 0, std::move(content), {}});
+  }
+  auto outcome = store::CommitResult::Outcome::kUnavailable;
+  harness.store().Commit(std::move(transaction),
+                         [&](const store::CommitResult& result) { outcome = result.outcome; });
+  harness.Run();
+  ASSERT_EQ(outcome, store::CommitResult::Outcome::kCommitted);
+
+  std::vector<std::string> names;
+  int empty_pages = 0;
+  int pages = 0;
+  do {
+    const int lists = harness.store().lists;
+    const auto page = harness.gateway().ListAssets(Caller(), request);
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_LE(harness.store().lists - lists, 5) << "a call is answered soon";
+    EXPECT_LE(page->assets_size(), 2);
+    for (const v1::Asset& asset : page->assets()) names.push_back(asset.name());
+    if (page->assets().empty() && !page->next_page_token().empty()) ++empty_pages;
+    request.set_page_token(page->next_page_token());
+    ++pages;
+  } while (!request.page_token().empty() && pages < kAssets);
+  EXPECT_EQ(names, both);
+  EXPECT_GE(empty_pages, 3);
+
+  // What a few of the store's pages have makes a full one: each look-up shows a row, of ten a page.
+  request.clear_filter();
+  (*request.mutable_filter()->mutable_labels())["side"] = "a";
+  request.set_page_size(30);
+  EXPECT_EQ(harness.gateway().ListAssets(Caller(), request)->assets_size(), 30);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace assetgate::core {
 // What a token belongs to: the same in every build, and for the same kind and filter only.
 std::uint64_t ListFingerprint(store::Kind kind, const store::TermFilter& filter);
 
-// `after` is the create revision of the last row that was shown.
+// `after` is where the page before ended (store::ListPage::end).
 std::string MakePageToken(std::uint64_t fingerprint, store::Revision after);
 
 // Takes any bytes. Absent unless they are, to the byte, what MakePageToken makes for this

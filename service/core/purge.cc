@@ -69,10 +69,9 @@ void Purge::Step() {
 Purge::Page Purge::LookAt(const store::ListPage& listed) const {
   const absl::Time ended_before = loop_.Now() - options_.video_tasks_after;
   Page page;
-  page.end = after_;
+  if (listed.more) page.end = listed.end;
   bool any_old = false;  // One task whose date is wrong does not hide those behind it.
   for (const store::Row& row : listed.rows) {
-    page.end = row.create_revision;
     const v1::VideoTask task = VideoTaskFromRow(row);
     if (base::FromProto(task.create_time()) < ended_before) any_old = true;
     if (IsFinal(task.state()) && !row.content.unfinished && task.has_end_time() &&
@@ -80,7 +79,7 @@ Purge::Page Purge::LookAt(const store::ListPage& listed) const {
       page.writes.push_back({row.key, row.revision, std::nullopt, store::DeleteCause::kPurged});
     }
   }
-  page.last = !listed.more || !any_old;
+  page.last = !listed.more || (!listed.rows.empty() && !any_old);
   return page;
 }
 

@@ -53,7 +53,7 @@ class Purge {
     std::optional<store::Revision> end;
     // What of it goes.
     std::vector<store::Write> writes;
-    // There is no next one, or nothing on it is old enough.
+    // There is no next one, or there are tasks on it and none is old enough.
     bool last = false;
   };
 

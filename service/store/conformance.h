@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
@@ -23,6 +24,8 @@ class StorePlace {
     const base::Clock* clock = nullptr;
     Retention retention;
     std::size_t max_queue = 10'000;
+    // Of the index of terms in one List; absent for what the store takes by itself.
+    std::optional<std::size_t> max_look_ups;
   };
   virtual ~StorePlace() = default;
   // Whether rows keep the shard that their writer named; a store for one process need not.

@@ -215,7 +215,9 @@ class ChangeListener {
 
 // A page of rows. Newest first, a page costs what it shows, however many rows there are; where rows
 // have each word of a filter and few have all, it costs what the rarest word does. Oldest first, a
-// filter that many rows match in few places may make it walk over those between.
+// filter that many rows match in few places may make it walk over those between. Either way it
+// costs no more than some thousand looks at an index: it ends there, short, and the next page goes
+// on.
 struct ListQuery {
   // By create_revision.
   enum class Order { kNewestFirst, kOldestFirst };
@@ -223,14 +225,20 @@ struct ListQuery {
   Kind kind = Kind::kAsset;
   TermFilter filter;
   Order order = Order::kNewestFirst;
-  // Where the page before ended: at its last row. Absent for the first page.
+  // Where the page before ended (ListPage::end). Absent for the first page.
   std::optional<Revision> after_create_revision;
+  // At least 1.
   std::size_t limit = 50;
 };
 struct ListPage {
+  // At most `limit`; with `more`, they may be fewer, and even none.
   std::vector<Row> rows;
-  // Whether more rows follow.
+  // Whether more rows may follow: the list goes on at `end`.
   bool more = false;
+  // With `more`: what matches from where the page begins to the row created then, that one
+  // included, is in `rows`. There need not be such a row. A page ends beyond the one before, so a
+  // list that is followed comes to its end.
+  Revision end = 0;
   // The head revision that this page saw: `rows` are as of then. Never below that of a page read
   // before.
   Revision head = 0;

@@ -62,6 +62,7 @@ class World {
   explicit World(std::uint32_t seed)
       : random_(seed), options_(MakeOptions()), watcher_(store_, hub_, replay_loop_, options_) {
     may_overrun_ = Chance(10);
+    if (Chance(50)) store_.max_look_ups = 1 + static_cast<std::size_t>(Below(6));
     store_.SetListener(&hub_);
     store_.HoldListener();
     store_.before_read = [this] {

@@ -121,10 +121,9 @@ absl::StatusOr<Replay::Rows> Replay::ReadMatching() {
   if (!page.ok()) return page.status();
   if (!after_create_revision_.has_value()) began_ = page->head;
   compare_upto_ = page->head;
-  const bool more = page->more && !page->rows.empty();
-  if (more) after_create_revision_ = page->rows.back().create_revision;
-  shown_rows_.Add(more ? *after_create_revision_ : 0, page->head);
-  return Rows{std::move(page->rows), more};
+  if (page->more) after_create_revision_ = page->end;
+  shown_rows_.Add(page->more ? page->end : 0, page->head);
+  return Rows{std::move(page->rows), page->more};
 }
 
 absl::StatusOr<Replay::Rows> Replay::ReadGivenIds() {

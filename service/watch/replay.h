@@ -22,8 +22,8 @@ namespace assetgate::watch {
 // read.
 class ShownRanges {
  public:
-  // The rows before those of the piece before, back to the one created at `oldest`, were shown as
-  // of `revision`. 0 for `oldest`: all the rows that are left.
+  // The rows before those of the piece before, back to one created at `oldest`, were shown as of
+  // `revision`. 0 for `oldest`: all the rows that are left.
   void Add(store::Revision oldest, store::Revision revision);
 
   // As of when the row created at `create_revision` was shown. All must have been added.
@@ -83,7 +83,8 @@ class Replay {
          bool until_settled, const Options& options);
 
   struct Page {
-    // RESET first where the reader starts over.
+    // RESET first where the reader starts over. May be empty, in a snapshot too: what matches may
+    // be far between.
     std::vector<EventPtr> events;
     // Once those are delivered, the reader has everything up to here. Absent inside a snapshot.
     std::optional<store::Revision> upto;
@@ -118,8 +119,8 @@ class Replay {
   absl::StatusOr<Page> ReadRows();
   absl::StatusOr<Page> ReadLog();
 
-  // The next rows that match, and whether more follow. Where they end, and as of when they were
-  // shown, is remembered until ForgetShown.
+  // The next rows that match, and whether more may follow; with more to follow there may be none of
+  // them. Where they end, and as of when they were shown, is remembered until ForgetShown.
   struct Rows {
     std::vector<store::Row> rows;
     bool more = false;

@@ -287,6 +287,25 @@ TEST_F(WatchStreamTest, EachPageIsComparedAsOfItsOwnHead) {
                                                 "PUT a@12", "DELETE b@13 DELETED", "BOOKMARK"));
 }
 
+TEST_F(WatchStreamTest, EmptyPagesDoNotEndASnapshot) {
+  store_.max_look_ups = 2;
+  store_.Put("a", {"x"});
+  for (const char* id : {"b", "c", "d", "e", "f"}) store_.Put(id, {"y"});
+  store_.Put("g", {"x"});  // 7: the first page, with f
+  BeforeRead(3, [&] {
+    store_.Put("e", {"x"});  // 8: the second page, of d and e, was empty
+    store_.Put("b", {"x"});  // 9: the third page shows this one
+    store_.Put("g", {"y"});  // 10: shown by the first page
+  });
+  const auto stream = Open({.filter = {{{"x"}}}});
+  EXPECT_THAT(SettleTexts(*stream),
+              ElementsAre("RESET FRESH", "PUT g@7", "PUT b@9", "PUT a@1", "BOOKMARK complete",
+                          "PUT e@8", "DELETE g@10 LEFT_FILTER"));
+  // Not even if all are.
+  const auto empty = Open({.filter = {{{"z"}}}});
+  EXPECT_THAT(SettleTexts(*empty), ElementsAre("RESET FRESH", "BOOKMARK complete"));
+}
+
 TEST_F(WatchStreamTest, AnIdCreatedAgainBetweenTwoPagesIsAnotherRow) {
   for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id, {"x"});
   BeforeRead(2, [&] {

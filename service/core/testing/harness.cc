@@ -43,6 +43,7 @@ Harness::Harness(Options options)
   store::SqliteStore::Options store_options;
   store_options.path = directory_.path() + "/store.db";
   store_options.clock = &store_clock_;
+  store_options.max_look_ups = options.max_look_ups;
   auto store = store::SqliteStore::Open(std::move(store_options));
   EXPECT_TRUE(store.ok()) << store.status();
   sqlite_ = *std::move(store);

@@ -2,6 +2,7 @@
 #ifndef ASSETGATE_CORE_TESTING_HARNESS_H_
 #define ASSETGATE_CORE_TESTING_HARNESS_H_
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -119,6 +120,8 @@ class Harness {
     bool has_alpha = true;
     // The targets of "film", by provider; none: all providers, in order.
     std::vector<std::string> film_targets;
+    // Of one List of the store.
+    std::size_t max_look_ups = store::SqliteStore::Options().max_look_ups;
   };
 
   Harness() : Harness(Options()) {}

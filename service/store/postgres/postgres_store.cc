@@ -206,6 +206,7 @@ absl::StatusOr<std::unique_ptr<PostgresStore>> PostgresStore::Open(Options optio
 PostgresStore::PostgresStore(const Options& options, Opened opened)
     : clock_(*options.clock),
       retention_(options.retention),
+      max_look_ups_(options.max_look_ups),
       store_id_(std::move(opened.store_id)),
       address_(std::move(opened.address)),
       readers_(ConnectionOptions(options), store_id_, options.max_readers),
@@ -282,7 +283,7 @@ absl::StatusOr<std::optional<Row>> PostgresStore::Get(const Key& key) {
 
 absl::StatusOr<ListPage> PostgresStore::List(const ListQuery& query) {
   return ReadWith<ListPage>(
-      [&](Connection& connection) { return postgres::List(connection, query); });
+      [&](Connection& connection) { return postgres::List(connection, query, max_look_ups_); });
 }
 
 absl::StatusOr<ChangesPage> PostgresStore::ReadChanges(const ChangesQuery& query) {

@@ -50,6 +50,9 @@ class PostgresStore final : public Store, private GroupWriter {
     std::size_t max_queue = 10'000;
     // Reads at the same time; further ones wait.
     std::size_t max_readers = 4;
+    // How often one List may look a term up in the index before it ends short: about ten
+    // microseconds each.
+    std::size_t max_look_ups = 5'000;
     // How often, at least, to try whether writing works again after it failed.
     absl::Duration probe_interval = absl::Seconds(1);
     absl::Duration connect_timeout = absl::Seconds(3);
@@ -143,6 +146,7 @@ class PostgresStore final : public Store, private GroupWriter {
 
   const base::Clock& clock_;
   const Retention retention_;
+  const std::size_t max_look_ups_;
   const std::string store_id_;
   const std::string address_;
   postgres::ConnectionPool readers_;

@@ -16,6 +16,7 @@ class PostgresPlace final : public StorePlace {
     options.clock = settings.clock;
     options.retention = settings.retention;
     options.max_queue = settings.max_queue;
+    options.max_look_ups = settings.max_look_ups.value_or(options.max_look_ups);
     return PostgresStore::Open(options);
   }
 

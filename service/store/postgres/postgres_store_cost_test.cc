@@ -130,6 +130,13 @@ TEST_F(PostgresCostTest, ReadsCostWhatTheyShow) {
   EXPECT_LE(CostOfList({.tenant = "default", .filter = {{{"half:0", "half:1"}, {"third:1"}}}}, 50),
             1'500);
   EXPECT_LE(CostOfList({.tenant = "default", .filter = {{{"all"}, {"nobody's"}}}}, 0), 100);
+  // No row has both; each page of that has a bound.
+  for (const ListQuery::Order order :
+       {ListQuery::Order::kNewestFirst, ListQuery::Order::kOldestFirst}) {
+    EXPECT_LE(
+        CostOfList({.tenant = "default", .filter = {{{"half:0"}, {"half:1"}}}, .order = order}, 0),
+        6'000);
+  }
 
   // Again and again: the server may come to plan it for any word.
   EXPECT_LE(Cost([&] {

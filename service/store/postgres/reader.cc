@@ -36,10 +36,34 @@ constexpr char kOldest[] = "SELECT " ROW_COLUMNS
                            " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
                            "create_revision > $3::bigint ORDER BY create_revision "
                            "LIMIT $4::bigint";
+// What matches clauses, and last, in a column after those of a row, where to go on, where that is
+// not the end. Leaps from clause to clause to the next revision that all of them have, so it costs
+// about what the rarest clause has; it ends after so many look-ups of a word, wherever it is, but
+// not where it began. `candidate` is where the next leap begins; `match` is there where the leap
+// before was to a row that all clauses have.
 constexpr char kNewestMatching[] =
+    "WITH RECURSIVE walk(candidate, clause, agreeing, match, matches, look_ups) AS ("
+    "SELECT $3::bigint, 0::bigint, 0::bigint, NULL::bigint, 0::bigint, 0::bigint UNION ALL "
+    "SELECT CASE WHEN newest IS NULL THEN 0 WHEN leap.agreeing = $7::bigint THEN newest - 1 "
+    "ELSE newest END, (walk.clause + 1) % $7, leap.agreeing % $7, "
+    "CASE WHEN leap.agreeing = $7 THEN newest END, "
+    "CASE WHEN leap.agreeing = $7 THEN matches + 1 ELSE matches END, look_ups + words "
+    "FROM walk CROSS JOIN LATERAL ("
+    "SELECT newest, words, CASE WHEN newest = candidate THEN walk.agreeing + 1 "
+    "WHEN newest IS NULL THEN 0 ELSE 1 END AS agreeing FROM ("
+    "SELECT max(created) AS newest, count(*) AS words FROM ("
+    "SELECT (SELECT t.create_revision FROM terms t WHERE t.tenant = $1::bytea AND "
+    "t.kind = $2::bigint AND t.term = w.word AND t.create_revision <= candidate "
+    "ORDER BY t.create_revision DESC LIMIT 1) AS created "
+    "FROM unnest($5::bytea[], $6::bigint[]) AS w(word, clause) WHERE w.clause = walk.clause) "
+    "AS of_word) AS of_clause) AS leap "
+    "WHERE candidate > 0 AND matches < $4::bigint AND (look_ups < $8::bigint OR candidate = $3)) "
     "SELECT " ROW_COLUMNS
-    " FROM matching($1::bytea, $2::bigint, $5::bytea[], $6::bigint[], $7::bigint, $3::bigint, "
-    "$4::bigint) AS m(row) JOIN resources r ON r.create_revision = m.row ORDER BY m.row DESC";
+    ", m.go_on FROM (SELECT match AS created, NULL::bigint AS go_on FROM walk "
+    "WHERE match IS NOT NULL UNION ALL "
+    "SELECT NULL, CASE WHEN min(candidate) > 0 THEN min(candidate) + 1 END FROM walk) AS m "
+    "LEFT JOIN LATERAL (SELECT * FROM resources WHERE create_revision = m.created OFFSET 0) AS r "
+    "ON true ORDER BY m.created DESC NULLS LAST";
 // Of one word the index alone has the rows in order, without a call of the function for each. By
 // LATERAL and OFFSET, the rows are looked up one by one, whatever the planner thinks of LIMIT.
 constexpr char kNewestWithTerm[] =
@@ -48,15 +72,20 @@ constexpr char kNewestWithTerm[] =
     "kind = $2::bigint AND term = $5::bytea AND create_revision <= $3::bigint "
     "ORDER BY create_revision DESC LIMIT $4::bigint) AS m CROSS JOIN LATERAL "
     "(SELECT * FROM resources WHERE create_revision = m.row OFFSET 0) AS r ORDER BY m.row DESC";
-// Each row's terms are looked up one by one, by the whole key: EXISTS would be turned into a join,
-// and that into a walk over all terms.
+// Likewise, but of the next so many rows. Each row's terms are looked up one by one, by the whole
+// key: EXISTS would be turned into a join, and that into a walk over all terms.
 constexpr char kOldestMatching[] =
+    "WITH walk AS MATERIALIZED (SELECT create_revision AS created FROM resources WHERE "
+    "tenant = $1::bytea AND kind = $2::bigint AND create_revision > $3::bigint "
+    "ORDER BY create_revision LIMIT $8::bigint) "
     "SELECT " ROW_COLUMNS
-    " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND create_revision > "
-    "$3::bigint AND (SELECT count(DISTINCT w.clause) FROM unnest($5::bytea[], $6::bigint[]) "
-    "AS w(word, clause) WHERE (SELECT true FROM terms t WHERE t.tenant = r.tenant AND "
-    "t.kind = r.kind AND t.term = w.word AND t.create_revision = r.create_revision)) = $7::bigint "
-    "ORDER BY create_revision LIMIT $4::bigint";
+    ", m.go_on FROM ((SELECT created, NULL::bigint AS go_on FROM walk WHERE "
+    "(SELECT count(DISTINCT w.clause) FROM unnest($5::bytea[], $6::bigint[]) AS w(word, clause) "
+    "WHERE (SELECT true FROM terms t WHERE t.tenant = $1 AND t.kind = $2 AND t.term = w.word AND "
+    "t.create_revision = walk.created)) = $7::bigint ORDER BY created LIMIT $4::bigint) "
+    "UNION ALL SELECT NULL, CASE WHEN count(*) = $8 THEN max(created) END FROM walk) AS m "
+    "LEFT JOIN LATERAL (SELECT * FROM resources WHERE create_revision = m.created OFFSET 0) AS r "
+    "ON true ORDER BY m.created NULLS LAST";
 constexpr char kUnfinished[] =
     "SELECT " ROW_COLUMNS
     " FROM resources r WHERE unfinished AND (tenant, kind, id) > ($1::bytea, $2::bigint, "
@@ -94,6 +123,9 @@ constexpr char kHolder[] =
 
 std::int64_t KindNumber(Kind kind) { return static_cast<std::int64_t>(kind); }
 
+// How many columns those are.
+constexpr int kRowColumns = 11;
+
 absl::StatusOr<Row> ReadRow(const Rows& rows, int i) {
   Row row;
   row.key = {rows.StringAt(i, 0), static_cast<Kind>(rows.IntAt(i, 1)), rows.StringAt(i, 2)};
@@ -110,10 +142,11 @@ absl::StatusOr<Row> ReadRow(const Rows& rows, int i) {
   return row;
 }
 
-absl::StatusOr<std::vector<Row>> ReadRows(const Rows& found) {
+// The first `count` rows.
+absl::StatusOr<std::vector<Row>> ReadRows(const Rows& found, int count) {
   std::vector<Row> rows;
-  rows.reserve(static_cast<std::size_t>(found.size()));
-  for (int i = 0; i < found.size(); ++i) {
+  rows.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) {
     absl::StatusOr<Row> row = ReadRow(found, i);
     if (!row.ok()) return row.status();
     rows.push_back(*std::move(row));
@@ -191,13 +224,15 @@ absl::StatusOr<std::optional<Row>> Get(Connection& connection, const Key& key) {
   return std::optional<Row>(*std::move(row));
 }
 
-absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query) {
+absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query,
+                              std::size_t max_look_ups) {
   const Words words(query.filter);
   const bool filtered = words.clauses > 0;
   const bool of_one_word = words.clauses == 1 && words.words.size() == 1;
   Parameters parameters;
   parameters.Bytes(query.tenant).Int(KindNumber(query.kind));
   const char* sql = nullptr;
+  auto most = static_cast<std::int64_t>(max_look_ups);
   switch (query.order) {
     case ListQuery::Order::kNewestFirst:
       sql = !filtered ? kNewest : of_one_word ? kNewestWithTerm : kNewestMatching;
@@ -207,14 +242,17 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query) {
       break;
     case ListQuery::Order::kOldestFirst:
       sql = filtered ? kOldestMatching : kOldest;
+      // Each row is looked up under every word.
+      most = std::max<std::int64_t>(1, most / std::max<std::int64_t>(1, std::ssize(words.words)));
       parameters.Int(query.after_create_revision.value_or(0));
       break;
   }
   parameters.Int(static_cast<std::int64_t>(query.limit) + 1);
+  const bool walks = sql == kNewestMatching || sql == kOldestMatching;
   if (sql == kNewestWithTerm) {
     parameters.Bytes(words.words[0]);
-  } else if (filtered) {
-    parameters.ByteStrings(words.words).Ints(words.clause_of).Int(words.clauses);
+  } else if (walks) {
+    parameters.ByteStrings(words.words).Ints(words.clause_of).Int(words.clauses).Int(most);
   }
 
   absl::StatusOr<std::vector<Rows>> answers =
@@ -222,12 +260,18 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query) {
   if (!answers.ok()) return answers.status();
   ListPage page;
   page.head = (*answers)[0].IntAt(0, 0);
-  absl::StatusOr<std::vector<Row>> rows = ReadRows((*answers)[1]);
+  const Rows& found = (*answers)[1];
+  const int shown = walks ? found.size() - 1 : found.size();
+  absl::StatusOr<std::vector<Row>> rows = ReadRows(found, shown);
   if (!rows.ok()) return rows.status();
   page.rows = *std::move(rows);
   if (page.rows.size() > query.limit) {
-    page.more = true;
     page.rows.resize(query.limit);
+    page.more = true;
+    page.end = page.rows.back().create_revision;
+  } else if (walks && !found.IsNull(shown, kRowColumns)) {
+    page.more = true;
+    page.end = found.IntAt(shown, kRowColumns);
   }
   return page;
 }
@@ -297,7 +341,7 @@ absl::StatusOr<std::vector<Row>> ListUnfinished(Connection& connection,
   }
   absl::StatusOr<Rows> found = connection.Run({sql, std::move(parameters)});
   if (!found.ok()) return found.status();
-  return ReadRows(*found);
+  return ReadRows(*found, found->size());
 }
 
 absl::StatusOr<Revision> Head(Connection& connection) {

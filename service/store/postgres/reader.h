@@ -16,7 +16,9 @@ namespace assetgate::store::postgres {
 
 // Each is one exchange with the server, and sees one state of the database.
 absl::StatusOr<std::optional<Row>> Get(Connection& connection, const Key& key);
-absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query);
+// Looks terms up in the index at most that often, or up to one row further.
+absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query,
+                              std::size_t max_look_ups);
 absl::StatusOr<ChangesPage> ReadChanges(Connection& connection, const ChangesQuery& query);
 absl::StatusOr<std::optional<RequestRow>> FindRequest(Connection& connection,
                                                       const RequestKey& key);

@@ -112,6 +112,8 @@ CREATE TABLE shards (
 ) WITH (fillfactor = 50);
 INSERT INTO shards (shard) SELECT generate_series(0, 255);
 
+-- Called by releases whose lists had no bound; now postgres/reader.cc walks. It stays for as long as
+-- such a release may run beside this one.
 -- The create_revisions of at most `most` rows at or below `upto` that have a term of each clause,
 -- falling. Leaps from clause to clause to the next revision that all of them have, so it costs about
 -- what the rarest clause has.

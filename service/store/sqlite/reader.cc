@@ -131,7 +131,7 @@ absl::StatusOr<Revision> Reader::Head() {
   return extent->head;
 }
 
-absl::StatusOr<ListPage> Reader::List(const ListQuery& query) {
+absl::StatusOr<ListPage> Reader::List(const ListQuery& query, std::size_t max_look_ups) {
   if (absl::Status s = Query(begin_).Run(); !s.ok()) return s;
   const absl::Cleanup end = [this] { Query(end_).Run().IgnoreError(); };
   absl::StatusOr<Extent> extent = ReadExtent();
@@ -141,23 +141,26 @@ absl::StatusOr<ListPage> Reader::List(const ListQuery& query) {
   absl::Status status;
   switch (query.order) {
     case ListQuery::Order::kNewestFirst:
-      status = ListNewestFirst(query, page.rows);
+      status = ListNewestFirst(query, max_look_ups, page);
       break;
     case ListQuery::Order::kOldestFirst:
-      status = ListOldestFirst(query, page.rows);
+      status = ListOldestFirst(query, max_look_ups, page);
       break;
   }
   if (!status.ok()) return status;
   if (page.rows.size() > query.limit) {
-    page.more = true;
     page.rows.resize(query.limit);
+    page.more = true;
+    page.end = page.rows.back().create_revision;
   }
   return page;
 }
 
-absl::Status Reader::ListNewestFirst(const ListQuery& query, std::vector<Row>& rows) {
-  Revision upto = query.after_create_revision.has_value() ? *query.after_create_revision - 1
-                                                          : std::numeric_limits<Revision>::max();
+absl::Status Reader::ListNewestFirst(const ListQuery& query, std::size_t max_look_ups,
+                                     ListPage& page) {
+  const Revision upto = query.after_create_revision.has_value()
+                            ? *query.after_create_revision - 1
+                            : std::numeric_limits<Revision>::max();
   if (query.filter.clauses.empty()) {
     Query found(rows_by_age_);
     found.Text(query.tenant)
@@ -166,34 +169,46 @@ absl::Status Reader::ListNewestFirst(const ListQuery& query, std::vector<Row>& r
         .Int(static_cast<std::int64_t>(query.limit) + 1);
     while (found.Next()) {
       Key key{query.tenant, query.kind, found.StringAt(0)};
-      if (absl::Status s = Append(ReadRow(found, 1, std::move(key)), rows); !s.ok()) return s;
+      if (absl::Status s = Append(ReadRow(found, 1, std::move(key)), page.rows); !s.ok()) return s;
     }
     return found.status();
   }
-  MatchingRows matching(term_rows_, query.tenant, query.kind, query.filter);
-  while (rows.size() <= query.limit) {
-    absl::StatusOr<Revision> match = matching.Seek(upto);
+  MatchingRows matching(term_rows_, query.tenant, query.kind, query.filter, upto, max_look_ups);
+  while (page.rows.size() <= query.limit) {
+    absl::StatusOr<Revision> match = matching.Next();
     if (!match.ok()) return match.status();
     if (*match == 0) break;
-    if (absl::Status s = AppendRow({query.tenant, query.kind, ""}, *match, rows); !s.ok()) return s;
-    upto = *match - 1;
+    if (absl::Status s = AppendRow({query.tenant, query.kind, ""}, *match, page.rows); !s.ok()) {
+      return s;
+    }
   }
+  page.more = matching.rest() > 0;
+  if (page.more) page.end = matching.rest() + 1;
   return absl::OkStatus();
 }
 
-absl::Status Reader::ListOldestFirst(const ListQuery& query, std::vector<Row>& rows) {
+absl::Status Reader::ListOldestFirst(const ListQuery& query, std::size_t max_look_ups,
+                                     ListPage& page) {
+  // A row that is looked at to see whether it matches counts as a look-up.
+  std::size_t look_ups = 0;
   Query found(rows_oldest_first_);
   found.Text(query.tenant)
       .Int(static_cast<int>(query.kind))
       .Int(query.after_create_revision.value_or(0));
-  while (rows.size() <= query.limit && found.Next()) {
+  while (page.rows.size() <= query.limit && found.Next()) {
     if (!query.filter.clauses.empty()) {
+      if (look_ups > 0 && look_ups >= max_look_ups) {
+        page.more = true;
+        break;
+      }
+      ++look_ups;
+      page.end = found.IntAt(1);
       absl::StatusOr<std::vector<std::string>> terms = DecodeStrings(found.TextAt(5));
       if (!terms.ok()) return terms.status();
       if (!query.filter.Matches(*terms)) continue;
     }
     Key key{query.tenant, query.kind, found.StringAt(0)};
-    if (absl::Status s = Append(ReadRow(found, 1, std::move(key)), rows); !s.ok()) return s;
+    if (absl::Status s = Append(ReadRow(found, 1, std::move(key)), page.rows); !s.ok()) return s;
   }
   return found.status();
 }

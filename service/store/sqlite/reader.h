@@ -25,7 +25,8 @@ class Reader {
 
   absl::StatusOr<std::string> StoreId();
   absl::StatusOr<std::optional<Row>> Get(const Key& key);
-  absl::StatusOr<ListPage> List(const ListQuery& query);
+  // Looks terms up in the index at most that often, or up to one row further.
+  absl::StatusOr<ListPage> List(const ListQuery& query, std::size_t max_look_ups);
   absl::StatusOr<ChangesPage> ReadChanges(const ChangesQuery& query);
   absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key);
   absl::StatusOr<std::vector<Row>> ListUnfinished(const UnfinishedQuery& query);
@@ -41,9 +42,10 @@ class Reader {
     Revision compacted = 0;
   };
   absl::StatusOr<Extent> ReadExtent();
-  // Append at most limit + 1 rows.
-  absl::Status ListNewestFirst(const ListQuery& query, std::vector<Row>& rows);
-  absl::Status ListOldestFirst(const ListQuery& query, std::vector<Row>& rows);
+  // Append at most limit + 1 rows; `more` and `end` are set where they end before that, and before
+  // the last row.
+  absl::Status ListNewestFirst(const ListQuery& query, std::size_t max_look_ups, ListPage& page);
+  absl::Status ListOldestFirst(const ListQuery& query, std::size_t max_look_ups, ListPage& page);
   absl::Status AppendRow(const Key& key, Revision create_revision, std::vector<Row>& rows);
 
   Connection connection_;

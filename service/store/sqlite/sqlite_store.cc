@@ -284,7 +284,8 @@ absl::StatusOr<std::optional<Row>> SqliteStore::Get(const Key& key) {
 }
 
 absl::StatusOr<ListPage> SqliteStore::List(const ListQuery& query) {
-  return ReadWith<ListPage>([&](sqlite::Reader& reader) { return reader.List(query); });
+  return ReadWith<ListPage>(
+      [&](sqlite::Reader& reader) { return reader.List(query, options_.max_look_ups); });
 }
 
 absl::StatusOr<ChangesPage> SqliteStore::ReadChanges(const ChangesQuery& query) {

@@ -47,6 +47,9 @@ class SqliteStore final : public Store, private GroupWriter {
     std::size_t max_queue = 10'000;
     // Reads at the same time; further ones wait.
     std::size_t max_readers = 4;
+    // How often one List may look a term up in the index before it ends short: about a microsecond
+    // each.
+    std::size_t max_look_ups = 10'000;
     // How often, at least, to try whether writing works again after it failed.
     absl::Duration probe_interval = absl::Seconds(1);
     // Counts commits and times groups, if given. Must outlive the store.

@@ -13,6 +13,7 @@ class SqlitePlace final : public StorePlace {
     options.clock = settings.clock;
     options.retention = settings.retention;
     options.max_queue = settings.max_queue;
+    options.max_look_ups = settings.max_look_ups.value_or(options.max_look_ups);
     return SqliteStore::Open(options);
   }
 

@@ -12,8 +12,13 @@ constexpr std::size_t kLongestRun = 256;
 }  // namespace
 
 MatchingRows::MatchingRows(const Statement& terms, absl::string_view tenant, Kind kind,
-                           const TermFilter& filter)
-    : terms_(terms), tenant_(tenant), kind_(kind) {
+                           const TermFilter& filter, Revision upto, std::size_t max_look_ups)
+    : terms_(terms),
+      tenant_(tenant),
+      kind_(kind),
+      begin_(upto),
+      max_look_ups_(max_look_ups),
+      candidate_(upto) {
   for (const std::vector<std::string>& clause : filter.clauses) {
     std::vector<Term>& words = clauses_.emplace_back();
     for (const std::string& word : clause) {
@@ -23,20 +28,21 @@ MatchingRows::MatchingRows(const Statement& terms, absl::string_view tenant, Kin
   }
 }
 
-absl::StatusOr<Revision> MatchingRows::Seek(Revision upto) {
-  Revision candidate = upto;
+absl::StatusOr<Revision> MatchingRows::Next() {
   std::size_t agreeing = 0;
   for (std::size_t i = 0; agreeing < clauses_.size(); i = (i + 1) % clauses_.size()) {
-    if (candidate <= 0) return Revision{0};
+    if (candidate_ <= 0) return Revision{0};
+    if (look_ups_ >= max_look_ups_ && candidate_ < begin_) return Revision{0};
     Revision newest = 0;
     for (Term& term : clauses_[i]) {
-      if (absl::Status s = SeekTerm(term, candidate); !s.ok()) return s;
+      if (absl::Status s = SeekTerm(term, candidate_); !s.ok()) return s;
       newest = std::max(newest, term.row());
     }
-    agreeing = newest == candidate ? agreeing + 1 : 1;
-    candidate = newest;
+    look_ups_ += clauses_[i].size();
+    agreeing = newest == candidate_ ? agreeing + 1 : 1;
+    candidate_ = newest;
   }
-  return candidate;
+  return candidate_ > 0 ? candidate_-- : 0;
 }
 
 absl::Status MatchingRows::SeekTerm(Term& term, Revision upto) {

@@ -1,6 +1,7 @@
 #include "watch/testing/fake_store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -146,7 +147,12 @@ absl::StatusOr<store::ListPage> FakeStore::List(const store::ListQuery& query) {
   auto next = query.after_create_revision.has_value()
                   ? newest_first_.upper_bound(*query.after_create_revision)
                   : newest_first_.begin();
-  for (; next != newest_first_.end(); ++next) {
+  for (std::size_t look_ups = 0; next != newest_first_.end(); ++next) {
+    if (look_ups++ == max_look_ups) {
+      page.more = true;
+      page.end = std::prev(next)->first;
+      break;
+    }
     const store::Row& row = rows_.at(next->second);
     if (row.key.tenant != query.tenant || row.key.kind != query.kind ||
         !query.filter.Matches(row.content.terms)) {
@@ -154,6 +160,7 @@ absl::StatusOr<store::ListPage> FakeStore::List(const store::ListQuery& query) {
     }
     if (page.rows.size() == query.limit) {
       page.more = true;
+      page.end = page.rows.back().create_revision;
       break;
     }
     page.rows.push_back(row);

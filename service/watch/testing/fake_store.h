@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -45,6 +46,8 @@ class FakeStore final : public store::Store {
   void CompactUpto(store::Revision revision);
   // Every read fails with this until it is OK again.
   void FailReads(absl::Status status);
+  // How many rows one List looks at before it ends short; at least 1.
+  std::size_t max_look_ups = std::numeric_limits<std::size_t>::max();
   // Runs before each List, ReadChanges, Get and Head, without the lock: the place to slip changes
   // in between two pages.
   std::function<void()> before_read;
