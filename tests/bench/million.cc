@@ -110,6 +110,19 @@ class Library {
   absl::Status ListFirst(const v1::AssetFilter& filter, int expected) {
     return List(filter, kPageSize, "", expected).status();
   }
+  // Page by page to the end; pages may be empty.
+  absl::Status ListAll(const v1::AssetFilter& filter, int expected) {
+    int shown = 0;
+    std::string token;
+    do {
+      auto page = List(filter, kPageSize, token, -1);
+      if (!page.ok()) return page.status();
+      shown += page->assets_size();
+      token = page->next_page_token();
+    } while (!token.empty());
+    if (shown == expected) return absl::OkStatus();
+    return absl::InternalError(absl::StrCat("a list of ", shown, " assets, and not of ", expected));
+  }
   // The page in the middle of what the filter matches, which is `matches` assets.
   absl::Status ListDeep(const v1::AssetFilter& filter, int matches) {
     std::string& token = deep_tokens_[filter.SerializeAsString()];
@@ -299,7 +312,7 @@ struct Question {
   std::function<absl::Status(Library&)> ask;
 };
 
-std::vector<Question> Questions(bool postgres) {
+std::vector<Question> Questions() {
   const auto states = [](v1::Asset::State state) {
     v1::AssetFilter filter;
     filter.add_states(state);
@@ -314,7 +327,8 @@ std::vector<Question> Questions(bool postgres) {
     *request.mutable_filter() = filter;
     return request;
   };
-  std::vector<Question> questions = {
+  const v1::AssetFilter nobody = label(states(v1::Asset::FAILED), "side", "a");
+  return {
       {"GetAsset", 2000, [](Library& library) { return library.Get(); }},
       {"ListAssets, first page", 300,
        [](Library& library) {
@@ -350,15 +364,12 @@ std::vector<Question> Questions(bool postgres) {
        }},
       {"CreateAsset, through to a provider", 300,
        [](Library& library) { return library.Create(); }},
+      {"List, FAILED and a label of 50 %: none", 10,
+       [=](Library& library) { return library.ListFirst(nobody, 0); }},
+      {"  page by page to the end", 10,
+       [=](Library& library) { return library.ListAll(nobody, 0); }},
+      {"  WatchAssets", 10, [=](Library& library) { return library.Watch(watch(nobody), 0); }},
   };
-  // PostgreSQL takes longer than the gateway lets a statement take.
-  if (!postgres) {
-    questions.push_back({"List, FAILED and a label of 50 %: none", 10, [=](Library& library) {
-                           return library.ListFirst(label(states(v1::Asset::FAILED), "side", "a"),
-                                                    0);
-                         }});
-  }
-  return questions;
 }
 
 }  // namespace
@@ -382,7 +393,7 @@ absl::Status MeasureMillion(const Settings& settings, const MillionOptions& opti
                  static_cast<double>(libraries.back()->store_bytes()) / (1 << 20));
   }
 
-  const std::vector<Question> questions = Questions(options.postgres);
+  const std::vector<Question> questions = Questions();
   // [question][library]
   std::vector<std::vector<std::vector<double>>> milliseconds(
       questions.size(), std::vector<std::vector<double>>(libraries.size()));
