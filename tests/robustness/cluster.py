@@ -308,7 +308,8 @@ class Client:
             reason = reason_of(error)
             self.history.add("return", id=number, code=error.code().name, reason=reason,
                              resources=[])
-            if error.code() == grpc.StatusCode.UNAVAILABLE:
+            # CANCELLED: gRPC's word for a call that came in the moment in which the port was closed.
+            if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
                 self._ask_next()
             return error
         except ValueError as error:
