@@ -316,8 +316,7 @@ ExitCode Session::WaitFor(WatchPlan plan) {
   if (options_.timeout.has_value()) plan.timeout = *options_.timeout;
   WatchOutcome outcome;
   if (Live()) {
-    LiveView view(*env_.terminal, look_, plan.assets.has_value(), plan.videos.has_value(),
-                  /*keep=*/false, env_.clock);
+    LiveView view(*env_.terminal, look_, plan, /*keep=*/false, env_.clock);
     outcome = Watch(client_, plan, env_.follow, view, env_.terminal, env_.interrupted);
   } else {
     LineView view(env_.out, env_.err, LineView::Format::kSilent, look_, env_.clock);
@@ -340,12 +339,12 @@ ExitCode Session::Do(const WatchCommand& command) {
   WatchPlan plan;
   plan.assets = command.assets;
   plan.videos = command.videos;
+  plan.providers = command.providers;
   plan.resume_token_file = command.resume_token_file;
   if (options_.timeout.has_value()) plan.timeout = *options_.timeout;
   WatchOutcome outcome;
   if (Live() && !command.lines) {
-    LiveView view(*env_.terminal, look_, plan.assets.has_value(), plan.videos.has_value(),
-                  /*keep=*/true, env_.clock);
+    LiveView view(*env_.terminal, look_, plan, /*keep=*/true, env_.clock);
     outcome = Watch(client_, plan, env_.follow, view, env_.terminal, env_.interrupted);
   } else {
     const bool both = plan.assets.has_value() && plan.videos.has_value();

@@ -48,6 +48,7 @@ class FakeGateway {
   Unary<v1::ResolveVideoTaskRequest, v1::VideoTask> resolve_video;
   Stream<v1::WatchVideoTasksRequest, v1::VideoTaskEvent> watch_videos;
   Unary<v1::ListProvidersRequest, v1::ListProvidersResponse> list_providers;
+  Stream<v1::WatchProvidersRequest, v1::ProviderEvent> watch_providers;
   Unary<v1::GetModelRequest, v1::Model> get_model;
   Unary<v1::ExplainRequest, v1::Explanation> explain;
   // What its health service says.
@@ -152,6 +153,10 @@ class FakeGateway {
     grpc::Status ListProviders(grpc::ServerContext*, const v1::ListProvidersRequest* request,
                                v1::ListProvidersResponse* response) override {
       return Answer(fake_.list_providers, request, response);
+    }
+    grpc::Status WatchProviders(grpc::ServerContext*, const v1::WatchProvidersRequest* request,
+                                grpc::ServerWriter<v1::ProviderEvent>* writer) override {
+      return Send(fake_.watch_providers, request, writer);
     }
     grpc::Status GetModel(grpc::ServerContext*, const v1::GetModelRequest* request,
                           v1::Model* response) override {

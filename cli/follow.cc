@@ -24,6 +24,23 @@ std::unique_ptr<grpc::ClientAsyncReader<v1::VideoTaskEvent>> Prepare(
     grpc::CompletionQueue* queue) {
   return client.videos().PrepareAsyncWatchVideoTasks(context, request, queue);
 }
+std::unique_ptr<grpc::ClientAsyncReader<v1::ProviderEvent>> Prepare(
+    Client& client, grpc::ClientContext* context, const v1::WatchProvidersRequest& request,
+    grpc::CompletionQueue* queue) {
+  return client.providers().PrepareAsyncWatchProviders(context, request, queue);
+}
+
+// The watch goes on from there when it is opened again.
+template <typename Request, typename Event>
+void KeepToken(Request& request, const Event& event) {
+  if (event.type() == v1::RESET) {
+    // What the old token stood for is gone; the snapshot's end brings a new one.
+    request.clear_resume_token();
+  } else if (event.type() == v1::BOOKMARK) {
+    request.set_resume_token(event.resume_token());
+  }
+}
+void KeepToken(v1::WatchProvidersRequest&, const v1::ProviderEvent&) {}
 
 // One stream from opening to end. On a completion queue of its own, because that is how a read can
 // have a deadline: a silent stream is found out.
@@ -146,12 +163,7 @@ absl::Status Follow(Client& client, typename Watch::Request request, const Follo
         },
         [&](typename Watch::Event event) {
           failures = 0;
-          if (event.type() == v1::RESET) {
-            // What the old token stood for is gone; the snapshot's end brings a new one.
-            request.clear_resume_token();
-          } else if (event.type() == v1::BOOKMARK) {
-            request.set_resume_token(event.resume_token());
-          }
+          KeepToken(request, event);
           listener.OnEvent(std::move(event));
         });
     if (stop.stop_requested()) return PlainError(absl::StatusCode::kCancelled, "interrupted");
@@ -173,5 +185,7 @@ template absl::Status Follow<AssetWatch>(Client&, AssetWatch::Request, const Fol
                                          const std::stop_token&, FollowListener<AssetWatch>&);
 template absl::Status Follow<VideoWatch>(Client&, VideoWatch::Request, const FollowOptions&,
                                          const std::stop_token&, FollowListener<VideoWatch>&);
+template absl::Status Follow<ProviderWatch>(Client&, ProviderWatch::Request, const FollowOptions&,
+                                            const std::stop_token&, FollowListener<ProviderWatch>&);
 
 }  // namespace assetgate::cli

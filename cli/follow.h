@@ -8,12 +8,13 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "assetgate/v1/asset_service.pb.h"
+#include "assetgate/v1/provider_service.pb.h"
 #include "assetgate/v1/video_service.pb.h"
 #include "cli/client.h"
 
 namespace assetgate::cli {
 
-// What differs between the two watches.
+// What differs between the watches.
 struct AssetWatch {
   using Resource = v1::Asset;
   using Event = v1::AssetEvent;
@@ -28,6 +29,15 @@ struct VideoWatch {
   using Request = v1::WatchVideoTasksRequest;
   static constexpr char kCollection[] = "videoTasks";
   static const Resource& Of(const Event& event) { return event.video_task(); }
+};
+
+// Has no resume tokens.
+struct ProviderWatch {
+  using Resource = v1::Provider;
+  using Event = v1::ProviderEvent;
+  using Request = v1::WatchProvidersRequest;
+  static constexpr char kCollection[] = "providers";
+  static const Resource& Of(const Event& event) { return event.provider(); }
 };
 
 struct FollowOptions {
@@ -67,8 +77,9 @@ class FollowListener {
 };
 
 // Opens the watch and passes its events to `listener`, opening it again with the newest resume
-// token whenever it breaks, until it ends: OK when the gateway ended it (`until_settled`),
-// CANCELLED when `stop` was requested, or an error that trying again does not mend. Blocks.
+// token, if the watch has such, whenever it breaks, until it ends: OK when the gateway ended it
+// (`until_settled`), CANCELLED when `stop` was requested, or an error that trying again does not
+// mend. Blocks.
 template <typename Watch>
 absl::Status Follow(Client& client, typename Watch::Request request, const FollowOptions& options,
                     const std::stop_token& stop, FollowListener<Watch>& listener);
@@ -79,6 +90,9 @@ extern template absl::Status Follow<AssetWatch>(Client&, AssetWatch::Request, co
 extern template absl::Status Follow<VideoWatch>(Client&, VideoWatch::Request, const FollowOptions&,
                                                 const std::stop_token&,
                                                 FollowListener<VideoWatch>&);
+extern template absl::Status Follow<ProviderWatch>(Client&, ProviderWatch::Request,
+                                                   const FollowOptions&, const std::stop_token&,
+                                                   FollowListener<ProviderWatch>&);
 
 }  // namespace assetgate::cli
 

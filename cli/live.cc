@@ -39,10 +39,23 @@ Tone ToneAt(int rank) {
   return kTones[rank];
 }
 
-// One of the two tables.
+// What a table shows, and its title.
+enum class Subject { kAssets, kVideos, kProviders };
+const char* TitleOf(Subject subject) {
+  switch (subject) {
+    case Subject::kAssets:
+      return "ASSET";
+    case Subject::kVideos:
+      return "VIDEO";
+    case Subject::kProviders:
+      return "PROVIDER";
+  }
+  return "";
+}
+
+// One of the tables.
 struct Section {
-  std::string title;  // "ASSET"
-  bool progress = false;
+  Subject subject;
   bool complete = true;
   int total = 0;
   int rows = 0;
@@ -53,11 +66,8 @@ struct Section {
 };
 
 template <typename Watch>
-Section SectionOf(const Holdings<Watch>& holdings, absl::string_view title, bool progress,
-                  absl::Time now) {
-  Section section;
-  section.title = std::string(title);
-  section.progress = progress;
+Section SectionOf(const Holdings<Watch>& holdings, Subject subject, absl::Time now) {
+  Section section{subject};
   section.complete = holdings.complete();
   for (const auto& [name, resource] : holdings.shown()) {
     ++section.total;
@@ -127,11 +137,11 @@ void HideWhatDoesNotFit(std::vector<Section>& sections, int height) {
 }
 
 std::string HeadingOf(const Section& section, int width, const Look& look) {
-  const std::string subject =
-      section.progress ? absl::StrCat("Videos ", section.total)
-      : section.rows == section.total
-          ? absl::StrCat("Assets ", section.total)
-          : absl::StrCat("Assets ", section.total, ", placements ", section.rows);
+  std::string subject = absl::StrCat(section.subject == Subject::kAssets   ? "Assets "
+                                     : section.subject == Subject::kVideos ? "Videos "
+                                                                           : "Providers ",
+                                     section.total);
+  if (section.rows != section.total) absl::StrAppend(&subject, ", placements ", section.rows);
   std::string line = Paint(Fit(subject, width, look), Tone::kStrong, look);
   int used = DisplayWidth(subject);
   // Pieces that do not fit are left out whole.
@@ -175,11 +185,16 @@ void RenderSection(const Section& section, const LiveFrame& frame, int name_widt
                    int provider_width, const Look& look, std::vector<std::string>& lines) {
   lines.push_back(HeadingOf(section, frame.width, look));
   const int bar = frame.width >= 100 ? 16 : frame.width >= 76 ? 8 : 0;
-  std::vector<Column> columns = {{section.title, name_width, false, 12},
-                                 {"STATE", kStateWidth, false, 0},
-                                 {"PROVIDER", provider_width, false, 0},
-                                 {"TIME", 6, true, 0}};
-  if (section.progress) columns.push_back({bar == 0 ? "" : "PROGRESS", bar + (bar == 0 ? 4 : 5)});
+  const bool progress = section.subject == Subject::kVideos;
+  // What belongs to a provider, and is underway.
+  const bool work = section.subject != Subject::kProviders;
+  std::vector<Column> columns = {{TitleOf(section.subject), name_width, false, 12},
+                                 {"STATE", kStateWidth, false, 0}};
+  if (work) {
+    columns.push_back({"PROVIDER", provider_width, false, 0});
+    columns.push_back({"TIME", 6, true, 0});
+  }
+  if (progress) columns.push_back({bar == 0 ? "" : "PROGRESS", bar + (bar == 0 ? 4 : 5)});
   columns.push_back({"DETAIL", 6, false, 10});
 
   std::vector<std::vector<Cell>> rows;
@@ -189,9 +204,11 @@ void RenderSection(const Section& section, const LiveFrame& frame, int name_widt
       const bool first = &row == &entry.rows.front();
       cells.push_back({first ? std::string(IdOf(entry.name)) : "", Tone::kPlain, std::nullopt});
       cells.push_back(StateCell(row, look));
-      cells.push_back({row.provider, Tone::kPlain, std::nullopt});
-      cells.push_back(TimeCell(row, frame.now));
-      if (section.progress) cells.push_back(ProgressCell(row, bar, look));
+      if (work) {
+        cells.push_back({row.provider, Tone::kPlain, std::nullopt});
+        cells.push_back(TimeCell(row, frame.now));
+      }
+      if (progress) cells.push_back(ProgressCell(row, bar, look));
       cells.push_back({row.detail, row.detail_tone, std::nullopt});
       rows.push_back(std::move(cells));
     }
@@ -214,6 +231,12 @@ std::string Stamp(bool has_time, const google::protobuf::Timestamp& time, absl::
                           absl::UTCTimeZone());
 }
 
+template <typename Event>
+std::string WhyGone(const Event& event) {
+  return v1::DeleteCause_Name(event.delete_cause());
+}
+std::string WhyGone(const v1::ProviderEvent&) { return "not configured any more"; }
+
 // What RESET and DELETE have in common; nullopt for a PUT.
 template <typename Event>
 std::optional<std::string> RenderOther(const Event& event, absl::string_view collection,
@@ -230,7 +253,7 @@ std::optional<std::string> RenderOther(const Event& event, absl::string_view col
                                 Tone::kWaiting, look));
     case v1::DELETE:
       return absl::StrCat(stamp, "  ", Sanitize(name), "  ",
-                          Paint(v1::DeleteCause_Name(event.delete_cause()), Tone::kQuiet, look));
+                          Paint(WhyGone(event), Tone::kQuiet, look));
     default:
       return "";
   }
@@ -241,9 +264,12 @@ std::optional<std::string> RenderOther(const Event& event, absl::string_view col
 std::vector<std::string> RenderLive(const WatchModel& model, const LiveFrame& frame,
                                     const Look& look) {
   std::vector<Section> sections;
-  if (frame.assets) sections.push_back(SectionOf(model.assets, "ASSET", false, frame.now));
-  if (frame.videos) sections.push_back(SectionOf(model.videos, "VIDEO", true, frame.now));
-  // Both tables use the same widths, measured before anything is hidden: what comes and goes does
+  if (frame.assets) sections.push_back(SectionOf(model.assets, Subject::kAssets, frame.now));
+  if (frame.videos) sections.push_back(SectionOf(model.videos, Subject::kVideos, frame.now));
+  if (frame.providers) {
+    sections.push_back(SectionOf(model.providers, Subject::kProviders, frame.now));
+  }
+  // All tables use the same widths, measured before anything is hidden: what comes and goes does
   // not move the columns.
   int name_width = 12;
   int provider_width = 8;
@@ -320,6 +346,19 @@ std::string RenderEvent(const v1::VideoTaskEvent& event, absl::Time now, const L
     absl::StrAppend(&line, "  ", Sanitize(provider));
   }
   for (const Row& row : EntryOf(task, now).rows) {
+    if (row.detail.empty()) continue;
+    absl::StrAppend(&line, "  ", Paint(Sanitize(row.detail), row.detail_tone, look));
+  }
+  return line;
+}
+
+std::string RenderEvent(const v1::ProviderEvent& event, absl::Time now, const Look& look) {
+  const v1::Provider& provider = event.provider();
+  if (auto other = RenderOther(event, "providers", provider.name(), now, look)) return *other;
+  std::string line = absl::StrCat(
+      Stamp(false, {}, now), "  ", Sanitize(provider.name()), "  ",
+      Paint(v1::Provider::State_Name(provider.state()), ToneOf(provider.state()), look));
+  for (const Row& row : EntryOf(provider, now).rows) {
     if (row.detail.empty()) continue;
     absl::StrAppend(&line, "  ", Paint(Sanitize(row.detail), row.detail_tone, look));
   }

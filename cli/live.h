@@ -13,9 +13,10 @@ namespace assetgate::cli {
 
 // What a live table shows besides the resources.
 struct LiveFrame {
-  // Which of the two are watched.
+  // Which of them are watched.
   bool assets = true;
   bool videos = true;
+  bool providers = false;
   // At the foot of the table; empty while all is well. Sanitized when it is drawn.
   std::string trouble;
   absl::Time now;
@@ -37,6 +38,7 @@ std::vector<std::string> RenderResults(const WatchModel& model, const Look& look
 // One line for an event, empty for those that say nothing to a person (bookmarks).
 std::string RenderEvent(const v1::AssetEvent& event, absl::Time now, const Look& look);
 std::string RenderEvent(const v1::VideoTaskEvent& event, absl::Time now, const Look& look);
+std::string RenderEvent(const v1::ProviderEvent& event, absl::Time now, const Look& look);
 
 }  // namespace assetgate::cli
 

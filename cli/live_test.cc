@@ -126,6 +126,38 @@ TEST(RenderLiveTest, BothTablesShareTheirColumns) {
   EXPECT_EQ(lines[5], "");
 }
 
+v1::ProviderEvent KyyIsOut() {
+  v1::ProviderEvent event;
+  event.set_type(v1::PUT);
+  v1::Provider& kyy = *event.mutable_provider();
+  kyy.set_name("providers/kyy");
+  kyy.set_mode(v1::Provider::DRAIN);
+  kyy.set_state(v1::Provider::UNAVAILABLE);
+  kyy.set_state_reason("the provider refuses the gateway's credentials");
+  kyy.set_unfinished_attempts(2);
+  return event;
+}
+
+TEST(RenderLiveTest, ShowsProvidersAndWhatIsWrongWithThem) {
+  WatchModel model;
+  model.providers.Apply(KyyIsOut());
+  const LiveFrame frame{
+      .assets = false, .videos = false, .providers = true, .now = kNow, .width = 120};
+  EXPECT_THAT(RenderLive(model, frame, kAscii),
+              ElementsAre("Providers 1   x 1 unavailable", "PROVIDER      STATE          DETAIL",
+                          "kyy           x UNAVAILABLE  mode DRAIN; the provider refuses the "
+                          "gateway's credentials; unfinished: 0 assets, 2 videos"));
+}
+
+TEST(RenderEventTest, AProviderIsALine) {
+  EXPECT_THAT(RenderEvent(KyyIsOut(), kNow, kAscii),
+              HasSubstr("  providers/kyy  UNAVAILABLE  mode DRAIN; the provider refuses"));
+  v1::ProviderEvent gone = KyyIsOut();
+  gone.set_type(v1::DELETE);
+  EXPECT_THAT(RenderEvent(gone, kNow, kAscii),
+              HasSubstr("  providers/kyy  not configured any more"));
+}
+
 TEST(RenderLiveTest, SaysWhenThereIsNothing) {
   const LiveFrame frame{.now = kNow, .width = 80};
   EXPECT_THAT(RenderLive(ModelOf(), frame, kAscii),

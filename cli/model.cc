@@ -149,6 +149,29 @@ Entry EntryOf(const v1::VideoTask& task, absl::Time now) {
   return entry;
 }
 
+Entry EntryOf(const v1::Provider& provider, absl::Time) {
+  Entry entry;
+  entry.name = provider.name();
+  entry.good = entry.settled =
+      provider.state() == v1::Provider::AVAILABLE && provider.mode() == v1::Provider::SERVE;
+
+  Row row;
+  row.state = v1::Provider::State_Name(provider.state());
+  row.tone = ToneOf(provider.state());
+  std::vector<std::string> details;
+  if (provider.mode() != v1::Provider::SERVE) {
+    details.push_back(absl::StrCat("mode ", v1::Provider::Mode_Name(provider.mode())));
+  }
+  if (!provider.state_reason().empty()) details.push_back(provider.state_reason());
+  if (provider.unfinished_placements() > 0 || provider.unfinished_attempts() > 0) {
+    details.push_back(absl::StrCat("unfinished: ", provider.unfinished_placements(), " assets, ",
+                                   provider.unfinished_attempts(), " videos"));
+  }
+  row.detail = absl::StrJoin(details, "; ");
+  entry.rows.push_back(row);
+  return entry;
+}
+
 bool CameToABadEnd(const v1::Asset& asset) { return asset.state() == v1::Asset::FAILED; }
 
 bool CameToABadEnd(const v1::VideoTask& task) {
@@ -224,6 +247,19 @@ Tone ToneOf(v1::Placement::State state) {
       return Tone::kWorking;
     default:
       return Tone::kWaiting;
+  }
+}
+
+Tone ToneOf(v1::Provider::State state) {
+  switch (state) {
+    case v1::Provider::AVAILABLE:
+      return Tone::kGood;
+    case v1::Provider::DEGRADED:
+      return Tone::kWaiting;
+    case v1::Provider::UNAVAILABLE:
+      return Tone::kBad;
+    default:
+      return Tone::kQuiet;
   }
 }
 

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "assetgate/v1/asset.pb.h"
 #include "assetgate/v1/common.pb.h"
+#include "assetgate/v1/provider.pb.h"
 #include "assetgate/v1/video_task.pb.h"
 #include "cli/follow.h"
 #include "cli/text.h"
@@ -72,6 +73,7 @@ class Holdings {
 struct WatchModel {
   Holdings<AssetWatch> assets;
   Holdings<VideoWatch> videos;
+  Holdings<ProviderWatch> providers;
 };
 
 // One line of a live table, before it is laid out. Texts are as they came, not sanitized.
@@ -104,6 +106,7 @@ struct Entry {
 
 Entry EntryOf(const v1::Asset& asset, absl::Time now);
 Entry EntryOf(const v1::VideoTask& task, absl::Time now);
+Entry EntryOf(const v1::Provider& provider, absl::Time now);
 
 // Whether a resource that was waited for came to a bad end: FAILED, CANCELLED, UNCONFIRMED.
 bool CameToABadEnd(const v1::Asset& asset);
@@ -116,6 +119,7 @@ std::string WhyWaiting(const v1::Waiting& waiting, absl::Time now);
 Tone ToneOf(v1::Asset::State state);
 Tone ToneOf(v1::Placement::State state);
 Tone ToneOf(v1::VideoTask::State state);
+Tone ToneOf(v1::Provider::State state);
 
 // The mark in front of a state: readable without colours.
 std::string MarkOf(Tone tone, const Look& look);

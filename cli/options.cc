@@ -384,6 +384,10 @@ class Parser {
     app->add_option("--resume-token-file", resume_token_file_,
                     "Keep the newest bookmark here, and continue from it next time")
         ->option_text("PATH");
+    AddLinesFlag(app);
+  }
+
+  void AddLinesFlag(CLI::App* app) {
     app->add_flag("--lines", lines_, "One line per event, also on a terminal");
   }
 
@@ -598,12 +602,23 @@ class Parser {
   void AddProviders() {
     CLI::App* providers =
         Collection("providers", "Providers, and how they are",
-                   "Examples:\n  assetctl providers\n  assetctl providers get kyy");
+                   "Examples:\n  assetctl providers\n  assetctl providers get kyy\n"
+                   "  assetctl providers watch");
     const Build list = [this]() -> absl::StatusOr<Command> {
       return Command(ListOf<v1::ListProvidersRequest>());
     };
     AddListFlags(Verb(providers, "list", "List the providers (also without `list`)", "", list));
     NamedVerb<v1::GetProviderRequest>(providers, "get", "Show one provider", "", "providers");
+    CLI::App* watch = Verb(
+        providers, "watch", "Watch the providers: a live table on a terminal, lines elsewhere",
+        "It is the view of the gateway that answers. JSON lines are ProviderEvents as they come:\n"
+        "RESET means that you forget what you hold.",
+        [this]() -> absl::StatusOr<Command> {
+          WatchCommand command = WatchFlags();
+          command.providers.emplace();
+          return Command(std::move(command));
+        });
+    AddLinesFlag(watch);
     WithoutVerb(providers, list);
   }
 

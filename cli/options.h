@@ -46,9 +46,10 @@ struct CreateVideo {
 };
 
 struct WatchCommand {
-  // One of them, or both.
+  // One of them, or assets and videos.
   std::optional<v1::WatchAssetsRequest> assets;
   std::optional<v1::WatchVideoTasksRequest> videos;
+  std::optional<v1::WatchProvidersRequest> providers;
   std::string resume_token_file;
   // One line per event even on a terminal.
   bool lines = false;

@@ -162,6 +162,9 @@ TEST(OptionsTest, WatchesOneKindOrBoth) {
 TEST(OptionsTest, ProvidersAndModelsListByThemselves) {
   Parse<List<v1::ListProvidersRequest>>({"providers"});
   Parse<List<v1::ListProvidersRequest>>({"providers", "list"});
+  const auto watch = Parse<WatchCommand>({"providers", "watch", "--lines"});
+  EXPECT_TRUE(watch.providers.has_value() && watch.lines);
+  EXPECT_FALSE(watch.assets.has_value() || watch.videos.has_value());
   Parse<List<v1::ListModelsRequest>>({"models"});
   EXPECT_EQ(Parse<v1::GetProviderRequest>({"providers", "get", "kyy"}).name(), "providers/kyy");
   EXPECT_EQ(Parse<v1::GetModelRequest>({"models", "get", "m"}).name(), "models/m");
@@ -224,6 +227,7 @@ TEST(OptionsTest, HelpFitsAHundredColumns) {
                                              {"assets", "watch", "--help"},
                                              {"videos", "create", "--help"},
                                              {"videos", "watch", "--help"},
+                                             {"providers", "watch", "--help"},
                                              {"watch", "--help"}}) {
     std::istringstream text(std::get<EarlyExit>(ParseCommandLine(words)).text);
     for (std::string line; std::getline(text, line);) EXPECT_LE(line.size(), 100u) << line;

@@ -36,7 +36,8 @@ struct Disconnected {
 struct Ended {
   absl::Status status;
 };
-using Message = std::variant<v1::AssetEvent, v1::VideoTaskEvent, Connected, Disconnected, Ended>;
+using Message = std::variant<v1::AssetEvent, v1::VideoTaskEvent, v1::ProviderEvent, Connected,
+                             Disconnected, Ended>;
 
 // From the follower threads to the showing one. Bounded: a full inbox stops the reading.
 class Inbox {
@@ -115,7 +116,9 @@ absl::Time LiveView::Refresh(const WatchModel& model, bool changed) {
   if (dirty_ && now < drawn_ + kFrameInterval) return drawn_ + kFrameInterval;
   const Terminal::Size size = terminal_.size();
   block_.Draw(RenderLive(
-      model, {assets_, videos_, trouble_, now, size.width, std::max(1, size.height - 1)}, look_));
+      model,
+      {assets_, videos_, providers_, trouble_, now, size.width, std::max(1, size.height - 1)},
+      look_));
   dirty_ = false;
   drawn_ = now;
   return now + absl::Seconds(1);
@@ -128,8 +131,8 @@ void LiveView::End(const WatchModel& model) {
     return;
   }
   const Terminal::Size size = terminal_.size();
-  std::vector<std::string> lines =
-      RenderLive(model, {assets_, videos_, trouble_, clock_.Now(), size.width, 0}, look_);
+  std::vector<std::string> lines = RenderLive(
+      model, {assets_, videos_, providers_, trouble_, clock_.Now(), size.width, 0}, look_);
   block_.Draw(lines);
   block_.End();
   std::string results;
@@ -159,6 +162,7 @@ void LineView::Print(const Event& event, absl::string_view wrapper) {
 
 void LineView::Show(const v1::AssetEvent& event) { Print(event, "asset_event"); }
 void LineView::Show(const v1::VideoTaskEvent& event) { Print(event, "video_task_event"); }
+void LineView::Show(const v1::ProviderEvent& event) { Print(event, "provider_event"); }
 
 void LineView::Trouble(const std::string& sentence) {
   out_.flush();
@@ -199,6 +203,10 @@ WatchOutcome Watch(Client& client, WatchPlan plan, const FollowOptions& options,
     followers.push_back(
         StartFollowing<VideoWatch>(client, *plan.videos, options, stop.get_token(), inbox));
   }
+  if (plan.providers.has_value()) {
+    followers.push_back(
+        StartFollowing<ProviderWatch>(client, *plan.providers, options, stop.get_token(), inbox));
+  }
 
   std::size_t open = followers.size();
   std::map<absl::string_view, std::string> troubles;  // By collection.
@@ -220,6 +228,9 @@ WatchOutcome Watch(Client& client, WatchPlan plan, const FollowOptions& options,
         take_event(*asset, outcome.model.assets, bookmarks.assets);
       } else if (const auto* video = std::get_if<v1::VideoTaskEvent>(&message)) {
         take_event(*video, outcome.model.videos, bookmarks.videos);
+      } else if (const auto* provider = std::get_if<v1::ProviderEvent>(&message)) {
+        outcome.model.providers.Apply(*provider);
+        view.Show(*provider);
       } else if (const auto* connected = std::get_if<Connected>(&message)) {
         if (troubles.erase(connected->collection) > 0) tell_trouble();
       } else if (const auto* lost = std::get_if<Disconnected>(&message)) {

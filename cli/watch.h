@@ -1,4 +1,4 @@
-// Watching: two streams at most, one thread that shows what they bring.
+// Watching: some streams, one thread that shows what they bring.
 #ifndef ASSETGATE_CLI_WATCH_H_
 #define ASSETGATE_CLI_WATCH_H_
 
@@ -25,6 +25,7 @@ namespace assetgate::cli {
 struct WatchPlan {
   std::optional<v1::WatchAssetsRequest> assets;
   std::optional<v1::WatchVideoTasksRequest> videos;
+  std::optional<v1::WatchProvidersRequest> providers;
   // Total time; DEADLINE_EXCEEDED afterwards.
   absl::Duration timeout = absl::InfiniteDuration();
   // Where the newest bookmarks are kept; empty for nowhere.
@@ -37,6 +38,7 @@ class WatchView {
   virtual ~WatchView() = default;
   virtual void Show(const v1::AssetEvent& event) = 0;
   virtual void Show(const v1::VideoTaskEvent& event) = 0;
+  virtual void Show(const v1::ProviderEvent& event) = 0;
   // One sentence on the connection; empty when all is well again.
   virtual void Trouble(const std::string& sentence) = 0;
   // Brings what was shown before the reader's eyes. `changed`: there was something since the last
@@ -49,19 +51,21 @@ class WatchView {
 // Redraws a table in place, 12 times a second at most and once a second at least, for the ages.
 class LiveView final : public WatchView {
  public:
-  // With `keep`, the last frame stays, in full and with the addresses of the results below; else it
-  // is taken away. All must outlive the view.
-  LiveView(Terminal& terminal, const Look& look, bool assets, bool videos, bool keep,
+  // Shows what `plan` watches. With `keep`, the last frame stays, in full and with the addresses of
+  // the results below; else it is taken away. All must outlive the view.
+  LiveView(Terminal& terminal, const Look& look, const WatchPlan& plan, bool keep,
            const base::Clock& clock)
       : terminal_(terminal),
         block_(terminal),
         look_(look),
-        assets_(assets),
-        videos_(videos),
+        assets_(plan.assets.has_value()),
+        videos_(plan.videos.has_value()),
+        providers_(plan.providers.has_value()),
         keep_(keep),
         clock_(clock) {}
   void Show(const v1::AssetEvent&) override {}
   void Show(const v1::VideoTaskEvent&) override {}
+  void Show(const v1::ProviderEvent&) override {}
   void Trouble(const std::string& sentence) override { trouble_ = sentence; }
   absl::Time Refresh(const WatchModel& model, bool changed) override;
   void End(const WatchModel& model) override;
@@ -72,6 +76,7 @@ class LiveView final : public WatchView {
   const Look look_;
   const bool assets_;
   const bool videos_;
+  const bool providers_;
   const bool keep_;
   const base::Clock& clock_;
   std::string trouble_;
@@ -86,7 +91,7 @@ class LineView final : public WatchView {
     kText,
     // The events as they came.
     kJson,
-    // As above, in an object that tells the two watches apart: {"asset_event": …}.
+    // As above, in an object that tells the watches apart: {"asset_event": …}.
     kJsonWrapped,
     // Nothing but trouble.
     kSilent,
@@ -96,6 +101,7 @@ class LineView final : public WatchView {
       : out_(out), err_(err), format_(format), look_(look), clock_(clock) {}
   void Show(const v1::AssetEvent& event) override;
   void Show(const v1::VideoTaskEvent& event) override;
+  void Show(const v1::ProviderEvent& event) override;
   void Trouble(const std::string& sentence) override;
   absl::Time Refresh(const WatchModel& model, bool changed) override;
   void End(const WatchModel&) override { out_.flush(); }

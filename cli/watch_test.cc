@@ -26,6 +26,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 using SendAsset = std::function<bool(const v1::AssetEvent&)>;
+using SendProvider = std::function<bool(const v1::ProviderEvent&)>;
 using SendVideo = std::function<bool(const v1::VideoTaskEvent&)>;
 
 constexpr FollowOptions kFast{.first_pause = absl::Milliseconds(1),
@@ -43,6 +44,9 @@ class RecordingView final : public WatchView {
     log.push_back(absl::StrCat(v1::EventType_Name(event.type()), " ", event.video_task().name(),
                                event.resume_token()));
   }
+  void Show(const v1::ProviderEvent& event) override {
+    log.push_back(absl::StrCat(v1::EventType_Name(event.type()), " ", event.provider().name()));
+  }
   void Trouble(const std::string& sentence) override { troubles.push_back(sentence); }
   absl::Time Refresh(const WatchModel&, bool) override { return absl::InfiniteFuture(); }
   void End(const WatchModel&) override { ++ends; }
@@ -55,6 +59,12 @@ class RecordingView final : public WatchView {
 WatchPlan AssetsPlan() {
   WatchPlan plan;
   plan.assets.emplace();
+  return plan;
+}
+
+WatchPlan VideosPlan() {
+  WatchPlan plan;
+  plan.videos.emplace();
   return plan;
 }
 
@@ -139,6 +149,7 @@ TEST(WatchTest, GoesOnAtTheNextAddressWhenTheFirstIsGone) {
       if (event.type() == v1::BOOKMARK) gateway_.reset();
     }
     void Show(const v1::VideoTaskEvent&) override {}
+    void Show(const v1::ProviderEvent&) override {}
     void Trouble(const std::string&) override {}
     absl::Time Refresh(const WatchModel&, bool) override { return absl::InfiniteFuture(); }
     void End(const WatchModel&) override {}
@@ -238,6 +249,7 @@ TEST(WatchTest, InterruptionEndsALongPause) {
     explicit InterruptingView(std::stop_source& source) : source_(source) {}
     void Show(const v1::AssetEvent&) override {}
     void Show(const v1::VideoTaskEvent&) override {}
+    void Show(const v1::ProviderEvent&) override {}
     void Trouble(const std::string&) override { source_.request_stop(); }
     absl::Time Refresh(const WatchModel&, bool) override { return absl::InfiniteFuture(); }
     void End(const WatchModel&) override {}
@@ -310,6 +322,33 @@ TEST(WatchTest, BothWatchesMustEnd) {
   EXPECT_THAT(outcome.model.videos.newest(), SizeIs(1));
 }
 
+TEST(WatchTest, ProvidersAreToldAnewByEveryGateway) {
+  FakeGateway gateway;
+  std::atomic<int> calls = 0;
+  gateway.watch_providers = [&](const v1::WatchProvidersRequest&, const SendProvider& send) {
+    v1::ProviderEvent put;
+    put.set_type(v1::PUT);
+    put.mutable_provider()->set_name(++calls == 1 ? "providers/kyy" : "providers/ark");
+    v1::ProviderEvent complete;
+    complete.set_type(v1::BOOKMARK);
+    complete.set_snapshot_complete(true);
+    send(Reset<v1::ProviderEvent>(v1::FRESH));
+    send(put);
+    send(complete);
+    return calls == 1 ? ToGrpc(Unavailable()) : grpc::Status::OK;
+  };
+  Client client(*Connect({.server = gateway.address()}));
+  RecordingView view;
+  WatchPlan plan;
+  plan.providers.emplace();
+  const WatchOutcome outcome = Watch(client, plan, kFast, view, nullptr, {});
+  EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_THAT(view.log, ElementsAre("RESET ", "PUT providers/kyy", "BOOKMARK ", "RESET ",
+                                    "PUT providers/ark", "BOOKMARK "));
+  ASSERT_THAT(outcome.model.providers.newest(), SizeIs(1));
+  EXPECT_EQ(outcome.model.providers.newest().begin()->first, "providers/ark");
+}
+
 TEST(WatchTest, TheResumeTokenFileCarriesOverToTheNextRun) {
   const std::string path = testing::TempDir() + "/assetctl-resume-token";
   std::remove(path.c_str());
@@ -377,7 +416,7 @@ class LiveViewTest : public testing::Test {
 };
 
 TEST_F(LiveViewTest, ABurstOfEventsIsOneFrame) {
-  LiveView view(terminal_, look_, true, false, true, clock_);
+  LiveView view(terminal_, look_, AssetsPlan(), true, clock_);
   WatchModel model;
   const absl::Time next = view.Refresh(model, true);
   EXPECT_EQ(terminal_.writes(), 1);
@@ -396,7 +435,7 @@ TEST_F(LiveViewTest, TheLastFrameStaysWithTheResults) {
   model.videos.Apply(Reset<v1::VideoTaskEvent>(v1::FRESH));
   model.videos.Apply(Put(Done("https://x/v.mp4")));
   {
-    LiveView view(terminal_, look_, false, true, true, clock_);
+    LiveView view(terminal_, look_, VideosPlan(), true, clock_);
     view.Refresh(model, true);
     view.End(model);
   }
@@ -408,7 +447,7 @@ TEST_F(LiveViewTest, TheLastFrameStaysWithTheResults) {
 TEST_F(LiveViewTest, ATemporaryTableLeavesNothingBehind) {
   WatchModel model;
   {
-    LiveView view(terminal_, look_, true, false, false, clock_);
+    LiveView view(terminal_, look_, AssetsPlan(), false, clock_);
     view.Refresh(model, true);
     view.End(model);
   }
@@ -417,7 +456,7 @@ TEST_F(LiveViewTest, ATemporaryTableLeavesNothingBehind) {
 }
 
 TEST_F(LiveViewTest, TheFootTellsOfTrouble) {
-  LiveView view(terminal_, look_, true, false, true, clock_);
+  LiveView view(terminal_, look_, AssetsPlan(), true, clock_);
   view.Trouble("lost the watch");
   view.Refresh({}, true);
   EXPECT_EQ(terminal_.Screen().back(), "lost the watch");

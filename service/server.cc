@@ -35,6 +35,7 @@
 #include "config_reload.h"
 #include "core/catalog.h"
 #include "core/gateway.h"
+#include "core/provider_watcher.h"
 #include "core/purge.h"
 #include "core/reconciler.h"
 #include "core/telemetry.h"
@@ -61,6 +62,12 @@ http::CurlClientOptions MakeClientOptions(const config::Config& config) {
 
 watch::Stream::Options MakeStreamOptions(const config::Config& config) {
   watch::Stream::Options options;
+  options.bookmark_interval = config.bookmark_interval;
+  return options;
+}
+
+core::ProviderWatcher::Options MakeProviderWatcherOptions(const config::Config& config) {
+  core::ProviderWatcher::Options options;
   options.bookmark_interval = config.bookmark_interval;
   return options;
 }
@@ -169,6 +176,7 @@ struct Server::Wiring {
   std::optional<api::Gatekeeper> gatekeeper;
   std::unique_ptr<core::UnfinishedVideos> unfinished_videos;
   std::unique_ptr<core::Reconciler> reconciler;
+  std::unique_ptr<core::ProviderWatcher> provider_watcher;
   std::optional<store::ChangeFanOut> changes;
   std::unique_ptr<core::Gateway> gateway;
   std::unique_ptr<core::Purge> purge;
@@ -242,7 +250,8 @@ absl::Status Server::Wiring::Listen() {
   const api::Parts parts{*gateway, *gatekeeper, metrics, clock, log};
   assets = std::make_unique<api::AssetService>(parts, *watcher);
   videos = std::make_unique<api::VideoService>(parts, *watcher);
-  providers = std::make_unique<api::ProviderService>(parts, base::ThisBuild().version);
+  providers =
+      std::make_unique<api::ProviderService>(parts, *provider_watcher, base::ThisBuild().version);
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
@@ -387,6 +396,7 @@ void Server::Wiring::Shutdown() {
   const absl::Time begin = system_clock.Now();
   const absl::Time deadline = begin + config.shutdown_timeout;
   if (watcher != nullptr) watcher->Drain();
+  if (provider_watcher != nullptr) provider_watcher->Drain();
   // A call that has come in is served, up to the last one.
   if (reconciler != nullptr) reconciler->Hurry();
   if (server != nullptr) {
@@ -518,6 +528,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
   wiring.unfinished_videos = std::make_unique<core::UnfinishedVideos>(*wiring.store);
   wiring.reconciler = std::make_unique<core::Reconciler>(core::Reconciler::Parts{
       wiring.loop, *wiring.store, *wiring.http, wiring.catalog, wiring.telemetry});
+  wiring.provider_watcher = std::make_unique<core::ProviderWatcher>(
+      *wiring.reconciler, wiring.hub_loop, MakeProviderWatcherOptions(wiring.config));
+  wiring.reconciler->SetProviderListener(wiring.provider_watcher.get());
   wiring.gateway = std::make_unique<core::Gateway>(
       wiring.catalog, *wiring.store, *wiring.reconciler, *wiring.unfinished_videos, wiring.clock);
   // Keys are checked on the loop that may take its time.

@@ -51,6 +51,7 @@ constexpr char kServiceConfig[] = R"json({
     {
       "name": [
         {"service": "assetgate.v1.AssetService", "method": "WatchAssets"},
+        {"service": "assetgate.v1.ProviderService", "method": "WatchProviders"},
         {"service": "assetgate.v1.VideoService", "method": "WatchVideoTasks"},
         {"service": "assetgate.v1.VideoService", "method": "ResolveVideoTask"}
       ],

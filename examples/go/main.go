@@ -50,6 +50,7 @@ const serviceConfig = `{
     {
       "name": [
         {"service": "assetgate.v1.AssetService", "method": "WatchAssets"},
+        {"service": "assetgate.v1.ProviderService", "method": "WatchProviders"},
         {"service": "assetgate.v1.VideoService", "method": "WatchVideoTasks"},
         {"service": "assetgate.v1.VideoService", "method": "ResolveVideoTask"}
       ],

@@ -18,8 +18,9 @@ AssetService::AssetService(const Parts& parts, watch::Watcher& watcher)
       get_(parts, "assetgate.v1.AssetService/GetAsset", Access::kRead),
       list_(parts, "assetgate.v1.AssetService/ListAssets", Access::kRead),
       delete_(parts, "assetgate.v1.AssetService/DeleteAsset", Access::kWrite),
-      watch_(watcher, parts.gatekeeper, parts.metrics, parts.clock, parts.log,
-             "assetgate.v1.AssetService/WatchAssets", store::Kind::kAsset) {}
+      watcher_(watcher),
+      watch_(parts.gatekeeper, parts.metrics, parts.clock, parts.log,
+             "assetgate.v1.AssetService/WatchAssets", base::MetricKind::kAsset) {}
 
 ServerUnaryReactor* AssetService::CreateAssetGroup(CallbackServerContext* context,
                                                    const v1::CreateAssetGroupRequest* request,
@@ -103,11 +104,11 @@ ServerUnaryReactor* AssetService::DeleteAsset(CallbackServerContext* context,
 grpc::ServerWriteReactor<grpc::ByteBuffer>* AssetService::WatchAssets(
     CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
   return watch_.Answer(*context,
-                       [&](const core::Caller& caller) -> absl::StatusOr<watch::WatchRequest> {
+                       [&](const core::Caller& caller) -> absl::StatusOr<WatchMethod::Opening> {
                          const absl::StatusOr<v1::WatchAssetsRequest> request =
                              Parse<v1::WatchAssetsRequest>(*bytes);
                          if (!request.ok()) return request.status();
-                         return gateway_.WatchAssets(caller, *request);
+                         return OpeningOf(watcher_, gateway_.WatchAssets(caller, *request));
                        });
 }
 

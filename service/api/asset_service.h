@@ -54,6 +54,7 @@ class AssetService final : public v1::AssetService::WithRawCallbackMethod_WatchA
   Method get_;
   Method list_;
   Method delete_;
+  watch::Watcher& watcher_;
   WatchMethod watch_;
 };
 

@@ -7,11 +7,15 @@ namespace assetgate::api {
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
-ProviderService::ProviderService(const Parts& parts, std::string version)
+ProviderService::ProviderService(const Parts& parts, core::ProviderWatcher& watcher,
+                                 std::string version)
     : gateway_(parts.gateway),
+      watcher_(watcher),
       version_(std::move(version)),
       list_providers_(parts, "assetgate.v1.ProviderService/ListProviders", Access::kRead),
       get_provider_(parts, "assetgate.v1.ProviderService/GetProvider", Access::kRead),
+      watch_providers_(parts.gatekeeper, parts.metrics, parts.clock, parts.log,
+                       "assetgate.v1.ProviderService/WatchProviders", base::MetricKind::kProvider),
       list_models_(parts, "assetgate.v1.ProviderService/ListModels", Access::kRead),
       get_model_(parts, "assetgate.v1.ProviderService/GetModel", Access::kRead),
       explain_(parts, "assetgate.v1.ProviderService/Explain", Access::kRead) {}
@@ -38,6 +42,21 @@ ServerUnaryReactor* ProviderService::GetProvider(CallbackServerContext* context,
                            [&](const core::Caller& caller, core::Reply<v1::Provider> reply) {
                              gateway_.GetProvider(caller, *request, std::move(reply));
                            });
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* ProviderService::WatchProviders(
+    CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
+  return watch_providers_.Answer(
+      *context, [&](const core::Caller& caller) -> absl::StatusOr<WatchMethod::Opening> {
+        const absl::StatusOr<v1::WatchProvidersRequest> request =
+            Parse<v1::WatchProvidersRequest>(*bytes);
+        if (!request.ok()) return request.status();
+        WatchMethod::Opening opening;
+        opening.open = [this, caller](std::shared_ptr<watch::Reader> reader) {
+          return watcher_.Open(caller, std::move(reader));
+        };
+        return opening;
+      });
 }
 
 ServerUnaryReactor* ProviderService::ListModels(CallbackServerContext* context,

@@ -5,14 +5,17 @@
 #include <string>
 
 #include "api/rpc.h"
+#include "api/watch_stream.h"
 #include "assetgate/v1/provider_service.grpc.pb.h"
+#include "core/provider_watcher.h"
 
 namespace assetgate::api {
 
-class ProviderService final : public v1::ProviderService::CallbackService {
+class ProviderService final : public v1::ProviderService::WithRawCallbackMethod_WatchProviders<
+                                  v1::ProviderService::CallbackService> {
  public:
   // `version`: the program's own.
-  ProviderService(const Parts& parts, std::string version);
+  ProviderService(const Parts& parts, core::ProviderWatcher& watcher, std::string version);
 
   grpc::ServerUnaryReactor* ListProviders(grpc::CallbackServerContext* context,
                                           const v1::ListProvidersRequest* request,
@@ -20,6 +23,8 @@ class ProviderService final : public v1::ProviderService::CallbackService {
   grpc::ServerUnaryReactor* GetProvider(grpc::CallbackServerContext* context,
                                         const v1::GetProviderRequest* request,
                                         v1::Provider* response) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchProviders(
+      grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
                                        const v1::ListModelsRequest* request,
                                        v1::ListModelsResponse* response) override;
@@ -32,9 +37,11 @@ class ProviderService final : public v1::ProviderService::CallbackService {
 
  private:
   core::Gateway& gateway_;
+  core::ProviderWatcher& watcher_;
   const std::string version_;
   Method list_providers_;
   Method get_provider_;
+  WatchMethod watch_providers_;
   Method list_models_;
   Method get_model_;
   Method explain_;

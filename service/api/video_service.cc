@@ -15,8 +15,9 @@ VideoService::VideoService(const Parts& parts, watch::Watcher& watcher)
       cancel_(parts, "assetgate.v1.VideoService/CancelVideoTask", Access::kWrite),
       resolve_(parts, "assetgate.v1.VideoService/ResolveVideoTask", Access::kOperate),
       delete_(parts, "assetgate.v1.VideoService/DeleteVideoTask", Access::kWrite),
-      watch_(watcher, parts.gatekeeper, parts.metrics, parts.clock, parts.log,
-             "assetgate.v1.VideoService/WatchVideoTasks", store::Kind::kVideoTask) {}
+      watcher_(watcher),
+      watch_(parts.gatekeeper, parts.metrics, parts.clock, parts.log,
+             "assetgate.v1.VideoService/WatchVideoTasks", base::MetricKind::kVideoTask) {}
 
 ServerUnaryReactor* VideoService::CreateVideoTask(CallbackServerContext* context,
                                                   const v1::CreateVideoTaskRequest* request,
@@ -74,11 +75,11 @@ ServerUnaryReactor* VideoService::DeleteVideoTask(CallbackServerContext* context
 grpc::ServerWriteReactor<grpc::ByteBuffer>* VideoService::WatchVideoTasks(
     CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
   return watch_.Answer(*context,
-                       [&](const core::Caller& caller) -> absl::StatusOr<watch::WatchRequest> {
+                       [&](const core::Caller& caller) -> absl::StatusOr<WatchMethod::Opening> {
                          const absl::StatusOr<v1::WatchVideoTasksRequest> request =
                              Parse<v1::WatchVideoTasksRequest>(*bytes);
                          if (!request.ok()) return request.status();
-                         return gateway_.WatchVideoTasks(caller, *request);
+                         return OpeningOf(watcher_, gateway_.WatchVideoTasks(caller, *request));
                        });
 }
 

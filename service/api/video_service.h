@@ -42,6 +42,7 @@ class VideoService final : public v1::VideoService::WithRawCallbackMethod_WatchV
   Method cancel_;
   Method resolve_;
   Method delete_;
+  watch::Watcher& watcher_;
   WatchMethod watch_;
 };
 

@@ -13,6 +13,7 @@
 #include "api/rpc.h"
 #include "api/status_conversion.h"
 #include "assetgate/v1/asset_service.pb.h"
+#include "assetgate/v1/provider_service.pb.h"
 #include "assetgate/v1/video_service.pb.h"
 #include "core/resource.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -40,6 +41,11 @@ static_assert(kResetReason == int{v1::VideoTaskEvent::kResetReasonFieldNumber});
 static_assert(kDeleteCause == int{v1::VideoTaskEvent::kDeleteCauseFieldNumber});
 static_assert(kResumeToken == int{v1::VideoTaskEvent::kResumeTokenFieldNumber});
 static_assert(kSnapshotComplete == int{v1::VideoTaskEvent::kSnapshotCompleteFieldNumber});
+// ProviderEvent lacks some.
+static_assert(kType == int{v1::ProviderEvent::kTypeFieldNumber});
+static_assert(kResource == int{v1::ProviderEvent::kProviderFieldNumber});
+static_assert(kResetReason == int{v1::ProviderEvent::kResetReasonFieldNumber});
+static_assert(kSnapshotComplete == int{v1::ProviderEvent::kSnapshotCompleteFieldNumber});
 
 std::uint32_t VarintTag(int field) {
   return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_VARINT);
@@ -137,21 +143,16 @@ std::string EndOf(const absl::Status& status) {
   return absl::IsCancelled(status) ? "CALLER_GONE" : ReasonOf(status);
 }
 
-base::MetricKind MetricKindOf(store::Kind kind) {
-  switch (kind) {
-    case store::Kind::kVideoTask:
-      return base::MetricKind::kVideoTask;
-    case store::Kind::kAssetGroup:
-      return base::MetricKind::kAssetGroup;
-    default:
-      return base::MetricKind::kAsset;
-  }
-}
-
 }  // namespace
 
 std::string SerializeEvent(const watch::Event& event) {
   if (event.change() != nullptr) return SerializeChange(event);
+  if (event.provider() != nullptr) {
+    v1::ProviderEvent message;
+    message.set_type(event.type());
+    *message.mutable_provider() = *event.provider();
+    return message.SerializeAsString();
+  }
   // The others carry no resource.
   v1::AssetEvent message;
   message.set_type(event.type());
@@ -170,10 +171,10 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   Call(WatchMethod& method, Begun begun, auth::Limiter::Slot slot)
       : method_(method), begun_(std::move(begun)), slot_(std::move(slot)) {}
 
-  void Start(watch::WatchRequest request) {
+  void Start(Opening opening) {
     self_ = shared_from_this();
     method_.open_.Increment();
-    stream_ = method_.watcher_.Open(std::move(request), self_);
+    stream_ = opening.open(self_);
     Go(Because::kReady);
   }
 
@@ -203,7 +204,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 
   // Does the next thing there is to do, if gRPC is ready for it.
   void Go(Because because) ABSL_LOCKS_EXCLUDED(mu_) {
-    watch::Stream::Pulled pulled;
+    watch::Source::Pulled pulled;
     bool first = false;
     {
       absl::MutexLock lock(&mu_);
@@ -249,7 +250,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   // One of the caller's, until the call is over.
   auth::Limiter::Slot slot_;
   std::shared_ptr<Call> self_;
-  std::shared_ptr<watch::Stream> stream_;
+  std::shared_ptr<watch::Source> stream_;
 
   absl::Mutex mu_;
   // At most one write at a time; its event lives until it is done.
@@ -276,20 +277,18 @@ class WatchMethod::FailedCall final : public grpc::ServerWriteReactor<grpc::Byte
   void OnDone() override { delete this; }
 };
 
-WatchMethod::WatchMethod(watch::Watcher& watcher, const Gatekeeper& gatekeeper,
-                         base::Metrics& metrics, const base::Clock& clock, base::Log log,
-                         absl::string_view method, store::Kind kind)
-    : watcher_(watcher),
-      gatekeeper_(gatekeeper),
+WatchMethod::WatchMethod(const Gatekeeper& gatekeeper, base::Metrics& metrics,
+                         const base::Clock& clock, base::Log log, absl::string_view method,
+                         base::MetricKind kind)
+    : gatekeeper_(gatekeeper),
       clock_(clock),
       log_(std::move(log)),
       name_(method.substr(method.find('/') + 1)),
-      kind_(kind),
       rpcs_(metrics.Rpc(method)),
-      open_(metrics.OpenStreams(MetricKindOf(kind))),
+      open_(metrics.OpenStreams(kind)),
       events_{} {
   for (const v1::EventType type : {v1::RESET, v1::PUT, v1::DELETE, v1::BOOKMARK}) {
-    events_[type] = &metrics.StreamEvents(MetricKindOf(kind), type);
+    events_[type] = &metrics.StreamEvents(kind, type);
   }
 }
 
@@ -322,16 +321,28 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchMethod::Answer(
   begun.identity = admitted->caller.identity;
   absl::StatusOr<auth::Limiter::Slot> slot = gatekeeper_.OpenStream(*admitted);
   if (!slot.ok()) return new FailedCall(*this, context, slot.status(), begun);
-  absl::StatusOr<watch::WatchRequest> request = ask(admitted->caller);
-  if (!request.ok()) return new FailedCall(*this, context, request.status(), begun);
-  for (std::size_t i = 0; i < std::min(request->ids.size(), kNamesInLine); ++i) {
-    absl::StrAppend(&begun.names, i == 0 ? "" : ",",
-                    core::MakeName(core::CollectionOf(kind_), request->ids[i]));
-  }
-  if (request->ids.size() > kNamesInLine) absl::StrAppend(&begun.names, ",…");
+  absl::StatusOr<Opening> opening = ask(admitted->caller);
+  if (!opening.ok()) return new FailedCall(*this, context, opening.status(), begun);
+  begun.names = std::move(opening->names);
   const auto call = std::make_shared<Call>(*this, std::move(begun), *std::move(slot));
-  call->Start(*std::move(request));
+  call->Start(*std::move(opening));
   return call.get();
+}
+
+absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watcher& watcher,
+                                               absl::StatusOr<watch::WatchRequest> request) {
+  if (!request.ok()) return request.status();
+  WatchMethod::Opening opening;
+  for (std::size_t i = 0; i < std::min(request->ids.size(), kNamesInLine); ++i) {
+    absl::StrAppend(&opening.names, i == 0 ? "" : ",",
+                    core::MakeName(core::CollectionOf(request->kind), request->ids[i]));
+  }
+  if (request->ids.size() > kNamesInLine) absl::StrAppend(&opening.names, ",…");
+  opening.open = [&watcher,
+                  request = *std::move(request)](std::shared_ptr<watch::Reader> reader) mutable {
+    return watcher.Open(std::move(request), std::move(reader));
+  };
+  return opening;
 }
 
 }  // namespace assetgate::api

@@ -4,8 +4,10 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -16,20 +18,20 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "grpcpp/grpcpp.h"
-#include "store/store.h"
 #include "watch/event.h"
+#include "watch/source.h"
 #include "watch/watcher.h"
 
 namespace assetgate::api {
 
-// Answers one Watch method, WatchAssets or WatchVideoTasks. The service declares it raw, so that an
-// event is encoded once, whatever the number of streams that write it:
+// Answers one Watch method. The service declares it raw, so that an event is encoded once, whatever
+// the number of streams that write it:
 //
 //   class Assets : public v1::AssetService::WithRawCallbackMethod_WatchAssets<…> {
 //     grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(
 //         grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes) override {
 //       return watch_assets_.Answer(*context, [&](const core::Caller& caller) {
-//         return gateway_.Check(caller, Parse<v1::WatchAssetsRequest>(*bytes));
+//         return OpeningOf(watcher_, gateway_.Check(caller, *bytes));
 //       });
 //     }
 //   };
@@ -39,11 +41,18 @@ namespace assetgate::api {
 class WatchMethod {
  public:
   // `method` is its full name, "assetgate.v1.AssetService/WatchAssets"; `kind` is what it watches.
-  WatchMethod(watch::Watcher& watcher, const Gatekeeper& gatekeeper, base::Metrics& metrics,
-              const base::Clock& clock, base::Log log, absl::string_view method, store::Kind kind);
+  WatchMethod(const Gatekeeper& gatekeeper, base::Metrics& metrics, const base::Clock& clock,
+              base::Log log, absl::string_view method, base::MetricKind kind);
 
+  // How the stream is opened that a caller asks for.
+  struct Opening {
+    // The resources that it asks for by name, or the first of them; for the log line.
+    std::string names;
+    // Called at most once.
+    absl::AnyInvocable<std::shared_ptr<watch::Source>(std::shared_ptr<watch::Reader> reader)> open;
+  };
   // What a caller asks for: called at once, if they may watch.
-  using Ask = absl::FunctionRef<absl::StatusOr<watch::WatchRequest>(const core::Caller& caller)>;
+  using Ask = absl::FunctionRef<absl::StatusOr<Opening>(const core::Caller& caller)>;
   // The call's reactor, which owns itself: it writes what is asked for, or fails with its status.
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Answer(grpc::CallbackServerContext& context, Ask ask);
 
@@ -55,7 +64,7 @@ class WatchMethod {
   struct Begun {
     std::string identity;
     std::string trace_id;
-    // The resources that it asks for by name, or the first of them.
+    // As in Opening.
     std::string names;
     absl::Time at;
   };
@@ -70,17 +79,19 @@ class WatchMethod {
   // Counts and logs a call that has ended.
   void Ended(const absl::Status& status, const Begun& begun, const Written& written);
 
-  watch::Watcher& watcher_;
   const Gatekeeper& gatekeeper_;
   const base::Clock& clock_;
   const base::Log log_;
   const std::string name_;
-  const store::Kind kind_;
   base::RpcMetrics& rpcs_;
   prometheus::Gauge& open_;
   // By v1::EventType.
   std::array<prometheus::Counter*, 5> events_;
 };
+
+// Has `watcher` open what is asked for, which it outlives.
+absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watcher& watcher,
+                                               absl::StatusOr<watch::WatchRequest> request);
 
 // The message in `bytes`; INVALID_ARGUMENT when they are none.
 template <typename Message>
@@ -93,7 +104,8 @@ absl::StatusOr<Message> Parse(const grpc::ByteBuffer& bytes) {
                      "the request is not a " + Message::descriptor()->full_name());
 }
 
-// `event` as an AssetEvent or VideoTaskEvent, whichever its resource belongs to, serialized.
+// `event` as an AssetEvent, VideoTaskEvent or ProviderEvent, whichever its resource belongs to,
+// serialized.
 std::string SerializeEvent(const watch::Event& event);
 
 }  // namespace assetgate::api

@@ -17,12 +17,14 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "assetgate/v1/asset_service.grpc.pb.h"
+#include "assetgate/v1/provider_service.pb.h"
 #include "assetgate/v1/video_service.grpc.pb.h"
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
+#include "http/testing/fake_client.h"
 #include "watch/testing/fake_store.h"
 
 namespace assetgate::api {
@@ -73,6 +75,24 @@ TEST(SerializeEventTest, ADeleteIsAWholeVideoTaskWithACause) {
   EXPECT_EQ(event.video_task().prompt().size(), 100'000U);
 }
 
+TEST(SerializeEventTest, AProviderIsWhole) {
+  v1::Provider kyy;
+  kyy.set_name("providers/kyy");
+  kyy.set_state(v1::Provider::UNAVAILABLE);
+  for (const v1::EventType type : {v1::PUT, v1::DELETE}) {
+    v1::ProviderEvent event;
+    ASSERT_TRUE(event.ParseFromString(SerializeEvent(*watch::Event::OfProvider(type, kyy))));
+    EXPECT_EQ(event.type(), type);
+    EXPECT_EQ(event.provider().SerializeAsString(), kyy.SerializeAsString());
+  }
+  v1::ProviderEvent event;
+  ASSERT_TRUE(event.ParseFromString(SerializeEvent(*watch::Event::Reset(v1::FRESH))));
+  EXPECT_EQ(event.reset_reason(), v1::FRESH);
+  ASSERT_TRUE(event.ParseFromString(SerializeEvent(*watch::Event::Bookmark("", true))));
+  EXPECT_TRUE(event.snapshot_complete());
+  EXPECT_EQ(event.GetReflection()->GetUnknownFields(event).field_count(), 0);
+}
+
 TEST(SerializeEventTest, AnEmptyResourceIsAResource) {
   v1::AssetEvent event;
   ASSERT_TRUE(event.ParseFromString(
@@ -109,10 +129,11 @@ auth::Callers JustStudio() {
 class TestService final
     : public v1::AssetService::WithRawCallbackMethod_WatchAssets<v1::AssetService::Service> {
  public:
-  explicit TestService(WatchMethod& method) : method_(method) {}
+  TestService(watch::Watcher& watcher, WatchMethod& method) : watcher_(watcher), method_(method) {}
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* bytes) override {
-    return method_.Answer(*context, [&](const core::Caller&) { return Ask(*bytes); });
+    return method_.Answer(*context,
+                          [&](const core::Caller&) { return OpeningOf(watcher_, Ask(*bytes)); });
   }
 
  private:
@@ -128,6 +149,7 @@ class TestService final
   }
 
  private:
+  watch::Watcher& watcher_;
   WatchMethod& method_;
 };
 
@@ -202,17 +224,18 @@ class WatchCallTest : public ::testing::Test {
   std::ostringstream lines_;
   const base::Log log_{base::LogFormat::kJson, base::LogLevel::kInfo,
                        std::make_shared<spdlog::sinks::ostream_sink_mt>(lines_)};
-  auth::Authenticator authenticator_{JustStudio(), clock_};
+  // For keys of issuers; there are none.
+  http::FakeHttpClient http_;
+  auth::Authenticator authenticator_{JustStudio(), clock_, {http_, replay_loop_}};
   auth::Limiter limiter_{clock_};
   Gatekeeper gatekeeper_{authenticator_, limiter_, log_};
-  WatchMethod method_{watcher_,
-                      gatekeeper_,
+  WatchMethod method_{gatekeeper_,
                       metrics_,
                       clock_,
                       log_,
                       "assetgate.v1.AssetService/WatchAssets",
-                      store::Kind::kAsset};
-  TestService service_{method_};
+                      base::MetricKind::kAsset};
+  TestService service_{watcher_, method_};
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;

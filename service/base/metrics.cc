@@ -32,6 +32,8 @@ const char* LabelOf(MetricKind kind) {
       return "asset";
     case MetricKind::kVideoTask:
       return "video_task";
+    case MetricKind::kProvider:
+      return "provider";
   }
   return "unknown";
 }

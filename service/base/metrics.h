@@ -60,8 +60,8 @@
 
 namespace assetgate::base {
 
-// The label `kind`: "asset_group", "asset", "video_task".
-enum class MetricKind { kAssetGroup, kAsset, kVideoTask };
+// The label `kind`: "asset_group", "asset", "video_task"; of watch streams, "provider" too.
+enum class MetricKind { kAssetGroup, kAsset, kVideoTask, kProvider };
 
 // The label `operation`: "submit_asset_group" and so on.
 enum class UpstreamOperation {

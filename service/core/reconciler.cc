@@ -1280,6 +1280,7 @@ void Reconciler::Reconfigure(CatalogPtr catalog, absl::AnyInvocable<void() &&> d
     shared_ = absl::InfinitePast();
     ShareBudgets();
     parts_.catalog.Set(catalog_);
+    if (provider_listener_ != nullptr) provider_listener_->OnProvidersChanged();
     auto concerned = std::make_shared<std::vector<store::Key>>();
     if (concerns_all || !changes.empty()) {
       for (const auto& [key, item] : items_) {
@@ -1587,6 +1588,7 @@ void Reconciler::NoteState(const ProviderEntry& provider) {
   const auto [known, first] = states_.try_emplace(provider.id, condition);
   if (!first && std::exchange(known->second, condition) == condition) return;
   telemetry().OnProviderState(provider.id, condition, its_gate.state_reason());
+  if (provider_listener_ != nullptr) provider_listener_->OnProvidersChanged();
 }
 
 }  // namespace assetgate::core

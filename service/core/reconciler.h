@@ -74,6 +74,15 @@ struct Unfinished {
   std::map<std::string, std::int64_t> unconfirmed;
 };
 
+// Hears that providers have changed.
+class ProviderListener {
+ public:
+  virtual ~ProviderListener() = default;
+  // The mode or the state of some of them is another than before: DescribeProviders tells. Comes on
+  // the reconciler's thread and must not block.
+  virtual void OnProvidersChanged() = 0;
+};
+
 // One thread (the loop's) owns every unfinished resource; the public methods may be called from any
 // thread and answer on the loop. Level-triggered: each resource is looked at as it was committed,
 // and its next step follows from that alone, so that nothing depends on an event being seen.
@@ -130,6 +139,8 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void Explain(store::Row row, std::string gateway, Reply<v1::Explanation> reply);
   // A provider as it is seen from here. Any thread; answers on the loop.
   void DescribeProviders(Reply<std::vector<v1::Provider>> reply);
+  // Before Recover. `listener` lives until the loop has stopped.
+  void SetProviderListener(ProviderListener* listener) { provider_listener_ = listener; }
   // For metrics; any thread.
   Unfinished unfinished() const;
 
@@ -285,7 +296,7 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   // Notes the newest trouble of a provider.
   void Failed(const ProviderEntry& provider, const provider::Failure& failure);
   void Count(const UnfinishedUnits& before, const UnfinishedUnits& after);
-  // Tells telemetry when a provider's state is another than before.
+  // Tells telemetry and the listener when a provider's state is another than before.
   void NoteState(const ProviderEntry& provider);
   void SubmissionBegan() { ++submissions_in_flight_; }
   void SubmissionEnded();
@@ -317,6 +328,7 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   };
   std::map<std::string, LastError> last_errors_;
   std::map<std::string, base::ProviderCondition> states_;
+  ProviderListener* provider_listener_ = nullptr;
 
   // Of each key that another gateway changed, the newest change.
   struct Inbox {

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "base/error.h"
 #include "core/testing/harness.h"
+#include "core/unfinished_videos.h"
 #include "gtest/gtest.h"
 
 namespace assetgate::core {
@@ -397,7 +398,8 @@ TEST(ReconfigureTest, CallsOfManyThreadsGoOnWhileCatalogsChange) {
   RecordedTelemetry telemetry;
   CurrentCatalog catalog(Harness::MakeCatalog(OnlyAlpha()));
   Reconciler reconciler({loop, **store, http, catalog, telemetry});
-  Gateway gateway(catalog, **store, reconciler, loop.clock());
+  UnfinishedVideos unfinished_videos(**store);
+  Gateway gateway(catalog, **store, reconciler, unfinished_videos, loop.clock());
 
   std::atomic<bool> stop = false;
   std::atomic<int> calls = 0;

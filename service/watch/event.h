@@ -9,6 +9,7 @@
 #include "absl/base/call_once.h"
 #include "absl/functional/function_ref.h"
 #include "assetgate/v1/common.pb.h"
+#include "assetgate/v1/provider.pb.h"
 #include "store/store.h"
 
 namespace assetgate::watch {
@@ -38,6 +39,12 @@ class Event {
     event->delete_cause_ = cause;
     return event;
   }
+  // Of what is in no store: a provider as it stands, or last stood (DELETE).
+  static std::shared_ptr<const Event> OfProvider(v1::EventType type, v1::Provider provider) {
+    auto event = std::make_shared<Event>(type);
+    event->provider_ = std::make_unique<const v1::Provider>(std::move(provider));
+    return event;
+  }
   static std::shared_ptr<const Event> Bookmark(std::string resume_token, bool snapshot_complete) {
     auto event = std::make_shared<Event>(v1::BOOKMARK);
     event->resume_token_ = std::move(resume_token);
@@ -51,8 +58,10 @@ class Event {
   Event& operator=(const Event&) = delete;
 
   v1::EventType type() const { return type_; }
-  // PUT and DELETE; null otherwise.
+  // PUT and DELETE of what is stored; null otherwise.
   const store::ChangePtr& change() const { return change_; }
+  // PUT and DELETE of a provider; null otherwise.
+  const v1::Provider* provider() const { return provider_.get(); }
   v1::ResetReason reset_reason() const { return reset_reason_; }
   v1::DeleteCause delete_cause() const { return delete_cause_; }
   const std::string& resume_token() const { return resume_token_; }
@@ -72,6 +81,7 @@ class Event {
   v1::DeleteCause delete_cause_ = v1::DELETE_CAUSE_UNSPECIFIED;
   bool snapshot_complete_ = false;
   store::ChangePtr change_;
+  std::unique_ptr<const v1::Provider> provider_;
   std::string resume_token_;
   mutable absl::once_flag encode_once_;
   mutable std::unique_ptr<const Encoded> encoded_;

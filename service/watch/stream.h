@@ -20,6 +20,7 @@
 #include "watch/mailbox.h"
 #include "watch/replay.h"
 #include "watch/settling.h"
+#include "watch/source.h"
 
 namespace assetgate::watch {
 
@@ -38,15 +39,6 @@ struct WatchRequest {
   bool until_settled = false;
 };
 
-// Who reads a stream.
-class Reader {
- public:
-  virtual ~Reader() = default;
-  // There may be something to read: call Next. Comes once for each time that Next had nothing, on a
-  // thread of watch, with no lock held; once more, perhaps, while or after the stream is closed.
-  virtual void OnReady() = 0;
-};
-
 // One open watch. The reader pulls; nothing is read from the store for it, and no more than a
 // mailbox is kept for it, until it does. Thread-safe, though only one thread should read.
 //
@@ -61,7 +53,7 @@ class Reader {
 //      after a BOOKMARK (none inside a snapshot) when the gateway goes away; NOT_FOUND, before any
 //      event, for an unknown id in a watch without a token; what the store says where it fails for
 //      good. While the store is only away, the stream stays open and tries again.
-class Stream final : public Subscriber, public std::enable_shared_from_this<Stream> {
+class Stream final : public Source, public Subscriber, public std::enable_shared_from_this<Stream> {
  public:
   struct Options {
     // Between BOOKMARKs; readers are promised one every 30 s.
@@ -80,20 +72,9 @@ class Stream final : public Subscriber, public std::enable_shared_from_this<Stre
   // For Watcher.
   Stream(Watcher& watcher, WatchRequest request, std::shared_ptr<Reader> reader);
 
-  // At most one of both; neither when there is nothing right now, then OnReady follows.
-  struct Pulled {
-    EventPtr event;
-    // Another event, or the end, is at hand.
-    bool more = false;
-    // The end, as at every call from now on.
-    std::optional<absl::Status> end;
-  };
   // The first call starts the stream.
-  Pulled Next() ABSL_LOCKS_EXCLUDED(mu_);
-
-  // The reader goes away. Must be called, at the latest when the stream has ended and been told of;
-  // more than once is fine.
-  void Close() ABSL_LOCKS_EXCLUDED(mu_);
+  Pulled Next() override ABSL_LOCKS_EXCLUDED(mu_);
+  void Close() override ABSL_LOCKS_EXCLUDED(mu_);
 
   // For Watcher: ends it as soon as the reader reads.
   void Drain() ABSL_LOCKS_EXCLUDED(mu_);

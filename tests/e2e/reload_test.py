@@ -11,8 +11,9 @@ import unittest
 import grpc
 
 import programs
-from programs import (DEADLINE, KEY, MODELS, PREFIXES, ProgramTest, common_pb2,
-                      provider_service_pb2, reason_of, video_service_pb2, video_task_pb2, wait_for)
+from programs import (DEADLINE, KEY, MODELS, PREFIXES, ProgramTest, common_pb2, detail_of,
+                      error_details_pb2, provider_service_pb2, reason_of, video_service_pb2,
+                      video_task_pb2, wait_for)
 from assetgate.v1 import provider_pb2
 
 # Of another account at the simulator, which does not see what was made with KEY.
@@ -170,6 +171,47 @@ class ReloadTest(ProgramTest):
         self.reload(route="zerozero")
         self.finish(waits.name, moved.name)
         self.made_once("under-way", "waits", "moved")
+
+    def test_a_watch_of_the_providers_tells_what_happens_to_them(self):
+        stream = self.gateway.providers.WatchProviders(
+            provider_service_pb2.WatchProvidersRequest(), timeout=DEADLINE)
+        snapshot = [next(stream) for _ in range(4)]
+        self.assertEqual([event.type for event in snapshot], [
+            common_pb2.RESET, common_pb2.PUT, common_pb2.PUT, common_pb2.BOOKMARK])
+        self.assertEqual(snapshot[0].reset_reason, common_pb2.FRESH)
+        self.assertEqual([event.provider.name for event in snapshot[1:3]],
+                         ["providers/kyy", "providers/zerozero"])
+        self.assertEqual(snapshot[1].provider, self.provider())
+        self.assertTrue(snapshot[3].snapshot_complete)
+
+        def told(condition):
+            """The first provider from now on of which that is so."""
+            return next(event.provider for event in stream
+                        if event.type == common_pb2.PUT and condition(event.provider))
+        self.create("under-way", max_wait=10)
+        kyy = told(lambda provider: provider.unfinished_attempts == 1)
+        self.assertEqual(kyy.name, "providers/kyy")
+        self.assertEqual(kyy.state, Provider.AVAILABLE)
+        self.write_key(WRONG_KEY)
+        self.reload()
+        kyy = told(lambda provider: provider.state == Provider.UNAVAILABLE)
+        self.assertEqual(kyy.name, "providers/kyy")
+        self.assertIn("credentials", kyy.state_reason)
+        self.assertEqual(kyy.mode, Provider.SERVE)
+        self.reload(kyy=BY_FILE + ", mode: DRAIN")
+        self.assertEqual(told(lambda provider: provider.mode == Provider.DRAIN).name, kyy.name)
+
+        before = len(self.gateway.lines)
+        self.gateway.process.send_signal(signal.SIGTERM)
+        with self.assertRaises(grpc.RpcError) as raised:
+            for event in stream:
+                self.assertNotEqual(event.type, common_pb2.RESET)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertEqual(reason_of(raised.exception), "DRAINING")
+        self.assertIsNotNone(detail_of(raised.exception, error_details_pb2.RetryInfo))
+        line = self.line("watch", before)
+        self.assertEqual((line["method"], line["reason"]), ("WatchProviders", "DRAINING"))
+        self.assertGreaterEqual(line["events"], 7)
 
     def test_what_must_not_be_taken_over_is_not(self):
         started, first_time = self.succeeded()

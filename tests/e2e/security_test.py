@@ -108,6 +108,10 @@ class Caller:
         return [one.name for one in self.providers.ListProviders(
             provider_service_pb2.ListProvidersRequest(), **self._options).providers]
 
+    def watch_providers(self):
+        return self.providers.WatchProviders(
+            provider_service_pb2.WatchProvidersRequest(), **self._options)
+
     def get_provider(self, name):
         return self.providers.GetProvider(
             provider_service_pb2.GetProviderRequest(name=f"providers/{name}"), **self._options)
@@ -152,6 +156,7 @@ class CallersTest(SecurityTest):
             self.refused(self.writer.resolve, "videoTasks/x"),
             self.refused(self.narrow.create_asset, "other", ("kyy", "zerozero")),
             self.refused(self.nobody.watch_assets),
+            self.refused(self.nobody.watch_providers),
             # Before validation: this is no name of an asset.
             self.refused(self.nobody.get_asset, "/////"),
         ]
@@ -240,7 +245,8 @@ class CallersTest(SecurityTest):
 
     def _limited(self, caller):
         try:
-            next(iter(caller.watch_assets()))
+            # Of whatever kind: all of a caller's count together.
+            next(iter(caller.watch_providers()))
         except grpc.RpcError as error:
             return error if "watches open" in error.details() else None
         return None

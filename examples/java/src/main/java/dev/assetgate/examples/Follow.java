@@ -53,6 +53,7 @@ public final class Follow {
               {
                 "name": [
                   {"service": "assetgate.v1.AssetService", "method": "WatchAssets"},
+                  {"service": "assetgate.v1.ProviderService", "method": "WatchProviders"},
                   {"service": "assetgate.v1.VideoService", "method": "WatchVideoTasks"},
                   {"service": "assetgate.v1.VideoService", "method": "ResolveVideoTask"}
                 ],
