@@ -1,6 +1,5 @@
 #include "core/provider_watcher.h"
 
-#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -302,6 +301,7 @@ TEST_F(ProviderWatcherTest, ReadersOnOtherThreadsComeAndGo) {
   constexpr int kReaders = 3;
   std::atomic<int> reading{kReaders};
   std::vector<std::thread> threads;
+  threads.reserve(kReaders);
   for (int t = 0; t < kReaders; ++t) {
     threads.emplace_back([this, &reading] {
       for (int i = 0; i < 10; ++i) {
