@@ -60,7 +60,7 @@ absl::Status UnfinishedVideos::Read(const Creator& creator) {
     page = store_.List(query);
     if (!page.ok()) break;
     for (const store::Row& row : page->rows) stored.insert(row.key.id);
-    if (page->more) query.after_create_revision = page->rows.back().create_revision;
+    if (page->more) query.after_create_revision = page->end;
   } while (page->more);
 
   absl::MutexLock lock(&mu_);
