@@ -148,6 +148,9 @@ class Checker {
     out.max_response_bytes =
         Number("limits.max_response_bytes", in.limits().has_max_response_bytes(),
                in.limits().max_response_bytes(), 8 << 20, 64 << 10, 256 << 20);
+    out.max_concurrent_calls =
+        Number("limits.max_concurrent_calls", in.limits().has_max_concurrent_calls(),
+               in.limits().max_concurrent_calls(), 10'000, 1, 1'000'000);
     out.bookmark_interval = Length("watch.bookmark_interval", in.watch().has_bookmark_interval(),
                                    in.watch().bookmark_interval(), absl::Seconds(25),
                                    absl::Seconds(1), absl::Seconds(30));

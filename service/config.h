@@ -127,6 +127,7 @@ struct Config {
   base::LogLevel log_level = base::LogLevel::kInfo;
   int max_message_bytes = 0;
   int max_response_bytes = 0;
+  int max_concurrent_calls = 0;
   absl::Duration bookmark_interval;
   absl::Duration shutdown_timeout;
   absl::Duration drain_delay;

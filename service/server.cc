@@ -20,6 +20,7 @@
 #include "absl/synchronization/notification.h"
 #include "admin/admin_server.h"
 #include "api/asset_service.h"
+#include "api/call_limit.h"
 #include "api/debug_services.h"
 #include "api/gatekeeper.h"
 #include "api/provider_service.h"
@@ -141,6 +142,7 @@ struct Server::Wiring {
         metrics(base::ThisBuild()),
         telemetry(metrics, log),
         limiter(clock),
+        call_limit(config.max_concurrent_calls),
         hub_loop("ag-hub", &clock),
         replay_loop("ag-replay", &clock),
         loop("ag-core", &clock),
@@ -157,6 +159,7 @@ struct Server::Wiring {
   base::Metrics metrics;
   core::LoggedTelemetry telemetry;
   auth::Limiter limiter;
+  api::CallLimit call_limit;
   base::ThreadEventLoop hub_loop;
   base::ThreadEventLoop replay_loop;
   base::ThreadEventLoop loop;
@@ -247,7 +250,7 @@ absl::Status Server::Wiring::OpenStore(const Decorators& decorators) {
 }
 
 absl::Status Server::Wiring::Listen() {
-  const api::Parts parts{*gateway, *gatekeeper, metrics, clock, log};
+  const api::Parts parts{*gateway, *gatekeeper, call_limit, metrics, clock, log};
   assets = std::make_unique<api::AssetService>(parts, *watcher);
   videos = std::make_unique<api::VideoService>(parts, *watcher);
   providers =

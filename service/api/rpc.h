@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "api/call_limit.h"
 #include "api/gatekeeper.h"
 #include "api/status_conversion.h"
 #include "api/subject.h"
@@ -27,6 +28,7 @@ namespace assetgate::api {
 struct Parts {
   core::Gateway& gateway;
   const Gatekeeper& gatekeeper;
+  CallLimit& call_limit;
   base::Metrics& metrics;
   const base::Clock& clock;
   base::Log log;
@@ -42,6 +44,7 @@ class Method {
   // `name` is its full name: "assetgate.v1.AssetService/CreateAsset".
   Method(const Parts& parts, absl::string_view name, Access access)
       : gatekeeper_(parts.gatekeeper),
+        call_limit_(parts.call_limit),
         clock_(parts.clock),
         log_(parts.log),
         metrics_(parts.metrics.Rpc(name)),
@@ -54,12 +57,15 @@ class Method {
   grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const Request& request,
                                 Response* response, Call call) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    absl::StatusOr<Gatekeeper::Admitted> admitted = gatekeeper_.Admit(*context, access_, name_);
+    absl::StatusOr<CallLimit::Place> place = call_limit_.Take();
+    absl::StatusOr<Gatekeeper::Admitted> admitted =
+        place.ok() ? gatekeeper_.Admit(*context, access_, name_) : place.status();
     core::Caller caller = admitted.ok() ? std::move(admitted->caller) : core::Caller();
     std::string request_id;
     if constexpr (requires { request.request_id(); }) request_id = request.request_id();
     Complete(*context, request_id, caller);
-    Unanswered answer(*this, *context, reactor, clock_.Now(), caller);
+    Unanswered answer(*this, *context, reactor, clock_.Now(), caller,
+                      place.ok() ? *std::move(place) : nullptr);
     if (!admitted.ok()) {
       answer.Give(admitted.status(), [&] { return SubjectOf(request, *response); });
       return reactor;
@@ -98,18 +104,21 @@ class Method {
   class Unanswered {
    public:
     Unanswered(Method& method, grpc::CallbackServerContext& context,
-               grpc::ServerUnaryReactor* reactor, absl::Time began, const core::Caller& caller)
+               grpc::ServerUnaryReactor* reactor, absl::Time began, const core::Caller& caller,
+               CallLimit::Place place)
         : method_(method),
           context_(context),
           reactor_(reactor),
           began_(began),
-          calling_{caller.identity, caller.context, caller.waited} {}
+          calling_{caller.identity, caller.context, caller.waited},
+          place_(std::move(place)) {}
     Unanswered(Unanswered&& other) noexcept
         : method_(other.method_),
           context_(other.context_),
           reactor_(std::exchange(other.reactor_, nullptr)),
           began_(other.began_),
-          calling_(std::move(other.calling_)) {}
+          calling_(std::move(other.calling_)),
+          place_(std::move(other.place_)) {}
     ~Unanswered() {
       Give(absl::InternalError("the call was dropped unanswered"), [] { return Subject(); });
     }
@@ -117,6 +126,8 @@ class Method {
     void Give(const absl::Status& status, absl::FunctionRef<Subject()> subject) {
       if (reactor_ == nullptr) return;
       AddPushback(status, context_);
+      // Before the caller can know.
+      place_.reset();
       method_.Finish(std::exchange(reactor_, nullptr), status, began_, calling_, subject);
     }
 
@@ -127,6 +138,7 @@ class Method {
     grpc::ServerUnaryReactor* reactor_;
     const absl::Time began_;
     Calling calling_;
+    CallLimit::Place place_;
   };
 
   // Adds what the call itself says.
@@ -137,6 +149,7 @@ class Method {
               const Calling& calling, absl::FunctionRef<Subject()> subject);
 
   const Gatekeeper& gatekeeper_;
+  CallLimit& call_limit_;
   const base::Clock& clock_;
   const base::Log log_;
   base::RpcMetrics& metrics_;

@@ -21,7 +21,8 @@ import grpc
 
 import programs
 from programs import (DEADLINE, KEY, MODELS, ProgramTest, asset_pb2, common_pb2, config_text,
-                      detail_of, error_details_pb2, reason_of, video_task_pb2, wait_for)
+                      detail_of, error_details_pb2, provider_service_pb2, reason_of,
+                      video_service_pb2, video_task_pb2, wait_for)
 
 # Programs that were built with AddressSanitizer have its runtime's symbols.
 SANITIZED = b"__asan_init" in (programs.BIN / "assetgate").read_bytes()
@@ -583,6 +584,26 @@ class ServiceTest(ProgramTest):
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertIn("SUCCEEDED", result.stdout)
         self.assertEqual(output.read_bytes()[4:8], b"ftyp")
+
+
+class ConcurrentCallsTest(ProgramTest):
+    CONFIG_EXTRA = "limits: {max_concurrent_calls: 1}\n"
+
+    def test_calls_beyond_the_limit_are_refused_until_one_is_answered(self):
+        simulator, gateway = self.start_both()
+        simulator.control("timing", {"latency": "60s"})
+        waiting = gateway.videos.CreateVideoTask.future(video_service_pb2.CreateVideoTaskRequest(
+            video_task=video_task_pb2.VideoTask(model="seedance-2", prompt="slow"),
+            max_wait={"seconds": 2}), timeout=DEADLINE)
+        wait_for(lambda: simulator.requests("zerozero", "video.create"), "the submission")
+        with self.assertRaises(grpc.RpcError) as caught:
+            gateway.providers.ListModels(provider_service_pb2.ListModelsRequest(), timeout=DEADLINE)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self.assertEqual(reason_of(caught.exception), "OVERLOADED")
+        self.assertIn("limits.max_concurrent_calls", caught.exception.details())
+        self.assertIn(("grpc-retry-pushback-ms", "1000"), caught.exception.trailing_metadata())
+        self.assertTrue(waiting.result().name)
+        gateway.providers.ListModels(provider_service_pb2.ListModelsRequest(), timeout=DEADLINE)
 
 
 class SecretsTest(ProgramTest):
