@@ -396,7 +396,9 @@ class ServiceTest(ProgramTest):
             name = series if series in table else re.sub("_(bucket|sum|count)$", "", series)
             self.assertEqual(set(said) - {"le"}, table.get(name), line)
             for label, value in said.items():
-                if label in closed:
+                if (label, value) == ("kind", "provider"):
+                    self.assertIn("stream", name, line)
+                elif label in closed:
                     self.assertIn(value, closed[label], line)
                 elif label not in fixed:
                     seen.setdefault(label, set()).add(value)
