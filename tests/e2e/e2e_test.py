@@ -595,7 +595,8 @@ class ConcurrentCallsTest(ProgramTest):
         simulator, gateway = self.start_both()
         simulator.control("timing", {"latency": "60s"})
         waiting = gateway.videos.CreateVideoTask.future(video_service_pb2.CreateVideoTaskRequest(
-            video_task=video_task_pb2.VideoTask(model="seedance-2", prompt="slow"),
+            video_task=video_task_pb2.VideoTask(
+                model=f"providers/zerozero/models/{MODELS['zerozero']}", prompt="slow"),
             max_wait={"seconds": 2}), timeout=DEADLINE)
         wait_for(lambda: simulator.requests("zerozero", "video.create"), "the submission")
         with self.assertRaises(grpc.RpcError) as caught:
