@@ -93,6 +93,7 @@ std::set<core::UnfinishedVideos::Creator> LimitedBy(const auth::Callers& callers
   }
   return limited;
 }
+
 constexpr base::MetricKind kKinds[] = {base::MetricKind::kAssetGroup, base::MetricKind::kAsset,
                                        base::MetricKind::kVideoTask};
 // For another catalog to be in force, which waits for what the reconciler is just doing.
@@ -324,20 +325,17 @@ void Server::Wiring::MeasureProvider(const std::string& id) {
 }
 
 void Server::Wiring::Measure() {
-  const auto compute = [this](prometheus::Gauge& gauge, absl::AnyInvocable<double()> read) {
-    Compute(gauge, std::move(read));
-  };
-  compute(metrics.QueueDepth("store_writer"),
+  Compute(metrics.QueueDepth("store_writer"),
           [this] { return static_cast<double>(store->queue_depth()); });
-  compute(metrics.QueueDepth("watch_hub"),
+  Compute(metrics.QueueDepth("watch_hub"),
           [this] { return static_cast<double>(hub.queue_depth()); });
-  compute(metrics.StoreHealthy(), [this] { return store->Health().ok() ? 1.0 : 0.0; });
-  compute(metrics.LeasesHeld(),
+  Compute(metrics.StoreHealthy(), [this] { return store->Health().ok() ? 1.0 : 0.0; });
+  Compute(metrics.LeasesHeld(),
           [this] { return static_cast<double>(store->leases().held_count()); });
-  compute(metrics.Gateways(), [this] { return static_cast<double>(store->leases().gateways()); });
+  Compute(metrics.Gateways(), [this] { return static_cast<double>(store->leases().gateways()); });
   for (const auto& provider : catalog.Get()->providers()) MeasureProvider(provider->id);
   // Those at providers that have left the config, whose ids are no label.
-  compute(metrics.Unconfirmed(""), [this] {
+  Compute(metrics.Unconfirmed(""), [this] {
     const core::CatalogPtr configured = catalog.Get();
     std::int64_t count = 0;
     for (const auto& [id, attempts] : reconciler->unfinished().unconfirmed) {
@@ -348,7 +346,7 @@ void Server::Wiring::Measure() {
   for (const base::MetricKind kind : kKinds) {
     for (int reason = v1::Waiting::Reason_MIN + 1; reason <= v1::Waiting::Reason_MAX; ++reason) {
       const auto why = static_cast<v1::Waiting::Reason>(reason);
-      compute(metrics.Waiting(kind, why), [this, kind, why] {
+      Compute(metrics.Waiting(kind, why), [this, kind, why] {
         return static_cast<double>(reconciler->unfinished().by_reason[{kind, why}]);
       });
     }

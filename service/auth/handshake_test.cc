@@ -4,14 +4,13 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-#include <spdlog/sinks/base_sink.h>
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "base/testing/kept_lines.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -145,19 +144,8 @@ TEST(HandshakeWordsTest, OpenSslsWordsAndOurs) {
   EXPECT_EQ(HandshakeFailure(kFile, "Could not load any root certificate."), std::nullopt);
 }
 
-class Lines final : public spdlog::sinks::base_sink<std::mutex> {
- public:
-  std::vector<std::string> lines;
-
- protected:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    lines.emplace_back(message.payload.data(), message.payload.size());
-  }
-  void flush_() override {}
-};
-
 TEST(HandshakeLogTest, AFloodIsCountedAndNotWritten) {
-  const auto sink = std::make_shared<Lines>();
+  const auto sink = std::make_shared<base::KeptLines>();
   base::FakeClock clock;
   HandshakeLog log(base::Log(base::LogFormat::kJson, base::LogLevel::kInfo, sink, &clock), clock);
   for (int i = 0; i < 1000; ++i) log.Failed("expired");

@@ -2,14 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <spdlog/sinks/base_sink.h>
 
 #include <limits>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/testing/kept_lines.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
 
@@ -22,18 +21,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-
-// Keeps the lines.
-class Lines final : public spdlog::sinks::base_sink<std::mutex> {
- public:
-  std::vector<std::string> lines;
-
- protected:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    lines.emplace_back(message.payload.data(), message.payload.size());
-  }
-  void flush_() override {}
-};
 
 class LogTest : public ::testing::Test {
  protected:
@@ -50,7 +37,7 @@ class LogTest : public ::testing::Test {
   }
 
   FakeClock clock_{absl::FromUnixMillis(1'800'000'000'125)};
-  std::shared_ptr<Lines> sink_ = std::make_shared<Lines>();
+  std::shared_ptr<KeptLines> sink_ = std::make_shared<KeptLines>();
 };
 
 TEST_F(LogTest, JsonLineHoldsTheEventAndItsTypedFields) {

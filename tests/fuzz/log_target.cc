@@ -1,10 +1,8 @@
 // Whatever is logged stays inside its field and its line.
 //
 // An input is what stands in the fields and in the context of one line.
-#include <spdlog/sinks/base_sink.h>
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -12,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/testing/kept_lines.h"
 #include "provider/json.h"
 #include "tests/fuzz/claims.h"
 #include "tests/fuzz/targets.h"
@@ -21,17 +20,6 @@ namespace {
 
 // A byte of input is six of a line at most, four times.
 constexpr std::size_t kAlwaysFits = 128;
-
-class Lines final : public spdlog::sinks::base_sink<std::mutex> {
- public:
-  std::vector<std::string> lines;
-
- protected:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    lines.emplace_back(message.payload.data(), message.payload.size());
-  }
-  void flush_() override {}
-};
 
 // The keys of a text line, as somebody reads it who knows of quotes.
 std::vector<std::string> KeysOf(absl::string_view line) {
@@ -59,7 +47,7 @@ std::vector<std::string> KeysOf(absl::string_view line) {
 }
 
 void CheckLine(base::LogFormat format, absl::string_view input, Claims& claims) {
-  const auto sink = std::make_shared<Lines>();
+  const auto sink = std::make_shared<base::KeptLines>();
   base::FakeClock clock(absl::FromUnixMillis(1'800'000'000'125));
   const base::Log log(format, base::LogLevel::kDebug, sink, &clock);
   const std::string text(input);
