@@ -18,6 +18,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "auth/jwks_endpoint.h"
+#include "base/loopback.h"
 #include "base/proto_time.h"
 #include "base/spelling.h"
 #include "config.pb.h"
@@ -67,10 +68,6 @@ std::optional<HostPort> ParseHostPort(absl::string_view text) {
   return result;
 }
 
-bool IsLoopback(absl::string_view host) {
-  return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
-}
-
 // What is wrong with a base URL, in words; empty when nothing is. `url` loses the slash at its end.
 std::string CheckBaseUrl(std::string& url, bool allow_insecure) {
   // A user name and password would be a secret in the config.
@@ -104,7 +101,7 @@ std::string CheckBaseUrl(std::string& url, bool allow_insecure) {
                         " has no valid host and port; write https://HOST/PATH, or "
                         "https://HOST:PORT/PATH");
   }
-  if (http && !allow_insecure && !IsLoopback(parsed->host)) {
+  if (http && !allow_insecure && !base::IsLoopback(parsed->host)) {
     return absl::StrCat(shown,
                         " would send the key in clear; use https://, or set "
                         "allow_insecure_http: true for a network that you trust");
@@ -270,7 +267,7 @@ class Checker {
 
   void CheckListen(const file::Config& in, Config& out) {
     if (!in.has_tls()) {
-      if (!IsLoopback(out.listen.host) && !in.allow_insecure_listen() &&
+      if (!base::IsLoopback(out.listen.host) && !in.allow_insecure_listen() &&
           !yaml_.HasFault("listen")) {
         yaml_.AddFault(
             "listen", absl::StrCat(Quoted(out.listen.ToString()),

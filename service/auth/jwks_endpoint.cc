@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/loopback.h"
 #include "provider/failure.h"
 #include "provider/json.h"
 #include "rapidjson/document.h"
@@ -33,13 +34,6 @@ absl::string_view OriginOf(absl::string_view url) {
   const std::size_t slashes = url.find("//");
   if (slashes == absl::string_view::npos) return url;
   return url.substr(0, url.find_first_of("/?", slashes + 2));
-}
-
-bool IsLoopback(absl::string_view host) {
-  return absl::EqualsIgnoreCase(host, "localhost") || host == "[::1]" ||
-         (absl::StartsWith(host, "127.") && std::all_of(host.begin(), host.end(), [](char c) {
-            return absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '.';
-          }));
 }
 
 absl::StatusOr<std::string> ReadToken(const std::string& path) {
@@ -137,7 +131,8 @@ std::string FaultOfKeyUrl(absl::string_view url) {
   if (absl::StrContains(host, '@')) return "holds an @ in its host";
   if (!absl::EndsWith(host, "]")) host = host.substr(0, host.rfind(':'));
   if (host.empty()) return "has no host";
-  if (http && !IsLoopback(host)) {
+  if (absl::ConsumePrefix(&host, "[")) host = absl::StripSuffix(host, "]");
+  if (http && !base::IsLoopback(absl::AsciiStrToLower(host))) {
     return "begins with http://, which is for this machine only: whoever is on the way could put "
            "other keys in";
   }
