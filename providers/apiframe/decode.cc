@@ -197,6 +197,7 @@ std::optional<Observation> ReadJob(const http::Response& response, const rapidjs
       seen.failure = provider::WorkFailed(response, "", message);
       seen.billing = unmade;
       break;
+    case Observation::Progress::kGone:
     case Observation::Progress::kCancelled:
       seen.failure = provider::WorkCancelled(response, "", message);
       seen.billing = unmade;

@@ -122,6 +122,7 @@ std::optional<Observation> ReadTask(const http::Response& response, const rapidj
       break;
     }
     case Observation::Progress::kFailed:
+    case Observation::Progress::kGone:
     case Observation::Progress::kCancelled: {
       std::string message = provider::JsonText(task, "error.message");
       if (message.empty()) message = provider::JsonText(task, "error");

@@ -267,6 +267,7 @@ std::optional<Observation> ReadTask(const http::Response& response, const Task& 
       break;
     }
     case Progress::kFailed:
+    case Progress::kGone:
     case Progress::kCancelled:
       seen.failure = WorkFailure(
           response,

@@ -266,6 +266,7 @@ std::optional<Observation> ReadTask(const http::Response& response, const rapidj
       seen.failure = provider::WorkFailed(response, code, message);
       seen.billing = v1::Attempt::UNKNOWN;
       break;
+    case Observation::Progress::kGone:
     case Observation::Progress::kCancelled:
       seen.failure = provider::WorkCancelled(response, code, message);
       seen.billing = v1::Attempt::UNKNOWN;

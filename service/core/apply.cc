@@ -76,6 +76,8 @@ bool ObservePlacement(PlacementT& placement, const provider::Observation& observ
       const google::rpc::Status error = WorkFailed(observation.failure, context, "it failed");
       return End(placement, v1::Placement::FAILED, &error, context.now);
     }
+    case Progress::kGone:
+      return ApplyForgotten(placement, observation.failure.value_or(provider::Failure{}), context);
   }
   return changed;
 }
@@ -159,6 +161,9 @@ v1::Attempt::State StateOf(Progress progress) {
       return v1::Attempt::FAILED;
     case Progress::kCancelled:
       return v1::Attempt::CANCELLED;
+    // A task is never gone in its own words.
+    case Progress::kGone:
+      return v1::Attempt::FAILED;
   }
   return v1::Attempt::RUNNING;
 }

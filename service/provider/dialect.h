@@ -83,14 +83,36 @@ struct Observation {
   enum class Progress {
     // Accepted and in a queue.
     kQueued,
-    // In progress. Also for state words that the dialect does not know.
+    // In progress. Also for state words that are in no table (`unknown_state`).
     kRunning,
-    // Usable (groups, assets), or done (videos).
+    // Usable (groups, assets), or done (videos; see `result`).
     kSucceeded,
     kFailed,
     kCancelled,
+    // Groups and assets: the provider had it, and has it no longer (it expired, or was deleted there).
+    kGone,
+  };
+  // Where the result of a succeeded video is.
+  enum class Result {
+    // In `video`.
+    kLinked,
+    // The answer holds no link that can be read. The provider may add it later.
+    kMissing,
+    // The answer holds the media itself (`data:`, base64) instead of a link.
+    kInline,
   };
   Progress progress = Progress::kRunning;
+  // The state word is in no table; `progress` is kRunning then.
+  bool unknown_state = false;
+  // kSucceeded of a video only.
+  Result result = Result::kLinked;
+  // The answer as it came, at most 4 KiB, where a person may have to read it: unknown_state, or a result
+  // that is not kLinked. Not yet cleaned; empty otherwise.
+  std::string answer;
+  // Where a relay's own state lags behind the state of the work inside it: what this observation would
+  // be by the inner state, which is final. The outer one counts until it has lagged for so long that
+  // nobody believes it any more. Null where the two agree.
+  std::shared_ptr<const Observation> inner;
   // The word as it came.
   std::string provider_state;
   // The provider's id of the group, asset or task; empty where the answer does not say.

@@ -27,6 +27,11 @@ struct Failure {
   std::string message;
   // From Retry-After.
   std::optional<absl::Duration> retry_after;
+  // The provider itself answered, in a form that cannot be read (or about something else): that says
+  // nothing of its health, nor of any unit but the one that was asked for.
+  bool unreadable = false;
+  // Not the provider answered but an edge in front of it (a CDN, a firewall): says nothing of the key.
+  bool from_edge = false;
 };
 
 // What a submission came to (DESIGN: outcomes of a submission).

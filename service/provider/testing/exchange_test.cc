@@ -119,6 +119,8 @@ absl::string_view Name(Observation::Progress progress) {
       return "FAILED";
     case Observation::Progress::kCancelled:
       return "CANCELLED";
+    case Observation::Progress::kGone:
+      return "GONE";
   }
   return "?";
 }
