@@ -202,7 +202,7 @@ class Apiframe final : public Dialect {
   // GET /v2/assets/{assetId} → {"status","url","errorMsg"}
   static Response GetAsset(Exchange& exchange) {
     exchange.object_id = exchange.path_ids[0];
-    const std::optional<Asset> asset = exchange.library.PollAsset(exchange.path_ids[0]);
+    const std::optional<Asset> asset = exchange.PollAsset(exchange.path_ids[0]);
     if (!asset || asset->account != exchange.account) return Error(404, "Asset not found");
     const Phase phase = asset->course.At(exchange.now);
     const bool active = phase == Phase::kSucceeded;
@@ -360,6 +360,7 @@ class Apiframe final : public Dialect {
                                              {"creditsRequired", video.cost},
                                              {"creditsAvailable", available}}));
     }
+    if (!exchange.Pay()) return Refusal(402, Call::kVideoCreate, "");
     spent += video.cost;
     video.id = RandomUuid();
     video.account = exchange.account;
@@ -439,7 +440,7 @@ class Apiframe final : public Dialect {
   Response GetVideo(Exchange& exchange) {
     exchange.object_id = exchange.path_ids[0];
     if (!IsUuid(exchange.path_ids[0])) return Error(400, "Invalid job id");
-    const std::optional<Video> video = exchange.library.PollVideo(exchange.path_ids[0]);
+    const std::optional<Video> video = exchange.PollVideo(exchange.path_ids[0]);
     if (!video || video->account != exchange.account) return Error(404, "Job not found");
     return JsonResponse(200, JobJson(exchange, *video));
   }

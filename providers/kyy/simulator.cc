@@ -154,7 +154,7 @@ class Kyy final : public Dialect {
   // GET /kyyVideo2/asset/{assetId}
   static Response GetAsset(Exchange& exchange) {
     exchange.object_id = exchange.path_ids[0];
-    const std::optional<Asset> asset = exchange.library.PollAsset(exchange.path_ids[0]);
+    const std::optional<Asset> asset = exchange.PollAsset(exchange.path_ids[0]);
     if (!asset || asset->account != exchange.account || asset->platform != kMainLibrary) {
       return Failure(kNotFound, "asset does not exist");
     }
@@ -238,6 +238,10 @@ class Kyy final : public Dialect {
     return videos;
   }
 
+  static Response OutOfCredit() {
+    return JsonResponse(402, Json::Object({{"error", Json::Object({{"message", Text(402)}})}}));
+  }
+
   static Json TaskJson(const Exchange& exchange, const Video& video, absl::string_view status) {
     return Json::Object({{"id", video.id},
                          {"object", "video"},
@@ -275,6 +279,7 @@ class Kyy final : public Dialect {
     exchange.SettleUnknownFields(fields);
     if (!problems.empty()) return Failure(kBadRequest, Sentence(problems));
 
+    if (!exchange.Pay()) return OutOfCredit();
     video.id = absl::StrCat("video_", RandomUuid());
     video.account = exchange.account;
     video.effective =
@@ -307,7 +312,7 @@ class Kyy final : public Dialect {
   static Response GetVideo(Exchange& exchange) {
     const std::string& id = exchange.path_ids[0];
     exchange.object_id = id;
-    const std::optional<Video> video = exchange.library.PollVideo(id);
+    const std::optional<Video> video = exchange.PollVideo(id);
     if (!video || video->account != exchange.account) {
       return JsonResponse(404, Json::Object({{"error", "task not found"}}));
     }
@@ -394,7 +399,7 @@ class Kyy final : public Dialect {
     std::vector<Json> items;
     std::vector<Json> failed;
     for (const std::string& id : ids) {
-      const std::optional<Asset> asset = exchange.library.PollAsset(id);
+      const std::optional<Asset> asset = exchange.PollAsset(id);
       if (!asset || asset->account != exchange.account || asset->platform != kManxueLibrary) {
         failed.push_back(Json::Object({{"assetId", id}, {"errorMessage", "asset does not exist"}}));
         continue;
@@ -444,6 +449,7 @@ class Kyy final : public Dialect {
     // What the policy refuses fails at once.
     if (video.course.ending == Course::Ending::kFailure) video.course.ended_early = exchange.now;
 
+    if (!exchange.Pay()) return OutOfCredit();
     const bool project = exchange.switches.Is("manxue_answer", "project");
     video.id = project ? absl::StrCat("proj_", RandomAlphanumerics(16))
                        : absl::StrCat("video_", RandomUuid());

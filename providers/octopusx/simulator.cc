@@ -235,7 +235,7 @@ class Octopusx final : public Dialect {
     exchange.SettleUnknownFields(fields);
     if (!problems.empty()) return AssetError(400, "invalid_request", Sentence(problems));
     // Only the task id leads to an asset, its Id does not.
-    const std::optional<Asset> asset = exchange.library.PollAsset(task_id);
+    const std::optional<Asset> asset = exchange.PollAsset(task_id);
     if (!asset || asset->account != exchange.account) {
       return AssetError(400, "task_not_exist", "task does not exist");
     }
@@ -443,6 +443,9 @@ class Octopusx final : public Dialect {
     if (!problems.empty()) return TaskError(400, "invalid_request", Sentence(problems));
     if (refusal) return *refusal;
 
+    if (!exchange.Pay()) {
+      return RelayError(403, "insufficient_user_quota", "user quota is not enough");
+    }
     video.id = StampedId("cgt", exchange.now);
     video.account = exchange.account;
     exchange.object_id = video.id;
@@ -484,7 +487,7 @@ class Octopusx final : public Dialect {
 
   static std::optional<Video> Poll(Exchange& exchange) {
     exchange.object_id = exchange.path_ids[0];
-    std::optional<Video> video = exchange.library.PollVideo(exchange.path_ids[0]);
+    std::optional<Video> video = exchange.PollVideo(exchange.path_ids[0]);
     if (video && video->account != exchange.account) video.reset();
     return video;
   }
@@ -509,9 +512,12 @@ class Octopusx final : public Dialect {
       usage.insert(usage.end(),
                    {{"completion_tokens", Tokens(video)}, {"total_tokens", Tokens(video)}});
     }
-    Json::Members task = {{"status", WordsOf(phase).inner},   {"duration", video.duration},
-                          {"resolution", video.resolution},   {"ratio", video.ratio},
-                          {"content", Json::Object(content)}, {"usage", Json::Object(usage)}};
+    Json::Members task = {{"status", exchange.InnerWord(WordsOf(phase).inner)},
+                          {"duration", video.duration},
+                          {"resolution", video.resolution},
+                          {"ratio", video.ratio},
+                          {"content", Json::Object(content)},
+                          {"usage", Json::Object(usage)}};
     if (phase == Phase::kFailed) {
       task.emplace_back("error", Json::Object({{"code", "InternalServiceError"},
                                                {"message", FailReason(video)}}));

@@ -250,7 +250,7 @@ class Zerozero final : public Dialect {
   static Response GetAsset(Exchange& exchange) {
     if (std::optional<Response> refusal = CheckPlatformOfQuery(exchange)) return *refusal;
     exchange.object_id = exchange.path_ids[0];
-    const std::optional<Asset> asset = exchange.library.PollAsset(exchange.path_ids[0]);
+    const std::optional<Asset> asset = exchange.PollAsset(exchange.path_ids[0]);
     if (!asset || asset->account != exchange.account ||
         asset->platform != exchange.request.Query("platform")) {
       return Material(exchange, 404, "asset not found");
@@ -419,6 +419,7 @@ class Zerozero final : public Dialect {
                                {"watermark", watermark},     {"seed", seed}};
     effective.insert(effective.end(), extras.begin(), extras.end());
     video.effective = Json::Object(effective).text();
+    if (!exchange.Pay()) return Detail(402, "insufficient balance");
     video.id = absl::StrCat("vt-", RandomHex(16));
     video.account = exchange.account;
     exchange.object_id = video.id;
@@ -453,7 +454,7 @@ class Zerozero final : public Dialect {
     const std::string& id = exchange.path_ids[0];
     exchange.object_id = id;
     if (!absl::StartsWith(id, "vt-")) return Detail(400, "invalid task id");
-    const std::optional<Video> video = exchange.library.PollVideo(id);
+    const std::optional<Video> video = exchange.PollVideo(id);
     const std::optional<std::string> model = exchange.request.Query("model");
     if (!model && exchange.switches.Is("routes", "forgotten")) {
       return Message(404, "task not found: its route is not known, pass model");
@@ -493,6 +494,19 @@ class Zerozero final : public Dialect {
     return JsonResponse(200, Json::Object(task));
   }
 
+  // GET /v1/usage: whether the key is good, and what its account has left.
+  static Response GetUsage(Exchange& exchange) {
+    const double left = static_cast<double>(exchange.purse.Left(exchange.account).value_or(99));
+    return JsonResponse(
+        200,
+        Json::Object({{"balance", left}, {"remaining", left}, {"isValid", true}, {"unit", "USD"}}));
+  }
+
+  // GET /v1/health, also without a key
+  static Response GetHealth(Exchange&) {
+    return JsonResponse(200, Json::Object({{"status", "ok"}}));
+  }
+
   static Json ModelJson(absl::string_view model) {
     return Json::Object({{"id", model},
                          {"object", "model"},
@@ -522,6 +536,8 @@ class Zerozero final : public Dialect {
       {"GET", "/video/tasks/{}", Call::kVideoGet, &GetVideo},
       {"GET", "/models", Call::kModelsList, &ListModels},
       {"GET", "/models/{}", Call::kOther, &GetModel},
+      {"GET", "/usage", Call::kOther, &GetUsage},
+      {"GET", "/health", Call::kOther, &GetHealth, /*open=*/true},
   };
 };
 

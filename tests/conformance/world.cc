@@ -35,7 +35,9 @@ simulator::Simulator::Options SimulatorOptions() {
   simulator::Simulator::Options options;
   options.server.threads = 64;
   options.api_keys = {kKey};
-  options.timing = {absl::Milliseconds(5), absl::Milliseconds(5), absl::Milliseconds(10), {}};
+  options.timing.asset_delay = absl::Milliseconds(5);
+  options.timing.queue_delay = absl::Milliseconds(5);
+  options.timing.video_delay = absl::Milliseconds(10);
   return options;
 }
 

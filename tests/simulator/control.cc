@@ -53,7 +53,8 @@ Json ToJson(const Timing& timing) {
   return Json::Object({{"asset_delay", absl::FormatDuration(timing.asset_delay)},
                        {"queue_delay", absl::FormatDuration(timing.queue_delay)},
                        {"video_delay", absl::FormatDuration(timing.video_delay)},
-                       {"latency", absl::FormatDuration(timing.latency)}});
+                       {"latency", absl::FormatDuration(timing.latency)},
+                       {"unknown_delay", absl::FormatDuration(timing.unknown_delay)}});
 }
 
 Response SetTiming(Simulator& simulator, const rapidjson::Value& body) {
@@ -70,6 +71,7 @@ Response SetTiming(Simulator& simulator, const rapidjson::Value& body) {
   read("queue_delay", &timing.queue_delay);
   read("video_delay", &timing.video_delay);
   read("latency", &timing.latency);
+  read("unknown_delay", &timing.unknown_delay);
   fields.RefuseUnread();
   if (!problems.empty()) return Problem400(Sentence(problems));
   simulator.SetTiming(timing);
@@ -101,6 +103,28 @@ Response SetSwitch(Simulator& simulator, const rapidjson::Value& body) {
   Simulator::Provider* found = simulator.FindProvider(*provider);
   if (found == nullptr) return NotFound(KnownProviders(simulator));
   return OfStatus(found->switches.Set(*name, *value));
+}
+
+// {"provider","account"?,"videos"}: what an account can still pay for; null: whatever it likes.
+Response SetCredit(Simulator& simulator, const rapidjson::Value& body) {
+  std::vector<Problem> problems;
+  FieldReader fields(body, "", &problems);
+  const std::optional<std::string> name = fields.String("provider", FieldReader::kRequired);
+  const std::string account = fields.String("account").value_or("account-1");
+  std::optional<int64_t> videos;
+  if (!fields.Has("videos")) {
+    fields.Refuse("videos", "is required", Problem::Kind::kMissing);
+  } else if (!body["videos"].IsNull()) {
+    videos = fields.IntBetween("videos", 0, 1'000'000'000);
+  } else {
+    fields.Skip("videos");
+  }
+  fields.RefuseUnread();
+  if (!problems.empty()) return Problem400(Sentence(problems));
+  Simulator::Provider* provider = simulator.FindProvider(*name);
+  if (provider == nullptr) return NotFound(KnownProviders(simulator));
+  provider->purse.Set(account, videos);
+  return Done();
 }
 
 Response Force(Simulator& simulator, Library::Kind kind, absl::string_view id,
@@ -286,6 +310,7 @@ Response ServeControl(Simulator& simulator, const Request& request) {
     if (what == "faults" && path.size() == 1) return AddFault(simulator, body);
     if (what == "timing" && path.size() == 1) return SetTiming(simulator, body);
     if (what == "switches" && path.size() == 1) return SetSwitch(simulator, body);
+    if (what == "credit" && path.size() == 1) return SetCredit(simulator, body);
     if (what == "assets" && path.size() == 2) {
       return Force(simulator, Library::Kind::kAsset, path[1], body);
     }
@@ -295,7 +320,7 @@ Response ServeControl(Simulator& simulator, const Request& request) {
   }
   return NotFound(
       "GET faults timing switches requests stats state assets/{id} videos/{id}; POST faults timing "
-      "switches release "
+      "switches credit release "
       "assets/{id} videos/{id}; DELETE faults faults/{number} requests");
 }
 

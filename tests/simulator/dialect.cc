@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -66,6 +67,69 @@ absl::Status Switches::Set(absl::string_view name, absl::string_view value) {
   absl::MutexLock lock(&mu_);
   values_[spec->name] = std::string(value);
   return absl::OkStatus();
+}
+
+std::string StateWords::Of(absl::string_view native, bool inner) const {
+  if (every && !inner) return *every;
+  const auto found = of.find(std::string(native));
+  std::string word(found == of.end() ? native : found->second);
+  switch (letters) {
+    case Letters::kAsIs:
+      break;
+    case Letters::kUpper:
+      absl::AsciiStrToUpper(&word);
+      break;
+    case Letters::kLower:
+      absl::AsciiStrToLower(&word);
+      break;
+    case Letters::kCapitalized:
+      absl::AsciiStrToLower(&word);
+      if (!word.empty()) word[0] = absl::ascii_toupper(word[0]);
+      break;
+  }
+  return absl::StrCat(around, word, around);
+}
+
+void Purse::Set(const std::string& account, std::optional<int64_t> videos) {
+  absl::MutexLock lock(&mu_);
+  if (videos) {
+    left_[account] = *videos;
+  } else {
+    left_.erase(account);
+  }
+}
+
+std::optional<int64_t> Purse::Left(const std::string& account) const {
+  absl::MutexLock lock(&mu_);
+  const auto found = left_.find(account);
+  return found == left_.end() ? std::nullopt : std::optional<int64_t>(found->second);
+}
+
+bool Purse::Pay(const std::string& account) {
+  absl::MutexLock lock(&mu_);
+  const auto found = left_.find(account);
+  if (found == left_.end()) return true;
+  if (found->second <= 0) return false;
+  --found->second;
+  return true;
+}
+
+std::string Exchange::Shown(absl::string_view native, bool inner) const {
+  std::string word = words.Of(native, inner);
+  if (word != native) words_changed_ = true;
+  return word;
+}
+
+std::optional<Asset> Exchange::PollAsset(absl::string_view tracking_id) {
+  std::optional<Asset> asset = library.PollAsset(tracking_id);
+  if (asset && now < asset->course.created + timing.unknown_delay) asset.reset();
+  return asset;
+}
+
+std::optional<Video> Exchange::PollVideo(absl::string_view id) {
+  std::optional<Video> video = library.PollVideo(id);
+  if (video && now < video->course.created + timing.unknown_delay) video.reset();
+  return video;
 }
 
 const rapidjson::Value* Exchange::Body() {

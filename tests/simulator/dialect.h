@@ -49,6 +49,34 @@ struct Timing {
   absl::Duration queue_delay = absl::Seconds(1);  // from creation until a video starts
   absl::Duration video_delay = absl::Seconds(6);  // from then until it is done
   absl::Duration latency;                         // before each answer
+  absl::Duration unknown_delay;                   // from creation until questions find it
+};
+
+// Other words for the states in an answer than the documented ones.
+struct StateWords {
+  enum class Letters { kAsIs, kUpper, kLower, kCapitalized };
+
+  std::optional<std::string> every;       // in place of every state but an inner one
+  std::map<std::string, std::string> of;  // in place of these
+  Letters letters = Letters::kAsIs;
+  std::string around;  // stands before and after each word: blanks
+
+  // An `inner` state is that of an upstream's task inside of the relay's.
+  std::string Of(absl::string_view native, bool inner) const;
+};
+
+// What an account can still pay for. Thread-safe.
+class Purse {
+ public:
+  // So many videos; nothing: as many as it likes.
+  void Set(const std::string& account, std::optional<int64_t> videos);
+  std::optional<int64_t> Left(const std::string& account) const;
+  // Takes the price of one video; false if there is not enough.
+  bool Pay(const std::string& account);
+
+ private:
+  mutable absl::Mutex mu_;
+  std::map<std::string, int64_t> left_ ABSL_GUARDED_BY(mu_);
 };
 
 // Named choices between behaviours that the documentation leaves open, or that vary between
@@ -79,23 +107,33 @@ class Switches {
 
 // One request on its way through a dialect.
 struct Exchange {
-  Exchange(const Request& its_request, Library& its_library, const Switches& its_switches)
-      : request(its_request), library(its_library), switches(its_switches) {}
+  Exchange(const Request& its_request, Library& its_library, const Switches& its_switches,
+           Purse& its_purse)
+      : request(its_request), library(its_library), switches(its_switches), purse(its_purse) {}
 
   const Request& request;
   Library& library;
   const Switches& switches;
+  Purse& purse;
   std::vector<std::string> path_ids;  // what stood in place of each {…} of the endpoint's path
   std::string account;                // of the key that came along
   absl::Time now;
   Timing timing;
   std::string media_url;  // "http://127.0.0.1:1234/media"
 
-  // A fault may put another word in place of a state.
-  std::optional<std::string> state_word;
-  std::string Word(absl::string_view native) const {
-    return state_word ? *state_word : std::string(native);
-  }
+  // A fault may put other words in place of states. A dialect writes every state through Word, and
+  // those of an upstream's task that it shows inside of its own through InnerWord.
+  StateWords words;
+  std::string Word(absl::string_view native) const { return Shown(native, /*inner=*/false); }
+  std::string InnerWord(absl::string_view native) const { return Shown(native, /*inner=*/true); }
+  // Whether a word came out another than it was.
+  bool words_changed() const { return words_changed_; }
+
+  // The thing for a client that asks: counts a poll. Not found while it is too young.
+  std::optional<Asset> PollAsset(absl::string_view tracking_id);
+  std::optional<Video> PollVideo(absl::string_view id);
+  // Takes the price of a video from the account, right before it is made; false: refuse it.
+  bool Pay() { return purse.Pay(account); }
 
   // The body, if it is a JSON object that was sent as application/json.
   const rapidjson::Value* Body();
@@ -116,7 +154,10 @@ struct Exchange {
   std::string CopyUrl(absl::string_view id, absl::string_view type) const;
 
  private:
+  std::string Shown(absl::string_view native, bool inner) const;
+
   std::optional<rapidjson::Document> parsed_;
+  mutable bool words_changed_ = false;
 };
 
 struct Endpoint {

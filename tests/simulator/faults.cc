@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -9,9 +10,15 @@
 namespace assetgate::simulator {
 namespace {
 
-constexpr std::array<absl::string_view, 13> kKindNames = {
-    "status", "garbage",          "truncate", "reset",        "close", "hang",   "drip",
-    "state",  "business_failure", "no_id",    "content_type", "huge",  "headers"};
+constexpr std::array<absl::string_view, 18> kKindNames = {
+    "status",  "garbage",      "truncate",
+    "reset",   "close",        "hang",
+    "drip",    "state",        "business_failure",
+    "no_id",   "content_type", "huge",
+    "headers", "edge",         "dress",
+    "words",   "link",         "not_utf8"};
+constexpr char kUsualDress[] = R"({"code":0,"message":"ok","data":"$payload"})";
+constexpr char kUsualLocation[] = "https://elsewhere.example.org/v1/here?token=of-the-redirect";
 
 constexpr int64_t kMaxBytes = int64_t{1} << 30;
 
@@ -24,6 +31,33 @@ void ReadDuration(FieldReader& fields, absl::string_view name, absl::Duration* d
   }
 }
 
+// {"completed":"Done","failed":"ERROR"}
+std::map<std::string, std::string> ReadTexts(FieldReader& fields, absl::string_view name) {
+  std::map<std::string, std::string> texts;
+  const rapidjson::Value* object = fields.Object(name);
+  if (object == nullptr) return texts;
+  for (const auto& member : object->GetObject()) {
+    if (!member.value.IsString()) {
+      fields.Refuse(name, "must be an object of texts", Problem::Kind::kType);
+      continue;
+    }
+    texts[member.name.GetString()] = member.value.GetString();
+  }
+  return texts;
+}
+
+StateWords ReadWords(FieldReader& fields) {
+  StateWords words;
+  words.of = ReadTexts(fields, "words");
+  const std::optional<std::string> letters =
+      fields.OneOf("letters", {"as_is", "upper", "lower", "capitalized"});
+  if (letters == "upper") words.letters = StateWords::Letters::kUpper;
+  if (letters == "lower") words.letters = StateWords::Letters::kLower;
+  if (letters == "capitalized") words.letters = StateWords::Letters::kCapitalized;
+  words.around = fields.String("around").value_or("");
+  return words;
+}
+
 Fault ReadFault(const rapidjson::Value& json, std::vector<Problem>* problems) {
   FieldReader fields(json, "fault.", problems);
   Fault fault;
@@ -34,7 +68,8 @@ Fault ReadFault(const rapidjson::Value& json, std::vector<Problem>* problems) {
                                           kKindNames.begin());
   }
   fault.after_work = fields.Bool("after_work").value_or(false);
-  fault.status = static_cast<int>(fields.IntBetween("status", 100, 999).value_or(500));
+  const int usual_status = fault.kind == Fault::Kind::kEdge ? 502 : 500;
+  fault.status = static_cast<int>(fields.IntBetween("status", 100, 999).value_or(usual_status));
   if (fields.Has("retry_after")) {
     const rapidjson::Value& value = json["retry_after"];
     if (value.IsInt64()) {
@@ -56,6 +91,17 @@ Fault ReadFault(const rapidjson::Value& json, std::vector<Problem>* problems) {
   fault.state = fields.String("state").value_or("Reticulating");
   fault.code = fields.String("code").value_or("");
   fault.message = fields.String("message").value_or("");
+  fault.echo = fields.Bool("echo").value_or(false);
+  fault.location = fields.String("location").value_or(kUsualLocation);
+  fault.server = fields.OneOf("server", {"cloudflare", "nginx"}).value_or("cloudflare");
+  const rapidjson::Value* dress = fields.Object("template");
+  fault.dress = dress == nullptr ? kUsualDress : Json::Of(*dress).text();
+  fault.words = ReadWords(fields);
+  fault.link_to = fields.String("to").value_or("");
+  if (!fault.link_to.empty() && fault.link_to[0] != '/') {
+    fields.Refuse("to", "must be a JSON pointer such as /result/url");
+  }
+  fault.link_value = fields.String("value").value_or("");
   fields.RefuseUnread();
   return fault;
 }
@@ -105,8 +151,8 @@ void FaultTable::Clear() {
   ++releases_;
 }
 
-std::optional<Fault> FaultTable::Take(absl::string_view provider, Call call,
-                                      const Request& request) {
+std::optional<FaultTable::Hit> FaultTable::Take(absl::string_view provider, Call call,
+                                                const Request& request) {
   absl::MutexLock lock(&mu_);
   for (Entry& entry : entries_) {
     const FaultRule& rule = entry.rule;
@@ -119,9 +165,16 @@ std::optional<Fault> FaultTable::Take(absl::string_view provider, Call call,
     if (rule.times && entry.hits >= *rule.times) continue;
     if (entry.seen++ < rule.skip) continue;
     ++entry.hits;
-    return rule.fault;
+    return Hit{entry.number, rule.fault};
   }
   return std::nullopt;
+}
+
+void FaultTable::GiveBack(int64_t number) {
+  absl::MutexLock lock(&mu_);
+  for (Entry& entry : entries_) {
+    if (entry.number == number) --entry.hits;
+  }
 }
 
 Json FaultTable::Describe() const {

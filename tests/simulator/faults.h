@@ -34,16 +34,23 @@ struct Fault {
     kContentType,      // the true answer labelled `content_type`
     kHuge,             // HTTP 200 with a JSON object of `bytes` bytes
     kHeaders,          // the true answer with `count` more headers of `bytes` bytes each
+    kEdge,             // the page of an edge in front of the provider, for `status`
+    kDress,            // the true answer under another envelope: `dress`
+    kWords,            // the true answer with other words for its states: `words`
+    kLink,             // the true answer with its link elsewhere, or without it
+    kNotUtf8,          // the true answer with a member in a charset that is not UTF-8
   };
   Kind kind = Kind::kStatus;
-  // Whether the call is carried out before the fault strikes: a status, reset, close, hang, garbage
-  // or business failure can come of a call that had its effect.
+  // Whether the call is carried out before the fault strikes: a status, an edge's page, a reset,
+  // close, hang, garbage or business failure can come of a call that had its effect.
   bool after_work = false;
 
   int status = 500;
-  std::string retry_after;          // a Retry-After header's value, if any
-  std::optional<std::string> body;  // of kStatus and kGarbage, in place of the usual one
-  std::string content_type;         // of kStatus, kGarbage, kContentType
+  std::string retry_after;            // a Retry-After header's value, if any
+  std::string location;               // of a redirect (kStatus 3xx)
+  std::string server = "cloudflare";  // of kEdge: see edge.h
+  std::optional<std::string> body;    // of kStatus and kGarbage, in place of the usual one
+  std::string content_type;           // of kStatus, kGarbage, kContentType
   absl::Duration duration = absl::Seconds(60);
   bool answer_after_hang = false;  // then: "answer" (the call is carried out) or "close"
   int64_t bytes = 0;               // kDrip 16, kHuge 16 MiB, kHeaders 100 if not set
@@ -51,6 +58,11 @@ struct Fault {
   std::string state;
   std::string code;
   std::string message;
+  bool echo = false;       // the message ends with the request's body, as relays' messages do
+  std::string dress;       // of kDress: JSON text, see rewrite.h
+  StateWords words;        // of kWords
+  std::string link_to;     // of kLink: a JSON pointer; where the link is put, "" for nowhere
+  std::string link_value;  // of kLink: what is put there in place of the link
 };
 
 struct FaultRule {
@@ -77,7 +89,13 @@ class FaultTable {
   bool Remove(int64_t number);
   void Clear();
 
-  std::optional<Fault> Take(absl::string_view provider, Call call, const Request& request);
+  struct Hit {
+    int64_t number;  // of the rule
+    Fault fault;
+  };
+  std::optional<Hit> Take(absl::string_view provider, Call call, const Request& request);
+  // The fault found nothing to change: the hit does not count.
+  void GiveBack(int64_t number);
   // Every rule with its number, hits and what remains of it.
   Json Describe() const;
 

@@ -98,6 +98,8 @@ class FieldReader {
 
   // Notes that a member, though well-formed, will not do.
   void Refuse(absl::string_view name, std::string text, Problem::Kind kind = Problem::Kind::kValue);
+  // Notes that a member was looked at in another way.
+  void Skip(absl::string_view name) { read_.emplace_back(name); }
   // Paths of the members nobody asked for so far.
   std::vector<std::string> Unread() const;
   // Notes each of them as a problem.

@@ -9,7 +9,9 @@
 #include "rapidjson/pointer.h"
 #include "rapidjson/stringbuffer.h"
 #include "tests/simulator/control.h"
+#include "tests/simulator/edge.h"
 #include "tests/simulator/media.h"
+#include "tests/simulator/rewrite.h"
 
 namespace assetgate::simulator {
 namespace {
@@ -65,22 +67,57 @@ bool NeedsTrueAnswer(Fault::Kind kind) {
     case Fault::Kind::kNoId:
     case Fault::Kind::kContentType:
     case Fault::Kind::kHeaders:
+    case Fault::Kind::kDress:
+    case Fault::Kind::kWords:
+    case Fault::Kind::kLink:
+    case Fault::Kind::kNotUtf8:
       return true;
     default:
       return false;
   }
 }
 
+// What a true answer is about, for the faults that rewrite it.
+struct Subject {
+  std::string object_id;
+  std::string media_url;
+  bool words_changed = false;
+};
+
+// Rewrites a true answer; false if there was nothing that the fault could change.
+bool Rewrite(const Fault& fault, const Subject& subject, Response* response) {
+  switch (fault.kind) {
+    case Fault::Kind::kDress:
+      return Dress(fault.dress, subject.object_id, subject.media_url, response);
+    case Fault::Kind::kLink:
+      return MoveLink(subject.media_url, fault.link_to, fault.link_value, response);
+    case Fault::Kind::kNotUtf8:
+      return AddForeignText(response);
+    case Fault::Kind::kWords:
+      return subject.words_changed;
+    default:
+      return true;
+  }
+}
+
 // Turns the true answer (or an empty one, if the call was not carried out) into the faulty one.
-// Hangs have been waited for.
+// Hangs have been waited for, and rewritten answers rewritten.
 void Spoil(const Fault& fault, const Dialect& dialect, Call call, Reply* reply) {
   Response& response = reply->response;
   Delivery& delivery = reply->delivery;
   switch (fault.kind) {
     case Fault::Kind::kStatus:
-      response = dialect.Refusal(fault.status, call, fault.message);
+      response = fault.status >= 300 && fault.status < 400
+                     ? Redirect(fault.status, fault.location)
+                     : dialect.Refusal(fault.status, call, fault.message);
       if (fault.body) response.body = *fault.body;
       if (!fault.content_type.empty()) response.content_type = fault.content_type;
+      if (!fault.retry_after.empty()) {
+        response.headers.emplace_back("Retry-After", fault.retry_after);
+      }
+      return;
+    case Fault::Kind::kEdge:
+      response = EdgePage(fault.status, fault.server, fault.code);
       if (!fault.retry_after.empty()) {
         response.headers.emplace_back("Retry-After", fault.retry_after);
       }
@@ -108,6 +145,10 @@ void Spoil(const Fault& fault, const Dialect& dialect, Call call, Reply* reply) 
       delivery.pause = fault.duration;
       return;
     case Fault::Kind::kState:
+    case Fault::Kind::kDress:
+    case Fault::Kind::kWords:
+    case Fault::Kind::kLink:
+    case Fault::Kind::kNotUtf8:
       return;
     case Fault::Kind::kBusinessFailure:
       response = dialect.BusinessFailure(call, fault.code, fault.message);
@@ -235,31 +276,38 @@ Reply Simulator::ServeProvider(Provider& provider, const Request& request) {
 
   Outcome outcome;
   outcome.key_valid = key_valid;
-  const std::optional<Fault> fault = faults_.Take(dialect.name(), call, request);
-  if (fault) outcome.fault = std::string(FaultKindName(fault->kind));
+  std::optional<FaultTable::Hit> hit = faults_.Take(dialect.name(), call, request);
+  if (hit && hit->fault.echo) absl::StrAppend(&hit->fault.message, " in ", request.body);
+  const Fault* fault = hit ? &hit->fault : nullptr;
+  if (fault != nullptr) outcome.fault = std::string(FaultKindName(fault->kind));
+  Subject subject;
+  subject.media_url =
+      absl::StrCat(options_.public_url.empty() ? url() : options_.public_url, "/media");
 
   const auto carry_out = [&]() -> Response {
     if (endpoint == nullptr) return dialect.Refusal(404, call, "");
     if (other_method) return dialect.Refusal(405, call, "");
     if (!key_valid && !endpoint->open) return dialect.Unauthorized(key.has_value(), call);
-    Exchange exchange(request, provider.library, provider.switches);
+    Exchange exchange(request, provider.library, provider.switches, provider.purse);
     exchange.path_ids = ids;
     if (key_valid) {
       exchange.account = absl::StrCat("account-", known - options_.api_keys.begin() + 1);
     }
     exchange.now = now;
     exchange.timing = timing;
-    exchange.media_url =
-        absl::StrCat(options_.public_url.empty() ? url() : options_.public_url, "/media");
-    if (fault && fault->kind == Fault::Kind::kState) exchange.state_word = fault->state;
+    exchange.media_url = subject.media_url;
+    if (fault != nullptr && fault->kind == Fault::Kind::kState) exchange.words.every = fault->state;
+    if (fault != nullptr && fault->kind == Fault::Kind::kWords) exchange.words = fault->words;
     Response response = endpoint->serve(exchange);
+    subject.object_id = exchange.object_id;
+    subject.words_changed = exchange.words_changed();
     outcome.object_id = std::move(exchange.object_id);
     outcome.ignored = std::move(exchange.ignored);
     return response;
   };
 
   Reply reply;
-  if (!fault) {
+  if (fault == nullptr) {
     reply.response = carry_out();
   } else {
     const bool hangs = fault->kind == Fault::Kind::kHang;
@@ -268,7 +316,12 @@ Reply Simulator::ServeProvider(Provider& provider, const Request& request) {
       faults_.Hang(fault->duration);
       if (!fault->after_work && fault->answer_after_hang) reply.response = carry_out();
     }
-    Spoil(*fault, dialect, call, &reply);
+    if (Rewrite(*fault, subject, &reply.response)) {
+      Spoil(*fault, dialect, call, &reply);
+    } else {
+      faults_.GiveBack(hit->number);
+      outcome.fault.clear();
+    }
   }
   if (timing.latency > absl::ZeroDuration()) absl::SleepFor(timing.latency);
 

@@ -51,6 +51,7 @@ class Simulator {
     const std::unique_ptr<Dialect> dialect;
     Switches switches;
     Library library;
+    Purse purse;
   };
 
   explicit Simulator(Options options);
