@@ -16,8 +16,9 @@ import history as histories
 import programs
 import validators
 from database import Postgres, Sqlite
+from history import TENANTS, mark_for, owned
 from programs import (DEADLINE, MODELS, asset_pb2, asset_service_pb2, common_pb2,
-                      reason_of, video_service_pb2, video_task_pb2, wait_for)
+                      provider_service_pb2, reason_of, video_service_pb2, video_task_pb2, wait_for)
 
 # By collection: the service, the field of its events that holds the resource, its watch method with
 # its request, and its filter.
@@ -31,6 +32,26 @@ COLLECTIONS = {
 # A provider that does not answer is given up soon, an ending gateway too, and tokens come often.
 CONFIG_EXTRA = "shutdown_timeout: 3s\nwatch: {bookmark_interval: 1s}\n"
 PROVIDER_TIMEOUT = "timeout: 2s"
+LIMITS = "limits: {requests_per_second: 1000, max_in_flight: 100}"
+# At every provider there are two accounts, which do not see each other's things.
+OTHER_KEY = "sim-key-other-7d20c41f"
+KEYS = {"account-1": programs.KEY, "account-2": OTHER_KEY}
+
+
+def _token(tenant):
+    return f"token-of-{tenant}-2f61"
+
+
+def _callers():
+    return "callers:\n" + "".join(
+        f"  - {{id: {tenant}, token_sha256: "
+        f"[{hashlib.sha256(_token(tenant).encode()).hexdigest()}], roles: [WRITER, OPERATOR], "
+        f"tenant: {tenant}}}\n" for tenant in TENANTS)
+
+
+def metadata_of(tenant):
+    """What a call of a tenant carries; None for nobody's."""
+    return (("authorization", f"Bearer {_token(tenant)}"),) if tenant else ()
 
 
 class CrashingGateway(programs.Gateway):
@@ -39,32 +60,73 @@ class CrashingGateway(programs.Gateway):
 
     def set_clock(self, seconds):
         """Its clock is off by so much from now on."""
-        order = f"{seconds}"
+        self._order(f"{seconds}", f"clock {seconds}")
+
+    def hold_commit(self):
+        """The next creation is answered "it is not known whether it was committed", and the store gets
+        it when `release_commits` says so."""
+        self._order("hold-commit", "the next creation is held")
+
+    def release_commits(self):
+        self._order("release-commits", "held commits are released")
+
+    def _order(self, order, answer):
+        before = len(self.lines)
         self.process.stdin.write(order + "\n")
         self.process.stdin.flush()
-        self.wait_line(lambda line: line == f"clock {order}")
+        wait_for(lambda: answer in self.lines[before:], answer)
 
 
 class Cluster:
     """A simulator, and gateways on one store, by slot: `gateways[slot]` is the process, or None. One
-    gateway has an embedded store, more of them share a database. `drain_delay`: of the config.
-    `close` ends them all."""
+    gateway has an embedded store, more of them share a database. `close` ends them all.
 
-    def __init__(self, history, simulator_flags, size=1, drain_delay="0s"):
+    drain_delay  of the config
+    limits       of every provider, in place of LIMITS
+    tenants      without them callers need no token, and are all one
+    standby      the database has a synchronous standby"""
+
+    def __init__(self, history, simulator_flags, size=1, drain_delay="0s", limits=LIMITS,
+                 tenants=TENANTS, standby=False):
         self.history = history
+        self.tenants = tenants
         self._folder = tempfile.TemporaryDirectory(prefix="assetgate-robustness-")
         self.folder = pathlib.Path(self._folder.name)
-        self.simulator = programs.Simulator(*simulator_flags)
-        self.database = Sqlite() if size == 1 else Postgres(size)
+        self.simulator = programs.Simulator("--api-key", OTHER_KEY, *simulator_flags)
+        self.database = Sqlite() if size == 1 and not standby else Postgres(size, standby)
         self.gateways = [None] * size
         history.add("store", lease=self.database.LEASE_SECONDS)
+        for provider in MODELS:
+            self._write_key(provider, "account-1")
         for slot in range(size):
             text = programs.config_text(self.simulator.url,
-                                        f"{CONFIG_EXTRA}drain_delay: {drain_delay}\n",
+                                        f"{CONFIG_EXTRA}drain_delay: {drain_delay}\n" +
+                                        (_callers() if tenants else ""),
                                         self.database.config(slot))
+            for provider in MODELS:
+                text = text.replace(
+                    "{api_key: {env: E2E_KEY}}",
+                    f"{{api_key: {{file: \"{self._key_file(provider)}\"}}}}", 1)
             self._home(slot).mkdir()
             (self._home(slot) / "assetgate.yaml").write_text(
-                text.replace("limits:", f"{PROVIDER_TIMEOUT}, limits:"))
+                text.replace(LIMITS, f"{PROVIDER_TIMEOUT}, {limits}"))
+
+    def _key_file(self, provider):
+        return self.folder / f"{provider}.key"
+
+    def _write_key(self, provider, account):
+        # In one step, as whoever rotates keys does it.
+        following = self.folder / "next.key"
+        following.write_text(KEYS[account] + "\n")
+        following.replace(self._key_file(provider))
+
+    def switch_account(self, provider, account):
+        """Replaces the key of a provider in place: its file holds that of another account, and the
+        gateways are told to look."""
+        self._write_key(provider, account)
+        for gateway in self.gateways:
+            if gateway is not None and gateway.process.poll() is None:
+                gateway.process.send_signal(signal.SIGHUP)
 
     def _home(self, slot):
         return self.folder / f"gateway-{slot}"
@@ -136,7 +198,7 @@ class Cluster:
         """Waits until each gateway has found its store again."""
         def readable(slot):
             try:
-                return self.list_all(slot) is not None
+                return self.described(slot) is not None
             except grpc.RpcError as error:
                 if error.code() != grpc.StatusCode.UNAVAILABLE:
                     raise
@@ -147,8 +209,7 @@ class Cluster:
     def await_rest(self, slot=0):
         """Waits until nothing moves any more, as a gateway sees it."""
         def resting():
-            moving = [one for one in map(histories.describe, self.list_all(slot))
-                      if not one["settled"]]
+            moving = [one for one in self.described(slot) if not one["settled"]]
             # What is asked after more often than that is not asked after by watchers either.
             if moving:
                 time.sleep(0.05)
@@ -158,7 +219,13 @@ class Cluster:
         except AssertionError:
             pass  # The validators say what has none.
 
-    def list_all(self, slot=0):
+    def described(self, slot=0):
+        """All there is, of all tenants, as the validators see it."""
+        return [histories.describe(one, tenant) for tenant in self.tenants or [None]
+                for one in self.list_all(slot, tenant)]
+
+    def list_all(self, slot=0, tenant=None):
+        """All that a tenant has."""
         gateway = self.gateways[slot]
         found = []
         for call, request, field in (
@@ -169,7 +236,8 @@ class Cluster:
                  "video_tasks")):
             token = ""
             while True:
-                page = call(request(page_size=100, page_token=token), timeout=DEADLINE)
+                page = call(request(page_size=100, page_token=token), timeout=DEADLINE,
+                            metadata=metadata_of(tenant))
                 found += getattr(page, field)
                 token = page.next_page_token
                 if not token:
@@ -185,8 +253,10 @@ class Cluster:
     def record_end(self):
         """What there is, here and at the providers, and what these were asked."""
         for slot in range(len(self.gateways)):
-            self.history.add("final", gateway=slot,
-                             resources=[histories.describe(one) for one in self.list_all(slot)])
+            self.history.add("final", gateway=slot, resources=self.described(slot))
+            for page in ("/metrics", "/readyz"):
+                self.history.add("page", gateway=slot, page=page, words=histories.words_in(
+                    self.gateways[slot].page(page).encode()))
         for provider, there in self.simulator.control("state").items():
             for thing in there["assets"] + there["videos"]:
                 for name in {thing["id"], thing.get("tracking_id") or thing["id"]}:
@@ -205,7 +275,7 @@ class Cluster:
                 "upstream", provider=request["provider"], call=request["call"],
                 number=request["number"], time=_seconds(request["time"]),
                 object_id=request["object_id"], status=request["status"], fault=request["fault"],
-                mark=histories.mark_of(request["body"]), key=key,
+                mark=histories.mark_of(request["body"]), key=key, method=request["method"],
                 body=hashlib.sha1(request["body"].encode()).hexdigest())
 
 
@@ -221,31 +291,33 @@ def _seconds(text):
 # --- Requests, told apart by the mark that is made of `identity`
 
 
-def group_request(identity, providers):
+def group_request(identity, providers, tenant=TENANTS[0]):
     return asset_service_pb2.CreateAssetGroupRequest(
         asset_group_id=identity, request_id=f"r-{identity}",
         providers=[f"providers/{name}" for name in providers],
-        asset_group=asset_pb2.AssetGroup(display_name=f"mark.{identity}"))
+        asset_group=asset_pb2.AssetGroup(display_name=mark_for(identity, tenant)))
 
 
-def asset_request(identity, providers, group=None, team="", fate="", named=True, repeatable=True):
+def asset_request(identity, providers, group=None, team="", fate="", named=True, repeatable=True,
+                  tenant=TENANTS[0]):
     """`fate`: a word that the simulator understands. `named`: the caller chooses the id."""
     path = f"{fate}/" if fate else ""
     return asset_service_pb2.CreateAssetRequest(
         asset_id=identity if named else "", request_id=f"r-{identity}" if repeatable else "",
         providers=[f"providers/{name}" for name in providers],
         max_wait={"nanos": 500_000_000},
-        asset=asset_pb2.Asset(source_uri=f"https://cdn.example.org/{path}mark.{identity}.png",
+        asset=asset_pb2.Asset(
+            source_uri=f"https://cdn.example.org/{path}{mark_for(identity, tenant)}.png",
                               media_type=common_pb2.IMAGE, labels={"team": team} if team else {},
                               asset_group=f"assetGroups/{group}" if group else ""))
 
 
 def video_request(identity, provider, asset=None, max_wait=0.5, team="", fate="", named=True,
-                  repeatable=True):
+                  repeatable=True, tenant=TENANTS[0]):
     """`provider`: where it is made; None for wherever the route leads."""
     task = video_task_pb2.VideoTask(
         model=f"providers/{provider}/models/{MODELS[provider]}" if provider else "seedance-2",
-        prompt=f"mark.{identity}" + (f" [{fate}]" if fate else ""),
+        prompt=mark_for(identity, tenant) + (f" [{fate}]" if fate else ""),
         labels={"team": team} if team else {})
     if asset:
         task.references.add(role=video_task_pb2.Reference.REFERENCE, asset=f"assets/{asset}")
@@ -270,26 +342,36 @@ def _name_and_mark(request):
     return getattr(request, "name", ""), ""
 
 
-def _shown(answer):
+def _shown(answer, tenant):
     """The resources that an answer shows; None for one that was refused."""
     if hasattr(answer, "revision"):
-        return [histories.describe(answer)]
+        return [histories.describe(answer, tenant)]
     if hasattr(answer, "results"):
-        return [histories.describe(one.asset) if one.HasField("asset") else None
+        return [histories.describe(one.asset, tenant) if one.HasField("asset") else None
                 for one in answer.results]
     for field in ("asset_groups", "assets", "video_tasks"):
         if hasattr(answer, field):
-            return [histories.describe(one) for one in getattr(answer, field)]
+            return [histories.describe(one, tenant) for one in getattr(answer, field)]
     return []
 
 
-class Client:
-    """Makes calls of a cluster and writes them down. Each returns the answer, or the grpc.RpcError.
-    When its gateway is away, the next call goes to the next one. `slot`: whom it asks first."""
+def _words_of_error(error):
+    """The tenants whose marks an error shows."""
+    shown = [(error.details() or "").encode()]
+    for key, value in error.trailing_metadata() or ():
+        shown += [key.encode(), value if isinstance(value, bytes) else value.encode()]
+    return histories.words_in(b"\n".join(shown))
 
-    def __init__(self, cluster, slot=None):
+
+class Client:
+    """Makes a tenant's calls of a cluster and writes them down. Each returns the answer, or the
+    grpc.RpcError. When its gateway is away, the next call goes to the next one. `slot`: whom it asks
+    first."""
+
+    def __init__(self, cluster, slot=None, tenant=TENANTS[0]):
         self.cluster = cluster
         self.history = cluster.history
+        self.tenant = tenant if cluster.tenants else None
         self._slot = cluster.spread() if slot is None else slot
 
     def call(self, service, method, request, mark="", body=""):
@@ -298,26 +380,31 @@ class Client:
         kept = type(request)()
         kept.CopyFrom(request)
         kept.ClearField("max_wait") if "max_wait" in request.DESCRIPTOR.fields_by_name else None
-        self.history.add("call", id=number, method=method,
-                         request_id=getattr(request, "request_id", ""), name=name,
-                         mark=mark or its_mark, body=body or histories.digest_of(kept))
+        self.history.add("call", id=number, tenant=self.tenant, method=method,
+                         request_id=owned(getattr(request, "request_id", ""), self.tenant),
+                         name=owned(name, self.tenant), mark=mark or its_mark,
+                         body=body or histories.digest_of(kept))
         gateway = self.cluster.gateways[self._slot]
         try:
-            answer = getattr(getattr(gateway, service), method)(request, timeout=DEADLINE)
+            answer = getattr(getattr(gateway, service), method)(
+                request, timeout=DEADLINE, metadata=metadata_of(self.tenant))
         except grpc.RpcError as error:
             reason = reason_of(error)
             self.history.add("return", id=number, code=error.code().name, reason=reason,
-                             resources=[])
+                             resources=[], words=_words_of_error(error))
             # CANCELLED: gRPC's word for a call that came in the moment in which the port was closed.
             if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
                 self._ask_next()
             return error
         except ValueError as error:
             # The channel was closed under the call: its process has been killed.
-            self.history.add("return", id=number, code="UNAVAILABLE", reason=None, resources=[])
+            self.history.add("return", id=number, code="UNAVAILABLE", reason=None, resources=[],
+                             words=[])
             self._ask_next()
             return error
-        self.history.add("return", id=number, code="OK", reason=None, resources=_shown(answer))
+        self.history.add("return", id=number, code="OK", reason=None,
+                         resources=_shown(answer, self.tenant),
+                         words=histories.words_in(answer.SerializeToString()))
         return answer
 
     def _ask_next(self):
@@ -348,6 +435,10 @@ class Client:
     def cancel(self, name):
         return self._named("Cancel", name)
 
+    def list_providers(self):
+        return self.call("providers", "ListProviders",
+                         provider_service_pb2.ListProvidersRequest())
+
     def list_videos(self):
         return self.call("videos", "ListVideoTasks",
                          video_service_pb2.ListVideoTasksRequest(page_size=20))
@@ -365,10 +456,10 @@ class Client:
                          body=found or ("resubmit" if resubmit else "not accepted"))
 
     def settle_doubts(self, resubmit):
-        """Settles every task that is UNCONFIRMED, as a person would who has looked at the provider.
+        """Settles every task of its tenant that is UNCONFIRMED, as a person would who has looked at the provider.
         Gives how many there were."""
         made = self.cluster.made()
-        doubtful = [one for one in self.cluster.list_all()
+        doubtful = [one for one in self.cluster.list_all(tenant=self.tenant)
                     if isinstance(one, video_task_pb2.VideoTask) and
                     one.state == video_task_pb2.VideoTask.UNCONFIRMED]
         for task in doubtful:
@@ -383,13 +474,15 @@ class Client:
 
 
 class Follower:
-    """A reader that watches a collection, over kills and restarts, going on with its newest token.
+    """A tenant's reader that watches a collection, over kills and restarts, going on with its newest token.
     `wanted`: what its filter says, {"states": names, "labels": {…}}. `pause()` gives the seconds that
     it takes over an event; `slot`: whom it asks first. `stop` ends it."""
 
-    def __init__(self, cluster, collection, names=(), wanted=None, pause=lambda: 0.0, slot=None):
+    def __init__(self, cluster, collection, names=(), wanted=None, pause=lambda: 0.0, slot=None,
+                 tenant=TENANTS[0]):
         self.cluster = cluster
         self.history = cluster.history
+        self.tenant = tenant if cluster.tenants else None
         self.reader = f"reader {cluster.history.next_id()}"
         self.collection = collection
         self.names = list(names)
@@ -412,15 +505,15 @@ class Follower:
         return getattr(getattr(gateway, service), method)(request(
             names=self.names, resume_token=self._token,
             filter=wanted(states=self.wanted.get("states", ()),
-                          labels=self.wanted.get("labels", {}))))
+                          labels=self.wanted.get("labels", {}))),
+            metadata=metadata_of(self.tenant))
 
     def _run(self):
         while not self._stopped.is_set():
             stream = self.history.next_id()
             # The stream's tie to the token is written down before it can be told anything.
-            self.history.add("open", stream=stream, reader=self.reader, collection=self.collection,
-                             names=self.names, filter=self.wanted, token=self._token.hex(),
-                             foreign=False)
+            self.history.add("open", stream=stream, reader=self.reader, **self._watched(),
+                             token=self._token.hex(), foreign=False)
             code = "CANCELLED"
             with self._lock:
                 self._view = dict(self._held_at_token)
@@ -445,8 +538,12 @@ class Follower:
                 self._slot = (self._slot + 1) % len(self.cluster.gateways)
                 self._stopped.wait(0.05)
 
+    def _watched(self):
+        return {"tenant": self.tenant, "collection": self.collection,
+                "names": [owned(name, self.tenant) for name in self.names], "filter": self.wanted}
+
     def _take(self, stream, event):
-        entry = histories.event_entry(event, COLLECTIONS[self.collection][1])
+        entry = histories.event_entry(event, COLLECTIONS[self.collection][1], self.tenant)
         self.history.add("event", stream=stream, **entry)
         with self._lock:
             if event.type == common_pb2.RESET:
@@ -461,7 +558,7 @@ class Follower:
 
     def holds(self, resources):
         """Whether it holds, of these, all that it watches, and nothing else."""
-        opened = {"collection": self.collection, "names": self.names, "filter": self.wanted}
+        opened = self._watched()
         with self._lock:
             return self._view == {one["name"]: one["revision"] for one in resources
                                   if validators.matches(opened, one)}
@@ -478,19 +575,19 @@ class Follower:
         self._thread.join(DEADLINE)
 
 
-def watch_with_foreign_token(cluster, collection, token):
-    """Opens a stream with a token that is not for it, and reads until its snapshot is complete."""
+def watch_with_foreign_token(cluster, collection, token, tenant=TENANTS[0]):
+    """Opens a tenant's stream with a token that is not for it, and reads until its snapshot is complete."""
     history = cluster.history
     stream = history.next_id()
     service, field, method, request, _ = COLLECTIONS[collection]
-    history.add("open", stream=stream, reader=f"reader {stream}", collection=collection, names=[],
-                filter={}, token=token.hex(), foreign=True)
+    history.add("open", stream=stream, reader=f"reader {stream}", tenant=tenant,
+                collection=collection, names=[], filter={}, token=token.hex(), foreign=True)
     try:
         gateway = cluster.gateways[cluster.spread()]
         call = getattr(getattr(gateway, service), method)(
-            request(resume_token=token), timeout=DEADLINE)
+            request(resume_token=token), timeout=DEADLINE, metadata=metadata_of(tenant))
         for event in call:
-            history.add("event", stream=stream, **histories.event_entry(event, field))
+            history.add("event", stream=stream, **histories.event_entry(event, field, tenant))
             if event.type == common_pb2.BOOKMARK:
                 call.cancel()
                 break
@@ -502,15 +599,15 @@ def watch_with_foreign_token(cluster, collection, token):
     history.add("close", stream=stream, code=code)
 
 
-def rest_and_validate(cluster, followers, resubmit=lambda: True):
+def rest_and_validate(cluster, followers, resubmit=lambda: True, longest=validators.STARVED):
     """Lets everything come to its end and gives what violates the guarantees. What only a person can
     settle is settled; `resubmit()` tells whether what was not made is to be made after all."""
-    client = Client(cluster)
+    clients = [Client(cluster, tenant=tenant) for tenant in cluster.tenants]
     cluster.await_readable()
     cluster.await_rest()
-    while client.settle_doubts(resubmit):
+    while sum(client.settle_doubts(resubmit) for client in clients):
         cluster.await_rest()
-    final = [histories.describe(one) for one in cluster.list_all()]
+    final = cluster.described()
     for follower in followers:
         try:
             wait_for(lambda follower=follower: follower.holds(final),
@@ -520,7 +617,7 @@ def rest_and_validate(cluster, followers, resubmit=lambda: True):
     for follower in followers:
         follower.stop(quiet=True)
     cluster.record_end()
-    return validators.violations_of(cluster.history.entries)
+    return validators.violations_of(cluster.history.entries, longest=longest)
 
 
 def explain(found, history, seed=""):

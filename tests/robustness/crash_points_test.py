@@ -12,7 +12,7 @@ import programs
 from cluster import (Client, Cluster, CrashingGateway, Follower, asset_request, explain,
                      group_request, rest_and_validate, video_request)
 from crash_points import POINTS
-from history import History
+from history import TENANTS, History
 from programs import DEADLINE, video_task_pb2, wait_for
 
 FLAGS = ("--asset-delay", "150ms", "--queue-delay", "50ms", "--video-delay", "250ms")
@@ -40,11 +40,17 @@ def work(client, done):
         return True
 
     simulator = client.cluster.simulator
+    neighbour = Client(client.cluster, tenant=TENANTS[1])
 
     def create(kind, identity, *what, **more):
         return (("create", identity), lambda: client.create(kind(identity, *what, **more)))
 
     steps = [
+        # Another tenant, under the same names and request_ids.
+        (("create", "other hero"), lambda: neighbour.create(
+            asset_request("hero", ["kyy"], tenant=TENANTS[1]))),
+        (("create", "other video"), lambda: neighbour.create(
+            video_request("of-kyy", "kyy", max_wait=0.2, tenant=TENANTS[1]))),
         create(group_request, "cast", ["zerozero", "octopusx"]),
         create(asset_request, "hero", ["zerozero", "kyy"], group="cast"),
         # Placed nowhere until a video needs it.
@@ -99,7 +105,8 @@ def crash_once(point, occurrence):
     try:
         gateway = cluster.start(CrashingGateway, "--crash-at", point, "--occurrence", occurrence)
         client = Client(cluster)
-        followers = [Follower(cluster, "assets"), Follower(cluster, "videoTasks")]
+        followers = [Follower(cluster, collection, tenant=tenant)
+                     for tenant in TENANTS for collection in ("assets", "videoTasks")]
         done = set()
         work(client, done)
         # Some steps come when the work is under way.

@@ -1,6 +1,7 @@
 // The gateway with the very wiring of the program that is shipped, which kills itself (SIGKILL: no
 // destructor runs, nothing is flushed) at a step of the journal that is named on the command line,
-// and whose clock steps when it is told to.
+// whose clock steps when it is told to, and whose store can be told to answer a commit with "not
+// known" and to carry it out later.
 #include <signal.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
@@ -87,6 +89,41 @@ class CrashPoint {
   std::atomic<int> left_;
 };
 
+// Creations of which the store says that it does not know whether they were committed, and that it
+// commits later: as a database does that the connection was lost to. Thread-safe.
+class LateCommits {
+ public:
+  // The next one is held.
+  void HoldNext() {
+    absl::MutexLock lock(&mu_);
+    ++wanted_;
+  }
+  bool Take() {
+    absl::MutexLock lock(&mu_);
+    if (wanted_ == 0) return false;
+    --wanted_;
+    return true;
+  }
+  void Keep(absl::AnyInvocable<void() &&> commit) {
+    absl::MutexLock lock(&mu_);
+    held_.push_back(std::move(commit));
+  }
+  // Carries out what is held.
+  void Release() {
+    std::vector<absl::AnyInvocable<void() &&>> held;
+    {
+      absl::MutexLock lock(&mu_);
+      held.swap(held_);
+    }
+    for (auto& commit : held) std::move(commit)();
+  }
+
+ private:
+  absl::Mutex mu_;
+  int wanted_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<absl::AnyInvocable<void() &&>> held_ ABSL_GUARDED_BY(mu_);
+};
+
 // Whether a submission is open in what the gateway keeps beside a resource.
 template <typename Record>
 bool HasOpen(const std::string& internal) {
@@ -117,14 +154,28 @@ bool IsCancelled(const store::Write& write) {
          task.state() == assetgate::v1::VideoTask::CANCELLED;
 }
 
-// Passes everything on, and dies around the commits that its point names.
+// Passes everything on, dies around the commits that its point names, and holds those that it is
+// told to hold.
 class CrashingStore final : public store::ForwardingStore, private store::ChangeListener {
  public:
-  CrashingStore(store::Store& real, CrashPoint& crash) : ForwardingStore(real), crash_(crash) {}
+  CrashingStore(store::Store& real, CrashPoint& crash, LateCommits& late)
+      : ForwardingStore(real), crash_(crash), late_(late) {}
 
   void Commit(store::Transaction transaction, store::CommitDone done) override {
     const std::set<std::string> about = AboutOf(transaction);
     for (const std::string& what : about) crash_.Reach(what + ":before");
+    if (about.contains("creation") && late_.Take()) {
+      late_.Keep([this, transaction = std::move(transaction)]() mutable {
+        real().Commit(std::move(transaction), [](const store::CommitResult&) {});
+      });
+      // Never inside the call that asks.
+      std::thread([done = std::move(done)]() mutable {
+        store::CommitResult result;
+        result.outcome = store::CommitResult::Outcome::kUnknown;
+        std::move(done)(std::move(result));
+      }).detach();
+      return;
+    }
     {
       absl::MutexLock lock(&mu_);
       for (const store::Write& write : transaction.writes) under_way_[write.key] = about;
@@ -201,6 +252,7 @@ class CrashingStore final : public store::ForwardingStore, private store::Change
   }
 
   CrashPoint& crash_;
+  LateCommits& late_;
   absl::Mutex mu_;
   store::ChangeListener* listener_ ABSL_GUARDED_BY(mu_) = nullptr;
   std::map<store::Key, std::set<std::string>> under_way_ ABSL_GUARDED_BY(mu_);
@@ -229,11 +281,18 @@ class CrashingClient final : public http::Client {
 };
 
 // Does what is said on stdin, one line each: a number of seconds, which the clock is off by from
-// then on. Each is answered on stdout, so that whoever says it knows when it is done.
-void Obey(SteppedClock& clock) {
+// then on; `hold-commit`, which holds the next creation, and `release-commits`. Each is answered on
+// stdout, so that whoever says it knows when it is done.
+void Obey(SteppedClock& clock, LateCommits& late) {
   for (std::string line; std::getline(std::cin, line);) {
     double seconds = 0;
-    if (absl::SimpleAtod(line, &seconds)) {
+    if (line == "hold-commit") {
+      late.HoldNext();
+      std::puts("the next creation is held");
+    } else if (line == "release-commits") {
+      late.Release();
+      std::puts("held commits are released");
+    } else if (absl::SimpleAtod(line, &seconds)) {
       clock.Set(absl::Seconds(seconds));
       std::printf("clock %s\n", line.c_str());
     } else {
@@ -249,6 +308,7 @@ int Serve(const std::string& config_path, const std::string& point, int occurren
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   // A file that may not grow is a failed write, which the store can say and outlive.
@@ -263,13 +323,14 @@ int Serve(const std::string& config_path, const std::string& point, int occurren
   }
   const assetgate::base::Log log(config->log_format, config->log_level);
   CrashPoint crash(point, occurrence);
-  // Its thread waits for input and is never joined: what it uses is never destroyed.
+  // Their thread waits for input and is never joined: what it uses is never destroyed.
   auto& clock = *new SteppedClock();
+  auto& late = *new LateCommits();
   clock.Set(absl::Seconds(clock_offset));
   assetgate::Decorators decorators;
   decorators.clock = &clock;
-  decorators.store = [&crash](store::Store& real) {
-    return std::make_unique<CrashingStore>(real, crash);
+  decorators.store = [&crash, &late](store::Store& real) {
+    return std::make_unique<CrashingStore>(real, crash, late);
   };
   decorators.http = [&crash](http::Client& real) {
     return std::make_unique<CrashingClient>(real, crash);
@@ -279,9 +340,11 @@ int Serve(const std::string& config_path, const std::string& point, int occurren
     std::fprintf(stderr, "%s\n", std::string(server.status().message()).c_str());
     return 1;
   }
-  std::thread([&clock] { Obey(clock); }).detach();
-  int received = 0;
-  sigwait(&signals, &received);
+  std::thread([&clock, &late] { Obey(clock, late); }).detach();
+  for (int received = SIGHUP; received == SIGHUP;) {
+    sigwait(&signals, &received);
+    if (received == SIGHUP) (*server)->Reload(assetgate::config::Load(config_path, environment));
+  }
   (*server)->Shutdown();
   return 0;
 }

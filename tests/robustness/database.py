@@ -15,7 +15,9 @@ from programs import SQLITE, wait_for
 
 _GUARD = """
 read -r _
-if read -r pid <"$1/data/postmaster.pid"; then kill -QUIT "$pid"; fi 2>/dev/null
+for data in "$1"/*/data; do
+  if read -r pid <"$data/postmaster.pid"; then kill -QUIT "$pid"; fi 2>/dev/null
+done
 rm -rf "$1"
 """
 
@@ -33,72 +35,75 @@ class Sqlite:
         pass
 
 
-class Postgres:
-    """A server of Debian's PostgreSQL with its own data, behind one proxy per gateway, so that the
-    network between a gateway and the database can be cut. `close` takes it all down."""
+class Server:
+    """A PostgreSQL server of Debian's in a folder of its own. Only its socket is used: the number in
+    its name is nobody's port."""
 
-    # Shorter than in production, so that more of them end within a run.
-    LEASE_SECONDS = 5
-
-    def __init__(self, gateways):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="assetgate-pg-"))
-        # Cleans up when its input ends, which it also does when this process is killed.
-        self._guard = subprocess.Popen(["sh", "-c", _GUARD, "guard", self.folder],
-                                       stdin=subprocess.PIPE, start_new_session=True)
+    def __init__(self, folder, user, options=()):
+        """`user`: who runs it, as pwd knows them; None: we."""
+        self.folder = folder
+        self._user = user
+        self._options = options
         self._server = None
-        # It does not run as root.
-        self._user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-        if self._user:
-            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
-        self._run("initdb", "-D", self.folder / "data", "-U", "postgres", "-E", "UTF8",
-                  "--locale=C", "--auth=trust", "--no-sync")
-        self.start()
-        self._run("createdb", "-h", self.folder, "-U", "postgres", "assetgate")
-        self.proxies = [Proxy(self._socket) for _ in range(gateways)]
+        folder.mkdir()
+        if user:
+            os.chown(folder, user.pw_uid, user.pw_gid)
 
-    def config(self, slot):
-        return (f"store: {{postgres: {{lease_duration: {self.LEASE_SECONDS}s, uri: \"postgresql://"
-                f"postgres@127.0.0.1:{self.proxies[slot].port}/assetgate?sslmode=disable\"}}}}")
+    def init(self):
+        self.run("initdb", "-D", self.folder / "data", "-U", "postgres", "-E", "UTF8",
+                 "--locale=C", "--auth=trust", "--no-sync")
 
-    def start(self):
-        # Only its socket is used: the number in its name is nobody's port.
+    def copy(self, primary):
+        """Makes it a standby of `primary`, which it follows under the name "standby"."""
+        self.run("pg_basebackup", "-D", self.folder / "data", "--no-sync", "-R", "-X", "stream",
+                 "-c", "fast", "-d",
+                 f"host={primary.folder} user=postgres application_name=standby")
+
+    def start(self, *options):
         with open(self.folder / "log", "ab") as log:
             self._server = subprocess.Popen(
                 [_programs() / "postgres", "-D", self.folder / "data", "-k", self.folder,
-                 "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=150"],
+                 "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=150",
+                 *self._options, *options],
                 stdout=log, stderr=subprocess.STDOUT, **self._as())
-        wait_for(lambda: self._ready() or self._ended(), "a PostgreSQL server that answers")
-        if self._ended():
+        wait_for(lambda: self._ready() or self.ended, "a PostgreSQL server that answers")
+        if self.ended:
             raise AssertionError((self.folder / "log").read_text())
 
     def stop(self, signum=signal.SIGQUIT):
         """SIGQUIT: as a crash; SIGINT: an orderly end, which throws all clients out."""
-        self._server.send_signal(signum)
-        self._server.wait()
+        if self._server is not None:
+            self._server.send_signal(signum)
+            self._server.wait()
 
-    def query(self, sql):
+    def promote(self):
+        """Makes a standby the one that takes writes."""
+        self.run("pg_ctl", "promote", "-D", self.folder / "data")
+
+    def query(self, sql, database="assetgate"):
         """The rows of a statement, each a list of texts."""
-        answer = self._run("psql", "-h", self.folder, "-U", "postgres", "-d", "assetgate", "-AtqX",
-                           "-v", "ON_ERROR_STOP=1", "-c", sql)
+        answer = self.run("psql", "-h", self.folder, "-U", "postgres", "-d", database, "-AtqX",
+                          "-v", "ON_ERROR_STOP=1", "-c", sql)
         return [line.split("|") for line in answer.splitlines()]
 
-    def close(self):
-        for proxy in self.proxies:
-            proxy.close()
-        self.stop()
-        self._guard.stdin.close()
-        self._guard.wait()
+    @property
+    def socket(self):
+        return self.folder / ".s.PGSQL.5432"
 
     @property
-    def _socket(self):
-        return self.folder / ".s.PGSQL.5432"
+    def ended(self):
+        return self._server is None or self._server.poll() is not None
+
+    def run(self, program, *arguments):
+        done = subprocess.run([_programs() / program, *map(str, arguments)], text=True,
+                              capture_output=True, check=False, **self._as())
+        if done.returncode:
+            raise AssertionError(f"{program}: {done.stderr}")
+        return done.stdout
 
     def _ready(self):
         return subprocess.run([_programs() / "pg_isready", "-q", "-h", self.folder],
                               check=False).returncode == 0
-
-    def _ended(self):
-        return self._server.poll() is not None
 
     def _as(self):
         if not self._user:
@@ -106,12 +111,86 @@ class Postgres:
         return {"cwd": self.folder, "user": self._user.pw_uid, "group": self._user.pw_gid,
                 "extra_groups": []}
 
-    def _run(self, program, *arguments):
-        done = subprocess.run([_programs() / program, *map(str, arguments)], text=True,
-                              capture_output=True, check=False, **self._as())
-        if done.returncode:
-            raise AssertionError(f"{program}: {done.stderr}")
-        return done.stdout
+
+class Postgres:
+    """A database behind one proxy per gateway, so that the network between a gateway and the database
+    can be cut. `standby`: commits wait for a second server, which `fail_over` puts in the place of the
+    first. `close` takes it all down."""
+
+    # Shorter than in production, so that more of them end within a run.
+    LEASE_SECONDS = 5
+    # Commits wait until the standby has them.
+    SYNCHRONOUS = ("-c", "synchronous_standby_names=standby")
+
+    def __init__(self, gateways, standby=False):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="assetgate-pg-"))
+        # Cleans up when its input ends, which it also does when this process is killed.
+        self._guard = subprocess.Popen(["sh", "-c", _GUARD, "guard", self.folder],
+                                       stdin=subprocess.PIPE, start_new_session=True)
+        # It does not run as root.
+        user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+        if user:
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+        self.server = Server(self.folder / "first", user)
+        self.server.init()
+        self.server.start()
+        self.server.run("createdb", "-h", self.server.folder, "-U", "postgres", "assetgate")
+        self.standby = None
+        if standby:
+            self.standby = Server(self.folder / "second", user)
+            self.standby.copy(self.server)
+            self.standby.start()
+            self.server.stop(signal.SIGINT)
+            self.server.start(*self.SYNCHRONOUS)
+            self.await_standby()
+        self.proxies = [Proxy(self.server.socket) for _ in range(gateways)]
+
+    def config(self, slot):
+        return (f"store: {{postgres: {{lease_duration: {self.LEASE_SECONDS}s, uri: \"postgresql://"
+                f"postgres@127.0.0.1:{self.proxies[slot].port}/assetgate?sslmode=disable\"}}}}")
+
+    def start(self):
+        self.server.start(*(self.SYNCHRONOUS if self.standby else ()))
+
+    def stop(self, signum=signal.SIGQUIT):
+        self.server.stop(signum)
+
+    def query(self, sql):
+        return self.server.query(sql)
+
+    def await_standby(self):
+        """Waits until commits wait for the standby, and get its word."""
+        wait_for(lambda: self.server.query(
+            "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'", "postgres"),
+            "a standby that follows")
+
+    def waiting_for_standby(self):
+        """How many commits wait for the standby."""
+        [[count]] = self.server.query(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'", "postgres")
+        return int(count)
+
+    def fail_over(self):
+        """The first server dies, and the standby takes its place."""
+        self.server.stop(signal.SIGQUIT)
+        for proxy in self.proxies:
+            proxy.cut()
+        self.standby.promote()
+        self.server, self.standby = self.standby, None
+        wait_for(lambda: self.server.query("SELECT NOT pg_is_in_recovery()") == [["t"]],
+                 "a standby that takes writes")
+        for proxy in self.proxies:
+            proxy.point_to(self.server.socket)
+            proxy.forward()
+
+    def close(self):
+        for proxy in self.proxies:
+            proxy.close()
+        for server in (self.server, self.standby):
+            if server is not None:
+                server.stop()
+        self._guard.stdin.close()
+        self._guard.wait()
 
 
 def _programs():
@@ -138,6 +217,11 @@ class Proxy:
 
     def forward(self):
         self._set("forward")
+
+    def point_to(self, target):
+        """Where new connections lead."""
+        with self._lock:
+            self._target = str(target)
 
     def cut(self):
         """Connections end, and new ones too: as a network that says no."""

@@ -10,29 +10,35 @@ import unittest
 import grpc
 
 import programs
-from cluster import (Client, Cluster, CrashingGateway, Follower, asset_request, explain,
+from cluster import (LIMITS, Client, Cluster, CrashingGateway, Follower, asset_request, explain,
                      rest_and_validate, video_request)
-from history import History
+from history import TENANTS, History, mark_for, mark_of
 from programs import DEADLINE, common_pb2, reason_of, video_task_pb2, wait_for
 
 FLAGS = ("--asset-delay", "150ms", "--queue-delay", "50ms", "--video-delay", "250ms")
 HOUR = 3600
 
 
-class FaultTest(unittest.TestCase):
+class GuaranteeTest(unittest.TestCase):
     """Each test ends with the guarantees held against all that happened in it."""
+
+    LIMITS = LIMITS
 
     def setUp(self):
         self.history = History()
-        self.cluster = Cluster(self.history, FLAGS)
+        self.cluster = Cluster(self.history, FLAGS, limits=self.LIMITS)
         self.addCleanup(self.cluster.close)
         self.simulator = self.cluster.simulator
         self.client = Client(self.cluster)
+        self.neighbour = Client(self.cluster, tenant=TENANTS[1])
 
     def serve(self, kind=programs.Gateway):
         gateway = self.cluster.start(kind)
-        self.followers = [Follower(self.cluster, collection)
-                          for collection in ("assets", "videoTasks")]
+        self.followers = [Follower(self.cluster, collection, tenant=tenant)
+                          for tenant in TENANTS for collection in ("assets", "videoTasks")]
+        # Another tenant has something too.
+        self.neighbour.create(asset_request("before", ["zerozero"], tenant=TENANTS[1]))
+        self.neighbour.create(video_request("before", "zerozero", tenant=TENANTS[1]))
         return gateway
 
     def rest(self):
@@ -54,9 +60,15 @@ class FaultTest(unittest.TestCase):
             return task if task.state in states else None
         return wait_for(there, f"{name} is one of {names}")
 
-    def sent(self, provider):
-        return self.simulator.requests(provider, "video.create")
+    def sent(self, provider, identity=""):
+        """What a provider was asked for by the first tenant, all of it or one task."""
+        wanted = mark_for(identity)
+        return [request for request in self.simulator.requests(provider, "video.create")
+                if mark_of(request["body"]) == wanted or
+                not identity and mark_of(request["body"]).startswith(wanted)]
 
+
+class FaultTest(GuaranteeTest):
     # --- The clock
 
     def check_clock(self, offset):
@@ -85,7 +97,6 @@ class FaultTest(unittest.TestCase):
     def test_work_goes_on_when_the_clock_is_set_forward(self):
         self.check_clock(300)
 
-
     # --- The disk
 
     def fill_disk(self):
@@ -105,7 +116,7 @@ class FaultTest(unittest.TestCase):
         refused = self.client.create(video_request("refused", "kyy"))
         self.assertEqual(refused.code(), grpc.StatusCode.UNAVAILABLE)
         self.assertEqual(reason_of(refused), "STORE_UNAVAILABLE")
-        self.assertEqual(self.client.get("videoTasks/before").prompt, "mark.before")
+        self.assertEqual(self.client.get("videoTasks/before").prompt, mark_for("before"))
         self.assertIn("degraded", self.cluster.gateway.page("/readyz"))
         self.clear_disk()
         # The request_id is free.

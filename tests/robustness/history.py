@@ -3,12 +3,13 @@
 A history is a list of entries, each a dict with `at` (seconds, monotonic) and `kind`:
 
   begin     wall                                    the wall clock's time when `at` was written
-  call      id, method, request_id, name, mark, body   a unary RPC was sent
-  return    id, code, reason, resources             its answer; `code` is gRPC's, "OK" included
-  open      stream, reader, collection, names, filter, token, foreign
+  call      id, tenant, method, request_id, name, mark, body   a unary RPC was sent
+  return    id, code, reason, resources, words      its answer; `code` is gRPC's, "OK" included;
+                                                    `words`: the tenants whose marks are in it
+  open      stream, reader, tenant, collection, names, filter, token, foreign
                                                     a watch began; `token` is hex, "" for none;
                                                     `foreign`: it is of another watch or store
-  event     stream, type, ...                       what it was told (see `event_entry`)
+  event     stream, type, words, ...                what it was told (see `event_entry`)
   close     stream, code                            it ended
   quiet     stream                                  it was still open when all had come to rest
   kill      gateway, wall                           a process was killed, or ended
@@ -19,14 +20,16 @@ A history is a list of entries, each a dict with `at` (seconds, monotonic) and `
   step      gateway, wall                           its clock was set forward or back
   disturbance   what, gateway, wall                 the store was out of reach of all gateways, or of
                                                     one
-  final     gateway, resources                      all there is, after all had come to rest, as
-                                                    each gateway lists it
+  final     gateway, resources                      all there is of all tenants, after all had come
+                                                    to rest, as each gateway lists it
+  page      gateway, page, words                    what operators can see at the end: metrics
   upstream  provider, call, number, time, ...       a request that the simulator got
   things    provider, id, state                     what there is at a provider, at the end
 
 A `mark` tells one request for a video, an asset or a group from all others; it is a word of its
-prompt, source URI or display name, so that providers' requests show it too. A resource is written
-down as `describe` says.
+prompt, source URI or display name, so that providers' requests show it too, and it says whose it is.
+A resource is written down as `describe` says. Names and request_ids are each tenant's own: they are
+written down with the tenant, `videoTasks/a@north`.
 """
 
 import hashlib
@@ -44,10 +47,28 @@ _FINAL_PLACEMENTS = {
     asset_pb2.Placement.ACTIVE, asset_pb2.Placement.FAILED, asset_pb2.Placement.LOST}
 
 
+# Whose requests a history tells of.
+TENANTS = ("north", "south")
+
+
+def mark_for(identity, tenant=TENANTS[0]):
+    return f"mark.{tenant}-{identity}"
+
+
 def mark_of(text):
     """The mark in a prompt, a URI, a name or the body of a request; "" where there is none."""
     found = re.search(r"mark\.[\w-]+", text)
     return found.group() if found else ""
+
+
+def owned(name, tenant):
+    """A name or a request_id with whose it is; "" for none."""
+    return f"{name}@{tenant}" if name and tenant else name
+
+
+def words_in(data):
+    """The tenants whose marks are in these bytes."""
+    return sorted({word.decode() for word in re.findall(rb"mark\.(\w+)-", data)})
 
 
 def digest_of(message):
@@ -62,10 +83,10 @@ def _reason_of(status):
     return ""
 
 
-def describe(resource):
-    """A resource as the validators see it."""
+def describe(resource, tenant=""):
+    """A tenant's resource as the validators see it."""
     entry = {
-        "name": resource.name,
+        "name": owned(resource.name, tenant),
         "revision": resource.revision,
         "digest": digest_of(resource),
         "labels": dict(resource.labels),
@@ -79,6 +100,8 @@ def describe(resource):
             entry["state"] == "UNCONFIRMED" and
             resource.waiting.reason == common_pb2.Waiting.NEEDS_OPERATOR)
         entry["mark"] = mark_of(resource.prompt)
+        entry["has_link"] = bool(resource.video.uri)
+        entry["waiting"] = common_pb2.Waiting.Reason.Name(resource.waiting.reason)
         entry["units"] = [
             {"provider": attempt.provider.split("/")[-1], "task": attempt.provider_task_id,
              "state": video_task_pb2.Attempt.State.Name(attempt.state),
@@ -141,10 +164,11 @@ def revision_of(token):
     return int.from_bytes(token[17:25], "little")
 
 
-def event_entry(event, resource_field):
+def event_entry(event, resource_field, tenant=""):
     """The fields of an `event`: `type`; of a BOOKMARK also `token`, `upto` and `snapshot_complete`, of
     a RESET `reset_reason`, of PUT and DELETE `revision`, `resource` and `cause`."""
-    entry = {"type": common_pb2.EventType.Name(event.type)}
+    entry = {"type": common_pb2.EventType.Name(event.type),
+             "words": words_in(event.SerializeToString())}
     if event.resume_token:
         entry["token"] = event.resume_token.hex()
         entry["upto"] = revision_of(event.resume_token)
@@ -157,5 +181,5 @@ def event_entry(event, resource_field):
     if event.HasField(resource_field):
         resource = getattr(event, resource_field)
         entry["revision"] = event.revision
-        entry["resource"] = describe(resource)
+        entry["resource"] = describe(resource, tenant)
     return entry

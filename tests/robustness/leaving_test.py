@@ -138,7 +138,7 @@ async def each(watchers, condition, what):
 
 class LeavingTest(unittest.TestCase):
     def setUp(self):
-        self.cluster = Cluster(History(), FLAGS, 2, drain_delay="1s")
+        self.cluster = Cluster(History(), FLAGS, 2, drain_delay="1s", tenants=())
         self.addCleanup(self.cluster.close)
         self.cluster.start_all()
 

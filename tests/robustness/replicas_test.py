@@ -9,9 +9,9 @@ import unittest
 
 import grpc
 
-from cluster import (Client, Cluster, Follower, asset_request, explain, rest_and_validate,
-                     video_request)
-from history import History
+from cluster import (Client, Cluster, Follower, asset_request, explain,
+                     rest_and_validate, video_request)
+from history import TENANTS, History, mark_of
 from programs import (DEADLINE, MODELS, detail_of, error_details_pb2, reason_of,
                       video_task_pb2, wait_for)
 
@@ -20,21 +20,31 @@ GATEWAYS = 3
 VideoTask = video_task_pb2.VideoTask
 
 
-class ReplicasTest(unittest.TestCase):
+class GuaranteeTest(unittest.TestCase):
     """Each test ends with the guarantees held against all that happened in it."""
+
+    GATEWAYS = GATEWAYS
+    STANDBY = False
 
     def setUp(self):
         self.history = History()
-        self.cluster = Cluster(self.history, FLAGS, GATEWAYS)
+        self.cluster = Cluster(self.history, FLAGS, self.GATEWAYS, standby=self.STANDBY)
         self.addCleanup(self.cluster.close)
         self.simulator = self.cluster.simulator
         self.lease = self.cluster.database.LEASE_SECONDS
         self.cluster.start_all()
-        self.clients = [Client(self.cluster, slot) for slot in range(GATEWAYS)]
+        self.clients = [Client(self.cluster, slot) for slot in range(self.GATEWAYS)]
         self.followers = [Follower(self.cluster, collection, slot=slot)
-                          for slot in range(GATEWAYS) for collection in ("assets", "videoTasks")]
+                          for slot in range(self.GATEWAYS)
+                          for collection in ("assets", "videoTasks")]
+        # Another tenant has something too, and watches.
+        self.followers += [Follower(self.cluster, collection, tenant=TENANTS[1])
+                           for collection in ("assets", "videoTasks")]
+        neighbour = Client(self.cluster, tenant=TENANTS[1])
+        neighbour.create(asset_request("before", ["zerozero"], tenant=TENANTS[1]))
+        neighbour.create(video_request("before", "zerozero", tenant=TENANTS[1]))
         # Each has its share of the work.
-        wait_for(lambda: len(self.shares()) == GATEWAYS, "a share for each")
+        wait_for(lambda: len(self.shares()) == self.GATEWAYS, "a share for each")
 
     def shares(self):
         """How many shards each living gateway holds."""
@@ -61,7 +71,9 @@ class ReplicasTest(unittest.TestCase):
         return wait_for(there, f"{name} is one of {names}")
 
     def sent(self, provider):
-        return self.simulator.requests(provider, "video.create")
+        """What a provider was asked for by the first tenant."""
+        return [request for request in self.simulator.requests(provider, "video.create")
+                if mark_of(request["body"]).startswith(f"mark.{TENANTS[0]}-")]
 
     def streams_of(self, slot):
         """How many streams have been opened by the readers that began at a gateway."""
@@ -69,6 +81,8 @@ class ReplicasTest(unittest.TestCase):
         return sum(entry["kind"] == "open" and entry["reader"] in readers
                    for entry in self.history.entries)
 
+
+class ReplicasTest(GuaranteeTest):
     # --- Gateways
 
     def test_what_one_makes_all_show_and_all_tell(self):
@@ -231,6 +245,28 @@ class ReplicasTest(unittest.TestCase):
 
     def test_a_gateway_whose_packets_are_lost_catches_up(self):
         self.check_network("hold")
+
+
+class StandbyTest(GuaranteeTest):
+    """What is acknowledged is at two servers."""
+
+    GATEWAYS = 2
+    STANDBY = True
+
+    def test_a_failover_loses_nothing_that_was_acknowledged(self):
+        self.simulator.control("timing", {"video_delay": "2s"})
+        for provider in MODELS:
+            self.create(0, f"running-{provider}", provider)
+        self.clients[1].create(asset_request("running", ["kyy", "zerozero"]))
+        self.cluster.database.fail_over()
+        self.cluster.disturb("failover")
+        wait_for(lambda: not isinstance(self.clients[1].create(video_request("after", "kyy")),
+                                        (grpc.RpcError, ValueError)), "a store that takes writes")
+        for provider in MODELS:
+            self.await_state(f"videoTasks/running-{provider}", VideoTask.SUCCEEDED, slot=1)
+        self.rest()
+        for provider in MODELS:
+            self.assertEqual(len(self.sent(provider)), 1 + (provider == "kyy"))
 
 
 if __name__ == "__main__":

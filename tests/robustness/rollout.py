@@ -187,7 +187,7 @@ def main():
     parser.add_argument("--assets", type=int, default=200, help="made before; default 200")
     parser.add_argument("--gateways", type=int, default=3)
     options = parser.parse_args()
-    cluster = Cluster(History(), run.FLAGS, options.gateways)
+    cluster = Cluster(History(), run.FLAGS, options.gateways, tenants=())
     try:
         cluster.start_all()
         writer = Writer(cluster)

@@ -36,7 +36,7 @@ from cluster import (Client, Cluster, CrashingGateway, Follower, asset_request, 
                      explain, group_request, rest_and_validate, video_request,
                      watch_with_foreign_token)
 from crash_points import POINTS  # noqa: E402
-from history import History  # noqa: E402
+from history import TENANTS, History  # noqa: E402
 from programs import DEADLINE, asset_service_pb2  # noqa: E402
 
 FLAGS = ("--asset-delay", "200ms", "--queue-delay", "100ms", "--video-delay", "400ms")
@@ -65,6 +65,11 @@ SUBMISSION_FAULTS = [
     {"kind": "hang", "duration": "300ms", "after_work": True},
     {"kind": "hang", "duration": "60s", "after_work": True},
     {"kind": "drip", "bytes": 8, "duration": "5ms"},
+    {"kind": "edge", "status": 502, "server": "nginx", "after_work": True},
+    {"kind": "edge", "status": 504, "after_work": True},
+    {"kind": "edge", "status": 520, "after_work": True},
+    {"kind": "edge", "status": 522},
+    {"kind": "edge", "status": 524, "after_work": True},
 ]
 POLL_FAULTS = [
     {"kind": "status", "status": 500},
@@ -78,21 +83,31 @@ POLL_FAULTS = [
     {"kind": "hang", "duration": "300ms"},
     {"kind": "state", "state": "PONDERING"},
     {"kind": "huge", "bytes": 9 << 20},
+    {"kind": "hang", "duration": "60s"},
+    {"kind": "status", "status": 302},
+    {"kind": "status", "status": 402},
+    {"kind": "status", "status": 403},
+    {"kind": "edge", "status": 403},
+    {"kind": "edge", "status": 502},
+    {"kind": "edge", "status": 524},
+    {"kind": "link"},
 ]
 
 
 class Worker:
-    """A caller that asks for all sorts of things."""
+    """A caller that asks for all sorts of things. Each tenant has as many, and they take the same names
+    and request_ids."""
 
     # What it does, and how often.
     STEPS = {"group": 1, "asset": 3, "batch": 1, "video": 8, "twice": 2, "repeat": 4, "reuse": 1,
-             "cancel": 2, "delete": 2, "get": 3, "list": 1, "foreign": 0.3}
+             "cancel": 2, "delete": 2, "get": 3, "list": 1, "providers": 0.5, "foreign": 0.3}
 
     def __init__(self, cluster, number, seed, stop):
         self._cluster = cluster
-        self._client = Client(cluster)
+        self._tenant = TENANTS[number % len(TENANTS)]
+        self._client = Client(cluster, tenant=self._tenant)
         self._dice = random.Random(f"{seed}-worker-{number}")
-        self._number = number
+        self._number = number // len(TENANTS)
         self._stop = stop
         # What it has asked for under a name of its choice, and what it can ask for again.
         self._names = {"assets": [], "assetGroups": [], "videoTasks": []}
@@ -130,11 +145,12 @@ class Worker:
         dice = self._dice
         return {"team": dice.choice(["", "red", "blue"]),
                 "fate": "moderated" if dice.random() < 0.1 else "",
-                "named": dice.random() < 0.8, "repeatable": dice.random() < 0.8}
+                "named": dice.random() < 0.8, "repeatable": dice.random() < 0.8,
+                "tenant": self._tenant}
 
     def _group(self, suffix):
         providers = self._dice.sample(list(programs.MODELS), self._dice.randrange(3))
-        return self._make("assetGroups", f"g-{suffix}", group_request(f"g-{suffix}", providers))
+        return self._make("assetGroups", f"g-{suffix}", group_request(f"g-{suffix}", providers, self._tenant))
 
     def _asset_request(self, identity, how):
         providers = self._dice.sample(list(programs.MODELS), self._dice.randrange(3))
@@ -172,7 +188,8 @@ class Worker:
         """Two callers ask for the same at once: one of them gets the other's answer."""
         how = dict(self._somehow(), repeatable=True)
         request = self._video_request(f"v-{suffix}", how)
-        other = threading.Thread(target=Client(self._cluster).create, args=(request,))
+        client = Client(self._cluster, tenant=self._tenant)
+        other = threading.Thread(target=client.create, args=(request,))
         other.start()
         answer = self._make("videoTasks", f"v-{suffix}", request, how["named"])
         other.join(2 * DEADLINE)
@@ -189,7 +206,7 @@ class Worker:
         if not self._repeatable:
             return None
         used = self._dice.choice(self._repeatable[-10:])
-        request = video_request(f"v-{suffix}", "kyy", named=False)
+        request = video_request(f"v-{suffix}", "kyy", named=False, tenant=self._tenant)
         request.request_id = used.request_id
         return self._client.create(request)
 
@@ -205,17 +222,21 @@ class Worker:
     def _list(self, _):
         return self._client.list_videos()
 
+    def _providers(self, _):
+        return self._client.list_providers()
+
     def _foreign(self, _):
         # Of the other collection, or of no store at all.
         for token in (self._dice.randbytes(29), b"x"):
-            watch_with_foreign_token(self._cluster, "videoTasks", token)
+            watch_with_foreign_token(self._cluster, "videoTasks", token, self._tenant)
 
 
 class Nemesis:
     """Kills gateways, stops them, fills their disk, sets their clocks, takes their database away, and
     makes providers misbehave."""
 
-    ACTS = {"kill": 2, "roll": 1, "crash": 3, "pause": 1, "step_clock": 2, "fault": 10, "heal": 3}
+    ACTS = {"kill": 2, "roll": 1, "crash": 3, "pause": 1, "step_clock": 2, "fault": 10,
+            "spend_credit": 1, "hide_new": 1, "heal": 3}
     # Where one gateway is all there is.
     ALONE = {"fill_disk": 1}
     # Where several share a database. One that stands still or is cut off loses its leases, or not.
@@ -401,6 +422,22 @@ class Nemesis:
         self._cluster.simulator.fail(dice.choice(list(programs.MODELS)), call, dice.choice(faults),
                                      times=dice.randrange(1, 4))
 
+    def _spend_credit(self):
+        provider = self._dice.choice(list(programs.MODELS))
+
+        def begin():
+            self._cluster.simulator.control("credit", {"provider": provider, "videos": 0})
+            return lambda: self._cluster.simulator.control(
+                "credit", {"provider": provider, "videos": None})
+        self._for(("credit", provider), 0.5, 3.0, begin)
+
+    def _hide_new(self):
+        """What is made is not found for a moment by those who ask for it."""
+        def begin():
+            self._cluster.simulator.control("timing", {"unknown_delay": "500ms"})
+            return lambda: self._cluster.simulator.control("timing", {"unknown_delay": "0s"})
+        self._for(("timing",), 0.5, 3.0, begin)
+
     def _heal(self):
         self._cluster.simulator.heal()
 
@@ -409,13 +446,18 @@ def start_followers(cluster, seed, stop):
     """Readers of all there is, fast, slow, and dead for most of the run; some of what they filter, and
     of what they name."""
     dice = random.Random(f"{seed}-readers")
-    client = Client(cluster)
-    for request in (asset_request("named", ["kyy"], team="red"),
-                    video_request("named", "zerozero", team="red")):
-        answer = client.create(request)
-        if isinstance(answer, grpc.RpcError):
-            raise AssertionError(f"nothing has gone wrong yet, and a create failed: {answer}")
-    followers = []
+    for tenant in TENANTS:
+        client = Client(cluster, tenant=tenant)
+        for request in (asset_request("named", ["kyy"], team="red", tenant=tenant),
+                        video_request("named", "zerozero", team="red", tenant=tenant)):
+            answer = client.create(request)
+            if isinstance(answer, grpc.RpcError):
+                raise AssertionError(f"nothing has gone wrong yet, and a create failed: {answer}")
+    other = TENANTS[1]
+    followers = [
+        Follower(cluster, "assets", tenant=other), Follower(cluster, "videoTasks", tenant=other),
+        Follower(cluster, "videoTasks", names=["videoTasks/named"], tenant=other),
+        Follower(cluster, "assets", wanted={"labels": {"team": "red"}}, tenant=other)]
     for collection in ("assets", "videoTasks"):
         followers += [
             Follower(cluster, collection),

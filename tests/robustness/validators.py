@@ -140,6 +140,8 @@ def matches(opened, resource):
         return False
     if opened["names"] and resource["name"] not in opened["names"]:
         return False
+    if opened.get("tenant") and not resource["name"].endswith("@" + opened["tenant"]):
+        return False
     wanted = opened["filter"]
     if wanted.get("states") and resource["state"] not in wanted["states"]:
         return False
@@ -471,11 +473,19 @@ def _ends_differ(history, final):
                        f"{unit['provider']}")
 
 
+# Statuses that say that the work was not done: nobody was there to do it.
+_SURELY_NOT_DONE = {503, 521, 523, 525, 526, 530}
+# Statuses below 500 that leave it open.
+_LEFT_OPEN = {0, 302, 303, 408, 409, 423, 424, 425, 444, 460, 499}
+
+
 def _maybe_made(request):
     """Whether a submission's answer left open, or said, that there is something now."""
-    return bool(request["object_id"]) or request["status"] == 0 or \
-        request["status"] >= 500 and request["status"] != 503 or \
-        request["fault"] in ("garbage", "truncate", "no_id", "huge")
+    status = request["status"]
+    return bool(request["object_id"]) or status in _LEFT_OPEN or \
+        status >= 500 and status not in _SURELY_NOT_DONE or \
+        request["fault"] in ("garbage", "truncate", "no_id", "huge") or \
+        request["fault"] == "status" and status == 200
 
 
 def no_double_billing(history):
@@ -537,6 +547,113 @@ def no_double_billing(history):
             if unit["state"] == "SUCCEEDED" and unit["billing"] == "NOT_BILLED":
                 violations.append(f"{task['name']} says that {unit['task']}, which "
                                   f"{unit['provider']} made, is not billed")
+    return violations
+
+
+def _made_for(history):
+    """By mark: the videos that providers have made for it, {(provider, id)}."""
+    made = {}
+    for request in _of_kind(history, "upstream"):
+        if request["call"] == "video.create" and request["mark"] and request["object_id"]:
+            made.setdefault(request["mark"], set()).add((request["provider"], request["object_id"]))
+    return made
+
+
+def nothing_denied(history):
+    """Nobody is told that something was not made, or is not paid for, that a provider has made."""
+    violations = []
+    made = _made_for(history)
+    for name, resource in (_final(history) or {}).items():
+        known = {(unit["provider"], unit["task"]) for unit in resource["units"]}
+        for provider, thing in sorted(made.get(resource["mark"], set()) - known):
+            violations += [f"{name}, unit {number}, is {unit['state']} and {unit['billing']} at "
+                           f"{provider}, which made {thing} for it"
+                           for number, unit in enumerate(resource["units"])
+                           if unit["provider"] == provider and not unit["task"] and
+                           unit.get("billing") == "NOT_BILLED"]
+    returns = _returns(history)
+    told = {}
+    for call in _of_kind(history, "call"):
+        if call["method"] == "CreateVideoTask":
+            told.setdefault(call["mark"], []).append(returns.get(call["id"]))
+    for mark, answers in told.items():
+        if mark in made and all(_surely_nothing(answer) for answer in answers):
+            violations.append(f"whoever asked for {mark!r} was told that nothing exists; there is "
+                              f"{sorted(made[mark])}")
+    return violations
+
+
+def delivered(history):
+    """Every video that a provider finished is handed to whoever asked for it, with a link."""
+    violations = []
+    made = _made_for(history)
+    things = {(entry["provider"], entry["id"]): entry for entry in _of_kind(history, "things")}
+    for name, resource in (_final(history) or {}).items():
+        if not name.startswith("videoTasks/"):
+            continue
+        if resource["state"] == "SUCCEEDED" and not resource.get("has_link", True):
+            violations.append(f"{name} is SUCCEEDED without a link")
+        units = {(unit["provider"], unit["task"]): unit for unit in resource["units"]}
+        for provider, thing in sorted(made.get(resource["mark"], ())):
+            if things.get((provider, thing), {}).get("state") != "succeeded":
+                continue
+            unit = units.get((provider, thing))
+            if unit is None or unit["state"] != "SUCCEEDED":
+                violations.append(f"{provider} has finished {thing}, and {name} has it as "
+                                  f"{unit['state'] if unit else 'nothing'}"
+                                  f"{' ' + unit['reason'] if unit and unit['reason'] else ''}")
+    return violations
+
+
+def tenants_apart(history):
+    """No tenant is shown another one's words, and no page of an operator shows any tenant's."""
+    violations = []
+    tenant_of = {entry["id"]: entry.get("tenant") for entry in _of_kind(history, "call")}
+    tenant_of_stream = {entry["stream"]: entry.get("tenant") for entry in _of_kind(history, "open")}
+    for entry in _of_kind(history, "return", "event", "page"):
+        words = set(entry.get("words", ()))
+        if entry["kind"] == "page":
+            for word in sorted(words):
+                violations.append(f"{entry['page']} of gateway {entry['gateway']} shows words of "
+                                  f"{word}")
+            continue
+        is_event = entry["kind"] == "event"
+        tenant = tenant_of_stream.get(entry["stream"]) if is_event else tenant_of.get(entry["id"])
+        where = f"stream {entry['stream']}" if is_event else f"call {entry['id']}"
+        for word in sorted(words - {tenant}):
+            violations.append(f"{where} of {tenant} shows words of {word}")
+    return violations
+
+
+# Seconds within which everything under way is asked after again, whatever else there is to do; more
+# than a circuit breaker stays open.
+STARVED = 45.0
+
+
+def asked_in_time(history, longest=STARVED):
+    """Between two polls of a unit there are at most so many seconds, but for times in which no gateway
+    could ask: one was away, stood still, or could not reach the store."""
+    violations = []
+    lease = max((entry["lease"] for entry in _of_kind(history, "store")), default=0)
+    away = sorted(entry["wall"] for entry in _of_kind(history, *_NEWS))
+    last = {}
+    for entry in sorted(_of_kind(history, "upstream"), key=lambda e: e["time"]):
+        made = entry["call"] in ("video.create", "asset.create")
+        if not entry["object_id"] or not (made or entry["call"].endswith(".get")):
+            continue
+        unit = (entry["provider"], entry["call"].split(".")[0], entry["object_id"])
+        before = last.get(unit)
+        last[unit] = entry
+        # Of what was made and not said, the gateway learns later, or from a person.
+        if made or before is None or before["call"].endswith(".create") and before["fault"] or \
+                entry["time"] - before["time"] <= longest:
+            continue
+        # A poll may have been on its way just then.
+        begin = bisect.bisect_left(away, before["time"] - lease - _TAKEOVER)
+        if begin < len(away) and away[begin] <= entry["time"]:
+            continue
+        violations.append(f"{unit} was not asked after for {entry['time'] - before['time']:.1f} s "
+                          f"before request {entry['number']}; {longest} s are the most")
     return violations
 
 
@@ -608,7 +725,7 @@ def provider_finals_stay(history):
     return violations
 
 
-def violations_of(history, floor=POLL_FLOOR):
+def violations_of(history, floor=POLL_FLOOR, longest=STARVED):
     """All of them: {guarantee: violations}, without those that hold."""
     found = {
         "ordered": ordered(history), "unique": unique(history), "atomic": atomic(history),
@@ -617,5 +734,8 @@ def violations_of(history, floor=POLL_FLOOR):
         "one_answer": one_answer(history), "no_loss": no_loss(history),
         "no_double_billing": no_double_billing(history), "one_poll": one_poll(history, floor),
         "provider_finals_stay": provider_finals_stay(history),
+        "nothing_denied": nothing_denied(history), "delivered": delivered(history),
+        "tenants_apart": tenants_apart(history),
+        "asked_in_time": asked_in_time(history, longest),
     }
     return {name: violations for name, violations in found.items() if violations}

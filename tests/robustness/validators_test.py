@@ -483,6 +483,100 @@ class ValidatorTest(unittest.TestCase):
             self.everywhere(entries, 5, units=[unit("ACTIVE")])
         self.broken("provider_finals_stay", changed, "unit 0 at kyy, was ACTIVE", "is SUCCEEDED")
 
+    # --- NothingDenied, Delivered, TenantsApart, AskedInTime
+
+    def test_nothing_denied_sees_a_create_that_was_refused_though_the_video_was_made(self):
+        self.broken("nothing_denied", lambda e: e.append(dict(
+            first(e, "upstream", number=1), number=9, object_id="v-9", mark="<videoTasks/no>")),
+            "<videoTasks/no>", "v-9")
+
+    def test_nothing_denied_sees_an_attempt_that_is_said_to_be_unpaid(self):
+        self.broken("nothing_denied", lambda e: first(e, "final")["resources"][0].update(
+            state="FAILED", units=[unit("NOT_ACCEPTED", "", billing="NOT_BILLED")]),
+            "NOT_BILLED at kyy, which made v-1")
+
+    def test_nothing_denied_has_nothing_against_a_refusal_that_is_true(self):
+        self.assertNotIn("nothing_denied", validators.violations_of(good().entries, self.FLOOR))
+
+    def test_delivered_sees_a_video_that_was_finished_and_given_up(self):
+        # That the gateway gave up on it, and says so, does not help the caller.
+        self.broken("delivered", lambda e: first(e, "final")["resources"][0].update(
+            state="FAILED", units=[unit("FAILED", reason="TRACKING_EXPIRED")]),
+            "kyy has finished v-1", "FAILED TRACKING_EXPIRED")
+        self.broken("delivered", lambda e: first(e, "final")["resources"][0].update(
+            state="FAILED", units=[]), "as nothing")
+
+    def test_delivered_sees_a_success_without_a_link(self):
+        self.broken("delivered", lambda e: first(e, "final")["resources"][0].update(has_link=False),
+                    "without a link")
+
+    def of_tenants(self, entries, stream=(), answer=()):
+        for entry in entries:
+            if entry["kind"] in ("call", "open"):
+                entry["tenant"] = "north"
+        first(entries, "event", stream=11, revision=9)["words"] = list(stream)
+        first(entries, "return", id=1)["words"] = list(answer)
+
+    def test_tenants_apart_sees_another_ones_words(self):
+        self.broken("tenants_apart", lambda e: self.of_tenants(e, stream=["north", "south"]),
+                    "stream 11 of north shows words of south")
+        self.broken("tenants_apart", lambda e: self.of_tenants(e, answer=["south"]), "call 1")
+        self.broken("tenants_apart", lambda e: e.append(
+            {"at": 0, "kind": "page", "gateway": 0, "page": "/metrics", "words": ["north"]}),
+            "/metrics of gateway 0")
+
+    def test_tenants_apart_has_nothing_against_a_tenants_own_words(self):
+        entries = json.loads(json.dumps(good().entries))
+        self.of_tenants(entries, stream=["north"], answer=["north"])
+        self.assertNotIn("tenants_apart", validators.violations_of(entries, self.FLOOR))
+
+    def test_asked_in_time_sees_a_unit_that_is_starved(self):
+        def later(seconds):
+            def polls(entries):
+                poll = first(entries, "upstream", number=4)
+                self.insert(entries, entries[-1], dict(poll, number=8, time=1020.0),
+                            dict(poll, number=9, time=1020.0 + seconds))
+            return polls
+        self.broken("asked_in_time", later(50), "v-1", "50.0 s before request 9")
+        entries = json.loads(json.dumps(good().entries))
+        later(40)(entries)
+        self.assertNotIn("asked_in_time", validators.violations_of(entries, self.FLOOR))
+
+    def test_asked_in_time_excuses_a_gateway_that_was_away(self):
+        entries = json.loads(json.dumps(good().entries))
+        self.insert(entries, entries[1], {"kind": "pause", "gateway": 0, "wall": 1060.0,
+                                          "seconds": 48})
+        self.insert(entries, entries[-1], dict(first(entries, "upstream", number=4), number=9,
+                                               time=1061.1))
+        self.assertNotIn("asked_in_time", validators.violations_of(entries, self.FLOOR))
+
+    def test_asked_in_time_excuses_a_unit_that_the_gateway_was_not_told_of(self):
+        entries = json.loads(json.dumps(good().entries))
+        # A person finds it a minute later.
+        self.insert(entries, entries[-1], dict(first(entries, "upstream", number=5), number=9,
+                                               call="video.get", status=200, fault="", time=1072.0))
+        self.assertNotIn("asked_in_time", validators.violations_of(entries, self.FLOOR))
+
+    # What is asked again after an answer that leaves it open
+
+    def test_no_double_billing_knows_the_answers_that_leave_it_open(self):
+        def after(status, fault):
+            def again(entries):
+                request = first(entries, "upstream", number=1)
+                entries.append(dict(request, number=0, object_id="", status=status, fault=fault))
+            return again
+        for status, fault in ((302, "status"), (303, "status"), (200, "status"), (409, "status"),
+                              (520, "edge"), (522, "edge"), (524, "edge"), (504, "edge")):
+            with self.subTest(status=status):
+                self.broken("no_double_billing", after(status, fault), "request 0")
+        for status, fault in ((307, "status"), (521, "edge"), (525, "edge"), (530, "edge"),
+                              (403, "edge"), (402, "status")):
+            with self.subTest(status=status):
+                entries = json.loads(json.dumps(good().entries))
+                after(status, fault)(entries)
+                self.assertNotIn("no_double_billing",
+                                 validators.violations_of(entries, self.FLOOR))
+
 
 if __name__ == "__main__":
     unittest.main()
