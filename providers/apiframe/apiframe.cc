@@ -1,6 +1,5 @@
 #include "providers/apiframe/apiframe.h"
 
-#include <algorithm>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,13 +16,6 @@ namespace assetgate::providers::apiframe {
 namespace {
 
 using provider::UnitKind;
-
-bool IsUuid(absl::string_view text) {
-  constexpr absl::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-  return std::equal(text.begin(), text.end(), kForm.begin(), kForm.end(), [](char c, char form) {
-    return form == '-' ? c == '-' : absl::ascii_isxdigit(static_cast<unsigned char>(c));
-  });
-}
 
 class ApiframeDialect : public provider::Dialect {
  public:
@@ -51,10 +43,9 @@ class ApiframeDialect : public provider::Dialect {
                                     : DecodeCreateAsset(response);
   }
 
-  // A UUID: the provider answers 400 to anything else.
   absl::StatusOr<provider::Handle> AdoptVideo(absl::string_view id,
                                               absl::string_view /*model*/) const override {
-    if (!IsUuid(id)) {
+    if (!IsJobId(id)) {
       return provider::NotAnId(id, "a UUID, 5f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c5");
     }
     return provider::HandleOf(absl::AsciiStrToLower(id));

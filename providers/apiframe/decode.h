@@ -7,6 +7,9 @@
 
 namespace assetgate::providers::apiframe {
 
+// Whether a text is the id of a job: a UUID. The provider answers 400 to anything else.
+bool IsJobId(absl::string_view id);
+
 provider::SubmitResult DecodeCreateAsset(const http::Response& response);
 provider::PollResult DecodeGetAsset(const http::Response& response);
 

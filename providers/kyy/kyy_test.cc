@@ -176,8 +176,9 @@ TEST_F(KyyTest, EveryStateWordOfAnAsset) {
        {Word{"Processing", Progress::kRunning}, Word{"Active", Progress::kSucceeded},
         Word{"ACTIVE", Progress::kSucceeded}, Word{"Failed", Progress::kFailed},
         Word{"failed", Progress::kFailed}, Word{"rejected", Progress::kFailed},
-        Word{"Error", Progress::kFailed}, Word{"deleted", Progress::kFailed},
-        Word{"submitted", Progress::kRunning}, Word{"42", Progress::kRunning}}) {
+        Word{"Error", Progress::kFailed}, Word{"deleted", Progress::kGone},
+        Word{"EXPIRED", Progress::kGone}, Word{"submitted", Progress::kQueued},
+        Word{"42", Progress::kRunning}}) {
     const auto result = Poll(provider::UnitKind::kAsset,
                              std::string(R"({"code":0,"data":{"status":")") + word.word + "\"}}");
     ASSERT_FALSE(result.trouble.has_value()) << word.word;
@@ -204,14 +205,18 @@ TEST_F(KyyTest, EveryStateWordOfATask) {
   }
 }
 
-TEST_F(KyyTest, ALinkThatIsNoLinkIsNoSuccess) {
-  for (const char* const url : {"\"\"", "\"javascript:alert(1)\"", "\"/v.mp4\"", "17",
-                                "[\"https://a.test/v.mp4\"]", "null"}) {
+TEST_F(KyyTest, ASuccessWithoutALinkLacksItsResult) {
+  for (const char* const url :
+       {"\"\"", "\"javascript:alert(1)\"", "\"/v.mp4\"", "17", "[\"v.mp4\"]", "null"}) {
     const auto result =
         Poll(provider::UnitKind::kVideo,
              std::string(R"({"id":"x-1","status":"completed","video_url":)") + url + "}");
-    ASSERT_TRUE(result.trouble.has_value()) << url;
-    EXPECT_EQ(result.trouble->reason, v1::PROVIDER_PROTOCOL_ERROR);
+    ASSERT_FALSE(result.trouble.has_value()) << url;
+    const provider::Observation& seen = result.news[0].observation;
+    EXPECT_EQ(seen.progress, provider::Observation::Progress::kSucceeded) << url;
+    EXPECT_EQ(seen.result, provider::Observation::Result::kMissing) << url;
+    EXPECT_FALSE(seen.video.has_value()) << url;
+    EXPECT_THAT(seen.answer, ::testing::HasSubstr("completed"));
   }
 }
 

@@ -1,284 +1,147 @@
 #include "providers/octopusx/decode.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
-#include "provider/json.h"
-#include "provider/rest.h"
+#include "provider/answers/answer.h"
+#include "provider/answers/facts.h"
+#include "provider/answers/links.h"
+#include "provider/answers/states.h"
+#include "provider/answers/verdict.h"
 #include "providers/octopusx/handle.h"
-#include "providers/octopusx/words.h"
 
 namespace assetgate::providers::octopusx {
 namespace {
 
-using provider::Failure;
-using provider::FindJson;
-using provider::JsonText;
+namespace answers = provider::answers;
+
+using answers::Answer;
+using answers::DocumentedCode;
+using answers::FailureRules;
+using answers::IdNames;
+using answers::Meaning;
+using answers::State;
+using answers::StateNames;
+using answers::StateWord;
 using provider::Observation;
-using provider::Outcome;
 using provider::PollResult;
-using provider::ProtocolFailure;
 using provider::SubmitResult;
-using provider::UnitNews;
+using provider::UnitKind;
 using Progress = provider::Observation::Progress;
 
-using Body = std::optional<rapidjson::Document>;
+// --- Failures -----------------------------------------------------------------------------------
 
-// The answer as a JSON object; absent when it is anything else.
-Body ObjectOf(const http::Response& response) {
-  Body body = provider::ParseJson(response.body);
-  if (body.has_value() && !body->IsObject()) body.reset();
-  return body;
+// With HTTP 503: the relay itself found no key or no channel for the model, and asked nobody. What
+// it says after it has asked somebody has other codes.
+constexpr DocumentedCode kUnavailableCodes[] = {{"model_not_found", Meaning::kNothingDone},
+                                                {"get_channel_failed", Meaning::kNothingDone},
+                                                {"channel:no_available_key", Meaning::kNothingDone},
+                                                {"no_available_channel*", Meaning::kNothingDone}};
+
+// {"state": 0, "data": null, "error": …}, and a refusal of the material service behind the relay:
+// {"state": 1, "data": {"Code": "…", "Message": "…", "Data": null}, "error": null}
+bool IsAssetRefusal(const Answer& answer) {
+  if (answer.layers().empty()) return false;
+  const rapidjson::Value& body = *answer.layers().front();
+  const auto state = answers::IntegerAt(body, "state");
+  if (state.has_value() && *state != 1) return true;
+  const rapidjson::Value* const data = answers::Member(body, "data");
+  return data != nullptr && !answers::TextAt(*data, "Code").empty();
 }
 
-// --- Results ------------------------------------------------------------------------------------
+constexpr FailureRules kAssetRules = {.codes = {}, .is_refusal = &IsAssetRefusal};
+constexpr FailureRules kTaskRules = {};
+constexpr FailureRules kUnavailableRules = {.codes = kUnavailableCodes};
 
-SubmitResult Accepted(const Ids& ids, Observation observation) {
-  SubmitResult result;
-  result.outcome = Outcome::kAccepted;
-  result.handle = MakeHandle(ids);
-  result.observation = std::move(observation);
-  return result;
+// --- Names --------------------------------------------------------------------------------------
+
+bool IsNumber(absl::string_view id) {
+  return id.size() >= 12 && std::all_of(id.begin(), id.end(), [](char c) {
+           return absl::ascii_isdigit(static_cast<unsigned char>(c));
+         });
+}
+bool IsGroupId(absl::string_view id) { return absl::StartsWith(id, "group-") || IsNumber(id); }
+bool IsAssetId(absl::string_view id) { return absl::StartsWith(id, "asset-") || IsNumber(id); }
+bool IsTaskId(absl::string_view id) {
+  return absl::StartsWith(id, "cgt-") || absl::StartsWith(id, "task_");
 }
 
-SubmitResult Refused(const http::Response& response, const Words& words) {
-  SubmitResult result;
-  result.outcome = MeaningOf(response, words).outcome;
-  result.failure = FailureOf(response, words);
-  return result;
-}
+constexpr absl::string_view kGroupIds[] = {"Id", "GroupId"};
+constexpr absl::string_view kAssetIds[] = {"Id", "AssetId"};
+// Of an asset's import and of a video task.
+constexpr absl::string_view kImportIds[] = {"task_id"};
+constexpr absl::string_view kTaskIds[] = {"task_id", "id"};
+constexpr IdNames kGroupNames = {.names = kGroupIds, .has_form = &IsGroupId};
+constexpr IdNames kAssetNames = {.names = kAssetIds, .has_form = &IsAssetId};
+constexpr IdNames kImportNames = {.names = kImportIds};
+constexpr IdNames kTaskNames = {.names = kTaskIds, .has_form = &IsTaskId};
 
-SubmitResult Unclear(const http::Response& response, absl::string_view message) {
-  SubmitResult result;
-  result.outcome = Outcome::kUnknown;
-  result.failure = ProtocolFailure(response, message);
-  return result;
-}
-
-PollResult Trouble(Failure failure) {
-  PollResult result;
-  result.trouble = std::move(failure);
-  return result;
-}
-
-PollResult News(UnitNews::Kind kind, Observation observation = {}, Failure failure = {}) {
-  PollResult result;
-  UnitNews& news = result.news.emplace_back();
-  news.kind = kind;
-  news.observation = std::move(observation);
-  news.failure = std::move(failure);
-  return result;
-}
-
-// An answer to a poll that is a failure as a whole: the unit is unknown, or the call did not work.
-PollResult PollRefused(const http::Response& response, const Words& words) {
-  const bool asked = provider::IsSuccess(response) || response.status == 400;
-  if (response.status == 404 || (asked && SaysNotFound(words))) {
-    return News(UnitNews::Kind::kNotFound, {}, FailureOf(response, words));
-  }
-  return Trouble(FailureOf(response, words));
-}
-
-// --- Refusals -----------------------------------------------------------------------------------
-
-// Whether there is an `error` that says something: not null, and not empty.
-bool HasError(const rapidjson::Value& body) {
-  const rapidjson::Value* const error = FindJson(body, "error");
-  if (error == nullptr) return false;
-  if (error->IsString()) return error->GetStringLength() > 0;
-  return error->IsObject() && !error->ObjectEmpty();
-}
-
-Words WordsOfAnswer(const Body& body) { return body.has_value() ? WordsOf(*body) : Words(); }
-
-// The refusal of an asset call. Checked in this order: HTTP status, `error`, `state`. Absent where
-// the answer is a success, or cannot be understood.
-std::optional<Words> AssetRefusal(const http::Response& response, const Body& body) {
-  if (!provider::IsSuccess(response)) return WordsOfAnswer(body);
-  if (!body.has_value()) return std::nullopt;
-  if (HasError(*body)) return WordsOfAnswer(body);
-  const std::optional<std::int64_t> state = provider::JsonInteger(*body, "state");
-  if (state.has_value() && *state != 1) return WordsOfAnswer(body);
-  return std::nullopt;
-}
-
-// Whether `state` is 1, or not there: it is documented as "usually 1".
-bool SaysDone(const Body& body) {
-  return body.has_value() &&
-         (FindJson(*body, "state") == nullptr || provider::JsonInteger(*body, "state") == 1);
-}
-
-// The refusal of a task call: an HTTP status, an `error`, or a `code` that is not "success".
-std::optional<Words> TaskRefusal(const http::Response& response, const Body& body) {
-  if (!provider::IsSuccess(response)) return WordsOfAnswer(body);
-  if (!body.has_value()) return std::nullopt;
-  const std::string code = JsonText(*body, "code");
-  if (!code.empty() && !absl::EqualsIgnoreCase(code, "success")) return WordsOfAnswer(body);
-  if (HasError(*body) && FindJson(*body, "status") == nullptr) return WordsOfAnswer(body);
-  return std::nullopt;
-}
-
-// --- Assets -------------------------------------------------------------------------------------
-
-Progress AssetProgress(absl::string_view status) {
-  if (absl::EqualsIgnoreCase(status, "Active")) return Progress::kSucceeded;
-  if (absl::EqualsIgnoreCase(status, "Failed")) return Progress::kFailed;
-  return Progress::kRunning;
-}
-
-Failure WorkFailure(const http::Response& response, v1::ErrorReason reason, const Words& words,
-                    absl::string_view status) {
-  Failure failure = provider::FailureOf(response, words.code, words.message);
-  failure.reason = reason;
-  failure.act.reset();
-  if (words.empty()) failure.message = absl::StrCat("status ", status, ", no reason given");
-  return failure;
-}
+constexpr StateWord kAssetWords[] = {{"processing", Progress::kRunning},
+                                     {"active", Progress::kSucceeded},
+                                     {"failed", Progress::kFailed}};
+// The words of the relay, of its older form, of OpenAI's form, and of Ark. UNKNOWN says that the
+// relay has no news itself.
+constexpr StateWord kTaskWords[] = {
+    {"submitted", Progress::kQueued},    {"not_start", Progress::kQueued},
+    {"queued", Progress::kQueued},       {"pending", Progress::kQueued},
+    {"in_progress", Progress::kRunning}, {"processing", Progress::kRunning},
+    {"running", Progress::kRunning},     {"success", Progress::kSucceeded},
+    {"succeeded", Progress::kSucceeded}, {"completed", Progress::kSucceeded},
+    {"failure", Progress::kFailed},      {"failed", Progress::kFailed},
+    {"expired", Progress::kFailed},      {"cancelled", Progress::kCancelled},
+    {"unknown", std::nullopt},
+};
+constexpr StateNames kAsset = {UnitKind::kAsset, kAssetNames, kAssetWords};
+constexpr StateNames kTask = {UnitKind::kVideo, kTaskNames, kTaskWords};
 
 // --- Tasks --------------------------------------------------------------------------------------
 
-// The status words of the relay, of its older form, of OpenAI's form, and of Ark. Absent for
-// UNKNOWN, which says that the relay has no news itself.
-std::optional<Progress> TaskProgress(absl::string_view status) {
-  const std::string word = absl::AsciiStrToLower(status);
-  if (word == "unknown") return std::nullopt;
-  if (word == "submitted" || word == "not_start" || word == "queued" || word == "pending") {
-    return Progress::kQueued;
-  }
-  if (word == "success" || word == "succeeded" || word == "completed") return Progress::kSucceeded;
-  if (word == "failure" || word == "failed" || word == "expired") return Progress::kFailed;
-  if (word == "cancelled" || word == "canceled") return Progress::kCancelled;
-  return Progress::kRunning;
-}
-
-// "10%", "10" or 10.
-std::optional<int> ReadPercent(const rapidjson::Value& task) {
-  const std::string text = JsonText(task, "progress");
-  double percent = 0;
-  if (!absl::SimpleAtod(absl::StripSuffix(text, "%"), &percent) || !std::isfinite(percent)) {
-    return std::nullopt;
-  }
-  return static_cast<int>(std::clamp(percent, 0.0, 100.0));
-}
-
-// A task as it is told: by the relay (`outer`), and by Ark inside of it (`inner`; an empty object
-// where there is none).
-struct Task {
-  const rapidjson::Value& outer;
-  const rapidjson::Value& inner;
-};
-
-std::string ReadVideoUrl(const Task& task) {
-  std::string url = provider::ReadUrl(task.inner, "content.video_url");
-  for (const char* const path : {"url", "result_url", "video_url"}) {
-    if (url.empty()) url = provider::ReadUrl(task.outer, path);
-  }
-  return url;
-}
-
-v1::Video ReadVideo(const Task& task) {
+v1::Video ReadVideo(answers::Objects objects, const rapidjson::Value& inner) {
   v1::Video video;
-  video.set_uri(ReadVideoUrl(task));
-  if (const auto length = provider::ReadSeconds(task.inner, "duration"); length.has_value()) {
+  if (const auto length = answers::FindSeconds(objects, {"duration"}); length.has_value()) {
     *video.mutable_duration() = *length;
   }
-  video.set_resolution(provider::ReadWord(task.inner, "resolution"));
-  video.set_aspect_ratio(provider::ReadWord(task.inner, "ratio"));
-  if (const auto fps = provider::JsonNumber(task.inner, "framespersecond");
+  video.set_resolution(provider::CleanText(answers::TextAt(inner, "resolution"), 64));
+  video.set_aspect_ratio(provider::CleanText(answers::TextAt(inner, "ratio"), 64));
+  if (const auto fps = answers::NumberAt(inner, "framespersecond");
       fps.has_value() && *fps > 0 && *fps <= 1000) {
     video.set_fps(*fps);
   }
-  if (const auto seed = provider::JsonInteger(task.inner, "seed"); seed.has_value()) {
-    video.set_seed(*seed);
-  }
-  video.set_last_frame_uri(provider::ReadUrl(task.inner, "content.last_frame_url"));
+  if (const auto seed = answers::IntegerAt(inner, "seed"); seed.has_value()) video.set_seed(*seed);
+  video.set_last_frame_uri(answers::FindLastFrame(objects));
   return video;
 }
 
-std::optional<v1::Usage> ReadUsage(const Task& task) {
-  const rapidjson::Value& root = FindJson(task.inner, "usage") != nullptr ? task.inner : task.outer;
-  const auto total = provider::JsonInteger(root, "usage.total_tokens");
-  const auto completion = provider::JsonInteger(root, "usage.completion_tokens");
-  v1::Usage usage;
-  if (total.value_or(-1) >= 0) usage.set_total_tokens(*total);
-  if (completion.value_or(-1) >= 0) usage.set_completion_tokens(*completion);
-  if (!usage.has_total_tokens() && !usage.has_completion_tokens()) return std::nullopt;
-  return usage;
-}
-
-// `fail_reason`, else the relay's `error`, else Ark's.
-Words FailureWords(const Task& task) {
-  Words words = WordsInText(JsonText(task.outer, "fail_reason"));
-  for (const rapidjson::Value* root : {&task.outer, &task.inner}) {
-    if (!HasError(*root)) continue;
-    const Words more = WordsOf(*root);
-    if (words.code.empty()) words.code = more.code;
-    if (words.message.empty()) words.message = more.message;
+// A task as it is told: by the relay, and by Ark inside of it. The relay decides; Ark's word only
+// tells apart what the relay has one word for.
+Observation ReadTask(const Answer& answer, const State& told) {
+  State state = told;
+  const Progress inner_progress = state.inner_progress.value_or(Progress::kRunning);
+  if (state.progress == Progress::kFailed && inner_progress == Progress::kCancelled) {
+    state.progress = Progress::kCancelled;
+  } else if (state.progress == Progress::kRunning && inner_progress == Progress::kQueued &&
+             state.inner_object != nullptr) {
+    state.progress = Progress::kQueued;
   }
-  return words;
-}
-
-// Unix seconds; 0 where it has not ended.
-std::optional<absl::Time> ReadEndTime(const Task& task) {
-  const auto seconds = provider::JsonInteger(task.outer, "finish_time");
-  // To the year 9999.
-  if (!seconds.has_value() || *seconds <= 0 || *seconds >= 253402300799) return std::nullopt;
-  return absl::FromUnixSeconds(*seconds);
-}
-
-// What a task object says; `status` is its status word. Absent where it is said to be done and has
-// no link: that may not be believed.
-std::optional<Observation> ReadTask(const http::Response& response, const Task& task,
-                                    Progress progress) {
-  Observation seen;
-  seen.progress = progress;
-  seen.provider_state = provider::ReadWord(task.outer, "status");
-  seen.provider_id = provider::ReadId(task.outer, "task_id");
-  if (seen.provider_id.empty()) seen.provider_id = provider::ReadId(task.outer, "id");
-
-  // The relay decides; Ark's word only tells apart what the relay has one word for.
-  const std::string inner_state = provider::ReadWord(task.inner, "status");
-  const std::optional<Progress> inner = TaskProgress(inner_state);
-  if (progress == Progress::kFailed && inner == Progress::kCancelled) {
-    seen.progress = Progress::kCancelled;
-  } else if (progress == Progress::kRunning && inner == Progress::kQueued) {
-    seen.progress = Progress::kQueued;
-  }
-
-  seen.progress_percent = ReadPercent(task.outer);
-  seen.usage = ReadUsage(task);
-  switch (seen.progress) {
-    case Progress::kSucceeded: {
-      v1::Video video = ReadVideo(task);
-      if (video.uri().empty()) return std::nullopt;
-      seen.video = std::move(video);
-      if (seen.usage.has_value() && seen.usage->total_tokens() > 0) {
-        seen.billing = v1::Attempt::BILLED;
-      }
-      break;
+  Observation seen = answers::ObservationOf(answer, state, kTaskRules);
+  const rapidjson::Value* const inside = answers::Member(*state.object, "data");
+  const rapidjson::Value& inner = state.inner_object != nullptr ? *state.inner_object
+                                  : inside != nullptr           ? *inside
+                                                                : *state.object;
+  const rapidjson::Value* const objects[] = {&inner, state.object};
+  seen.progress_percent = answers::PercentIn(answers::Member(*state.object, "progress"));
+  seen.usage = answers::FindUsage(objects);
+  if (seen.progress == Progress::kSucceeded) {
+    answers::SetResult(answer, answers::FindVideo(objects, {"content.video_url", "result_url"}),
+                       ReadVideo(objects, inner), seen);
+    if (seen.usage.has_value() && seen.usage->total_tokens() > 0) {
+      seen.billing = v1::Attempt::BILLED;
     }
-    case Progress::kFailed:
-    case Progress::kGone:
-    case Progress::kCancelled:
-      seen.failure = WorkFailure(
-          response,
-          seen.progress == Progress::kFailed ? v1::PROVIDER_WORK_FAILED : v1::TASK_CANCELLED,
-          FailureWords(task), inner_state.empty() ? seen.provider_state : inner_state);
-      break;
-    case Progress::kQueued:
-    case Progress::kRunning:
-      return seen;
   }
-  seen.end_time = ReadEndTime(task);
   return seen;
 }
 
@@ -286,99 +149,63 @@ std::optional<Observation> ReadTask(const http::Response& response, const Task& 
 
 // {"state": 1, "data": {"Id": "group-…"}, "error": null}
 SubmitResult DecodeCreateGroup(const http::Response& response) {
-  const Body body = ObjectOf(response);
-  if (const std::optional<Words> refusal = AssetRefusal(response, body)) {
-    return Refused(response, *refusal);
+  const Answer answer(response);
+  const std::string id = answers::FindId(answer, kGroupNames);
+  if (id.empty()) {
+    return answers::WithoutId(answer, kAssetRules, "a group was answered without data.Id");
   }
-  if (!SaysDone(body)) return Unclear(response, "the answer is no {state,data,error} envelope");
-  const std::string id = provider::ReadId(*body, "data.Id");
-  if (id.empty()) return Unclear(response, "a group was answered without data.Id");
   Observation seen;
   seen.progress = Progress::kSucceeded;
   seen.provider_id = id;
-  return Accepted({.id = id, .task_id = ""}, std::move(seen));
+  return answers::Accepted(MakeHandle({.id = id, .task_id = ""}), std::move(seen));
 }
 
 // {"state": 1, "data": {"Id": "asset-…", "task_id": "task_…"}, "error": null}
 SubmitResult DecodeCreateAsset(const http::Response& response) {
-  const Body body = ObjectOf(response);
-  if (const std::optional<Words> refusal = AssetRefusal(response, body)) {
-    return Refused(response, *refusal);
-  }
-  if (!SaysDone(body)) return Unclear(response, "the answer is no {state,data,error} envelope");
-  const Ids ids = {provider::ReadId(*body, "data.Id"), provider::ReadId(*body, "data.task_id")};
+  const Answer answer(response);
+  const Ids ids = {answers::FindId(answer, kAssetNames), answers::FindId(answer, kImportNames)};
   if (ids.id.empty() && ids.task_id.empty()) {
-    return Unclear(response, "an asset was answered without data.Id and data.task_id");
+    return answers::WithoutId(answer, kAssetRules,
+                              "an asset was answered without data.Id and data.task_id");
   }
   Observation seen;
   seen.progress = Progress::kRunning;
   seen.provider_id = ids.id;
   seen.provider_tracking_id = ids.task_id;
-  return Accepted(ids, std::move(seen));
+  return answers::Accepted(MakeHandle(ids), std::move(seen));
 }
 
 // {"state": 1, "data": {"Id": "asset-…", "Name": "hero", "URL": "https://…", "AssetType": "Image",
 //  "GroupId": "group-…", "Status": "Active", "CreateTime": "…", "UpdateTime": "…", "Error": null},
 //  "error": null}
 PollResult DecodeGetAsset(const http::Response& response, const provider::Handle& handle) {
-  const Body body = ObjectOf(response);
-  if (const std::optional<Words> refusal = AssetRefusal(response, body)) {
-    return PollRefused(response, *refusal);
+  const Answer answer(response);
+  const std::optional<State> state =
+      answer.ok() ? answers::FindState(answer, kAsset) : std::nullopt;
+  if (!state.has_value()) {
+    return answers::WithoutState(answer, kAssetRules, "the answer about an asset has no Status");
   }
-  if (!SaysDone(body)) {
-    return Trouble(ProtocolFailure(response, "the answer is no {state,data,error} envelope"));
-  }
-  Observation seen;
-  seen.provider_id = provider::ReadId(*body, "data.Id");
   const std::string asked = IdsOf(handle).id;
-  if (!seen.provider_id.empty() && !asked.empty() &&
-      !absl::EqualsIgnoreCase(seen.provider_id, asked)) {
-    return Trouble(ProtocolFailure(response, "the answer is about another asset"));
+  if (!state->id.empty() && !asked.empty() && !absl::EqualsIgnoreCase(state->id, asked)) {
+    return answers::AboutAnother(answer, "asset");
   }
-  seen.provider_state = provider::ReadWord(*body, "data.Status");
-  if (seen.provider_state.empty()) {
-    return Trouble(ProtocolFailure(response, "the answer about an asset has no Status"));
-  }
-  seen.progress = AssetProgress(seen.provider_state);
-  seen.provider_uri = provider::ReadUrl(*body, "data.URL");
-  if (seen.progress == Progress::kFailed) {
-    // Documented as text; upstream it is {"Code": "…", "Message": "…"}.
-    const rapidjson::Value* const error = FindJson(*body, "data.Error");
-    const Words words = error != nullptr && error->IsObject()
-                            ? WordsOf(*error)
-                            : WordsInText(JsonText(*body, "data.Error"));
-    seen.failure = WorkFailure(response, v1::PROVIDER_WORK_FAILED, words, seen.provider_state);
-  }
-  return News(UnitNews::Kind::kObserved, std::move(seen));
+  Observation seen = answers::ObservationOf(answer, *state, kAssetRules);
+  seen.provider_uri = answers::FirstUrl(*state->object, {"URL"});
+  return answers::Observed(std::move(seen));
 }
 
 // {"task_id": "cgt-…"}
 // {"id": "…", "task_id": "…", "object": "video", "model": "…", "status": "queued", "progress": 0,
 //  "created_at": 1775122200}
 SubmitResult DecodeCreateVideo(const http::Response& response) {
-  const Body body = ObjectOf(response);
-  if (const std::optional<Words> refusal = TaskRefusal(response, body)) {
-    return Refused(response, *refusal);
+  const Answer answer(response);
+  const std::string id = answers::FindId(answer, kTaskNames);
+  if (id.empty()) {
+    return answers::WithoutId(answer, answer.status() == 503 ? kUnavailableRules : kTaskRules,
+                              "a task was answered with neither task_id nor error");
   }
-  std::string id;
-  if (body.has_value()) {
-    for (const char* const path : {"task_id", "id", "data.task_id"}) {
-      if (id.empty()) id = provider::ReadId(*body, path);
-    }
-  }
-  if (id.empty()) return Unclear(response, "a task was answered with neither task_id nor error");
-  const rapidjson::Value none(rapidjson::kObjectType);
-  const std::string status = JsonText(*body, "status");
-  std::optional<Observation> seen = ReadTask(
-      response, {*body, none},
-      status.empty() ? Progress::kQueued : TaskProgress(status).value_or(Progress::kQueued));
-  if (!seen.has_value()) {
-    // Said to be done, without a link: the polls will tell.
-    seen.emplace();
-    seen->progress = Progress::kRunning;
-  }
-  seen->provider_id = id;
-  return Accepted({.id = "", .task_id = id}, *std::move(seen));
+  return answers::Accepted(MakeHandle({.id = "", .task_id = id}),
+                           answers::FirstObservation(answer, kTask, id, &ReadTask));
 }
 
 // {"code": "success", "data": {"task_id": "cgt-…", "status": "SUCCESS", "progress": "100%",
@@ -391,34 +218,19 @@ SubmitResult DecodeCreateVideo(const http::Response& response) {
 // OpenAI's form: {"id": "…", "status": "completed", "video_url": "https://…", "progress": 100,
 //  "error": {"code": "…", "message": "…"}}
 PollResult DecodeQueryVideo(const http::Response& response, const provider::Handle& handle) {
-  const Body body = ObjectOf(response);
-  if (const std::optional<Words> refusal = TaskRefusal(response, body)) {
-    return PollRefused(response, *refusal);
+  const Answer answer(response);
+  const std::optional<State> state = answer.ok() ? answers::FindState(answer, kTask) : std::nullopt;
+  if (!state.has_value()) {
+    return answers::WithoutState(answer, kTaskRules, "the answer about a task has no status");
   }
-  if (!body.has_value()) {
-    return Trouble(ProtocolFailure(response, "the answer about a task is no JSON object"));
-  }
-  const rapidjson::Value none(rapidjson::kObjectType);
-  const auto object_or = [](const rapidjson::Value* value,
-                            const rapidjson::Value& otherwise) -> const rapidjson::Value& {
-    return value != nullptr && value->IsObject() ? *value : otherwise;
-  };
-  const rapidjson::Value& outer = object_or(FindJson(*body, "data"), *body);
-  const Task task = {outer, &outer == &*body ? none : object_or(FindJson(outer, "data"), none)};
-  const std::string status = JsonText(task.outer, "status");
-  if (status.empty()) {
-    return Trouble(ProtocolFailure(response, "the answer about a task has no status"));
-  }
-  const std::optional<Progress> progress = TaskProgress(status);
-  if (!progress.has_value()) return News(UnitNews::Kind::kNone);
-  std::optional<Observation> seen = ReadTask(response, task, *progress);
-  if (!seen.has_value()) {
-    return Trouble(ProtocolFailure(
-        response, "the task is said to be done, and there is no link to its video"));
-  }
+  PollResult result = answers::TaskNews(answer, *state, &ReadTask);
   // Answers name the task by one of several ids; what was asked for is the one that polls go to.
-  seen->provider_id = IdsOf(handle).task_id;
-  return News(UnitNews::Kind::kObserved, *std::move(seen));
+  for (provider::UnitNews& news : result.news) {
+    if (news.kind == provider::UnitNews::Kind::kObserved) {
+      news.observation.provider_id = IdsOf(handle).task_id;
+    }
+  }
+  return result;
 }
 
 }  // namespace assetgate::providers::octopusx

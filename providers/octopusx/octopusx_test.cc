@@ -12,7 +12,6 @@
 #include "provider/testing/exchange_test.h"
 #include "providers/octopusx/handle.h"
 #include "providers/octopusx/options.pb.h"
-#include "providers/octopusx/words.h"
 
 namespace assetgate::providers::octopusx {
 namespace {
@@ -262,6 +261,8 @@ TEST_F(OctopusxTest, ProgressIsTextOrANumberAndStaysWithinItsBounds) {
   EXPECT_EQ(percent(R"("half")"), std::nullopt);
   EXPECT_EQ(percent("null"), std::nullopt);
   EXPECT_EQ(percent("[10]"), std::nullopt);
+  EXPECT_EQ(percent("0.45"), 45) << "a fraction of one";
+  EXPECT_EQ(percent(R"("0.45%")"), 0) << "less than one part of a hundred";
 }
 
 TEST_F(OctopusxTest, FiguresThatCannotBeAreLeftOut) {
@@ -278,27 +279,6 @@ TEST_F(OctopusxTest, FiguresThatCannotBeAreLeftOut) {
   EXPECT_EQ(seen.video->SerializeAsString(), expected.SerializeAsString());
   EXPECT_FALSE(seen.usage.has_value());
   EXPECT_FALSE(seen.billing.has_value());
-}
-
-TEST(WordsTest, LayersOfRelaysHaveABound) {
-  std::string text = R"({"code":"innermost","message":"m"})";
-  for (int i = 0; i < 8; ++i) {
-    rapidjson::Document doc(rapidjson::kObjectType);
-    provider::SetJson(doc, doc, "code", "fail_to_fetch_task");
-    provider::SetJson(doc, doc, "message", text);
-    text = provider::WriteJson(doc);
-  }
-  const Words words = WordsInText(text);
-  EXPECT_EQ(words.code, "fail_to_fetch_task");
-  EXPECT_TRUE(words.from_upstream);
-}
-
-TEST(WordsTest, PlainTextIsItself) {
-  EXPECT_EQ(WordsInText("no faces").message, "no faces");
-  EXPECT_EQ(WordsInText("[1]").message, "[1]");
-  EXPECT_EQ(WordsInText("{}").message, "{}");
-  EXPECT_EQ(WordsInText("17").message, "17");
-  EXPECT_TRUE(WordsInText("").empty());
 }
 
 TEST(HandleTest, BothIdsAreKept) {

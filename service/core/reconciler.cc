@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
 #include "base/proto_time.h"
+#include "provider/mask.h"
 
 namespace assetgate::core {
 namespace {

@@ -8,6 +8,7 @@
 #include "absl/synchronization/notification.h"
 #include "doctor/doctor.h"
 #include "provider/failure.h"
+#include "provider/mask.h"
 
 namespace assetgate::doctor {
 namespace {

@@ -31,6 +31,8 @@ struct Response {
   int status = 0;
   std::vector<Header> headers;
   std::string body;
+  // When its last byte came, by this machine's clock; infinite past where nobody noted it.
+  absl::Time receive_time = absl::InfinitePast();
   // Until when the server's certificate is good, where that was asked for and there is one.
   std::optional<absl::Time> certificate_end;
 

@@ -426,6 +426,7 @@ Result Transfer::Finish(CURLcode code) {
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   response_.status = static_cast<int>(status);
+  response_.receive_time = absl::Now();
   if (options_.tell_certificate) response_.certificate_end = CertificateEnd(easy_);
   return std::move(response_);
 }

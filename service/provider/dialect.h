@@ -89,7 +89,8 @@ struct Observation {
     kSucceeded,
     kFailed,
     kCancelled,
-    // Groups and assets: the provider had it, and has it no longer (it expired, or was deleted there).
+    // Groups and assets: the provider had it, and has it no longer (it expired, or was deleted
+    // there).
     kGone,
   };
   // Where the result of a succeeded video is.
@@ -106,12 +107,12 @@ struct Observation {
   bool unknown_state = false;
   // kSucceeded of a video only.
   Result result = Result::kLinked;
-  // The answer as it came, at most 4 KiB, where a person may have to read it: unknown_state, or a result
-  // that is not kLinked. Not yet cleaned; empty otherwise.
+  // The answer as it came, at most 4 KiB, where a person may have to read it: unknown_state, or a
+  // result that is not kLinked. Not yet cleaned; empty otherwise.
   std::string answer;
-  // Where a relay's own state lags behind the state of the work inside it: what this observation would
-  // be by the inner state, which is final. The outer one counts until it has lagged for so long that
-  // nobody believes it any more. Null where the two agree.
+  // Where a relay's own state lags behind the state of the work inside it: what this observation
+  // would be by the inner state, which is final. The outer one counts until it has lagged for so
+  // long that nobody believes it any more. Null where the two agree.
   std::shared_ptr<const Observation> inner;
   // The word as it came.
   std::string provider_state;
@@ -215,10 +216,6 @@ struct OptionFault {
   std::string field;
   std::string description;
 };
-
-// A provider's answer can hold what was sent to it, the key among it: puts "[secret]" in its place,
-// before it gets into errors, logs and rows.
-void MaskSecrets(const Credential& credential, http::Response& response);
 
 class Dialect {
  public:

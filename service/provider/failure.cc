@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/utf8.h"
 
 namespace assetgate::provider {
 namespace {
@@ -26,9 +27,14 @@ std::optional<absl::Duration> RetryAfterOf(const http::Response& response) {
     delay = absl::Seconds(seconds);
   } else {
     const std::optional<absl::Time> until = ParseHttpDate(text);
-    const std::optional<absl::Time> now =
+    if (!until.has_value()) return std::nullopt;
+    // By the clock of whoever wrote it; by ours where that one is not told.
+    std::optional<absl::Time> now =
         ParseHttpDate(absl::StripAsciiWhitespace(response.HeaderValue("Date")));
-    if (!until.has_value() || !now.has_value()) return std::nullopt;
+    if (!now.has_value() && response.receive_time != absl::InfinitePast()) {
+      now = response.receive_time;
+    }
+    if (!now.has_value()) return std::nullopt;
     delay = *until - *now;
   }
   return std::clamp(delay, absl::ZeroDuration(), kLongestRetryAfter);
@@ -76,6 +82,8 @@ absl::string_view Verb(v1::ErrorReason reason) {
       return "cannot be reached or answers with a server error";
     case v1::PROVIDER_PROTOCOL_ERROR:
       return "gave an answer that cannot be understood";
+    case v1::CONTENT_REJECTED:
+      return "refuses the request's content";
     case v1::PROVIDER_WORK_FAILED:
       return "accepted the work and reported its failure";
     case v1::PROVIDER_FORGOT:
@@ -89,41 +97,6 @@ absl::string_view Verb(v1::ErrorReason reason) {
     default:
       return "refused";
   }
-}
-
-// The length of the valid UTF-8 sequence at the front of `text`; 0 where there is none.
-std::size_t SequenceLength(absl::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  std::size_t length = 0;
-  unsigned char low = 0x80;
-  unsigned char high = 0xBF;
-  if (lead >= 0xC2 && lead <= 0xDF) {
-    length = 2;
-  } else if (lead >= 0xE0 && lead <= 0xEF) {
-    length = 3;
-    if (lead == 0xE0) low = 0xA0;   // no overlong forms
-    if (lead == 0xED) high = 0x9F;  // no surrogates
-  } else if (lead >= 0xF0 && lead <= 0xF4) {
-    length = 4;
-    if (lead == 0xF0) low = 0x90;   // no overlong forms
-    if (lead == 0xF4) high = 0x8F;  // nothing beyond U+10FFFF
-  } else {
-    return 0;
-  }
-  if (text.size() < length || byte(1) < low || byte(1) > high) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
-  }
-  return length;
-}
-
-// Whether `character` (one, in UTF-8) is a control character: terminals obey both sets of them.
-bool IsControl(absl::string_view character) {
-  const unsigned char first = static_cast<unsigned char>(character[0]);
-  if (character.size() == 1) return absl::ascii_iscntrl(first);
-  return first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
 }
 
 // Whether a URL's text ends before `c` in running text.
@@ -163,18 +136,24 @@ absl::string_view WithoutHalfUrl(absl::string_view text, std::size_t max_bytes) 
 
 }  // namespace
 
-// The older two forms are no longer sent by anybody.
 std::optional<absl::Time> ParseHttpDate(absl::string_view text) {
-  absl::Time time;
-  std::string error;
-  if (!absl::ParseTime("%a, %d %b %E4Y %H:%M:%S GMT", text, absl::UTCTimeZone(), &time, &error)) {
-    return std::nullopt;
+  // RFC 9110: IMF-fixdate, RFC 850 and asctime. A two-digit year is read as POSIX does.
+  for (const char* const form :
+       {"%a, %d %b %E4Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %E4Y"}) {
+    absl::Time time;
+    std::string error;
+    if (absl::ParseTime(form, text, absl::UTCTimeZone(), &time, &error)) return time;
   }
-  return time;
+  return std::nullopt;
 }
 
 StatusMeaning MeaningOfStatus(int http_status) {
   switch (http_status) {
+    // The method and the body would be sent again as they are: so they have not been taken.
+    case 301:
+    case 307:
+    case 308:
+      return {Outcome::kNotAccepted, v1::PROVIDER_PROTOCOL_ERROR, base::Act::kOperator};
     case 400:
     case 413:
     case 422:
@@ -186,23 +165,15 @@ StatusMeaning MeaningOfStatus(int http_status) {
       return {Outcome::kRefused, v1::PROVIDER_OUT_OF_CREDIT, base::Act::kOperator};
     case 404:
       return {Outcome::kRefused, v1::PROVIDER_REJECTED, base::Act::kOperator};
-    case 408:
-    case 425:
-    case 499:
-      return {Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE, std::nullopt};
+    case 451:
+      return {Outcome::kRefused, v1::PROVIDER_REJECTED, std::nullopt};
     case 429:
       return {Outcome::kNotAccepted, v1::PROVIDER_RATE_LIMITED, std::nullopt};
     default:
       break;
   }
-  if (http_status >= 300 && http_status < 400) {
-    return {Outcome::kNotAccepted, v1::PROVIDER_PROTOCOL_ERROR, std::nullopt};
-  }
-  if (http_status >= 400 && http_status < 500) {
-    return {Outcome::kRefused, v1::PROVIDER_REJECTED, std::nullopt};
-  }
-  if (http_status >= 500) return {Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE, std::nullopt};
-  return {Outcome::kUnknown, v1::PROVIDER_PROTOCOL_ERROR, std::nullopt};
+  if (http_status < 400) return {Outcome::kUnknown, v1::PROVIDER_PROTOCOL_ERROR, std::nullopt};
+  return {Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE, std::nullopt};
 }
 
 Failure FailureOf(const http::Response& response, absl::string_view code,
@@ -228,7 +199,9 @@ Failure FailureOf(const http::TransportError& error) {
 base::Error ToError(const Failure& failure, absl::string_view provider_id) {
   const std::string words = CleanText(failure.message);
   const std::string code = CleanText(failure.code, 128);
-  std::string message = absl::StrCat(provider_id, " ", Verb(failure.reason));
+  std::string message =
+      absl::StrCat(provider_id, failure.from_edge ? " did not answer itself"
+                                                  : absl::StrCat(" ", Verb(failure.reason)));
   // A success is no news in a sentence about a failure.
   if (failure.http_status >= 300) {
     absl::StrAppend(&message, " (HTTP ", failure.http_status, ")");
@@ -266,9 +239,9 @@ std::string CleanText(absl::string_view text, std::size_t max_bytes) {
   // The end of `out` up to which a cut leaves room for the mark.
   std::size_t room = 0;
   while (!rest.empty()) {
-    const std::size_t length = SequenceLength(rest);
+    const std::size_t length = base::Utf8CharacterLength(rest);
     absl::string_view piece = length == 0 ? kReplacement : rest.substr(0, length);
-    if (IsControl(piece)) piece = " ";
+    if (base::IsControlCharacter(piece)) piece = " ";
     if (out.size() + piece.size() > max_bytes) {
       out.resize(room);
       if (max_bytes >= kCut.size()) absl::StrAppend(&out, kCut);

@@ -27,10 +27,11 @@ struct Failure {
   std::string message;
   // From Retry-After.
   std::optional<absl::Duration> retry_after;
-  // The provider itself answered, in a form that cannot be read (or about something else): that says
-  // nothing of its health, nor of any unit but the one that was asked for.
+  // The provider itself answered, in a form that cannot be read (or about something else): that
+  // says nothing of its health, nor of any unit but the one that was asked for.
   bool unreadable = false;
-  // Not the provider answered but an edge in front of it (a CDN, a firewall): says nothing of the key.
+  // Not the provider answered but an edge in front of it (a CDN, a firewall): says nothing of the
+  // key.
   bool from_edge = false;
 };
 
@@ -48,14 +49,16 @@ enum class Outcome {
 // The one table from HTTP statuses to reasons and outcomes, for answers that are not a success.
 // Dialects use it wherever their page says nothing else.
 //
-//   400 413 422 other 4xx  kRefused      PROVIDER_INVALID_ARGUMENT (400 413 422), else
-//   PROVIDER_REJECTED 402                    kRefused      PROVIDER_OUT_OF_CREDIT (act OPERATOR)
-//   404                    kRefused      PROVIDER_REJECTED (act OPERATOR: model or account)
-//   401 403                kNotAccepted  PROVIDER_CREDENTIALS_REJECTED
-//   429                    kNotAccepted  PROVIDER_RATE_LIMITED
-//   3xx                    kNotAccepted  PROVIDER_PROTOCOL_ERROR (redirects are refused)
-//   408 425 499 5xx        kUnknown      PROVIDER_UNAVAILABLE
-//   1xx 2xx                kUnknown      PROVIDER_PROTOCOL_ERROR (no id, and no failure either)
+//   400 413 422   kRefused      PROVIDER_INVALID_ARGUMENT
+//   402           kRefused      PROVIDER_OUT_OF_CREDIT (act OPERATOR)
+//   404           kRefused      PROVIDER_REJECTED (act OPERATOR: model or account)
+//   451           kRefused      PROVIDER_REJECTED
+//   401 403       kNotAccepted  PROVIDER_CREDENTIALS_REJECTED
+//   429           kNotAccepted  PROVIDER_RATE_LIMITED
+//   301 307 308   kNotAccepted  PROVIDER_PROTOCOL_ERROR (act OPERATOR: the provider has moved)
+//   other 3xx     kUnknown      PROVIDER_PROTOCOL_ERROR (303: what was asked for may be done)
+//   other 4xx 5xx kUnknown      PROVIDER_UNAVAILABLE
+//   1xx 2xx       kUnknown      PROVIDER_PROTOCOL_ERROR (no id, and no failure either)
 struct StatusMeaning {
   Outcome outcome;
   v1::ErrorReason reason;
@@ -63,14 +66,15 @@ struct StatusMeaning {
 };
 StatusMeaning MeaningOfStatus(int http_status);
 
-// The failure that `response` is by that table, with Retry-After (seconds, or an HTTP date that is
-// taken against the response's own Date header).
+// The failure that `response` is by that table, with Retry-After: seconds, or an HTTP date against
+// the response's own Date header, against `receive_time` where it has none.
 Failure FailureOf(const http::Response& response, absl::string_view code,
                   absl::string_view message);
 // Likewise where there was no answer: PROVIDER_UNAVAILABLE.
 Failure FailureOf(const http::TransportError& error);
 
-// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110), as in the Date header; absent where it is not that.
+// A date of HTTP, in any of the three forms of RFC 9110: "Sun, 06 Nov 1994 08:49:37 GMT",
+// "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994". Absent where it is none of them.
 std::optional<absl::Time> ParseHttpDate(absl::string_view text);
 
 // The failure as callers see it, for `error` fields and RPC statuses: code by reason, ErrorInfo

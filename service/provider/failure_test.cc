@@ -36,18 +36,26 @@ INSTANTIATE_TEST_SUITE_P(
                       Row{200, Outcome::kUnknown, v1::PROVIDER_PROTOCOL_ERROR},
                       Row{204, Outcome::kUnknown, v1::PROVIDER_PROTOCOL_ERROR},
                       Row{301, Outcome::kNotAccepted, v1::PROVIDER_PROTOCOL_ERROR},
+                      Row{302, Outcome::kUnknown, v1::PROVIDER_PROTOCOL_ERROR},
+                      Row{303, Outcome::kUnknown, v1::PROVIDER_PROTOCOL_ERROR},
+                      Row{304, Outcome::kUnknown, v1::PROVIDER_PROTOCOL_ERROR},
                       Row{307, Outcome::kNotAccepted, v1::PROVIDER_PROTOCOL_ERROR},
+                      Row{308, Outcome::kNotAccepted, v1::PROVIDER_PROTOCOL_ERROR},
                       Row{400, Outcome::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
                       Row{401, Outcome::kNotAccepted, v1::PROVIDER_CREDENTIALS_REJECTED},
                       Row{402, Outcome::kRefused, v1::PROVIDER_OUT_OF_CREDIT},
                       Row{403, Outcome::kNotAccepted, v1::PROVIDER_CREDENTIALS_REJECTED},
                       Row{404, Outcome::kRefused, v1::PROVIDER_REJECTED},
-                      Row{405, Outcome::kRefused, v1::PROVIDER_REJECTED},
+                      Row{405, Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE},
                       Row{408, Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE},
-                      Row{409, Outcome::kRefused, v1::PROVIDER_REJECTED},
+                      Row{409, Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE},
                       Row{413, Outcome::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
                       Row{422, Outcome::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
                       Row{425, Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE},
+                      Row{423, Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE},
+                      Row{424, Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE},
+                      Row{444, Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE},
+                      Row{460, Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE},
                       Row{429, Outcome::kNotAccepted, v1::PROVIDER_RATE_LIMITED},
                       Row{451, Outcome::kRefused, v1::PROVIDER_REJECTED},
                       Row{499, Outcome::kUnknown, v1::PROVIDER_UNAVAILABLE},
@@ -70,6 +78,20 @@ TEST(FailureOfTest, RetryAfterInSecondsOrAsDateAgainstTheAnswersOwnClock) {
               Optional(absl::Seconds(30)));
   EXPECT_THAT(RetryAfter("Wed, 01 Jul 2026 09:00:00 GMT", "Wed, 01 Jul 2026 10:00:00 GMT"),
               Optional(absl::ZeroDuration()));
+}
+
+TEST(FailureOfTest, RetryAfterIsReadInEveryFormOfADate) {
+  const std::string now = "Wed, 01 Jul 2026 10:00:00 GMT";
+  EXPECT_THAT(RetryAfter("Wednesday, 01-Jul-26 10:00:30 GMT", now), Optional(absl::Seconds(30)));
+  EXPECT_THAT(RetryAfter("Wed Jul  1 10:00:30 2026", now), Optional(absl::Seconds(30)));
+}
+
+TEST(FailureOfTest, RetryAfterIsTakenAgainstOurClockWhereTheAnswerHasNoDate) {
+  http::Response response{.status = 429,
+                          .headers = {{"Retry-After", "Wed, 01 Jul 2026 10:00:30 GMT"}}};
+  response.receive_time =
+      absl::FromCivil(absl::CivilSecond(2026, 7, 1, 10, 0, 10), absl::UTCTimeZone());
+  EXPECT_THAT(FailureOf(response, "", "").retry_after, Optional(absl::Seconds(20)));
 }
 
 TEST(FailureOfTest, RetryAfterThatSaysNothingIsAbsentAndAbsurdOnesAreCapped) {

@@ -9,8 +9,13 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "base/utf8.h"
+#include "rapidjson/memorystream.h"
+#include "rapidjson/reader.h"
 #include "rapidjson/stringbuffer.h"
 #include "rapidjson/writer.h"
 
@@ -40,26 +45,61 @@ int UnicodeEscape(absl::string_view text, std::size_t at) {
 bool IsHighSurrogate(int unit) { return unit >= 0xD800 && unit <= 0xDBFF; }
 bool IsLowSurrogate(int unit) { return unit >= 0xDC00 && unit <= 0xDFFF; }
 
+// How much a text may differ from JSON.
+enum class Tolerance { kNone, kAnswer };
+
+constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";
+constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+// What is put in the place of a few bytes of a document before it is parsed.
+struct Mend {
+  std::size_t at;
+  std::size_t length;
+  absl::string_view by;
+};
+
 // What is to be known of a document before it is parsed.
 struct Survey {
   bool acceptable = true;
-  // Where escapes of lone surrogates begin. JavaScript writes them when it cuts a text in the
-  // middle of an emoji; RapidJSON refuses some and makes invalid UTF-8 of the others.
-  std::vector<std::size_t> lone_surrogates;
+  // In their order. Always: escapes of lone surrogates. JavaScript writes them when it cuts a text
+  // in the middle of an emoji; RapidJSON refuses some and makes invalid UTF-8 of the others.
+  std::vector<Mend> mends;
 };
 
-Survey Look(absl::string_view text) {
+std::size_t NumberLength(absl::string_view text) {
+  return std::min(text.find_first_not_of("0123456789+-.eE"), text.size());
+}
+
+// Whether the parser would stop at it: an exponent of three digits, or hundreds of digits.
+bool IsBeyondDouble(absl::string_view number) {
+  const std::size_t exponent = number.find_first_of("eE");
+  return number.size() > 300 || (exponent != absl::string_view::npos &&
+                                 number.size() - number.find_first_of("0123456789", exponent) > 2);
+}
+
+Survey Look(absl::string_view text, Tolerance tolerance) {
   Survey survey;
   int depth = 0;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (c == '\0') {
+    if (c == '\0' && !(in_string && tolerance == Tolerance::kAnswer)) {
       // RapidJSON takes it for the end of the document.
       survey.acceptable = false;
       return survey;
     }
-    if (in_string) {
+    if (static_cast<unsigned char>(c) >= 0x80) {
+      const std::size_t length = base::Utf8CharacterLength(text.substr(i));
+      if (length == 0) {
+        if (tolerance == Tolerance::kNone) {
+          survey.acceptable = false;
+          return survey;
+        }
+        survey.mends.push_back({i, 1, kReplacement});
+      } else {
+        i += length - 1;
+      }
+    } else if (in_string) {
       if (c == '"') {
         in_string = false;
       } else if (c == '\\') {
@@ -67,14 +107,22 @@ Survey Look(absl::string_view text) {
         if (IsHighSurrogate(unit) && IsLowSurrogate(UnicodeEscape(text, i + 6))) {
           i += 11;
         } else if (unit >= 0) {
-          if (IsHighSurrogate(unit) || IsLowSurrogate(unit)) survey.lone_surrogates.push_back(i);
+          if (IsHighSurrogate(unit) || IsLowSurrogate(unit)) {
+            survey.mends.push_back({i, 6, kReplacement});
+          }
           i += 5;
         } else {
           ++i;
         }
+      } else if (tolerance == Tolerance::kAnswer && static_cast<unsigned char>(c) < 0x20) {
+        survey.mends.push_back({i, 1, " "});
       }
     } else if (c == '"') {
       in_string = true;
+    } else if (tolerance == Tolerance::kAnswer && (c == '-' || absl::ascii_isdigit(c))) {
+      const std::size_t length = NumberLength(text.substr(i));
+      if (IsBeyondDouble(text.substr(i, length))) survey.mends.push_back({i, length, "null"});
+      i += length - 1;
     } else if (c == '{' || c == '[') {
       if (++depth > kMaxDepth) {
         survey.acceptable = false;
@@ -85,6 +133,122 @@ Survey Look(absl::string_view text) {
     }
   }
   return survey;
+}
+
+std::string Mended(absl::string_view text, const std::vector<Mend>& mends) {
+  std::string out;
+  out.reserve(text.size() + 2 * mends.size());
+  std::size_t done = 0;
+  for (const Mend& mend : mends) {
+    absl::StrAppend(&out, text.substr(done, mend.at - done), mend.by);
+    done = mend.at + mend.length;
+  }
+  absl::StrAppend(&out, text.substr(done));
+  return out;
+}
+
+// The digits of a number that is whole, from its text in JSON: "-1800" of "-1.8e3". Absent where it
+// has a fraction, or more than kMaxDigits.
+constexpr std::size_t kMaxDigits = 64;
+std::optional<std::string> WholeDigits(absl::string_view number) {
+  const bool negative = absl::ConsumePrefix(&number, "-");
+  const std::size_t exponent_at = number.find_first_of("eE");
+  std::int64_t exponent = 0;
+  if (exponent_at != absl::string_view::npos) {
+    absl::string_view text = number.substr(exponent_at + 1);
+    absl::ConsumePrefix(&text, "+");
+    if (!absl::SimpleAtoi(text, &exponent) || exponent < -4096 || exponent > 4096) {
+      return std::nullopt;
+    }
+    number = number.substr(0, exponent_at);
+  }
+  std::string digits;
+  std::int64_t point = static_cast<std::int64_t>(number.size());
+  for (std::size_t i = 0; i < number.size(); ++i) {
+    if (number[i] == '.') {
+      point = static_cast<std::int64_t>(i);
+    } else {
+      digits.push_back(number[i]);
+    }
+  }
+  // Where the point stands in `digits`.
+  point += exponent;
+  while (static_cast<std::int64_t>(digits.size()) > std::max<std::int64_t>(point, 1) &&
+         digits.back() == '0') {
+    digits.pop_back();
+  }
+  const std::size_t lead = std::min(digits.find_first_not_of('0'), digits.size());
+  if (lead == digits.size()) return "0";
+  if (static_cast<std::int64_t>(digits.size()) > point) return std::nullopt;
+  const auto zeros = point - static_cast<std::int64_t>(digits.size());
+  if (point - static_cast<std::int64_t>(lead) > static_cast<std::int64_t>(kMaxDigits)) {
+    return std::nullopt;
+  }
+  digits.append(static_cast<std::size_t>(zeros), '0');
+  return absl::StrCat(negative ? "-" : "", absl::string_view(digits).substr(lead));
+}
+
+// Builds a document, with its numbers read from their text: RapidJSON itself reads ids of more than
+// 15 digits through a double where they have an exponent or a point, and outside of a table for a
+// number like 0.000…01 with some hundred zeros.
+class ExactNumbers : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ExactNumbers> {
+ public:
+  ExactNumbers(Document& doc, Tolerance tolerance) : doc_(doc), tolerance_(tolerance) {}
+
+  bool Null() { return doc_.Null(); }
+  bool Bool(bool value) { return doc_.Bool(value); }
+  bool String(const char* text, SizeType length, bool copy) {
+    return doc_.String(text, length, copy);
+  }
+  bool StartObject() { return doc_.StartObject(); }
+  bool Key(const char* text, SizeType length, bool copy) { return doc_.Key(text, length, copy); }
+  bool EndObject(SizeType members) { return doc_.EndObject(members); }
+  bool StartArray() { return doc_.StartArray(); }
+  bool EndArray(SizeType elements) { return doc_.EndArray(elements); }
+  bool Double(double value) { return std::isfinite(value) ? doc_.Double(value) : TooLarge(); }
+
+  bool RawNumber(const char* data, SizeType length, bool /*copy*/) {
+    const absl::string_view text(data, length);
+    if (const std::optional<std::string> digits = WholeDigits(text); digits.has_value()) {
+      if (std::int64_t whole = 0; absl::SimpleAtoi(*digits, &whole)) return doc_.Int64(whole);
+      if (std::uint64_t whole = 0; absl::SimpleAtoi(*digits, &whole)) return doc_.Uint64(whole);
+      return doc_.String(digits->data(), static_cast<SizeType>(digits->size()), /*copy=*/true);
+    }
+    double number = 0;
+    if (!absl::SimpleAtod(text, &number) || !std::isfinite(number)) return TooLarge();
+    return doc_.Double(number);
+  }
+
+ private:
+  bool TooLarge() { return tolerance_ == Tolerance::kAnswer && doc_.Null(); }
+
+  Document& doc_;
+  const Tolerance tolerance_;
+};
+
+std::optional<Document> Parse(absl::string_view text, Tolerance tolerance) {
+  absl::ConsumePrefix(&text, kByteOrderMark);
+  const Survey survey = Look(text, tolerance);
+  if (!survey.acceptable) return std::nullopt;
+  std::string mended;
+  if (!survey.mends.empty()) {
+    mended = Mended(text, survey.mends);
+    text = mended;
+  }
+  constexpr unsigned kFlags =
+      rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
+  Document doc;
+  rapidjson::Reader reader;
+  const auto generate = [&](Document& target) {
+    rapidjson::MemoryStream stream(text.data(), text.size());
+    ExactNumbers handler(target, tolerance);
+    return tolerance == Tolerance::kAnswer
+               ? !reader.Parse<kFlags | rapidjson::kParseNanAndInfFlag>(stream, handler).IsError()
+               : !reader.Parse<kFlags>(stream, handler).IsError();
+  };
+  doc.Populate(generate);
+  if (reader.HasParseError()) return std::nullopt;
+  return doc;
 }
 
 std::optional<std::int64_t> WholeNumber(double number) {
@@ -99,26 +263,15 @@ Value Text(Document& doc, absl::string_view text) {
 
 }  // namespace
 
-std::optional<Document> ParseJson(absl::string_view text) {
-  Survey survey = Look(text);
-  if (!survey.acceptable) return std::nullopt;
-  std::string mended;
-  if (!survey.lone_surrogates.empty()) {
-    mended.assign(text.data(), text.size());
-    for (const std::size_t at : survey.lone_surrogates) mended.replace(at, 6, "\\ufffd");
-    text = mended;
-  }
-  Document doc;
-  // Not with kParseFullPrecisionFlag: there RapidJSON 1.1 reads outside of a table for a number
-  // like 0.000…01 with some hundred zeros. Numbers of up to 15 digits are exact all the same.
-  doc.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(text.data(),
-                                                                                    text.size());
-  if (doc.HasParseError()) return std::nullopt;
-  return doc;
+std::optional<Document> ParseJson(absl::string_view text) { return Parse(text, Tolerance::kNone); }
+
+std::optional<Document> ParseAnswer(absl::string_view text) {
+  return Parse(text, Tolerance::kAnswer);
 }
 
 const Value* FindJson(const Value& root, absl::string_view path) {
   const Value* value = &root;
+  if (path.empty()) return value->IsNull() ? nullptr : value;
   for (const absl::string_view key : absl::StrSplit(path, '.')) {
     if (!value->IsObject()) return nullptr;
     const auto member = value->FindMember(

@@ -13,11 +13,17 @@
 namespace assetgate::provider {
 
 // Parses a whole document from outside, without recursion; valid UTF-8 only. Absent when it is not
-// JSON, or nested more than 64 deep.
+// JSON, or nested more than 64 deep. Whole numbers are exact up to 64 digits, however they are
+// written (1.8e3): one that fits no 64-bit integer becomes a string of its digits.
 std::optional<rapidjson::Document> ParseJson(absl::string_view text);
 
-// The member at a path of object keys, "data.content.video_url"; nullptr when it is not there, or a
-// value on the way is not an object. A null member counts as absent.
+// Likewise for a provider's answer, in which one faulty field must not hide the others: a
+// byte-order mark is skipped, bytes that are no UTF-8 become U+FFFD, control characters in strings
+// become spaces, and NaN, Infinity and numbers beyond a double become null.
+std::optional<rapidjson::Document> ParseAnswer(absl::string_view text);
+
+// The member at a path of object keys, "data.content.video_url" (`root` itself at ""); nullptr when
+// it is not there, or a value on the way is not an object. A null member counts as absent.
 const rapidjson::Value* FindJson(const rapidjson::Value& root, absl::string_view path);
 
 // The member as text: a string as it is, a number or a bool as JSON writes it; "" when absent or

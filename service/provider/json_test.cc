@@ -209,5 +209,31 @@ TEST(MergeOptionsTest, JoinsObjectsAndKeepsWhatIsThere) {
             R"({"model":"m","metadata":{"ratio":"16:9","tier":"flex"},"list":[1],"extra":1})");
 }
 
+TEST(ParseAnswerTest, OneFaultyFieldHidesNoOther) {
+  for (const std::string bad :
+       {"{\"x\":\"\xB0\xA1\",\"id\":\"t\"}", "{\"x\":\"a\nb\tc\",\"id\":\"t\"}",
+        "{\"x\":NaN,\"id\":\"t\"}", "{\"x\":-Infinity,\"id\":\"t\"}", "{\"x\":1e400,\"id\":\"t\"}",
+        "{\"x\":\"\\ud800\",\"id\":\"t\"}", "\xEF\xBB\xBF{\"id\":\"t\"}"}) {
+    const std::optional<rapidjson::Document> answer = ParseAnswer(bad);
+    ASSERT_TRUE(answer.has_value()) << bad;
+    EXPECT_EQ(JsonText(*answer, "id"), "t") << bad;
+  }
+  EXPECT_EQ(JsonText(*ParseAnswer("{\"x\":\"\xB0\"}"), "x"), "\uFFFD");
+  for (const std::string bad : {"", "{", "{\"a\":1}}", "<html>", "{'a':1}"}) {
+    EXPECT_FALSE(ParseAnswer(bad).has_value()) << bad;
+  }
+}
+
+TEST(ParseJsonTest, WholeNumbersAreExactHoweverTheyAreWritten) {
+  const rapidjson::Document doc = Parsed(
+      R"({"a":1.8006570711803499e18,"b":18446744073709551616,"c":-9.223372036854775808e18,
+          "d":0.0,"e":100e-2})");
+  EXPECT_EQ(JsonText(doc, "a"), "1800657071180349900");
+  EXPECT_EQ(JsonText(doc, "b"), "18446744073709551616");
+  EXPECT_EQ(JsonText(doc, "c"), "-9223372036854775808");
+  EXPECT_THAT(JsonInteger(doc, "d"), Optional(0));
+  EXPECT_THAT(JsonInteger(doc, "e"), Optional(1));
+}
+
 }  // namespace
 }  // namespace assetgate::provider

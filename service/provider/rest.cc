@@ -1,31 +1,20 @@
 #include "provider/rest.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdint>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
-#include "base/proto_time.h"
+#include "provider/failure.h"
 #include "provider/json.h"
 
 namespace assetgate::provider {
 namespace {
 
 constexpr std::size_t kMaxIdBytes = 256;
-constexpr std::size_t kMaxUrlBytes = 8192;
-constexpr std::size_t kMaxWordBytes = 64;
-constexpr double kSecondsPerDay = 24 * 60 * 60;
 
 bool IsGraphic(char c) { return absl::ascii_isgraph(static_cast<unsigned char>(c)); }
-
-bool IsSpaceOrControl(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return absl::ascii_isspace(byte) || absl::ascii_iscntrl(byte);
-}
 
 bool CallsSomebody(absl::string_view key) {
   const std::string lower = absl::AsciiStrToLower(key);
@@ -34,10 +23,6 @@ bool CallsSomebody(absl::string_view key) {
 }
 
 }  // namespace
-
-bool IsSuccess(const http::Response& response) {
-  return response.status >= 200 && response.status < 300;
-}
 
 http::Request JsonRequest(absl::string_view method, std::string path) {
   http::Request request;
@@ -61,13 +46,6 @@ void AuthorizeBearer(http::Request& request, const Credential& credential) {
   request.headers.push_back({"Authorization", absl::StrCat("Bearer ", key->second.Reveal())});
 }
 
-Failure ProtocolFailure(const http::Response& response, absl::string_view message) {
-  Failure failure = FailureOf(response, "", message);
-  failure.reason = v1::PROVIDER_PROTOCOL_ERROR;
-  failure.act.reset();
-  return failure;
-}
-
 bool IsId(absl::string_view id) {
   return !id.empty() && id.size() <= kMaxIdBytes && std::all_of(id.begin(), id.end(), IsGraphic);
 }
@@ -76,37 +54,6 @@ absl::Status NotAnId(absl::string_view id, absl::string_view form) {
   return absl::InvalidArgumentError(
       absl::StrCat("\"", CleanText(id, 100), "\" is not the id of a task at this provider (", form,
                    "); copy it from the provider's own list of tasks"));
-}
-
-std::string ReadId(const rapidjson::Value& root, absl::string_view path) {
-  std::string id;
-  if (const std::optional<std::string> text = JsonString(root, path); text.has_value()) {
-    id = *text;
-  } else if (const std::optional<std::int64_t> number = JsonInteger(root, path);
-             number.has_value()) {
-    id = absl::StrCat(*number);
-  }
-  return IsId(id) ? id : "";
-}
-
-std::string ReadUrl(const rapidjson::Value& root, absl::string_view path) {
-  std::string url = JsonString(root, path).value_or("");
-  if (!absl::StartsWithIgnoreCase(url, "https://") && !absl::StartsWithIgnoreCase(url, "http://")) {
-    return "";
-  }
-  if (url.size() > kMaxUrlBytes || std::any_of(url.begin(), url.end(), IsSpaceOrControl)) return "";
-  return url;
-}
-
-std::string ReadWord(const rapidjson::Value& root, absl::string_view path) {
-  return CleanText(JsonText(root, path), kMaxWordBytes);
-}
-
-std::optional<google::protobuf::Duration> ReadSeconds(const rapidjson::Value& root,
-                                                      absl::string_view path) {
-  const std::optional<double> seconds = JsonNumber(root, path);
-  if (!seconds.has_value() || *seconds <= 0 || *seconds >= kSecondsPerDay) return std::nullopt;
-  return base::ToProto(absl::Milliseconds(std::llround(*seconds * 1000)));
 }
 
 Handle HandleOf(absl::string_view id) {

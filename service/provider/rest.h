@@ -11,17 +11,12 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "google/protobuf/duration.pb.h"
 #include "google/protobuf/struct.pb.h"
 #include "http/message.h"
 #include "provider/dialect.h"
-#include "provider/failure.h"
 #include "rapidjson/document.h"
 
 namespace assetgate::provider {
-
-// Whether the status is 2xx.
-bool IsSuccess(const http::Response& response);
 
 // A request that asks for JSON. `path` is what follows the base URL, already encoded.
 http::Request JsonRequest(absl::string_view method, std::string path);
@@ -31,28 +26,10 @@ http::Request JsonRequest(absl::string_view method, std::string path, const rapi
 // Authorization: Bearer {the secret "api_key"}
 void AuthorizeBearer(http::Request& request, const Credential& credential);
 
-// The failure of an answer that says neither yes nor no: PROVIDER_PROTOCOL_ERROR with `message`,
-// which is ours, not the provider's.
-Failure ProtocolFailure(const http::Response& response, absl::string_view message);
-
 // Whether an id can be stored and asked for: 1 to 256 printable ASCII characters without spaces.
 bool IsId(absl::string_view id);
 // The error for an id, typed by a person, that is not of the form `form` ("vt-…").
 absl::Status NotAnId(absl::string_view id, absl::string_view form);
-
-// The id at `path` (a string, or a whole number as text); "" for what is not an id (see IsId).
-std::string ReadId(const rapidjson::Value& root, absl::string_view path);
-
-// The http or https URL at `path`, at most 8,192 bytes, without spaces and control characters; ""
-// for anything else.
-std::string ReadUrl(const rapidjson::Value& root, absl::string_view path);
-
-// The state word at `path`, cleaned and cut to 64 bytes; "" when there is none.
-std::string ReadWord(const rapidjson::Value& root, absl::string_view path);
-
-// The length of a video at `path`: seconds above 0 and below a day, to the millisecond.
-std::optional<google::protobuf::Duration> ReadSeconds(const rapidjson::Value& root,
-                                                      absl::string_view path);
 
 // The handle of dialects that find a unit again by its id alone: {"id": "asset-…"}.
 Handle HandleOf(absl::string_view id);

@@ -164,6 +164,8 @@ Value ToJson(const Failure& failure, Document& doc) {
     SetJson(doc, object, "retry_after",
             Value(std::int64_t{absl::ToInt64Seconds(*failure.retry_after)}));
   }
+  if (failure.unreadable) SetJson(doc, object, "unreadable", Value(true));
+  if (failure.from_edge) SetJson(doc, object, "from_edge", Value(true));
   return object;
 }
 
@@ -190,6 +192,14 @@ Value ToJson(const Observation& observation, Document& doc) {
     SetJson(doc, object, "billing", v1::Attempt::Billing_Name(*observation.billing));
   }
   SetText(doc, object, "upstream_provider", observation.upstream_provider);
+  if (observation.unknown_state) SetJson(doc, object, "unknown_state", Value(true));
+  if (observation.result != Observation::Result::kLinked) {
+    SetJson(doc, object, "result",
+            observation.result == Observation::Result::kMissing ? "MISSING" : "INLINE");
+  }
+  if (observation.inner != nullptr) {
+    SetJson(doc, object, "inner", ToJson(*observation.inner, doc));
+  }
   return object;
 }
 
@@ -544,7 +554,10 @@ void ExpectSound(UnitKind kind, const Observation& observation) {
   if (observation.progress == Observation::Progress::kFailed) {
     EXPECT_TRUE(observation.failure.has_value()) << "a failure needs a reason";
   }
-  if (kind == UnitKind::kVideo && observation.progress == Observation::Progress::kSucceeded) {
+  EXPECT_LE(observation.answer.size(), 4096u);
+  if (observation.inner != nullptr) ExpectSound(kind, *observation.inner);
+  if (kind == UnitKind::kVideo && observation.progress == Observation::Progress::kSucceeded &&
+      observation.result == Observation::Result::kLinked) {
     ASSERT_TRUE(observation.video.has_value()) << "a video that succeeded has a link";
     EXPECT_FALSE(observation.video->uri().empty());
   }

@@ -1,0 +1,197 @@
+#include "provider/answers/states.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "provider/failure.h"
+
+namespace assetgate::provider::answers {
+namespace {
+
+using Progress = Observation::Progress;
+using rapidjson::Value;
+
+constexpr std::size_t kMaxWordBytes = 64;
+
+// Where a unit's state word stands, the usual name first.
+constexpr absl::string_view kStateNames[] = {"status", "state", "task_status", "task_state",
+                                             "job_status"};
+
+struct SharedWord {
+  absl::string_view word;
+  Progress progress;
+};
+
+// One table for all. What providers have been seen to say, or may say tomorrow.
+constexpr SharedWord kShared[] = {
+    {"queued", Progress::kQueued},        {"queue", Progress::kQueued},
+    {"queueing", Progress::kQueued},      {"queuing", Progress::kQueued},
+    {"in_queue", Progress::kQueued},      {"pending", Progress::kQueued},
+    {"waiting", Progress::kQueued},       {"wait", Progress::kQueued},
+    {"submitted", Progress::kQueued},     {"created", Progress::kQueued},
+    {"accepted", Progress::kQueued},      {"received", Progress::kQueued},
+    {"scheduled", Progress::kQueued},     {"not_start", Progress::kQueued},
+    {"not_started", Progress::kQueued},   {"排队中", Progress::kQueued},
+    {"等待中", Progress::kQueued},
+
+    {"running", Progress::kRunning},      {"processing", Progress::kRunning},
+    {"process", Progress::kRunning},      {"in_process", Progress::kRunning},
+    {"in_progress", Progress::kRunning},  {"inprogress", Progress::kRunning},
+    {"progress", Progress::kRunning},     {"generating", Progress::kRunning},
+    {"started", Progress::kRunning},      {"starting", Progress::kRunning},
+    {"working", Progress::kRunning},      {"rendering", Progress::kRunning},
+    {"preparing", Progress::kRunning},    {"executing", Progress::kRunning},
+    {"ongoing", Progress::kRunning},      {"doing", Progress::kRunning},
+    {"uploading", Progress::kRunning},    {"downloading", Progress::kRunning},
+    {"transcoding", Progress::kRunning},  {"reviewing", Progress::kRunning},
+    {"cancelling", Progress::kRunning},   {"retrying", Progress::kRunning},
+    {"处理中", Progress::kRunning},       {"生成中", Progress::kRunning},
+    {"进行中", Progress::kRunning},
+
+    {"succeeded", Progress::kSucceeded},  {"success", Progress::kSucceeded},
+    {"successful", Progress::kSucceeded}, {"succeed", Progress::kSucceeded},
+    {"completed", Progress::kSucceeded},  {"complete", Progress::kSucceeded},
+    {"done", Progress::kSucceeded},       {"finished", Progress::kSucceeded},
+    {"finish", Progress::kSucceeded},     {"ok", Progress::kSucceeded},
+    {"ready", Progress::kSucceeded},      {"generated", Progress::kSucceeded},
+    {"成功", Progress::kSucceeded},       {"已完成", Progress::kSucceeded},
+    {"完成", Progress::kSucceeded},
+
+    {"failed", Progress::kFailed},        {"failure", Progress::kFailed},
+    {"fail", Progress::kFailed},          {"error", Progress::kFailed},
+    {"errored", Progress::kFailed},       {"rejected", Progress::kFailed},
+    {"refused", Progress::kFailed},       {"blocked", Progress::kFailed},
+    {"aborted", Progress::kFailed},       {"timeout", Progress::kFailed},
+    {"timed_out", Progress::kFailed},     {"失败", Progress::kFailed},
+
+    {"cancelled", Progress::kCancelled},  {"canceled", Progress::kCancelled},
+    {"cancel", Progress::kCancelled},     {"revoked", Progress::kCancelled},
+    {"已取消", Progress::kCancelled},
+};
+
+// What is registered to be used again has a few words more, and some that mean another thing.
+constexpr SharedWord kRegistered[] = {
+    {"active", Progress::kSucceeded},  {"available", Progress::kSucceeded},
+    {"enabled", Progress::kSucceeded}, {"expired", Progress::kGone},
+    {"deleted", Progress::kGone},      {"removed", Progress::kGone},
+    {"gone", Progress::kGone},         {"cancelled", Progress::kFailed},
+    {"canceled", Progress::kFailed},
+};
+
+constexpr SharedWord kTasks[] = {{"expired", Progress::kFailed}};
+
+// In small letters, blanks and hyphens as '_'.
+std::string Normal(absl::string_view word) {
+  std::string normal = absl::AsciiStrToLower(absl::StripAsciiWhitespace(word));
+  std::replace_if(
+      normal.begin(), normal.end(), [](char c) { return c == ' ' || c == '-'; }, '_');
+  return normal;
+}
+
+template <std::size_t kSize>
+std::optional<Progress> Find(const SharedWord (&table)[kSize], absl::string_view word) {
+  const auto it = std::find_if(std::begin(table), std::end(table),
+                               [&](const SharedWord& known) { return known.word == word; });
+  return it == std::end(table) ? std::nullopt : std::optional(it->progress);
+}
+
+// The state word of an object; "" where it has none. A number is the status of a call.
+std::string WordIn(const Value& object) {
+  for (const absl::string_view name : kStateNames) {
+    const Value* const value = Member(object, name);
+    if (value == nullptr || !value->IsString()) continue;
+    const std::string text = TextOf(value);
+    // "404": the status of a call, as text.
+    if (int number = 0; absl::SimpleAtoi(text, &number) && number >= 100 && number < 600) continue;
+    if (!text.empty()) return CleanText(text, kMaxWordBytes);
+  }
+  return "";
+}
+
+bool IsFinal(Progress progress) {
+  return progress != Progress::kQueued && progress != Progress::kRunning;
+}
+
+}  // namespace
+
+bool State::lags() const {
+  return inner_object != nullptr && !IsFinal(progress) &&
+         IsFinal(inner_progress.value_or(Progress::kRunning));
+}
+
+State State::inner() const {
+  State state;
+  state.object = inner_object;
+  // What the inner one leaves out may stand in the outer one.
+  state.inner_object = object;
+  state.id = id;
+  state.word = inner_word;
+  state.progress = inner_progress.value_or(Progress::kRunning);
+  return state;
+}
+
+std::optional<Progress> ProgressOf(absl::string_view word, UnitKind kind,
+                                   std::span<const StateWord> documented, bool& unknown) {
+  unknown = false;
+  const std::string normal = Normal(word);
+  for (const StateWord& known : documented) {
+    if (known.word == normal) return known.progress;
+  }
+  const std::optional<Progress> own =
+      kind == UnitKind::kVideo ? Find(kTasks, normal) : Find(kRegistered, normal);
+  if (own.has_value()) return own;
+  if (const std::optional<Progress> shared = Find(kShared, normal); shared.has_value()) {
+    return shared;
+  }
+  unknown = true;
+  return Progress::kRunning;
+}
+
+bool IsKnownStateWord(absl::string_view word) {
+  const std::string normal = Normal(word);
+  return Find(kShared, normal).has_value() || Find(kRegistered, normal).has_value();
+}
+
+std::optional<State> FindState(const Answer& answer, const StateNames& names) {
+  const std::span<const Value* const> layers = answer.layers();
+  const auto names_unit = [&](std::size_t i) { return !IdOfObject(*layers[i], names.ids).empty(); };
+  const auto has_word = [&](std::size_t i) { return !WordIn(*layers[i]).empty(); };
+  const auto next = [&](std::size_t from, const auto& fits) {
+    while (from < layers.size() && !fits(from)) ++from;
+    return from;
+  };
+  std::size_t at = next(0, [&](std::size_t i) { return has_word(i) && names_unit(i); });
+  if (at == layers.size()) {
+    // None names the unit. A success at the top may be that of the call, where something deeper has
+    // a state as well.
+    at = next(0, has_word);
+    const std::size_t deeper = next(at + 1, has_word);
+    bool unknown = false;
+    if (deeper < layers.size() && at == 0 &&
+        ProgressOf(WordIn(*layers[at]), names.kind, names.words, unknown) == Progress::kSucceeded) {
+      at = deeper;
+    }
+  }
+  if (at >= layers.size()) return std::nullopt;
+  State state;
+  state.object = layers[at];
+  state.id = IdOfObject(*state.object, names.ids);
+  state.word = WordIn(*state.object);
+  const std::optional<Progress> progress =
+      ProgressOf(state.word, names.kind, names.words, state.unknown);
+  state.no_news = !progress.has_value();
+  state.progress = progress.value_or(Progress::kRunning);
+  for (std::size_t i = at + 1; i < layers.size() && state.inner_object == nullptr; ++i) {
+    const std::string word = WordIn(*layers[i]);
+    if (word.empty()) continue;
+    bool unknown = false;
+    state.inner_object = layers[i];
+    state.inner_word = word;
+    state.inner_progress = ProgressOf(word, names.kind, names.words, unknown);
+  }
+  return state;
+}
+
+}  // namespace assetgate::provider::answers
