@@ -54,7 +54,7 @@ const std::vector<Fault>& Faults() {
       {"Status402", Status(402), Verdict::kRefused, v1::PROVIDER_OUT_OF_CREDIT},
       {"Status403", Status(403), Verdict::kRefused, v1::PROVIDER_CREDENTIALS_REJECTED},
       {"Status404", Status(404), Verdict::kRefused, v1::PROVIDER_REJECTED},
-      {"Status409", Status(409), Verdict::kRefused, v1::PROVIDER_REJECTED},
+      {"Status409", Status(409), Verdict::kUnknown},
       {"Status413", Status(413), Verdict::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
       {"Status422", Status(422), Verdict::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
       {"Status429", Status(429), Verdict::kTriedAgain},
@@ -64,7 +64,11 @@ const std::vector<Fault>& Faults() {
       {"Status504", Status(504), Verdict::kUnknown},
       {"Status500AfterWork", R"({"kind":"status","status":500,"after_work":true})",
        Verdict::kUnknown},
-      {"BusinessFailure", R"({"kind":"business_failure","message":"no muse"})", Verdict::kRefused},
+      {"ServerErrorInside200", R"({"kind":"business_failure","message":"no muse"})",
+       Verdict::kUnknown},
+      {"RefusalInside200",
+       R"({"kind":"business_failure","code":"400","message":"prompt is required"})",
+       Verdict::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
       {"NoId", R"({"kind":"no_id"})", Verdict::kUnknown},
       {"UnknownStateWord", R"({"kind":"state","state":"Reticulating"})", Verdict::kAccepted},
       {"Garbage", R"({"kind":"garbage"})", Verdict::kUnknown},
@@ -116,8 +120,7 @@ class SubmissionFaults : public ::testing::TestWithParam<std::tuple<std::string,
     EXPECT_EQ(info.reason(), v1::ErrorReason_Name(fault_.reason));
     EXPECT_EQ(error.code(), CodeOf(fault_.reason)) << error.ShortDebugString();
     // It is the caller's to mend what the caller has written, and nothing else.
-    EXPECT_EQ(info.metadata().at("act") == "CALLER",
-              fault_.reason == v1::PROVIDER_INVALID_ARGUMENT || fault_.name == "Status409")
+    EXPECT_EQ(info.metadata().at("act") == "CALLER", fault_.reason == v1::PROVIDER_INVALID_ARGUMENT)
         << error.ShortDebugString();
   }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -118,7 +119,10 @@ Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules
       if (status < 500) return Make(answer, words, SubmissionMeaning(meaning));
       break;
     case Meaning::kInvalid:
-      if (status < 500 && !turned_away && status != 402 && status != 404 &&
+      // At statuses that are no sure refusal, only a code as Ark's, which names what is wrong.
+      if ((status == 400 || status == 413 || status == 422 || status == 451 ||
+           (status < 500 && !turned_away && status != 402 && status != 404 &&
+            absl::ascii_isupper(static_cast<unsigned char>(words.code[0])))) &&
           !(IsNumber(words.code) && TakenBackByTimeout(words, meaning))) {
         return Make(answer, words, SubmissionMeaning(meaning));
       }

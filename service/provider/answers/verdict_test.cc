@@ -115,6 +115,9 @@ TEST(JudgeTest, WhatMayHaveBeenSaidAfterTheWorkIsUnknown) {
     const http::Response response = Response(status, R"({"message":"no"})");
     EXPECT_EQ(JudgeOf(response).outcome, Outcome::kUnknown) << status;
   }
+  const http::Response conflict =
+      Response(409, R"({"code":"invalid_request","message":"used before"})");
+  EXPECT_EQ(JudgeOf(conflict).outcome, Outcome::kUnknown);
 }
 
 TEST(JudgeTest, AKeyOrARateIsNotAccepted) {
