@@ -32,6 +32,10 @@ TEST_P(ApiframeExchangeTest, HostileAnswersAreSurvived) {
   provider::testing::CheckHostileAnswers(Factory(), GetParam());
 }
 
+TEST_P(ApiframeExchangeTest, AnEchoedKeyIsMasked) {
+  provider::testing::CheckEchoedKey(Factory(), GetParam());
+}
+
 TEST_P(ApiframeExchangeTest, HostileInputStaysInTheBody) {
   provider::testing::CheckHostileInput(Factory(), GetParam());
 }

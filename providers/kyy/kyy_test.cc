@@ -26,6 +26,10 @@ TEST_P(KyyExchangeTest, HostileAnswersAreSurvived) {
   provider::testing::CheckHostileAnswers(Factory(), GetParam());
 }
 
+TEST_P(KyyExchangeTest, AnEchoedKeyIsMasked) {
+  provider::testing::CheckEchoedKey(Factory(), GetParam());
+}
+
 TEST_P(KyyExchangeTest, HostileInputStaysInTheBody) {
   provider::testing::CheckHostileInput(Factory(), GetParam());
 }

@@ -31,6 +31,10 @@ TEST_P(OctopusxExchangeTest, HostileAnswersAreSurvived) {
   provider::testing::CheckHostileAnswers(Factory(), GetParam());
 }
 
+TEST_P(OctopusxExchangeTest, AnEchoedKeyIsMasked) {
+  provider::testing::CheckEchoedKey(Factory(), GetParam());
+}
+
 TEST_P(OctopusxExchangeTest, HostileInputStaysInTheBody) {
   provider::testing::CheckHostileInput(Factory(), GetParam());
 }

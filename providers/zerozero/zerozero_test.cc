@@ -31,6 +31,10 @@ TEST_P(ZerozeroExchangeTest, HostileAnswersAreSurvived) {
   provider::testing::CheckHostileAnswers(Factory(), GetParam());
 }
 
+TEST_P(ZerozeroExchangeTest, AnEchoedKeyIsMasked) {
+  provider::testing::CheckEchoedKey(Factory(), GetParam());
+}
+
 TEST_P(ZerozeroExchangeTest, HostileInputStaysInTheBody) {
   provider::testing::CheckHostileInput(Factory(), GetParam());
 }

@@ -12,10 +12,14 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
 #include "google/protobuf/util/json_util.h"
 #include "provider/json.h"
+#include "provider/mask.h"
 #include "rapidjson/document.h"
 
 namespace assetgate::provider::testing {
@@ -711,6 +715,86 @@ void CheckHostileAnswers(const DialectFactory& factory, const Exchange& exchange
         dialect->DecodeDeleteAsset(response);
       }
       if (::testing::Test::HasFailure()) return;
+    }
+  }
+}
+
+void CheckEchoedKey(const DialectFactory& factory, const Exchange& exchange) {
+  static constexpr char kKey[] = "sk-A7x/b+C=d9.Q2w8e4r6t0y1u3i5";
+  const std::optional<Document> root = ParseJson(exchange.json);
+  ASSERT_TRUE(root.has_value() && root->IsObject()) << exchange.name << " is not an exchange";
+  const std::unique_ptr<const Dialect> dialect = MakeDialect(factory, *root);
+  ASSERT_NE(dialect, nullptr);
+  const std::optional<UnitKind> kind = KindOf(*root);
+  ASSERT_TRUE(kind.has_value());
+  const std::string operation = JsonText(*root, "operation");
+  const http::Response documented = ResponseOf(*root);
+  const std::optional<Document> original = ParseJson(documented.body);
+  if (!original.has_value()) return;
+  Credential credential{.id = "test", .secrets = {}};
+  credential.secrets["api_key"] = base::Secret(kKey);
+  // As a server writes it into a JSON text whose text it is.
+  std::string escaped;
+  std::string in_url;
+  for (const char c : absl::string_view(kKey)) {
+    const std::string hex = absl::BytesToHexString(absl::string_view(&c, 1));
+    absl::StrAppend(&escaped, "\\u00", hex);
+    absl::StrAppend(&in_url, "%", hex);
+  }
+  const std::vector<std::string> forms = {kKey,
+                                          escaped,
+                                          in_url,
+                                          absl::StrReplaceAll(kKey, {{"/", "\\/"}}),
+                                          absl::BytesToHexString(kKey),
+                                          absl::Base64Escape(kKey),
+                                          absl::Base64Escape(absl::StrCat("Bearer ", kKey)),
+                                          std::string(kKey).substr(4, 14)};
+  const auto gives_away = [&](const std::string& text) {
+    const std::string key = kKey;
+    for (std::size_t i = 0; i + 12 <= key.size(); ++i) {
+      if (absl::StrContains(text, key.substr(i, 12))) return true;
+    }
+    return absl::StrContains(text, absl::BytesToHexString(key.substr(0, 12))) ||
+           absl::StrContains(text, absl::Base64Escape(key).substr(0, 16));
+  };
+  Document count;
+  count.CopyFrom(*original, count.GetAllocator());
+  std::vector<Value*> nodes;
+  CollectNodes(count, nodes);
+  for (std::size_t node = 0; node < nodes.size(); ++node) {
+    if (!nodes[node]->IsString() && !nodes[node]->IsNull()) continue;
+    for (const std::string& form : forms) {
+      Document doc;
+      doc.CopyFrom(*original, doc.GetAllocator());
+      std::vector<Value*> copies;
+      CollectNodes(doc, copies);
+      copies[node]->SetString("ECHO", doc.GetAllocator());
+      for (const char* const around : {"@", "key @ is wrong", "https://a.test/?k=@"}) {
+        const std::string echo = absl::StrReplaceAll(around, {{"@", form}});
+        http::Response response{.status = documented.status,
+                                .headers = {{"Location", absl::StrCat("https://a.test/", form)}},
+                                .body = absl::StrReplaceAll(WriteJson(doc), {{"ECHO", echo}})};
+        SCOPED_TRACE(response.body.substr(0, 500));
+        MaskSecrets(credential, response);
+        std::string made;
+        if (operation == "submit") {
+          const SubmitResult result =
+              dialect->DecodeSubmit(*kind, RequestOf(*root), response, /*replay=*/false);
+          made = absl::StrCat(ToJson(result), result.observation.answer);
+        } else if (operation == "poll") {
+          const std::vector<Handle> handles = HandlesOf(*root);
+          const PollResult result = dialect->DecodePoll(*kind, response, handles);
+          made = ToJson(result);
+          for (const UnitNews& news : result.news) {
+            absl::StrAppend(&made, news.observation.answer);
+          }
+        } else if (const auto failure = dialect->DecodeDeleteAsset(response)) {
+          made = absl::StrCat(failure->code, failure->message);
+        }
+        EXPECT_FALSE(gives_away(made)) << made;
+        EXPECT_FALSE(gives_away(response.headers[0].value));
+        if (::testing::Test::HasFailure()) return;
+      }
     }
   }
 }

@@ -58,6 +58,9 @@
 //   GetParam()); } TEST_P(KyyExchangeTest, HostileAnswersAreSurvived) {
 //     provider::testing::CheckHostileAnswers(Factory(), GetParam());
 //   }
+//   TEST_P(KyyExchangeTest, AnEchoedKeyIsMasked) {
+//     provider::testing::CheckEchoedKey(Factory(), GetParam());
+//   }
 //   TEST_P(KyyExchangeTest, HostileInputStaysInTheBody) {
 //     provider::testing::CheckHostileInput(Factory(), GetParam());
 //   }
@@ -103,6 +106,11 @@ void CheckExchange(const DialectFactory& factory, const Exchange& exchange);
 // acceptance without an id, one piece of news per unit, no verdict on a unit without reason, valid
 // UTF-8.
 void CheckHostileAnswers(const DialectFactory& factory, const Exchange& exchange);
+
+// Answers as the exchange does, with a key in place of each text of the answer, and as a header, in
+// every form in which a server may write it: masked, the answer gives no 12 characters of it away
+// in anything that the dialect makes of it. An exchange without an answer is fine.
+void CheckEchoedKey(const DialectFactory& factory, const Exchange& exchange);
 
 // Encodes a submission with hostile texts in place of each that a caller may choose (names,
 // prompts, URLs, option keys and values) or a provider may have given (ids of what it holds), and

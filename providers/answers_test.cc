@@ -1,0 +1,363 @@
+// How answers are read (DESIGN: reading answers), held against every dialect and every call:
+// whatever one relay has been seen to answer, its twin may answer tomorrow.
+#include <memory>
+#include <span>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "provider/dialect.h"
+#include "providers/dialects.h"
+
+namespace assetgate::providers {
+namespace {
+
+using provider::Observation;
+using provider::Outcome;
+using provider::PollResult;
+using provider::SubmitResult;
+using provider::UnitKind;
+using Progress = provider::Observation::Progress;
+
+// One kind of unit at one dialect, and the names its page gives.
+struct Subject {
+  std::string dialect;
+  UnitKind kind;
+  // Where the id stands in an answer, and one that looks like the provider's.
+  std::string id_name;
+  std::string id;
+  // In an answer to a poll.
+  std::string state_name = "status";
+  bool polled = true;
+};
+
+std::string NameOf(const Subject& subject) {
+  const char* const kind = subject.kind == UnitKind::kAssetGroup ? "Group"
+                           : subject.kind == UnitKind::kAsset    ? "Asset"
+                                                                 : "Video";
+  return absl::StrCat(subject.dialect, kind);
+}
+
+void PrintTo(const Subject& subject, std::ostream* out) { *out << NameOf(subject); }
+
+constexpr char kJob[] = "5f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c5";
+
+std::vector<Subject> Subjects() {
+  return {
+      {"apiframe", UnitKind::kAsset, "assetId", "k3v9q0z7m2"},
+      {"apiframe", UnitKind::kVideo, "jobId", kJob},
+      {"kyy", UnitKind::kAsset, "assetId", "asset-20260402091500-k7x2m"},
+      {"kyy", UnitKind::kVideo, "id", "video_5b1c9e70"},
+      {"octopusx", UnitKind::kAssetGroup, "Id", "group-20260402091400-h4t9z", "Status", false},
+      {"octopusx", UnitKind::kAsset, "Id", "asset-20260402091500-k7x2m", "Status"},
+      {"octopusx", UnitKind::kVideo, "task_id", "cgt-20260402093000-p3w8d"},
+      {"zerozero", UnitKind::kAssetGroup, "group_id", "group-0a1b2c3d4e5f6071"},
+      {"zerozero", UnitKind::kAsset, "asset_id", "Asset-9f8e7d6c5b4a3021"},
+      {"zerozero", UnitKind::kVideo, "id", "vt-71c0"},
+  };
+}
+
+std::unique_ptr<const provider::Dialect> Make(const std::string& name) {
+  for (const provider::DialectFactory* const factory : AllDialects()) {
+    if (factory->name != name) continue;
+    auto dialect = factory->create(*factory->new_options());
+    EXPECT_TRUE(dialect.ok()) << dialect.status();
+    if (dialect.ok()) return *std::move(dialect);
+  }
+  ADD_FAILURE() << "no dialect " << name;
+  return nullptr;
+}
+
+class AnswersTest : public ::testing::TestWithParam<Subject> {
+ protected:
+  AnswersTest() : subject_(GetParam()), dialect_(Make(subject_.dialect)) {}
+
+  SubmitResult Submit(int status, const std::string& body, std::vector<http::Header> headers = {},
+                      bool replay = false) {
+    http::Request request;
+    request.method = "POST";
+    request.body = R"({"model":"seedance-2-0","platform":"JIMENG"})";
+    return dialect_->DecodeSubmit(
+        subject_.kind, request,
+        {.status = status, .headers = std::move(headers), .body = Filled(body)}, replay);
+  }
+
+  PollResult Poll(int status, const std::string& body, std::vector<http::Header> headers = {}) {
+    const SubmitResult made = Submit(200, R"({"ID_NAME":"ID"})");
+    EXPECT_EQ(made.outcome, Outcome::kAccepted);
+    const provider::Handle handles[] = {made.handle};
+    return dialect_->DecodePoll(
+        subject_.kind, {.status = status, .headers = std::move(headers), .body = Filled(body)},
+        handles);
+  }
+
+  // The observation of a poll that tells of the unit; a failure where it does not.
+  Observation Seen(const std::string& body) {
+    const PollResult result = Poll(200, body);
+    EXPECT_FALSE(result.trouble.has_value()) << body << ": " << result.trouble->message;
+    if (result.trouble.has_value() || result.news.size() != 1) return {};
+    EXPECT_EQ(result.news[0].kind, provider::UnitNews::Kind::kObserved) << body;
+    return result.news[0].observation;
+  }
+
+  std::string Filled(const std::string& body) const {
+    return absl::StrReplaceAll(
+        body, {{"ID_NAME", subject_.id_name}, {"ID", subject_.id}, {"STATE", subject_.state_name}});
+  }
+
+  // How a caller learns of the unit's id.
+  static std::string IdOf(const SubmitResult& result) {
+    return result.observation.provider_id.empty() ? result.observation.provider_tracking_id
+                                                  : result.observation.provider_id;
+  }
+
+  bool is_video() const { return subject_.kind == UnitKind::kVideo; }
+
+  const Subject subject_;
+  const std::unique_ptr<const provider::Dialect> dialect_;
+};
+
+TEST_P(AnswersTest, AReadableIdIsAnAcceptanceInEveryDress) {
+  for (const char* const body : {
+           R"({"ID_NAME":"ID"})",
+           R"({"code":0,"message":"ok","data":{"ID_NAME":"ID"}})",
+           R"({"code":200,"msg":"success","data":{"ID_NAME":"ID"}})",
+           R"({"code":"0","data":{"id":"ID"}})",
+           R"({"code":200,"data":[{"ID_NAME":"ID","status":"submitted"}]})",
+           R"({"code":"success","data":"ID"})",
+           R"({"code":"success","ID_NAME":"ID"})",
+           R"({"ResponseMetadata":{"RequestId":"r-1"},"Result":{"ID_NAME":"ID"}})",
+           R"({"ID_NAME":"ID","error":{"code":0,"message":""}})",
+           R"({"ID_NAME":"ID","error":null,"message":"queued"})",
+           R"({"ID_NAME":" ID\n"})",
+           "{\"note\":\"\xB0\xA1\",\"ID_NAME\":\"ID\"}",
+           "\xEF\xBB\xBF{\"ID_NAME\":\"ID\"}",
+       }) {
+    for (const int status : {200, 201, 202}) {
+      const SubmitResult result = Submit(status, body);
+      ASSERT_EQ(result.outcome, Outcome::kAccepted) << status << " " << body;
+      EXPECT_EQ(IdOf(result), subject_.id) << body;
+    }
+  }
+}
+
+TEST_P(AnswersTest, AServerErrorOrAnUnknownCodeInside200LeavesItOpen) {
+  for (const char* const body : {
+           R"({"code":504,"msg":"upstream request timeout"})",
+           R"({"code":500,"msg":"Read timed out"})",
+           R"({"code":"502"})",
+           R"({"code":"do_request_failed","message":"x"})",
+           R"({"code":"bad_response_status_code","message":"x"})",
+           R"({"error":{"code":504}})",
+           R"({"error":{"message":"bad gateway","code":"bad_response"}})",
+           R"({"code":408,"msg":"x"})",
+           R"({"code":425,"msg":"x"})",
+           R"({"code":499,"msg":"x"})",
+           R"({"code":31337,"msg":"xyzzy"})",
+           R"({"code":0,"msg":"success","data":null})",
+           R"({})",
+           "",
+           "<html>ok</html>",
+       }) {
+    EXPECT_EQ(Submit(200, body).outcome, Outcome::kUnknown) << body;
+  }
+  for (const int status : {302, 303, 405, 408, 409, 410, 423, 424, 425, 444,
+                           460, 499, 500, 502, 504, 520, 522, 524, 527, 599}) {
+    EXPECT_EQ(Submit(status, R"({"message":"no"})").outcome, Outcome::kUnknown) << status;
+  }
+}
+
+TEST_P(AnswersTest, ASureRefusalIsOne) {
+  EXPECT_EQ(Submit(400, R"({"error":"prompt is required"})").outcome, Outcome::kRefused);
+  EXPECT_EQ(Submit(402, R"({"error":"Insufficient credits"})").failure.reason,
+            v1::PROVIDER_OUT_OF_CREDIT);
+  EXPECT_EQ(Submit(404, R"({"error":"model not found"})").outcome, Outcome::kRefused);
+  EXPECT_EQ(Submit(413, "").outcome, Outcome::kRefused);
+  EXPECT_EQ(Submit(422, R"({"detail":"x"})").outcome, Outcome::kRefused);
+  EXPECT_EQ(Submit(200, R"({"code":400,"msg":"bad url"})").failure.reason,
+            v1::PROVIDER_INVALID_ARGUMENT);
+  EXPECT_EQ(Submit(401, R"({"error":"invalid key"})").outcome, Outcome::kNotAccepted);
+  EXPECT_EQ(Submit(429, R"({"error":"slow down"})").outcome, Outcome::kNotAccepted);
+  const SubmitResult content =
+      Submit(451, R"({"error":{"code":"InputImageSensitiveContentDetected.PrivacyInformation"}})");
+  EXPECT_EQ(content.outcome, Outcome::kRefused);
+  EXPECT_EQ(content.failure.reason, v1::CONTENT_REJECTED);
+}
+
+TEST_P(AnswersTest, RedirectsAreNeverFollowedAndSayWhereTo) {
+  const std::vector<http::Header> moved = {{"Location", "https://new.acme.test/v1?k=s"}};
+  for (const int status : {301, 307, 308}) {
+    const SubmitResult result = Submit(status, "", moved);
+    EXPECT_EQ(result.outcome, Outcome::kNotAccepted) << status;
+    EXPECT_THAT(result.failure.message, ::testing::HasSubstr("https://new.acme.test;"));
+  }
+  for (const int status : {302, 303}) {
+    EXPECT_EQ(Submit(status, "", moved).outcome, Outcome::kUnknown) << status;
+  }
+  if (!subject_.polled) return;
+  for (const int status : {301, 302, 303, 307, 308}) {
+    EXPECT_TRUE(Poll(status, "", moved).trouble.has_value()) << status;
+  }
+}
+
+TEST_P(AnswersTest, EdgesSpeakForThemselves) {
+  for (const int status : {521, 523, 525, 526, 530}) {
+    const SubmitResult result = Submit(status, absl::StrCat("error code: ", status));
+    EXPECT_EQ(result.outcome, Outcome::kNotAccepted) << status;
+    EXPECT_EQ(result.failure.reason, v1::PROVIDER_UNAVAILABLE) << status;
+  }
+  for (const int status : {403, 429, 503}) {
+    const SubmitResult result = Submit(status, "error code: 1010");
+    EXPECT_EQ(result.outcome, Outcome::kNotAccepted) << status;
+    EXPECT_EQ(result.failure.reason, v1::PROVIDER_UNAVAILABLE) << status;
+    EXPECT_TRUE(result.failure.from_edge);
+    if (!subject_.polled) continue;
+    const PollResult poll = Poll(status, "error code: 1010");
+    ASSERT_TRUE(poll.trouble.has_value());
+    EXPECT_TRUE(poll.trouble->from_edge) << "no verdict on the key";
+  }
+}
+
+TEST_P(AnswersTest, ARepetitionIsNeverRefused) {
+  for (const int status : {400, 401, 402, 403, 404, 409, 413, 422, 429, 451}) {
+    if (dialect_->traits().idempotency_window == absl::ZeroDuration()) return;
+    if (!is_video()) return;
+    EXPECT_EQ(Submit(status, R"({"error":"Invalid API key"})", {}, /*replay=*/true).outcome,
+              Outcome::kUnknown)
+        << status;
+  }
+}
+
+TEST_P(AnswersTest, StateWordsAreReadInAnyDress) {
+  if (!subject_.polled) return;
+  struct Row {
+    const char* word;
+    Progress progress;
+  };
+  std::vector<Row> rows = {{"PROCESSING", Progress::kRunning}, {" failed\\n", Progress::kFailed},
+                           {"FAIL", Progress::kFailed},        {"error", Progress::kFailed},
+                           {"pending", Progress::kQueued},     {"in progress", Progress::kRunning},
+                           {"PONDERING", Progress::kRunning}};
+  if (is_video()) {
+    for (const char* const word :
+         {"succeeded", "SUCCESS ", "completed", "DONE", "finished", "Complete"}) {
+      rows.push_back({word, Progress::kSucceeded});
+    }
+    rows.push_back({"Cancelled", Progress::kCancelled});
+    rows.push_back({"expired", Progress::kFailed});
+  } else {
+    rows.push_back({"ACTIVE ", Progress::kSucceeded});
+    rows.push_back({"EXPIRED", Progress::kGone});
+    rows.push_back({"DELETED", Progress::kGone});
+  }
+  for (const Row& row : rows) {
+    for (const char* const dress : {R"({"ID_NAME":"ID","STATE":"WORD"})", R"({"STATE":"WORD"})",
+                                    R"({"code":0,"data":{"ID_NAME":"ID","STATE":"WORD"}})",
+                                    R"({"code":200,"message":"ok","data":{"STATE":"WORD"}})",
+                                    R"({"Result":{"ID_NAME":"ID","STATE":"WORD"}})"}) {
+      const std::string body = absl::StrReplaceAll(dress, {{"WORD", row.word}});
+      const Observation seen = Seen(body);
+      EXPECT_EQ(seen.progress, row.progress) << body;
+      EXPECT_EQ(seen.unknown_state, std::string(row.word) == "PONDERING") << body;
+      EXPECT_EQ(seen.failure.has_value(), row.progress == Progress::kFailed ||
+                                              row.progress == Progress::kCancelled ||
+                                              row.progress == Progress::kGone)
+          << body;
+    }
+  }
+}
+
+TEST_P(AnswersTest, ALinkIsFoundWhereverItStands) {
+  if (!is_video()) return;
+  for (const char* const shape :
+       {R"("video":{"url":"@"})", R"("video_url":"@")", R"("content":{"video_url":"@"})",
+        R"("result":"@")", R"("result":{"videoUrl":"@"})", R"("result":{"url":"@"})",
+        R"("result":{"video":{"url":"@"}})", R"("result":{"output":["@"]})", R"("result":["@"])",
+        R"("result_url":"@")", R"("output":"@")", R"("videos":[{"url":"@"}])",
+        R"("data":{"video_url":"@"})"}) {
+    const std::string body = absl::StrCat(
+        R"({"ID_NAME":"ID","STATE":"succeeded",)",
+        absl::StrReplaceAll(shape, {{"@", "https://out.acme.test/v.mp4?s=1%2F"}}), "}");
+    const Observation seen = Seen(body);
+    ASSERT_TRUE(seen.video.has_value()) << body;
+    EXPECT_EQ(seen.video->uri(), "https://out.acme.test/v.mp4?s=1%2F") << body;
+  }
+}
+
+TEST_P(AnswersTest, ASuccessWithoutALinkLacksItsResult) {
+  if (!is_video()) return;
+  const Observation missing = Seen(R"({"ID_NAME":"ID","STATE":"succeeded","video":{}})");
+  EXPECT_EQ(missing.progress, Progress::kSucceeded);
+  EXPECT_EQ(missing.result, Observation::Result::kMissing);
+  EXPECT_THAT(missing.answer, ::testing::HasSubstr("succeeded"));
+  const Observation inside =
+      Seen(R"({"ID_NAME":"ID","STATE":"succeeded","video_url":"data:video/mp4;base64,AAAA"})");
+  EXPECT_EQ(inside.result, Observation::Result::kInline);
+}
+
+TEST_P(AnswersTest, AFinalInnerStateIsToldBesideALaggingOuterOne) {
+  if (!is_video()) return;
+  const Observation seen =
+      Seen(R"({"data":{"ID_NAME":"ID","STATE":"processing","data":{"status":"succeeded",)"
+           R"("content":{"video_url":"https://out.acme.test/v.mp4"}}}})");
+  EXPECT_EQ(seen.progress, Progress::kRunning);
+  ASSERT_NE(seen.inner, nullptr);
+  EXPECT_EQ(seen.inner->progress, Progress::kSucceeded);
+  EXPECT_EQ(seen.inner->video->uri(), "https://out.acme.test/v.mp4");
+}
+
+TEST_P(AnswersTest, OnlyTheProviderItselfForgetsAUnit) {
+  if (!subject_.polled) return;
+  const PollResult own = Poll(404, R"({"error":"Not found"})");
+  ASSERT_FALSE(own.trouble.has_value());
+  EXPECT_EQ(own.news[0].kind, provider::UnitNews::Kind::kNotFound);
+  for (const char* const body : {"<html>404 Not Found</html>", ""}) {
+    EXPECT_TRUE(Poll(404, body).trouble.has_value()) << body;
+  }
+}
+
+TEST_P(AnswersTest, WhatCannotBeReadIsNoNewsOfTheProvidersHealth) {
+  if (!subject_.polled) return;
+  const PollResult result = Poll(200, R"({"foo":1})");
+  ASSERT_TRUE(result.trouble.has_value());
+  EXPECT_TRUE(result.trouble->unreadable);
+}
+
+TEST_P(AnswersTest, WhyItFailedIsReadFromEveryField) {
+  if (!subject_.polled) return;
+  for (const char* const field :
+       {R"("error":"why")", R"("error":{"message":"why"})", R"("fail_reason":"why")",
+        R"("errorMsg":"why")", R"("error_message":"why")", R"("message":"why")",
+        R"("reason":"why")", R"("error":["why"])", R"("detail":"why")"}) {
+    const Observation seen = Seen(absl::StrCat(R"({"ID_NAME":"ID","STATE":"failed",)", field, "}"));
+    ASSERT_TRUE(seen.failure.has_value()) << field;
+    EXPECT_EQ(seen.failure->message, "why") << field;
+    EXPECT_EQ(seen.failure->reason, v1::PROVIDER_WORK_FAILED) << field;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, AnswersTest, ::testing::ValuesIn(Subjects()),
+                         [](const auto& test) { return NameOf(test.param); });
+
+TEST(DeletionAnswersTest, OnlyTheProvidersOwnWordsMeanThatAnAssetIsGone) {
+  const auto kyy = Make("kyy");
+  const auto decode = [&](int status, const char* body) {
+    return kyy->DecodeDeleteAsset({.status = status, .headers = {}, .body = body});
+  };
+  for (const char* const body : {R"({"code":0,"data":null})", R"({"code":"0"})",
+                                 R"({"code":200,"msg":"success"})", R"({"code":-1,"msg":"x"})"}) {
+    EXPECT_FALSE(decode(200, body).has_value()) << body;
+  }
+  EXPECT_FALSE(decode(404, R"({"code":404,"msg":"x"})").has_value());
+  EXPECT_TRUE(decode(404, "<html>404</html>").has_value());
+  EXPECT_TRUE(decode(200, R"({"code":500,"msg":"Read timed out"})").has_value());
+  EXPECT_TRUE(decode(302, "").has_value());
+  EXPECT_TRUE(decode(403, "error code: 1010")->from_edge);
+}
+
+}  // namespace
+}  // namespace assetgate::providers
