@@ -65,7 +65,7 @@ absl::StatusOr<http::Request> EncodeCreateAsset(const provider::AssetSubmission&
         absl::StrCat("apiframe has no type for media type ", submission.asset.media_type()));
   }
   rapidjson::Document body(rapidjson::kObjectType);
-  SetJson(body, body, "url", submission.source_uri);
+  SetJson(body, body, "url", provider::UriOf(submission.source_uri));
   SetJson(body, body, "type", type);
   return provider::JsonRequest("POST", "/assets/create", body);
 }

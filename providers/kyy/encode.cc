@@ -71,7 +71,7 @@ absl::StatusOr<http::Request> EncodeUpload(const provider::AssetSubmission& subm
   }
   rapidjson::Document body(rapidjson::kObjectType);
   provider::SetJson(body, body, "assetType", type);
-  provider::SetJson(body, body, "url", submission.source_uri);
+  provider::SetJson(body, body, "url", provider::UriOf(submission.source_uri));
   if (!submission.asset.display_name().empty()) {
     provider::SetJson(body, body, "name", submission.asset.display_name());
   }

@@ -144,7 +144,7 @@ absl::StatusOr<http::Request> EncodeCreateAsset(const provider::AssetSubmission&
   if (group.empty()) return absl::InternalError("octopusx registers assets in groups only");
   rapidjson::Document body(rapidjson::kObjectType);
   provider::SetJson(body, body, "GroupId", group);
-  provider::SetJson(body, body, "URL", submission.source_uri);
+  provider::SetJson(body, body, "URL", provider::UriOf(submission.source_uri));
   provider::SetJson(body, body, "AssetType", type);
   provider::SetJson(body, body, "Name",
                     NameOf(submission.asset.display_name(), submission.asset.name()));

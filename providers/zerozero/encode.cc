@@ -116,7 +116,7 @@ absl::StatusOr<http::Request> EncodeCreateAsset(const Settings& settings,
   // The platform of the group, should the config have changed since it was made.
   SetJson(body, body, "platform", group.platform.empty() ? settings.platform : group.platform);
   SetJson(body, body, "group_id", group.id);
-  SetJson(body, body, "url", submission.source_uri);
+  SetJson(body, body, "url", provider::UriOf(submission.source_uri));
   SetJson(body, body, "asset_type", type);
   if (!submission.asset.display_name().empty()) {
     SetJson(body, body, "name",
@@ -173,7 +173,7 @@ absl::StatusOr<http::Request> EncodeCreateVideo(const Settings& settings,
     SetJson(body, resource, "type", type);
     SetJson(body, resource, "role", role);
     if (reference.provider_asset_id.empty()) {
-      SetJson(body, resource, "url", reference.uri);
+      SetJson(body, resource, "url", provider::UriOf(reference.uri));
     } else {
       SetJson(body, resource, "asset_id", AssetReference(reference.provider_asset_id));
     }

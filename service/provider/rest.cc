@@ -67,9 +67,23 @@ std::string IdOf(const Handle& handle) {
   return doc.has_value() ? JsonText(*doc, "id") : "";
 }
 
+std::string UriOf(absl::string_view iri) {
+  std::string uri;
+  uri.reserve(iri.size());
+  for (const char c : iri) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      uri.push_back(c);
+    } else {
+      absl::StrAppend(&uri, "%", absl::AsciiStrToUpper(absl::StrCat(absl::Hex(byte))));
+    }
+  }
+  return uri;
+}
+
 std::string MediaText(const ResolvedReference& reference) {
   return reference.provider_asset_id.empty()
-             ? reference.uri
+             ? UriOf(reference.uri)
              : absl::StrCat("asset://", reference.provider_asset_id);
 }
 

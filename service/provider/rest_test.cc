@@ -44,6 +44,13 @@ TEST(RestTest, BearerKeyComesFromTheSecretApiKey) {
   EXPECT_EQ(request.headers[0].value, "Bearer k-1");
 }
 
+TEST(RestTest, AnIriIsWrittenAsTheUriThatStandsForIt) {
+  EXPECT_EQ(UriOf("https://cdn.acme.test/a%20b.png?x=1&y=[2]#z"),
+            "https://cdn.acme.test/a%20b.png?x=1&y=[2]#z");
+  EXPECT_EQ(UriOf("https://cdn.acme.test/主角.png"),
+            "https://cdn.acme.test/%E4%B8%BB%E8%A7%92.png");
+}
+
 TEST(RestTest, TextIsCutBetweenCharacters) {
   EXPECT_EQ(CutCharacters("hero", 64), "hero");
   EXPECT_EQ(CutCharacters("hero", 3), "her");

@@ -154,6 +154,13 @@ bool IsKnownStateWord(absl::string_view word) {
   return Find(kShared, normal).has_value() || Find(kRegistered, normal).has_value();
 }
 
+bool SaysWorkFailed(const Answer& answer) {
+  const std::span<const Value* const> layers = answer.layers();
+  return std::any_of(layers.begin(), layers.end(), [](const Value* object) {
+    return Find(kShared, Normal(WordIn(*object))) == Progress::kFailed;
+  });
+}
+
 std::optional<State> FindState(const Answer& answer, const StateNames& names) {
   const std::span<const Value* const> layers = answer.layers();
   const auto names_unit = [&](std::size_t i) { return !IdOfObject(*layers[i], names.ids).empty(); };

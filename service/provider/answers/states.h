@@ -62,6 +62,9 @@ std::optional<Observation::Progress> ProgressOf(absl::string_view word, UnitKind
 // Whether the shared table has the word, for any kind of unit.
 bool IsKnownStateWord(absl::string_view word);
 
+// Whether the answer tells of something that failed, by the shared table, in any of its objects.
+bool SaysWorkFailed(const Answer& answer);
+
 // The state in an answer: a "status" (or "state", "taskStatus", …) at the top or in an envelope.
 // Absent where there is none. A number is no state word.
 std::optional<State> FindState(const Answer& answer, const StateNames& names);

@@ -166,7 +166,9 @@ Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules
 
 Verdict JudgeEnvelope(const Answer& answer, const Words& words, const FailureRules& rules,
                       absl::string_view missing) {
-  const bool documented = rules.is_refusal != nullptr && rules.is_refusal(answer);
+  // A thing that failed at once, and has no id to follow it by.
+  const bool documented =
+      (rules.is_refusal != nullptr && rules.is_refusal(answer)) || SaysWorkFailed(answer);
   if (!answer.is_json() || (words.empty() && !documented)) return Unreadable(answer, missing);
   Meaning meaning = MeaningOfCode(words.code, rules.codes);
   if (meaning == Meaning::kSuccess) return Unreadable(answer, missing);
