@@ -126,7 +126,10 @@ class Octopusx final : public Dialect {
       case 503:
         return RelayError(503, "model_not_found", TextOr(message, "no available channel"));
       default:
-        return RelayError(status, status >= 500 ? "bad_response_status_code" : "invalid_request",
+        return RelayError(status,
+                          status == 405 || status == 413 || status == 422
+                              ? "invalid_request"
+                              : "bad_response_status_code",
                           TextOr(message, "upstream error"));
     }
   }

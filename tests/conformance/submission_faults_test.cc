@@ -54,7 +54,6 @@ const std::vector<Fault>& Faults() {
       {"Status402", Status(402), Verdict::kRefused, v1::PROVIDER_OUT_OF_CREDIT},
       {"Status403", Status(403), Verdict::kRefused, v1::PROVIDER_CREDENTIALS_REJECTED},
       {"Status404", Status(404), Verdict::kRefused, v1::PROVIDER_REJECTED},
-      {"Status409", Status(409), Verdict::kUnknown},
       {"Status413", Status(413), Verdict::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
       {"Status422", Status(422), Verdict::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
       {"Status429", Status(429), Verdict::kTriedAgain},
@@ -91,6 +90,80 @@ const std::vector<Fault>& Faults() {
       {"ManyHeaders", R"({"kind":"headers","count":100,"bytes":100})", Verdict::kAccepted},
   };
   return *faults;
+}
+
+std::string AfterWork(absl::string_view fault) {
+  return absl::StrCat(fault.substr(0, fault.size() - 1), R"(,"after_work":true})");
+}
+
+// Statuses that a provider, or what stands in front of it, gives a call that may have had its
+// effect, and those that say that it has not. Each of the former comes before and after the work.
+std::vector<Fault> FaultsOfStatus() {
+  std::vector<Fault> faults;
+  const auto in_doubt = [&](const std::string& name, const std::string& json) {
+    faults.push_back({name, json, Verdict::kUnknown});
+    faults.push_back({name + "AfterWork", AfterWork(json), Verdict::kUnknown});
+  };
+  for (const int status : {302, 303}) {
+    in_doubt(absl::StrCat("Redirect", status), Status(status));
+  }
+  for (const int status : {409, 423, 424, 444, 460}) {
+    in_doubt(absl::StrCat("Status", status), Status(status));
+  }
+  const auto edge = [](int status, absl::string_view more = "") {
+    return absl::StrCat(R"({"kind":"edge","status":)", status, more, "}");
+  };
+  for (const int status : {521, 523, 525, 526, 530}) {
+    faults.push_back({absl::StrCat("Edge", status), edge(status), Verdict::kTriedAgain});
+  }
+  for (const int status : {403, 429}) {
+    faults.push_back({absl::StrCat("EdgeBlocks", status), edge(status), Verdict::kTriedAgain});
+  }
+  for (const int status : {403, 503}) {
+    faults.push_back({absl::StrCat("EdgeChallenge", status), edge(status, R"(,"code":"challenge")"),
+                      Verdict::kTriedAgain});
+  }
+  for (const int status : {502, 504, 520, 522, 524, 527}) {
+    in_doubt(absl::StrCat("Edge", status), edge(status));
+  }
+  for (const int status : {502, 504}) {
+    in_doubt(absl::StrCat("Proxy", status), edge(status, R"(,"server":"nginx")"));
+  }
+  return faults;
+}
+
+// Failures inside HTTP 200 whose code is that of trouble on the way: as much in doubt as that HTTP
+// status itself.
+std::vector<Fault> FaultsInsideSuccess() {
+  std::vector<Fault> faults;
+  const auto in_doubt = [&](const std::string& name, absl::string_view body) {
+    std::string json = R"({"kind":"status","status":200,"body":")";
+    for (const char c : body) {
+      if (c == '"' || c == '\\') json += '\\';
+      json += c;
+    }
+    json += R"("})";
+    faults.push_back({name, json, Verdict::kUnknown});
+    faults.push_back({name + "AfterWork", AfterWork(json), Verdict::kUnknown});
+  };
+  for (const int code : {408, 425, 499, 500, 502, 503, 504}) {
+    in_doubt(absl::StrCat("Code", code),
+             absl::StrCat(R"({"code":)", code, R"(,"msg":"Read timed out","data":null})"));
+  }
+  in_doubt("ErrorCode504", R"({"error":{"code":504,"message":"upstream timeout"}})");
+  in_doubt("DoRequestFailed",
+           R"({"code":"do_request_failed","message":"do request failed","data":null})");
+  in_doubt("BadResponse",
+           R"({"error":{"message":"bad response","code":"bad_response_status_code"}})");
+  return faults;
+}
+
+std::vector<Fault> AllFaults() {
+  std::vector<Fault> all = Faults();
+  for (const std::vector<Fault>& more : {FaultsOfStatus(), FaultsInsideSuccess()}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
 }
 
 // Where a dialect's page says that an answer means something else than at the others.
@@ -235,7 +308,7 @@ TEST_P(SubmissionFaults, OfAGroupAreSurvivedOrTold) {
 
 INSTANTIATE_TEST_SUITE_P(Every, SubmissionFaults,
                          ::testing::Combine(::testing::ValuesIn(World::Dialects()),
-                                            ::testing::ValuesIn(Faults())),
+                                            ::testing::ValuesIn(AllFaults())),
                          [](const auto& test) {
                            return std::get<0>(test.param) + "_" + std::get<1>(test.param).name;
                          });
@@ -262,6 +335,23 @@ TEST_P(Submission, OfAVideoWaitsOutARateLimit) {
       task.value.name(), [](const v1::VideoTask& seen) { return IsSettled(seen); });
   EXPECT_EQ(settled.state(), v1::VideoTask::SUCCEEDED);
   EXPECT_EQ(world_.Made().videos_made, made_before + 1);
+}
+
+TEST_P(Submission, OfAVideoThatIsRedirectedIsNotAcceptedAndNamesTheNewHost) {
+  const auto made_before = world_.Made().videos_made;
+  for (const int status : {301, 307, 308}) {
+    const Account account = world_.NewAccount();
+    world_.Fail("video.create", Status(status), 1);
+    const Answer<v1::VideoTask> task = world_.CreateVideoTask(account, "a cat");
+    ASSERT_FALSE(task.ok()) << task.value.ShortDebugString();
+    EXPECT_EQ(base::ReasonOf(task.error), v1::PROVIDER_PROTOCOL_ERROR);
+    EXPECT_EQ(base::InfoOf(task.error).metadata().at("act"), "OPERATOR");
+    EXPECT_THAT(task.error.message(), ::testing::HasSubstr("elsewhere.example.org"));
+    EXPECT_THAT(task.error.message(), ::testing::HasSubstr("base_url"));
+    EXPECT_THAT(task.error.ShortDebugString(),
+                ::testing::Not(::testing::HasSubstr("token=of-the-redirect")));
+    EXPECT_EQ(world_.Made().videos_made, made_before);
+  }
 }
 
 TEST_P(Submission, OfAnAssetIsGivenUpAfterThreeUnknownOutcomes) {

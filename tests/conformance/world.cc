@@ -19,7 +19,7 @@
 namespace assetgate::conformance {
 namespace {
 
-constexpr int kAccounts = 300;
+constexpr int kAccounts = 600;
 constexpr int kImpatientAccounts = 30;
 constexpr char kKey[] = "sim-key";
 
