@@ -17,6 +17,33 @@ from programs import DEADLINE, common_pb2, reason_of, video_task_pb2, wait_for
 
 FLAGS = ("--asset-delay", "150ms", "--queue-delay", "50ms", "--video-delay", "250ms")
 HOUR = 3600
+# Answers after which nobody knows whether the work was done.
+UNSAID = [
+    {"kind": "status", "status": 303},
+    {"kind": "status", "status": 302},
+    {"kind": "status", "status": 200, "body": '{"code":504,"msg":"Read timed out","data":null}'},
+    {"kind": "status", "status": 200,
+     "body": '{"code":"do_request_failed","message":"do request failed","data":null}'},
+    {"kind": "edge", "status": 524},
+    {"kind": "edge", "status": 520},
+    {"kind": "edge", "status": 502},
+    {"kind": "edge", "status": 504, "server": "nginx"},
+]
+# Answers that say that nobody was there to do it.
+NOT_DONE = [
+    {"kind": "status", "status": 307},
+    {"kind": "edge", "status": 521},
+    {"kind": "edge", "status": 526},
+    {"kind": "edge", "status": 403},
+    {"kind": "edge", "status": 429},
+]
+# "Accepted", in the envelopes of a provider's twins.
+DRESSES = [
+    {"code": 0, "message": "ok", "data": "$payload"},
+    {"code": 200, "data": ["$payload"]},
+    {"code": "success", "data": "$id"},
+    {"...": "$answer", "error": {"code": 0, "message": ""}},
+]
 
 
 class GuaranteeTest(unittest.TestCase):
@@ -170,6 +197,68 @@ class FaultTest(GuaranteeTest):
 
     def test_silence_is_sent_again_with_a_key(self):
         self.check_unsaid({"kind": "hang", "duration": "60s"}, "apiframe")
+
+    def test_answers_that_leave_it_open_buy_nothing_twice(self):
+        self.serve()
+        for provider in programs.MODELS:
+            for number, fault in enumerate(UNSAID):
+                identity = f"open-{provider}-{number}"
+                self.simulator.fail(provider, "video.create", {**fault, "after_work": True}, times=1)
+                self.create(identity, provider, max_wait=5.0)
+                if provider == "apiframe":
+                    self.await_state(f"videoTasks/{identity}", video_task_pb2.VideoTask.SUCCEEDED)
+                    continue
+                with self.subTest(provider=provider, **fault):
+                    self.await_state(f"videoTasks/{identity}", video_task_pb2.VideoTask.UNCONFIRMED)
+                    self.assertEqual(len(self.sent(provider, identity)), 1)
+        self.rest()
+
+    def test_a_replay_that_is_refused_says_nothing_of_the_first_send(self):
+        self.serve()
+        self.simulator.fail("apiframe", "video.create",
+                            {"kind": "status", "status": 502, "after_work": True}, times=1)
+        self.simulator.fail("apiframe", "video.create", {"kind": "status", "status": 400}, times=1)
+        # The creator waits, and is not told that there is nothing.
+        self.create("made", "apiframe", max_wait=5.0)
+        self.rest()
+        self.await_state("videoTasks/made", video_task_pb2.VideoTask.SUCCEEDED)
+
+    def test_what_nobody_took_is_sent_again(self):
+        self.serve()
+        for number, fault in enumerate(NOT_DONE):
+            self.simulator.fail("zerozero", "video.create", fault, times=1)
+            self.create(f"again-{number}", "zerozero", max_wait=0.0)
+            with self.subTest(**fault):
+                self.await_state(f"videoTasks/again-{number}", video_task_pb2.VideoTask.SUCCEEDED)
+                self.assertEqual(len(self.sent("zerozero", f"again-{number}")), 2)
+        self.rest()
+
+    def test_an_edge_that_blocks_is_no_verdict_on_the_key(self):
+        self.serve()
+        self.simulator.fail("kyy", "video.create", {"kind": "edge", "status": 403})
+        self.create("blocked", "kyy", max_wait=0.0)
+
+        def waits():
+            waiting = self.client.get("videoTasks/blocked").waiting
+            return waiting.reason or None
+        self.assertEqual(common_pb2.Waiting.Reason.Name(wait_for(waits, "a reason for waiting")),
+                         "PROVIDER_UNAVAILABLE")
+        self.simulator.heal()
+        self.rest()
+        self.await_state("videoTasks/blocked", video_task_pb2.VideoTask.SUCCEEDED)
+
+    def test_success_in_another_dress_is_success(self):
+        self.serve()
+        for provider in programs.MODELS:
+            for number, form in enumerate(DRESSES):
+                identity = f"dressed-{provider}-{number}"
+                self.simulator.fail(provider, "video.create", {"kind": "dress", "template": form},
+                                    times=1)
+                with self.subTest(provider=provider, template=form):
+                    self.create(identity, provider, max_wait=5.0)
+                    self.await_state(f"videoTasks/{identity}", video_task_pb2.VideoTask.SUCCEEDED)
+                    self.assertEqual(len(self.sent(provider, identity)), 1)
+        self.rest()
 
     # --- The process
 

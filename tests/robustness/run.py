@@ -65,11 +65,37 @@ SUBMISSION_FAULTS = [
     {"kind": "hang", "duration": "300ms", "after_work": True},
     {"kind": "hang", "duration": "60s", "after_work": True},
     {"kind": "drip", "bytes": 8, "duration": "5ms"},
+    {"kind": "status", "status": 301},
+    {"kind": "status", "status": 307},
+    {"kind": "status", "status": 302},
+    {"kind": "status", "status": 302, "after_work": True},
+    {"kind": "status", "status": 303, "after_work": True},
+    {"kind": "status", "status": 200, "body": '{"code":504,"msg":"timeout","data":null}'},
+    {"kind": "status", "status": 200, "body": '{"code":500,"msg":"Read timed out","data":null}',
+     "after_work": True},
+    {"kind": "status", "status": 200, "after_work": True,
+     "body": '{"code":"do_request_failed","message":"do request failed","data":null}'},
+    {"kind": "status", "status": 200, "after_work": True,
+     "body": '{"error":{"code":504,"message":"timeout"}}'},
+    {"kind": "edge", "status": 403},
+    {"kind": "edge", "status": 429},
+    {"kind": "edge", "status": 503, "code": "challenge"},
+    {"kind": "edge", "status": 521},
+    {"kind": "edge", "status": 525},
+    {"kind": "edge", "status": 530},
     {"kind": "edge", "status": 502, "server": "nginx", "after_work": True},
     {"kind": "edge", "status": 504, "after_work": True},
     {"kind": "edge", "status": 520, "after_work": True},
     {"kind": "edge", "status": 522},
     {"kind": "edge", "status": 524, "after_work": True},
+    {"kind": "status", "status": 409, "after_work": True},
+    {"kind": "status", "status": 500, "message": "cannot", "echo": True},
+    {"kind": "status", "status": 400, "message": "will not", "echo": True},
+    {"kind": "dress"},
+    {"kind": "dress", "template": {"code": 200, "data": ["$payload"]}},
+    {"kind": "dress", "template": {"...": "$answer", "error": {"code": 0, "message": ""}}},
+    {"kind": "words", "letters": "upper", "around": " "},
+    {"kind": "not_utf8"},
 ]
 POLL_FAULTS = [
     {"kind": "status", "status": 500},
@@ -87,11 +113,21 @@ POLL_FAULTS = [
     {"kind": "status", "status": 302},
     {"kind": "status", "status": 402},
     {"kind": "status", "status": 403},
+    {"kind": "status", "status": 200, "body": '{"code":504,"msg":"timeout","data":null}'},
     {"kind": "edge", "status": 403},
     {"kind": "edge", "status": 502},
     {"kind": "edge", "status": 524},
-    {"kind": "link"},
+    {"kind": "dress"},
+    {"kind": "dress", "template": {"code": 200, "data": ["$payload"]}},
+    {"kind": "words", "letters": "upper", "around": " "},
+    {"kind": "words", "letters": "capitalized"},
+    {"kind": "words", "words": {"SUCCESS": "IN_PROGRESS", "COMPLETED": "done",
+                                "completed": "Succeeded", "succeeded": "completed"}},
+    {"kind": "not_utf8"},
 ]
+# Two in a row: a repetition that is refused says nothing of what the first send came to.
+REFUSED_REPLAY = [{"kind": "edge", "status": 502, "after_work": True},
+                  {"kind": "status", "status": 400}]
 
 
 class Worker:
@@ -236,7 +272,7 @@ class Nemesis:
     makes providers misbehave."""
 
     ACTS = {"kill": 2, "roll": 1, "crash": 3, "pause": 1, "step_clock": 2, "fault": 10,
-            "spend_credit": 1, "hide_new": 1, "heal": 3}
+            "refuse_replay": 1, "spend_credit": 1, "hide_new": 1, "heal": 3}
     # Where one gateway is all there is.
     ALONE = {"fill_disk": 1}
     # Where several share a database. One that stands still or is cut off loses its leases, or not.
@@ -421,6 +457,10 @@ class Nemesis:
             ("asset.delete", POLL_FAULTS)])
         self._cluster.simulator.fail(dice.choice(list(programs.MODELS)), call, dice.choice(faults),
                                      times=dice.randrange(1, 4))
+
+    def _refuse_replay(self):
+        for fault in REFUSED_REPLAY:
+            self._cluster.simulator.fail("apiframe", "video.create", fault, times=1)
 
     def _spend_credit(self):
         provider = self._dice.choice(list(programs.MODELS))
