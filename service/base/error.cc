@@ -30,6 +30,7 @@ Act DefaultAct(v1::ErrorReason reason) {
     case v1::PROVIDER_FORGOT:
     case v1::TRACKING_EXPIRED:
     case v1::PROVIDER_NOT_CONFIGURED:
+    case v1::WRITTEN_BY_LATER_RELEASE:
     case v1::INTERNAL_ERROR:
       return Act::kOperator;
     case v1::PROVIDER_RATE_LIMITED:

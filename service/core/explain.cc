@@ -23,6 +23,11 @@ using v1::Explanation;
 constexpr std::size_t kMostWords = 512;
 constexpr std::size_t kMostSummary = 2048;
 
+constexpr char kNotUnderstood[] =
+    "a later release of the gateway wrote into it something that this release does not know, such "
+    "as "
+    "a new state; it is left as it is, and a gateway of that release goes on with it";
+
 std::string Words(absl::string_view text) { return provider::CleanText(text, kMostWords); }
 
 std::string Written(absl::Time time) {
@@ -245,6 +250,7 @@ void PlacementItem<EntityT>::Explain(Explanation& out) const {
   const auto& record = this->current_.record;
   out.set_name(this->name());
   if constexpr (!kIsGroup) out.set_state(v1::Asset::State_Name(resource.state()));
+  if (this->ReadOnly()) return out.set_summary(kNotUnderstood);
   std::vector<std::string> open;
   std::vector<std::string> over;
   for (int i = 0; i < std::min(resource.placements_size(), record.units_size()); ++i) {
@@ -429,7 +435,9 @@ void VideoItem::Explain(Explanation& out) const {
   out.set_name(name());
   out.set_state(v1::VideoTask::State_Name(task.state()));
   out.set_settled(IsFinal(task.state()));
+  if (ReadOnly()) return out.set_summary(kNotUnderstood);
   const Explanation::Unit* open = nullptr;
+  int open_index = 0;
   for (int i = 0; i < std::min(task.attempts_size(), current_.record.units_size()); ++i) {
     const v1::Attempt& attempt = task.attempts(i);
     Explanation::Unit& told = *out.add_units();
@@ -448,6 +456,7 @@ void VideoItem::Explain(Explanation& out) const {
     if (told.settled()) continue;
     *told.mutable_next() = NextOfAttempt(i, out);
     open = &told;
+    open_index = i;
   }
   ExplainTargets(out);
   if (out.settled()) {
@@ -460,7 +469,7 @@ void VideoItem::Explain(Explanation& out) const {
   const Explanation::Next& next = open != nullptr ? open->next() : out.next();
   out.set_needs_person(NeedsPerson(next.reason()) || NeedsPerson(task.waiting().reason()));
   if (task.state() == v1::VideoTask::UNCONFIRMED && next.reason() == Explanation::NEEDS_PERSON) {
-    out.set_command(absl::StrCat("assetctl videos resolve ", name()));
+    out.set_command(absl::StrCat("assetctl videos resolve ", name(), " --attempt ", open_index));
   }
   const std::string provider = open != nullptr ? IdOf(open->provider()) : "";
   // What a pending task waits for is said better, and newer, by the next step.

@@ -166,7 +166,7 @@ TEST(ExplainTest, UnconfirmedTaskNamesTheCommandThatSettlesIt) {
   EXPECT_EQ(told.state(), "UNCONFIRMED");
   EXPECT_TRUE(told.needs_person());
   EXPECT_FALSE(told.settled());
-  EXPECT_EQ(told.command(), "assetctl videos resolve videoTasks/fox");
+  EXPECT_EQ(told.command(), "assetctl videos resolve videoTasks/fox --attempt 0");
   EXPECT_EQ(told.units(0).submission().outcome(), Explanation::Submission::UNKNOWN);
   EXPECT_EQ(told.units(0).next().reason(), Explanation::NEEDS_PERSON);
   EXPECT_THAT(told.summary(), HasSubstr("there may be a video, and a bill"));

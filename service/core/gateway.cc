@@ -724,16 +724,21 @@ void Gateway::ResolveVideoTask(const Caller& caller, const v1::ResolveVideoTaskR
   if (request.has_provider_task_id() && request.resubmit()) {
     faults.Add("resubmit", "goes with not_accepted alone: what was accepted is not sent again");
   }
+  if (request.has_attempt() && request.attempt() < 0) {
+    faults.Add("attempt", "is negative; attempts are counted from 0");
+  }
   if (!faults.empty()) return std::move(reply)(faults.ToStatus());
   if (request.has_provider_task_id()) {
     const absl::Status taken = CheckNotTaken(caller, request);
     if (!taken.ok()) return std::move(reply)(taken);
   }
-  reconciler_.ResolveVideo({caller.tenant, store::Kind::kVideoTask, *std::move(id)},
-                           {.resolver = caller.identity,
-                            .provider_task_id = request.provider_task_id(),
-                            .resubmit = request.resubmit()},
-                           std::move(reply));
+  reconciler_.ResolveVideo(
+      {caller.tenant, store::Kind::kVideoTask, *std::move(id)},
+      {.resolver = caller.identity,
+       .provider_task_id = request.provider_task_id(),
+       .resubmit = request.resubmit(),
+       .attempt = request.has_attempt() ? std::optional(request.attempt()) : std::nullopt},
+      std::move(reply));
 }
 
 void Gateway::DeleteVideoTask(const Caller& caller, const v1::DeleteVideoTaskRequest& request,

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/proto_time.h"
 #include "core/apply.h"
+#include "core/fingerprint.h"
 #include "core/reconciler.h"
 
 namespace assetgate::core {
@@ -85,6 +86,29 @@ void Item::DueAfterFailure(UnitRun& run, absl::Duration shortest) const {
                                          : v1::Explanation::BACK_OFF;
 }
 
+void Item::DueAfterSubmission(UnitRun& run, provider::Outcome outcome, bool replay) const {
+  DueAfterFailure(run, absl::ZeroDuration());
+  const Settings& settings = owner_.settings();
+  const provider::Failure& failure = *run.failure;
+  const int status = failure.http_status;
+  // A key or an account that is refused is another matter: whether it is mended is found out by
+  // calls like this one.
+  const bool operator_alone =
+      outcome != provider::Outcome::kUnknown && !NeedsOperator(failure) && !failure.from_edge &&
+      (failure.act == base::Act::kOperator || failure.reason == v1::PROVIDER_PROTOCOL_ERROR);
+  // The repetition is refused, and will be: what became of the first try shows later, if at all.
+  const bool refused_again = replay && status >= 400 && status < 500 && status != 408 &&
+                             status != 409 && status != 423 && status != 425 && status != 429;
+  if (!operator_alone && !refused_again) return;
+  const absl::Duration back_off =
+      std::min(settings.longest_operator_back_off,
+               settings.first_operator_back_off * std::exp2(std::clamp(run.failures - 1, 0, 16))) *
+      absl::Uniform(owner_.random(), 0.9, 1.1);
+  if (Now() + back_off <= run.due) return;
+  run.due = Now() + back_off;
+  run.due_because = v1::Explanation::BACK_OFF;
+}
+
 bool Item::HoldPlace(std::size_t unit, const ProviderEntry& provider, CallClass call_class) {
   UnitRun& state = run(unit);
   if (state.place == UnitRun::Place::kHeld) return true;
@@ -152,7 +176,7 @@ bool Item::Reconsider(std::size_t unit, const std::string& provider_id, provider
 
 void Item::UpdateCounts() {
   UnfinishedUnits units;
-  if (owner_.Follows(*this)) units = Units();
+  if (owner_.Follows(*this) && !ReadOnly()) units = Units();
   owner_.Count(counted_, units);
   counted_ = std::move(units);
 }
@@ -304,7 +328,7 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
               back.due = owner.Now() + provider.PollingFor(kind).first;
               back.due_because = v1::Explanation::POLL_INTERVAL;
             } else {
-              item->DueAfterFailure(back, absl::ZeroDuration());
+              item->DueAfterSubmission(back, result.outcome, replay);
             }
             owner.AddChange(*item,
                             Change{[unit, answer = SubmitAnswer{sends, replay, std::move(result)}](
@@ -337,7 +361,8 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
   if (state.due > Now()) return WakeAt(state.due);
   if (!HoldPlace(unit, provider, state.polled ? CallClass::kPoll : CallClass::kFirstPoll)) return;
   After([this, unit, catalog = owner_.catalog_ptr(), &provider, kind, operation,
-         handle = record.handle(), credential_id = record.credential_id(), accepted]() mutable {
+         handle = record.handle(), &credential = CredentialToAsk(record, provider),
+         accepted]() mutable {
     if (!owner_.Follows(*this)) return ReleasePlace(unit);
     UnitRun& run_now = run(unit);
     run_now.place = UnitRun::Place::kNone;
@@ -360,8 +385,8 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
     options.timeout = provider.call_timeout;
     UpstreamCall call = BeginCall(provider, operation, calls[0].request);
     Reconciler& owner = owner_;
-    owner.Send(*this, std::move(catalog), provider, provider.CredentialFor(credential_id),
-               std::move(calls[0].request), std::move(options),
+    owner.Send(*this, std::move(catalog), provider, credential, std::move(calls[0].request),
+               std::move(options),
                [&owner, unit, &provider, kind, handle, accepted, item_call = std::move(call)](
                    Item* item, http::Result answer, absl::Duration latency) mutable {
                  provider::PollResult result;

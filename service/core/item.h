@@ -130,6 +130,9 @@ class Item {
   virtual store::Revision revision() const = 0;
   // Whether the committed state has steps left.
   virtual bool Unfinished() const = 0;
+  // Whether a later release wrote something into it that this one does not know (see IsUnderstood):
+  // then nothing here plans it, changes it or counts it.
+  virtual bool ReadOnly() const { return false; }
   // Of the call that created it, while this process remembers.
   const base::LogContext& context() const { return context_; }
 
@@ -205,6 +208,8 @@ class Item {
   absl::Duration BackOff(const UnitRun& run) const;
   // Sets when a unit is due after a call that has failed: not before `shortest` is over.
   void DueAfterFailure(UnitRun& run, absl::Duration shortest) const;
+  // Likewise after a submission: what only an operator can mend is not tried every half minute.
+  void DueAfterSubmission(UnitRun& run, provider::Outcome outcome, bool replay) const;
 
   // Until when a submission that is journalled now may begin: not after the shard's lease. Absent
   // when that is not surely held for long enough; Plan then runs again in a moment.
@@ -343,6 +348,7 @@ class EntityItem : public Item {
 
   store::Revision revision() const override { return current_.revision; }
   bool Unfinished() const override { return IsUnfinished(current_); }
+  bool ReadOnly() const override { return !current_.understood; }
 
  protected:
   void Take(const store::Row& row) override {
@@ -380,8 +386,12 @@ class PlacementItem : public EntityItem<EntityT> {
  public:
   using EntityItem<EntityT>::EntityItem;
 
-  // For a Change: sees to it that there is a placement at the provider.
+  // For a Change: sees to it that there is a placement at the provider. What the gateway itself
+  // gave up there is placed anew, and so is what the provider no longer has; its own no stays.
   absl::Status AddPlacement(const std::string& provider_id);
+  // Of the committed state: whether AddPlacement would begin one where those that there are have
+  // ended. There is a bound to how many are kept.
+  bool CanBePlacedAnew(const std::string& provider_id) const;
 
  protected:
   void SpreadPolls() override;
@@ -406,6 +416,13 @@ class PlacementItem : public EntityItem<EntityT> {
 
  private:
   void PlanUnit(std::size_t unit);
+  // After so many outcomes that are not known: when the next try is due, counted from `since`, so
+  // that the tries are spread over the submit timeout.
+  void SpreadTries(std::size_t unit, int unknown_outcomes, absl::Time since);
+  // Makes a placement that is vacant ready to be submitted once more.
+  void UseAgain(std::size_t unit);
+  // After a placement was LOST: once, it is placed anew by itself.
+  absl::Status PlaceAnewOnce(const std::string& provider_id);
 };
 
 class GroupItem final : public PlacementItem<GroupEntity> {
@@ -476,9 +493,18 @@ class VideoItem final : public EntityItem<VideoEntity> {
   absl::Time RepeatableUntil(const Unit& record, const ProviderEntry& provider) const;
   // Why it is not; empty while it is.
   std::string WhyNotRepeated(const Unit& record, const ProviderEntry& provider) const;
-  // Whether a person's last word was just that.
-  bool WasResolvedSo(const Resolution& said) const;
+  // Whether the configured account is another one than that of the attempt, so that it cannot know
+  // of it.
+  bool AskedElsewhere(const Unit& record) const;
+  // Whether a person's word on the attempt was just that.
+  bool WasResolvedSo(int attempt, const Resolution& said) const;
   absl::Status NothingToResolve() const;
+  // Finds the attempt that `said` speaks of; the error is the answer, and so is OK where it was
+  // settled just so before (then there is no attempt).
+  absl::StatusOr<std::optional<int>> AttemptToResolve(const Resolution& said) const;
+  // For a refused content: the targets that do not hold it already are not shown it either. Whether
+  // there are others.
+  bool KeepFromOthers(const v1::Asset& asset, const google::rpc::Status& error);
   // The target to go to now; absent when there is none, and then the task says what it waits for,
   // or has failed.
   std::optional<std::size_t> ChooseTarget();

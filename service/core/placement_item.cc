@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/proto_time.h"
 #include "core/apply.h"
+#include "core/fingerprint.h"
 #include "core/item.h"
 #include "core/reconciler.h"
 #include "core/refusal.h"
@@ -47,10 +48,20 @@ bool StuckOnOperator(v1::Waiting::Reason reason) {
 // After this long in a queue of ours it is worth saying.
 constexpr absl::Duration kSlowQueue = absl::Seconds(1);
 
+// Of one resource at one provider, those that were LOST or given up included: each may stand for a
+// copy there. Then it is not placed anew any more.
+constexpr int kMostPlacementsThere = 8;
+
+// Ended without a copy at the provider that is known by an id: it can be used again.
+bool IsVacant(v1::Placement::State state, const Unit& unit) {
+  return state == v1::Placement::FAILED && unit.handle().empty();
+}
+
 }  // namespace
 
 template <typename EntityT>
 void PlacementItem<EntityT>::SpreadPolls() {
+  if (this->ReadOnly()) return;
   for (int i = 0; i < this->current_.resource.placements_size(); ++i) {
     const auto& placement = this->current_.resource.placements(i);
     if (placement.state() != v1::Placement::PROCESSING) continue;
@@ -67,6 +78,7 @@ void PlacementItem<EntityT>::SpreadPolls() {
 
 template <typename EntityT>
 bool PlacementItem<EntityT>::Reconsider(const ProviderChanges& changes) {
+  if (this->ReadOnly()) return false;
   bool concerned = false;
   for (int i = 0; i < this->current_.resource.placements_size(); ++i) {
     const auto& placement = this->current_.resource.placements(i);
@@ -79,20 +91,46 @@ bool PlacementItem<EntityT>::Reconsider(const ProviderChanges& changes) {
 }
 
 template <typename EntityT>
+bool PlacementItem<EntityT>::CanBePlacedAnew(const std::string& provider_id) const {
+  const auto& placements = this->current_.resource.placements();
+  int there = 0;
+  for (int i = 0; i < placements.size(); ++i) {
+    if (ParseProvider(placements[i].provider()) != provider_id) continue;
+    if (IsVacant(placements[i].state(), this->current_.record.units(i))) return true;
+    ++there;
+  }
+  return there < kMostPlacementsThere;
+}
+
+template <typename EntityT>
 absl::Status PlacementItem<EntityT>::AddPlacement(const std::string& provider_id) {
   auto& resource = this->draft_.resource;
   const std::string provider_name = MakeName(kProviders, provider_id);
-  for (const auto& placement : resource.placements()) {
-    // A group that failed there is asked for anew only when that may help.
-    const bool over = placement.state() == v1::Placement::LOST ||
-                      (kIsGroup && placement.state() == v1::Placement::FAILED);
-    if (placement.provider() == provider_name && !over) return absl::OkStatus();
+  int vacant = -1;
+  int there = 0;
+  for (int i = 0; i < resource.placements_size(); ++i) {
+    const auto& placement = resource.placements(i);
+    if (placement.provider() != provider_name) continue;
+    // What a provider refused stays refused, but for the groups that the gateway makes for itself,
+    // which are tried again: then it was asked for (see GroupAt).
+    const bool over =
+        placement.state() == v1::Placement::LOST ||
+        (placement.state() == v1::Placement::FAILED && (kIsGroup || IsGivenUp(placement.error())));
+    if (!over) return absl::OkStatus();
+    if (IsVacant(placement.state(), this->draft_.record.units(i))) vacant = i;
+    ++there;
   }
-  auto* placement = resource.add_placements();
-  placement->set_provider(provider_name);
+  if (vacant < 0 && there >= kMostPlacementsThere) return absl::OkStatus();
+  if (vacant < 0) {
+    vacant = resource.placements_size();
+    resource.add_placements()->set_provider(provider_name);
+    this->draft_.record.add_units()->set_provider(provider_id);
+  } else {
+    UseAgain(static_cast<std::size_t>(vacant));
+  }
+  auto* placement = resource.mutable_placements(vacant);
   placement->set_state(v1::Placement::SUBMITTING);
   *placement->mutable_create_time() = base::ToProto(this->Now());
-  this->draft_.record.add_units()->set_provider(provider_id);
   if constexpr (kIsGroup) {
     const ProviderEntry* provider = this->owner_.catalog().FindProvider(provider_id);
     if (provider != nullptr && provider->dialect->traits().asset_capabilities.groups() ==
@@ -103,6 +141,49 @@ absl::Status PlacementItem<EntityT>::AddPlacement(const std::string& provider_id
   }
   this->MarkChanged();
   return absl::OkStatus();
+}
+
+template <typename EntityT>
+void PlacementItem<EntityT>::UseAgain(std::size_t unit) {
+  auto& placement = *this->draft_.resource.mutable_placements(static_cast<int>(unit));
+  Unit& record = *this->draft_.record.mutable_units(static_cast<int>(unit));
+  placement.clear_error();
+  placement.clear_waiting();
+  placement.clear_end_time();
+  // Submissions keep their numbers: an answer to a former one is known by its own.
+  const int sends = record.submission().sends();
+  record.clear_submission();
+  record.mutable_submission()->set_sends(sends);
+  record.clear_submit_not_before();
+  record.set_earlier_unknown_outcomes(record.earlier_unknown_outcomes() +
+                                      record.unknown_outcomes());
+  record.clear_unknown_outcomes();
+  this->ForgetTrouble(unit);
+}
+
+template <typename EntityT>
+absl::Status PlacementItem<EntityT>::PlaceAnewOnce(const std::string& provider_id) {
+  const auto& placements = this->draft_.resource.placements();
+  const auto lost = std::count_if(placements.begin(), placements.end(), [&](const auto& one) {
+    return ParseProvider(one.provider()) == provider_id && one.state() == v1::Placement::LOST;
+  });
+  return lost == 1 ? AddPlacement(provider_id) : absl::OkStatus();
+}
+
+template <typename EntityT>
+void PlacementItem<EntityT>::SpreadTries(std::size_t unit, int unknown_outcomes, absl::Time since) {
+  const auto& placement = this->draft_.resource.placements(static_cast<int>(unit));
+  Unit& record = *this->draft_.record.mutable_units(static_cast<int>(unit));
+  const Settings& settings = this->owner_.settings();
+  const absl::Duration timeout = settings.submit_timeout;
+  const absl::Time expires = base::FromProto(placement.create_time()) + timeout;
+  // A hiccup costs half a minute; the last try comes when an outage of minutes is over.
+  const absl::Duration short_pause = std::min(settings.longest_back_off, timeout / 30);
+  const absl::Duration long_pause = std::min(14 * settings.longest_back_off, timeout / 2);
+  const bool last = unknown_outcomes + 1 >= settings.most_unknown_submissions;
+  absl::Duration pause = last ? long_pause : short_pause;
+  if (since + pause >= expires) pause = short_pause;
+  *record.mutable_submit_not_before() = base::ToProto(since + pause);
 }
 
 template <typename EntityT>
@@ -129,18 +210,27 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
     if (this->UnderWayElsewhere(record)) return this->ReleasePlace(unit);
     this->MarkChanged(ApplySubmit(placement, record, LostOutcome(), context));
     if (IsFinal(placement.state())) return;
+    // From when it was sent: that may be long ago.
+    SpreadTries(
+        unit, record.unknown_outcomes(),
+        base::FromProto(record.submission().send_before()) - settings.submission_start_timeout);
   }
   const absl::Time expires =
       created + (submitting ? settings.submit_timeout : settings.tracking_horizon);
   if (now >= expires) {
+    const std::string within = absl::FormatDuration(settings.submit_timeout);
+    const std::string& why = placement.waiting().message();
     const base::Error error =
-        submitting ? base::Error(absl::StatusCode::kUnavailable, v1::NOT_SUBMITTED,
-                                 absl::StrCat("not accepted within ",
-                                              absl::FormatDuration(settings.submit_timeout), ": ",
-                                              placement.waiting().message()))
-                   : base::Error(absl::StatusCode::kDeadlineExceeded, v1::TRACKING_EXPIRED,
-                                 absl::StrCat("the provider gave no final state within ",
-                                              absl::FormatDuration(settings.tracking_horizon)));
+        !submitting ? base::Error(absl::StatusCode::kDeadlineExceeded, v1::TRACKING_EXPIRED,
+                                  absl::StrCat("the provider gave no final state within ",
+                                               absl::FormatDuration(settings.tracking_horizon)))
+        : record.unknown_outcomes() > 0
+            ? base::Error(
+                  absl::StatusCode::kUnknown, v1::SUBMISSION_UNKNOWN,
+                  absl::StrCat("not known to be accepted within ", within, "; the outcome of ",
+                               record.unknown_outcomes(), " submissions is not known: ", why))
+            : base::Error(absl::StatusCode::kUnavailable, v1::NOT_SUBMITTED,
+                          absl::StrCat("not accepted within ", within, ": ", why));
     this->MarkChanged(ApplyGivenUp(
         placement, base::Error(error).Metadata("provider", record.provider()).ToProto(), now));
     return this->ReleasePlace(unit);
@@ -163,6 +253,11 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
         record, created);
   }
   if (this->owner_.draining()) return;
+  if (const absl::Time not_before = base::FromProto(record.submit_not_before());
+      record.has_submit_not_before() && not_before > run.due) {
+    run.due = not_before;
+    run.due_because = v1::Explanation::BACK_OFF;
+  }
   if (run.due > now) return this->WakeAt(run.due);
 
   absl::StatusOr<std::optional<http::Request>> request = Prepare(unit, *provider);
@@ -188,6 +283,7 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   }
   const provider::Credential& credential = provider->credential;
   record.set_credential_id(credential.id);
+  *record.mutable_account() = FingerprintOf(*provider, credential);
   this->Journal(**request, now, *send_before, *record.mutable_submission());
   this->MarkChanged();
   this->SubmitAfterCommit(
@@ -203,10 +299,19 @@ absl::Status PlacementItem<EntityT>::OnSubmitted(std::size_t unit, const SubmitA
   if (!this->IsNews(record, answer)) return absl::OkStatus();
   UnitContext context = ContextOf(this->owner_.settings(), record.provider(), this->Now());
   context.next_try = this->run(unit).due;
-  this->MarkChanged(
-      ApplySubmit(*this->draft_.resource.mutable_placements(i), record, answer.result, context));
+  auto& placement = *this->draft_.resource.mutable_placements(i);
+  const bool ended = IsFinal(placement.state());
+  if (answer.result.outcome == provider::Outcome::kUnknown) {
+    SpreadTries(unit, record.unknown_outcomes() + 1, this->Now());
+    context.next_try = std::max(context.next_try, base::FromProto(record.submit_not_before()));
+  }
+  this->MarkChanged(ApplySubmit(placement, record, answer.result, context));
+  absl::Status status;
+  if (!ended && placement.state() == v1::Placement::LOST) {
+    status = PlaceAnewOnce(context.provider_id);
+  }
   this->Derive();
-  return absl::OkStatus();
+  return status;
 }
 
 template <typename EntityT>
@@ -224,16 +329,13 @@ absl::Status PlacementItem<EntityT>::OnNews(std::size_t unit, const provider::Un
                          kIsGroup ? base::MetricKind::kAssetGroup : base::MetricKind::kAsset,
                          news.observation);
     }
+    if (!ended && placement.state() == v1::Placement::LOST) {
+      return PlaceAnewOnce(context.provider_id);
+    }
   } else if (verdict) {
     this->MarkChanged(ApplyForgotten(placement, news.failure, context));
-    if constexpr (!kIsGroup) {
-      // Placed anew, once.
-      const auto& placements = this->draft_.resource.placements();
-      const auto lost =
-          std::count_if(placements.begin(), placements.end(), [&](const v1::Placement& other) {
-            return other.provider() == placement.provider() && other.state() == v1::Placement::LOST;
-          });
-      if (lost == 1) return AddPlacement(context.provider_id);
+    if (placement.state() == v1::Placement::LOST) {
+      return PlaceAnewOnce(context.provider_id);
     }
   } else if (placement.waiting().reason() != v1::Waiting::PROVIDER_WORKING) {
     // The calls succeed again, with no news.
@@ -281,7 +383,8 @@ template <typename EntityT>
 bool PlacementItem<EntityT>::MayBeRefused() const {
   const auto& units = this->current_.record.units();
   return !units.empty() && std::none_of(units.begin(), units.end(), [](const Unit& unit) {
-    return !unit.handle().empty() || unit.unknown_outcomes() > 0;
+    return !unit.handle().empty() || unit.unknown_outcomes() > 0 ||
+           unit.earlier_unknown_outcomes() > 0;
   });
 }
 
@@ -296,7 +399,10 @@ std::optional<absl::Status> PlacementItem<EntityT>::Refusal() const {
     if (!draft.record.units(i).handle().empty()) return std::nullopt;
     if (draft.record.units(i).submission().open()) return std::nullopt;
     // Sent, and never answered: nobody can say that nothing exists.
-    if (draft.record.units(i).unknown_outcomes() > 0) return std::nullopt;
+    if (draft.record.units(i).unknown_outcomes() > 0 ||
+        draft.record.units(i).earlier_unknown_outcomes() > 0) {
+      return std::nullopt;
+    }
     const UnitRun* run =
         static_cast<std::size_t>(i) < this->runs_.size() ? &this->runs_[i] : nullptr;
     auto* failure = failures.add_failures();

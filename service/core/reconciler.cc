@@ -48,6 +48,14 @@ absl::Status NotFound(const store::Key& key) {
       .Resource(TypeOf(key.kind), name);
 }
 
+absl::Status WrittenByLaterRelease(const std::string& name) {
+  return base::Error(
+      absl::StatusCode::kFailedPrecondition, v1::WRITTEN_BY_LATER_RELEASE,
+      absl::StrCat("\"", name,
+                   "\" holds something that this release of the gateway does not know; a later "
+                   "release wrote it, and only a gateway of that release can change it"));
+}
+
 absl::Status AlreadyExists(const store::Key& key) {
   const std::string name = MakeName(CollectionOf(key.kind), key.id);
   return base::Error(absl::StatusCode::kAlreadyExists, v1::RESOURCE_EXISTS,
@@ -633,6 +641,7 @@ void Reconciler::Advance(Item& item) {
   item.BeginDraft();
   std::vector<Change> changes = std::move(item.pending_);
   item.pending_.clear();
+  if (item.ReadOnly()) return LeaveAlone(item, std::move(changes));
   for (Change& change : changes) change.status = change.apply(item);
   item.applied_ = std::move(changes);
   if (!Follows(item)) {
@@ -657,6 +666,17 @@ void Reconciler::Advance(Item& item) {
   } else {
     Settle(item, /*committed=*/false);
   }
+}
+
+void Reconciler::LeaveAlone(Item& item, std::vector<Change> changes) {
+  for (Change& change : changes) {
+    change.status = WrittenByLaterRelease(item.name());
+    // What a provider answered is for the gateway that knows what the row says.
+    if (!change.done) telemetry().OnWarning(item.name(), change.status.message());
+  }
+  item.applied_ = std::move(changes);
+  item.AbandonPlaces();
+  Settle(item, /*committed=*/false);
 }
 
 void Reconciler::Commit(Item& item) {
@@ -905,6 +925,19 @@ absl::Status InUse(const std::string& name, absl::string_view why) {
 
 bool BeingSubmitted(const Submission& submission) { return submission.open(); }
 
+// Something may exist at the provider that nobody here has an id of.
+bool MayHaveBeenMade(const Unit& unit) {
+  return unit.unknown_outcomes() + unit.earlier_unknown_outcomes() > 0;
+}
+
+// Each provider once, however often it was placed there.
+template <typename Response>
+void AddRetained(const std::string& provider_name, Response& response) {
+  const auto& known = response.retained_by_providers();
+  if (std::find(known.begin(), known.end(), provider_name) != known.end()) return;
+  response.add_retained_by_providers(provider_name);
+}
+
 }  // namespace
 
 void Reconciler::DeleteGroup(store::Key key, Reply<v1::DeleteAssetGroupResponse> reply) {
@@ -921,8 +954,9 @@ void Reconciler::DeleteGroup(store::Key key, Reply<v1::DeleteAssetGroupResponse>
         if (BeingSubmitted(item.current().record.units(i).submission())) {
           return InUse(item.name(), "it is just being submitted to a provider; try again");
         }
-        if (!item.resource().placements(i).provider_group_id().empty()) {
-          response->add_retained_by_providers(item.resource().placements(i).provider());
+        if (!item.resource().placements(i).provider_group_id().empty() ||
+            MayHaveBeenMade(item.current().record.units(i))) {
+          AddRetained(item.resource().placements(i).provider(), *response);
         }
       }
       item.Remove({}, {.absent = {AssetsOfGroup(key)}});
@@ -960,13 +994,17 @@ void Reconciler::DeleteAsset(store::Key key, Reply<v1::DeleteAssetResponse> repl
           return InUse(item.name(), absl::StrCat("it is just being submitted to ", unit.provider(),
                                                  "; try again"));
         }
-        if (unit.handle().empty() || item.resource().placements(i).state() == v1::Placement::LOST) {
+        if (unit.handle().empty()) {
+          if (MayHaveBeenMade(unit)) {
+            AddRetained(MakeName(kProviders, unit.provider()), *response);
+          }
           continue;
         }
+        if (item.resource().placements(i).state() == v1::Placement::LOST) continue;
         const ProviderEntry* provider = catalog().FindProvider(unit.provider());
         if (provider == nullptr ||
             !provider->dialect->EncodeDeleteAsset(unit.handle()).has_value()) {
-          response->add_retained_by_providers(MakeName(kProviders, unit.provider()));
+          AddRetained(MakeName(kProviders, unit.provider()), *response);
           continue;
         }
         UpstreamDeletion deletion;
@@ -1429,7 +1467,7 @@ Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const Provider
     return dependency;
   }
   auto& group = static_cast<GroupItem&>(**loaded);
-  if (group.removing_) {
+  if (group.removing_ || group.ReadOnly()) {
     group.dependents_.insert(dependent.key());
     return dependency;
   }
@@ -1438,7 +1476,8 @@ Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const Provider
     if (ParseProvider(placement.provider()) != provider.id) continue;
     // The gateway's own group is tried again: nobody else would.
     if (placement.state() == v1::Placement::FAILED && key.id == DefaultGroupId(provider.id) &&
-        base::FromProto(placement.end_time()) + kOwnGroupRetry <= Now()) {
+        base::FromProto(placement.end_time()) + kOwnGroupRetry <= Now() &&
+        group.CanBePlacedAnew(provider.id)) {
       break;
     }
     if (placement.state() == v1::Placement::ACTIVE) {
@@ -1447,7 +1486,10 @@ Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const Provider
       dependency.handle = group.current().record.units(i).handle();
     } else if (IsFinal(placement.state())) {
       // A provider that was away then may be back: only its own no is for good.
-      if (IsGivenUp(placement.error()) && base::FromProto(placement.end_time()) < since) break;
+      if (IsGivenUp(placement.error()) && base::FromProto(placement.end_time()) < since &&
+          group.CanBePlacedAnew(provider.id)) {
+        break;
+      }
       dependency.state = Dependency::State::kFailed;
       dependency.error = placement.error();
     } else {
@@ -1470,7 +1512,7 @@ Reconciler::Dependency Reconciler::GroupAt(const store::Key& key, const Provider
 }
 
 Reconciler::Dependency Reconciler::AssetAt(const store::Key& key, const ProviderEntry& provider,
-                                           Item& dependent) {
+                                           absl::Time since, Item& dependent) {
   Dependency dependency;
   auto loaded = FindOrLoad(key);
   if (!loaded.ok()) {
@@ -1489,14 +1531,21 @@ Reconciler::Dependency Reconciler::AssetAt(const store::Key& key, const Provider
     return dependency;
   }
   dependency.asset = asset.resource();
+  if (asset.ReadOnly()) {
+    // How it stands is for a later release to say: it is waited for like one that is being
+    // prepared.
+    asset.dependents_.insert(dependent.key());
+    return dependency;
+  }
   int lost = 0;
   for (int i = asset.resource().placements_size() - 1; i >= 0; --i) {
     const auto& placement = asset.resource().placements(i);
     if (ParseProvider(placement.provider()) != provider.id) continue;
+    const bool before = base::FromProto(placement.end_time()) < since;
     if (placement.state() == v1::Placement::LOST) {
-      // Placed anew, once.
-      ++lost;
-      dependency.error = placement.error();
+      // Placed anew, once by itself and then for each that needs it.
+      if (++lost == 1) dependency.error = placement.error();
+      if (lost == 1 && before) break;
       continue;
     }
     if (placement.state() == v1::Placement::ACTIVE) {
@@ -1504,14 +1553,16 @@ Reconciler::Dependency Reconciler::AssetAt(const store::Key& key, const Provider
       dependency.provider_id = placement.provider_asset_id();
       dependency.handle = asset.current().record.units(i).handle();
     } else if (placement.state() == v1::Placement::FAILED) {
-      dependency.state = Dependency::State::kFailed;
       dependency.error = placement.error();
+      // A provider that was away then may be back: only its own no is for good.
+      if (IsGivenUp(placement.error()) && before) break;
+      dependency.state = Dependency::State::kFailed;
     } else {
       asset.dependents_.insert(dependent.key());
     }
     return dependency;
   }
-  if (lost > 1) {
+  if (lost > 1 || !asset.CanBePlacedAnew(provider.id)) {
     dependency.state = Dependency::State::kFailed;
     return dependency;
   }

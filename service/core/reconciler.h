@@ -211,6 +211,8 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   // Commits that somebody here was told of the item, so that its creator at another gateway does
   // not take it back.
   void TellCreator(Item& item);
+  // A round of an item that is ReadOnly: whoever asked for a change is told so.
+  void LeaveAlone(Item& item, std::vector<Change> changes);
   void FailChanges(std::vector<Change>& changes, const absl::Status& status);
   void SetTimer(Item& item);
   void Drop(const store::Key& key);
@@ -289,10 +291,12 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
     google::rpc::Status error;
     v1::Asset asset;
   };
-  // `since`: when the dependent was placed; what the gateway gave up before that is tried again.
+  // `since`: since when the dependent needs it; what the gateway gave up before that is tried
+  // again.
   Dependency GroupAt(const store::Key& group, const ProviderEntry& provider, absl::Time since,
                      Item& dependent);
-  Dependency AssetAt(const store::Key& asset, const ProviderEntry& provider, Item& dependent);
+  Dependency AssetAt(const store::Key& asset, const ProviderEntry& provider, absl::Time since,
+                     Item& dependent);
   // Notes the newest trouble of a provider.
   void Failed(const ProviderEntry& provider, const provider::Failure& failure);
   void Count(const UnfinishedUnits& before, const UnfinishedUnits& after);

@@ -60,11 +60,12 @@ TEST(ReconcilerUnconfirmedTest, WhatOnlyAPersonCanSettleSaysWhatHappenedAndWhatT
   EXPECT_EQ(task.waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
   EXPECT_EQ(task.waiting().subject(), "providers/alpha");
   EXPECT_EQ(base::FromProto(task.waiting().since()), sent);
-  EXPECT_THAT(task.waiting().message(),
-              AllOf(HasSubstr("alpha"),
-                    HasSubstr(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", sent, absl::UTCTimeZone())),
-                    HasSubstr("the test says so"), HasSubstr("no idempotency key"),
-                    HasSubstr("ResolveVideoTask"), HasSubstr("videos resolve videoTasks/fox")));
+  EXPECT_THAT(
+      task.waiting().message(),
+      AllOf(HasSubstr("alpha"),
+            HasSubstr(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", sent, absl::UTCTimeZone())),
+            HasSubstr("the test says so"), HasSubstr("no idempotency key"),
+            HasSubstr("ResolveVideoTask"), HasSubstr("videos resolve videoTasks/fox --attempt 0")));
 }
 
 TEST(ReconcilerUnconfirmedTest, WhatTheKeyCanSettleIsNotSettledYet) {
@@ -91,6 +92,7 @@ TEST(ReconcilerUnconfirmedTest, IsRepeatedOnlyUnderTheAccountItWasSentWith) {
   // The key was replaced by another account's, and the old one is gone.
   Harness::Options replaced = WithKeys();
   replaced.alpha_credential = "new-key";
+  replaced.alpha_account = "new-alpha";
   harness.Restart(replaced);
   harness.Advance(absl::Hours(30));
   EXPECT_EQ(harness.http().sent(), 0u);
@@ -104,10 +106,12 @@ TEST(ReconcilerUnconfirmedTest, IsRepeatedUnderThePreviousCredentialWhileThatIsC
   Cut(harness, "fox");
   Harness::Options replaced = WithKeys();
   replaced.alpha_credential = "new-key";
+  replaced.alpha_account = "new-alpha";
   replaced.alpha_previous_credential = "alpha-key";
+  replaced.alpha_previous_account = "alpha";
   harness.Restart(replaced);
   const auto again = harness.Take();
-  EXPECT_EQ(AuthorizationOf(again.request), "Bearer secret-of-old-alpha");
+  EXPECT_EQ(AuthorizationOf(again.request), "Bearer secret-of-alpha");
   EXPECT_EQ(harness.Task("fox").attempts(0).credential_id(), "alpha-key");
 }
 
@@ -346,7 +350,9 @@ TEST(ReconcilerResolveTest, SecondDoubtIsSettledByItself) {
   harness.Resolve(Harness::NotAccepted("fox", /*resubmit=*/true));
   harness.FailNext(TransportError::Kind::kTimeout, /*maybe_sent=*/true);
   ASSERT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
-  harness.Resolve(Harness::Accepted("fox", "up-2"));
+  v1::ResolveVideoTaskRequest second = Harness::Accepted("fox", "up-2");
+  second.set_attempt(1);
+  harness.Resolve(second);
   const v1::VideoTask task = harness.Task("fox");
   EXPECT_EQ(task.state(), v1::VideoTask::QUEUED);
   ASSERT_EQ(task.attempts_size(), 2);
@@ -356,6 +362,70 @@ TEST(ReconcilerResolveTest, SecondDoubtIsSettledByItself) {
   EXPECT_TRUE(harness.Resolve(Harness::Accepted("fox", "up-2")).status().ok());
   EXPECT_EQ(base::ReasonOf(harness.Resolve(Harness::NotAccepted("fox", true)).status()),
             v1::NOT_UNCONFIRMED);
+}
+
+// The first word was answered, the answer was lost, and the caller says it again.
+TEST(ReconcilerResolveTest, RepeatedWordNeverSettlesASecondDoubt) {
+  for (const bool named : {false, true}) {
+    SCOPED_TRACE(named);
+    Harness harness;
+    Cut(harness, "fox");
+    v1::ResolveVideoTaskRequest word = Harness::NotAccepted("fox", /*resubmit=*/true);
+    if (named) word.set_attempt(0);
+    ASSERT_TRUE(harness.Resolve(word).get().ok());
+    // Before the second submission is in doubt, it is the same word still.
+    EXPECT_TRUE(harness.Resolve(word).get().ok());
+    harness.FailNext(TransportError::Kind::kTimeout, /*maybe_sent=*/true);
+    ASSERT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
+    const auto revision = harness.Task("fox").revision();
+    const std::size_t sent = harness.http().sent();
+    const auto again = harness.Resolve(word);
+    ASSERT_TRUE(again.has());
+    if (named) {
+      EXPECT_TRUE(again.get().ok()) << again.status();
+    } else {
+      EXPECT_EQ(base::ReasonOf(again.status()), v1::INVALID_FIELD);
+      EXPECT_THAT(ViolationsOf(again.status()),
+                  AllOf(HasSubstr("\"attempt\""), HasSubstr("attempt 0 was resolved"),
+                        HasSubstr("attempt 1 is UNCONFIRMED")));
+    }
+    harness.Advance(absl::Minutes(20));
+    EXPECT_EQ(harness.http().sent(), sent) << "nothing is bought a third time";
+    EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
+    EXPECT_EQ(harness.Task("fox").revision(), revision);
+    // About the second one it says so.
+    word.set_attempt(1);
+    word.set_resubmit(false);
+    EXPECT_TRUE(harness.Resolve(word).get().ok());
+    EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::FAILED);
+    // And then the first word is still what was said of the first one.
+    word.set_attempt(0);
+    word.set_resubmit(true);
+    EXPECT_TRUE(harness.Resolve(word).get().ok());
+    word.set_resubmit(false);
+    EXPECT_FALSE(harness.Resolve(word).get().ok());
+  }
+}
+
+TEST(ReconcilerResolveTest, WordOnAnotherAttemptThanTheOneInDoubtIsRefused) {
+  Harness harness;
+  harness.Create(Harness::Video("fox"));
+  harness.AnswerNext(429);
+  harness.FailNext(TransportError::Kind::kTimeout, /*maybe_sent=*/true);
+  v1::VideoTask task = harness.Task("fox");
+  ASSERT_EQ(task.attempts_size(), 2);
+  ASSERT_EQ(task.attempts(1).state(), v1::Attempt::UNCONFIRMED);
+  v1::ResolveVideoTaskRequest word = Harness::NotAccepted("fox", /*resubmit=*/true);
+  for (const int attempt : {-1, 0, 2}) {
+    word.set_attempt(attempt);
+    const auto answer = harness.Resolve(word);
+    EXPECT_EQ(answer.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(base::ReasonOf(answer.status()), v1::INVALID_FIELD);
+    EXPECT_THAT(ViolationsOf(answer.status()), HasSubstr("\"attempt\"")) << attempt;
+  }
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
+  word.set_attempt(1);
+  EXPECT_TRUE(harness.Resolve(word).get().ok());
 }
 
 // --- Said again, too late, or too soon
@@ -379,8 +449,9 @@ TEST(ReconcilerResolveTest, SayingTheSameAgainIsFineAndSayingOtherwiseIsNot) {
         continue;
       }
       if (first.has_not_accepted() && first.resubmit()) {
-        // A submission is on its way.
-        EXPECT_EQ(base::ReasonOf(answer.status()), v1::SUBMISSION_UNDER_WAY);
+        // A submission is on its way, and it is not said whether this is about that one.
+        EXPECT_EQ(base::ReasonOf(answer.status()), v1::INVALID_FIELD);
+        EXPECT_THAT(ViolationsOf(answer.status()), HasSubstr("attempt"));
         continue;
       }
       EXPECT_EQ(answer.status().code(), absl::StatusCode::kFailedPrecondition);

@@ -235,7 +235,7 @@ TEST(ReconcilerSubmissionTest, RepetitionThatIsAcceptedSettlesTheTask) {
 }
 
 TEST(ReconcilerSubmissionTest, WhatRefusesARepetitionSaysNothingOfTheFirstTry) {
-  for (const int status : {401, 402, 403, 404, 409, 429, 500}) {
+  for (const int status : {400, 401, 402, 403, 404, 409, 413, 422, 429, 451, 500}) {
     SCOPED_TRACE(status);
     Harness harness(WithKeys(absl::Hours(24)));
     harness.Create(Harness::Video("fox"));
@@ -245,8 +245,10 @@ TEST(ReconcilerSubmissionTest, WhatRefusesARepetitionSaysNothingOfTheFirstTry) {
     harness.AnswerNext(status);
     EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
     EXPECT_EQ(harness.Task("fox").attempts_size(), 1);
+    EXPECT_EQ(harness.Task("fox").attempts(0).state(), v1::Attempt::UNCONFIRMED);
+    EXPECT_EQ(harness.Task("fox").attempts(0).billing(), v1::Attempt::UNKNOWN);
     // And it is asked again.
-    harness.Advance(absl::Minutes(2));
+    harness.Advance(absl::Minutes(3));
     ASSERT_EQ(harness.http().pending(), 1u);
     EXPECT_TRUE(IsTo(harness.Take(), "alpha"));
   }
@@ -480,39 +482,142 @@ TEST(ReconcilerSubmissionTest, RetryAfterIsObeyed) {
   EXPECT_EQ(harness.Task("fox").attempts(0).tries(), 2);
 }
 
-TEST(ReconcilerSubmissionTest, SubmissionThatIsTriedAnewHasAKeyOfItsOwn) {
+// "Not accepted" is what somebody in front of the provider may have said after it had accepted.
+TEST(ReconcilerSubmissionTest, SubmissionThatIsTriedAnewKeepsItsKey) {
+  for (const int status : {301, 401, 429, 0}) {
+    SCOPED_TRACE(status);
+    Harness harness(WithKeys(absl::Hours(24)));
+    v1::CreateVideoTaskRequest request = Harness::Video("fox");
+    request.add_providers("providers/alpha");
+    request.mutable_max_wait()->set_seconds(0);
+    harness.Create(request);
+    const absl::Time first_sent = harness.Now();
+    auto first = harness.Take();
+    const std::string key = HeaderOf(first.request, "Idempotency-Key");
+    ASSERT_NE(key, "");
+    std::move(first).Answer(
+        status == 0 ? http::Result(TransportError{TransportError::Kind::kConnect, false, "refused"})
+                    : http::Result(http::Response{status, {}, ""}));
+    harness.Advance(absl::Minutes(2));
+    const auto second = harness.Take();
+    EXPECT_EQ(HeaderOf(second.request, "Idempotency-Key"), key);
+    const auto stored = harness.StoredVideo("fox");
+    ASSERT_EQ(stored->resource.attempts_size(), 1);
+    EXPECT_EQ(stored->resource.attempts(0).idempotency_key(), key);
+    // The provider may have known the key since then.
+    EXPECT_EQ(base::FromProto(stored->record.units(0).submission().first_send_time()), first_sent);
+    EXPECT_EQ(stored->record.units(0).submission().sends(), 2);
+  }
+}
+
+TEST(ReconcilerSubmissionTest, KeyIsNotUsedForAnotherAccount) {
   Harness harness(WithKeys(absl::Hours(24)));
   v1::CreateVideoTaskRequest request = Harness::Video("fox");
   request.add_providers("providers/alpha");
+  request.mutable_max_wait()->set_seconds(0);
+  harness.Create(request);
+  const std::string key = HeaderOf(harness.Take().request, "Idempotency-Key");
+  harness.Restart();
+  ASSERT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
+  harness.AnswerNext(200, "id=up-1 state=queued");
+
+  request.set_video_task_id("wolf");
   harness.Create(request);
   auto first = harness.Take();
-  const std::string key = HeaderOf(first.request, "Idempotency-Key");
-  std::move(first).Answer(http::Response{429, {}, ""});
-  harness.Advance(absl::Seconds(5));
-  const auto second = harness.Take();
-  EXPECT_NE(HeaderOf(second.request, "Idempotency-Key"), key);
-  EXPECT_EQ(harness.Task("fox").attempts_size(), 1);
+  const std::string its_key = HeaderOf(first.request, "Idempotency-Key");
+  EXPECT_NE(its_key, key);
+  std::move(first).Answer(http::Response{401, {}, ""});
+  harness.Run();
+  Harness::Options replaced = WithKeys(absl::Hours(24));
+  replaced.alpha_account = "new-alpha";
+  harness.Reconfigure(replaced);
+  for (;;) {
+    harness.Advance(absl::Seconds(5));
+    const auto again = harness.Take();
+    if (again.request.method != "POST") continue;
+    EXPECT_NE(HeaderOf(again.request, "Idempotency-Key"), its_key);
+    break;
+  }
 }
 
-TEST(ReconcilerSubmissionTest, UnknownAssetIsSubmittedThreeTimesAtMost) {
+TEST(ReconcilerSubmissionTest, WhatOnlyAnOperatorCanMendIsTriedAFewTimes) {
+  for (const int status : {301, 308, 404}) {
+    SCOPED_TRACE(status);
+    Harness harness;
+    harness.script = [&](const http::Request&, const http::SendOptions&) {
+      return http::Result(http::Response{status, {}, ""});
+    };
+    v1::CreateVideoTaskRequest request = Harness::Video("fox");
+    request.add_providers("providers/alpha");
+    request.mutable_max_wait()->set_seconds(0);
+    harness.Create(request);
+    harness.Advance(absl::Minutes(16));
+    EXPECT_EQ(base::ReasonOf(harness.Task("fox").error()), v1::NOT_SUBMITTED);
+    EXPECT_GE(harness.answered.size(), 3u);
+    EXPECT_LE(harness.answered.size(), 6u);
+  }
+}
+
+TEST(ReconcilerSubmissionTest, AssetThatIsSentElsewhereByARedirectIsTriedAFewTimes) {
   Harness harness;
-  std::vector<absl::Time> times;
   harness.script = [&](const http::Request&, const http::SendOptions&) {
-    times.push_back(harness.Now());
-    return http::Result(http::Response{500, {}, ""});
+    return http::Result(http::Response{301, {}, ""});
   };
-  const auto created = harness.Create(Harness::Asset("hero", {"alpha"}));
-  harness.Advance(absl::Hours(1));
-  ASSERT_EQ(times.size(), 3u);
-  EXPECT_GE(times[1] - times[0], absl::Milliseconds(700));
-  EXPECT_GT(times[2] - times[1], times[1] - times[0]);
-  // Three may exist at the provider: no error can say that nothing does.
-  ASSERT_TRUE(created.has());
-  EXPECT_TRUE(created.status().ok()) << created.status();
-  const auto asset = harness.StoredAsset("hero");
-  ASSERT_TRUE(asset.has_value());
-  EXPECT_EQ(asset->resource.state(), v1::Asset::FAILED);
-  EXPECT_EQ(base::ReasonOf(asset->resource.error()), v1::SUBMISSION_UNKNOWN);
+  v1::CreateAssetRequest request = Harness::Asset("hero", {"alpha"});
+  request.mutable_max_wait()->set_seconds(0);
+  harness.Create(request);
+  harness.Advance(absl::Minutes(16));
+  EXPECT_EQ(base::ReasonOf(harness.AssetNow("hero").error()), v1::NOT_SUBMITTED);
+  EXPECT_GE(harness.answered.size(), 3u);
+  EXPECT_LE(harness.answered.size(), 6u);
+}
+
+TEST(ReconcilerSubmissionTest, UnknownAssetIsSubmittedThreeTimesSpreadOverTheSubmitTimeout) {
+  for (const bool restarts : {false, true}) {
+    SCOPED_TRACE(restarts);
+    Harness harness;
+    std::vector<absl::Time> times;
+    harness.script = [&](const http::Request&, const http::SendOptions&) {
+      times.push_back(harness.Now());
+      return http::Result(http::Response{500, {}, ""});
+    };
+    const absl::Time begin = harness.Now();
+    const auto created = harness.Create(Harness::Asset("hero", {"alpha"}));
+    for (int minute = 0; minute < 60; ++minute) {
+      harness.Advance(absl::Minutes(1));
+      if (restarts) harness.Restart();
+    }
+    ASSERT_EQ(times.size(), 3u);
+    // A few seconds of 502 are not enough to make an end of it.
+    EXPECT_GE(times[1] - begin, absl::Seconds(20));
+    EXPECT_GE(times[2] - begin, absl::Minutes(5));
+    EXPECT_LE(times[2] - begin, absl::Minutes(15));
+    // Three may exist at the provider: no error can say that nothing does.
+    if (!restarts) {
+      ASSERT_TRUE(created.has());
+      EXPECT_TRUE(created.status().ok()) << created.status();
+    }
+    const auto asset = harness.StoredAsset("hero");
+    ASSERT_TRUE(asset.has_value());
+    EXPECT_EQ(asset->resource.state(), v1::Asset::FAILED);
+    EXPECT_EQ(base::ReasonOf(asset->resource.error()), v1::SUBMISSION_UNKNOWN);
+    // Nor does a deletion say so.
+    const auto deleted = harness.DeleteAsset("hero");
+    ASSERT_TRUE(deleted.get().ok()) << deleted.status();
+    EXPECT_THAT(deleted->retained_by_providers(), testing::ElementsAre("providers/alpha"));
+  }
+}
+
+TEST(ReconcilerSubmissionTest, AssetOutlivesAnOutageOfMinutes) {
+  Harness harness;
+  const absl::Time back = harness.Now() + absl::Minutes(5);
+  harness.script = [&](const http::Request&, const http::SendOptions&) {
+    return harness.Now() < back ? http::Result(http::Response{502, {}, ""})
+                                : http::Result(http::Response{200, {}, "id=up-1 state=done"});
+  };
+  harness.Create(Harness::Asset("hero", {"alpha"}));
+  harness.Advance(absl::Minutes(15));
+  EXPECT_EQ(harness.AssetNow("hero").state(), v1::Asset::ACTIVE);
 }
 
 TEST(ReconcilerSubmissionTest, OpenAssetSubmissionThatARestartFindsIsSentAgain) {
@@ -520,6 +625,7 @@ TEST(ReconcilerSubmissionTest, OpenAssetSubmissionThatARestartFindsIsSentAgain) 
   harness.Create(Harness::Asset("hero", {"alpha"}));
   ASSERT_EQ(harness.http().pending(), 1u);
   harness.Restart();
+  harness.Advance(absl::Minutes(1));
   harness.AnswerNext(200, "id=up-1 state=running");
   const auto stored = harness.StoredAsset("hero");
   EXPECT_EQ(stored->resource.state(), v1::Asset::PROCESSING);

@@ -263,9 +263,11 @@ TEST_F(PausedGatewayTest, LateAnswerThatItWasNotAcceptedLetsTheTaskGoOn) {
   Begin({});
   replicas_->Advance(kLost);
   Hear(http::Response{429, {}, "busy"});
-  // By B, which has not been told 429, and at once.
+  // By B, which has not been told 429, and at once; the attempt that was in doubt stays on record.
   EXPECT_EQ(replicas_->Task("fox").state(), v1::VideoTask::PENDING);
-  EXPECT_EQ(replicas_->Task("fox").attempts(0).tries(), 2);
+  ASSERT_EQ(replicas_->Task("fox").attempts_size(), 2);
+  EXPECT_EQ(replicas_->Task("fox").attempts(0).state(), v1::Attempt::NOT_ACCEPTED);
+  EXPECT_EQ(replicas_->Task("fox").attempts(1).state(), v1::Attempt::SUBMITTING);
   replicas_->AnswerNext(kB, 200, "id=up-1 state=running");
   EXPECT_EQ(replicas_->Task("fox").state(), v1::VideoTask::RUNNING);
   EXPECT_EQ(replicas_->http(kA).sent(), 1u);

@@ -69,26 +69,46 @@ std::string ProviderName(const std::string& text) {
   return MakeName(kProviders, ParseProvider(text).value_or(text));
 }
 
+// Whether it could be read; otherwise `message` is empty.
 template <typename Message>
-Message Parse(const std::string& bytes) {
-  Message message;
-  if (!message.ParseFromString(bytes)) message.Clear();
-  return message;
+bool Parse(const std::string& bytes, Message& message) {
+  if (message.ParseFromString(bytes)) return true;
+  message.Clear();
+  return false;
 }
 
 template <typename Message>
 Message ResourceFromRow(const store::Row& row) {
-  Message message = Parse<Message>(row.content.resource);
+  Message message;
+  Parse(row.content.resource, message);
   message.set_revision(row.revision);
   return message;
 }
+
+int UnitsOf(const v1::AssetGroup& group) { return group.placements_size(); }
+int UnitsOf(const v1::Asset& asset) { return asset.placements_size(); }
+int UnitsOf(const v1::VideoTask& task) { return task.attempts_size(); }
 
 template <typename EntityT>
 void EntityFromRow(const store::Row& row, EntityT& entity) {
   entity.key = row.key;
   entity.revision = row.revision;
-  entity.resource = ResourceFromRow<typename EntityT::Resource>(row);
-  entity.record = Parse<typename EntityT::Record>(row.content.internal);
+  entity.understood = Parse(row.content.resource, entity.resource);
+  entity.understood &= Parse(row.content.internal, entity.record);
+  entity.understood &=
+      IsUnderstood(entity.resource) && UnitsOf(entity.resource) == entity.record.units_size();
+  entity.resource.set_revision(row.revision);
+}
+
+// Of an enum whose 0 is never stored.
+bool IsKnown(v1::Placement::State state) {
+  return state != v1::Placement::STATE_UNSPECIFIED && v1::Placement::State_IsValid(state);
+}
+
+template <typename Placements>
+bool AllKnown(const Placements& placements) {
+  return std::all_of(placements.begin(), placements.end(),
+                     [](const auto& placement) { return IsKnown(placement.state()); });
 }
 
 // The store stamps the revision; the stored bytes do not carry one.
@@ -184,11 +204,38 @@ void FromRow(const store::Row& row, GroupEntity& entity) { EntityFromRow(row, en
 void FromRow(const store::Row& row, AssetEntity& entity) { EntityFromRow(row, entity); }
 void FromRow(const store::Row& row, VideoEntity& entity) { EntityFromRow(row, entity); }
 
-bool IsUnfinished(const GroupEntity& entity) { return !AllFinal(entity.resource.placements()); }
+bool IsUnderstood(const v1::AssetGroup& group) { return AllKnown(group.placements()); }
 
-bool IsUnfinished(const AssetEntity& entity) { return !AllFinal(entity.resource.placements()); }
+bool IsUnderstood(const v1::Asset& asset) {
+  return asset.state() != v1::Asset::STATE_UNSPECIFIED && v1::Asset::State_IsValid(asset.state()) &&
+         v1::MediaType_IsValid(asset.media_type()) && AllKnown(asset.placements());
+}
+
+bool IsUnderstood(const v1::VideoTask& task) {
+  return task.state() != v1::VideoTask::STATE_UNSPECIFIED &&
+         v1::VideoTask::State_IsValid(task.state()) &&
+         std::all_of(task.references().begin(), task.references().end(),
+                     [](const v1::Reference& one) {
+                       return v1::Reference::Role_IsValid(one.role()) &&
+                              v1::MediaType_IsValid(one.media_type());
+                     }) &&
+         std::all_of(task.attempts().begin(), task.attempts().end(), [](const v1::Attempt& one) {
+           return one.state() != v1::Attempt::STATE_UNSPECIFIED &&
+                  v1::Attempt::State_IsValid(one.state()) &&
+                  v1::Attempt::Billing_IsValid(one.billing());
+         });
+}
+
+bool IsUnfinished(const GroupEntity& entity) {
+  return entity.understood && !AllFinal(entity.resource.placements());
+}
+
+bool IsUnfinished(const AssetEntity& entity) {
+  return entity.understood && !AllFinal(entity.resource.placements());
+}
 
 bool IsUnfinished(const VideoEntity& entity) {
+  if (!entity.understood) return false;
   // A task that was given up can still have a result coming.
   const auto& attempts = entity.resource.attempts();
   return !IsFinal(entity.resource.state()) ||

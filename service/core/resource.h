@@ -54,10 +54,19 @@ struct Entity {
   store::Revision revision = 0;
   Resource resource;
   Record record;
+  // See IsUnderstood; of what was read from a row.
+  bool understood = true;
 };
 using GroupEntity = Entity<v1::AssetGroup, GroupRecord, store::Kind::kAssetGroup>;
 using AssetEntity = Entity<v1::Asset, AssetRecord, store::Kind::kAsset>;
 using VideoEntity = Entity<v1::VideoTask, VideoTaskRecord, store::Kind::kVideoTask>;
+
+// Whether this release knows every state that decides what is done next. A later release of the
+// gateway may have stored others, and its number is no reason to call something unfinished: what is
+// not understood is shown as it is, and never planned, sent, polled or changed here.
+bool IsUnderstood(const v1::AssetGroup& group);
+bool IsUnderstood(const v1::Asset& asset);
+bool IsUnderstood(const v1::VideoTask& task);
 
 // The public resource in a row, with its revision. A row that cannot be read gives an empty message
 // with the revision: the store's own checksums make that a defect, not an input.
@@ -65,12 +74,12 @@ v1::AssetGroup GroupFromRow(const store::Row& row);
 v1::Asset AssetFromRow(const store::Row& row);
 v1::VideoTask VideoTaskFromRow(const store::Row& row);
 
-// Row → entity.
+// Row → entity. What cannot be read, or does not fit together, is not understood either.
 void FromRow(const store::Row& row, GroupEntity& entity);
 void FromRow(const store::Row& row, AssetEntity& entity);
 void FromRow(const store::Row& row, VideoEntity& entity);
 
-// Whether the reconciler has anything left to do for it.
+// Whether the reconciler has anything left to do for it. Never of what is not understood.
 bool IsUnfinished(const GroupEntity& entity);
 bool IsUnfinished(const AssetEntity& entity);
 bool IsUnfinished(const VideoEntity& entity);

@@ -32,6 +32,10 @@ struct Settings {
   // Back-off between tries.
   absl::Duration first_back_off = absl::Seconds(1);
   absl::Duration longest_back_off = absl::Seconds(30);
+  // Between submissions that are turned away for a reason that only an operator can mend (a wrong
+  // address or model, say), and between repetitions that are refused.
+  absl::Duration first_operator_back_off = absl::Minutes(1);
+  absl::Duration longest_operator_back_off = absl::Minutes(5);
   // A deletion at a provider is tried so long.
   absl::Duration deletion_period = absl::Hours(24);
   // What a Create waits for verdicts when the caller does not say, and at most.

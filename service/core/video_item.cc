@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/proto_time.h"
 #include "core/apply.h"
+#include "core/fingerprint.h"
 #include "core/item.h"
 #include "core/reconciler.h"
 #include "core/refusal.h"
@@ -23,6 +24,8 @@ constexpr absl::Duration kSlowQueue = absl::Seconds(1);
 // A refusal that the caller has to mend ends the task: another provider would be asked for the
 // same.
 bool CallerMustMend(const provider::Failure& failure) {
+  // Not shown to anybody else either.
+  if (failure.reason == v1::CONTENT_REJECTED) return true;
   if (failure.act.has_value()) return *failure.act == base::Act::kCaller;
   return failure.reason == v1::PROVIDER_INVALID_ARGUMENT || failure.reason == v1::PROVIDER_REJECTED;
 }
@@ -35,6 +38,36 @@ int OpenAttempt(const v1::VideoTask& task) {
     if (IsOpen(task.attempts(i))) return i;
   }
   return -1;
+}
+
+// Whether the outcome of a submission, whoever it went to, was ever unknown: from then on nobody
+// can say that nothing exists.
+bool WasEverInDoubt(const VideoTaskRecord& record) {
+  return std::any_of(record.units().begin(), record.units().end(),
+                     [](const Unit& unit) { return unit.unknown_outcomes() > 0; });
+}
+
+// What the task's end leaves open about money, to follow "nothing was billed", or in its place.
+enum class Bill { kNone, kNoneByAPersonsWord, kInDoubt };
+Bill BillOf(const v1::VideoTask& task) {
+  Bill bill = Bill::kNone;
+  for (const v1::Attempt& attempt : task.attempts()) {
+    if (attempt.billing() != v1::Attempt::NOT_BILLED) return Bill::kInDoubt;
+    if (attempt.has_resolve_time()) bill = Bill::kNoneByAPersonsWord;
+  }
+  return bill;
+}
+
+absl::string_view WordsOf(Bill bill) {
+  switch (bill) {
+    case Bill::kNone:
+      return "nothing was billed";
+    case Bill::kNoneByAPersonsWord:
+      return "by the word of the person who resolved an attempt, nothing was billed";
+    case Bill::kInDoubt:
+      break;
+  }
+  return "an earlier submission may have been accepted, and be billed (see attempts)";
 }
 
 // Since when the submit timeout counts: a person who has it submitted anew gives it a new one.
@@ -61,8 +94,8 @@ std::string WhichSubmission(const Unit& record) {
 
 // What is known of a submission that nothing but a person's word can settle any more. `why`: it is
 // not sent again.
-std::string InDoubt(absl::string_view task, const v1::Attempt& attempt, const Unit& record,
-                    absl::string_view why) {
+std::string InDoubt(absl::string_view task, int index, const v1::Attempt& attempt,
+                    const Unit& record, absl::string_view why) {
   const google::rpc::ErrorInfo error = base::InfoOf(attempt.error());
   const auto words = error.metadata().find("provider_message");
   return absl::StrCat("the outcome of the submission ", WhichSubmission(record), ", is not known",
@@ -70,12 +103,13 @@ std::string InDoubt(absl::string_view task, const v1::Attempt& attempt, const Un
                       ": there may be a video, and a bill. It is not sent again: ", why,
                       ". Look into the provider's own list of tasks, then settle it with "
                       "ResolveVideoTask (assetctl videos resolve ",
-                      task, ")");
+                      task, " --attempt ", index, ")");
 }
 
 }  // namespace
 
 void VideoItem::SpreadPolls() {
+  if (ReadOnly()) return;
   for (int i = 0; i < current_.resource.attempts_size(); ++i) {
     const v1::Attempt& attempt = current_.resource.attempts(i);
     if (attempt.state() != v1::Attempt::QUEUED && attempt.state() != v1::Attempt::RUNNING) continue;
@@ -92,7 +126,7 @@ void VideoItem::SpreadPolls() {
 
 bool VideoItem::Reconsider(const ProviderChanges& changes) {
   const v1::VideoTask& task = current_.resource;
-  if (IsFinal(task.state())) return false;
+  if (ReadOnly() || IsFinal(task.state())) return false;
   bool concerned = false;
   if (const int open = OpenAttempt(task); open >= 0) {
     concerned = Item::Reconsider(static_cast<std::size_t>(open),
@@ -154,7 +188,7 @@ void VideoItem::Plan() {
     constexpr absl::string_view kGone = "the provider is not in the gateway's config any more";
     MarkChanged(SetWaiting(task, v1::Waiting::NEEDS_OPERATOR, attempt.provider(),
                            attempt.state() == v1::Attempt::UNCONFIRMED
-                               ? InDoubt(name(), attempt, record, kGone)
+                               ? InDoubt(name(), open, attempt, record, kGone)
                                : std::string(kGone),
                            Now()));
     return;
@@ -204,11 +238,15 @@ std::string VideoItem::WhyNotRepeated(const Unit& record, const ProviderEntry& p
   if (Now() >= RepeatableUntil(record, provider)) {
     return "its idempotency key may be forgotten by now, and a second video made and billed";
   }
-  if (provider.CredentialFor(record.credential_id()).id != record.credential_id()) {
-    // Under another account the key means nothing: there it would buy a second video.
-    return absl::StrCat("the credential \"", record.credential_id(),
-                        "\" that it was sent with is not configured any more, and to another "
-                        "account its idempotency key means nothing");
+  // Under another account the key means nothing: there it would buy a second video.
+  if (record.account().digest().empty()) {
+    return "an older release sent it, which did not record under which key, and to another account "
+           "its idempotency key means nothing";
+  }
+  if (CredentialBehind(record, provider) == nullptr) {
+    return absl::StrCat("the key that it was sent with (credential \"", record.credential_id(),
+                        "\"), or the provider's address, is not the configured one any more, and "
+                        "to another account its idempotency key means nothing");
   }
   if (record.submission().method().empty()) return "what was sent is not on record";
   return "";
@@ -221,9 +259,10 @@ void VideoItem::PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider)
   const absl::Time until = RepeatableUntil(record, provider);
   if (const std::string why = WhyNotRepeated(record, provider); !why.empty()) {
     ReleasePlace(unit);
-    MarkChanged(SetWaiting(task, v1::Waiting::NEEDS_OPERATOR, MakeName(kProviders, provider.id),
-                           InDoubt(name(), task.attempts(static_cast<int>(unit)), record, why),
-                           Now()));
+    MarkChanged(SetWaiting(
+        task, v1::Waiting::NEEDS_OPERATOR, MakeName(kProviders, provider.id),
+        InDoubt(name(), static_cast<int>(unit), task.attempts(static_cast<int>(unit)), record, why),
+        Now()));
     return;
   }
   WakeAt(until);
@@ -247,7 +286,7 @@ void VideoItem::PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider)
   MarkChanged();
   SubmitAfterCommit(unit, provider, provider::UnitKind::kVideo,
                     base::UpstreamOperation::kSubmitVideo, record.submission(), /*replay=*/true,
-                    provider.CredentialFor(record.credential_id()));
+                    *CredentialBehind(record, provider));
 }
 
 google::rpc::Status VideoItem::TargetFailures(absl::StatusCode code, v1::ErrorReason reason,
@@ -364,7 +403,8 @@ VideoItem::Readiness VideoItem::ResolveReferences(
     }
     const store::Key asset{key_.tenant, store::Kind::kAsset,
                            ParseName(kAssets, reference.asset()).value_or("")};
-    const Reconciler::Dependency dependency = owner_.AssetAt(asset, provider, *this);
+    const Reconciler::Dependency dependency =
+        owner_.AssetAt(asset, provider, PendingSince(task), *this);
     google::rpc::Status error;
     switch (dependency.state) {
       case Reconciler::Dependency::State::kReady:
@@ -392,6 +432,10 @@ VideoItem::Readiness VideoItem::ResolveReferences(
         }
         break;
       case Reconciler::Dependency::State::kFailed:
+        if (base::ReasonOf(dependency.error) == v1::CONTENT_REJECTED &&
+            !KeepFromOthers(dependency.asset, dependency.error)) {
+          return Readiness::kFailed;
+        }
         error = base::Error(absl::StatusCode::kFailedPrecondition, v1::ASSET_FAILED,
                             absl::StrCat("\"", reference.asset(),
                                          "\" failed there: ", dependency.error.message()))
@@ -417,6 +461,32 @@ VideoItem::Readiness VideoItem::ResolveReferences(
   MarkChanged(SetWaiting(task, v1::Waiting::ASSET_PROCESSING, waiting_for,
                          absl::StrCat("the asset is being prepared at ", provider.id), Now()));
   return Readiness::kWaiting;
+}
+
+bool VideoItem::KeepFromOthers(const v1::Asset& asset, const google::rpc::Status& error) {
+  const auto holds = [&](const std::string& provider_id) {
+    return std::any_of(asset.placements().begin(), asset.placements().end(),
+                       [&](const v1::Placement& placement) {
+                         return placement.state() == v1::Placement::ACTIVE &&
+                                ParseProvider(placement.provider()) == provider_id;
+                       });
+  };
+  bool others = false;
+  for (auto& target : *draft_.record.mutable_targets()) {
+    if (target.ineligible()) continue;
+    if (holds(target.provider())) {
+      others = true;
+      continue;
+    }
+    target.set_ineligible(true);
+    target.set_error(error.SerializeAsString());
+  }
+  MarkChanged();
+  if (others) return true;
+  google::rpc::Status refused = error;
+  refused.set_message(absl::StrCat("\"", asset.name(), "\": ", error.message()));
+  FinishTask(draft_.resource, v1::VideoTask::FAILED, refused, Now());
+  return false;
 }
 
 bool VideoItem::HoldSubmissionPlace(const ProviderEntry& provider) {
@@ -459,11 +529,14 @@ void VideoItem::PlanPending() {
   const absl::Time expires = PendingSince(task) + settings.submit_timeout;
   if (now >= expires) {
     ReleaseSubmissionPlace();
+    const Bill bill = BillOf(task);
+    const bool doubt = bill == Bill::kInDoubt;
     const google::rpc::Status error = TargetFailures(
-        absl::StatusCode::kUnavailable, v1::NOT_SUBMITTED,
+        doubt ? absl::StatusCode::kUnknown : absl::StatusCode::kUnavailable,
+        doubt ? v1::SUBMISSION_UNKNOWN : v1::NOT_SUBMITTED,
         absl::StrCat("no provider accepted it within ",
-                     absl::FormatDuration(settings.submit_timeout),
-                     "; nothing was billed (it waited for: ", task.waiting().message(), ")"));
+                     absl::FormatDuration(settings.submit_timeout), "; ", WordsOf(bill),
+                     " (it waited for: ", task.waiting().message(), ")"));
     MarkChanged(FinishTask(task, v1::VideoTask::FAILED, error, now));
     return;
   }
@@ -508,13 +581,14 @@ void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
   const std::string provider_name = MakeName(kProviders, provider.id);
   const std::string& model = draft_.record.targets(static_cast<int>(target)).provider_model();
   // The same provider again, after it surely did not accept: the attempt is used again, so that
-  // their number stays bounded. What a person resolved stays on record, and open to a late answer.
+  // their number stays bounded. One that was ever in doubt stays on record, and open to a late
+  // answer: what a person says of it is never taken for a word on another submission.
   int index = -1;
   for (int i = 0; i < task.attempts_size(); ++i) {
     if (task.attempts(i).provider() == provider_name &&
         task.attempts(i).provider_model() == model &&
         task.attempts(i).state() == v1::Attempt::NOT_ACCEPTED &&
-        !task.attempts(i).has_resolve_time()) {
+        draft_.record.units(i).unknown_outcomes() == 0 && !task.attempts(i).has_resolve_time()) {
       index = i;
     }
   }
@@ -529,24 +603,43 @@ void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
   attempt.set_provider_model(model);
   attempt.set_credential_id(provider.credential.id);
   attempt.set_state(v1::Attempt::SUBMITTING);
-  attempt.set_billing(v1::Attempt::NOT_BILLED);
+  // From now on it can be.
+  attempt.set_billing(v1::Attempt::UNKNOWN);
   attempt.clear_error();
   attempt.clear_end_time();
   if (!attempt.has_create_time()) *attempt.mutable_create_time() = base::ToProto(now);
-  const bool has_key = provider.dialect->traits().idempotency_window > absl::ZeroDuration();
-  const std::string key = absl::StrCat(NewResourceId(now), "-", NewResourceId(now).substr(13));
-  if (has_key) attempt.set_idempotency_key(key);
-  record.set_provider(provider.id);
-  record.set_credential_id(provider.credential.id);
-
   static const auto* const no_options = new google::protobuf::Struct();
   const auto options = task.provider_options().find(provider.id);
-  const provider::VideoSubmission submission{
-      task, model, std::move(references), key,
+  provider::VideoSubmission submission{
+      task, model, std::move(references), attempt.idempotency_key(),
       options == task.provider_options().end() ? *no_options : options->second};
-  const auto request = provider.dialect->EncodeSubmitVideo(submission);
+  const bool has_key = provider.dialect->traits().idempotency_window > absl::ZeroDuration();
+  absl::StatusOr<http::Request> request = absl::InternalError("not encoded yet");
+  // "Not accepted" is what the provider, or something in front of it, said. Were that not so, the
+  // key of the time before keeps the same request to the same account from being paid for twice.
+  bool same_key = has_key && !submission.idempotency_key.empty() &&
+                  Matches(record.account(), provider, provider.credential) &&
+                  now < RepeatableUntil(record, provider);
+  if (same_key) {
+    request = provider.dialect->EncodeSubmitVideo(submission);
+    same_key = request.ok() && DigestOf(*request) == record.request_digest();
+  }
+  if (!same_key) {
+    submission.idempotency_key =
+        absl::StrCat(NewResourceId(now), "-", NewResourceId(now).substr(13));
+    request = provider.dialect->EncodeSubmitVideo(submission);
+    record.clear_request_digest();
+    if (has_key) {
+      attempt.set_idempotency_key(submission.idempotency_key);
+      if (request.ok()) record.set_request_digest(DigestOf(*request));
+    }
+    *record.mutable_account() = FingerprintOf(provider, provider.credential);
+  }
+  record.set_provider(provider.id);
+  record.set_credential_id(provider.credential.id);
   if (!request.ok()) {
     attempt.set_state(v1::Attempt::NOT_ACCEPTED);
+    attempt.set_billing(v1::Attempt::NOT_BILLED);
     *attempt.mutable_error() = base::ToRpcStatus(request.status());
     *attempt.mutable_end_time() = base::ToProto(now);
     auto* failed = draft_.record.mutable_targets(static_cast<int>(target));
@@ -556,10 +649,14 @@ void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
     WakeAt(now);
     return ReleaseSubmissionPlace();
   }
-  // A new submission, not a repetition: its own first send time.
-  const int sends = record.submission().sends();
-  record.clear_submission();
-  record.mutable_submission()->set_sends(sends);
+  // A new submission, not a repetition: its own first send time, unless its key is an old one,
+  // which the provider has known since then.
+  Submission former;
+  former.Swap(record.mutable_submission());
+  record.mutable_submission()->set_sends(former.sends());
+  if (same_key) {
+    *record.mutable_submission()->mutable_first_send_time() = former.first_send_time();
+  }
   Journal(*request, now, send_before, *record.mutable_submission());
   attempt.set_tries(record.submission().sends());
   // What held it up is over, unless it was this provider's refusal: whether that is over will be
@@ -597,11 +694,10 @@ absl::Status VideoItem::OnSubmitted(std::size_t unit, const SubmitAnswer& answer
     return absl::OkStatus();
   }
   provider::SubmitResult result = answer.result;
-  // What refuses a repetition says nothing of the first try, but for the content being wrong, which
-  // it was then as well.
-  if (answer.replay &&
-      (result.outcome == provider::Outcome::kNotAccepted ||
-       (result.outcome == provider::Outcome::kRefused && !CallerMustMend(result.failure)))) {
+  // What refuses a repetition, whatever the dialect makes of it, says nothing of the first try:
+  // that one may have been accepted, and the provider may have changed its mind, its schema or its
+  // key since.
+  if (answer.replay && result.outcome != provider::Outcome::kAccepted) {
     result.outcome = provider::Outcome::kUnknown;
   }
   MarkChanged(ApplySubmit(task, i, record, result, context));
@@ -611,7 +707,11 @@ absl::Status VideoItem::OnSubmitted(std::size_t unit, const SubmitAnswer& answer
     return absl::OkStatus();
   }
   if (result.outcome == provider::Outcome::kRefused && CallerMustMend(result.failure)) {
-    MarkChanged(FinishTask(task, v1::VideoTask::FAILED, attempt.error(), Now()));
+    google::rpc::Status error = attempt.error();
+    if (const Bill bill = BillOf(task); bill == Bill::kInDoubt) {
+      error.set_message(absl::StrCat(error.message(), "; ", WordsOf(bill)));
+    }
+    MarkChanged(FinishTask(task, v1::VideoTask::FAILED, error, Now()));
     return absl::OkStatus();
   }
   if (const auto target = TargetOf(attempt)) {
@@ -637,6 +737,16 @@ absl::Status VideoItem::OnNews(std::size_t unit, const provider::UnitNews& news,
     if (!ended && IsFinal(task.attempts(i).state())) {
       TellDetected(unit, context.provider_id, base::MetricKind::kVideoTask, news.observation);
     }
+  } else if (verdict && AskedElsewhere(draft_.record.units(i))) {
+    // To be followed again as soon as its own key is back.
+    MarkChanged(SetWaiting(
+        task, v1::Waiting::NEEDS_OPERATOR, task.attempts(i).provider(),
+        absl::StrCat("it was submitted with a key (credential \"", task.attempts(i).credential_id(),
+                     "\"), or to an address, that is not configured any more, and under the "
+                     "present ones the provider does not know it: there may be a video, and a "
+                     "bill. Configure the former key as previous_credential"),
+        Now()));
+    return absl::OkStatus();
   } else if (verdict) {
     const google::rpc::Status error =
         base::Error(
@@ -662,6 +772,11 @@ absl::Status VideoItem::OnNews(std::size_t unit, const provider::UnitNews& news,
         queued ? "the provider has it in its queue" : "the provider is working on it", Now()));
   }
   return absl::OkStatus();
+}
+
+bool VideoItem::AskedElsewhere(const Unit& record) const {
+  const ProviderEntry* provider = owner_.catalog().FindProvider(record.provider());
+  return provider != nullptr && IsOfAnotherAccount(record, *provider);
 }
 
 absl::Status VideoItem::OnPollTrouble(std::size_t unit, const provider::Failure& failure) {
@@ -693,12 +808,13 @@ bool VideoItem::Answerable() const {
 
 bool VideoItem::MayBeRefused() const {
   const v1::VideoTask& task = current_.resource;
-  return !task.has_submit_time() && task.state() != v1::VideoTask::CANCELLED;
+  return !task.has_submit_time() && task.state() != v1::VideoTask::CANCELLED &&
+         !WasEverInDoubt(current_.record);
 }
 
 std::optional<absl::Status> VideoItem::Refusal() const {
   const v1::VideoTask& task = draft_.resource;
-  if (task.has_submit_time()) return std::nullopt;
+  if (task.has_submit_time() || WasEverInDoubt(draft_.record)) return std::nullopt;
   if (task.state() == v1::VideoTask::FAILED) return base::FromRpcStatus(task.error());
   if (task.state() != v1::VideoTask::PENDING || OpenAttempt(task) >= 0) return std::nullopt;
   // Every target has said no, and only an operator can change that.
@@ -743,23 +859,65 @@ absl::Status VideoItem::Cancel() {
                                     ", which cannot cancel; it goes on and will be billed"))
         .Metadata("provider", provider);
   }
-  MarkChanged(FinishTask(task, v1::VideoTask::CANCELLED,
-                         base::Error(absl::StatusCode::kCancelled, v1::TASK_CANCELLED,
-                                     "cancelled before it was submitted; nothing was billed")
-                             .ToProto(),
-                         Now()));
+  MarkChanged(
+      FinishTask(task, v1::VideoTask::CANCELLED,
+                 base::Error(absl::StatusCode::kCancelled, v1::TASK_CANCELLED,
+                             absl::StrCat("cancelled before it was ",
+                                          task.attempts_size() > 0 ? "accepted" : "submitted", "; ",
+                                          WordsOf(BillOf(task))))
+                     .ToProto(),
+                 Now()));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<int>> VideoItem::AttemptToResolve(const Resolution& said) const {
+  const v1::VideoTask& task = draft_.resource;
+  const int open = OpenAttempt(task);
+  const v1::Attempt::State state =
+      open < 0 ? v1::Attempt::STATE_UNSPECIFIED : task.attempts(open).state();
+  const auto fault = [](const auto&... words) {
+    Faults faults;
+    faults.Add("attempt", absl::StrCat(words...));
+    return faults.ToStatus();
+  };
+  if (said.attempt.has_value() && *said.attempt >= task.attempts_size()) {
+    return fault("is ", *said.attempt, ", and the task has ", task.attempts_size(),
+                 " attempts, counted from 0");
+  }
+  const std::optional<int> resolved = ResolvedAttempt(task);
+  const std::optional<int> meant = said.attempt.has_value() ? said.attempt : resolved;
+  if (meant.has_value() && task.attempts(*meant).has_resolve_time()) {
+    // Without an index, a repetition cannot be told from a word on the second doubt.
+    const auto required = [&] {
+      return fault("is required, since attempt ", *meant,
+                   " was resolved before: say which one this is about; attempt ", open, " is ",
+                   v1::Attempt::State_Name(state));
+    };
+    if (!said.attempt.has_value() && state == v1::Attempt::UNCONFIRMED) return required();
+    if (WasResolvedSo(*meant, said)) return std::nullopt;
+    if (!said.attempt.has_value() && state == v1::Attempt::SUBMITTING) return required();
+    if (state == v1::Attempt::UNCONFIRMED) {
+      return fault("is ", *meant, ", which was resolved otherwise; in doubt is attempt ", open);
+    }
+    return NothingToResolve();
+  }
+  if (state != v1::Attempt::UNCONFIRMED && state != v1::Attempt::SUBMITTING) {
+    return NothingToResolve();
+  }
+  if (said.attempt.has_value() && *said.attempt != open) {
+    return fault("is ", *said.attempt, ", which is ",
+                 v1::Attempt::State_Name(task.attempts(*said.attempt).state()),
+                 "; in doubt is attempt ", open);
+  }
+  return open;
 }
 
 absl::Status VideoItem::Resolve(const Resolution& said) {
   v1::VideoTask& task = draft_.resource;
-  const int open = OpenAttempt(task);
-  const v1::Attempt::State state =
-      open < 0 ? v1::Attempt::STATE_UNSPECIFIED : task.attempts(open).state();
-  if (state != v1::Attempt::UNCONFIRMED && WasResolvedSo(said)) return absl::OkStatus();
-  if (state != v1::Attempt::UNCONFIRMED && state != v1::Attempt::SUBMITTING) {
-    return NothingToResolve();
-  }
+  const absl::StatusOr<std::optional<int>> meant = AttemptToResolve(said);
+  if (!meant.ok()) return meant.status();
+  if (!meant->has_value()) return absl::OkStatus();
+  const int open = **meant;
   const v1::Attempt& attempt = task.attempts(open);
   const auto unit = static_cast<std::size_t>(open);
   Unit& record = *draft_.record.mutable_units(open);
@@ -799,20 +957,20 @@ absl::Status VideoItem::Resolve(const Resolution& said) {
   return absl::OkStatus();
 }
 
-bool VideoItem::WasResolvedSo(const Resolution& said) const {
+bool VideoItem::WasResolvedSo(int index, const Resolution& said) const {
   const v1::VideoTask& task = draft_.resource;
-  const std::optional<int> resolved = ResolvedAttempt(task);
-  if (!resolved.has_value()) return false;
-  const v1::Attempt& attempt = task.attempts(*resolved);
-  if ((attempt.state() == v1::Attempt::NOT_ACCEPTED) != said.provider_task_id.empty()) return false;
+  const v1::Attempt& attempt = task.attempts(index);
+  // A late answer of the provider may have given what a person called "not accepted" an id.
+  const bool accepted = attempt.state() != v1::Attempt::NOT_ACCEPTED;
+  if (accepted != !said.provider_task_id.empty()) return false;
   if (said.provider_task_id.empty()) {
-    const bool ended = task.state() == v1::VideoTask::FAILED &&
+    const bool ended = task.state() == v1::VideoTask::FAILED && index == ResolvedAttempt(task) &&
                        base::ReasonOf(task.error()) == v1::NOT_ACCEPTED_BY_RESOLUTION;
     return said.resubmit == !ended;
   }
   if (attempt.provider_task_id() == said.provider_task_id) return true;
   // The provider may spell it otherwise than the person did.
-  const Unit& record = draft_.record.units(*resolved);
+  const Unit& record = draft_.record.units(index);
   const ProviderEntry* provider = owner_.catalog().FindProvider(record.provider());
   if (provider == nullptr) return false;
   const auto adopted =

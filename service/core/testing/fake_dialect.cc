@@ -42,6 +42,7 @@ provider::Observation Observe(provider::UnitKind kind,
                          : state == "done"      ? Progress::kSucceeded
                          : state == "failed"    ? Progress::kFailed
                          : state == "cancelled" ? Progress::kCancelled
+                         : state == "gone"      ? Progress::kGone
                                                 : Progress::kRunning;
   int percent = 0;
   if (absl::SimpleAtoi(word("progress"), &percent)) observation.progress_percent = percent;
@@ -163,8 +164,10 @@ provider::SubmitResult FakeDialect::DecodeSubmit(provider::UnitKind kind, const 
       result.observation = Observe(kind, words);
     } else if (words.count("refused") > 0) {
       result.outcome = provider::Outcome::kRefused;
-      result.failure.reason = v1::PROVIDER_REJECTED;
       result.failure.message = words.at("refused");
+      result.failure.reason = absl::StartsWith(result.failure.message, "content")
+                                  ? v1::CONTENT_REJECTED
+                                  : v1::PROVIDER_REJECTED;
     } else {
       result.failure = provider::FailureOf(response, "", "no id");
     }

@@ -31,8 +31,9 @@ struct FakeDialectOptions {
 //   POST /videos    model=video-1 prompt=a_fox references=up-1,https://example.com/b.png
 //   200             id=up-7 state=running progress=40
 //
-// A 2xx with `refused=` refuses, one without an id is unknown. States are queued, running, done,
-// failed, cancelled; any other word is in progress. Other statuses mean what
+// A 2xx with `refused=` refuses (the content, where the word begins with "content"), one without an
+// id is unknown. States are queued, running, done, failed, cancelled, gone; any other word is in
+// progress. Other statuses mean what
 // provider::MeaningOfStatus says, but for a 409 to a repetition, which is unknown. On a poll 404 is
 // "not found", and anything else but 2xx is trouble. A video that a person found has an id that
 // begins with "up-".

@@ -108,7 +108,8 @@ CatalogPtr Harness::MakeCatalog(const Options& options) {
     alpha->base_url = options.alpha_url;
     if (options.alpha_video_polling) alpha->video_polling = *options.alpha_video_polling;
     if (!options.alpha_previous_credential.empty()) {
-      alpha->previous_credential = MakeCredential(options.alpha_previous_credential, "old-alpha");
+      alpha->previous_credential =
+          MakeCredential(options.alpha_previous_credential, options.alpha_previous_account);
     }
     providers.push_back(std::move(alpha));
   }

@@ -113,6 +113,7 @@ class Harness {
     std::string alpha_account = "alpha";
     std::string alpha_url = "https://alpha.example";
     std::string alpha_previous_credential;
+    std::string alpha_previous_account = "old-alpha";
     v1::Provider::Mode alpha_mode = v1::Provider::SERVE;
     // Alpha's, for videos; the dialect's own where it is not set.
     std::optional<provider::Polling> alpha_video_polling;
