@@ -126,6 +126,22 @@ TEST_F(CommandsTest, ResolveSaysWhatAPersonFound) {
   EXPECT_TRUE(seen.not_accepted() && !seen.resubmit());
   EXPECT_EQ(Run({"videos", "resolve", "maybe", "--not-accepted", "--resubmit"}), ExitCode::kOk);
   EXPECT_TRUE(seen.not_accepted() && seen.resubmit());
+  EXPECT_FALSE(seen.has_attempt());
+  EXPECT_EQ(Run({"videos", "resolve", "maybe", "--attempt", "0", "--not-accepted"}), ExitCode::kOk);
+  EXPECT_TRUE(seen.has_attempt());
+  EXPECT_EQ(seen.attempt(), 0);
+}
+
+TEST_F(CommandsTest, AttemptsAreNumberedAsResolveNamesThem) {
+  gateway_.resolve_video = [](const v1::ResolveVideoTaskRequest& request, v1::VideoTask* task) {
+    *task = MakeTask(request.name(), v1::VideoTask::UNCONFIRMED);
+    task->add_attempts()->set_provider("providers/zerozero");
+    task->add_attempts()->set_provider("providers/kyy");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"videos", "resolve", "maybe", "--attempt", "1", "--not-accepted"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("0  zerozero"));
+  EXPECT_THAT(out_.str(), HasSubstr("1  kyy"));
 }
 
 TEST_F(CommandsTest, ResolveWantsOneWordAndOnlyOne) {
@@ -135,6 +151,8 @@ TEST_F(CommandsTest, ResolveWantsOneWordAndOnlyOne) {
   };
   for (const std::vector<std::string>& flags : {std::vector<std::string>{},
                                                 {"--resubmit"},
+                                                {"--attempt", "0"},
+                                                {"--not-accepted", "--attempt", "-1"},
                                                 {"--provider-task-id", "vt-1", "--not-accepted"},
                                                 {"--provider-task-id", "vt-1", "--resubmit"}}) {
     std::vector<std::string> words = {"videos", "resolve", "maybe"};

@@ -37,7 +37,7 @@ std::string MetadataOf(const google::rpc::ErrorInfo& info, const char* key) {
 
 // The flag that sets a field of a request; empty where there is none.
 absl::string_view FlagOf(absl::string_view field) {
-  static constexpr std::array<std::pair<absl::string_view, absl::string_view>, 27> kFlags = {{
+  static constexpr std::array<std::pair<absl::string_view, absl::string_view>, 28> kFlags = {{
       {"asset_id", "--id"},
       {"asset_group_id", "--id"},
       {"video_task_id", "--id"},
@@ -64,6 +64,7 @@ absl::string_view FlagOf(absl::string_view field) {
       {"provider_task_id", "--provider-task-id"},
       {"not_accepted", "--not-accepted"},
       {"resubmit", "--resubmit"},
+      {"attempt", "--attempt"},
       {"references", "--first-frame, --last-frame, --reference"},
   }};
   // "video_task.references[1].uri" is set by the flag for "references".

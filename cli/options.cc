@@ -566,10 +566,13 @@ class Parser {
         "it\n"
         "  assetctl videos resolve my-video --not-accepted                nothing; it is FAILED\n"
         "  assetctl videos resolve my-video --not-accepted --resubmit     nothing; send it again\n"
+        "  assetctl videos resolve my-video --attempt 1 --not-accepted    it is about attempt 1\n"
         "The gateway cannot check a \"no\": with --resubmit, a video that was made after all is\n"
         "made, and billed, twice. An id that the provider does not know ends the task in some\n"
         "minutes. `assetctl videos list --state unconfirmed` lists what is open. Saying the same\n"
-        "again changes nothing.",
+        "again changes nothing. A task that was resolved and sent again can come into doubt a\n"
+        "second time: then --attempt has to say which attempt you looked for, as numbered by\n"
+        "`assetctl videos get NAME`.",
         [this] { return ResolveVideo(); });
     resolve->add_option("NAME", name_, "ID or videoTasks/ID")->required();
     CLI::Option* id = resolve
@@ -584,6 +587,11 @@ class Parser {
                    "With --not-accepted: submit it anew; otherwise it is FAILED")
         ->excludes(id)
         ->needs(no);
+    resolve
+        ->add_option("--attempt", attempt_,
+                     "Which attempt it is about, counted from 0; needed once one was resolved")
+        ->option_text("NUMBER")
+        ->check(CLI::NonNegativeNumber);
   }
 
   // --x and --no-x; `value` stays empty when neither is given.
@@ -829,6 +837,7 @@ class Parser {
       return PlainError(absl::StatusCode::kInvalidArgument,
                         "say what became of it: --provider-task-id ID, or --not-accepted");
     }
+    if (attempt_.has_value()) request.set_attempt(*attempt_);
     return Command(std::move(request));
   }
 
@@ -899,6 +908,7 @@ class Parser {
   bool validate_only_ = false;
   bool not_accepted_ = false;
   bool resubmit_ = false;
+  std::optional<int> attempt_;
   bool until_settled_ = false;
   bool lines_ = false;
 };

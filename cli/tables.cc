@@ -394,14 +394,16 @@ std::vector<std::string> Details(const v1::VideoTask& task, const Page& page) {
   sheet.Time("started", task.has_start_time(), task.start_time());
   sheet.Time("ended", task.has_end_time(), task.end_time());
   Rows rows;
-  for (const auto& attempt : task.attempts()) {
-    rows.push_back({Text(IdOf(attempt.provider())), Text(attempt.provider_model()),
-                    Text(v1::Attempt::State_Name(attempt.state())),
+  for (int i = 0; i < task.attempts_size(); ++i) {
+    const v1::Attempt& attempt = task.attempts(i);
+    rows.push_back({Text(absl::StrCat(i)), Text(IdOf(attempt.provider())),
+                    Text(attempt.provider_model()), Text(v1::Attempt::State_Name(attempt.state())),
                     Text(attempt.provider_task_id()), Text(attempt.provider_state()),
                     Text(v1::Attempt::Billing_Name(attempt.billing())),
                     Text(absl::StrCat(attempt.tries())), Remark(attempt, page)});
   }
-  sheet.AddTable({{"PROVIDER"},
+  sheet.AddTable({{"#", 0, true},
+                  {"PROVIDER"},
                   {"MODEL", 0, false, 12},
                   {"ATTEMPT"},
                   {"ITS ID THERE", 0, false, 12},
