@@ -30,7 +30,9 @@ COLLECTIONS = {
 }
 
 # A provider that does not answer is given up soon, an ending gateway too, and tokens come often.
-CONFIG_EXTRA = "shutdown_timeout: 3s\nwatch: {bookmark_interval: 1s}\n"
+# The submit timeout also decides how far apart assets whose outcome is unknown are tried again: work
+# has to come to rest before a run ends.
+CONFIG_EXTRA = "shutdown_timeout: 3s\nsubmit_timeout: 1m\nwatch: {bookmark_interval: 1s}\n"
 PROVIDER_TIMEOUT = "timeout: 2s"
 LIMITS = "limits: {requests_per_second: 1000, max_in_flight: 100}"
 # At every provider there are two accounts, which do not see each other's things.
@@ -446,6 +448,8 @@ class Client:
     def resolve(self, task, found, resubmit):
         """Says what became of a submission: the provider's id of the video, or that there is none."""
         request = video_service_pb2.ResolveVideoTaskRequest(name=task.name)
+        # The last one: none is begun after one in doubt.
+        request.attempt = len(task.attempts) - 1
         if found:
             request.provider_task_id = found
         else:
