@@ -138,7 +138,8 @@ struct Server::Wiring {
   Wiring(config::Config from, base::Log its_log, const base::Clock* given_clock)
       : config(std::move(from)),
         log(std::move(its_log)),
-        clock(given_clock == nullptr ? system_clock : *given_clock),
+        machine_clock(given_clock == nullptr ? system_clock : *given_clock),
+        clock(machine_clock),
         catalog(config::MakeCatalog(config)),
         metrics(base::ThisBuild()),
         telemetry(metrics, log),
@@ -154,7 +155,9 @@ struct Server::Wiring {
   config::Config config;
   base::Log log;
   const base::SystemClock system_clock;
-  // Of everything below: what is due stays due when the machine's clock is set back.
+  // By which tokens and certificates are valid: those who made them go by dates too.
+  const base::Clock& machine_clock;
+  // Of everything else below: its steps make nothing too old, and what is due stays due.
   const base::ForwardClock clock;
   core::CurrentCatalog catalog;
   base::Metrics metrics;
@@ -267,7 +270,8 @@ absl::Status Server::Wiring::Listen() {
   std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
   if (config.tls.has_value()) {
     const auth::TlsFiles files = TlsFilesOf(*config.tls);
-    if (const auto state = auth::CheckTls(files, clock.Now()); !state.ok()) return state.status();
+    if (const auto state = auth::CheckTls(files, machine_clock.Now()); !state.ok())
+      return state.status();
     credentials = auth::MakeTlsCredentials(files);
   }
   builder.AddListeningPort(config.listen.ToString(), credentials, &port);
@@ -476,7 +480,7 @@ void Server::Wiring::Reread() {
        "keys of an issuer of JWTs not to be had; the former stay");
   metrics.SetIssuerKeyTimes(authenticator->FetchTimes());
   if (!config.tls.has_value()) return;
-  const auto state = auth::CheckTls(TlsFilesOf(*config.tls), clock.Now());
+  const auto state = auth::CheckTls(TlsFilesOf(*config.tls), machine_clock.Now());
   tell(state.status(), tls_fault, "certificates not good; the former stay");
   if (!state.ok() || state->not_after == certificate_end) return;
   certificate_end = state->not_after;
@@ -535,7 +539,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
   wiring.gateway = std::make_unique<core::Gateway>(
       wiring.catalog, *wiring.store, *wiring.reconciler, *wiring.unfinished_videos, wiring.clock);
   // Keys are checked on the loop that may take its time.
-  wiring.authenticator.emplace(auth::Callers(), wiring.clock,
+  wiring.authenticator.emplace(auth::Callers(), wiring.machine_clock,
                                auth::Fetching{*wiring.http, wiring.replay_loop});
   wiring.gatekeeper.emplace(*wiring.authenticator, wiring.limiter, wiring.log);
   if (absl::Status status = wiring.authenticator->Replace(wiring.config.callers); !status.ok()) {

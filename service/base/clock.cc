@@ -1,26 +1,29 @@
 #include "base/clock.h"
 
-#include <algorithm>
-#include <chrono>
+#include <time.h>
 
 namespace assetgate::base {
 namespace {
 
 // Less is no step: clocks are slewed, and two of them are not read at once.
 constexpr absl::Duration kStep = absl::Seconds(1);
-
-absl::Duration Steady() {
-  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
-}
+// How much slower a clock goes that is ahead.
+constexpr int kSlowDown = 20;
 
 }  // namespace
+
+absl::Duration Clock::Steady() const {
+  timespec now;
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return absl::DurationFromTimespec(now);
+}
 
 ForwardClock::ForwardClock(const Clock& clock) : clock_(clock), last_(Read()) {}
 
 ForwardClock::Reading ForwardClock::Read() const {
   for (;;) {
-    const absl::Duration before = Steady();
-    const Reading reading{clock_.Now(), Steady()};
+    const absl::Duration before = clock_.Steady();
+    const Reading reading{clock_.Now(), clock_.Steady()};
     // A thread that had to stand still in between would take that for a step.
     if (reading.steady - before < kStep / 4) return reading;
   }
@@ -29,8 +32,14 @@ ForwardClock::Reading ForwardClock::Read() const {
 absl::Time ForwardClock::Now() const {
   absl::MutexLock lock(&mu_);
   const Reading now = Read();
-  const absl::Duration step = (now.time - last_.time) - (now.steady - last_.steady);
-  if (step <= -kStep || step >= kStep) ahead_ = std::max(absl::ZeroDuration(), ahead_ - step);
+  const absl::Duration passed = now.steady - last_.steady;
+  const absl::Duration step = (now.time - last_.time) - passed;
+  if (step <= -kStep || step >= kStep) ahead_ -= step;
+  if (ahead_ > absl::ZeroDuration()) {
+    ahead_ = std::max(absl::ZeroDuration(), ahead_ - passed / kSlowDown);
+  } else {
+    ahead_ = std::min(absl::ZeroDuration(), ahead_ + passed);
+  }
   last_ = now;
   return now.time + ahead_;
 }

@@ -2,6 +2,8 @@
 #ifndef ASSETGATE_BASE_CLOCK_H_
 #define ASSETGATE_BASE_CLOCK_H_
 
+#include <algorithm>
+
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -12,7 +14,11 @@ namespace assetgate::base {
 class Clock {
  public:
   virtual ~Clock() = default;
+  // The date. It can step.
   virtual absl::Time Now() const = 0;
+  // Time that has passed, since some moment: it never steps, and goes on while the process or the
+  // machine is stopped. For how long something took, and whether a date can be right.
+  virtual absl::Duration Steady() const;
 };
 
 // The machine's clock. It can step; nothing may rely on it to grow.
@@ -21,22 +27,24 @@ class SystemClock final : public Clock {
   absl::Time Now() const override { return absl::Now(); }
 };
 
-// A clock for what lives through the steps of another one: it goes with it, also when that is set
-// forward, and where that is set back it goes on from where it was. What was due in a minute is
-// then due in a minute, and not after all that was set back has passed once more. The price: from
-// then on it is ahead, until the other one is set forward again, or the process ends. Steps of less
-// than a second are followed. Thread-safe.
+// A clock for what lives through the steps of another one: where that is set forward or back, it
+// goes on as if it had not been, so that what is due in a minute is due in a minute, and nothing is
+// too old at once. Where the step is taken back, both agree again. Where it stays, this clock comes
+// up to the other one: behind it, it goes twice as fast; ahead of it, slower by a twentieth (which
+// the margin of a lease covers), so it never goes back. Steps of less than a second are followed. A
+// restart begins with the other clock as it is. Thread-safe.
 class ForwardClock final : public Clock {
  public:
   // `clock` outlives it.
   explicit ForwardClock(const Clock& clock);
 
   absl::Time Now() const override;
+  absl::Duration Steady() const override { return clock_.Steady(); }
 
  private:
   struct Reading {
     absl::Time time;
-    // Of the steady clock, at the same moment.
+    // At the same moment.
     absl::Duration steady;
   };
   Reading Read() const;
@@ -44,6 +52,7 @@ class ForwardClock final : public Clock {
   const Clock& clock_;
   mutable absl::Mutex mu_;
   mutable Reading last_ ABSL_GUARDED_BY(mu_);
+  // Of the other clock; negative while behind it.
   mutable absl::Duration ahead_ ABSL_GUARDED_BY(mu_) = absl::ZeroDuration();
 };
 
@@ -56,18 +65,28 @@ class FakeClock final : public Clock {
     absl::MutexLock lock(&mu_);
     return now_;
   }
+  absl::Duration Steady() const override {
+    absl::MutexLock lock(&mu_);
+    return steady_;
+  }
+  // Time passes.
   void Advance(absl::Duration by) {
     absl::MutexLock lock(&mu_);
     now_ += by;
+    steady_ += std::max(by, absl::ZeroDuration());
   }
-  void Set(absl::Time now) {
+  // Time passes until then.
+  void Set(absl::Time now) { Advance(now - Now()); }
+  // The clock is set forward or back, and no time passes.
+  void Step(absl::Duration by) {
     absl::MutexLock lock(&mu_);
-    now_ = now;
+    now_ += by;
   }
 
  private:
   mutable absl::Mutex mu_;
   absl::Time now_ ABSL_GUARDED_BY(mu_);
+  absl::Duration steady_ ABSL_GUARDED_BY(mu_) = absl::ZeroDuration();
 };
 
 }  // namespace assetgate::base
