@@ -36,8 +36,11 @@ constexpr char kFindRows[] = R"sql(
 SELECT u.n, r.create_revision, r.revision, r.terms,
        CASE WHEN u.wants_resource THEN r.resource ELSE ''::bytea END
 FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::boolean[]) WITH ORDINALITY
+// Two bounds and an order, as in postgres/reader.cc: only resources_by_key has it.
      AS u(tenant, kind, id, wants_resource, n)
-JOIN resources r ON r.tenant = u.tenant AND r.kind = u.kind AND r.id = u.id
+CROSS JOIN LATERAL (SELECT * FROM resources
+                    WHERE tenant = u.tenant AND kind = u.kind AND id >= u.id AND id <= u.id
+                    ORDER BY id LIMIT 1) r
 )sql";
 
 constexpr char kFindRequests[] = R"sql(
