@@ -21,10 +21,21 @@ void Purge::Start() {
 }
 
 void Purge::BeginSweep() {
-  after_.reset();
+  tenant_.clear();
   purged_ = 0;
   const std::optional<absl::Time> held = store_.leases().HeldUntil(0);
   if (!held.has_value() || *held <= loop_.Now()) return EndSweep();
+  BeginTenant();
+}
+
+void Purge::BeginTenant() {
+  absl::StatusOr<std::optional<std::string>> next = store_.NextTenant(tenant_);
+  if (!next.ok()) {
+    return loop_.PostAt(loop_.Now() + kPatience, [this] { BeginTenant(); });
+  }
+  if (!next->has_value()) return EndSweep();
+  tenant_ = **std::move(next);
+  after_.reset();
   Step();
 }
 
@@ -39,7 +50,7 @@ void Purge::StepAfter(absl::Duration pause) {
 
 void Purge::Step() {
   store::ListQuery query;
-  query.tenant = kDefaultTenant;
+  query.tenant = tenant_;
   query.kind = store::Kind::kVideoTask;
   query.order = store::ListQuery::Order::kOldestFirst;
   query.after_create_revision = after_;
@@ -87,8 +98,8 @@ void Purge::OnGone(std::optional<store::Revision> end, int count, bool last) {
   after_ = end;
   purged_ += count;
   if (count > 0) telemetry_.OnPurged(count);
-  if (last) return EndSweep();
-  StepAfter(options_.pause);
+  if (!last) return StepAfter(options_.pause);
+  loop_.PostAt(loop_.Now() + options_.pause, [this] { BeginTenant(); });
 }
 
 }  // namespace assetgate::core

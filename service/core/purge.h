@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -13,16 +14,16 @@
 
 namespace assetgate::core {
 
-// Deletes video tasks that ended longer ago than `video_tasks_after`, oldest first, with the cause
-// PURGED. A task goes only as it was read: final, with no attempt from which a result can still
-// come, and unchanged since (compare-and-set). Assets and groups stay: they were registered to be
-// used again, and nobody knows that they will not be.
+// Deletes video tasks of all tenants that ended longer ago than `video_tasks_after`, oldest first,
+// with the cause PURGED. A task goes only as it was read: final, with no attempt from which a
+// result can still come, and unchanged since (compare-and-set). Assets and groups stay: they were
+// registered to be used again, and nobody knows that they will not be.
 //
-// It sweeps every `interval` over the tasks that are old enough, and no further, a page at a time
-// with a pause behind each, so that it never holds up anybody else's commit for longer than one
-// page's takes. A sweep that is cut off by a restart has nothing to remember: what it purged is
-// gone, and the next one begins with the oldest that is left. Of several gateways on one store, the
-// one that holds the first shard does it.
+// It sweeps every `interval`, tenant by tenant, over the tasks that are old enough, and no further,
+// a page at a time with a pause behind each, so that it never holds up anybody else's commit for
+// longer than one page's takes. A sweep that is cut off by a restart has nothing to remember: what
+// it purged is gone, and the next one begins with the oldest that is left. Of several gateways on
+// one store, the one that holds the first shard does it.
 //
 // Runs on the loop, which reads the store there: give it one that may wait for a disk. The loop and
 // the store must have stopped when it goes.
@@ -58,6 +59,7 @@ class Purge {
   };
 
   void BeginSweep();
+  void BeginTenant();
   void Step();
   Page LookAt(const store::ListPage& listed) const;
   void OnGone(std::optional<store::Revision> end, int count, bool last);
@@ -68,7 +70,9 @@ class Purge {
   store::Store& store_;
   Telemetry& telemetry_;
   const Options options_;
-  // Of the sweep under way: where its next page begins, and how many are gone.
+  // Of the sweep under way: whose tasks it looks at, where its next page begins, and how many are
+  // gone.
+  std::string tenant_;
   std::optional<store::Revision> after_;
   int purged_ = 0;
 };

@@ -104,6 +104,25 @@ TEST_F(PurgeTest, WhatEndedLongAgoGoesOldestFirstAndWatchersAreTold) {
   }
 }
 
+TEST_F(PurgeTest, TasksOfEveryTenantGo) {
+  const std::vector<std::string> tenants = {"acme", kDefaultTenant, "umbrella"};
+  for (const std::string& tenant : tenants) {
+    for (int i = 0; i < 3; ++i) {
+      VideoEntity entity = Ended(absl::StrCat("task-", i));
+      entity.key.tenant = tenant;
+      Commit(std::move(entity));
+    }
+  }
+  Start(2);
+  harness_.Advance(kAfter + kSweep);
+  for (const std::string& tenant : tenants) {
+    const auto page = harness_.store().List({.tenant = tenant, .kind = store::Kind::kVideoTask});
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_THAT(page->rows, IsEmpty()) << tenant;
+  }
+  EXPECT_THAT(harness_.telemetry().purge_ends, ElementsAre(9));
+}
+
 TEST_F(PurgeTest, EachTaskGoesAtItsOwnTime) {
   Start();
   CommitEnded(0, 2);

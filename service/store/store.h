@@ -315,6 +315,9 @@ class Store {
   virtual absl::StatusOr<std::string> HolderOf(Shard /*shard*/) { return ""; }
 
   // Sets who hears of changes; nullptr for nobody. Set before the first Commit, cleared after Stop.
+  // The first tenant that has rows, of those whose names sort after `after`; absent where there is
+  // none. From "" on, one after the other, all are found.
+  virtual absl::StatusOr<std::optional<std::string>> NextTenant(const std::string& after) = 0;
   virtual void SetListener(ChangeListener* listener) = 0;
   // Commits what was handed in, answers it, and takes no more (kUnavailable); reads go on.
   // Idempotent; not to be called from a `done` or a listener.

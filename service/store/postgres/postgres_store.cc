@@ -308,6 +308,11 @@ absl::StatusOr<Revision> PostgresStore::Head() {
 absl::StatusOr<std::string> PostgresStore::HolderOf(Shard shard) {
   return ReadWith<std::string>(
       [shard](Connection& connection) { return postgres::HolderOf(connection, shard); });
+absl::StatusOr<std::optional<std::string>> PostgresStore::NextTenant(const std::string& after) {
+  return ReadWith<std::optional<std::string>>(
+      [&](Connection& connection) { return postgres::NextTenant(connection, after); });
+}
+
 }
 
 }  // namespace assetgate::store

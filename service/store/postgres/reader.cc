@@ -119,6 +119,9 @@ constexpr char kRequest[] =
     "SELECT create_time, rows, request FROM requests WHERE tenant = $1::bytea AND "
     "method = $2::bytea AND request_id = $3::bytea";
 
+constexpr char kNextTenant[] =
+    "SELECT tenant FROM resources WHERE tenant > $1::bytea ORDER BY tenant LIMIT 1";
+
 constexpr char kHolder[] =
     "SELECT g.name FROM shards s JOIN gateways g ON g.owner = s.owner "
     "WHERE s.shard = $1::bigint AND s.expires_at > now()";
@@ -344,6 +347,14 @@ absl::StatusOr<std::vector<Row>> ListUnfinished(Connection& connection,
   absl::StatusOr<Rows> found = connection.Run({sql, std::move(parameters)});
   if (!found.ok()) return found.status();
   return ReadRows(*found, found->size());
+}
+
+absl::StatusOr<std::optional<std::string>> NextTenant(Connection& connection,
+                                                      const std::string& after) {
+  absl::StatusOr<Rows> found = connection.Run({kNextTenant, Parameters().Bytes(after)});
+  if (!found.ok()) return found.status();
+  if (found->size() == 0) return std::optional<std::string>();
+  return std::optional<std::string>(found->StringAt(0, 0));
 }
 
 absl::StatusOr<Revision> Head(Connection& connection) {

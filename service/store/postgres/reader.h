@@ -24,6 +24,8 @@ absl::StatusOr<std::optional<RequestRow>> FindRequest(Connection& connection,
                                                       const RequestKey& key);
 absl::StatusOr<std::vector<Row>> ListUnfinished(Connection& connection,
                                                 const UnfinishedQuery& query);
+absl::StatusOr<std::optional<std::string>> NextTenant(Connection& connection,
+                                                      const std::string& after);
 absl::StatusOr<Revision> Head(Connection& connection);
 // The name of the gateway that holds the shard; empty where none does.
 absl::StatusOr<std::string> HolderOf(Connection& connection, Shard shard);

@@ -90,6 +90,7 @@ absl::Status Reader::Prepare() {
       {request_,
        "SELECT create_time, rows, request FROM requests "
        "WHERE tenant = ? AND method = ? AND request_id = ?"},
+      {next_tenant_, "SELECT tenant FROM resources WHERE tenant > ? ORDER BY tenant LIMIT 1"},
   };
   for (const auto& [statement, sql] : statements) {
     absl::StatusOr<Statement> prepared = connection_.Prepare(sql);
@@ -275,6 +276,15 @@ absl::StatusOr<std::optional<RequestRow>> Reader::FindRequest(const RequestKey& 
   if (!rows.ok()) return rows.status();
   return std::optional<RequestRow>(
       RequestRow{key, query.StringAt(2), *std::move(rows), absl::FromUnixMicros(query.IntAt(0))});
+}
+
+absl::StatusOr<std::optional<std::string>> Reader::NextTenant(const std::string& after) {
+  Query query(next_tenant_);
+  query.Text(after);
+  std::optional<std::string> tenant;
+  if (query.Next()) tenant = query.StringAt(0);
+  if (!query.status().ok()) return query.status();
+  return tenant;
 }
 
 absl::StatusOr<std::vector<Row>> Reader::ListUnfinished(const UnfinishedQuery& wanted) {

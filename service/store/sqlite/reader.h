@@ -30,6 +30,7 @@ class Reader {
   absl::StatusOr<ChangesPage> ReadChanges(const ChangesQuery& query);
   absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key);
   absl::StatusOr<std::vector<Row>> ListUnfinished(const UnfinishedQuery& query);
+  absl::StatusOr<std::optional<std::string>> NextTenant(const std::string& after);
   absl::StatusOr<Revision> Head();
 
  private:
@@ -61,6 +62,7 @@ class Reader {
   Statement term_rows_;
   Statement changes_;
   Statement request_;
+  Statement next_tenant_;
 };
 
 // A few readers, opened when first needed and shared by all threads. Who comes when all are in use

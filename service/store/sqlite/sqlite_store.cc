@@ -306,4 +306,9 @@ absl::StatusOr<Revision> SqliteStore::Head() {
   return ReadWith<Revision>([](sqlite::Reader& reader) { return reader.Head(); });
 }
 
+absl::StatusOr<std::optional<std::string>> SqliteStore::NextTenant(const std::string& after) {
+  return ReadWith<std::optional<std::string>>(
+      [&](sqlite::Reader& reader) { return reader.NextTenant(after); });
+}
+
 }  // namespace assetgate::store

@@ -195,6 +195,10 @@ absl::StatusOr<std::vector<store::Row>> FakeStore::ListUnfinished(const store::U
   return std::vector<store::Row>();
 }
 
+absl::StatusOr<std::optional<std::string>> FakeStore::NextTenant(const std::string&) {
+  return std::optional<std::string>();
+}
+
 absl::StatusOr<store::Revision> FakeStore::Head() {
   if (absl::Status status = BeginRead(); !status.ok()) return status;
   absl::MutexLock lock(&mu_);
