@@ -68,7 +68,7 @@ void CommitQueue::Report(const absl::Status& status) {
 }
 
 void CommitQueue::Run() {
-  absl::Time expired = options_.clock->Now();
+  absl::Duration expired = options_.clock->Steady();
   bool more_to_expire = true;  // What became due while nobody had the file open.
   for (;;) {
     std::vector<PendingCommit> group;
@@ -109,9 +109,8 @@ void CommitQueue::Run() {
     if (probe) Report(writer_.Probe());
     writer_.Tidy();
 
-    const absl::Time now = options_.clock->Now();
-    // Also when the clock has stepped back, lest it stand still for as long as the step was.
-    if (now - expired >= kExpireInterval || now < expired) {
+    const absl::Duration now = options_.clock->Steady();
+    if (now - expired >= kExpireInterval) {
       expired = now;
       more_to_expire = true;
     }
@@ -124,14 +123,14 @@ void CommitQueue::Run() {
 }
 
 void CommitQueue::CommitGroup(absl::Span<PendingCommit> group) {
-  const absl::Time began = options_.clock->Now();
+  const absl::Duration began = options_.clock->Steady();
   GroupWriter::Group done = writer_.Write(group);
   if (done.fault_of_one && group.size() > 1) {
     for (PendingCommit& one : group) CommitGroup(absl::MakeSpan(&one, 1));
     return;
   }
   Report(done.status);
-  Measure(done, options_.clock->Now() - began);
+  Measure(done, options_.clock->Steady() - began);
   if (!done.changes.empty()) writer_.Tell(done.changes);
   for (std::size_t i = 0; i < group.size(); ++i) {
     std::move(group[i].done)(std::move(done.results[i]));

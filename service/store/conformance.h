@@ -32,6 +32,10 @@ class StorePlace {
   virtual bool keeps_shards() const { return false; }
   // Opens the store that lives here. At most one is open at a time.
   virtual absl::StatusOr<std::unique_ptr<Store>> Open(const Settings& settings) = 0;
+  // Time passes, for the store's own clock too, where it has one.
+  virtual void Pass(base::FakeClock& clock, absl::Duration by) { clock.Advance(by); }
+  // Whether the store dates what is written by a clock of its own.
+  virtual bool has_own_clock() const { return false; }
 };
 using StorePlaceFactory = std::unique_ptr<StorePlace> (*)();
 

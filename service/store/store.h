@@ -118,6 +118,7 @@ struct RequestRow {
   std::string request;
   // The rows it made, in the order of the request's items; may be empty.
   std::vector<Key> rows;
+  // When it was claimed. A store that gateways share dates it by its own clock.
   absl::Time create_time;
 };
 
@@ -146,6 +147,11 @@ struct Transaction {
   std::optional<RequestRow> claim_request;
   // Frees a request id, if it is claimed.
   std::optional<RequestKey> free_request;
+  // Writes to the store even where there is nothing else to write. Once a barrier is committed,
+  // what became of every transaction that was answered kUnknown before it was handed in is decided:
+  // reads show what was committed, for good. What they do not show was not committed, unless the
+  // transaction was still on its way to a database then, which takes no longer than some seconds.
+  bool barrier = false;
 };
 
 // What became of a transaction.
@@ -160,10 +166,16 @@ struct CommitResult {
     kConditionUnmet,
     // The store could not (disk full, database away). Nothing was changed.
     kUnavailable,
-    // The store cannot tell whether it was committed.
+    // The store cannot tell whether it was committed. A read that shows what was written proves
+    // that it was, except when `provisional`; a read that does not proves nothing, since the rows
+    // may appear later: when the log of a failed disk is recovered after a crash, or when a COMMIT
+    // that is still under way in the database ends. A barrier decides it (see Transaction).
     kUnknown,
   };
   Outcome outcome = Outcome::kUnavailable;
+  // kUnknown: reads may show it although it can still be lost, because a synchronous standby has
+  // not confirmed it. Only a barrier proves that it was committed.
+  bool provisional = false;
   // kCommitted: the new revision of each write, in their order.
   std::vector<Revision> revisions;
   // kConflict: the indexes of the writes that did not fit, rising.
@@ -273,7 +285,8 @@ struct ChangesPage {
 };
 
 // How long a store keeps what is not the present state. What is due goes in small steps between the
-// commits, so it may stay somewhat longer than said here.
+// commits, so it may stay somewhat longer than said here. Ages are told by the time that the store
+// has lived through (see LivedTime), so a step of a clock removes nothing.
 struct Retention {
   // Request ids, from their `create_time`.
   absl::Duration requests = absl::Hours(24 * 7);
@@ -302,6 +315,9 @@ class Store {
   virtual absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key) = 0;
   // A page that is shorter than its limit is the last one.
   virtual absl::StatusOr<std::vector<Row>> ListUnfinished(const UnfinishedQuery& query) = 0;
+  // The first tenant that has rows, of those whose names sort after `after`; absent where there is
+  // none. From "" on, one after the other, all are found.
+  virtual absl::StatusOr<std::optional<std::string>> NextTenant(const std::string& after) = 0;
   // The newest revision.
   virtual absl::StatusOr<Revision> Head() = 0;
   // Whether it takes writes right now; what /readyz says.
@@ -314,10 +330,11 @@ class Store {
   // process can have the store open.
   virtual absl::StatusOr<std::string> HolderOf(Shard /*shard*/) { return ""; }
 
+  // The newest time that the store had lived through when it was opened, by its own account: a
+  // clock that is earlier is behind.
+  virtual absl::Time lived_until() const { return absl::InfinitePast(); }
+
   // Sets who hears of changes; nullptr for nobody. Set before the first Commit, cleared after Stop.
-  // The first tenant that has rows, of those whose names sort after `after`; absent where there is
-  // none. From "" on, one after the other, all are found.
-  virtual absl::StatusOr<std::optional<std::string>> NextTenant(const std::string& after) = 0;
   virtual void SetListener(ChangeListener* listener) = 0;
   // Commits what was handed in, answers it, and takes no more (kUnavailable); reads go on.
   // Idempotent; not to be called from a `done` or a listener.

@@ -98,6 +98,11 @@ std::vector<Batch::Lock> Batch::Locks() const {
   return ordered;
 }
 
+bool Batch::barrier() const {
+  return std::any_of(group_.begin(), group_.end(),
+                     [](const PendingCommit& one) { return one.transaction.barrier; });
+}
+
 void Batch::Apply(Revision head) {
   head_ = newest_ = head;
   relies_on_head_ = false;

@@ -92,6 +92,8 @@ class Batch {
   // Whether a transaction names a revision above the head: one that an earlier one of the same
   // group was expected to get. Its outcome counts only if the head is indeed the one given.
   bool relies_on_head() const { return relies_on_head_; }
+  // Whether a transaction is a barrier.
+  bool barrier() const;
   std::vector<CommitResult>& results() { return results_; }
   const std::vector<std::shared_ptr<Change>>& changes() const { return changes_; }
   // Moves every revision above the head by `by`.

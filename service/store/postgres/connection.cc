@@ -216,9 +216,17 @@ absl::Status Connection::Connect(const Options& options) {
   PQsetErrorVerbosity(raw, PQERRORS_DEFAULT);
   if (PQsetnonblocking(raw, 1) != 0) return Break("no non-blocking mode");
   // The server's words are results, and not for stderr.
-  PQsetNoticeProcessor(
-      raw, [](void*, const char*) {}, nullptr);
+  PQsetNoticeReceiver(raw, &Connection::OnNotice, this);
   return absl::OkStatus();
+}
+
+void Connection::OnNotice(void* connection, const PGresult* notice) {
+  // "The transaction has already committed locally, but might not have been replicated to the
+  // standby": a warning, in the server's language, beside a COMMIT that succeeds.
+  const char* function = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
+  if (function != nullptr && absl::string_view(function) == "SyncRepWaitForLSN") {
+    static_cast<Connection*>(connection)->committed_locally_ = true;
+  }
 }
 
 absl::Status Connection::Configure(const Options& options) {
@@ -236,6 +244,7 @@ absl::Status Connection::Configure(const Options& options) {
       "; SET tcp_user_timeout = ", Milliseconds(options.timeout),
       "; SET default_transaction_isolation = 'read committed'; SET synchronous_commit = on; "
       "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
+      "SET enable_sort = off; "
       "SET plan_cache_mode = force_generic_plan; SET jit = off"));
 }
 
@@ -244,7 +253,6 @@ std::string Connection::address() const {
   const char* port = PQport(connection_.get());
   return absl::StrCat(host == nullptr ? "" : host, ":", port == nullptr ? "" : port);
 }
-      "SET enable_sort = off; "
 
 absl::Status Connection::Break(absl::string_view what) {
   broken_ = true;
@@ -337,6 +345,7 @@ absl::StatusOr<Rows> Connection::Run(const Statement& statement) {
 
 absl::StatusOr<std::vector<Rows>> Connection::RunAll(const std::vector<Statement>& statements) {
   sqlstate_.clear();
+  committed_locally_ = false;
   if (broken_) return absl::UnavailableError("PostgreSQL: the connection is lost");
   absl::StatusOr<std::vector<Rows>> answers = RunPipeline(statements);
   if (!answers.ok() && !broken_ && PQtransactionStatus(connection_.get()) != PQTRANS_IDLE) {

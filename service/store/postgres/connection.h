@@ -123,6 +123,9 @@ class Connection {
   // What the server called its last error, as in its documentation ("40P01"); empty where it said
   // nothing.
   const std::string& sqlstate() const { return sqlstate_; }
+  // Whether the server ended a wait for its synchronous standbys during the last call: what was
+  // committed stands on this server alone, and is lost where a standby takes its place.
+  bool committed_locally() const { return committed_locally_; }
   // The process that serves it, as it said itself when it was connected.
   int backend_pid() const { return PQbackendPID(connection_.get()); }
   int server_version() const { return PQserverVersion(connection_.get()); }
@@ -135,6 +138,8 @@ class Connection {
   Connection(PGconn* connection, absl::Duration timeout)
       : connection_(connection, &PQfinish), timeout_(timeout) {}
 
+  // Of libpq: the server has said something that is not an answer.
+  static void OnNotice(void* connection, const PGresult* notice);
   absl::Status Break(absl::string_view what);
   absl::Status Connect(const Options& options);
   absl::Status Configure(const Options& options);
@@ -151,6 +156,7 @@ class Connection {
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
   const absl::Duration timeout_;
   bool broken_ = false;
+  bool committed_locally_ = false;
   std::string sqlstate_;
   absl::flat_hash_map<const char*, std::string> prepared_;
 };

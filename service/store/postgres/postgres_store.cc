@@ -114,7 +114,9 @@ absl::StatusOr<PostgresStore::Opened> PostgresStore::Prepare(const Options& opti
     if (!status.ok()) return Annotate(status, opened.address);
     absl::StatusOr<postgres::Rows> rows = (*connection)
                                               ->Run({"SELECT (SELECT value FROM meta WHERE name = "
-                                                     "'store_id'), (SELECT revision FROM head)",
+                                                     "'store_id'), (SELECT revision FROM head), "
+                                                     "(extract(epoch FROM now()) * "
+                                                     "1000000)::bigint",
                                                      {}});
     if (!rows.ok()) return Annotate(rows.status(), opened.address);
     if (rows->IsNull(0, 0) || rows->IsNull(0, 1)) {
@@ -122,6 +124,7 @@ absl::StatusOr<PostgresStore::Opened> PostgresStore::Prepare(const Options& opti
     }
     opened.store_id = rows->StringAt(0, 0);
     opened.head = rows->IntAt(0, 1);
+    opened.lived_until = absl::FromUnixMicros(rows->IntAt(0, 2));
   }
   for (std::unique_ptr<Connection>* made : {&opened.writer, &opened.feed}) {
     absl::StatusOr<std::unique_ptr<Connection>> connection =
@@ -209,6 +212,7 @@ PostgresStore::PostgresStore(const Options& options, Opened opened)
       max_look_ups_(options.max_look_ups),
       store_id_(std::move(opened.store_id)),
       address_(std::move(opened.address)),
+      lived_until_(opened.lived_until),
       readers_(ConnectionOptions(options), store_id_, options.max_readers),
       writer_({.connection = ConnectionOptions(options),
                .id = opened.writer_id,
@@ -257,7 +261,7 @@ absl::Status PostgresStore::Health() {
 }
 
 GroupWriter::Group PostgresStore::Write(absl::Span<const PendingCommit> group) {
-  return writer_.Write(group, clock_.Now());
+  return writer_.Write(group);
 }
 
 void PostgresStore::Tell(const std::vector<ChangePtr>& changes) {
@@ -266,7 +270,10 @@ void PostgresStore::Tell(const std::vector<ChangePtr>& changes) {
 }
 
 absl::StatusOr<bool> PostgresStore::Expire() {
-  return writer_.Expire(retention_, clock_.Now(), kExpireLimit);
+  const absl::Duration steady = clock_.Steady();
+  const absl::Duration passed = steady - expired_.value_or(steady);
+  expired_ = steady;
+  return writer_.Expire(retention_, passed, kExpireLimit);
 }
 
 template <typename Result, typename Read>
@@ -301,6 +308,11 @@ absl::StatusOr<std::vector<Row>> PostgresStore::ListUnfinished(const UnfinishedQ
       [&](Connection& connection) { return postgres::ListUnfinished(connection, query); });
 }
 
+absl::StatusOr<std::optional<std::string>> PostgresStore::NextTenant(const std::string& after) {
+  return ReadWith<std::optional<std::string>>(
+      [&](Connection& connection) { return postgres::NextTenant(connection, after); });
+}
+
 absl::StatusOr<Revision> PostgresStore::Head() {
   return ReadWith<Revision>([](Connection& connection) { return postgres::Head(connection); });
 }
@@ -308,11 +320,6 @@ absl::StatusOr<Revision> PostgresStore::Head() {
 absl::StatusOr<std::string> PostgresStore::HolderOf(Shard shard) {
   return ReadWith<std::string>(
       [shard](Connection& connection) { return postgres::HolderOf(connection, shard); });
-absl::StatusOr<std::optional<std::string>> PostgresStore::NextTenant(const std::string& after) {
-  return ReadWith<std::optional<std::string>>(
-      [&](Connection& connection) { return postgres::NextTenant(connection, after); });
-}
-
 }
 
 }  // namespace assetgate::store

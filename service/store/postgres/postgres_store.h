@@ -43,7 +43,8 @@ class PostgresStore final : public Store, private GroupWriter {
     // What this gateway is called where people look: in the table of gateways and in
     // pg_stat_activity.
     std::string name = "gateway";
-    // Dates changes and tells when they are past. Must outlive the store.
+    // In whose time leases end. What is written is dated by the database, whose clock also says
+    // when it is past. Must outlive the store.
     const base::Clock* clock = nullptr;
     Retention retention;
     // Transactions handed in and not yet answered; further ones are answered kUnavailable.
@@ -109,11 +110,13 @@ class PostgresStore final : public Store, private GroupWriter {
   absl::StatusOr<ChangesPage> ReadChanges(const ChangesQuery& query) override;
   absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key) override;
   absl::StatusOr<std::vector<Row>> ListUnfinished(const UnfinishedQuery& query) override;
-  absl::StatusOr<Revision> Head() override;
   absl::StatusOr<std::optional<std::string>> NextTenant(const std::string& after) override;
+  absl::StatusOr<Revision> Head() override;
   absl::Status Health() override;
   std::size_t queue_depth() const override { return queue_.queue_depth(); }
   Leases& leases() override { return leases_; }
+  // By the database's clock.
+  absl::Time lived_until() const override { return lived_until_; }
   absl::StatusOr<std::string> HolderOf(Shard shard) override;
   void SetListener(ChangeListener* listener) override { feed_.SetListener(listener); }
   // Gives the leases back as well. Afterwards nobody is told of anything any more.
@@ -130,6 +133,7 @@ class PostgresStore final : public Store, private GroupWriter {
     std::string store_id;
     std::string address;
     Revision head = 0;
+    absl::Time lived_until;
     // This object's number in the log, and its name among the leases.
     std::int64_t writer_id = 0;
   };
@@ -150,9 +154,12 @@ class PostgresStore final : public Store, private GroupWriter {
   const std::size_t max_look_ups_;
   const std::string store_id_;
   const std::string address_;
+  const absl::Time lived_until_;
   postgres::ConnectionPool readers_;
   // Of the queue's thread.
   postgres::Writer writer_;
+  // Of the steady clock, when what is past was last looked for.
+  std::optional<absl::Duration> expired_;
   postgres::Feed feed_;
   postgres::ShardLeases leases_;
   // Last: its thread uses all of the above.

@@ -1,3 +1,4 @@
+#include "absl/strings/str_cat.h"
 #include "store/conformance.h"
 #include "store/postgres/postgres_store.h"
 #include "store/postgres/test_server.h"
@@ -19,6 +20,16 @@ class PostgresPlace final : public StorePlace {
     options.max_look_ups = settings.max_look_ups.value_or(options.max_look_ups);
     return PostgresStore::Open(options);
   }
+  // The server's clock cannot be turned: what is there grows older instead.
+  void Pass(base::FakeClock& clock, absl::Duration by) override {
+    server_.Execute(
+        absl::StrCat("UPDATE assetgate.changes SET time = time - ", absl::ToInt64Microseconds(by),
+                     "; UPDATE assetgate.requests SET create_time = create_time - ",
+                     absl::ToInt64Microseconds(by)),
+        database_);
+    clock.Advance(by);
+  }
+  bool has_own_clock() const override { return true; }
 
  private:
   postgres::TestServer& server_ = postgres::TestServer::Shared();

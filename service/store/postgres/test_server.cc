@@ -80,16 +80,21 @@ TestServer& TestServer::Shared() {
   return server;
 }
 
-TestServer::TestServer() : binaries_(FindBinaries()), directory_("/tmp/assetgate-pg-XXXXXX") {
+TestServer::TestServer(const TestServer* primary)
+    : binaries_(FindBinaries()), directory_("/tmp/assetgate-pg-XXXXXX") {
   if (::mkdtemp(directory_.data()) == nullptr) Give(absl::StrCat("cannot make ", directory_));
   BeginGuard();
-  Initialise();
+  if (primary == nullptr) {
+    Initialise();
+  } else {
+    CopyFrom(*primary);
+  }
   for (int tries = 0; tries < 5 && pid_ < 0; ++tries) {
     port_ = FreePort();
     Start();
   }
   if (pid_ < 0) Give("does not start");
-  Execute("ALTER ROLE postgres PASSWORD 'super-secret'");
+  if (primary == nullptr) Execute("ALTER ROLE postgres PASSWORD 'super-secret'");
 }
 
 TestServer::~TestServer() {
@@ -150,19 +155,28 @@ pid_t TestServer::Spawn(const std::string& program,
 }
 
 void TestServer::Initialise() {
+  Prepare("initdb", {"-D", directory_ + "/data", "-U", "postgres", "-E", "UTF8", "--locale=C",
+                     "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync"});
+}
+
+void TestServer::CopyFrom(const TestServer& primary) {
+  Prepare("pg_basebackup",
+          {"-D", directory_ + "/data", "-h", primary.directory_, "-p", absl::StrCat(primary.port_),
+           "-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync"});
+}
+
+void TestServer::Prepare(const std::string& program, const std::vector<std::string>& arguments) {
   if (::geteuid() == 0) {
     const passwd* user = ::getpwnam("postgres");
     if (user == nullptr || ::chown(directory_.c_str(), user->pw_uid, user->pw_gid) != 0) {
       Give("cannot give it its directory");
     }
   }
-  const pid_t pid =
-      Spawn("initdb", {"-D", directory_ + "/data", "-U", "postgres", "-E", "UTF8", "--locale=C",
-                       "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync"});
+  const pid_t pid = Spawn(program, arguments);
   int status = 0;
   if (::waitpid(pid, &status, 0) != pid || status != 0) {
-    std::ifstream log(directory_ + "/initdb.log");
-    Give(absl::StrCat("initdb failed: ", std::string(std::istreambuf_iterator<char>(log), {})));
+    std::ifstream log(absl::StrCat(directory_, "/", program, ".log"));
+    Give(absl::StrCat(program, " failed: ", std::string(std::istreambuf_iterator<char>(log), {})));
   }
 }
 

@@ -19,7 +19,9 @@ namespace assetgate::store::postgres {
 // test. Data need not survive the machine: fsync is off. Made before other threads are begun.
 class TestServer {
  public:
-  TestServer();
+  TestServer() : TestServer(nullptr) {}
+  // A standby of `primary`, which it follows by streaming whenever it runs. Takes reads.
+  explicit TestServer(const TestServer* primary);
   ~TestServer();
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
@@ -49,6 +51,9 @@ class TestServer {
 
  private:
   void Initialise();
+  void CopyFrom(const TestServer& primary);
+  // Runs a program that makes the data.
+  void Prepare(const std::string& program, const std::vector<std::string>& arguments);
   // Begins a program as the server's user. Gives its pid.
   pid_t Spawn(const std::string& program, const std::vector<std::string>& arguments) const;
   void BeginGuard();

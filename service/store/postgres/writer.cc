@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "store/codec.h"
+#include "store/lived_time.h"
 
 namespace assetgate::store::postgres {
 namespace {
@@ -29,14 +31,16 @@ WHERE CASE WHEN l.shared THEN pg_advisory_xact_lock_shared(l.key)::text
 
 // After the locks: what is read from here on was committed by whoever held them before. The number
 // of the transaction is what its outcome is found by.
-constexpr char kHead[] = "SELECT (SELECT revision FROM head), pg_current_xact_id()::text::bigint";
+constexpr char kHead[] =
+    "SELECT (SELECT revision FROM head), pg_current_xact_id()::text::bigint, "
+    "current_setting('synchronous_standby_names') <> ''";
 constexpr char kHeadForUpdate[] = "SELECT revision FROM head FOR UPDATE";
 
+// Two bounds and an order, as in postgres/reader.cc: only resources_by_key has it.
 constexpr char kFindRows[] = R"sql(
 SELECT u.n, r.create_revision, r.revision, r.terms,
        CASE WHEN u.wants_resource THEN r.resource ELSE ''::bytea END
 FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::boolean[]) WITH ORDINALITY
-// Two bounds and an order, as in postgres/reader.cc: only resources_by_key has it.
      AS u(tenant, kind, id, wants_resource, n)
 CROSS JOIN LATERAL (SELECT * FROM resources
                     WHERE tenant = u.tenant AND kind = u.kind AND id >= u.id AND id <= u.id
@@ -72,9 +76,13 @@ USING unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS u(tenant, method, request
 WHERE q.tenant = u.tenant AND q.method = u.method AND q.request_id = u.request_id
 )sql";
 
+// Dated by the database, which also says when they are past.
 constexpr char kInsertRequests[] = R"sql(
 INSERT INTO requests (tenant, method, request_id, create_time, rows, request)
-SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bytea[], $6::bytea[])
+SELECT r.tenant, r.method, r.request_id, (extract(epoch FROM now()) * 1000000)::bigint, r.rows,
+       r.request
+FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[])
+     AS r(tenant, method, request_id, rows, request)
 )sql";
 
 // The head, and with it all that carries revisions: numbers in the arrays count from the head,
@@ -107,27 +115,32 @@ WITH h AS (
 ), logged AS (
   INSERT INTO changes (revision, time, writer, tenant, kind, id, create_revision, deleted, cause,
                        settled, unfinished, shard, terms, previous_terms, resource)
-  SELECT h.base + c.revision, $26::bigint, $27::bigint, c.tenant, c.kind, c.id,
+  SELECT h.base + c.revision, (extract(epoch FROM now()) * 1000000)::bigint, $26::bigint, c.tenant, c.kind, c.id,
          CASE WHEN c.made THEN h.base + c.row ELSE c.row END, c.deleted, c.cause, c.settled,
          c.unfinished, c.shard, c.terms, c.previous_terms, c.resource
-  FROM h, unnest($28::bigint[], $29::bytea[], $30::bigint[], $31::bytea[], $32::bigint[],
-                 $33::boolean[], $34::boolean[], $35::bigint[], $36::boolean[], $37::boolean[],
-                 $38::bigint[], $39::bytea[], $40::bytea[], $41::bytea[])
+  FROM h, unnest($27::bigint[], $28::bytea[], $29::bigint[], $30::bytea[], $31::bigint[],
+                 $32::boolean[], $33::boolean[], $34::bigint[], $35::boolean[], $36::boolean[],
+                 $37::bigint[], $38::bytea[], $39::bytea[], $40::bytea[])
        AS c(revision, tenant, kind, id, row, made, deleted, cause, settled, unfinished, shard, terms,
             previous_terms, resource)
 )
-SELECT base, pg_notify('assetgate', $27::bigint::text) IS NULL FROM h
+SELECT base, pg_notify('assetgate', $26::bigint::text) IS NULL FROM h
 )sql";
+
+// Waits for every group that has the head's lock, and is logged behind them.
+constexpr char kBarrier[] = "UPDATE head SET revision = revision";
 
 constexpr char kProbe[] = "UPDATE meta SET value = value WHERE name = 'probe'";
 
-// The outcome is open as long as the server runs it; it is told to end what it no longer hears
-// from. MATERIALIZED, here and below: pg_terminate_backend is called for what was chosen, and not,
-// as the planner would have it, before the rest of the condition is looked at.
+// The outcome is open as long as the server runs the transaction. A backend that waits for a lock
+// or for its client is ended; one that waits for a standby never is, because it would then commit
+// on this server alone. MATERIALIZED, here and below: pg_terminate_backend is called for what was
+// chosen, and not, as the planner would have it, before the rest of the condition is looked at.
 constexpr char kOutcome[] = R"sql(
 WITH running AS MATERIALIZED (
   SELECT pid FROM pg_stat_activity
   WHERE backend_xid = $1::bigint::text::xid8::xid AND pid <> pg_backend_pid()
+    AND wait_event_type IN ('Lock', 'Client')
 )
 SELECT coalesce(pg_xact_status($1::bigint::text::xid8), ''),
        (SELECT count(*) FROM running WHERE pg_terminate_backend(pid))
@@ -152,6 +165,12 @@ SELECT count(*) FROM stalled WHERE pg_terminate_backend(pid)
 
 // "AGSX": of whoever removes what is past.
 constexpr char kExpireLock[] = "SELECT pg_try_advisory_xact_lock(1095193432)";
+constexpr char kLived[] =
+    "SELECT (extract(epoch FROM now()) * 1000000)::bigint, "
+    "(SELECT value::bigint FROM meta WHERE name = 'lived')";
+constexpr char kSaveLived[] =
+    "INSERT INTO meta VALUES ('lived', ($1::bigint)::text) "
+    "ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 constexpr char kExpireRequests[] = R"sql(
 DELETE FROM requests WHERE ctid = ANY(ARRAY(
   SELECT ctid FROM requests WHERE create_time < $1::bigint ORDER BY create_time LIMIT $2::bigint
@@ -192,7 +211,6 @@ struct Columns {
     Views tenant;
     Views method;
     Views id;
-    Ints create_time;
     Strings rows;
     Views request;
   } requests_gone, requests_new;
@@ -291,7 +309,6 @@ void Columns::AddRequest(const Batch::RequestSlot& slot) {
   requests_new.tenant.push_back(slot.key.tenant);
   requests_new.method.push_back(slot.key.method);
   requests_new.id.push_back(slot.key.request_id);
-  requests_new.create_time.push_back(absl::ToUnixMicros(slot.now->create_time));
   requests_new.rows.push_back(EncodeKeys(slot.now->rows));
   requests_new.request.push_back(slot.now->request);
 }
@@ -316,8 +333,7 @@ void Columns::AddChange(const Change& change, Revision head) {
 
 // All that a batch writes, without BEGIN and COMMIT; nothing where it changes nothing. What needs
 // no revision goes first, while the head is free.
-std::vector<Statement> WriteStatements(Batch& batch, Revision head, absl::Time now,
-                                       std::int64_t writer) {
+std::vector<Statement> WriteStatements(Batch& batch, Revision head, std::int64_t writer) {
   Columns columns;
   for (const Batch::RowSlot& row : batch.rows()) columns.AddRow(row, head);
   for (const Batch::RequestSlot& request : batch.requests()) columns.AddRequest(request);
@@ -344,7 +360,6 @@ std::vector<Statement> WriteStatements(Batch& batch, Revision head, absl::Time n
                                                .ByteStrings(made.tenant)
                                                .ByteStrings(made.method)
                                                .ByteStrings(made.id)
-                                               .Ints(made.create_time)
                                                .ByteStrings(made.rows)
                                                .ByteStrings(made.request)});
   }
@@ -362,7 +377,7 @@ std::vector<Statement> WriteStatements(Batch& batch, Revision head, absl::Time n
   publish.ByteStrings(up.terms).ByteStrings(up.resource).ByteStrings(up.internal);
   publish.ByteStrings(terms.tenant).Ints(terms.kind).ByteStrings(terms.term).Ints(terms.row);
   publish.Bools(terms.made);
-  publish.Int(absl::ToUnixMicros(now)).Int(writer);
+  publish.Int(writer);
   publish.Ints(log.revision).ByteStrings(log.tenant).Ints(log.kind).ByteStrings(log.id);
   publish.Ints(log.row).Bools(log.made).Bools(log.deleted).Ints(log.cause).Bools(log.settled);
   publish.Bools(log.unfinished).Ints(log.shard).ByteStrings(log.terms);
@@ -484,11 +499,11 @@ absl::Status Writer::Probe() {
   return (*connection)->Run({kProbe, {}}).status();
 }
 
-GroupWriter::Group Writer::Write(absl::Span<const PendingCommit> group, absl::Time now) {
+GroupWriter::Group Writer::Write(absl::Span<const PendingCommit> group) {
   Batch batch(group);
   Ended ended;
   for (int tries = 1;; ++tries) {
-    ended = Try(batch, now);
+    ended = Try(batch);
     if (ended.end != End::kAgain || tries == kMostTries) break;
   }
   GroupWriter::Group done;
@@ -503,6 +518,7 @@ GroupWriter::Group Writer::Write(absl::Span<const PendingCommit> group, absl::Ti
     const bool may_count =
         ended.end == End::kUnknown && batch.results()[i].outcome == Outcome::kCommitted;
     done.results[i].outcome = may_count ? Outcome::kUnknown : Outcome::kUnavailable;
+    done.results[i].provisional = may_count && ended.provisional;
     done.results[i].message = std::string(ended.status.message());
   }
   done.status = ended.status;
@@ -541,10 +557,11 @@ absl::StatusOr<Writer::Begun> Writer::Begin(Connection& connection, Batch& batch
     connection.Execute("ROLLBACK").IgnoreError();
     return status;
   }
-  return Begun{(*answers)[head].IntAt(0, 0), (*answers)[head].IntAt(0, 1)};
+  return Begun{(*answers)[head].IntAt(0, 0), (*answers)[head].IntAt(0, 1),
+               (*answers)[head].BoolAt(0, 2)};
 }
 
-Writer::Ended Writer::Try(Batch& batch, absl::Time now) {
+Writer::Ended Writer::Try(Batch& batch) {
   absl::StatusOr<Connection*> connected = Connected();
   if (!connected.ok()) return {End::kNothing, connected.status()};
   Connection& connection = **connected;
@@ -558,13 +575,18 @@ Writer::Ended Writer::Try(Batch& batch, absl::Time now) {
     begun->head = head->IntAt(0, 0);
     batch.Apply(begun->head);
   }
-  std::vector<Statement> statements = WriteStatements(batch, begun->head, now, options_.id);
+  std::vector<Statement> statements = WriteStatements(batch, begun->head, options_.id);
   const bool has_changes = !batch.changes().empty();
+  if (batch.barrier()) statements.insert(statements.begin(), {kBarrier, {}});
   statements.push_back({kCommit, {}});
   absl::StatusOr<std::vector<Rows>> answers = connection.RunAll(statements);
   Revision base = begun->head;
   if (answers.ok()) {
     if (has_changes) base = (*answers)[answers->size() - 2].IntAt(0, 0);
+    if (connection.committed_locally()) {
+      absl::Status confirmed = AwaitBarrier(Deadline(options_.patience));
+      if (!confirmed.ok()) return {End::kUnknown, std::move(confirmed), /*provisional=*/true};
+    }
   } else if (!connection.broken()) {
     return Failed(connection, answers.status());
   } else if (statements.size() == 1) {
@@ -619,37 +641,67 @@ Writer::Ended Writer::LookUp(const Begun& begun, bool has_changes, Revision& bas
                        outcome.empty() ? "no longer known" : outcome));
       continue;
     }
-    if (!has_changes) return {End::kCommitted, absl::OkStatus()};
-    rows = (*connection)->Run({kOwnBase, Parameters().Int(begun.head).Int(options_.id)});
-    status = rows.status();
-    if (!status.ok()) continue;
-    base = rows->IntAt(0, 0);
-    if (base >= begun.head) return {End::kCommitted, absl::OkStatus()};
-    status = absl::UnavailableError(
-        "PostgreSQL: the connection was lost in COMMIT, and the log is already compacted");
+    if (has_changes) {
+      rows = (*connection)->Run({kOwnBase, Parameters().Int(begun.head).Int(options_.id)});
+      status = rows.status();
+      if (!status.ok()) continue;
+      if (rows->IntAt(0, 0) < begun.head) {
+        status = absl::UnavailableError(
+            "PostgreSQL: the connection was lost in COMMIT, and the log is already compacted");
+        continue;
+      }
+      base = rows->IntAt(0, 0);
+    }
+    status = AwaitBarrier(deadline);
+    if (status.ok()) return {End::kCommitted, absl::OkStatus()};
   }
-  return {End::kUnknown, status};
+  return {End::kUnknown, status, begun.synchronous};
 }
 
-absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Time now,
+absl::Status Writer::AwaitBarrier(const Deadline& deadline) {
+  absl::Status status;
+  for (bool first = true; first || !deadline.passed(); first = false) {
+    if (!first) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    retry_at_ = {};
+    absl::StatusOr<Connection*> connection = Connected();
+    status = connection.status();
+    if (!status.ok()) continue;
+    // One that the server does not answer waits there for the standby, and does no harm.
+    status = (*connection)->Run({kBarrier, {}}).status();
+    if (status.ok() && !(*connection)->committed_locally()) return absl::OkStatus();
+  }
+  if (!status.ok()) return status;
+  return absl::UnavailableError(
+      "PostgreSQL: committed on the primary alone; its synchronous standby does not confirm it");
+}
+
+absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Duration passed,
                                     std::int64_t limit) {
   absl::StatusOr<Connection*> connected = Connected();
   if (!connected.ok()) return connected.status();
   Connection& connection = **connected;
-  absl::StatusOr<std::vector<Rows>> begun = connection.RunAll({{kBegin, {}}, {kExpireLock, {}}});
+  absl::StatusOr<std::vector<Rows>> begun =
+      connection.RunAll({{kBegin, {}}, {kExpireLock, {}}, {kLived, {}}});
   if (!begun.ok()) return begun.status();
   if (!(*begun)[1].BoolAt(0, 0)) {
     if (absl::Status s = connection.Execute("ROLLBACK"); !s.ok()) return s;
     return false;
   }
-  const std::int64_t requests_until = absl::ToUnixMicros(now - retention.requests);
+  const Rows& times = (*begun)[2];
+  const absl::Time now = absl::FromUnixMicros(times.IntAt(0, 0));
+  std::optional<absl::Time> stored;
+  if (!times.IsNull(0, 1)) stored = absl::FromUnixMicros(times.IntAt(0, 1));
+  LivedTime lived(stored);
+  lived.Follow(now, passed);
+  const absl::Time horizon = lived.Horizon(now);
+  const std::int64_t requests_until = absl::ToUnixMicros(horizon - retention.requests);
   absl::StatusOr<std::vector<Rows>> found =
       connection.RunAll({{kExpireRequests, Parameters().Int(requests_until).Int(limit)},
                          {kOldestChanges, Parameters().Int(limit)}});
   if (!found.ok()) return found.status();
   bool more = (*found)[0].affected() >= limit;
   const Rows& changes = (*found)[1];
-  const std::int64_t too_old = absl::ToUnixMicros(now - retention.changes);
+  const std::int64_t too_old = absl::ToUnixMicros(horizon - retention.changes);
   Revision upto = 0;
   int past = 0;
   for (; past < changes.size(); ++past) {
@@ -659,6 +711,9 @@ absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Time now,
   }
   more = more || past >= limit;
   std::vector<Statement> statements;
+  if (lived.newest() != stored) {
+    statements.push_back({kSaveLived, Parameters().Int(absl::ToUnixMicros(*lived.newest()))});
+  }
   if (past > 0) {
     statements.push_back({kDeleteChanges, Parameters().Int(upto)});
     statements.push_back({kSetCompacted, Parameters().Int(upto)});

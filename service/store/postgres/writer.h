@@ -34,7 +34,10 @@ namespace assetgate::store::postgres {
 // so there is no deadlock.
 //
 // A connection that is lost in step 3 leaves the outcome open; it is then looked up by the
-// transaction's number. Used by one thread.
+// transaction's number. What is found committed there counts once a barrier is committed behind it:
+// with synchronous replication, a backend whose wait for a standby is cut short commits on this
+// server alone. So a backend that waits for a standby is never ended; when the standby stays away
+// for longer than `patience`, the outcome is kUnknown. Used by one thread.
 class Writer {
  public:
   struct Options {
@@ -51,12 +54,15 @@ class Writer {
   Writer(Options options, std::unique_ptr<Connection> connection)
       : options_(std::move(options)), connection_(std::move(connection)) {}
 
-  GroupWriter::Group Write(absl::Span<const PendingCommit> group, absl::Time now);
+  GroupWriter::Group Write(absl::Span<const PendingCommit> group);
   // Whether writing works.
   absl::Status Probe();
   // Removes at most `limit` rows of each sort. Gives whether there is more to remove at once. Does
-  // nothing while another gateway is at it.
-  absl::StatusOr<bool> Expire(const Retention& retention, absl::Time now, std::int64_t limit);
+  // nothing while another gateway is at it. The time is the database's, as in all that is written
+  // here, and counts as far as the store has lived through it (see LivedTime): no gateway's clock
+  // removes anything. `passed`: on a steady clock, since the last call.
+  absl::StatusOr<bool> Expire(const Retention& retention, absl::Duration passed,
+                              std::int64_t limit);
   // The connection, made anew where it was lost; for reads of this thread.
   absl::StatusOr<Connection*> Connected();
 
@@ -72,16 +78,23 @@ class Writer {
   struct Ended {
     End end = End::kNothing;
     absl::Status status;
+    // kUnknown: see CommitResult.
+    bool provisional = false;
   };
   struct Begun {
     Revision head = 0;
     std::int64_t transaction = 0;
+    // The server waits for standbys before it answers a COMMIT.
+    bool synchronous = false;
   };
-  Ended Try(Batch& batch, absl::Time now);
+  Ended Try(Batch& batch);
   absl::StatusOr<Begun> Begin(Connection& connection, Batch& batch);
   // What became of a transaction of PostgreSQL whose COMMIT was not answered. Where it was
   // committed, `base` is the head below its changes.
   Ended LookUp(const Begun& begun, bool has_changes, Revision& base);
+  // Commits a barrier, so that what is committed before it is where the server says that it has to
+  // be: with synchronous replication, on the standbys too.
+  absl::Status AwaitBarrier(const Deadline& deadline);
   // What to do after an error that the server gave.
   Ended Failed(Connection& connection, const absl::Status& status);
   // Ends the connections that hold locks and have been waiting for their clients for too long.

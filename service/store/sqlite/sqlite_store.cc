@@ -204,6 +204,7 @@ SqliteStore::SqliteStore(Options options, std::unique_ptr<sqlite::FileLock> lock
       lock_(std::move(lock)),
       writer_(std::move(writer)),
       store_id_(std::move(store_id)),
+      lived_until_(writer_->lived().value_or(absl::InfinitePast())),
       readers_(lock_->real_path(), options_.max_readers),
       queue_({.clock = options_.clock,
               .max_queue = options_.max_queue,
@@ -237,7 +238,10 @@ void SqliteStore::Tell(const std::vector<ChangePtr>& changes) {
 }
 
 absl::StatusOr<bool> SqliteStore::Expire() {
-  return writer_->Expire(options_.retention, options_.clock->Now(), kExpireLimit);
+  const absl::Duration steady = options_.clock->Steady();
+  const absl::Duration passed = steady - expired_.value_or(steady);
+  expired_ = steady;
+  return writer_->Expire(options_.retention, options_.clock->Now(), passed, kExpireLimit);
 }
 
 GroupWriter::Group SqliteStore::Write(absl::Span<const PendingCommit> group) {
@@ -302,13 +306,13 @@ absl::StatusOr<std::vector<Row>> SqliteStore::ListUnfinished(const UnfinishedQue
       [&](sqlite::Reader& reader) { return reader.ListUnfinished(query); });
 }
 
-absl::StatusOr<Revision> SqliteStore::Head() {
-  return ReadWith<Revision>([](sqlite::Reader& reader) { return reader.Head(); });
-}
-
 absl::StatusOr<std::optional<std::string>> SqliteStore::NextTenant(const std::string& after) {
   return ReadWith<std::optional<std::string>>(
       [&](sqlite::Reader& reader) { return reader.NextTenant(after); });
+}
+
+absl::StatusOr<Revision> SqliteStore::Head() {
+  return ReadWith<Revision>([](sqlite::Reader& reader) { return reader.Head(); });
 }
 
 }  // namespace assetgate::store

@@ -94,6 +94,7 @@ class SqliteStore final : public Store, private GroupWriter {
   absl::Status Health() override;
   std::size_t queue_depth() const override { return queue_.queue_depth(); }
   Leases& leases() override { return leases_; }
+  absl::Time lived_until() const override { return lived_until_; }
   void SetListener(ChangeListener* listener) override;
   void Stop() override { queue_.Stop(); }
 
@@ -116,7 +117,10 @@ class SqliteStore final : public Store, private GroupWriter {
   const std::unique_ptr<sqlite::FileLock> lock_;
   // Of the queue's thread.
   const std::unique_ptr<sqlite::Writer> writer_;
+  // Of the steady clock, when what is past was last looked for.
+  std::optional<absl::Duration> expired_;
   const std::string store_id_;
+  const absl::Time lived_until_;
   sqlite::ReaderPool readers_;
   SoleLeases leases_;
 

@@ -22,6 +22,9 @@ constexpr int kCheckpointPages = 4'000;
 constexpr int kBlockingCheckpointPages = 4 * kCheckpointPages;
 constexpr absl::Duration kCheckpointPatience = absl::Milliseconds(100);
 
+// How often, at most, the time that was lived through is written down.
+constexpr absl::Duration kLivedInterval = absl::Seconds(50);
+
 // Sorted, each once.
 void MakeSet(std::vector<std::string>& strings) {
   std::sort(strings.begin(), strings.end());
@@ -97,6 +100,10 @@ absl::Status Writer::Prepare() {
       {oldest_changes_, "SELECT revision, time FROM changes ORDER BY revision LIMIT ?"},
       {delete_changes_, "DELETE FROM changes WHERE revision <= ?"},
       {set_compacted_, "UPDATE meta SET value = ? WHERE name = 'compacted'"},
+      {read_lived_, "SELECT value FROM meta WHERE name = 'lived'"},
+      {save_lived_,
+       "INSERT INTO meta VALUES ('lived', ?) ON CONFLICT (name) DO UPDATE SET value = "
+       "excluded.value"},
   };
   for (const auto& [statement, sql] : statements) {
     absl::StatusOr<Statement> prepared = connection_.Prepare(sql);
@@ -111,7 +118,12 @@ absl::Status Writer::Prepare() {
   }
   head_ = committed_head_ = query.IntAt(0);
   compacted_ = query.IntAt(1);
-  return absl::OkStatus();
+  Query lived(read_lived_);
+  if (lived.Next()) {
+    saved_lived_ = absl::FromUnixMicros(lived.IntAt(0));
+    lived_ = LivedTime(saved_lived_);
+  }
+  return lived.status();
 }
 
 int Writer::OnWal(void* context, sqlite3*, const char*, int pages) {
@@ -237,6 +249,10 @@ absl::Status Writer::Apply(const Transaction& transaction, absl::Time now, Commi
       return s;
     }
     result.revisions.push_back(head_);
+  }
+  if (transaction.barrier) {
+    // What a COMMIT that failed has left behind in the log is overwritten by the next one.
+    if (absl::Status s = Probe(); !s.ok()) return s;
   }
   if (transaction.free_request.has_value()) {
     const RequestKey& key = *transaction.free_request;
@@ -367,12 +383,24 @@ absl::Status Writer::IndexTerms(const Key& key, Revision create_revision,
   return absl::OkStatus();
 }
 
+absl::Status Writer::SaveLived() {
+  // Now and then is enough: what is lost by a crash is lived through again.
+  const absl::Time lived = *lived_.newest();
+  if (saved_lived_.has_value() && lived < *saved_lived_ + kLivedInterval) return absl::OkStatus();
+  if (absl::Status s = Query(save_lived_).Int(absl::ToUnixMicros(lived)).Run(); !s.ok()) return s;
+  saved_lived_ = lived;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Time now,
-                                    std::int64_t limit) {
+                                    absl::Duration passed, std::int64_t limit) {
+  lived_.Follow(now, passed);
   if (absl::Status s = Begin(); !s.ok()) return s;
   bool more = false;
   const Revision compacted = compacted_;
-  absl::Status status = ExpireInGroup(retention, now, limit, more);
+  const std::optional<absl::Time> saved = saved_lived_;
+  absl::Status status = SaveLived();
+  if (status.ok()) status = ExpireInGroup(retention, lived_.Horizon(now), limit, more);
   if (status.ok()) {
     status = Commit().status;
   } else {
@@ -380,6 +408,7 @@ absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Time now,
   }
   if (!status.ok()) {
     compacted_ = compacted;
+    saved_lived_ = saved;
     return status;
   }
   return more;

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "store/lived_time.h"
 #include "store/sqlite/database.h"
 #include "store/store.h"
 
@@ -28,6 +29,9 @@ class Writer {
 
   // The newest revision, including those of the open group.
   Revision head() const { return head_; }
+
+  // The newest time that the store has lived through; absent where it is new.
+  std::optional<absl::Time> lived() const { return lived_.newest(); }
 
   absl::Status Begin();
   // Checks one transaction and, if it fits, does it, and appends its changes. An error means that
@@ -53,8 +57,10 @@ class Writer {
   absl::Status Probe();
 
   // Removes what is past its time: at most `limit` requests and `limit` changes, in a commit of
-  // their own. Gives whether there may be more.
-  absl::StatusOr<bool> Expire(const Retention& retention, absl::Time now, std::int64_t limit);
+  // their own. Gives whether there may be more. `now` counts as far as the store has lived through
+  // it (see LivedTime); `passed`: on a steady clock, since the last call.
+  absl::StatusOr<bool> Expire(const Retention& retention, absl::Time now, absl::Duration passed,
+                              std::int64_t limit);
 
   // Moves what is committed from the log into the file, when the log has grown enough to be worth
   // it. What stops it is no harm: the log grows until it works again.
@@ -79,6 +85,7 @@ class Writer {
   // Makes the index hold `wanted` instead of `held`.
   absl::Status IndexTerms(const Key& key, Revision create_revision, std::vector<std::string> held,
                           std::vector<std::string> wanted);
+  absl::Status SaveLived();
   absl::Status ExpireInGroup(const Retention& retention, absl::Time now, std::int64_t limit,
                              bool& more);
 
@@ -88,6 +95,9 @@ class Writer {
   Revision head_ = 0;
   Revision committed_head_ = 0;
   Revision compacted_ = 0;
+  LivedTime lived_;
+  // What of it is in the file.
+  std::optional<absl::Time> saved_lived_;
   // How long the log is, and how long it must be to be copied.
   int wal_pages_ = 0;
   int checkpoint_at_ = 0;
@@ -114,6 +124,8 @@ class Writer {
   Statement oldest_changes_;
   Statement delete_changes_;
   Statement set_compacted_;
+  Statement read_lived_;
+  Statement save_lived_;
 };
 
 }  // namespace assetgate::store::sqlite
