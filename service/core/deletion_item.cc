@@ -24,7 +24,7 @@ void DeletionItem::Plan() {
   if (state.in_flight) return;
   const ProviderEntry* provider = owner_.catalog().FindProvider(deletion_.provider());
   const absl::Time expires =
-      base::FromProto(deletion_.create_time()) + owner_.settings().deletion_period;
+      GiveUpAt(base::FromProto(deletion_.create_time()) + owner_.settings().deletion_period);
   std::optional<http::Request> request;
   if (provider != nullptr) request = provider->dialect->EncodeDeleteAsset(deletion_.handle());
   if (!request.has_value() || Now() >= expires) {

@@ -197,7 +197,7 @@ Explanation::Next Item::NextCall(std::size_t unit, const Unit& record, absl::str
         Explanation::CALL_UNDER_WAY,
         "a submission that was begun before this gateway followed it may still be under way; then "
         "its outcome counts as unknown");
-    if (!owner_.leases().exclusive()) SetDue(UnderWayUntil(record), next);
+    if (!owner_.leases().exclusive()) SetDue(UnderWayUntil(unit, record), next);
     return next;
   }
   const ProviderEntry* provider = owner_.catalog().FindProvider(id);

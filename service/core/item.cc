@@ -13,6 +13,10 @@
 namespace assetgate::core {
 namespace {
 
+// Twice the longest usual interval of polls, so that every provider is asked at least once before
+// anything that a restart finds is given up.
+constexpr absl::Duration kGiveUpPatience = absl::Minutes(12);
+
 // What a missing answer to a submission means.
 provider::SubmitResult FromTransport(const http::TransportError& error) {
   provider::SubmitResult result;
@@ -55,6 +59,10 @@ UpstreamCall Item::BeginCall(const ProviderEntry& provider, base::UpstreamOperat
   if (waited == nullptr) return call;
   ++waited->upstream_calls;
   waited->providers.insert(provider.id);
+absl::Time Item::GiveUpAt(absl::Time due) const {
+  return std::max(due, known_since_ + kGiveUpPatience);
+}
+
   const base::TraceContext& trace = waited->trace;
   if (trace.empty()) return call;
   call.context.span_id = base::SpanId(absl::Uniform<std::uint64_t>(owner_.random()));
@@ -187,9 +195,9 @@ void Item::ClearCounts() {
 }
 
 void Item::Journal(const http::Request& request, absl::Time now, absl::Time send_before,
-                   Submission& submission) {
+                   Submission& submission) const {
   if (!submission.has_first_send_time()) {
-    *submission.mutable_first_send_time() = base::ToProto(now);
+    *submission.mutable_first_send_time() = base::ToProto(now + owner_.behind());
   }
   submission.set_method(request.method);
   submission.set_path(request.path);
@@ -227,17 +235,29 @@ std::optional<absl::Time> Item::SendBefore() {
   return std::min(now + settings.submission_start_timeout, *held);
 }
 
-absl::Time Item::UnderWayUntil(const Unit& record) const {
+absl::Time Item::UnderWayUntil(std::size_t unit, const Unit& record) const {
   const ProviderEntry* provider = owner_.catalog().FindProvider(record.provider());
   const absl::Duration timeout =
       provider != nullptr ? provider->call_timeout : ProviderEntry().call_timeout;
-  return base::FromProto(record.submission().send_before()) + timeout +
-         owner_.settings().clock_skew;
+  const Settings& settings = owner_.settings();
+  absl::Time send_before = base::FromProto(record.submission().send_before());
+  // It was journalled before it was seen, and is not begun longer after that than this.
+  if (const UnitRun* run = FindRun(unit);
+      run != nullptr && run->open_elsewhere == record.submission().sends()) {
+    send_before =
+        std::min(send_before, run->open_elsewhere_since + settings.submission_start_timeout);
+  }
+  return send_before + timeout + settings.clock_skew;
 }
 
-bool Item::UnderWayElsewhere(const Unit& record) {
+bool Item::UnderWayElsewhere(std::size_t unit, const Unit& record) {
   if (owner_.leases().exclusive()) return false;
-  const absl::Time until = UnderWayUntil(record);
+  UnitRun& state = run(unit);
+  if (state.open_elsewhere != record.submission().sends()) {
+    state.open_elsewhere = record.submission().sends();
+    state.open_elsewhere_since = Now();
+  }
+  const absl::Time until = UnderWayUntil(unit, record);
   if (Now() >= until) return false;
   WakeAt(until);
   return true;

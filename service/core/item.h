@@ -96,6 +96,9 @@ struct UnitRun {
   // The next step is not taken before, and what decided that.
   absl::Time due = absl::InfinitePast();
   v1::Explanation::Reason due_because = v1::Explanation::DUE;
+  // The submission of another gateway that was last seen to be open, by its number, and since when.
+  int open_elsewhere = 0;
+  absl::Time open_elsewhere_since;
   // In a row.
   int failures = 0;
   // Of the last submission, or the last poll.
@@ -187,6 +190,9 @@ class Item {
 
   // Makes sure of a place at the gate of `provider` for the unit; true when it is held. Otherwise
   // Plan runs again when it is.
+  // When work is given up that is due to be given up then: not before this gateway has asked for it
+  // for a while, in case it was the clock that made it old.
+  absl::Time GiveUpAt(absl::Time due) const;
   bool HoldPlace(std::size_t unit, const ProviderEntry& provider, CallClass call_class);
   // Another gateway learned that it was accepted: what held it up here is over, and it is asked for
   // at once.
@@ -216,9 +222,10 @@ class Item {
   std::optional<absl::Time> SendBefore();
   // Whether the submission that the journal says is open may still be under way, or its answer on
   // its way into the store, at another gateway. Plan then runs again when it cannot be any more.
-  bool UnderWayElsewhere(const Unit& record);
-  // Until when that may be.
-  absl::Time UnderWayUntil(const Unit& record) const;
+  bool UnderWayElsewhere(std::size_t unit, const Unit& record);
+  // Until when that may be: by the journal, or, where another gateway's clock was ahead, by when it
+  // was first seen here.
+  absl::Time UnderWayUntil(std::size_t unit, const Unit& record) const;
   // Whether an answer says anything of the unit that is not known yet. The submission may have been
   // called lost by another gateway in the meantime, and sent again.
   static bool IsNews(const Unit& record, const SubmitAnswer& answer);
@@ -228,8 +235,8 @@ class Item {
                          base::UpstreamOperation operation, const Submission& submission,
                          bool replay, const provider::Credential& credential);
   // Puts a request into the journal form, and back.
-  static void Journal(const http::Request& request, absl::Time now, absl::Time send_before,
-                      Submission& submission);
+  void Journal(const http::Request& request, absl::Time now, absl::Time send_before,
+               Submission& submission) const;
   static http::Request FromJournal(const Submission& submission);
 
   // Polls the unit when it is due.

@@ -207,7 +207,7 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   const bool submitting = placement.state() == v1::Placement::SUBMITTING;
 
   if (submitting && record.submission().open()) {
-    if (this->UnderWayElsewhere(record)) return this->ReleasePlace(unit);
+    if (this->UnderWayElsewhere(unit, record)) return this->ReleasePlace(unit);
     this->MarkChanged(ApplySubmit(placement, record, LostOutcome(), context));
     if (IsFinal(placement.state())) return;
     // From when it was sent: that may be long ago.
@@ -215,8 +215,8 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
         unit, record.unknown_outcomes(),
         base::FromProto(record.submission().send_before()) - settings.submission_start_timeout);
   }
-  const absl::Time expires =
-      created + (submitting ? settings.submit_timeout : settings.tracking_horizon);
+  const absl::Time expires = submitting ? created + settings.submit_timeout
+                                        : this->GiveUpAt(created + settings.tracking_horizon);
   if (now >= expires) {
     const std::string within = absl::FormatDuration(settings.submit_timeout);
     const std::string& why = placement.waiting().message();

@@ -151,7 +151,10 @@ struct Reconciler::Gathering {
   CreateDone done;
 };
 
-Reconciler::Reconciler(Parts parts) : parts_(std::move(parts)), catalog_(parts_.catalog.Get()) {
+Reconciler::Reconciler(Parts parts)
+    : parts_(std::move(parts)),
+      catalog_(parts_.catalog.Get()),
+      behind_(std::max(absl::ZeroDuration(), parts_.store.lived_until() - parts_.loop.Now())) {
   // Where nobody else can have the work there is nothing to wait for.
   if (leases().exclusive()) held_.fill(true);
   SetUpGates({});

@@ -260,6 +260,10 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
 
   // For items.
   absl::Time Now() const { return parts_.loop.Now(); }
+  // By how much the clock was behind the store when this process began. What the journal dates is
+  // dated, and its age told, as if it were not: a key may only be used while its window is surely
+  // open.
+  absl::Duration behind() const { return behind_; }
   const Settings& settings() const { return catalog_->settings(); }
   const Catalog& catalog() const { return *catalog_; }
   // For what outlives the present task: it holds on to the providers that it means.
@@ -345,6 +349,7 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
 
   mutable absl::Mutex counts_mu_;
   Unfinished counts_ ABSL_GUARDED_BY(counts_mu_);
+  const absl::Duration behind_;
 };
 
 }  // namespace assetgate::core

@@ -234,6 +234,43 @@ TEST(ReconcilerTrackingTest, OldWorkIsPolledSlowlyAndGivenUpAtTheHorizon) {
   EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
 }
 
+TEST(ReconcilerTrackingTest, NothingIsGivenUpByARestartWhoseClockIsDaysAhead) {
+  Harness harness;
+  constexpr int kTasks = 30;
+  int accepted = 0;
+  harness.script = [&](const http::Request& request,
+                       const http::SendOptions&) -> std::optional<http::Result> {
+    if (request.method == "POST") {
+      return http::Response{200, {}, absl::StrCat("id=up-", ++accepted, " state=running")};
+    }
+    return http::Response{200, {}, absl::StrCat("id=", request.path.substr(8), " state=running")};
+  };
+  for (int i = 0; i < kTasks; ++i) harness.Create(Harness::Video(absl::StrCat("fox-", i)));
+  harness.loop().fake_clock().Step(absl::Hours(8 * 24));
+  harness.Restart();
+  harness.Advance(absl::Minutes(1));
+  harness.loop().fake_clock().Step(-absl::Hours(8 * 24));
+  harness.Restart();
+  harness.Advance(absl::Minutes(1));
+  for (int i = 0; i < kTasks; ++i) {
+    EXPECT_EQ(harness.Task(absl::StrCat("fox-", i)).state(), v1::VideoTask::RUNNING);
+  }
+}
+
+TEST(ReconcilerTrackingTest, ResultThatARestartFindsBeyondTheHorizonIsHad) {
+  Harness harness;
+  harness.Create(Harness::Video("fox"));
+  harness.AnswerNext(200, "id=up-1 state=running");
+  harness.loop().fake_clock().Step(absl::Hours(8 * 24));
+  harness.Restart();
+  harness.script = [&](const http::Request&,
+                       const http::SendOptions&) -> std::optional<http::Result> {
+    return http::Response{200, {}, "id=up-1 state=done"};
+  };
+  harness.Advance(absl::Minutes(12));
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::SUCCEEDED);
+}
+
 TEST(ReconcilerTrackingTest, RestartSpreadsThePolls) {
   Harness harness;
   int id = 0;

@@ -186,6 +186,23 @@ TEST(ReplicaTest, OpenVideoSubmissionOfADeadGatewayIsUnconfirmedOnceItsAnswerCan
   EXPECT_EQ(replicas.http(kB).sent(), 0u);
 }
 
+TEST(ReplicaTest, OpenSubmissionOfAGatewayWhoseClockWasAheadIsNotWaitedForLonger) {
+  Replicas replicas(2);
+  base::FakeClock& ahead = replicas.loop(kA).fake_clock();
+  ahead.Step(absl::Hours(8));
+  replicas.leases(kA).Renew(ahead.Now());
+  replicas.Create(kA, Harness::Video("fox"));
+  ASSERT_EQ(replicas.http(kA).pending(), 1u);
+  const Submission open = replicas.StoredVideo("fox")->record.units(0).submission();
+  ASSERT_GT(base::FromProto(open.send_before()), replicas.Now() + absl::Hours(7));
+  replicas.Kill(kA);
+  replicas.TakeAll(kB);
+  replicas.Advance(kLost - absl::Seconds(1));
+  EXPECT_EQ(replicas.Task("fox").attempts(0).state(), v1::Attempt::SUBMITTING);
+  replicas.Advance(absl::Seconds(2));
+  EXPECT_EQ(replicas.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
+}
+
 TEST(ReplicaTest, OpenVideoSubmissionOfADeadGatewayIsRepeatedWithItsKey) {
   Replicas replicas(2, WithKeys());
   replicas.Create(kA, Harness::Video("fox"));

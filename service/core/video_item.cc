@@ -175,7 +175,7 @@ void VideoItem::Plan() {
   v1::Attempt& attempt = *task.mutable_attempts(open);
   if (run(unit).in_flight) return;
   if (record.submission().open()) {
-    if (UnderWayElsewhere(record)) return;
+    if (UnderWayElsewhere(unit, record)) return;
     // The journal of a process that is gone says that it sent this, and not what came of it.
     provider::SubmitResult lost;
     lost.outcome = provider::Outcome::kUnknown;
@@ -200,7 +200,7 @@ void VideoItem::Plan() {
     return ReleasePlace(unit);
   }
   const absl::Time expires =
-      base::FromProto(attempt.submit_time()) + owner_.settings().tracking_horizon;
+      GiveUpAt(base::FromProto(attempt.submit_time()) + owner_.settings().tracking_horizon);
   if (Now() >= expires) {
     const google::rpc::Status error =
         base::Error(absl::StatusCode::kDeadlineExceeded, v1::TRACKING_EXPIRED,
@@ -227,8 +227,11 @@ void VideoItem::Plan() {
 }
 
 absl::Time VideoItem::RepeatableUntil(const Unit& record, const ProviderEntry& provider) const {
-  return base::FromProto(record.submission().first_send_time()) +
-         provider.dialect->traits().idempotency_window - owner_.settings().idempotency_margin;
+  const absl::Duration margin = owner_.settings().idempotency_margin;
+  const absl::Time sent = base::FromProto(record.submission().first_send_time()) - owner_.behind();
+  // A date that is still to come says that this clock is behind, and not by how much.
+  if (sent > Now() + margin) return absl::InfinitePast();
+  return sent + provider.dialect->traits().idempotency_window - margin;
 }
 
 std::string VideoItem::WhyNotRepeated(const Unit& record, const ProviderEntry& provider) const {
