@@ -30,10 +30,10 @@ constexpr int kMostStorePages = 5;
 // Before the caller's deadline, so that the answer still arrives.
 constexpr absl::Duration kDeadlineMargin = absl::Milliseconds(100);
 
-absl::Status StoreTrouble(const absl::Status& status) {
+// Without the store's own words, which name hosts and users; /readyz has them.
+absl::Status StoreUnreadable() {
   return base::Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
-                     absl::StrCat("the store cannot be read right now: ",
-                                  provider::CleanText(status.message(), 256)))
+                     "the store cannot be read right now")
       .RetryAfter(absl::Seconds(1));
 }
 
@@ -60,13 +60,11 @@ std::string Kept(Request request) {
   return request.SerializeAsString();
 }
 
-// Puts the request id into a creation. True when it was used before: then the creation is complete,
-// and neither validated nor routed again, since the first answer stands whatever has changed
-// meanwhile.
+// Puts the request id into a creation. Whether it was used before is found by the commit.
 template <typename Request, typename EntityT>
-absl::StatusOr<bool> Claim(store::Store& store, const Caller& caller, absl::string_view method,
-                           const Request& request, absl::Time now, Creation<EntityT>& creation) {
-  if (request.request_id().empty()) return false;
+void Claim(const Caller& caller, absl::string_view method, const Request& request, absl::Time now,
+           Creation<EntityT>& creation) {
+  if (request.request_id().empty()) return;
   store::RequestRow row;
   row.key = {caller.tenant, std::string(method), request.request_id()};
   row.request = Kept(request);
@@ -77,11 +75,21 @@ absl::StatusOr<bool> Claim(store::Store& store, const Caller& caller, absl::stri
     return a.ParseFromString(kept) && b.ParseFromString(stored) &&
            google::protobuf::util::MessageDifferencer::Equals(a, b);
   };
-  auto found = store.FindRequest(row.key);
-  if (!found.ok()) return StoreTrouble(found.status());
-  creation.repeated = *std::move(found);
   creation.claim = std::move(row);
-  return creation.repeated.has_value();
+}
+
+// For a creation that cannot be carried out. OK where it repeats one that was: its answer stands,
+// whatever has changed since, and the creation is complete without entities. Otherwise the error
+// for the caller.
+template <typename EntityT>
+absl::Status UnlessRepeated(store::Store& store, absl::Status fault, Creation<EntityT>& creation) {
+  if (!creation.claim.has_value()) return fault;
+  auto found = store.FindRequest(creation.claim->key);
+  if (!found.ok()) return StoreUnreadable();
+  if (!found->has_value()) return fault;
+  creation.repeated = *std::move(found);
+  creation.entities.clear();
+  return absl::OkStatus();
 }
 
 // A page that is short, even empty, where what matches is far between, or large.
@@ -91,7 +99,7 @@ absl::StatusOr<store::ListPage> ReadPage(store::Store& store, store::ListQuery q
   store::ListPage page;
   for (int i = 0; i < kMostStorePages; ++i) {
     absl::StatusOr<store::ListPage> next = store.List(query);
-    if (!next.ok()) return StoreTrouble(next.status());
+    if (!next.ok()) return StoreUnreadable();
     page.more = next->more;
     page.end = next->end;
     for (store::Row& row : next->rows) {
@@ -277,7 +285,7 @@ absl::StatusOr<store::Row> Gateway::Read(const Caller& caller, store::Kind kind,
   absl::StatusOr<std::string> id = IdOf(kind, name, field);
   if (!id.ok()) return id.status();
   auto row = store_.Get({caller.tenant, kind, *std::move(id)});
-  if (!row.ok()) return StoreTrouble(row.status());
+  if (!row.ok()) return StoreUnreadable();
   if (!row->has_value()) return NoSuch(kind, name);
   return **std::move(row);
 }
@@ -295,20 +303,28 @@ void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupR
   creation.answer_by = answer_by;
   creation.context = caller.context;
   creation.waited = caller.waited;
-  const auto repeated = Claim(store_, caller, "CreateAssetGroup", request, now, creation);
-  if (!repeated.ok()) return std::move(reply)(repeated.status());
-  if (*repeated) {
-    return reconciler_.CreateGroups(
-        std::move(creation), Answering(*this, &Gateway::CreateAssetGroup, caller, request,
-                                       answer_by, std::move(reply), AnswerFirst<v1::AssetGroup>));
+  Claim(caller, "CreateAssetGroup", request, now, creation);
+  absl::StatusOr<GroupEntity> entity = NewGroup(*catalog, caller, request, now);
+  if (entity.ok()) {
+    creation.entities.push_back(*std::move(entity));
+  } else if (absl::Status s = UnlessRepeated(store_, entity.status(), creation); !s.ok()) {
+    return std::move(reply)(std::move(s));
   }
+  reconciler_.CreateGroups(std::move(creation),
+                           Answering(*this, &Gateway::CreateAssetGroup, caller, request, answer_by,
+                                     std::move(reply), AnswerFirst<v1::AssetGroup>));
+}
+
+absl::StatusOr<GroupEntity> Gateway::NewGroup(const Catalog& catalog, const Caller& caller,
+                                              const v1::CreateAssetGroupRequest& request,
+                                              absl::Time now) {
   if (absl::Status allowed = CheckMayUse(caller, request.providers()); !allowed.ok()) {
-    return std::move(reply)(std::move(allowed));
+    return allowed;
   }
   Faults faults;
-  const absl::Status unknown = Validate(request, *catalog, faults);
-  if (!faults.empty()) return std::move(reply)(faults.ToStatus());
-  if (!unknown.ok()) return std::move(reply)(unknown);
+  const absl::Status unknown = Validate(request, catalog, faults);
+  if (!faults.empty()) return faults.ToStatus();
+  if (!unknown.ok()) return unknown;
 
   GroupEntity entity;
   entity.key = {caller.tenant, store::Kind::kAssetGroup,
@@ -323,7 +339,7 @@ void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupR
   *group.mutable_create_time() = base::ToProto(now);
   *group.mutable_update_time() = group.create_time();
   for (const std::string& name : request.providers()) {
-    const ProviderEntry& provider = *catalog->FindProvider(*ParseProvider(name));
+    const ProviderEntry& provider = *catalog.FindProvider(*ParseProvider(name));
     auto* placement = group.add_placements();
     placement->set_provider(MakeName(kProviders, provider.id));
     placement->set_state(v1::Placement::SUBMITTING);
@@ -335,10 +351,7 @@ void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupR
     }
     entity.record.add_units()->set_provider(provider.id);
   }
-  creation.entities.push_back(std::move(entity));
-  reconciler_.CreateGroups(std::move(creation),
-                           Answering(*this, &Gateway::CreateAssetGroup, caller, request, answer_by,
-                                     std::move(reply), AnswerFirst<v1::AssetGroup>));
+  return entity;
 }
 
 absl::StatusOr<v1::AssetGroup> Gateway::GetAssetGroup(const Caller& caller,
@@ -368,6 +381,26 @@ void Gateway::DeleteAssetGroup(const Caller& caller, const v1::DeleteAssetGroupR
 
 // --- Assets
 // ---------------------------------------------------------------------------------------
+
+absl::StatusOr<std::vector<AssetEntity>> Gateway::NewAssets(
+    const Catalog& catalog, const Caller& caller, const v1::BatchCreateAssetsRequest& request) {
+  for (const v1::CreateAssetRequest& item : request.requests()) {
+    if (absl::Status allowed = CheckMayUse(caller, item.providers()); !allowed.ok()) {
+      return allowed;
+    }
+  }
+  Faults faults;
+  const absl::Status unknown = Validate(request, catalog, faults);
+  if (!faults.empty()) return faults.ToStatus();
+  if (!unknown.ok()) return unknown;
+  std::vector<AssetEntity> entities;
+  for (const v1::CreateAssetRequest& item : request.requests()) {
+    absl::StatusOr<AssetEntity> entity = NewAsset(catalog, caller, item);
+    if (!entity.ok()) return entity.status();
+    entities.push_back(*std::move(entity));
+  }
+  return entities;
+}
 
 absl::StatusOr<AssetEntity> Gateway::NewAsset(const Catalog& catalog, const Caller& caller,
                                               const v1::CreateAssetRequest& request) {
@@ -426,23 +459,22 @@ void Gateway::CreateAsset(const Caller& caller, const v1::CreateAssetRequest& re
   creation.answer_by = answer_by;
   creation.context = caller.context;
   creation.waited = caller.waited;
-  const auto repeated = Claim(store_, caller, "CreateAsset", request, clock_.Now(), creation);
-  if (!repeated.ok()) return std::move(reply)(repeated.status());
-  if (*repeated) {
-    return reconciler_.CreateAssets(
-        std::move(creation), Answering(*this, &Gateway::CreateAsset, caller, request, answer_by,
-                                       std::move(reply), AnswerFirst<v1::Asset>));
+  Claim(caller, "CreateAsset", request, clock_.Now(), creation);
+  absl::StatusOr<AssetEntity> entity = [&]() -> absl::StatusOr<AssetEntity> {
+    if (absl::Status allowed = CheckMayUse(caller, request.providers()); !allowed.ok()) {
+      return allowed;
+    }
+    Faults faults;
+    const absl::Status unknown = Validate(request, *catalog, "", faults);
+    if (!faults.empty()) return faults.ToStatus();
+    if (!unknown.ok()) return unknown;
+    return NewAsset(*catalog, caller, request);
+  }();
+  if (entity.ok()) {
+    creation.entities.push_back(*std::move(entity));
+  } else if (absl::Status s = UnlessRepeated(store_, entity.status(), creation); !s.ok()) {
+    return std::move(reply)(std::move(s));
   }
-  if (absl::Status allowed = CheckMayUse(caller, request.providers()); !allowed.ok()) {
-    return std::move(reply)(std::move(allowed));
-  }
-  Faults faults;
-  const absl::Status unknown = Validate(request, *catalog, "", faults);
-  if (!faults.empty()) return std::move(reply)(faults.ToStatus());
-  if (!unknown.ok()) return std::move(reply)(unknown);
-  absl::StatusOr<AssetEntity> entity = NewAsset(*catalog, caller, request);
-  if (!entity.ok()) return std::move(reply)(entity.status());
-  creation.entities.push_back(*std::move(entity));
   reconciler_.CreateAssets(std::move(creation),
                            Answering(*this, &Gateway::CreateAsset, caller, request, answer_by,
                                      std::move(reply), AnswerFirst<v1::Asset>));
@@ -457,23 +489,12 @@ void Gateway::BatchCreateAssets(const Caller& caller, const v1::BatchCreateAsset
   creation.answer_by = answer_by;
   creation.context = caller.context;
   creation.waited = caller.waited;
-  const auto repeated = Claim(store_, caller, "BatchCreateAssets", request, clock_.Now(), creation);
-  if (!repeated.ok()) return std::move(reply)(repeated.status());
-  if (!*repeated) {
-    for (const v1::CreateAssetRequest& item : request.requests()) {
-      if (absl::Status allowed = CheckMayUse(caller, item.providers()); !allowed.ok()) {
-        return std::move(reply)(std::move(allowed));
-      }
-    }
-    Faults faults;
-    const absl::Status unknown = Validate(request, *catalog, faults);
-    if (!faults.empty()) return std::move(reply)(faults.ToStatus());
-    if (!unknown.ok()) return std::move(reply)(unknown);
-    for (const v1::CreateAssetRequest& item : request.requests()) {
-      absl::StatusOr<AssetEntity> entity = NewAsset(*catalog, caller, item);
-      if (!entity.ok()) return std::move(reply)(entity.status());
-      creation.entities.push_back(*std::move(entity));
-    }
+  Claim(caller, "BatchCreateAssets", request, clock_.Now(), creation);
+  absl::StatusOr<std::vector<AssetEntity>> entities = NewAssets(*catalog, caller, request);
+  if (entities.ok()) {
+    creation.entities = *std::move(entities);
+  } else if (absl::Status s = UnlessRepeated(store_, entities.status(), creation); !s.ok()) {
+    return std::move(reply)(std::move(s));
   }
   reconciler_.CreateAssets(std::move(creation),
                            Answering(*this, &Gateway::BatchCreateAssets, caller, request, answer_by,
@@ -588,22 +609,38 @@ void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskReq
   creation.answer_by = answer_by;
   creation.context = caller.context;
   creation.waited = caller.waited;
-  if (!request.validate_only()) {
-    const auto repeated = Claim(store_, caller, "CreateVideoTask", request, now, creation);
-    if (!repeated.ok()) return std::move(reply)(repeated.status());
-    if (*repeated) {
-      return reconciler_.CreateVideos(
-          std::move(creation), Answering(*this, &Gateway::CreateVideoTask, caller, request,
-                                         answer_by, std::move(reply), AnswerFirst<v1::VideoTask>));
-    }
+  if (!request.validate_only()) Claim(caller, "CreateVideoTask", request, now, creation);
+  absl::StatusOr<VideoEntity> entity = NewVideo(*catalog, caller, request, now);
+  if (request.validate_only()) {
+    if (!entity.ok()) return std::move(reply)(entity.status());
+    return std::move(reply)(std::move(entity->resource));
   }
+  if (entity.ok()) {
+    if (caller.most_unfinished_videos.has_value()) {
+      creation.admit = [this, creator = UnfinishedVideos::Creator{caller.tenant, caller.identity},
+                        id = entity->key.id, most = *caller.most_unfinished_videos] {
+        return unfinished_videos_.Take(creator, id, most);
+      };
+    }
+    creation.entities.push_back(*std::move(entity));
+  } else if (absl::Status s = UnlessRepeated(store_, entity.status(), creation); !s.ok()) {
+    return std::move(reply)(std::move(s));
+  }
+  reconciler_.CreateVideos(std::move(creation),
+                           Answering(*this, &Gateway::CreateVideoTask, caller, request, answer_by,
+                                     std::move(reply), AnswerFirst<v1::VideoTask>));
+}
+
+absl::StatusOr<VideoEntity> Gateway::NewVideo(const Catalog& catalog, const Caller& caller,
+                                              const v1::CreateVideoTaskRequest& request,
+                                              absl::Time now) {
   if (absl::Status allowed = CheckMayUse(caller, request.providers()); !allowed.ok()) {
-    return std::move(reply)(std::move(allowed));
+    return allowed;
   }
   Faults faults;
-  const absl::Status unknown = Validate(request, *catalog, faults);
-  if (!faults.empty()) return std::move(reply)(faults.ToStatus());
-  if (!unknown.ok()) return std::move(reply)(unknown);
+  const absl::Status unknown = Validate(request, catalog, faults);
+  if (!faults.empty()) return faults.ToStatus();
+  if (!unknown.ok()) return unknown;
 
   VideoEntity entity;
   v1::VideoTask& task = entity.resource;
@@ -617,9 +654,10 @@ void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskReq
   *task.mutable_labels() = asked.labels();
   task.set_state(v1::VideoTask::PENDING);
   task.set_creator(caller.identity);
-  absl::StatusOr<std::vector<Target>> targets = Route(*catalog, caller, request, task);
-  if (!targets.ok()) return std::move(reply)(targets.status());
-  if (request.validate_only()) return std::move(reply)(std::move(task));
+  absl::StatusOr<std::vector<Target>> targets = Route(catalog, caller, request, task);
+  if (!targets.ok()) return targets.status();
+  // As the task would be, without what only one that exists has.
+  if (request.validate_only()) return entity;
 
   entity.key = {caller.tenant, store::Kind::kVideoTask,
                 request.video_task_id().empty() ? NewResourceId(now) : request.video_task_id()};
@@ -631,16 +669,7 @@ void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskReq
     out->set_provider(target.provider->id);
     out->set_provider_model(target.provider_model);
   }
-  if (caller.most_unfinished_videos.has_value()) {
-    creation.admit = [this, creator = UnfinishedVideos::Creator{caller.tenant, caller.identity},
-                      id = entity.key.id, most = *caller.most_unfinished_videos] {
-      return unfinished_videos_.Take(creator, id, most);
-    };
-  }
-  creation.entities.push_back(std::move(entity));
-  reconciler_.CreateVideos(std::move(creation),
-                           Answering(*this, &Gateway::CreateVideoTask, caller, request, answer_by,
-                                     std::move(reply), AnswerFirst<v1::VideoTask>));
+  return entity;
 }
 
 absl::StatusOr<v1::VideoTask> Gateway::GetVideoTask(const Caller& caller,

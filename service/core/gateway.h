@@ -106,6 +106,13 @@ class Gateway {
                Reply<v1::Explanation> reply);
 
  private:
+  // What a request is to make; validates it.
+  absl::StatusOr<GroupEntity> NewGroup(const Catalog& catalog, const Caller& caller,
+                                       const v1::CreateAssetGroupRequest& request, absl::Time now);
+  absl::StatusOr<std::vector<AssetEntity>> NewAssets(const Catalog& catalog, const Caller& caller,
+                                                     const v1::BatchCreateAssetsRequest& request);
+  absl::StatusOr<VideoEntity> NewVideo(const Catalog& catalog, const Caller& caller,
+                                       const v1::CreateVideoTaskRequest& request, absl::Time now);
   // One asset of a request that has been validated; checks what it refers to.
   absl::StatusOr<AssetEntity> NewAsset(const Catalog& catalog, const Caller& caller,
                                        const v1::CreateAssetRequest& request);

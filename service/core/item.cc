@@ -25,12 +25,43 @@ provider::SubmitResult FromTransport(const http::TransportError& error) {
   return result;
 }
 
+template <typename Record>
+std::vector<std::pair<std::size_t, int>> OpenUnits(const std::string& internal) {
+  std::vector<std::pair<std::size_t, int>> open;
+  Record record;
+  if (!record.ParseFromString(internal)) return open;
+  for (int i = 0; i < record.units_size(); ++i) {
+    const Submission& submission = record.units(i).submission();
+    if (submission.open()) open.emplace_back(static_cast<std::size_t>(i), submission.sends());
+  }
+  return open;
+}
+
+// The units whose submission is open, and its number.
+std::vector<std::pair<std::size_t, int>> OpenUnits(const store::Row& row) {
+  switch (row.key.kind) {
+    case store::Kind::kAssetGroup:
+      return OpenUnits<GroupRecord>(row.content.internal);
+    case store::Kind::kAsset:
+      return OpenUnits<AssetRecord>(row.content.internal);
+    case store::Kind::kVideoTask:
+      return OpenUnits<VideoTaskRecord>(row.content.internal);
+    case store::Kind::kUpstreamDeletion:
+      break;
+  }
+  return {};
+}
+
 }  // namespace
 
 Item::Item(Reconciler& owner, store::Key key)
     : owner_(owner), key_(std::move(key)), serial_(owner.NextSerial()), known_since_(owner.Now()) {}
 
 absl::Time Item::Now() const { return owner_.Now(); }
+
+absl::Time Item::GiveUpAt(absl::Time due) const {
+  return std::max(due, known_since_ + kGiveUpPatience);
+}
 
 void Item::Load(const store::Row& row) {
   shard_ = row.content.shard;
@@ -59,10 +90,6 @@ UpstreamCall Item::BeginCall(const ProviderEntry& provider, base::UpstreamOperat
   if (waited == nullptr) return call;
   ++waited->upstream_calls;
   waited->providers.insert(provider.id);
-absl::Time Item::GiveUpAt(absl::Time due) const {
-  return std::max(due, known_since_ + kGiveUpPatience);
-}
-
   const base::TraceContext& trace = waited->trace;
   if (trace.empty()) return call;
   call.context.span_id = base::SpanId(absl::Uniform<std::uint64_t>(owner_.random()));
@@ -192,6 +219,22 @@ void Item::UpdateCounts() {
 void Item::ClearCounts() {
   owner_.Count(counted_, {});
   counted_.clear();
+}
+
+void Item::TakeBackOpenSubmissions(const store::Row& row) {
+  for (const auto& [unit, sends] : OpenUnits(row)) {
+    SubmitAnswer answer{
+        sends, /*replay=*/false,
+        FromTransport(http::TransportError{http::TransportError::Kind::kExpired,
+                                           /*maybe_sent=*/false,
+                                           "the store could not tell in time whether its "
+                                           "creation was committed"})};
+    pending_.push_back(Change{[unit = unit, answer = std::move(answer)](Item& target) {
+                                return target.OnSubmitted(unit, answer);
+                              },
+                              {},
+                              {}});
+  }
 }
 
 void Item::Journal(const http::Request& request, absl::Time now, absl::Time send_before,

@@ -130,6 +130,9 @@ class Item {
 
   // Takes a committed row as the current state.
   void Load(const store::Row& row);
+  // Has the next round record that the submissions which are open in `row`, just loaded, were never
+  // sent.
+  void TakeBackOpenSubmissions(const store::Row& row);
   virtual store::Revision revision() const = 0;
   // Whether the committed state has steps left.
   virtual bool Unfinished() const = 0;
@@ -187,12 +190,12 @@ class Item {
   // Plan again at `when`.
   void WakeAt(absl::Time when) { wake_at_ = std::min(wake_at_, when); }
   absl::Time Now() const;
-
-  // Makes sure of a place at the gate of `provider` for the unit; true when it is held. Otherwise
-  // Plan runs again when it is.
   // When work is given up that is due to be given up then: not before this gateway has asked for it
   // for a while, in case it was the clock that made it old.
   absl::Time GiveUpAt(absl::Time due) const;
+
+  // Makes sure of a place at the gate of `provider` for the unit; true when it is held. Otherwise
+  // Plan runs again when it is.
   bool HoldPlace(std::size_t unit, const ProviderEntry& provider, CallClass call_class);
   // Another gateway learned that it was accepted: what held it up here is over, and it is asked for
   // at once.

@@ -20,6 +20,17 @@ constexpr absl::Duration kStoreRetry = absl::Seconds(1);
 constexpr absl::Duration kOwnGroupRetry = absl::Minutes(1);
 // What is to be done later than that is looked at in between.
 constexpr absl::Duration kLongestTimer = absl::Minutes(1);
+// How soon, and at last how often, the store is asked what became of a commit that it could not
+// tell.
+constexpr absl::Duration kFirstDoubtDelay = absl::Seconds(1);
+constexpr absl::Duration kLongestDoubtDelay = absl::Minutes(1);
+// A transaction that was on its way to the database when its connection was lost has arrived by
+// then, or never will: the database ends a session that is silent in a transaction much sooner.
+constexpr absl::Duration kDoubtPeriod = absl::Minutes(1);
+// Rows looked at in one go.
+constexpr std::size_t kDoubtPage = 50;
+// A store that is away is worth a line so often, and not one for each call.
+constexpr absl::Duration kStoreTroubleInterval = absl::Seconds(10);
 // How often it is looked up how many gateways share a budget.
 constexpr absl::Duration kShareInterval = absl::Seconds(5);
 // Resources that other gateways changed and that have not been looked at yet. Beyond, all is
@@ -28,17 +39,23 @@ constexpr std::size_t kMaxInbox = 16384;
 // In the rows of a request id, before the id of an item that was not made: its id was taken.
 constexpr char kTakenMark = '!';
 
-absl::Status StoreUnavailable(absl::string_view detail) {
+// Without the store's own words, which name hosts and users: they are for the log.
+absl::Status StoreUnavailable() {
   return base::Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
-                     absl::StrCat("the store takes no writes right now; nothing was changed: ",
-                                  provider::CleanText(detail, 256)))
+                     "the store takes no writes right now; nothing was changed")
+      .RetryAfter(kStoreRetry);
+}
+
+absl::Status StoreUnreadable() {
+  return base::Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
+                     "the store cannot be read right now")
       .RetryAfter(kStoreRetry);
 }
 
 absl::Status CommitUnknown() {
   return base::Error(absl::StatusCode::kUnknown, v1::COMMIT_UNKNOWN,
-                     "the store cannot tell whether the change was committed; repeat the call with "
-                     "the same request_id");
+                     "the store cannot tell whether the change was committed; repeat the call (one "
+                     "that creates: with the same request_id, so that nothing is made twice)");
 }
 
 absl::Status NotFound(const store::Key& key) {
@@ -219,29 +236,28 @@ void Reconciler::Create(PendingCreation creation) {
     return AnswerDuplicate(row, creation);
   }
   const std::size_t count = creation.items.size();
-  const auto fail_all = [&](const absl::Status& status) {
-    std::move(creation.done)(std::vector<absl::StatusOr<const Item*>>(count, status));
-  };
-  if (draining_) return fail_all(Draining());
+  if (draining_) {
+    return std::move(creation.done)(
+        std::vector<absl::StatusOr<const Item*>>(count, absl::StatusOr<const Item*>(Draining())));
+  }
   if (creation.claim.has_value()) {
     // A duplicate of a request that is just being committed waits for that.
     if (const auto it = claims_.find(creation.claim->key); it != claims_.end()) {
       it->second.push_back(std::move(creation));
       return;
     }
-    auto found = parts_.store.FindRequest(creation.claim->key);
-    if (!found.ok()) return fail_all(StoreUnavailable(found.status().message()));
-    if (found->has_value()) return AnswerDuplicate(**found, creation);
   }
   if (items_.size() + count > settings().most_unfinished) {
-    return fail_all(base::Error(absl::StatusCode::kResourceExhausted, v1::OVERLOADED,
-                                absl::StrCat("the gateway follows ", items_.size(),
-                                             " unfinished resources and takes no more for now"))
-                        .RetryAfter(absl::Seconds(5)));
+    return RefuseCreation(creation,
+                          base::Error(absl::StatusCode::kResourceExhausted, v1::OVERLOADED,
+                                      absl::StrCat("the gateway follows ", items_.size(),
+                                                   " unfinished resources and takes no "
+                                                   "more for now"))
+                              .RetryAfter(absl::Seconds(5)));
   }
   if (creation.admit) {
     auto admitted = creation.admit();
-    if (!admitted.ok()) return fail_all(admitted.status());
+    if (!admitted.ok()) return RefuseCreation(creation, admitted.status());
     creation.admitted = *std::move(admitted);
   }
   if (count == 0) {
@@ -255,6 +271,21 @@ void Reconciler::Create(PendingCreation creation) {
     if (count == 1) creation.items[0]->claim_ = creation.claim->key;
   }
   CommitCreation(std::make_shared<PendingCreation>(std::move(creation)), std::move(gathering));
+}
+
+absl::StatusOr<std::optional<store::RequestRow>> Reconciler::FirstOf(
+    const PendingCreation& creation) {
+  if (!creation.claim.has_value() || creation.known_new) return std::optional<store::RequestRow>();
+  auto found = parts_.store.FindRequest(creation.claim->key);
+  if (!found.ok()) return StoreUnreadable();
+  return found;
+}
+
+void Reconciler::RefuseCreation(PendingCreation& creation, const absl::Status& why) {
+  const auto first = FirstOf(creation);
+  if (first.ok() && first->has_value()) return AnswerDuplicate(**first, creation);
+  std::move(creation.done)(std::vector<absl::StatusOr<const Item*>>(
+      creation.items.size(), absl::StatusOr<const Item*>(first.ok() ? why : first.status())));
 }
 
 void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
@@ -275,13 +306,15 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
   // just started, leaves the work to whoever holds the shard, who hears of it.
   const store::Shard shard = leases().Pick().value_or(AnyShard(gathering->keys.front()));
   std::vector<std::size_t> round;
+  // Known before anything is written: nothing of these will exist.
+  std::vector<std::pair<std::size_t, absl::Status>> refused;
   for (std::size_t i = 0; i < creation->items.size(); ++i) {
     std::unique_ptr<Item>& owned = creation->items[i];
     if (owned == nullptr) continue;
     const store::Key& key = gathering->keys[i];
     if (items_.contains(key)) {
       owned.reset();
-      gathering->Answer(i, AlreadyExists(key));
+      refused.emplace_back(i, AlreadyExists(key));
       continue;
     }
     Item& item = *owned;
@@ -300,10 +333,9 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
       item.Derive();
     }
     if (const auto refusal = item.Refusal()) {
-      // Known before anything was written: nothing of it exists.
       item.AbandonPlaces();
       Drop(key);
-      gathering->Answer(i, *refusal);
+      refused.emplace_back(i, *refusal);
       continue;
     }
     store::Write write;
@@ -315,6 +347,25 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
       transaction.conditions.exist.push_back(std::move(needed));
     }
     round.push_back(i);
+  }
+  if (!refused.empty()) {
+    // What stands in the way now need not have stood in the way of the first request.
+    const auto first = FirstOf(*creation);
+    if (!first.ok() || first->has_value()) {
+      for (const std::size_t i : round) {
+        Find(gathering->keys[i])->AbandonPlaces();
+        Drop(gathering->keys[i]);
+      }
+      creation->done = std::move(gathering->done);
+      if (first.ok()) {
+        AnswerDuplicate(**first, *creation);
+      } else {
+        std::move(creation->done)(std::vector<absl::StatusOr<const Item*>>(
+            gathering->keys.size(), absl::StatusOr<const Item*>(first.status())));
+      }
+      return EndCreation(*creation);
+    }
+    for (auto& [i, status] : refused) gathering->Answer(i, std::move(status));
   }
   if (round.empty()) return EndCreation(*creation);
   ++commits_in_flight_;
@@ -348,10 +399,15 @@ void Reconciler::OnCreated(std::shared_ptr<PendingCreation> creation,
     if (commands.empty()) return;
     auto loaded = FindOrLoad(key);
     if (!loaded.ok()) return FailChanges(commands, loaded.status());
-    if (*loaded == nullptr) return FailChanges(commands, NotFound(key));
+    if (*loaded == nullptr) {
+      return FailChanges(commands,
+                         result.outcome == Outcome::kUnknown ? CommitUnknown() : NotFound(key));
+    }
     for (Change& command : commands) AddChange(**loaded, std::move(command));
   };
-  if (result.outcome == Outcome::kUnknown) LookUp(*gathering, round, result);
+  if (result.outcome == Outcome::kUnknown && !result.provisional) {
+    LookUp(*gathering, round, result);
+  }
   switch (result.outcome) {
     case Outcome::kCommitted:
       for (std::size_t w = 0; w < round.size(); ++w) {
@@ -395,6 +451,7 @@ void Reconciler::OnCreated(std::shared_ptr<PendingCreation> creation,
           items_.erase(it);
         }
       }
+      creation->known_new = true;
       return CommitCreation(std::move(creation), std::move(gathering));
     }
     case Outcome::kRequestIdTaken:
@@ -408,18 +465,20 @@ void Reconciler::OnCreated(std::shared_ptr<PendingCreation> creation,
       }
       break;
     case Outcome::kUnavailable:
+      NoteStoreTrouble(absl::StrCat("takes no new resources: ", result.message));
       for (const std::size_t i : round) {
         drop(i);
-        gathering->Answer(i, StoreUnavailable(result.message));
+        gathering->Answer(i, StoreUnavailable());
       }
       break;
     case Outcome::kUnknown:
+      NoteStoreTrouble(
+          absl::StrCat("cannot tell whether resources were created: ", result.message));
       for (const std::size_t i : round) {
+        // It may exist, or appear later: then it is followed. Nothing is sent for the draft.
+        const store::Key& key = gathering->keys[i];
+        AddDoubt(key, 0, Find(key)->DraftContent().internal);
         drop(i);
-        // It may exist: then it is followed like anything that a restart finds.
-        if (auto loaded = FindOrLoad(gathering->keys[i]); !loaded.ok()) {
-          telemetry().OnWarning(gathering->keys[i].id, loaded.status().message());
-        }
         gathering->Answer(i, CommitUnknown());
       }
       break;
@@ -431,24 +490,25 @@ void Reconciler::LookUp(const Gathering& gathering, const std::vector<std::size_
                         store::CommitResult& result) {
   // A transaction is there as a whole, or not at all.
   std::vector<store::Revision> revisions;
-  std::size_t missing = 0;
   for (const std::size_t i : round) {
     auto row = parts_.store.Get(gathering.keys[i]);
-    if (!row.ok()) return;
     const Item* item = Find(gathering.keys[i]);
-    if (!row->has_value()) {
-      ++missing;
-    } else if (item != nullptr && (*row)->content.internal == item->DraftContent().internal &&
-               (*row)->content.resource == item->DraftContent().resource) {
-      revisions.push_back((*row)->revision);
+    if (!row.ok() || !row->has_value() || item == nullptr) return;
+    const store::Content draft = item->DraftContent();
+    if ((*row)->content.internal != draft.internal || (*row)->content.resource != draft.resource) {
+      return;
     }
+    revisions.push_back((*row)->revision);
   }
-  if (revisions.size() == round.size()) {
-    result.outcome = store::CommitResult::Outcome::kCommitted;
-    result.revisions = std::move(revisions);
-  } else if (missing == round.size()) {
-    result.outcome = store::CommitResult::Outcome::kUnavailable;
-  }
+  result.outcome = store::CommitResult::Outcome::kCommitted;
+  result.revisions = std::move(revisions);
+}
+
+void Reconciler::NoteStoreTrouble(const std::string& trouble) {
+  const absl::Time now = Now();
+  if (now >= store_trouble_noted_ && now < store_trouble_noted_ + kStoreTroubleInterval) return;
+  store_trouble_noted_ = now;
+  telemetry().OnWarning("the store", trouble);
 }
 
 void Reconciler::EndCreation(const PendingCreation& creation) {
@@ -475,6 +535,12 @@ void Reconciler::AnswerDuplicate(const store::RequestRow& row, PendingCreation& 
       gathering->Answer(i, AlreadyExists(key));
       continue;
     }
+    if (doubts_.contains(row.rows[i])) {
+      // It can be read, and may still be lost: nobody is told that it is durable before a barrier
+      // is committed.
+      gathering->Answer(i, CommitUnknown());
+      continue;
+    }
     auto loaded = FindOrLoad(row.rows[i]);
     if (!loaded.ok()) {
       gathering->Answer(i, loaded.status());
@@ -497,7 +563,7 @@ void Reconciler::AnswerGone(Gathering& gathering, std::size_t i, const store::Re
   if (row.rows.size() == 1) {
     // A refusal frees the request id with the same commit; a deletion by somebody else does not.
     auto found = parts_.store.FindRequest(row.key);
-    if (!found.ok()) return gathering.Answer(i, StoreUnavailable(found.status().message()));
+    if (!found.ok()) return gathering.Answer(i, StoreUnreadable());
     if (!found->has_value() || (*found)->rows != row.rows) {
       return gathering.Answer(i, RequestIdFreeAgain());
     }
@@ -598,16 +664,28 @@ std::unique_ptr<Item> Reconciler::NewItem(const store::Key& key) {
 absl::StatusOr<Item*> Reconciler::FindOrLoad(const store::Key& key) {
   if (Item* item = Find(key)) return item;
   auto row = parts_.store.Get(key);
-  if (!row.ok()) return StoreUnavailable(row.status().message());
+  if (!row.ok()) return StoreUnreadable();
   if (!row->has_value()) return nullptr;
-  std::unique_ptr<Item> item = NewItem(key);
-  item->Load(**row);
-  item->SpreadPolls();
-  Item* result = item.get();
-  items_[key] = std::move(item);
   // What is not kept by work goes again with the next round.
-  PostAdvance(*result);
-  return result;
+  return &Adopt(**row);
+}
+
+Item& Reconciler::Adopt(const store::Row& row) {
+  std::unique_ptr<Item> owned = NewItem(row.key);
+  owned->Load(row);
+  owned->SpreadPolls();
+  Item& item = *owned;
+  items_[row.key] = std::move(owned);
+  if (const auto doubt = doubts_.find(row.key); doubt != doubts_.end()) {
+    // As this gateway meant to create it, and touched by nobody since: what its journal calls open
+    // was never sent.
+    const bool untouched =
+        row.revision == row.create_revision && doubt->second.created == row.content.internal;
+    if (untouched) item.TakeBackOpenSubmissions(row);
+    if (row.revision > doubt->second.before) doubts_.erase(doubt);
+  }
+  PostAdvance(item);
+  return item;
 }
 
 void Reconciler::PostAdvance(Item& item) {
@@ -699,13 +777,17 @@ void Reconciler::Commit(Item& item) {
   transaction.writes.push_back(std::move(write));
   for (store::Write& other : item.extra_writes_) transaction.writes.push_back(std::move(other));
   transaction.conditions = std::move(item.conditions_);
+  WrittenRows others;
+  for (std::size_t i = 1; i < transaction.writes.size(); ++i) {
+    others.emplace_back(transaction.writes[i].key, transaction.writes[i].expected_revision);
+  }
   ++commits_in_flight_;
-  parts_.store.Commit(std::move(transaction),
-                      [this, key = item.key()](store::CommitResult result) mutable {
-                        parts_.loop.Post([this, key, result = std::move(result)]() mutable {
-                          OnCommitted(key, std::move(result));
-                        });
-                      });
+  parts_.store.Commit(std::move(transaction), [this, key = item.key(), others = std::move(others)](
+                                                  store::CommitResult result) mutable {
+    parts_.loop.Post([this, key, others = std::move(others), result = std::move(result)]() mutable {
+      OnCommitted(key, others, std::move(result));
+    });
+  });
 }
 
 void Reconciler::FailChanges(std::vector<Change>& changes, const absl::Status& status) {
@@ -715,7 +797,8 @@ void Reconciler::FailChanges(std::vector<Change>& changes, const absl::Status& s
   changes.clear();
 }
 
-void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) {
+void Reconciler::OnCommitted(const store::Key& key, const WrittenRows& others,
+                             store::CommitResult result) {
   using Outcome = store::CommitResult::Outcome;
   --commits_in_flight_;
   PostQuietCheck();
@@ -723,8 +806,9 @@ void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) 
   if (item == nullptr) return;
   item->committing_ = false;
   const bool removing = std::exchange(item->removing_, false);
-  // Looked up before anything is sent again: what is in the store was committed.
-  if (result.outcome == Outcome::kUnknown) {
+  // Looked up before anything is sent again: what is in the store was committed. What is not there
+  // may still come.
+  if (result.outcome == Outcome::kUnknown && !result.provisional) {
     if (auto row = parts_.store.Get(key); row.ok()) {
       const bool there = row->has_value();
       const store::Content draft = removing ? store::Content() : item->DraftContent();
@@ -733,10 +817,12 @@ void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) 
                          (*row)->content.internal == draft.internal) {
         result.outcome = Outcome::kCommitted;
         if (there) result.revisions = {(*row)->revision};
-      } else if (there && (*row)->revision == item->revision()) {
-        result.outcome = Outcome::kUnavailable;
       }
     }
+  }
+  if (result.outcome == Outcome::kUnknown) {
+    AddDoubt(key, item->revision());
+    for (const auto& [other, before] : others) AddDoubt(other, before);
   }
   if (result.outcome == Outcome::kCommitted) {
     if (removing) {
@@ -771,8 +857,24 @@ void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) 
   item->refusal_ = absl::OkStatus();
   std::vector<Change> again = std::move(item->applied_);
   item->applied_.clear();
-  const absl::Status error =
-      result.outcome == Outcome::kUnavailable ? StoreUnavailable(result.message) : CommitUnknown();
+  if (result.outcome == Outcome::kUnavailable || result.outcome == Outcome::kUnknown) {
+    // A caller's command is answered rather than kept; what a provider said is kept.
+    const absl::Status error =
+        result.outcome == Outcome::kUnavailable ? StoreUnavailable() : CommitUnknown();
+    telemetry().OnWarning(item->name(), absl::StrCat(result.outcome == Outcome::kUnavailable
+                                                         ? "not committed: "
+                                                         : "not known to be committed: ",
+                                                     result.message));
+    std::vector<Change> kept;
+    for (Change& change : again) {
+      if (change.done) {
+        std::move(change.done)(error);
+      } else {
+        kept.push_back(std::move(change));
+      }
+    }
+    again = std::move(kept);
+  }
   if (result.outcome == Outcome::kConflict || result.outcome == Outcome::kUnknown) {
     auto row = parts_.store.Get(key);
     if (row.ok() && (!row->has_value() || (*row)->create_revision != item->create_revision_)) {
@@ -799,17 +901,6 @@ void Reconciler::OnCommitted(const store::Key& key, store::CommitResult result) 
     again = std::move(kept);
     PostAdvance(*item);
   } else if (result.outcome != Outcome::kConflict) {
-    // A caller's command is answered rather than kept; what a provider said is kept.
-    telemetry().OnWarning(item->name(), absl::StrCat("not committed: ", result.message));
-    std::vector<Change> kept;
-    for (Change& change : again) {
-      if (change.done) {
-        std::move(change.done)(error);
-      } else {
-        kept.push_back(std::move(change));
-      }
-    }
-    again = std::move(kept);
     parts_.loop.PostAt(Now() + kStoreRetry, [this, key] {
       if (Item* found = Find(key)) PostAdvance(*found);
     });
@@ -1160,12 +1251,72 @@ void Reconciler::TakeUp(const store::Row& row) {
     }
     return;
   }
-  std::unique_ptr<Item> item = NewItem(row.key);
-  item->Load(row);
-  item->SpreadPolls();
-  Item& loaded = *item;
-  items_[row.key] = std::move(item);
-  PostAdvance(loaded);
+  Adopt(row);
+}
+
+// --- Commits whose outcome the store could not tell
+// -------------------------------------------------------------------------------
+
+void Reconciler::AddDoubt(store::Key key, store::Revision before,
+                          std::optional<std::string> created) {
+  doubts_.insert_or_assign(std::move(key), Doubt{before, std::move(created), Now()});
+  doubt_delay_ = kFirstDoubtDelay;
+  if (asking_about_doubts_) return;
+  asking_about_doubts_ = true;
+  parts_.loop.PostAt(Now() + doubt_delay_, [this] { AskAboutDoubts(); });
+}
+
+void Reconciler::AskAboutDoubts() {
+  store::Transaction barrier;
+  barrier.barrier = true;
+  parts_.store.Commit(std::move(barrier), [this, asked = Now()](const store::CommitResult& result) {
+    const bool decided = result.outcome == store::CommitResult::Outcome::kCommitted;
+    parts_.loop.Post([this, asked, decided] {
+      auto keys = std::make_shared<std::vector<store::Key>>();
+      if (decided) {
+        for (const auto& [key, doubt] : doubts_) keys->push_back(key);
+      }
+      DecideDoubts(std::move(keys), 0, asked);
+    });
+  });
+}
+
+void Reconciler::DecideDoubts(std::shared_ptr<const std::vector<store::Key>> keys, std::size_t from,
+                              absl::Time asked) {
+  const std::size_t end = std::min(keys->size(), from + kDoubtPage);
+  for (std::size_t i = from; i < end; ++i) DecideDoubt((*keys)[i], asked);
+  if (end < keys->size()) {
+    parts_.loop.Post([this, keys = std::move(keys), end, asked]() mutable {
+      DecideDoubts(std::move(keys), end, asked);
+    });
+    return;
+  }
+  asking_about_doubts_ = !doubts_.empty();
+  if (!asking_about_doubts_) return;
+  parts_.loop.PostAt(Now() + doubt_delay_, [this] { AskAboutDoubts(); });
+  doubt_delay_ = std::min(2 * doubt_delay_, kLongestDoubtDelay);
+}
+
+void Reconciler::DecideDoubt(const store::Key& key, absl::Time asked) {
+  const auto it = doubts_.find(key);
+  // What came into doubt later waits for the next barrier.
+  if (it == doubts_.end() || it->second.since > asked) return;
+  auto row = parts_.store.Get(key);
+  if (!row.ok()) return;
+  const store::Revision before = it->second.before;
+  const bool changed = row->has_value() ? (*row)->revision > before : before != 0;
+  if (!changed) {
+    if (asked - it->second.since >= kDoubtPeriod) doubts_.erase(it);
+    return;
+  }
+  if (row->has_value()) {
+    const bool ours = (*row)->content.unfinished && held_[(*row)->content.shard];
+    if (Find(key) != nullptr || ours) TakeUp(**row);
+  } else if (Item* item = Find(key); item != nullptr && !item->committing_) {
+    Vanish(*item);
+  }
+  // Taking it up may have ended the doubt already.
+  doubts_.erase(key);
 }
 
 // --- Other gateways

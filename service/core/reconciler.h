@@ -42,13 +42,13 @@ struct Creation {
   std::vector<EntityT> entities;
   // The request id that makes a repetition find them, if the caller gave one.
   std::optional<store::RequestRow> claim;
-  // Asked once it is known that the request is not a repetition, before anything is committed: an
-  // error is the answer. What it gives lives until the commit is done, or given up.
+  // Asked before anything is committed: an error is the answer, unless the request turns out to be
+  // a repetition. What it gives lives until the commit is done, or given up.
   std::function<absl::StatusOr<std::shared_ptr<void>>()> admit;
   // Whether a stored request is the same as this one.
   std::function<bool(const std::string& stored)> same_request;
-  // The request id was found to be taken before anything else was looked at: the answer is that of
-  // the first request. `entities` is empty.
+  // Set where the request id is known to be taken: the answer is that of the first request.
+  // `entities` is empty.
   std::optional<store::RequestRow> repeated;
   // The reply comes then, whatever has been heard.
   absl::Time answer_by;
@@ -174,6 +174,8 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
     std::shared_ptr<void> admitted;
     std::function<bool(const std::string&)> same_request;
     std::optional<store::RequestRow> repeated;
+    // The store has said that its request id was free.
+    bool known_new = false;
     absl::Time answer_by;
     CreateDone done;
   };
@@ -186,15 +188,24 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void CreateTyped(Creation<EntityT> creation,
                    Reply<std::vector<absl::StatusOr<typename EntityT::Resource>>> reply);
   void Create(PendingCreation creation);
+  // Answers a creation that cannot be carried out, unless it repeats one that was: then it gets the
+  // answer to that one. The request id is looked up only here; on the way of a new request the
+  // commit itself finds that it is taken.
+  void RefuseCreation(PendingCreation& creation, const absl::Status& why);
+  // Whether a creation that is about to be refused repeats another request: whose row it is.
+  absl::StatusOr<std::optional<store::RequestRow>> FirstOf(const PendingCreation& creation);
   void CommitCreation(std::shared_ptr<PendingCreation> creation,
                       std::shared_ptr<Gathering> gathering);
   // `round`: which of the creation's items were in the transaction, in the order of its writes.
   void OnCreated(std::shared_ptr<PendingCreation> creation, std::shared_ptr<Gathering> gathering,
                  const std::vector<std::size_t>& round, store::CommitResult result);
-  // Finds out what became of a creation whose commit the store could not tell.
+  // Looks whether a creation is there whose commit the store could not tell. That it is not there
+  // proves nothing.
   void LookUp(const Gathering& gathering, const std::vector<std::size_t>& round,
               store::CommitResult& result);
   void EndCreation(const PendingCreation& creation);
+  // Logs it, now and then.
+  void NoteStoreTrouble(const std::string& trouble);
   void AnswerDuplicate(const store::RequestRow& row, PendingCreation& creation);
   // What a duplicate is answered whose resource is not there.
   void AnswerGone(Gathering& gathering, std::size_t i, const store::RequestRow& row);
@@ -204,7 +215,9 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void Advance(Item& item);
   void PostAdvance(Item& item);
   void Commit(Item& item);
-  void OnCommitted(const store::Key& key, store::CommitResult result);
+  // `others`: what else was written, and at which revision it was before.
+  using WrittenRows = std::vector<std::pair<store::Key, store::Revision>>;
+  void OnCommitted(const store::Key& key, const WrittenRows& others, store::CommitResult result);
   // After a round: actions, answers, timers, and whether the item stays.
   void Settle(Item& item, bool committed);
   void AnswerWaiters(Item& item);
@@ -257,6 +270,28 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void SetUpGates(const ProviderChanges& changes);
   // Looks at the items again, some at a time, from the `from`th on.
   void WakeInTurn(std::shared_ptr<const std::vector<store::Key>> keys, std::size_t from);
+
+  // --- Commits whose outcome the store could not tell
+  // What such a transaction may have made of a row, or may yet make of it.
+  struct Doubt {
+    // The row's revision before it; 0 where there was none.
+    store::Revision before = 0;
+    // Of a creation, the internal content of its draft. This gateway has sent nothing for it.
+    std::optional<std::string> created;
+    absl::Time since;
+  };
+  // From now on the row is compared with the store until the store has said what became of it; what
+  // appears is followed.
+  void AddDoubt(store::Key key, store::Revision before,
+                std::optional<std::string> created = std::nullopt);
+  void AskAboutDoubts();
+  // The store has decided about what was in doubt when it was asked. Looks at some rows at a time,
+  // from the `from`th on.
+  void DecideDoubts(std::shared_ptr<const std::vector<store::Key>> keys, std::size_t from,
+                    absl::Time asked);
+  void DecideDoubt(const store::Key& key, absl::Time asked);
+  // Puts a row into memory and has it planned.
+  Item& Adopt(const store::Row& row);
 
   // For items.
   absl::Time Now() const { return parts_.loop.Now(); }
@@ -314,6 +349,7 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   Parts parts_;
   // By which every round of an item goes from its beginning to its end.
   CatalogPtr catalog_;
+  const absl::Duration behind_;
   absl::BitGen random_;
   std::uint64_t last_serial_ = 0;
   // By provider. None goes before the reconciler does: calls hold places in them.
@@ -321,10 +357,14 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   absl::flat_hash_map<store::Key, std::unique_ptr<Item>> items_;
   // Request ids whose rows are being committed: duplicates wait for that.
   absl::flat_hash_map<store::RequestKey, std::vector<PendingCreation>> claims_;
+  absl::flat_hash_map<store::Key, Doubt> doubts_;
+  absl::Duration doubt_delay_ = absl::ZeroDuration();
+  bool asking_about_doubts_ = false;
   std::array<bool, store::kShards> held_ = {};
   int listings_ = 0;
   std::vector<absl::AnyInvocable<void() &&>> recovered_;
   absl::Time shared_ = absl::InfinitePast();
+  absl::Time store_trouble_noted_ = absl::InfinitePast();
   bool hurried_ = false;
   bool draining_ = false;
   int submissions_in_flight_ = 0;
@@ -349,7 +389,6 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
 
   mutable absl::Mutex counts_mu_;
   Unfinished counts_ ABSL_GUARDED_BY(counts_mu_);
-  const absl::Duration behind_;
 };
 
 }  // namespace assetgate::core

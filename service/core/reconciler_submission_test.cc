@@ -86,28 +86,181 @@ TEST(ReconcilerSubmissionTest, IntentWhoseCommitIsUnknownIsLookedUpBeforeAnythin
       ASSERT_TRUE(created.has());
       EXPECT_TRUE(created.get().ok()) << created.status();
     } else {
-      EXPECT_EQ(base::ReasonOf(created.status()), v1::STORE_UNAVAILABLE);
+      // That it is not there says nothing: it may come later.
+      EXPECT_EQ(base::ReasonOf(created.status()), v1::COMMIT_UNKNOWN);
+      harness.Advance(absl::Minutes(5));
+      EXPECT_FALSE(harness.StoredVideo("fox").has_value());
     }
     EXPECT_EQ(harness.http().sent(), committed ? 1u : 0u);
     EXPECT_EQ(harness.Provider("alpha").unfinished_attempts(), committed ? 1 : 0);
   }
 }
 
-TEST(ReconcilerSubmissionTest, IsNotSentWhenNobodyCanTellWhetherTheIntentIsCommitted) {
+TEST(ReconcilerSubmissionTest, IsNotSentBeforeTheStoreSaysThatTheIntentIsCommitted) {
   Harness harness;
   harness.store().unknown_commits = true;
   harness.store().unreadable = true;
   harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
-  const auto created = harness.Create(Harness::Video("fox"));
+  v1::CreateVideoTaskRequest request = Harness::Video("fox");
+  request.set_request_id("r-1");
+  const auto created = harness.Create(request);
   EXPECT_EQ(base::ReasonOf(created.status()), v1::COMMIT_UNKNOWN);
+  harness.Advance(absl::Minutes(5));
+  harness.store().unreadable = false;
+  harness.Advance(absl::Minutes(5));
+  EXPECT_EQ(harness.http().sent(), 0u) << "it can be read, and still be lost";
+  harness.store().judge = nullptr;
+  harness.Advance(absl::Minutes(2));
+  // This process knows that it sent nothing for it.
+  harness.AnswerNext(200, "id=up-1 state=running");
+  EXPECT_EQ(harness.http().sent(), 1u);
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::RUNNING);
+  const auto repeated = harness.Create(request);
+  ASSERT_TRUE(repeated.has() && repeated.get().ok()) << repeated.status();
+  EXPECT_EQ(repeated->name(), "videoTasks/fox");
+}
+
+TEST(ReconcilerSubmissionTest, CreationThatARestartFindsCommittedIsUnconfirmed) {
+  Harness harness;
+  harness.store().unknown_commits = true;
+  harness.store().unreadable = true;
+  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  harness.Create(Harness::Video("fox"));
   harness.store().judge = nullptr;
   harness.store().unreadable = false;
-  harness.Advance(absl::Minutes(20));
-  EXPECT_EQ(harness.http().sent(), 0u);
   harness.Restart();
   harness.Advance(absl::Minutes(20));
   EXPECT_EQ(harness.http().sent(), 0u);
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
+}
+
+TEST(ReconcilerSubmissionTest, CreationThatIsCommittedLaterIsFollowed) {
+  Harness harness;
+  harness.store().unknown_waits = true;
+  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  const auto created = harness.Create(Harness::Video("fox"));
+  EXPECT_EQ(base::ReasonOf(created.status()), v1::COMMIT_UNKNOWN);
+  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnavailable; };
+  harness.Advance(absl::Minutes(3));
+  EXPECT_EQ(harness.http().sent(), 0u);
+  harness.CommitWaiting();
+  ASSERT_TRUE(harness.StoredVideo("fox").has_value());
+  harness.store().judge = nullptr;
+  harness.Advance(absl::Minutes(2));
+  harness.AnswerNext(200, "id=up-1 state=running");
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::RUNNING);
+  EXPECT_EQ(harness.http().sent(), 1u);
+  EXPECT_EQ(harness.Provider("alpha").unfinished_attempts(), 1);
+}
+
+TEST(ReconcilerSubmissionTest, BatchThatIsCommittedLaterIsFollowed) {
+  Harness harness;
+  harness.store().unknown_waits = true;
+  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  v1::BatchCreateAssetsRequest request;
+  *request.add_requests() = Harness::Asset("hero", {"alpha"});
+  *request.add_requests() = Harness::Asset("dog", {"beta"});
+  const auto created = harness.Create(request);
+  EXPECT_EQ(base::ReasonOf(created.status()), v1::COMMIT_UNKNOWN);
+  harness.store().judge = nullptr;
+  harness.CommitWaiting();
+  harness.Advance(absl::Seconds(5));
+  harness.AnswerNext(200, "id=up-1 state=done");
+  harness.AnswerNext(200, "id=up-2 state=done");
+  EXPECT_EQ(harness.AssetNow("hero").state(), v1::Asset::ACTIVE);
+  EXPECT_EQ(harness.AssetNow("dog").state(), v1::Asset::ACTIVE);
+}
+
+TEST(ReconcilerSubmissionTest, RowThatASynchronousStandbyHasNotConfirmedIsNoProof) {
+  Harness harness;
+  harness.store().unknown_commits = true;
+  harness.store().provisional = true;
+  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  const auto created = harness.Create(Harness::Video("fox"));
+  ASSERT_TRUE(harness.StoredVideo("fox").has_value());
+  EXPECT_EQ(base::ReasonOf(created.status()), v1::COMMIT_UNKNOWN);
+  harness.Advance(absl::Minutes(5));
+  EXPECT_EQ(harness.http().sent(), 0u);
+  harness.store().judge = nullptr;
+  harness.Advance(absl::Minutes(2));
+  EXPECT_EQ(harness.http().sent(), 1u);
+}
+
+TEST(ReconcilerSubmissionTest, CommandWhoseCommitIsUnknownIsNeverSaidToHaveChangedNothing) {
+  Harness::Options options;
+  options.alpha_mode = v1::Provider::DRAIN;
+  options.film_targets = {"alpha"};
+  Harness harness(options);
+  harness.Create(Harness::Video("fox"));
+  harness.Advance(absl::Seconds(15));
+  ASSERT_EQ(harness.Task("fox").state(), v1::VideoTask::PENDING);
+  harness.store().unknown_waits = true;
+  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  const auto cancelled = harness.Cancel("fox");
+  EXPECT_EQ(base::ReasonOf(cancelled.status()), v1::COMMIT_UNKNOWN);
+  harness.store().judge = nullptr;
+  harness.CommitWaiting();
+  harness.Advance(absl::Seconds(5));
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::CANCELLED);
+
+  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  const auto deleted = harness.DeleteVideo("fox");
+  EXPECT_EQ(base::ReasonOf(deleted.status()), v1::COMMIT_UNKNOWN);
+  harness.store().judge = nullptr;
+  harness.CommitWaiting();
+  harness.Advance(absl::Seconds(5));
+  EXPECT_EQ(absl::StatusCode::kNotFound, harness.DeleteVideo("fox").status().code());
+}
+
+TEST(ReconcilerSubmissionTest, DeletionAtAProviderThatIsCommittedLaterIsDone) {
+  Harness::Options options;
+  options.alpha.can_delete = true;
+  Harness harness(options);
+  harness.Create(Harness::Asset("hero", {"alpha"}));
+  harness.AnswerNext(200, "id=up-1 state=done");
+  ASSERT_EQ(harness.AssetNow("hero").state(), v1::Asset::ACTIVE);
+  harness.store().unknown_waits = true;
+  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  const auto deleted = harness.DeleteAsset("hero");
+  EXPECT_EQ(base::ReasonOf(deleted.status()), v1::COMMIT_UNKNOWN);
+  harness.store().judge = nullptr;
+  harness.CommitWaiting();
+  harness.Advance(absl::Seconds(5));
+  ASSERT_EQ(harness.http().pending(), 1u);
+  EXPECT_EQ(harness.Take().request.method, "DELETE");
+}
+
+// --- Time
+
+TEST(ReconcilerSubmissionTest, KeyIsNotUsedAgainByAClockThatIsBehindTheStore) {
+  Harness harness(WithKeys(absl::Hours(24)));
+  harness.Create(Harness::Video("fox"));
+  harness.Take();  // Its answer never comes.
+  // The window is over, and the process that starts now believes that it is not.
+  harness.store().lived = harness.Now() + absl::Hours(30);
+  harness.Advance(absl::Hours(5));
+  harness.Restart();
+  harness.Advance(absl::Hours(1));
+  EXPECT_EQ(harness.http().sent(), 0u);
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
+  EXPECT_EQ(harness.Task("fox").waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
+  // What it sends itself has a window of its own.
+  harness.Create(Harness::Video("dog"));
+  harness.AnswerNext(502);
+  harness.Advance(absl::Minutes(2));
+  EXPECT_EQ(harness.http().pending(), 1u);
+}
+
+TEST(ReconcilerSubmissionTest, KeyIsNotUsedAgainByAClockThatIsBeforeItsFirstUse) {
+  Harness harness(WithKeys(absl::Hours(24)));
+  harness.Create(Harness::Video("fox"));
+  harness.Take();
+  harness.Advance(absl::Hours(30));
+  harness.loop().fake_clock().Step(-absl::Hours(50));
+  harness.Restart();
+  harness.Advance(absl::Hours(1));
+  EXPECT_EQ(harness.http().sent(), 0u);
+  EXPECT_EQ(harness.Task("fox").waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
 }
 
 TEST(ReconcilerSubmissionTest, IsAcknowledgedOnlyOnceTheOutcomeIsCommitted) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,12 +30,19 @@ class FaultyStore final : public store::ForwardingStore {
   std::function<Outcome(const store::Transaction&)> judge;
   // With kUnknown: it is committed all the same.
   bool unknown_commits = false;
+  // With kUnknown: it is committed when the test says so.
+  bool unknown_waits = false;
+  // With kUnknown: what is read can still be lost.
+  bool provisional = false;
   // Get and ListUnfinished fail.
   bool unreadable = false;
   // Answered in place of the store's own where it is set.
   store::Leases* other_leases = nullptr;
-  // Calls of List.
+  // Calls of List, and of FindRequest.
   int lists = 0;
+  int found_requests = 0;
+  // Answered in place of the store's own where it is set.
+  std::optional<absl::Time> lived;
 
   // How many commits there were, failed ones included.
   std::int64_t commits() const {
@@ -51,6 +59,20 @@ class FaultyStore final : public store::ForwardingStore {
     mu_.Await(absl::Condition(&answered));
   }
 
+  // What was answered kUnknown and waits comes through now.
+  void CommitWaiting() {
+    for (store::Transaction& transaction : std::exchange(waiting_, {})) {
+      {
+        absl::MutexLock lock(&mu_);
+        ++under_way_;
+      }
+      real().Commit(std::move(transaction), [this](const store::CommitResult&) {
+        absl::MutexLock lock(&mu_);
+        --under_way_;
+      });
+    }
+  }
+
   void Commit(store::Transaction transaction, store::CommitDone done) override {
     {
       absl::MutexLock lock(&mu_);
@@ -58,6 +80,7 @@ class FaultyStore final : public store::ForwardingStore {
       ++under_way_;
     }
     const Outcome outcome = judge ? judge(transaction) : Outcome::kCommitted;
+    if (outcome == Outcome::kUnknown && unknown_waits) waiting_.push_back(transaction);
     if (outcome != Outcome::kCommitted && !(outcome == Outcome::kUnknown && unknown_commits)) {
       // The store's thread answers: an empty transaction goes through it.
       transaction = {};
@@ -67,6 +90,7 @@ class FaultyStore final : public store::ForwardingStore {
                     if (outcome != Outcome::kCommitted) {
                       result = {};
                       result.outcome = outcome;
+                      result.provisional = outcome == Outcome::kUnknown && provisional;
                       result.message = "the test says so";
                     }
                     std::move(done)(std::move(result));
@@ -82,6 +106,12 @@ class FaultyStore final : public store::ForwardingStore {
     ++lists;
     return real().List(query);
   }
+  absl::StatusOr<std::optional<store::RequestRow>> FindRequest(
+      const store::RequestKey& key) override {
+    ++found_requests;
+    return real().FindRequest(key);
+  }
+  absl::Time lived_until() const override { return lived.value_or(ForwardingStore::lived_until()); }
   absl::StatusOr<std::vector<store::Row>> ListUnfinished(
       const store::UnfinishedQuery& query) override {
     if (unreadable) return absl::UnavailableError("the test says so");
@@ -92,6 +122,7 @@ class FaultyStore final : public store::ForwardingStore {
   }
 
  private:
+  std::vector<store::Transaction> waiting_;
   mutable absl::Mutex mu_;
   std::int64_t commits_ ABSL_GUARDED_BY(mu_) = 0;
   int under_way_ ABSL_GUARDED_BY(mu_) = 0;

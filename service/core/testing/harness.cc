@@ -66,6 +66,8 @@ Harness::Bystander::Bystander(SharedStore& shared, Harness& harness)
   loop.fake_clock().Set(harness.Now());
   faults.judge = [&](const store::Transaction& transaction) {
     faults.unknown_commits = harness.store().unknown_commits;
+    faults.unknown_waits = harness.store().unknown_waits;
+    faults.provisional = harness.store().provisional;
     return harness.store().judge ? harness.store().judge(transaction)
                                  : FaultyStore::Outcome::kCommitted;
   };
@@ -230,6 +232,12 @@ void Harness::Advance(absl::Duration by) {
     Run();
   }
   loop_->fake_clock().Set(end);
+  Run();
+}
+
+void Harness::CommitWaiting() {
+  store_->CommitWaiting();
+  if (bystander_ != nullptr) bystander_->faults.CommitWaiting();
   Run();
 }
 

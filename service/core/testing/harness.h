@@ -143,6 +143,8 @@ class Harness {
   void Run();
   // Turns the clock, stopping at every timer.
   void Advance(absl::Duration by);
+  // See FaultyStore.
+  void CommitWaiting();
   // Answers calls in place of the test, which leaves the others waiting.
   std::function<std::optional<http::Result>(const http::Request&, const http::SendOptions&)> script;
   // The calls that `script` answered, as "POST alpha /videos".
