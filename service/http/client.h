@@ -9,6 +9,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
+#include "base/secret.h"
 #include "http/message.h"
 
 namespace assetgate::http {
@@ -34,6 +35,14 @@ struct SendOptions {
   std::string ca_file;
   // Of the answer's body; where the client's own limit is lower, that.
   std::size_t max_response_bytes = std::numeric_limits<std::size_t>::max();
+  // The proxy through which to reach the server: http://, https:// or socks5h://HOST:PORT; empty
+  // for none. Requests are tunnelled (CONNECT), those to http:// servers too: what the proxy itself
+  // answers is a TransportError that was surely not sent, and never taken for the server's answer.
+  std::string proxy;
+  // "user:password" for the proxy; empty for none.
+  base::Secret proxy_credential;
+  // Hosts to which the proxy is not used, as in the environment variable NO_PROXY.
+  std::string no_proxy;
   // Tell until when the server's certificate is good, of a connection made for this request.
   bool tell_certificate = false;
 };

@@ -39,8 +39,8 @@ struct CurlClientOptions {
 // One thread that drives one curl multi handle.
 //
 // Speaks HTTP/1.1, and HTTP/2 where a TLS server offers it; reuses connections; decompresses.
-// Checks certificates, always. Follows no redirect, keeps no cookies, and uses no proxy, .netrc or
-// other setting from the environment.
+// Checks certificates, always. Follows no redirect, keeps no cookies, and uses a proxy only where
+// SendOptions names one; .netrc and other settings of the environment are not read.
 //
 // What is under way has no bound of its own: whoever sends keeps to one (core does, per provider).
 //

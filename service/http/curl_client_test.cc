@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
@@ -208,6 +209,126 @@ TEST_F(CurlClientTest, ProxyOfTheEnvironmentIsIgnored) {
   EXPECT_EQ(Get(server).WaitForResponse().status, 200);
   unsetenv("http_proxy");
   EXPECT_EQ(proxy.connections(), 0);
+}
+
+TEST_F(CurlClientTest, NoProxyOfTheEnvironmentIsIgnored) {
+  ScriptedServer proxy([](Connection& connection) {
+    if (!connection.ReadRequest().has_value()) return;
+    connection.Write("HTTP/1.1 200 OK\r\n\r\n");
+    ServeAll(connection);
+  });
+  ScriptedServer server(ServeAll);
+  SendOptions options = To(server);
+  options.proxy = proxy.url();
+  setenv("no_proxy", "*", 1);
+  EXPECT_EQ(Exchange(client(), {.path = "/"}, options).WaitForResponse().status, 200);
+  unsetenv("no_proxy");
+  EXPECT_EQ(proxy.connections(), 1);
+}
+
+// ---- Proxies ----
+
+// Lets a CONNECT through, and is the server behind it too.
+void ProxyAndServer(Connection& connection) {
+  if (!connection.ReadRequest().has_value()) return;
+  connection.Write("HTTP/1.1 200 Connection established\r\nProxy-Agent: tiny\r\n\r\n");
+  ServeAll(connection);
+}
+
+TEST_F(CurlClientTest, RequestsGoThroughTheProxyThatIsNamed) {
+  ScriptedServer proxy(ProxyAndServer);
+  SendOptions options{.base_url = "http://provider.invalid/v1", .submission = true};
+  options.proxy = proxy.url();
+  options.proxy_credential = base::Secret("me:pass:word");
+  Exchange exchange(
+      client(), {.method = "POST", .path = "/videos", .headers = {{"X-Own", "1"}}, .body = "{}"},
+      options);
+  const Response response = exchange.WaitForResponse();
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.HeaderValue("Proxy-Agent"), "") << "what the proxy says is not the answer";
+  const std::vector<Request> seen = proxy.requests();
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_EQ(seen[0].method, "CONNECT");
+  EXPECT_EQ(seen[0].path, "provider.invalid:80") << "the name is the proxy's to look up";
+  const Response connect{.headers = seen[0].headers};
+  const Response request{.headers = seen[1].headers};
+  EXPECT_EQ(connect.HeaderValue("Proxy-Authorization"), "Basic bWU6cGFzczp3b3Jk");
+  EXPECT_EQ(connect.HeaderValue("X-Own"), "") << "headers for the server are not for the proxy";
+  EXPECT_EQ(seen[1].path, "/v1/videos");
+  EXPECT_EQ(seen[1].body, "{}");
+  EXPECT_EQ(request.HeaderValue("Proxy-Authorization"), "")
+      << "the proxy's password is not for the server";
+}
+
+TEST_F(CurlClientTest, AProxyThatRefusesHasSurelySentNothing) {
+  ScriptedServer proxy([](Connection& connection) {
+    connection.ReadRequest();
+    connection.Respond(407, "who are you");
+  });
+  SendOptions options{.base_url = "http://provider.invalid", .submission = true};
+  options.proxy = proxy.url();
+  Exchange exchange(client(), {.method = "POST", .path = "/videos", .body = "{}"}, options);
+  const TransportError error = exchange.WaitForError();
+  EXPECT_EQ(error.kind, Kind::kConnect);
+  EXPECT_FALSE(error.maybe_sent);
+  EXPECT_THAT(error.message, HasSubstr("407"));
+}
+
+TEST_F(CurlClientTest, SocksProxyLooksUpTheName) {
+  std::string asked;
+  ScriptedServer proxy([&asked](Connection& connection) {
+    const auto greeting = connection.Read(2);
+    if (!greeting.has_value()) return;
+    connection.Read(static_cast<unsigned char>((*greeting)[1]));
+    connection.Write(absl::string_view("\x05\x00", 2));
+    const auto head = connection.Read(5);
+    if (!head.has_value()) return;
+    asked = connection.Read(static_cast<unsigned char>((*head)[4])).value_or("");
+    connection.Read(2);
+    connection.Write(absl::string_view("\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", 10));
+    ServeAll(connection);
+  });
+  SendOptions options{.base_url = "http://provider.invalid"};
+  options.proxy = absl::StrCat("socks5h://127.0.0.1:", proxy.port());
+  EXPECT_EQ(Exchange(client(), {.path = "/"}, options).WaitForResponse().status, 200);
+  EXPECT_EQ(asked, "provider.invalid");
+}
+
+TEST_F(CurlClientTest, AHandleThatHasUsedAProxyGoesStraightAgain) {
+  ScriptedServer proxy(ProxyAndServer);
+  ScriptedServer server(ServeAll);
+  SendOptions options{.base_url = "http://provider.invalid"};
+  options.proxy = proxy.url();
+  options.proxy_credential = base::Secret("me:word");
+  EXPECT_EQ(Exchange(client(), {.path = "/"}, options).WaitForResponse().status, 200);
+  EXPECT_EQ(Get(server).WaitForResponse().status, 200);
+  EXPECT_EQ(proxy.requests().size(), 2u);
+  EXPECT_EQ(server.requests().size(), 1u);
+}
+
+TEST_F(CurlClientTest, HostsThatNeedNoProxyAreCalledStraight) {
+  ScriptedServer proxy(ProxyAndServer);
+  ScriptedServer server(ServeAll);
+  SendOptions options = To(server);
+  options.proxy = proxy.url();
+  options.no_proxy = "localhost,127.0.0.1";
+  EXPECT_EQ(Exchange(client(), {.path = "/"}, options).WaitForResponse().status, 200);
+  EXPECT_EQ(proxy.connections(), 0);
+}
+
+TEST_F(CurlClientTest, TheCallersUserAgentTakesTheClientsPlace) {
+  options_.user_agent = "assetgate/1";
+  ScriptedServer server(ServeAll);
+  Get(server).WaitForResponse();
+  Exchange(client(), {.path = "/", .headers = {{"user-agent", "studio/2"}}}, To(server))
+      .WaitForResponse();
+  std::vector<std::string> agents;
+  for (const Request& request : server.requests()) {
+    for (const Header& header : request.headers) {
+      if (absl::EqualsIgnoreCase(header.name, "User-Agent")) agents.push_back(header.value);
+    }
+  }
+  EXPECT_EQ(agents, (std::vector<std::string>{"assetgate/1", "studio/2"}));
 }
 
 // ---- Connections ----

@@ -197,9 +197,11 @@ bool Transfer::Configure(CURLSH* share) {
       // QUICK_EXIT the end of a transfer waits for its resolver.
       .Set(CURLOPT_NOSIGNAL, 1L)
       .Set(CURLOPT_QUICK_EXIT, 1L)
-      // What comes from outside the process' own config is not listened to.
-      .Set(CURLOPT_PROXY, "")
+      // Settings of the environment are not used.
       .Set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED))
+      .Set(CURLOPT_HTTPPROXYTUNNEL, 1L)
+      .Set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L)
+      .Set(CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_BASIC))
       .Set(CURLOPT_PROTOCOLS_STR, "http,https")
       .Set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L)
       .Set(CURLOPT_FOLLOWLOCATION, 0L)
@@ -213,7 +215,10 @@ bool Transfer::Configure(CURLSH* share) {
       // Many requests to one HTTP/2 server become streams of one connection, also while it is made.
       .Set(CURLOPT_PIPEWAIT, 1L);
   if (!limits_.user_agent.empty()) setter.Set(CURLOPT_USERAGENT, limits_.user_agent.c_str());
-  if (!limits_.ca_file.empty()) setter.Set(CURLOPT_CAINFO, limits_.ca_file.c_str());
+  if (!limits_.ca_file.empty()) {
+    setter.Set(CURLOPT_CAINFO, limits_.ca_file.c_str())
+        .Set(CURLOPT_PROXY_CAINFO, limits_.ca_file.c_str());
+  }
   return setter.ok();
 }
 
@@ -257,7 +262,22 @@ bool Transfer::SetRequest() {
            options_.submission
                ? static_cast<long>(absl::ToInt64Seconds(limits_.submission_idle_limit))
                : 118L)
-      .Set(CURLOPT_CERTINFO, options_.tell_certificate ? 1L : 0L);
+      .Set(CURLOPT_CERTINFO, options_.tell_certificate ? 1L : 0L)
+      // Both are always said: libcurl takes what is not said from the environment.
+      .Set(CURLOPT_PROXY, options_.proxy.c_str())
+      .Set(CURLOPT_NOPROXY, options_.no_proxy.c_str());
+  const absl::string_view proxy_user = options_.proxy_credential.Reveal();
+  if (options_.proxy.empty() || proxy_user.empty()) {
+    setter.Set(CURLOPT_PROXYUSERNAME, static_cast<char*>(nullptr))
+        .Set(CURLOPT_PROXYPASSWORD, static_cast<char*>(nullptr));
+  } else {
+    const std::size_t colon = proxy_user.find(':');
+    const std::string user(proxy_user.substr(0, colon));
+    const std::string password(colon == absl::string_view::npos ? ""
+                                                                : proxy_user.substr(colon + 1));
+    // libcurl copies both.
+    setter.Set(CURLOPT_PROXYUSERNAME, user.c_str()).Set(CURLOPT_PROXYPASSWORD, password.c_str());
+  }
 
   if (!options_.ca_file.empty()) {
     // Not kept in curl's cache of authorities: the file may have changed since the last time.
