@@ -65,6 +65,17 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
   if (end_.has_value()) return {.end = end_};
   if (draining_) return DrainLocked();
 
+  // A reader that is slow, and has much to read, comes to no point up to which it has everything
+  // for a long time: it is told the last one again, which still holds.
+  const bool backlog = page_next_ < page_.size() || !mailbox_.drained();
+  if (bookmark_wanted_ && backlog && safe_.has_value() &&
+      watcher_.hub_.loop().Now() - last_bookmark_ >= watcher_.options_.bookmark_interval) {
+    const auto unmarked = unmarked_;
+    EventPtr bookmark = MakeBookmark();
+    // What was told since is not covered by it.
+    unmarked_ = unmarked;
+    return {.event = std::move(bookmark), .more = true};
+  }
   if (page_next_ < page_.size()) return Deliver(std::move(page_[page_next_++]), errands);
   page_ = {};
   page_next_ = 0;
