@@ -46,6 +46,10 @@ bool StuckOnOperator(v1::Waiting::Reason reason) {
 
 // After this long in a queue of ours it is worth saying.
 constexpr absl::Duration kSlowQueue = absl::Seconds(1);
+// Of a group that keeps failing at a provider.
+constexpr int kMostFailedPlacements = 4;
+// An asset that waits until others have been sent looks again then.
+constexpr absl::Duration kUploadPatience = absl::Seconds(10);
 
 }  // namespace
 
@@ -86,9 +90,24 @@ absl::Status PlacementItem<EntityT>::AddPlacement(const std::string& provider_id
     // A group that failed there is asked for anew only when that may help.
     const bool over = placement.state() == v1::Placement::LOST ||
                       (kIsGroup && placement.state() == v1::Placement::FAILED);
-    if (placement.provider() == provider_name && !over) return absl::OkStatus();
+    if (placement.provider() != provider_name) continue;
+    if (!over) return absl::OkStatus();
+    ++failed;
+    newest = i;
   }
-  auto* placement = resource.add_placements();
+  auto* placement = failed < kMostFailedPlacements ? resource.add_placements()
+                                                   : resource.mutable_placements(newest);
+  Unit* unit = failed < kMostFailedPlacements ? this->draft_.record.add_units()
+                                              : this->draft_.record.mutable_units(newest);
+  if (failed >= kMostFailedPlacements) {
+    // Begun anew in its place, so that their number stays bounded. A late answer to what was sent
+    // before is told by its number.
+    const int sends = unit->submission().sends();
+    placement->Clear();
+    unit->Clear();
+    unit->mutable_submission()->set_sends(sends);
+    this->ForgetTrouble(static_cast<std::size_t>(newest));
+  }
   placement->set_provider(provider_name);
   placement->set_state(v1::Placement::SUBMITTING);
   *placement->mutable_create_time() = base::ToProto(this->Now());

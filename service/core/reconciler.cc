@@ -1513,6 +1513,17 @@ Reconciler::Dependency Reconciler::AssetAt(const store::Key& key, const Provider
       dependency.state = Dependency::State::kReady;
       dependency.provider_id = placement.provider_asset_id();
       dependency.handle = asset.current().record.units(i).handle();
+      if (dependency.provider_id.empty()) {
+        // Without it the URI would be passed instead, which is not what the caller asked for.
+        dependency.state = Dependency::State::kFailed;
+        dependency.error =
+            base::Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_PROTOCOL_ERROR,
+                        absl::StrCat(provider.id,
+                                     " says that it is usable and has not said by which "
+                                     "id; delete the asset and create it anew"))
+                .Metadata("provider", provider.id)
+                .ToProto();
+      }
     } else if (placement.state() == v1::Placement::FAILED) {
       dependency.state = Dependency::State::kFailed;
       dependency.error = placement.error();
