@@ -37,6 +37,10 @@ bool SameCredential(const provider::Credential& a, const provider::Credential& b
                                     });
 }
 
+bool Shows(Catalog::Visible visible, const ProviderEntry& provider) {
+  return visible == nullptr || visible->contains(provider.id);
+}
+
 bool SamePolling(const provider::Polling& a, const provider::Polling& b) {
   return a.first == b.first && a.floor == b.floor && a.ceiling == b.ceiling;
 }
@@ -78,17 +82,17 @@ const ProviderEntry* Catalog::FindProvider(absl::string_view id) const {
   return nullptr;
 }
 
-absl::StatusOr<ModelEntry> Catalog::FindModel(absl::string_view name) const {
+absl::StatusOr<ModelEntry> Catalog::FindModel(absl::string_view name, Visible visible) const {
   absl::string_view rest = name;
   if (absl::ConsumePrefix(&rest, "providers/")) {
     const std::size_t slash = rest.find('/');
     const absl::string_view provider_id = rest.substr(0, slash);
     rest.remove_prefix(std::min(rest.size(), provider_id.size()));
-    if (!absl::ConsumePrefix(&rest, "/models/")) return NoSuchModel(name);
+    if (!absl::ConsumePrefix(&rest, "/models/")) return NoSuchModel(name, visible);
     const ProviderEntry* provider = FindProvider(provider_id);
-    if (provider == nullptr) return NoSuchProvider(provider_id);
+    if (provider == nullptr) return NoSuchProvider(provider_id, visible);
     const v1::Capabilities* capabilities = provider->dialect->FindModel(rest);
-    if (capabilities == nullptr) return NoSuchModel(name);
+    if (capabilities == nullptr) return NoSuchModel(name, visible);
     ModelEntry model;
     model.id = std::string(name);
     model.targets.push_back(Target{provider, std::string(rest), 0, 1, capabilities});
@@ -98,12 +102,14 @@ absl::StatusOr<ModelEntry> Catalog::FindModel(absl::string_view name) const {
   for (const ModelEntry& route : routes_) {
     if (route.id == rest) return route;
   }
-  return NoSuchModel(name);
+  return NoSuchModel(name, visible);
 }
 
-absl::Status Catalog::NoSuchProvider(absl::string_view id) const {
+absl::Status Catalog::NoSuchProvider(absl::string_view id, Visible visible) const {
   std::vector<std::string> known;
-  for (const auto& provider : providers_) known.push_back(MakeName(kProviders, provider->id));
+  for (const auto& provider : providers_) {
+    if (Shows(visible, *provider)) known.push_back(MakeName(kProviders, provider->id));
+  }
   const std::string name = MakeName(kProviders, id);
   return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
                      absl::StrCat("there is no provider ", Quoted(name),
@@ -111,10 +117,16 @@ absl::Status Catalog::NoSuchProvider(absl::string_view id) const {
       .Resource("assetgate.v1.Provider", provider::CleanText(name, 256));
 }
 
-absl::Status Catalog::NoSuchModel(absl::string_view name) const {
+absl::Status Catalog::NoSuchModel(absl::string_view name, Visible visible) const {
   std::vector<std::string> known;
-  for (const ModelEntry& route : routes_) known.push_back(route.id);
+  for (const ModelEntry& route : routes_) {
+    if (std::any_of(route.targets.begin(), route.targets.end(),
+                    [&](const Target& target) { return Shows(visible, *target.provider); })) {
+      known.push_back(route.id);
+    }
+  }
   for (const auto& provider : providers_) {
+    if (!Shows(visible, *provider)) continue;
     for (const std::string& model : provider->dialect->models()) {
       known.push_back(absl::StrCat("providers/", provider->id, "/models/", model));
     }

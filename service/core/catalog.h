@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,6 +67,9 @@ struct ModelEntry {
 // Immutable once made; any thread.
 class Catalog {
  public:
+  // The ids of the providers that an error may name; null: all.
+  using Visible = const std::set<std::string>*;
+
   // The targets of `routes` point into `providers`, which the config has checked.
   Catalog(std::vector<std::unique_ptr<const ProviderEntry>> providers,
           std::vector<ModelEntry> routes, std::vector<std::string> asset_providers,
@@ -82,11 +86,11 @@ class Catalog {
   const ProviderEntry* FindProvider(absl::string_view id) const;
   // By a route's name, with or without `models/`, or by `providers/{p}/models/{m}`. NOT_FOUND with
   // the known names, nearest first.
-  absl::StatusOr<ModelEntry> FindModel(absl::string_view name) const;
+  absl::StatusOr<ModelEntry> FindModel(absl::string_view name, Visible visible = nullptr) const;
 
   // The errors for names that are not there, with the known ones, nearest first.
-  absl::Status NoSuchProvider(absl::string_view id) const;
-  absl::Status NoSuchModel(absl::string_view name) const;
+  absl::Status NoSuchProvider(absl::string_view id, Visible visible = nullptr) const;
+  absl::Status NoSuchModel(absl::string_view name, Visible visible = nullptr) const;
 
  private:
   std::vector<std::unique_ptr<const ProviderEntry>> providers_;

@@ -222,6 +222,14 @@ absl::StatusOr<std::string> IdOf(store::Kind kind, const std::string& name,
   return faults.ToStatus();
 }
 
+// With the targets alone that the caller may use.
+ModelEntry VisibleTo(const Caller& caller, const ModelEntry& model) {
+  ModelEntry visible = model;
+  std::erase_if(visible.targets,
+                [&](const Target& target) { return !caller.MayUse(target.provider->id); });
+  return visible;
+}
+
 // Weighted order within each priority.
 void Order(std::vector<Target>& targets) {
   thread_local absl::BitGen random;
@@ -515,9 +523,10 @@ absl::StatusOr<watch::WatchRequest> Gateway::WatchAssets(const Caller& caller,
 absl::StatusOr<std::vector<Target>> Gateway::Route(const Catalog& catalog, const Caller& caller,
                                                    const v1::CreateVideoTaskRequest& request,
                                                    v1::VideoTask& task) {
-  absl::StatusOr<ModelEntry> model = catalog.FindModel(task.model());
+  absl::StatusOr<ModelEntry> model = catalog.FindModel(task.model(), caller.providers.get());
   if (!model.ok()) return model.status();
   task.set_model(model->id);
+  const bool ratio_asked_for = task.has_aspect_ratio();
   FillDefaults(model->defaults, task);
 
   // The media, for what the targets have to say to them.
@@ -787,7 +796,9 @@ void Gateway::GetProvider(const Caller& caller, const v1::GetProviderRequest& re
   }
   if (!caller.MayUse(*id)) return std::move(reply)(NotAllowed());
   const CatalogPtr catalog = catalog_.Get();
-  if (catalog->FindProvider(*id) == nullptr) return std::move(reply)(catalog->NoSuchProvider(*id));
+  if (catalog->FindProvider(*id) == nullptr) {
+    return std::move(reply)(catalog->NoSuchProvider(*id, caller.providers.get()));
+  }
   reconciler_.DescribeProviders([name = MakeName(kProviders, *id), reply = std::move(reply)](
                                     absl::StatusOr<std::vector<v1::Provider>> providers) mutable {
     if (!providers.ok()) return std::move(reply)(providers.status());
@@ -798,9 +809,15 @@ void Gateway::GetProvider(const Caller& caller, const v1::GetProviderRequest& re
   });
 }
 
-absl::StatusOr<v1::ListModelsResponse> Gateway::ListModels(const v1::ListModelsRequest& request) {
+absl::StatusOr<v1::ListModelsResponse> Gateway::ListModels(const Caller& caller,
+                                                           const v1::ListModelsRequest& request) {
   const CatalogPtr catalog = catalog_.Get();
-  const auto page = PageOf(request, catalog->routes().size());
+  std::vector<ModelEntry> models;
+  for (const ModelEntry& route : catalog->routes()) {
+    ModelEntry visible = VisibleTo(caller, route);
+    if (!visible.targets.empty()) models.push_back(std::move(visible));
+  }
+  const auto page = PageOf(request, models.size());
   if (!page.ok()) return page.status();
   v1::ListModelsResponse response;
   for (std::size_t i = page->first; i < page->second; ++i) {
@@ -834,16 +851,19 @@ void Gateway::Explain(const Caller& caller, const v1::ExplainRequest& request,
   std::move(reply)(faults.ToStatus());
 }
 
-absl::StatusOr<v1::Model> Gateway::GetModel(const v1::GetModelRequest& request) {
+absl::StatusOr<v1::Model> Gateway::GetModel(const Caller& caller,
+                                            const v1::GetModelRequest& request) {
   if (request.name().empty()) {
     Faults faults;
     faults.Add("name", "is required: models/{id}, or providers/{provider}/models/{model}");
     return faults.ToStatus();
   }
   const CatalogPtr catalog = catalog_.Get();
-  absl::StatusOr<ModelEntry> model = catalog->FindModel(request.name());
+  absl::StatusOr<ModelEntry> model = catalog->FindModel(request.name(), caller.providers.get());
   if (!model.ok()) return model.status();
-  return ToProto(*model);
+  const ModelEntry visible = VisibleTo(caller, *model);
+  if (visible.targets.empty()) return NotAllowed();
+  return ToProto(visible);
 }
 
 }  // namespace assetgate::core
