@@ -575,8 +575,16 @@ absl::StatusOr<std::vector<Target>> Gateway::Route(const Catalog& catalog, const
 
   std::vector<Target> eligible;
   Faults inexpressible;
+  // A route's default is not asked for where a first frame decides it.
+  v1::VideoTask without_ratio;
+  if (!ratio_asked_for && task.has_aspect_ratio()) {
+    without_ratio = task;
+    without_ratio.clear_aspect_ratio();
+  }
   for (Target& target : candidates) {
-    auto reasons = Inexpressible(task, media, target);
+    const bool drop = !ratio_asked_for && task.has_aspect_ratio() &&
+                      target.capabilities->first_frame_sets_aspect_ratio();
+    auto reasons = Inexpressible(drop ? without_ratio : task, media, target);
     if (reasons.empty()) eligible.push_back(std::move(target));
     for (auto& [field, description] : reasons) {
       inexpressible.Add(std::move(field), std::move(description));
@@ -821,9 +829,9 @@ absl::StatusOr<v1::ListModelsResponse> Gateway::ListModels(const Caller& caller,
   if (!page.ok()) return page.status();
   v1::ListModelsResponse response;
   for (std::size_t i = page->first; i < page->second; ++i) {
-    *response.add_models() = ToProto(catalog->routes()[i]);
+    *response.add_models() = ToProto(models[i]);
   }
-  if (page->second < catalog->routes().size()) {
+  if (page->second < models.size()) {
     response.set_next_page_token(absl::StrCat(page->second));
   }
   return response;

@@ -107,6 +107,8 @@ FakeDialect::FakeDialect(FakeDialectOptions options) : options_(std::move(option
   capabilities_.set_max_reference_videos(3);
   capabilities_.set_max_reference_audios(3);
   capabilities_.set_https_only(options_.https_only);
+  capabilities_.set_first_frame_sets_aspect_ratio(options_.first_frame_sets_aspect_ratio);
+  capabilities_.mutable_aspect_ratio()->set_expressible(options_.first_frame_sets_aspect_ratio);
 }
 
 const v1::Capabilities* FakeDialect::FindModel(absl::string_view model) const {
