@@ -183,6 +183,7 @@ const provider::Traits& ApiframeTraits() {
     made->name = "apiframe";
     made->default_base_url = "https://api.apiframe.ai/v2";
     made->secrets = {"api_key"};
+    made->own_headers = {"X-API-Key"};
     v1::AssetCapabilities& assets = made->asset_capabilities;
     assets.add_media_types(v1::IMAGE);
     assets.add_media_types(v1::VIDEO);

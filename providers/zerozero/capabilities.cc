@@ -101,6 +101,8 @@ const provider::Traits& ZerozeroTraits() {
     made->name = "zerozero";
     made->default_base_url = "https://api.0-0.pro/v1";
     made->secrets = {"api_key"};
+    // The material service's own.
+    made->own_headers = {"X-Access-Key", "X-Secret-Key"};
     v1::AssetCapabilities& assets = made->asset_capabilities;
     assets.add_media_types(v1::IMAGE);
     assets.add_media_types(v1::VIDEO);
