@@ -127,6 +127,11 @@ const provider::Traits& KyyTraits() {
     made->video_polling = {absl::Seconds(20), absl::Seconds(20), absl::Seconds(40)};
     made->group_polling = made->asset_polling;  // never used: groups are kept by the gateway
     made->video_lifetime = absl::Hours(24);
+    // An upload answers once the media have been pulled: 45 to 120 s where they are large, and more
+    // where several are pulled at once. One that is cut off leaves an asset behind and is made
+    // again.
+    made->timeouts.submit_asset = absl::Seconds(150);
+    made->max_asset_submissions = 3;
     return made;
   }();
   return *traits;

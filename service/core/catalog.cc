@@ -67,6 +67,38 @@ const provider::Polling& ProviderEntry::PollingFor(provider::UnitKind kind) cons
   return video_polling;
 }
 
+absl::Duration ProviderEntry::TimeoutFor(base::UpstreamOperation operation) const {
+  const absl::Duration own = [&] {
+    switch (operation) {
+      case base::UpstreamOperation::kSubmitAssetGroup:
+        return timeouts.submit_group;
+      case base::UpstreamOperation::kSubmitAsset:
+        return timeouts.submit_asset;
+      case base::UpstreamOperation::kSubmitVideo:
+        return timeouts.submit_video;
+      case base::UpstreamOperation::kPollAssetGroup:
+      case base::UpstreamOperation::kPollAsset:
+      case base::UpstreamOperation::kPollVideo:
+        return timeouts.poll;
+      case base::UpstreamOperation::kDeleteAsset:
+        return timeouts.remove;
+    }
+    return absl::ZeroDuration();
+  }();
+  return own == absl::ZeroDuration() ? call_timeout : own;
+}
+
+absl::Duration ProviderEntry::LongestSubmission() const {
+  return std::max({TimeoutFor(base::UpstreamOperation::kSubmitAssetGroup),
+                   TimeoutFor(base::UpstreamOperation::kSubmitAsset),
+                   TimeoutFor(base::UpstreamOperation::kSubmitVideo)});
+}
+
+std::optional<int> SlotLimits::For(const std::string& provider_model) const {
+  const auto own = by_model.find(provider_model);
+  return own == by_model.end() ? each : std::optional<int>(own->second);
+}
+
 Catalog::Catalog(std::vector<std::unique_ptr<const ProviderEntry>> providers,
                  std::vector<ModelEntry> routes, std::vector<std::string> asset_providers,
                  Settings settings)
@@ -138,7 +170,8 @@ absl::Status Catalog::NoSuchModel(absl::string_view name, Visible visible) const
 }
 
 bool SameAccess(const ProviderEntry& a, const ProviderEntry& b) {
-  return &a == &b || (a.base_url == b.base_url && SameCredential(a.credential, b.credential) &&
+  return &a == &b || (a.base_url == b.base_url && http::SameEgress(a.egress, b.egress) &&
+                      SameCredential(a.credential, b.credential) &&
                       a.previous_credential.has_value() == b.previous_credential.has_value() &&
                       (!a.previous_credential.has_value() ||
                        SameCredential(*a.previous_credential, *b.previous_credential)));
@@ -154,8 +187,10 @@ ProviderChanges ChangesBetween(const Catalog& before, const Catalog& after) {
         .mode = former->mode != provider->mode,
         .polling = !SamePolling(former->group_polling, provider->group_polling) ||
                    !SamePolling(former->asset_polling, provider->asset_polling) ||
-                   !SamePolling(former->video_polling, provider->video_polling)};
-    if (change.access || change.mode || change.polling) changes.emplace(provider->id, change);
+                   !SamePolling(former->video_polling, provider->video_polling),
+        .slots = former->slots != provider->slots};
+    if (change.access || change.mode || change.polling || change.slots)
+      changes.emplace(provider->id, change);
   }
   return changes;
 }

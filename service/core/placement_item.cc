@@ -86,7 +86,10 @@ template <typename EntityT>
 absl::Status PlacementItem<EntityT>::AddPlacement(const std::string& provider_id) {
   auto& resource = this->draft_.resource;
   const std::string provider_name = MakeName(kProviders, provider_id);
-  for (const auto& placement : resource.placements()) {
+  int failed = 0;
+  int newest = -1;
+  for (int i = 0; i < resource.placements_size(); ++i) {
+    const auto& placement = resource.placements(i);
     // A group that failed there is asked for anew only when that may help.
     const bool over = placement.state() == v1::Placement::LOST ||
                       (kIsGroup && placement.state() == v1::Placement::FAILED);
@@ -111,7 +114,7 @@ absl::Status PlacementItem<EntityT>::AddPlacement(const std::string& provider_id
   placement->set_provider(provider_name);
   placement->set_state(v1::Placement::SUBMITTING);
   *placement->mutable_create_time() = base::ToProto(this->Now());
-  this->draft_.record.add_units()->set_provider(provider_id);
+  unit->set_provider(provider_id);
   if constexpr (kIsGroup) {
     const ProviderEntry* provider = this->owner_.catalog().FindProvider(provider_id);
     if (provider != nullptr && provider->dialect->traits().asset_capabilities.groups() ==
@@ -192,6 +195,18 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   if (!request->has_value()) return this->ReleasePlace(unit);
   const std::optional<absl::Time> send_before = this->SendBefore();
   if (!send_before.has_value()) return this->ReleasePlace(unit);
+  if (!kIsGroup && !this->owner_.TakeUploadPlace(this->key_, unit, *provider, created)) {
+    this->ReleasePlace(unit);
+    if (now - created >= kSlowQueue) {
+      this->MarkChanged(
+          SetWaiting(placement, v1::Waiting::PROVIDER_BUSY, placement.provider(),
+                     "as many assets as the provider takes at one time are being sent "
+                     "to it",
+                     now));
+    }
+    // It is told when its turn comes; this is for where that was missed.
+    return this->WakeAt(now + (now - created >= kSlowQueue ? kUploadPatience : kSlowQueue));
+  }
   if (!this->HoldPlace(unit, *provider, CallClass::kSubmission)) {
     if (const auto unwell = this->owner_.gate(*provider).Unwell()) {
       this->MarkChanged(SetWaiting(placement, unwell->reason, placement.provider(),
@@ -207,12 +222,13 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   }
   const provider::Credential& credential = provider->credential;
   record.set_credential_id(credential.id);
+  constexpr base::UpstreamOperation kOperation =
+      kIsGroup ? base::UpstreamOperation::kSubmitAssetGroup : base::UpstreamOperation::kSubmitAsset;
   this->Journal(**request, now, *send_before, *record.mutable_submission());
+  *record.mutable_send_timeout() = base::ToProto(provider->TimeoutFor(kOperation));
   this->MarkChanged();
-  this->SubmitAfterCommit(
-      unit, *provider, kUnit,
-      kIsGroup ? base::UpstreamOperation::kSubmitAssetGroup : base::UpstreamOperation::kSubmitAsset,
-      record.submission(), record.submission().sends() > 1, credential);
+  this->SubmitAfterCommit(unit, *provider, kUnit, kOperation, record.submission(),
+                          record.submission().sends() > 1, credential);
 }
 
 template <typename EntityT>

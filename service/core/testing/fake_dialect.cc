@@ -91,6 +91,7 @@ FakeDialect::FakeDialect(FakeDialectOptions options) : options_(std::move(option
   traits_.asset_polling = {absl::Seconds(2), absl::Seconds(5), absl::Seconds(20)};
   traits_.video_polling = {absl::Seconds(2), absl::Seconds(5), absl::Seconds(20)};
   traits_.idempotency_window = options_.idempotency_window;
+  traits_.max_asset_submissions = options_.max_asset_submissions;
   traits_.video_lifetime = absl::Hours(24);
   for (const auto mode : {v1::Capabilities::TEXT, v1::Capabilities::FIRST_FRAME,
                           v1::Capabilities::FIRST_AND_LAST_FRAME, v1::Capabilities::REFERENCES}) {

@@ -114,6 +114,9 @@ class Harness {
     std::string alpha_url = "https://alpha.example";
     std::string alpha_previous_credential;
     v1::Provider::Mode alpha_mode = v1::Provider::SERVE;
+    SlotLimits alpha_slots;
+    provider::CallTimeouts alpha_timeouts;
+    http::Egress alpha_egress;
     // Alpha's, for videos; the dialect's own where it is not set.
     std::optional<provider::Polling> alpha_video_polling;
     // Whether alpha is in the config at all.
