@@ -22,6 +22,7 @@
 #include "base/proto_time.h"
 #include "base/spelling.h"
 #include "config.pb.h"
+#include "config_egress.h"
 #include "config_fields.h"
 #include "config_yaml.h"
 #include "core/resource.h"
@@ -34,6 +35,9 @@ namespace {
 constexpr std::size_t kMaxFileBytes = 1 << 20;
 constexpr std::size_t kMaxSecretBytes = 64 << 10;
 constexpr std::size_t kMaxIdLength = 63;
+constexpr std::size_t kMinKeyBytes = 8;
+// A `proxy` that is not a URL.
+constexpr absl::string_view kProxyOfEnvironment = "environment";
 
 bool IsId(absl::string_view text, absl::string_view also = "") {
   return !text.empty() && text.size() <= kMaxIdLength &&
@@ -619,7 +623,100 @@ class Checker {
       if (!wrong.empty()) yaml_.AddFault(path + ".base_url", wrong);
     }
     CheckCredentials(in, path, traits, out);
+    CheckTimeouts(in, path, traits, out);
+    CheckHeaders(in, path, traits, out);
+    CheckProxy(in, path, out);
+    CheckSlots(in.slots(), path + ".slots", out);
     return out;
+  }
+
+  void CheckTimeouts(const file::Provider& in, const std::string& path,
+                     const provider::Traits& traits, Provider& out) {
+    // What the file says of all calls holds for those of which the dialect knows better, too.
+    if (!in.has_timeout()) out.timeouts = traits.timeouts;
+    const auto read = [&](const char* name, bool set, const google::protobuf::Duration& value,
+                          absl::Duration& timeout) {
+      timeout = Length(absl::StrCat(path, ".timeouts.", name), set, value, timeout,
+                       absl::Seconds(1), absl::Minutes(10));
+    };
+    const file::Timeouts& of = in.timeouts();
+    read("submit_group", of.has_submit_group(), of.submit_group(), out.timeouts.submit_group);
+    read("submit_asset", of.has_submit_asset(), of.submit_asset(), out.timeouts.submit_asset);
+    read("submit_video", of.has_submit_video(), of.submit_video(), out.timeouts.submit_video);
+    read("poll", of.has_poll(), of.poll(), out.timeouts.poll);
+    read("delete", of.has_delete_(), of.delete_(), out.timeouts.remove);
+  }
+
+  void CheckHeaders(const file::Provider& in, const std::string& path,
+                    const provider::Traits& traits, Provider& out) {
+    if (in.headers().size() > static_cast<int>(kMaxHeaders)) {
+      yaml_.AddFault(path + ".headers", absl::StrCat("names ", in.headers().size(),
+                                                     " headers; name at most ", kMaxHeaders));
+    }
+    // A protobuf map has no order; faults have.
+    const std::map<std::string, std::string> ordered(in.headers().begin(), in.headers().end());
+    std::set<std::string> seen;
+    for (const auto& [name, value] : ordered) {
+      const std::string at = absl::StrCat(path, ".headers.", name);
+      std::string fault = FaultOfHeaderName(name, traits.own_headers);
+      if (fault.empty()) fault = FaultOfHeaderValue(value);
+      if (fault.empty() && !seen.insert(absl::AsciiStrToLower(name)).second) {
+        fault = "is listed twice, in another case; remove one";
+      }
+      if (!fault.empty()) yaml_.AddFault(at, fault);
+      out.egress.headers.push_back({name, value});
+    }
+  }
+
+  void CheckProxy(const file::Provider& in, const std::string& path, Provider& out) {
+    if (in.has_proxy_credential() && (!in.has_proxy() || in.proxy() == kProxyOfEnvironment)) {
+      yaml_.AddFault(path + ".proxy_credential",
+                     in.has_proxy() ? "is of no use beside proxy: environment, where the variable "
+                                      "holds user and password; remove it"
+                                    : "is of no use without proxy; name the proxy, or remove it");
+      return;
+    }
+    if (!in.has_proxy()) return;
+    if (in.proxy() == kProxyOfEnvironment) {
+      absl::StatusOr<EnvironmentProxy> proxy =
+          ProxyOfEnvironment(out.base_url, environment_.getenv);
+      if (!proxy.ok()) {
+        yaml_.AddFault(path + ".proxy", proxy.status().message());
+        return;
+      }
+      out.egress.proxy = std::move(proxy->url);
+      out.egress.proxy_credential = base::Secret(std::move(proxy->credential));
+      out.egress.no_proxy = std::move(proxy->no_proxy);
+      return;
+    }
+    out.egress.proxy = in.proxy();
+    if (const std::string fault = FaultOfProxy(in.proxy()); !fault.empty()) {
+      yaml_.AddFault(path + ".proxy", fault);
+    }
+    if (!in.has_proxy_credential() || yaml_.HasFault(path + ".proxy_credential")) return;
+    const std::string at = path + ".proxy_credential";
+    out.proxy_credential_source = {in.proxy_credential().env(), in.proxy_credential().file()};
+    out.egress.proxy_credential = ReadSecret(at, in.proxy_credential());
+    if (!yaml_.HasFault(at) &&
+        out.egress.proxy_credential.Reveal().find(':') == std::string::npos) {
+      yaml_.AddFault(at, "has no colon (the value is not shown); it should be USER:PASSWORD");
+    }
+  }
+
+  void CheckSlots(const file::Slots& in, const std::string& path, Provider& out) {
+    constexpr int kMost = 100'000;
+    if (in.has_default_()) {
+      out.slots.each = Number<int>(path + ".default", true, in.default_(), 0, 1, kMost);
+    }
+    const std::map<std::string, int> ordered(in.models().begin(), in.models().end());
+    for (const auto& [model, slots] : ordered) {
+      const std::string at = absl::StrCat(path, ".models.", model);
+      out.slots.by_model[model] = Number<int>(at, true, slots, 0, 1, kMost);
+      if (out.dialect == nullptr || out.dialect->FindModel(model) != nullptr) continue;
+      yaml_.AddFault(
+          at, absl::StrCat("is not a model of dialect ", out.dialect->traits().name, "; known: ",
+                           absl::StrJoin(base::NearestFirst(model, out.dialect->models()), ", ")));
+    }
   }
 
   std::unique_ptr<const provider::Dialect> MakeDialect(const file::Provider& in,
@@ -708,7 +805,16 @@ class Checker {
       }
       if (yaml_.HasFault(secret_path)) continue;
       out.sources[name] = {source.env(), source.file()};
-      out.credential.secrets.emplace(name, ReadSecret(secret_path, source));
+      base::Secret secret = ReadSecret(secret_path, source);
+      // Keys are masked wherever a provider's answer repeats them: a short one would be found
+      // inside ids and words that have nothing to do with it.
+      if (!yaml_.HasFault(secret_path) && secret.Reveal().size() < kMinKeyBytes) {
+        yaml_.AddFault(secret_path,
+                       absl::StrCat("holds fewer than ", kMinKeyBytes,
+                                    " characters, which is no key of a provider; put the whole key "
+                                    "there"));
+      }
+      out.credential.secrets.emplace(name, std::move(secret));
     }
   }
 
@@ -1014,6 +1120,9 @@ core::CatalogPtr MakeCatalog(const Config& config) {
     to->mode = from.mode;
     to->limits = {from.requests_per_second, from.max_in_flight};
     to->call_timeout = from.timeout;
+    to->timeouts = from.timeouts;
+    to->egress = from.egress;
+    to->slots = from.slots;
     to->group_polling = from.group_polling;
     to->asset_polling = from.asset_polling;
     to->video_polling = from.video_polling;

@@ -21,6 +21,7 @@
 #include "base/secret.h"
 #include "core/catalog.h"
 #include "core/settings.h"
+#include "http/egress.h"
 #include "provider/dialect.h"
 #include "store/store.h"
 
@@ -59,8 +60,14 @@ struct Provider {
   v1::Provider::Mode mode = v1::Provider::SERVE;
   double requests_per_second = 0;
   int max_in_flight = 0;
-  // Of one call.
+  // Of one call, where `timeouts` has zero.
   absl::Duration timeout;
+  // What the file says, or else the dialect where the file sets no `timeout`.
+  provider::CallTimeouts timeouts;
+  http::Egress egress;
+  // Where `proxy_credential` of the file came from; neither is set where there is none.
+  SecretSource proxy_credential_source;
+  core::SlotLimits slots;
   // The dialect's intervals, with what the file says in their place.
   provider::Polling group_polling;
   provider::Polling asset_polling;

@@ -57,7 +57,15 @@ void Add(const Message& message, const std::string& prefix, Fields& out) {
         const Message& element = reflection.GetRepeatedMessage(message, field, i);
         Add(element,
             absl::StrCat(path, "[", element.GetReflection()->GetString(element, name), "]."), out);
-      } else if (!field->is_map()) {
+      } else if (field->is_map()) {
+        const Message& entry = reflection.GetRepeatedMessage(message, field, i);
+        const FieldDescriptor& value = *field->message_type()->map_value();
+        // Credentials are looked at by what they hold.
+        if (value.message_type() != nullptr) continue;
+        out[absl::StrCat(
+            path, ".", entry.GetReflection()->GetString(entry, field->message_type()->map_key()))] =
+            TextOf(entry, value, -1);
+      } else {
         // As a whole: where places count, one more moves all that follow.
         absl::StrAppend(&out[path], TextOf(message, *field, i), "\n");
       }
@@ -86,6 +94,10 @@ Fields FieldsOf(const file::Config& in, const Config& config) {
     AddCredential(path + "credential", provider.credential, fields);
     if (provider.previous_credential.has_value()) {
       AddCredential(path + "previous_credential", *provider.previous_credential, fields);
+    }
+    if (!provider.egress.proxy_credential.empty()) {
+      fields[path + "proxy_credential"] =
+          absl::StrCat(absl::HashOf(provider.egress.proxy_credential.Reveal()));
     }
   }
   if (!config.postgres_uri.empty()) {

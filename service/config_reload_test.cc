@@ -62,7 +62,7 @@ class ConfigReloadTest : public ConfigTest {
     return reload.ok() ? *std::move(reload) : Reload{};
   }
 
-  std::map<std::string, std::string> files_ = {{"/run/west", "sk-west"}};
+  std::map<std::string, std::string> files_ = {{"/run/west", "sk-western"}};
 };
 
 TEST_F(ConfigReloadTest, ACommentAndAnotherOrderChangeNothing) {
@@ -101,14 +101,37 @@ TEST_F(ConfigReloadTest, WhatChangesIsNamedByItsFieldAndInForce) {
   EXPECT_EQ(reload.config.shutdown_timeout, absl::Seconds(4));
 }
 
+TEST_F(ConfigReloadTest, HowCallsLeaveAndSlotsChangeWithoutARestart) {
+  files_["/run/proxy"] = "me:word";
+  const std::string next =
+      With({{"limits: {max_in_flight: 3}",
+             "limits: {max_in_flight: 3}, headers: {User-Agent: studio/1}, timeouts: {poll: 5s}, "
+             "proxy: \"http://proxy.example:3128\", proxy_credential: {file: /run/proxy}, "
+             "slots: {default: 3, models: {big: 2}}"}});
+  const Reload reload = After(next);
+  EXPECT_THAT(reload.changed,
+              ElementsAre("providers[east].headers.User-Agent", "providers[east].proxy",
+                          "providers[east].proxy_credential",
+                          "providers[east].proxy_credential.file", "providers[east].slots.default",
+                          "providers[east].slots.models.big", "providers[east].timeouts.poll"));
+  EXPECT_THAT(reload.at_restart, IsEmpty());
+  const core::CatalogPtr catalog = MakeCatalog(reload.config);
+  EXPECT_EQ(catalog->FindProvider("east")->slots.For("big"), 2);
+  const Config before = Good(next);
+  files_["/run/proxy"] = "me:another";
+  const auto rotated = PlanReload(before, Good(next));
+  ASSERT_TRUE(rotated.ok());
+  EXPECT_THAT(rotated->changed, ElementsAre("providers[east].proxy_credential"));
+}
+
 TEST_F(ConfigReloadTest, AKeyIsNamedByItsIdAndNeverShown) {
   const Config before = Good(kConfig);
-  files_["/run/west"] = "sk-next";
+  files_["/run/west"] = "sk-following";
   absl::StatusOr<Reload> reload = PlanReload(before, Good(kConfig));
   ASSERT_TRUE(reload.ok()) << reload.status();
   EXPECT_THAT(reload->changed, ElementsAre("providers[west].credential.api_key (west-1)"));
   EXPECT_EQ(reload->config.providers[1].credential.credential.secrets.at("api_key").Reveal(),
-            "sk-next");
+            "sk-following");
   for (const auto& [path, text] : reload->config.fields) {
     EXPECT_THAT(path + text, Not(HasSubstr("sk-")));
   }
@@ -215,10 +238,10 @@ TEST_F(ConfigReloadTest, AFileIsReadAgainWhenItIsAnother) {
   ASSERT_TRUE(reader.Read().ok());
   EXPECT_FALSE(reader.Changed());
   // That of a secret, which the config only points to.
-  files_["/run/west"] = "sk-next";
+  files_["/run/west"] = "sk-following";
   EXPECT_TRUE(reader.Changed());
   EXPECT_EQ(reader.Read()->providers[1].credential.credential.secrets.at("api_key").Reveal(),
-            "sk-next");
+            "sk-following");
   EXPECT_FALSE(reader.Changed());
   // One that is not there is looked for until it is.
   files_["f.yaml"] = With({{"/run/west", "/run/later"}});

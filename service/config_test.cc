@@ -127,7 +127,7 @@ debug: {reflection: true, channelz: true}
   EXPECT_EQ(east.credential.credential.id, "east-2");
   ASSERT_TRUE(east.previous_credential.has_value());
   EXPECT_EQ(east.previous_credential->credential.id, "east-1");
-  EXPECT_EQ(east.previous_credential->credential.secrets.at("api_key").Reveal(), "sk-old");
+  EXPECT_EQ(east.previous_credential->credential.secrets.at("api_key").Reveal(), "sk-former");
   const auto& options = static_cast<const FakeDialect&>(*east.dialect).options();
   EXPECT_EQ(options.platform(), testing::FakeOptions::WEST);
   EXPECT_EQ(options.shards(), 4);
@@ -334,6 +334,145 @@ TEST_F(ConfigTest, TwoKeysOfOneProviderNeedTwoNames) {
       GoodProvider("previous_credential: {api_key: {env: OLD_KEY}}\n  credential_id: fake-2");
   // What the first key was called when nothing was said.
   EXPECT_EQ(config.providers[0].previous_credential->credential.id, "fake");
+}
+
+TEST_F(ConfigTest, AKeyThatIsTooShortToBeMaskedIsAFault) {
+  variables_["SHORT"] = "abc1234";
+  EXPECT_THAT(Faults("providers: [{id: fake, credential: {api_key: {env: SHORT}}}]"),
+              AllOf(HasSubstr("providers[0].credential.api_key: holds fewer than 8 characters"),
+                    Not(HasSubstr("abc1234"))));
+}
+
+TEST_F(ConfigTest, HeadersAreSentAsTheyAreWritten) {
+  const Config config =
+      GoodProvider("headers: {User-Agent: \"studio/1 (+https://s.example)\", X-Team: film}");
+  ASSERT_THAT(config.providers[0].egress.headers, SizeIs(2));
+  EXPECT_EQ(config.providers[0].egress.headers[0].name, "User-Agent");
+  EXPECT_EQ(config.providers[0].egress.headers[0].value, "studio/1 (+https://s.example)");
+  EXPECT_EQ(MakeCatalog(config)->FindProvider("fake")->egress.headers[1].value, "film");
+}
+
+TEST_F(ConfigTest, HeadersThatAreNotForAConfigAreFaults) {
+  for (const char* name :
+       {"Authorization", "proxy-authorization", "Cookie", "Set-Cookie", "X-API-Key", "apikey",
+        "X-Access-Key", "X-Secret-Key", "x-auth-token", "X-Amz-Security-Token", "X-Signature"}) {
+    EXPECT_THAT(
+        ProviderFaults(absl::StrCat("headers: {", name, ": LEAKED}")),
+        AllOf(HasSubstr(absl::StrCat("providers[0].headers.", name, ": carries a credential")),
+              HasSubstr("remove it"), Not(HasSubstr("LEAKED"))));
+  }
+  for (const char* name :
+       {"Host", "content-length", "Content-Type", "Transfer-Encoding", "Idempotency-Key", "Accept",
+        "Accept-Encoding", "Connection", "Expect", "traceparent", "X-Fake-Own"}) {
+    EXPECT_THAT(
+        ProviderFaults(absl::StrCat("headers: {", name, ": LEAKED}")),
+        AllOf(HasSubstr("is written by the gateway itself; remove it"), Not(HasSubstr("LEAKED"))));
+  }
+  const auto fault_of_value = [this](const std::string& value) {
+    return ProviderFaults(absl::StrCat("headers: {X-A: \"", value, "\"}"));
+  };
+  EXPECT_THAT(fault_of_value("a\\r\\nHost: b"), HasSubstr("holds a control character"));
+  EXPECT_THAT(fault_of_value("ü"), HasSubstr("outside of ASCII"));
+  EXPECT_THAT(fault_of_value(" a"), HasSubstr("begins or ends with white space"));
+  EXPECT_THAT(fault_of_value(""), HasSubstr("is empty"));
+  EXPECT_THAT(fault_of_value(std::string(1025, 'a')), HasSubstr("longer than 1024 bytes"));
+  EXPECT_THAT(ProviderFaults("headers: {\"X A\": b}"), HasSubstr("is not a header's name"));
+  EXPECT_THAT(ProviderFaults("headers: {X-A: b, x-a: c}"), HasSubstr("is listed twice"));
+  EXPECT_THAT(ProviderFaults("headers: {X-A: [b]}"), HasSubstr("must be a single value"));
+  std::string many = "headers: {";
+  for (int i = 0; i < 17; ++i) absl::StrAppend(&many, i == 0 ? "" : ", ", "X-", i, ": b");
+  EXPECT_THAT(ProviderFaults(many + "}"), HasSubstr("names 17 headers; name at most 16"));
+}
+
+TEST_F(ConfigTest, TimeLimitsAreThoseOfTheFileThenOfTheDialect) {
+  using Operation = base::UpstreamOperation;
+  const Config silent = GoodProvider("mode: SERVE");
+  EXPECT_EQ(MakeCatalog(silent)->FindProvider("fake")->TimeoutFor(Operation::kSubmitAsset),
+            absl::Seconds(120))
+      << "the dialect's";
+  EXPECT_EQ(MakeCatalog(silent)->FindProvider("fake")->TimeoutFor(Operation::kPollVideo),
+            absl::Minutes(1));
+  const Config general = GoodProvider("timeout: 5s");
+  EXPECT_EQ(MakeCatalog(general)->FindProvider("fake")->TimeoutFor(Operation::kSubmitAsset),
+            absl::Seconds(5));
+  const Config own = GoodProvider(
+      "timeout: 5s\n  timeouts: {submit_group: 6s, submit_asset: 7s, submit_video: 8s, poll: 9s, "
+      "delete: 10s}");
+  const core::CatalogPtr catalog = MakeCatalog(own);
+  const core::ProviderEntry& entry = *catalog->FindProvider("fake");
+  EXPECT_EQ(entry.TimeoutFor(Operation::kSubmitAssetGroup), absl::Seconds(6));
+  EXPECT_EQ(entry.TimeoutFor(Operation::kSubmitAsset), absl::Seconds(7));
+  EXPECT_EQ(entry.TimeoutFor(Operation::kSubmitVideo), absl::Seconds(8));
+  EXPECT_EQ(entry.TimeoutFor(Operation::kPollAsset), absl::Seconds(9));
+  EXPECT_EQ(entry.TimeoutFor(Operation::kDeleteAsset), absl::Seconds(10));
+  EXPECT_EQ(entry.LongestSubmission(), absl::Seconds(8));
+  EXPECT_THAT(ProviderFaults("timeouts: {poll: 500ms}"),
+              HasSubstr("providers[0].timeouts.poll: 500ms is not between 1s and 10m"));
+}
+
+TEST_F(ConfigTest, AProxyIsOneThatIsNamed) {
+  variables_["https_proxy"] = "http://not-asked.example:1";
+  EXPECT_EQ(GoodProvider("mode: SERVE").providers[0].egress.proxy, "");
+  for (const char* proxy :
+       {"http://proxy.example:3128", "https://proxy.example:443", "socks5h://[::1]:1080"}) {
+    EXPECT_EQ(GoodProvider(absl::StrCat("proxy: \"", proxy, "\"")).providers[0].egress.proxy,
+              proxy);
+  }
+  variables_["PROXY_USER"] = "me:word";
+  const Config config =
+      GoodProvider("proxy: http://proxy.example:3128\n  proxy_credential: {env: PROXY_USER}");
+  EXPECT_EQ(config.providers[0].egress.proxy_credential.Reveal(), "me:word");
+}
+
+TEST_F(ConfigTest, ProxiesThatAreNone) {
+  EXPECT_THAT(ProviderFaults("proxy: \"http://me:LEAKED@proxy.example:3128\""),
+              AllOf(HasSubstr("proxy_credential"), Not(HasSubstr("LEAKED"))));
+  EXPECT_THAT(ProviderFaults("proxy: socks5://proxy.example:1080"),
+              HasSubstr("socks5h://HOST:PORT"));
+  EXPECT_THAT(ProviderFaults("proxy: proxy.example:3128"), HasSubstr("http://HOST:PORT"));
+  EXPECT_THAT(ProviderFaults("proxy: http://proxy.example"), HasSubstr("no valid host and port"));
+  EXPECT_THAT(ProviderFaults("proxy: \"http://proxy.example:3128/path\""),
+              HasSubstr("no valid host and port"));
+  EXPECT_THAT(ProviderFaults("proxy_credential: {env: KEY}"),
+              HasSubstr("is of no use without proxy"));
+  EXPECT_THAT(ProviderFaults("proxy: http://p.example:1\n  proxy_credential: {env: KEY}"),
+              AllOf(HasSubstr("should be USER:PASSWORD"), Not(HasSubstr("sk-current"))));
+  EXPECT_THAT(ProviderFaults("proxy: http://p.example:1\n  proxy_credential: sk-LEAKED"),
+              Not(HasSubstr("LEAKED")));
+}
+
+TEST_F(ConfigTest, TheEnvironmentsProxyIsUsedWhereTheFileSaysSo) {
+  EXPECT_EQ(GoodProvider("proxy: environment").providers[0].egress.proxy, "");
+  variables_["all_proxy"] = "socks5h://all.example:1080";
+  EXPECT_EQ(GoodProvider("proxy: environment").providers[0].egress.proxy,
+            "socks5h://all.example:1080");
+  variables_["HTTPS_PROXY"] = "me:w%40rd@proxy.example:3128";
+  variables_["NO_PROXY"] = ".internal.example";
+  const Config config = GoodProvider("proxy: environment");
+  EXPECT_EQ(config.providers[0].egress.proxy, "http://proxy.example:3128");
+  EXPECT_EQ(config.providers[0].egress.proxy_credential.Reveal(), "me:w@rd");
+  EXPECT_EQ(config.providers[0].egress.no_proxy, ".internal.example");
+  EXPECT_THAT(ProviderFaults("proxy: environment\n  proxy_credential: {env: KEY}"),
+              HasSubstr("is of no use beside proxy: environment"));
+  variables_["HTTPS_PROXY"] = "ftp://me:LEAKED@proxy.example:1";
+  EXPECT_THAT(ProviderFaults("proxy: environment"),
+              AllOf(HasSubstr("environment variable HTTPS_PROXY"), Not(HasSubstr("LEAKED"))));
+}
+
+TEST_F(ConfigTest, SlotsAreByModelWithADefault) {
+  EXPECT_TRUE(GoodProvider("mode: SERVE").providers[0].slots.empty());
+  const core::SlotLimits slots =
+      GoodProvider("slots: {default: 4, models: {big: 2}}").providers[0].slots;
+  EXPECT_EQ(slots.For("big"), 2);
+  EXPECT_EQ(slots.For("small"), 4);
+  EXPECT_EQ(GoodProvider("slots: {models: {big: 2}}").providers[0].slots.For("small"),
+            std::nullopt);
+  EXPECT_THAT(
+      ProviderFaults("slots: {models: {bgi: 2}}"),
+      HasSubstr("providers[0].slots.models.bgi: is not a model of dialect fake; known: big"));
+  EXPECT_THAT(ProviderFaults("slots: {default: 0}"),
+              HasSubstr("providers[0].slots.default: 0 is not between 1 and 100000"));
+  EXPECT_THAT(ProviderFaults("slots: {models: {big: many}}"), HasSubstr("is not a whole number"));
 }
 
 TEST_F(ConfigTest, DefaultsThatATargetCannotExpressAreFaults) {

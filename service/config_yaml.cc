@@ -266,7 +266,7 @@ struct YamlFile::Reader {
     }
   }
 
-  // A map from names to messages.
+  // A map from names to messages or single values.
   void ReadMap(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,
                Message& message, int depth) {
     const FieldDescriptor& key_field = *field.message_type()->map_key();
@@ -286,8 +286,9 @@ struct YamlFile::Reader {
       if (key.empty() || (secret && !LooksLikeAName(key))) {
         file.AddFaultAtLine(
             member.first.Mark().line + 1, path,
-            "has a key that is no name of a secret (not shown, in case it is the secret "
-            "itself); write {api_key: {env: NAME}}");
+            secret ? "has a key that is no name of a secret (not shown, in case it is the secret "
+                     "itself); write {api_key: {env: NAME}}"
+                   : "has a key that is not a single word");
         continue;
       }
       const std::string member_path = absl::StrCat(path, ".", key);
@@ -299,6 +300,10 @@ struct YamlFile::Reader {
       file.lines_.emplace(member_path, member.first.Mark().line + 1);
       Message* entry = message.GetReflection()->AddMessage(&message, &field);
       entry->GetReflection()->SetString(entry, &key_field, key);
+      if (value_field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
+        ReadValue(member.second, member_path, value_field, *entry, depth + 1, secret);
+        continue;
+      }
       ReadMessage(member.second, member_path,
                   *entry->GetReflection()->MutableMessage(entry, &value_field), depth + 1, secret);
     }

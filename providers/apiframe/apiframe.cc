@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "provider/json.h"
 #include "provider/rest.h"
 #include "providers/apiframe/capabilities.h"
 #include "providers/apiframe/decode.h"
@@ -70,6 +71,14 @@ class ApiframeDialect : public provider::Dialect {
   // GET /v2/me: whose key it is, and the credits left
   std::optional<http::Request> EncodeCheckCredential() const override {
     return provider::JsonRequest("GET", "/me");
+  }
+  // {"team": {"credits": 60, …}, …}; `team` may be null
+  std::optional<provider::Credit> DecodeCredit(const http::Response& response) const override {
+    const std::optional<rapidjson::Document> answer = provider::ParseJson(response.body);
+    if (response.status / 100 != 2 || !answer.has_value()) return std::nullopt;
+    const std::optional<double> credits = provider::JsonNumber(*answer, "team.credits");
+    if (!credits.has_value()) return std::nullopt;
+    return provider::Credit{*credits, "credits"};
   }
 
   void Authorize(http::Request& request, const provider::Credential& credential,

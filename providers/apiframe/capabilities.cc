@@ -30,6 +30,7 @@ v1::Capabilities Common() {
   can.add_modes(v1::Capabilities::FIRST_FRAME);
   can.add_modes(v1::Capabilities::FIRST_AND_LAST_FRAME);
   can.set_max_prompt_length(4000);
+  can.set_prompt_unit(v1::Capabilities::UTF16_CODE_UNITS);
   can.set_prompt_required(true);
   can.mutable_duration()->set_expressible(true);
   can.mutable_generate_audio()->set_expressible(true);
@@ -62,6 +63,16 @@ v1::Capabilities Seedance2(const Words& resolutions, FramesWithReferences mix) {
   return can;
 }
 
+// The live catalogue (GET /v2/models) gives it more references than the schema says.
+v1::Capabilities Seedance25() {
+  v1::Capabilities can =
+      Seedance2({"480p", "720p", "1080p", "4k"}, FramesWithReferences::kExcluded);
+  can.set_max_reference_images(30);
+  can.set_max_reference_videos(10);
+  can.set_max_reference_audios(10);
+  return can;
+}
+
 // Seedance 1 and 1.5: no references, no last frame as a picture.
 v1::Capabilities Seedance1(std::initializer_list<std::int64_t> durations,
                            const Words& aspect_ratios) {
@@ -90,8 +101,7 @@ const std::vector<ModelEntry>& Models() {
         {"seedance-2", Seedance2({"480p", "720p", "1080p", "4k"}, FramesWithReferences::kAllowed)},
         {"seedance-2-fast", Seedance2({"480p", "720p"}, FramesWithReferences::kAllowed)},
         {"seedance-2-mini", Seedance2({"480p", "720p"}, FramesWithReferences::kAllowed)},
-        {"seedance-2.5",
-         Seedance2({"480p", "720p", "1080p", "4k"}, FramesWithReferences::kExcluded)},
+        {"seedance-2.5", Seedance25()},
     };
   }();
   return *models;
@@ -173,6 +183,7 @@ const provider::Traits& ApiframeTraits() {
     made->name = "apiframe";
     made->default_base_url = "https://api.apiframe.ai/v2";
     made->secrets = {"api_key"};
+    made->own_headers = {"X-API-Key"};
     v1::AssetCapabilities& assets = made->asset_capabilities;
     assets.add_media_types(v1::IMAGE);
     assets.add_media_types(v1::VIDEO);
@@ -221,8 +232,13 @@ std::vector<OptionFault> OptionFaults(provider::UnitKind kind,
       faults = VideoFaults(options);
       break;
   }
-  std::sort(faults.begin(), faults.end(),
-            [](const OptionFault& a, const OptionFault& b) { return a.field < b.field; });
+  std::stable_sort(faults.begin(), faults.end(),
+                   [](const OptionFault& a, const OptionFault& b) { return a.field < b.field; });
+  // What stands in seedanceParams is looked at with the body and by itself.
+  faults.erase(
+      std::unique(faults.begin(), faults.end(),
+                  [](const OptionFault& a, const OptionFault& b) { return a.field == b.field; }),
+      faults.end());
   return faults;
 }
 

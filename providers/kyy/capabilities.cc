@@ -14,6 +14,30 @@ using provider::OwnedKey;
 // Whether a model demands a reference video.
 enum class ReferenceVideo { kRequired, kOptional };
 
+// Images are documented; the rest is what Ark takes, which the work is passed on to.
+template <typename CapabilitiesT>
+void SetMedia(CapabilitiesT& can) {
+  v1::MediaLimits& image = *can.add_media();
+  image.set_media_type(v1::IMAGE);
+  for (const char* const format : {"jpeg", "png", "webp", "bmp", "tiff", "gif"}) {
+    image.add_formats(format);
+  }
+  image.set_min_side(300);
+  image.set_max_side(6000);
+  image.set_min_ratio(0.4);
+  image.set_max_ratio(2.5);
+  v1::MediaLimits& video = *can.add_media();
+  video.set_media_type(v1::VIDEO);
+  for (const char* const format : {"mp4", "mov"}) video.add_formats(format);
+  video.mutable_min_duration()->set_seconds(2);
+  video.mutable_max_duration()->set_seconds(15);
+  v1::MediaLimits& audio = *can.add_media();
+  audio.set_media_type(v1::AUDIO);
+  for (const char* const format : {"wav", "mp3"}) audio.add_formats(format);
+  audio.mutable_min_duration()->set_seconds(2);
+  audio.mutable_max_duration()->set_seconds(15);
+}
+
 v1::Capabilities MakeCapabilities(ReferenceVideo reference_video) {
   v1::Capabilities can;
   if (reference_video == ReferenceVideo::kOptional) {
@@ -44,6 +68,7 @@ v1::Capabilities MakeCapabilities(ReferenceVideo reference_video) {
   can.set_max_reference_videos(3);
   can.set_max_reference_audios(3);
   can.set_audio_needs_visual_reference(true);
+  SetMedia(can);
   return can;
 }
 
@@ -96,11 +121,17 @@ const provider::Traits& KyyTraits() {
     assets.add_media_types(v1::DOCUMENT);
     assets.set_groups(v1::AssetCapabilities::KEPT_BY_GATEWAY);
     assets.set_can_delete(true);
+    SetMedia(assets);
     made->asset_polling = {absl::Seconds(5), absl::Seconds(5), absl::Seconds(15)};
     // Documented: every 20 to 40 s, or be rate limited.
     made->video_polling = {absl::Seconds(20), absl::Seconds(20), absl::Seconds(40)};
     made->group_polling = made->asset_polling;  // never used: groups are kept by the gateway
     made->video_lifetime = absl::Hours(24);
+    // An upload answers once the media have been pulled: 45 to 120 s where they are large, and more
+    // where several are pulled at once. One that is cut off leaves an asset behind and is made
+    // again.
+    made->timeouts.submit_asset = absl::Seconds(150);
+    made->max_asset_submissions = 3;
     return made;
   }();
   return *traits;

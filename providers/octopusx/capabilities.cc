@@ -18,6 +18,38 @@ using google::protobuf::Value;
 using provider::OptionFault;
 using provider::OwnedKey;
 
+// Nothing is documented: the older, narrower limits of Ark, which the relay passes everything on
+// to.
+template <typename CapabilitiesT>
+void SetMedia(CapabilitiesT& can) {
+  v1::MediaLimits& image = *can.add_media();
+  image.set_media_type(v1::IMAGE);
+  for (const char* const format : {"jpeg", "png", "webp", "bmp", "tiff", "gif", "heic", "heif"}) {
+    image.add_formats(format);
+  }
+  image.set_max_bytes(30'000'000);
+  image.set_min_side(300);
+  image.set_max_side(6000);
+  image.set_min_ratio(0.4);
+  image.set_max_ratio(2.5);
+  v1::MediaLimits& video = *can.add_media();
+  video.set_media_type(v1::VIDEO);
+  for (const char* const format : {"mp4", "mov"}) video.add_formats(format);
+  video.set_max_bytes(50'000'000);
+  video.set_min_side(300);
+  video.set_max_side(6000);
+  video.set_min_ratio(0.4);
+  video.set_max_ratio(2.5);
+  video.mutable_min_duration()->set_seconds(2);
+  video.mutable_max_duration()->set_seconds(15);
+  v1::MediaLimits& audio = *can.add_media();
+  audio.set_media_type(v1::AUDIO);
+  for (const char* const format : {"wav", "mp3"}) audio.add_formats(format);
+  audio.set_max_bytes(15'000'000);
+  audio.mutable_min_duration()->set_seconds(2);
+  audio.mutable_max_duration()->set_seconds(15);
+}
+
 v1::Capabilities MakeCapabilities(std::initializer_list<const char*> resolutions) {
   v1::Capabilities can;
   can.add_modes(v1::Capabilities::TEXT);
@@ -49,6 +81,11 @@ v1::Capabilities MakeCapabilities(std::initializer_list<const char*> resolutions
   can.set_max_reference_audios(3);
   can.set_audio_needs_visual_reference(true);
   can.set_https_only(true);
+  can.set_first_frame_sets_aspect_ratio(true);
+  SetMedia(can);
+  for (v1::MediaLimits& media : *can.mutable_media()) {
+    if (media.media_type() != v1::IMAGE) media.mutable_max_total_duration()->set_seconds(15);
+  }
   return can;
 }
 
@@ -130,6 +167,7 @@ const provider::Traits& OctopusxTraits() {
     assets.add_media_types(v1::IMAGE);
     assets.add_media_types(v1::VIDEO);
     assets.add_media_types(v1::AUDIO);
+    SetMedia(assets);
     assets.set_groups(v1::AssetCapabilities::NATIVE);
     assets.set_https_only(true);
     made->asset_polling = {absl::Seconds(5), absl::Seconds(5), absl::Seconds(15)};

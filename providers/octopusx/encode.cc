@@ -1,5 +1,6 @@
 #include "providers/octopusx/encode.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -106,7 +107,13 @@ rapidjson::Value EncodeMetadata(const provider::VideoSubmission& submission,
   };
   if (task.has_duration()) set("duration", task.duration().seconds());
   if (task.has_resolution()) provider::SetJson(body, metadata, "resolution", task.resolution());
-  if (task.has_aspect_ratio()) provider::SetJson(body, metadata, "ratio", task.aspect_ratio());
+  // Beside a first frame, which decides it, Ark takes none: "adaptive" is what it does.
+  const bool first_frame = std::any_of(
+      submission.references.begin(), submission.references.end(),
+      [](const auto& reference) { return reference.role == v1::Reference::FIRST_FRAME; });
+  if (task.has_aspect_ratio() && !first_frame) {
+    provider::SetJson(body, metadata, "ratio", task.aspect_ratio());
+  }
   if (task.has_seed()) set("seed", task.seed());
   if (task.has_camera_fixed()) set("camera_fixed", task.camera_fixed());
   if (task.has_watermark()) set("watermark", task.watermark());

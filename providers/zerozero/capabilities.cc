@@ -78,23 +78,9 @@ constexpr OwnedKey kVideoKeys[] = {
     {"watermark", "set video_task.watermark"},
 };
 
-// The faults of `options` and of every object below, where they are found by their paths.
-void AddDeepFaults(const google::protobuf::Struct& options, const std::string& prefix,
-                   std::vector<OptionFault>& faults) {
-  for (OptionFault& fault : provider::OwnedKeyFaults(options, kVideoKeys)) {
-    faults.push_back({absl::StrCat(prefix, fault.field), std::move(fault.description)});
-  }
-  for (const auto& [key, value] : options.fields()) {
-    if (value.has_struct_value()) {
-      AddDeepFaults(value.struct_value(), absl::StrCat(prefix, key, "."), faults);
-    }
-  }
-}
-
 std::vector<OptionFault> VideoFaults(const Settings& settings,
                                      const google::protobuf::Struct& options) {
-  std::vector<OptionFault> faults;
-  AddDeepFaults(options, "", faults);
+  std::vector<OptionFault> faults = provider::OwnedKeyFaults(options, kVideoKeys);
   const auto upstream = options.fields().find("provider_options");
   if (upstream != options.fields().end() && !upstream->second.has_struct_value()) {
     faults.push_back({"provider_options", "must be an object"});
@@ -115,6 +101,8 @@ const provider::Traits& ZerozeroTraits() {
     made->name = "zerozero";
     made->default_base_url = "https://api.0-0.pro/v1";
     made->secrets = {"api_key"};
+    // The material service's own.
+    made->own_headers = {"X-Access-Key", "X-Secret-Key"};
     v1::AssetCapabilities& assets = made->asset_capabilities;
     assets.add_media_types(v1::IMAGE);
     assets.add_media_types(v1::VIDEO);

@@ -514,6 +514,13 @@ class Zerozero final : public Dialect {
                          {"owned_by", "0-0"}});
   }
 
+  // GET /v1/usage
+  static Response GetUsage(Exchange&) {
+    return JsonResponse(
+        200,
+        Json::Object({{"balance", 99}, {"remaining", 14}, {"isValid", true}, {"unit", "USD"}}));
+  }
+
   // GET /v1/models
   static Response ListModels(Exchange&) {
     std::vector<Json> models;
@@ -534,6 +541,7 @@ class Zerozero final : public Dialect {
       {"GET", "/assets/{}", Call::kAssetGet, &GetAsset},
       {"POST", "/video/tasks", Call::kVideoCreate, &CreateVideo},
       {"GET", "/video/tasks/{}", Call::kVideoGet, &GetVideo},
+      {"GET", "/usage", Call::kOther, &GetUsage},
       {"GET", "/models", Call::kModelsList, &ListModels},
       {"GET", "/models/{}", Call::kOther, &GetModel},
       {"GET", "/usage", Call::kOther, &GetUsage},

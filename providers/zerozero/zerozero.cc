@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "provider/json.h"
 #include "provider/rest.h"
 #include "providers/zerozero/capabilities.h"
 #include "providers/zerozero/decode.h"
@@ -96,9 +98,42 @@ class ZerozeroDialect : public provider::Dialect {
     return DecodeGetVideo(response, handle);
   }
 
-  // GET /v1/models: what the key may use
+  // GET /v1/usage: whether the key is good, and what its account has left
   std::optional<http::Request> EncodeCheckCredential() const override {
-    return provider::JsonRequest("GET", "/models");
+    return provider::JsonRequest("GET", "/usage");
+  }
+  // {"balance": 99, "remaining": 14.16, "isValid": true, "unit": "USD"}
+  std::optional<provider::Failure> DecodeCheckCredential(
+      const http::Response& response) const override {
+    if (std::optional<provider::Failure> failure = Dialect::DecodeCheckCredential(response)) {
+      return failure;
+    }
+    const std::optional<rapidjson::Document> answer = provider::ParseJson(response.body);
+    if (!answer.has_value()) {
+      provider::Failure failure = provider::FailureOf(response, "", "the answer is not JSON");
+      failure.reason = v1::PROVIDER_PROTOCOL_ERROR;
+      return failure;
+    }
+    if (provider::JsonBool(*answer, "isValid") == false) {
+      provider::Failure failure = provider::FailureOf(response, "", "the key is not valid");
+      failure.reason = v1::PROVIDER_CREDENTIALS_REJECTED;
+      return failure;
+    }
+    const std::optional<provider::Credit> credit = DecodeCredit(response);
+    if (credit.has_value() && credit->amount <= 0) {
+      provider::Failure failure = provider::FailureOf(response, "", "nothing remains");
+      failure.reason = v1::PROVIDER_OUT_OF_CREDIT;
+      return failure;
+    }
+    return std::nullopt;
+  }
+  std::optional<provider::Credit> DecodeCredit(const http::Response& response) const override {
+    const std::optional<rapidjson::Document> answer = provider::ParseJson(response.body);
+    if (response.status / 100 != 2 || !answer.has_value()) return std::nullopt;
+    const std::optional<double> remaining = provider::JsonNumber(*answer, "remaining");
+    if (!remaining.has_value()) return std::nullopt;
+    const std::string unit = provider::CleanText(provider::JsonText(*answer, "unit"), 16);
+    return provider::Credit{*remaining, unit.empty() ? "credits" : unit};
   }
 
   // Authorization: Bearer {api_key}

@@ -70,7 +70,7 @@ ServerUnaryReactor* AssetService::BatchCreateAssets(CallbackServerContext* conte
                                                     const v1::BatchCreateAssetsRequest* request,
                                                     v1::BatchCreateAssetsResponse* response) {
   return batch_create_.Run(
-      context, request->request_id(), response,
+      context, *request, response,
       [&](const core::Caller& caller, core::Reply<v1::BatchCreateAssetsResponse> reply) {
         gateway_.BatchCreateAssets(caller, *request, std::move(reply));
       });

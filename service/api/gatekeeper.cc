@@ -1,5 +1,6 @@
 #include "api/gatekeeper.h"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <set>
@@ -80,8 +81,13 @@ absl::StatusOr<Gatekeeper::Admitted> Gatekeeper::Admit(const grpc::CallbackServe
     why = absl::StrCat("the caller \"", (*identified)->id, "\" lacks the role ", RoleFor(access));
   }
   if (!why.empty()) {
-    log_.With({.trace_id = TraceOf(context).trace_id})
-        .Warning("refused", {{"method", method}, {"peer", context.peer()}, {"why", why}});
+    if (const std::optional<std::int64_t> held_back = lines_.Take()) {
+      log_.With({.trace_id = TraceOf(context).trace_id})
+          .Warning("refused", {{"method", method},
+                               {"peer", context.peer()},
+                               {"why", why},
+                               {"others_not_logged", *held_back}});
+    }
     if (absl::IsUnavailable(identified.status())) {
       return base::Error(absl::StatusCode::kUnavailable, v1::ISSUER_KEYS_UNAVAILABLE,
                          "the token cannot be verified now, since keys of its issuer are being "

@@ -8,6 +8,8 @@
 #include "absl/strings/string_view.h"
 #include "auth/authenticator.h"
 #include "auth/limiter.h"
+#include "base/clock.h"
+#include "base/line_limit.h"
 #include "base/log.h"
 #include "base/trace_context.h"
 #include "core/gateway.h"
@@ -49,8 +51,13 @@ class Gatekeeper {
 
  private:
   const auth::Authenticator& authenticator_;
+  // Of "refused" lines: whoever reaches the port can cause them.
+  static constexpr double kLinesPerSecond = 10;
+
   auth::Limiter& limiter_;
   const base::Log log_;
+  const base::SystemClock clock_;
+  mutable base::LineLimit lines_{clock_, kLinesPerSecond};
 };
 
 // The caller's trace; empty where there is none.

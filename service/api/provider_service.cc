@@ -62,15 +62,17 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* ProviderService::WatchProviders(
 ServerUnaryReactor* ProviderService::ListModels(CallbackServerContext* context,
                                                 const v1::ListModelsRequest* request,
                                                 v1::ListModelsResponse* response) {
-  return list_models_.RunNow(context, *request, response,
-                             [&](const core::Caller&) { return gateway_.ListModels(*request); });
+  return list_models_.RunNow(context, *request, response, [&](const core::Caller& caller) {
+    return gateway_.ListModels(caller, *request);
+  });
 }
 
 ServerUnaryReactor* ProviderService::GetModel(CallbackServerContext* context,
                                               const v1::GetModelRequest* request,
                                               v1::Model* response) {
-  return get_model_.RunNow(context, *request, response,
-                           [&](const core::Caller&) { return gateway_.GetModel(*request); });
+  return get_model_.RunNow(context, *request, response, [&](const core::Caller& caller) {
+    return gateway_.GetModel(caller, *request);
+  });
 }
 
 ServerUnaryReactor* ProviderService::Explain(CallbackServerContext* context,

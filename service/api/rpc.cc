@@ -62,7 +62,8 @@ void Method::Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& statu
                     const Calling& calling, absl::FunctionRef<Subject()> subject) {
   const absl::Duration took = std::max(absl::ZeroDuration(), clock_.Now() - began);
   metrics_.Ended(status.code(), took);
-  const base::LogLevel level = LevelOf(status.code(), access_ != Access::kRead);
+  const base::LogLevel level =
+      calling.refused ? base::LogLevel::kDebug : LevelOf(status.code(), access_ != Access::kRead);
   if (log_.Enabled(level)) {
     Subject about = subject();
     const core::WaitedCall* const waited = calling.waited.get();

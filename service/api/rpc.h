@@ -2,6 +2,7 @@
 #ifndef ASSETGATE_API_RPC_H_
 #define ASSETGATE_API_RPC_H_
 
+#include <concepts>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,6 +21,7 @@
 #include "base/trace_context.h"
 #include "core/gateway.h"
 #include "core/reconciler.h"
+#include "google/protobuf/message.h"
 #include "grpcpp/grpcpp.h"
 
 namespace assetgate::api {
@@ -53,7 +55,8 @@ class Method {
 
   // Runs `call(caller, reply)`, if the caller may, and answers with what `reply` gets, whenever
   // that is. gRPC keeps `request` and `response` until then.
-  template <typename Request, typename Response, typename Call>
+  template <std::derived_from<google::protobuf::Message> Request,
+            std::derived_from<google::protobuf::Message> Response, typename Call>
   grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const Request& request,
                                 Response* response, Call call) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
@@ -67,7 +70,7 @@ class Method {
     Unanswered answer(*this, *context, reactor, clock_.Now(), caller,
                       place.ok() ? *std::move(place) : nullptr);
     if (!admitted.ok()) {
-      answer.Give(admitted.status(), [&] { return SubjectOf(request, *response); });
+      answer.Refuse(admitted.status(), [&] { return SubjectOf(request, *response); });
       return reactor;
     }
     core::Reply<Response> reply = [answer = std::move(answer), &request,
@@ -81,7 +84,8 @@ class Method {
   }
 
   // Answers with what `call(caller)` returns.
-  template <typename Request, typename Response, typename Call>
+  template <std::derived_from<google::protobuf::Message> Request,
+            std::derived_from<google::protobuf::Message> Response, typename Call>
   grpc::ServerUnaryReactor* RunNow(grpc::CallbackServerContext* context, const Request& request,
                                    Response* response, Call call) {
     return Run(context, request, response,
@@ -97,6 +101,8 @@ class Method {
     base::LogContext log_context;
     // Null where no provider is waited for.
     std::shared_ptr<const core::WaitedCall> waited;
+    // The gatekeeper did not let it in, and has said so in the log as often as it may.
+    bool refused = false;
   };
 
   // A call that has to be answered: one that is dropped unanswered, which would be a defect, still
@@ -123,6 +129,10 @@ class Method {
       Give(absl::InternalError("the call was dropped unanswered"), [] { return Subject(); });
     }
 
+    void Refuse(const absl::Status& status, absl::FunctionRef<Subject()> subject) {
+      calling_.refused = true;
+      Give(status, subject);
+    }
     void Give(const absl::Status& status, absl::FunctionRef<Subject()> subject) {
       if (reactor_ == nullptr) return;
       AddPushback(status, context_);

@@ -296,7 +296,8 @@ void WatchMethod::Ended(const absl::Status& status, const Begun& begun, const Wr
   rpcs_.StreamEnded(status.code());
   // A caller that goes away is how most streams end.
   const absl::StatusCode code = absl::IsCancelled(status) ? absl::StatusCode::kOk : status.code();
-  const base::LogLevel level = LevelOf(code, /*notable=*/true);
+  const base::LogLevel level =
+      begun.refused ? base::LogLevel::kDebug : LevelOf(code, /*notable=*/true);
   if (!log_.Enabled(level)) return;
   log_.With({.trace_id = begun.trace_id})
       .Write(level, "watch",
@@ -317,7 +318,10 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchMethod::Answer(
   Begun begun{"", TraceOf(context).trace_id, "", clock_.Now()};
   const absl::StatusOr<Gatekeeper::Admitted> admitted =
       gatekeeper_.Admit(context, Access::kRead, name_);
-  if (!admitted.ok()) return new FailedCall(*this, context, admitted.status(), begun);
+  if (!admitted.ok()) {
+    begun.refused = true;
+    return new FailedCall(*this, context, admitted.status(), begun);
+  }
   begun.identity = admitted->caller.identity;
   absl::StatusOr<auth::Limiter::Slot> slot = gatekeeper_.OpenStream(*admitted);
   if (!slot.ok()) return new FailedCall(*this, context, slot.status(), begun);

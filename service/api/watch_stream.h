@@ -67,6 +67,8 @@ class WatchMethod {
     // As in Opening.
     std::string names;
     absl::Time at;
+    // The gatekeeper did not let it in, and has said so in the log as often as it may.
+    bool refused = false;
   };
   // What was written.
   struct Written {

@@ -15,6 +15,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "provider/json.h"
 #include "rapidjson/document.h"
 
@@ -140,11 +141,15 @@ absl::StatusOr<std::vector<JwkKey>> ParseJwks(absl::string_view json) {
     return absl::InvalidArgumentError(absl::StrCat("has more than ", kMostKeys, " keys"));
   }
   std::vector<JwkKey> found;
+  std::vector<std::string> faults;
   int number = -1;
   for (const rapidjson::Value& jwk : keys->GetArray()) {
     ++number;
-    if (!jwk.IsObject())
-      return absl::InvalidArgumentError(absl::StrCat("keys[", number, "] is no object"));
+    // One that cannot be used is passed over: the others go on to be good (RFC 7517, section 5).
+    if (!jwk.IsObject()) {
+      faults.push_back(absl::StrCat("keys[", number, "] is not an object"));
+      continue;
+    }
     const std::string use = TextOf(jwk, "use");
     if (!use.empty() && use != "sig") continue;
     JwkKey key;
@@ -167,19 +172,25 @@ absl::StatusOr<std::vector<JwkKey>> ParseJwks(absl::string_view json) {
       continue;
     }
     if (made == nullptr) {
-      return absl::InvalidArgumentError(absl::StrCat("keys[", number, "] is no ", type, " key"));
+      faults.push_back(absl::StrCat("keys[", number, "] is not a valid ", type, " key"));
+      continue;
     }
     if (type == "RSA" && EVP_PKEY_get_bits(made.get()) < kSmallestRsaBits) {
-      return absl::InvalidArgumentError(absl::StrCat("keys[", number, "] has ",
-                                                     EVP_PKEY_get_bits(made.get()),
-                                                     " bits; use at least ", kSmallestRsaBits));
+      faults.push_back(absl::StrCat("keys[", number, "] has ", EVP_PKEY_get_bits(made.get()),
+                                    " bits; use at least ", kSmallestRsaBits));
+      continue;
     }
     key.pem = PemOf(made.get());
-    if (key.pem.empty()) return absl::InternalError("a key cannot be written as PEM");
+    if (key.pem.empty()) {
+      faults.push_back(absl::StrCat("keys[", number, "] cannot be written as PEM"));
+      continue;
+    }
     found.push_back(std::move(key));
   }
   if (found.empty()) {
-    return absl::InvalidArgumentError("has no key that signs: RSA, or EC on P-256, P-384 or P-521");
+    return absl::InvalidArgumentError(
+        absl::StrCat("has no key that signs: RSA, or EC on P-256, P-384 or P-521",
+                     faults.empty() ? "" : "; ", absl::StrJoin(faults, "; ")));
   }
   return found;
 }

@@ -24,9 +24,10 @@ struct JwkKey {
 };
 
 // The keys in `json` that sign: RSA of at least 2,048 bits, and EC on P-256, P-384 and P-521.
-// Others (for encryption, symmetric ones, of types not known here) are passed over.
-// INVALID_ARGUMENT where it is no key set, a key is broken, no key is left, or there are more than
-// any issuer has.
+// Others (for encryption, symmetric ones, of types not known here, too small or broken) are passed
+// over, so that one of them does not lock out the holders of the others. INVALID_ARGUMENT where it
+// is not a key set, no key is left (then it says what is wrong with the broken ones), or there are
+// more than any issuer has.
 absl::StatusOr<std::vector<JwkKey>> ParseJwks(absl::string_view json);
 
 }  // namespace assetgate::auth

@@ -138,6 +138,21 @@ TEST_F(JwtTest, AKeyForAnotherAlgorithmIsNotUsed) {
   EXPECT_FALSE(verifier_.Verify(rsa_.Sign(JWT_ALG_RS256, Claims(absl::Hours(1)))).ok());
 }
 
+TEST(JwksTest, ABrokenKeyDoesNotLockOutTheOthers) {
+  const std::string good = IssuerKey::Rsa("good").Jwk();
+  for (const std::string& bad :
+       {std::string("1"), std::string(R"({"kty":"RSA","kid":"bad","n":"AQ","e":"AQAB"})"),
+        std::string(R"({"kty":"EC","kid":"bad","crv":"P-256","x":"AQ","y":"AQ"})"),
+        IssuerKey::Rsa("bad", 1024).Jwk()}) {
+    for (const std::string& keys : {absl::StrCat(bad, ",", good), absl::StrCat(good, ",", bad)}) {
+      const auto found = ParseJwks(absl::StrCat("{\"keys\":[", keys, "]}"));
+      ASSERT_TRUE(found.ok()) << found.status();
+      ASSERT_EQ(found->size(), 1u);
+      EXPECT_EQ(found->front().id, "good");
+    }
+  }
+}
+
 TEST(JwksTest, KeySetsThatAreNone) {
   const auto why = [](const std::string& text) {
     const auto keys = ParseJwks(text);
@@ -157,11 +172,12 @@ TEST(JwksTest, KeySetsThatAreNone) {
   EXPECT_THAT(
       why(absl::StrCat(R"({"keys":[{"kty":"RSA","e":"AQAB","n":")",
                        absl::WebSafeBase64Escape(std::string(8193 / 8 + 1, '\xff')), "\"}]}")),
-      HasSubstr("keys[0] is no RSA key"));
-  EXPECT_THAT(why(R"({"keys":[1]})"), HasSubstr("keys[0] is no object"));
-  EXPECT_THAT(why(R"({"keys":[{"kty":"RSA","n":"AQ"}]})"), HasSubstr("keys[0] is no RSA key"));
+      HasSubstr("keys[0] is not a valid RSA key"));
+  EXPECT_THAT(why(R"({"keys":[1]})"), HasSubstr("keys[0] is not an object"));
+  EXPECT_THAT(why(R"({"keys":[{"kty":"RSA","n":"AQ"}]})"),
+              HasSubstr("keys[0] is not a valid RSA key"));
   EXPECT_THAT(why(R"({"keys":[{"kty":"EC","crv":"P-256","x":"AQ","y":"AQ"}]})"),
-              HasSubstr("keys[0] is no EC key"));
+              HasSubstr("keys[0] is not a valid EC key"));
   EXPECT_THAT(why(absl::StrCat("{\"keys\":[", IssuerKey::Rsa("weak", 1024).Jwk(), "]}")),
               HasSubstr("1024 bits"));
   EXPECT_THAT(why(absl::StrCat("{\"keys\":[", IssuerKey::Rsa("x").Jwk(R"(,"use":"enc")"), "]}")),

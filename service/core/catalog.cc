@@ -37,6 +37,10 @@ bool SameCredential(const provider::Credential& a, const provider::Credential& b
                                     });
 }
 
+bool Shows(Catalog::Visible visible, const ProviderEntry& provider) {
+  return visible == nullptr || visible->contains(provider.id);
+}
+
 bool SamePolling(const provider::Polling& a, const provider::Polling& b) {
   return a.first == b.first && a.floor == b.floor && a.ceiling == b.ceiling;
 }
@@ -63,6 +67,38 @@ const provider::Polling& ProviderEntry::PollingFor(provider::UnitKind kind) cons
   return video_polling;
 }
 
+absl::Duration ProviderEntry::TimeoutFor(base::UpstreamOperation operation) const {
+  const absl::Duration own = [&] {
+    switch (operation) {
+      case base::UpstreamOperation::kSubmitAssetGroup:
+        return timeouts.submit_group;
+      case base::UpstreamOperation::kSubmitAsset:
+        return timeouts.submit_asset;
+      case base::UpstreamOperation::kSubmitVideo:
+        return timeouts.submit_video;
+      case base::UpstreamOperation::kPollAssetGroup:
+      case base::UpstreamOperation::kPollAsset:
+      case base::UpstreamOperation::kPollVideo:
+        return timeouts.poll;
+      case base::UpstreamOperation::kDeleteAsset:
+        return timeouts.remove;
+    }
+    return absl::ZeroDuration();
+  }();
+  return own == absl::ZeroDuration() ? call_timeout : own;
+}
+
+absl::Duration ProviderEntry::LongestSubmission() const {
+  return std::max({TimeoutFor(base::UpstreamOperation::kSubmitAssetGroup),
+                   TimeoutFor(base::UpstreamOperation::kSubmitAsset),
+                   TimeoutFor(base::UpstreamOperation::kSubmitVideo)});
+}
+
+std::optional<int> SlotLimits::For(const std::string& provider_model) const {
+  const auto own = by_model.find(provider_model);
+  return own == by_model.end() ? each : std::optional<int>(own->second);
+}
+
 Catalog::Catalog(std::vector<std::unique_ptr<const ProviderEntry>> providers,
                  std::vector<ModelEntry> routes, std::vector<std::string> asset_providers,
                  Settings settings)
@@ -78,17 +114,17 @@ const ProviderEntry* Catalog::FindProvider(absl::string_view id) const {
   return nullptr;
 }
 
-absl::StatusOr<ModelEntry> Catalog::FindModel(absl::string_view name) const {
+absl::StatusOr<ModelEntry> Catalog::FindModel(absl::string_view name, Visible visible) const {
   absl::string_view rest = name;
   if (absl::ConsumePrefix(&rest, "providers/")) {
     const std::size_t slash = rest.find('/');
     const absl::string_view provider_id = rest.substr(0, slash);
     rest.remove_prefix(std::min(rest.size(), provider_id.size()));
-    if (!absl::ConsumePrefix(&rest, "/models/")) return NoSuchModel(name);
+    if (!absl::ConsumePrefix(&rest, "/models/")) return NoSuchModel(name, visible);
     const ProviderEntry* provider = FindProvider(provider_id);
-    if (provider == nullptr) return NoSuchProvider(provider_id);
+    if (provider == nullptr) return NoSuchProvider(provider_id, visible);
     const v1::Capabilities* capabilities = provider->dialect->FindModel(rest);
-    if (capabilities == nullptr) return NoSuchModel(name);
+    if (capabilities == nullptr) return NoSuchModel(name, visible);
     ModelEntry model;
     model.id = std::string(name);
     model.targets.push_back(Target{provider, std::string(rest), 0, 1, capabilities});
@@ -98,12 +134,14 @@ absl::StatusOr<ModelEntry> Catalog::FindModel(absl::string_view name) const {
   for (const ModelEntry& route : routes_) {
     if (route.id == rest) return route;
   }
-  return NoSuchModel(name);
+  return NoSuchModel(name, visible);
 }
 
-absl::Status Catalog::NoSuchProvider(absl::string_view id) const {
+absl::Status Catalog::NoSuchProvider(absl::string_view id, Visible visible) const {
   std::vector<std::string> known;
-  for (const auto& provider : providers_) known.push_back(MakeName(kProviders, provider->id));
+  for (const auto& provider : providers_) {
+    if (Shows(visible, *provider)) known.push_back(MakeName(kProviders, provider->id));
+  }
   const std::string name = MakeName(kProviders, id);
   return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
                      absl::StrCat("there is no provider ", Quoted(name),
@@ -111,10 +149,16 @@ absl::Status Catalog::NoSuchProvider(absl::string_view id) const {
       .Resource("assetgate.v1.Provider", provider::CleanText(name, 256));
 }
 
-absl::Status Catalog::NoSuchModel(absl::string_view name) const {
+absl::Status Catalog::NoSuchModel(absl::string_view name, Visible visible) const {
   std::vector<std::string> known;
-  for (const ModelEntry& route : routes_) known.push_back(route.id);
+  for (const ModelEntry& route : routes_) {
+    if (std::any_of(route.targets.begin(), route.targets.end(),
+                    [&](const Target& target) { return Shows(visible, *target.provider); })) {
+      known.push_back(route.id);
+    }
+  }
   for (const auto& provider : providers_) {
+    if (!Shows(visible, *provider)) continue;
     for (const std::string& model : provider->dialect->models()) {
       known.push_back(absl::StrCat("providers/", provider->id, "/models/", model));
     }
@@ -126,7 +170,8 @@ absl::Status Catalog::NoSuchModel(absl::string_view name) const {
 }
 
 bool SameAccess(const ProviderEntry& a, const ProviderEntry& b) {
-  return &a == &b || (a.base_url == b.base_url && SameCredential(a.credential, b.credential) &&
+  return &a == &b || (a.base_url == b.base_url && http::SameEgress(a.egress, b.egress) &&
+                      SameCredential(a.credential, b.credential) &&
                       a.previous_credential.has_value() == b.previous_credential.has_value() &&
                       (!a.previous_credential.has_value() ||
                        SameCredential(*a.previous_credential, *b.previous_credential)));
@@ -142,8 +187,10 @@ ProviderChanges ChangesBetween(const Catalog& before, const Catalog& after) {
         .mode = former->mode != provider->mode,
         .polling = !SamePolling(former->group_polling, provider->group_polling) ||
                    !SamePolling(former->asset_polling, provider->asset_polling) ||
-                   !SamePolling(former->video_polling, provider->video_polling)};
-    if (change.access || change.mode || change.polling) changes.emplace(provider->id, change);
+                   !SamePolling(former->video_polling, provider->video_polling),
+        .slots = former->slots != provider->slots};
+    if (change.access || change.mode || change.polling || change.slots)
+      changes.emplace(provider->id, change);
   }
   return changes;
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,11 +18,26 @@
 #include "absl/time/time.h"
 #include "assetgate/v1/provider.pb.h"
 #include "assetgate/v1/video_task.pb.h"
+#include "base/metrics.h"
 #include "core/gate.h"
 #include "core/settings.h"
+#include "http/egress.h"
 #include "provider/dialect.h"
 
 namespace assetgate::core {
+
+// How many tasks of a model may be unfinished at a provider at one time.
+struct SlotLimits {
+  // Of each model that is not in `by_model`; absent: no limit.
+  std::optional<int> each;
+  std::map<std::string, int> by_model;
+
+  bool empty() const { return !each.has_value() && by_model.empty(); }
+  // Absent: no limit.
+  std::optional<int> For(const std::string& provider_model) const;
+
+  friend bool operator==(const SlotLimits&, const SlotLimits&) = default;
+};
 
 // One configured provider.
 struct ProviderEntry {
@@ -33,8 +49,11 @@ struct ProviderEntry {
   std::optional<provider::Credential> previous_credential;
   v1::Provider::Mode mode = v1::Provider::SERVE;
   Gate::Limits limits;
-  // One call, from sending to the last byte of the answer.
+  // One call, from sending to the last byte of the answer, where `timeouts` has zero.
   absl::Duration call_timeout = absl::Seconds(60);
+  provider::CallTimeouts timeouts;
+  http::Egress egress;
+  SlotLimits slots;
   // The dialect's, or what the config says instead.
   provider::Polling group_polling;
   provider::Polling asset_polling;
@@ -43,6 +62,10 @@ struct ProviderEntry {
   // The credential with which a unit is polled.
   const provider::Credential& CredentialFor(absl::string_view credential_id) const;
   const provider::Polling& PollingFor(provider::UnitKind kind) const;
+  // The time limit of one call.
+  absl::Duration TimeoutFor(base::UpstreamOperation operation) const;
+  // The longest of any submission.
+  absl::Duration LongestSubmission() const;
 };
 
 // One way to make a model's videos.
@@ -66,6 +89,9 @@ struct ModelEntry {
 // Immutable once made; any thread.
 class Catalog {
  public:
+  // The ids of the providers that an error may name; null: all.
+  using Visible = const std::set<std::string>*;
+
   // The targets of `routes` point into `providers`, which the config has checked.
   Catalog(std::vector<std::unique_ptr<const ProviderEntry>> providers,
           std::vector<ModelEntry> routes, std::vector<std::string> asset_providers,
@@ -82,11 +108,11 @@ class Catalog {
   const ProviderEntry* FindProvider(absl::string_view id) const;
   // By a route's name, with or without `models/`, or by `providers/{p}/models/{m}`. NOT_FOUND with
   // the known names, nearest first.
-  absl::StatusOr<ModelEntry> FindModel(absl::string_view name) const;
+  absl::StatusOr<ModelEntry> FindModel(absl::string_view name, Visible visible = nullptr) const;
 
   // The errors for names that are not there, with the known ones, nearest first.
-  absl::Status NoSuchProvider(absl::string_view id) const;
-  absl::Status NoSuchModel(absl::string_view name) const;
+  absl::Status NoSuchProvider(absl::string_view id, Visible visible = nullptr) const;
+  absl::Status NoSuchModel(absl::string_view name, Visible visible = nullptr) const;
 
  private:
   std::vector<std::unique_ptr<const ProviderEntry>> providers_;
@@ -121,16 +147,18 @@ class CurrentCatalog {
 
 // What another catalog changes for the work at one provider.
 struct ProviderChange {
-  // A key or the address: what was learned with the former says nothing any more.
+  // A key, the address, or how calls leave (headers, proxy): what was learned with the former says
+  // nothing any more.
   bool access = false;
   bool mode = false;
   bool polling = false;
+  bool slots = false;
 };
 // By the provider's id. Those of which nothing has changed that work waits for are not in it, nor
 // is one that only one of the two has.
 using ProviderChanges = std::map<std::string, ProviderChange>;
 ProviderChanges ChangesBetween(const Catalog& before, const Catalog& after);
-// Whether calls go to the same address with the same keys.
+// Whether calls go to the same address, in the same way, with the same keys.
 bool SameAccess(const ProviderEntry& a, const ProviderEntry& b);
 
 // The proto forms, for ProviderService.

@@ -48,7 +48,7 @@ void DeletionItem::Plan() {
     run_now.place = UnitRun::Place::kNone;
     run_now.in_flight = true;
     http::SendOptions options;
-    options.timeout = provider->call_timeout;
+    options.timeout = provider->TimeoutFor(base::UpstreamOperation::kDeleteAsset);
     UpstreamCall begun = BeginCall(*provider, base::UpstreamOperation::kDeleteAsset, request);
     Reconciler& owner = owner_;
     owner.Send(*this, std::move(catalog), *provider,

@@ -230,6 +230,14 @@ absl::StatusOr<std::string> IdOf(store::Kind kind, const std::string& name,
   return faults.ToStatus();
 }
 
+// With the targets alone that the caller may use.
+ModelEntry VisibleTo(const Caller& caller, const ModelEntry& model) {
+  ModelEntry visible = model;
+  std::erase_if(visible.targets,
+                [&](const Target& target) { return !caller.MayUse(target.provider->id); });
+  return visible;
+}
+
 // Weighted order within each priority.
 void Order(std::vector<Target>& targets) {
   thread_local absl::BitGen random;
@@ -536,9 +544,10 @@ absl::StatusOr<watch::WatchRequest> Gateway::WatchAssets(const Caller& caller,
 absl::StatusOr<std::vector<Target>> Gateway::Route(const Catalog& catalog, const Caller& caller,
                                                    const v1::CreateVideoTaskRequest& request,
                                                    v1::VideoTask& task) {
-  absl::StatusOr<ModelEntry> model = catalog.FindModel(task.model());
+  absl::StatusOr<ModelEntry> model = catalog.FindModel(task.model(), caller.providers.get());
   if (!model.ok()) return model.status();
   task.set_model(model->id);
+  const bool ratio_asked_for = task.has_aspect_ratio();
   FillDefaults(model->defaults, task);
 
   // The media, for what the targets have to say to them.
@@ -587,8 +596,16 @@ absl::StatusOr<std::vector<Target>> Gateway::Route(const Catalog& catalog, const
 
   std::vector<Target> eligible;
   Faults inexpressible;
+  // A route's default is not asked for where a first frame decides it.
+  v1::VideoTask without_ratio;
+  if (!ratio_asked_for && task.has_aspect_ratio()) {
+    without_ratio = task;
+    without_ratio.clear_aspect_ratio();
+  }
   for (Target& target : candidates) {
-    auto reasons = Inexpressible(task, media, target);
+    const bool drop = !ratio_asked_for && task.has_aspect_ratio() &&
+                      target.capabilities->first_frame_sets_aspect_ratio();
+    auto reasons = Inexpressible(drop ? without_ratio : task, media, target);
     if (reasons.empty()) eligible.push_back(std::move(target));
     for (auto& [field, description] : reasons) {
       inexpressible.Add(std::move(field), std::move(description));
@@ -821,7 +838,9 @@ void Gateway::GetProvider(const Caller& caller, const v1::GetProviderRequest& re
   }
   if (!caller.MayUse(*id)) return std::move(reply)(NotAllowed());
   const CatalogPtr catalog = catalog_.Get();
-  if (catalog->FindProvider(*id) == nullptr) return std::move(reply)(catalog->NoSuchProvider(*id));
+  if (catalog->FindProvider(*id) == nullptr) {
+    return std::move(reply)(catalog->NoSuchProvider(*id, caller.providers.get()));
+  }
   reconciler_.DescribeProviders([name = MakeName(kProviders, *id), reply = std::move(reply)](
                                     absl::StatusOr<std::vector<v1::Provider>> providers) mutable {
     if (!providers.ok()) return std::move(reply)(providers.status());
@@ -832,15 +851,21 @@ void Gateway::GetProvider(const Caller& caller, const v1::GetProviderRequest& re
   });
 }
 
-absl::StatusOr<v1::ListModelsResponse> Gateway::ListModels(const v1::ListModelsRequest& request) {
+absl::StatusOr<v1::ListModelsResponse> Gateway::ListModels(const Caller& caller,
+                                                           const v1::ListModelsRequest& request) {
   const CatalogPtr catalog = catalog_.Get();
-  const auto page = PageOf(request, catalog->routes().size());
+  std::vector<ModelEntry> models;
+  for (const ModelEntry& route : catalog->routes()) {
+    ModelEntry visible = VisibleTo(caller, route);
+    if (!visible.targets.empty()) models.push_back(std::move(visible));
+  }
+  const auto page = PageOf(request, models.size());
   if (!page.ok()) return page.status();
   v1::ListModelsResponse response;
   for (std::size_t i = page->first; i < page->second; ++i) {
-    *response.add_models() = ToProto(catalog->routes()[i]);
+    *response.add_models() = ToProto(models[i]);
   }
-  if (page->second < catalog->routes().size()) {
+  if (page->second < models.size()) {
     response.set_next_page_token(absl::StrCat(page->second));
   }
   return response;
@@ -868,16 +893,19 @@ void Gateway::Explain(const Caller& caller, const v1::ExplainRequest& request,
   std::move(reply)(faults.ToStatus());
 }
 
-absl::StatusOr<v1::Model> Gateway::GetModel(const v1::GetModelRequest& request) {
+absl::StatusOr<v1::Model> Gateway::GetModel(const Caller& caller,
+                                            const v1::GetModelRequest& request) {
   if (request.name().empty()) {
     Faults faults;
     faults.Add("name", "is required: models/{id}, or providers/{provider}/models/{model}");
     return faults.ToStatus();
   }
   const CatalogPtr catalog = catalog_.Get();
-  absl::StatusOr<ModelEntry> model = catalog->FindModel(request.name());
+  absl::StatusOr<ModelEntry> model = catalog->FindModel(request.name(), caller.providers.get());
   if (!model.ok()) return model.status();
-  return ToProto(*model);
+  const ModelEntry visible = VisibleTo(caller, *model);
+  if (visible.targets.empty()) return NotAllowed();
+  return ToProto(visible);
 }
 
 }  // namespace assetgate::core

@@ -100,8 +100,10 @@ class Gateway {
                      Reply<v1::ListProvidersResponse> reply);
   void GetProvider(const Caller& caller, const v1::GetProviderRequest& request,
                    Reply<v1::Provider> reply);
-  absl::StatusOr<v1::ListModelsResponse> ListModels(const v1::ListModelsRequest& request);
-  absl::StatusOr<v1::Model> GetModel(const v1::GetModelRequest& request);
+  // Of the models, those that a provider makes which the caller may use, with these targets alone.
+  absl::StatusOr<v1::ListModelsResponse> ListModels(const Caller& caller,
+                                                    const v1::ListModelsRequest& request);
+  absl::StatusOr<v1::Model> GetModel(const Caller& caller, const v1::GetModelRequest& request);
   void Explain(const Caller& caller, const v1::ExplainRequest& request,
                Reply<v1::Explanation> reply);
 

@@ -280,8 +280,11 @@ std::optional<absl::Time> Item::SendBefore() {
 
 absl::Time Item::UnderWayUntil(std::size_t unit, const Unit& record) const {
   const ProviderEntry* provider = owner_.catalog().FindProvider(record.provider());
+  // What an older gateway journalled does not say.
   const absl::Duration timeout =
-      provider != nullptr ? provider->call_timeout : ProviderEntry().call_timeout;
+      record.has_send_timeout()
+          ? base::FromProto(record.send_timeout())
+          : (provider != nullptr ? *provider : ProviderEntry()).LongestSubmission();
   const Settings& settings = owner_.settings();
   absl::Time send_before = base::FromProto(record.submission().send_before());
   // It was journalled before it was seen, and is not begun longer after that than this.
@@ -338,7 +341,7 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
     http::Request request = FromJournal(submission);
     http::SendOptions options;
     options.submission = true;
-    options.timeout = provider.call_timeout;
+    options.timeout = provider.TimeoutFor(operation);
     // Where the lease was lost while the intent was committed it is not begun at all.
     options.send_before =
         owner_.Follows(*this) ? base::FromProto(submission.send_before()) : absl::InfinitePast();
@@ -379,9 +382,10 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
             item_call.http_status = std::get<http::Response>(answer).status;
           }
           owner.telemetry().OnUpstreamCall(item_call);
+          if (item != nullptr) item->run(unit).in_flight = false;
+          if (kind == provider::UnitKind::kAsset) owner.WakeForUpload(provider.id);
           if (item != nullptr) {
             UnitRun& back = item->run(unit);
-            back.in_flight = false;
             back.failures = accepted ? 0 : back.failures + 1;
             back.failure = accepted ? std::nullopt : std::optional(result.failure);
             if (accepted) back.unfinished_at = owner.Now();
@@ -445,7 +449,7 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
       return;
     }
     http::SendOptions options;
-    options.timeout = provider.call_timeout;
+    options.timeout = provider.TimeoutFor(operation);
     UpstreamCall call = BeginCall(provider, operation, calls[0].request);
     Reconciler& owner = owner_;
     owner.Send(*this, std::move(catalog), provider, credential, std::move(calls[0].request),

@@ -47,6 +47,8 @@ bool StuckOnOperator(v1::Waiting::Reason reason) {
 
 // After this long in a queue of ours it is worth saying.
 constexpr absl::Duration kSlowQueue = absl::Seconds(1);
+// An asset that waits until others have been sent looks again then.
+constexpr absl::Duration kUploadPatience = absl::Seconds(10);
 
 // Of one resource at one provider, those that were LOST or given up included: each may stand for a
 // copy there. Then it is not placed anew any more.
@@ -268,6 +270,18 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   if (!request->has_value()) return this->ReleasePlace(unit);
   const std::optional<absl::Time> send_before = this->SendBefore();
   if (!send_before.has_value()) return this->ReleasePlace(unit);
+  if (!kIsGroup && !this->owner_.TakeUploadPlace(this->key_, unit, *provider, created)) {
+    this->ReleasePlace(unit);
+    if (now - created >= kSlowQueue) {
+      this->MarkChanged(
+          SetWaiting(placement, v1::Waiting::PROVIDER_BUSY, placement.provider(),
+                     "as many assets as the provider takes at one time are being sent "
+                     "to it",
+                     now));
+    }
+    // It is told when its turn comes; this is for where that was missed.
+    return this->WakeAt(now + (now - created >= kSlowQueue ? kUploadPatience : kSlowQueue));
+  }
   if (!this->HoldPlace(unit, *provider, CallClass::kSubmission)) {
     if (const auto unwell = this->owner_.gate(*provider).Unwell()) {
       this->MarkChanged(SetWaiting(placement, unwell->reason, placement.provider(),
@@ -284,12 +298,13 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   const provider::Credential& credential = provider->credential;
   record.set_credential_id(credential.id);
   *record.mutable_account() = FingerprintOf(*provider, credential);
+  constexpr base::UpstreamOperation kOperation =
+      kIsGroup ? base::UpstreamOperation::kSubmitAssetGroup : base::UpstreamOperation::kSubmitAsset;
   this->Journal(**request, now, *send_before, *record.mutable_submission());
+  *record.mutable_send_timeout() = base::ToProto(provider->TimeoutFor(kOperation));
   this->MarkChanged();
-  this->SubmitAfterCommit(
-      unit, *provider, kUnit,
-      kIsGroup ? base::UpstreamOperation::kSubmitAssetGroup : base::UpstreamOperation::kSubmitAsset,
-      record.submission(), record.submission().sends() > 1, credential);
+  this->SubmitAfterCommit(unit, *provider, kUnit, kOperation, record.submission(),
+                          record.submission().sends() > 1, credential);
 }
 
 template <typename EntityT>

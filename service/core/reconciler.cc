@@ -1,9 +1,12 @@
 #include "core/reconciler.h"
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
 #include <utility>
 
 #include "absl/hash/hash.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
 #include "base/proto_time.h"
@@ -96,6 +99,15 @@ absl::Status Draining() {
   return base::Error(absl::StatusCode::kUnavailable, v1::DRAINING,
                      "the gateway is going away; try again")
       .RetryAfter(absl::Seconds(1));
+}
+
+// Whether a provider's code is one, and not a sentence.
+bool IsCodeWord(absl::string_view code) {
+  constexpr std::size_t kLongest = 64;
+  return code.size() <= kLongest && std::all_of(code.begin(), code.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' ||
+                  c == '-';
+         });
 }
 
 absl::string_view StateName(const Item& item) {
@@ -1174,6 +1186,7 @@ void Reconciler::Recover(absl::AnyInvocable<void() &&> done) {
   parts_.loop.Post([this, done = std::move(done)]() mutable {
     ++listings_;
     recovered_.push_back(std::move(done));
+    FollowSlots();
     leases().SetListener(this);
     parts_.loop.Post([this] { EndListing(); });
   });
@@ -1323,6 +1336,7 @@ void Reconciler::DecideDoubt(const store::Key& key, absl::Time asked) {
 // -------------------------------------------------------------------------------
 
 void Reconciler::OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision) {
+  if (slots_.OnChanges(changes)) parts_.loop.Post([this] { WakeForSlots(); });
   bool post = false;
   for (const store::ChangePtr& change : changes) {
     if (change->local) continue;
@@ -1338,7 +1352,11 @@ void Reconciler::OnChanges(const std::vector<store::ChangePtr>& changes, store::
   if (post) parts_.loop.Post([this] { ReadInbox(); });
 }
 
-void Reconciler::OnGap(store::Revision) { CompareAll(absl::ZeroDuration()); }
+void Reconciler::OnGap(store::Revision) {
+  slots_.OnGap();
+  parts_.loop.Post([this] { FollowSlots(); });
+  CompareAll(absl::ZeroDuration());
+}
 
 void Reconciler::CompareAll(absl::Duration delay) {
   {
@@ -1473,6 +1491,7 @@ void Reconciler::Reconfigure(CatalogPtr catalog, absl::AnyInvocable<void() &&> d
     shared_ = absl::InfinitePast();
     ShareBudgets();
     parts_.catalog.Set(catalog_);
+    FollowSlots();
     if (provider_listener_ != nullptr) provider_listener_->OnProvidersChanged();
     auto concerned = std::make_shared<std::vector<store::Key>>();
     if (concerns_all || !changes.empty()) {
@@ -1483,6 +1502,135 @@ void Reconciler::Reconfigure(CatalogPtr catalog, absl::AnyInvocable<void() &&> d
     WakeInTurn(std::move(concerned), 0);
     std::move(done)();
   });
+}
+
+// --- What a provider takes only so many of at one time
+// -------------------------------------------------------------------------------
+
+void Reconciler::FollowSlots() {
+  std::set<std::string> providers;
+  for (const auto& provider : catalog_->providers()) {
+    if (!provider->slots.empty()) providers.insert(provider->id);
+  }
+  slots_.Follow(std::move(providers));
+  if (!slots_.NeedsReading()) return;
+  slots_.BeginReading();
+  ReadSlots(std::nullopt);
+}
+
+void Reconciler::ReadSlots(std::optional<store::Key> after) {
+  const auto page = parts_.store.ListUnfinished(
+      {.shards = std::nullopt, .after = std::move(after), .limit = kRecoveryPage});
+  if (!page.ok()) {
+    slots_.EndReading(/*complete=*/false);
+    telemetry().OnWarning(
+        "slots", absl::StrCat("unfinished tasks cannot be counted yet: ", page.status().message()));
+    parts_.loop.PostAt(Now() + kStoreRetry, [this] { FollowSlots(); });
+    return;
+  }
+  slots_.Read(*page);
+  if (page->size() == kRecoveryPage) {
+    parts_.loop.Post([this, last = page->back().key]() mutable { ReadSlots(std::move(last)); });
+    return;
+  }
+  slots_.EndReading(/*complete=*/true);
+  WakeForSlots();
+  // Where another provider came, or a gap, while it was read.
+  if (slots_.NeedsReading()) parts_.loop.Post([this] { FollowSlots(); });
+}
+
+std::optional<Reconciler::NoSlot> Reconciler::NoSlotFor(const store::Key& task,
+                                                        const ProviderEntry& provider,
+                                                        const std::string& model) const {
+  const std::optional<int> limit = provider.slots.For(model);
+  if (!limit.has_value()) return std::nullopt;
+  const std::optional<int> taken = slots_.TakenByOthers({provider.id, model}, task);
+  if (!taken.has_value()) {
+    return NoSlot{absl::StrCat("the unfinished tasks of ", model, " are being counted"),
+                  Now() + kStoreRetry};
+  }
+  if (*taken < *limit) return std::nullopt;
+  return NoSlot{
+      absl::StrCat("all slots of ", model, " (", *limit, ") are taken by unfinished tasks"),
+      absl::InfiniteFuture()};
+}
+
+void Reconciler::JoinSlotLine(const store::Key& task, const ModelSlot& slot, absl::Time since) {
+  slot_lines_[slot].Join(task, since);
+}
+
+void Reconciler::TakeSlot(const store::Key& task, const ModelSlot& slot) {
+  slots_.Take(task, slot);
+  for (auto& [each, line] : slot_lines_) line.Leave(task);
+}
+
+void Reconciler::ReleaseSlot(const store::Key& task) {
+  for (auto& [each, line] : slot_lines_) line.Leave(task);
+  if (slots_.Release(task)) parts_.loop.Post([this] { WakeForSlots(); });
+}
+
+void Reconciler::WakeForSlots() {
+  bool woken = false;
+  for (auto it = slot_lines_.begin(); it != slot_lines_.end();) {
+    const ProviderEntry* provider = catalog_->FindProvider(it->first.provider);
+    const std::optional<int> limit =
+        provider == nullptr ? std::nullopt : provider->slots.For(it->first.model);
+    // Where there is no limit any more, all may look.
+    int free = std::numeric_limits<int>::max();
+    if (limit.has_value()) {
+      const std::optional<int> taken = slots_.TakenByOthers(it->first, store::Key());
+      free = taken.has_value() ? *limit - *taken : 0;
+    }
+    while (free > 0) {
+      const std::optional<store::Key> next = it->second.Next();
+      if (!next.has_value()) break;
+      Item* item = Find(*next);
+      if (item == nullptr) continue;
+      PostAdvance(*item);
+      woken = true;
+      --free;
+    }
+    it = it->second.empty() ? slot_lines_.erase(it) : std::next(it);
+  }
+  // One that looked and went elsewhere leaves the slot to the next in line: these look once those
+  // have.
+  if (woken && !slot_lines_.empty()) parts_.loop.Post([this] { WakeForSlots(); });
+}
+
+bool Reconciler::TakeUploadPlace(const store::Key& asset, std::size_t unit,
+                                 const ProviderEntry& provider, absl::Time since) {
+  const int most = provider.dialect->traits().max_asset_submissions;
+  if (most <= 0) return true;
+  Uploads& uploads = uploads_[provider.id];
+  // What was decided on, and neither is being committed nor under way, came to nothing.
+  std::erase_if(uploads.under_way, [&](const auto& place) {
+    auto* item = static_cast<AssetItem*>(Find(place.first));
+    if (item == nullptr || (place.first == asset && place.second == unit)) return true;
+    if (item->run(place.second).in_flight) return false;
+    const auto& units = item->draft().record.units();
+    const bool intended = item->committing_ &&
+                          place.second < static_cast<std::size_t>(units.size()) &&
+                          units.Get(static_cast<int>(place.second)).submission().open();
+    return !intended;
+  });
+  const auto limit = static_cast<std::size_t>(std::max(1, most / std::max(1, leases().gateways())));
+  if (uploads.under_way.size() >= limit) {
+    uploads.line.Join(asset, since);
+    return false;
+  }
+  uploads.under_way.emplace_back(asset, unit);
+  uploads.line.Leave(asset);
+  return true;
+}
+
+void Reconciler::WakeForUpload(const std::string& provider_id) {
+  const auto found = uploads_.find(provider_id);
+  if (found == uploads_.end()) return;
+  while (const std::optional<store::Key> next = found->second.line.Next()) {
+    Item* item = Find(*next);
+    if (item == nullptr) continue;
+    return PostAdvance(*item);
+  }
 }
 
 void Reconciler::WakeInTurn(std::shared_ptr<const std::vector<store::Key>> keys, std::size_t from) {
@@ -1568,6 +1716,7 @@ void Reconciler::Send(const Item& item, CatalogPtr catalog, const ProviderEntry&
   }
   options.base_url = provider.base_url;
   provider.dialect->Authorize(request, credential, sent);
+  provider.egress.ApplyTo(request, options);
   parts_.http.Send(
       std::move(request), std::move(options),
       [this, key, serial, sent, catalog = std::move(catalog), &provider, &credential,
@@ -1706,6 +1855,17 @@ Reconciler::Dependency Reconciler::AssetAt(const store::Key& key, const Provider
       dependency.state = Dependency::State::kReady;
       dependency.provider_id = placement.provider_asset_id();
       dependency.handle = asset.current().record.units(i).handle();
+      if (dependency.provider_id.empty()) {
+        // Without it the URI would be passed instead, which is not what the caller asked for.
+        dependency.state = Dependency::State::kFailed;
+        dependency.error =
+            base::Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_PROTOCOL_ERROR,
+                        absl::StrCat(provider.id,
+                                     " says that it is usable and has not said by which "
+                                     "id; delete the asset and create it anew"))
+                .Metadata("provider", provider.id)
+                .ToProto();
+      }
     } else if (placement.state() == v1::Placement::FAILED) {
       dependency.error = placement.error();
       // A provider that was away then may be back: only its own no is for good.
@@ -1766,7 +1926,12 @@ void Reconciler::DescribeProviders(Reply<std::vector<v1::Provider>> reply) {
 }
 
 void Reconciler::Failed(const ProviderEntry& provider, const provider::Failure& failure) {
-  last_errors_[provider.id] = {provider::ToError(failure, provider.id).ToProto(), Now()};
+  // Every tenant sees it. The provider's words can repeat what one of them sent, a prompt or a URL:
+  // they are in that resource's own error and in the log.
+  provider::Failure told = failure;
+  told.message.clear();
+  if (!IsCodeWord(told.code)) told.code.clear();
+  last_errors_[provider.id] = {provider::ToError(told, provider.id).ToProto(), Now()};
 }
 
 void Reconciler::Count(const UnfinishedUnits& before, const UnfinishedUnits& after) {

@@ -24,6 +24,7 @@
 #include "core/catalog.h"
 #include "core/gate.h"
 #include "core/item.h"
+#include "core/model_slots.h"
 #include "core/settings.h"
 #include "core/telemetry.h"
 #include "core/waited_call.h"
@@ -268,6 +269,30 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void ShareBudgets();
   // Makes the gates that the catalog's providers lack, and has the others go by it.
   void SetUpGates(const ProviderChanges& changes);
+  // --- What a provider takes only so many of at one time
+  // Counts the slots that the catalog in force limits.
+  void FollowSlots();
+  void ReadSlots(std::optional<store::Key> after);
+  // Whether a task may be submitted there as far as slots go: absent where it may. `since`: where
+  // it stands in the line of those that wait, which it joins if it is given.
+  struct NoSlot {
+    std::string message;
+    absl::Time until;
+  };
+  std::optional<NoSlot> NoSlotFor(const store::Key& task, const ProviderEntry& provider,
+                                  const std::string& model) const;
+  void JoinSlotLine(const store::Key& task, const ModelSlot& slot, absl::Time since);
+  void TakeSlot(const store::Key& task, const ModelSlot& slot);
+  // The task is not going to be submitted now, and waits in no line.
+  void ReleaseSlot(const store::Key& task);
+  // Has as many waiting tasks look again as there are free slots.
+  void WakeForSlots();
+  // Whether the unit's submission may begin as far as the provider's bound on asset submissions
+  // goes; where it may, it counts until its answer is there. Where it may not, the item looks again
+  // when it may.
+  bool TakeUploadPlace(const store::Key& asset, std::size_t unit, const ProviderEntry& provider,
+                       absl::Time since);
+  void WakeForUpload(const std::string& provider_id);
   // Looks at the items again, some at a time, from the `from`th on.
   void WakeInTurn(std::shared_ptr<const std::vector<store::Key>> keys, std::size_t from);
 
@@ -354,6 +379,14 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   std::uint64_t last_serial_ = 0;
   // By provider. None goes before the reconciler does: calls hold places in them.
   std::map<std::string, std::unique_ptr<Gate>> gates_;
+  ModelSlots slots_;
+  std::map<ModelSlot, WaitLine> slot_lines_;
+  // By provider: the asset submissions that are under way or about to be, and who waits.
+  struct Uploads {
+    std::vector<std::pair<store::Key, std::size_t>> under_way;
+    WaitLine line;
+  };
+  std::map<std::string, Uploads> uploads_;
   absl::flat_hash_map<store::Key, std::unique_ptr<Item>> items_;
   // Request ids whose rows are being committed: duplicates wait for that.
   absl::flat_hash_map<store::RequestKey, std::vector<PendingCreation>> claims_;

@@ -352,7 +352,7 @@ TEST(ReconfigureTest, ARouteThatChangesIsForTasksThatComeAfter) {
   Harness::Options options = WithMode(v1::Provider::DRAIN);
   options.film_targets = {"beta"};
   harness.Reconfigure(options);
-  const auto models = harness.gateway().ListModels({});
+  const auto models = harness.gateway().ListModels(Caller(), {});
   ASSERT_TRUE(models.ok());
   ASSERT_EQ(models->models(0).targets_size(), 1);
   EXPECT_EQ(models->models(0).targets(0).provider(), "providers/beta");
@@ -418,7 +418,7 @@ TEST(ReconfigureTest, CallsOfManyThreadsGoOnWhileCatalogsChange) {
         });
         answered.WaitForNotification();
         // All of one catalog: "film" has one target in each.
-        const auto models = gateway.ListModels({});
+        const auto models = gateway.ListModels(Caller(), {});
         EXPECT_TRUE(models.ok() && models->models(0).targets_size() == 1);
         ++calls;
       }

@@ -424,6 +424,60 @@ TEST(ReconcilerReferenceTest, OwnGroupThatAProviderDidNotMakeIsTriedAgainLater) 
   EXPECT_TRUE(third.get().ok()) << third.status();
 }
 
+TEST(ReconcilerReferenceTest, OwnGroupThatKeepsFailingDoesNotGrow) {
+  Harness::Options options;
+  options.alpha.native_groups = true;
+  Harness harness(options);
+  int sends = 0;
+  for (int i = 0; i < 20; ++i) {
+    harness.Create(Harness::Asset(absl::StrCat("a-", i), {"alpha"}));
+    harness.AnswerNext(400, "no");
+    sends = static_cast<int>(harness.http().sent());
+    harness.Advance(absl::Minutes(2));
+  }
+  EXPECT_EQ(sends, 20) << "it is tried all the while";
+  auto group = Stored<GroupEntity>(harness.store(), "default-alpha");
+  ASSERT_TRUE(group.has_value());
+  EXPECT_EQ(group->resource.placements_size(), 4);
+  EXPECT_EQ(group->record.units_size(), 4);
+  const auto last = harness.Create(Harness::Asset("last", {"alpha"}));
+  harness.AnswerNext(200, "id=g-1 state=done");
+  harness.AnswerNext(200, "id=a-1 state=done");
+  ASSERT_TRUE(last.has());
+  EXPECT_TRUE(last.get().ok()) << last.status();
+}
+
+TEST(ReconcilerReferenceTest, AssetThatIsActiveWithoutAnIdIsNotPassedAsAUri) {
+  Harness harness;
+  harness.Create(Harness::Asset("hero", {"alpha"}));
+  harness.AnswerNext(200, "id=a-1 state=running");
+  ASSERT_EQ(harness.AssetNow("hero").state(), v1::Asset::PROCESSING);
+  // As a dialect that found no id in any answer would have it.
+  auto hero = harness.StoredAsset("hero");
+  ASSERT_TRUE(hero.has_value());
+  hero->resource.mutable_placements(0)->set_state(v1::Placement::ACTIVE);
+  hero->resource.mutable_placements(0)->clear_provider_asset_id();
+  hero->resource.set_state(v1::Asset::ACTIVE);
+  store::Transaction transaction;
+  transaction.writes.push_back({hero->key, hero->revision, ToContent(*hero), {}});
+  bool committed = false;
+  harness.store().Commit(std::move(transaction), [&](store::CommitResult result) {
+    committed = result.outcome == store::CommitResult::Outcome::kCommitted;
+  });
+  harness.Run();
+  ASSERT_TRUE(committed);
+  harness.Restart();
+  v1::CreateVideoTaskRequest request = Harness::Video("fox");
+  request.add_providers("providers/alpha");
+  auto& reference = *request.mutable_video_task()->add_references();
+  reference.set_role(v1::Reference::REFERENCE);
+  reference.set_asset("assets/hero");
+  const auto answer = harness.Create(request);
+  EXPECT_EQ(harness.http().pending(), 0u) << "nothing is sent with the URI in its place";
+  ASSERT_TRUE(answer.has());
+  EXPECT_THAT(std::string(answer.status().message()), HasSubstr("has not said by which id"));
+}
+
 TEST(ReconcilerReferenceTest, GroupThatCannotBeCommittedIsNotTriedInALoop) {
   Harness::Options options;
   options.alpha.native_groups = true;

@@ -1,7 +1,11 @@
 #include "core/validate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <iterator>
+#include <map>
+#include <optional>
 #include <set>
 
 #include "absl/strings/ascii.h"
@@ -36,6 +40,98 @@ int Characters(absl::string_view text) {
   return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
   }));
+}
+
+// UTF-16 code units: what lies beyond the Basic Multilingual Plane, four bytes in UTF-8, is two.
+int Utf16CodeUnits(absl::string_view text) {
+  return Characters(text) + static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
+           return (static_cast<unsigned char>(c) & 0xF8) == 0xF0;
+         }));
+}
+
+// A file extension, in lower case, as the name of its format; empty where it is not one of media.
+absl::string_view FormatOfExtension(absl::string_view extension) {
+  struct Spelling {
+    absl::string_view extension;
+    absl::string_view format;
+  };
+  static constexpr Spelling kSpellings[] = {
+      {"jpg", "jpeg"}, {"jpe", "jpeg"}, {"jfif", "jpeg"}, {"tif", "tiff"},
+      {"qt", "mov"},   {"wave", "wav"}, {"oga", "ogg"},   {"aif", "aiff"},
+  };
+  static constexpr absl::string_view kFormats[] = {
+      "jpeg", "png",  "webp", "bmp",  "tiff", "gif",  "heic", "heif", "avif", "svg",
+      "psd",  "ico",  "mp4",  "mov",  "webm", "mkv",  "avi",  "m4v",  "wmv",  "flv",
+      "mpeg", "mpg",  "3gp",  "mp3",  "wav",  "ogg",  "m4a",  "aac",  "flac", "opus",
+      "wma",  "aiff", "pdf",  "docx", "doc",  "pptx", "txt",
+  };
+  for (const Spelling& spelling : kSpellings) {
+    if (spelling.extension == extension) return spelling.format;
+  }
+  const auto* const found = std::find(std::begin(kFormats), std::end(kFormats), extension);
+  return found == std::end(kFormats) ? absl::string_view() : *found;
+}
+
+// What is wrong with a medium's URI by the extension of its path, where that says what it is.
+template <typename Limits>
+std::optional<std::string> FormatFault(absl::string_view uri, v1::MediaType type,
+                                       const Limits& limits) {
+  absl::string_view path = uri.substr(0, uri.find_first_of("?#"));
+  path.remove_prefix(std::min(path.size(), path.rfind('/') + 1));
+  const std::size_t dot = path.rfind('.');
+  if (dot == absl::string_view::npos || dot == 0) return std::nullopt;
+  const std::string extension = absl::AsciiStrToLower(path.substr(dot + 1));
+  const absl::string_view format = FormatOfExtension(extension);
+  if (format.empty()) return std::nullopt;
+  for (const v1::MediaLimits& media : limits) {
+    if (media.media_type() != type || media.formats().empty()) continue;
+    if (std::find(media.formats().begin(), media.formats().end(), format) !=
+        media.formats().end()) {
+      continue;
+    }
+    return absl::StrCat("is .", extension, " by its name, and of ", v1::MediaType_Name(type),
+                        " only ", absl::StrJoin(media.formats(), ", "), " is taken");
+  }
+  return std::nullopt;
+}
+
+// Adds what is wrong with values of provider_options, at any depth: numbers that JSON cannot hold,
+// and URLs that a provider must not be sent to.
+void CheckOptionValue(const google::protobuf::Value& value, const std::string& path,
+                      Faults& faults) {
+  switch (value.kind_case()) {
+    case google::protobuf::Value::kNumberValue:
+      if (!std::isfinite(value.number_value())) {
+        faults.Add(path,
+                   "is NaN or infinite, which JSON cannot hold; give it a number, or leave it out");
+      }
+      break;
+    case google::protobuf::Value::kStringValue: {
+      const absl::string_view text = value.string_value();
+      const std::string scheme =
+          absl::AsciiStrToLower(text.substr(0, std::min(text.size(), text.find("://"))));
+      const bool is_uri = absl::StrContains(text, "://") && !scheme.empty() &&
+                          std::all_of(scheme.begin(), scheme.end(), [](char c) {
+                            return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '+' ||
+                                   c == '-' || c == '.';
+                          });
+      if (!is_uri || scheme == "asset" || scheme == "assetid") break;
+      if (const std::optional<std::string> fault = MediaUriFault(text)) faults.Add(path, *fault);
+      break;
+    }
+    case google::protobuf::Value::kStructValue:
+      for (const auto& [key, member] : value.struct_value().fields()) {
+        CheckOptionValue(member, absl::StrCat(path, ".", provider::CleanText(key, 100)), faults);
+      }
+      break;
+    case google::protobuf::Value::kListValue:
+      for (int i = 0; i < value.list_value().values_size(); ++i) {
+        CheckOptionValue(value.list_value().values(i), absl::StrCat(path, "[", i, "]"), faults);
+      }
+      break;
+    default:
+      break;
+  }
 }
 
 void CheckLength(const std::string& field, absl::string_view text, int most, Faults& faults) {
@@ -151,6 +247,12 @@ absl::Status CheckOptions(
     if (value.ByteSizeLong() > kMostOptionsBytes) {
       faults.Add(path, absl::StrCat("is larger than ", kMostOptionsBytes, " bytes"));
       continue;
+    }
+    // In a fixed order: a Struct has none.
+    const std::map<std::string, google::protobuf::Value> members(value.fields().begin(),
+                                                                 value.fields().end());
+    for (const auto& [key, member] : members) {
+      CheckOptionValue(member, absl::StrCat(path, ".", provider::CleanText(key, 100)), faults);
     }
     for (const provider::OptionFault& fault : provider->dialect->CheckOptions(kind, value)) {
       faults.Add(absl::StrCat(path, ".", provider::CleanText(fault.field, 200)), fault.description);
@@ -289,6 +391,9 @@ absl::Status Validate(const v1::CreateAssetRequest& request, const Catalog& cata
       faults.Add(prefix + "asset.media_type",
                  absl::StrCat("cannot be ", v1::MediaType_Name(asset.media_type()), " at provider ",
                               provider->id, ", which does not register such media"));
+    }
+    if (auto fault = FormatFault(asset.source_uri(), asset.media_type(), capabilities.media())) {
+      faults.Add(prefix + "asset.source_uri", absl::StrCat(*fault, " by provider ", provider->id));
     }
     if (capabilities.https_only() && absl::StartsWithIgnoreCase(asset.source_uri(), "http://")) {
       faults.Add(prefix + "asset.source_uri",
@@ -596,6 +701,11 @@ std::vector<std::pair<std::string, std::string>> Inexpressible(
         !absl::StartsWithIgnoreCase(reference.uri(), "https://")) {
       reasons.Add(path + ".uri", "fetches https URLs only");
     }
+    if (reference.has_uri()) {
+      if (const auto fault = FormatFault(reference.uri(), media[i], can.media())) {
+        reasons.Add(path + ".uri", "cannot use it: it ", *fault);
+      }
+    }
   }
   const bool references = images + videos + audios > 0;
   v1::Capabilities::Mode mode = v1::Capabilities::TEXT;
@@ -627,15 +737,25 @@ std::vector<std::pair<std::string, std::string>> Inexpressible(
   reasons.CheckMost("images", images, can.max_reference_images());
   reasons.CheckMost("videos", videos, can.max_reference_videos());
   reasons.CheckMost("audios", audios, can.max_reference_audios());
-  const int length = Characters(task.prompt());
+  const bool utf16 = can.prompt_unit() == v1::Capabilities::UTF16_CODE_UNITS;
+  const int length = utf16 ? Utf16CodeUnits(task.prompt()) : Characters(task.prompt());
   if (can.prompt_required() && length == 0) reasons.Add("prompt", "needs a prompt");
   if (can.max_prompt_length() > 0 && length > can.max_prompt_length()) {
-    reasons.Add("prompt", "takes at most ", can.max_prompt_length(), " characters, not ", length);
+    reasons.Add("prompt", "takes at most ", can.max_prompt_length(),
+                utf16 ? " UTF-16 code units (an emoji counts two), not " : " characters, not ",
+                length);
   }
   reasons.Check("duration", task.has_duration(), std::int64_t{task.duration().seconds()},
                 can.duration());
   reasons.Check("resolution", task.has_resolution(), task.resolution(), can.resolution());
   reasons.Check("aspect_ratio", task.has_aspect_ratio(), task.aspect_ratio(), can.aspect_ratio());
+  if (can.first_frame_sets_aspect_ratio() && first_frame && task.has_aspect_ratio() &&
+      task.aspect_ratio() != "adaptive") {
+    reasons.Add(
+        "aspect_ratio",
+        "takes no aspect_ratio beside a FIRST_FRAME, which decides it; leave it out, or set "
+        "adaptive");
+  }
   reasons.Check("generate_audio", task.has_generate_audio(), task.generate_audio(),
                 can.generate_audio());
   reasons.Check("watermark", task.has_watermark(), task.watermark(), can.watermark());

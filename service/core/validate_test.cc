@@ -1,6 +1,7 @@
 #include "core/validate.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -185,6 +186,14 @@ class InexpressibleTest : public testing::Test {
     reference->set_media_type(type);
   }
 
+  std::vector<std::string> Texts() {
+    const Target target{harness_.catalog()->FindProvider("alpha"), "video-1", 0, 1, &can_};
+    std::vector<v1::MediaType> media;
+    for (const auto& reference : task_.references()) media.push_back(reference.media_type());
+    std::vector<std::string> texts;
+    for (const auto& [field, text] : Inexpressible(task_, media, target)) texts.push_back(text);
+    return texts;
+  }
   std::vector<std::string> Fields() {
     const Target target{harness_.catalog()->FindProvider("alpha"), "video-1", 0, 1, &can_};
     std::vector<v1::MediaType> media;
@@ -317,6 +326,88 @@ TEST_F(InexpressibleTest, PromptIsCountedInCharacters) {
   EXPECT_THAT(Fields(), IsEmpty());
   task_.set_prompt("abcd");
   EXPECT_THAT(Fields(), ElementsAre("video_task.prompt"));
+}
+
+TEST_F(InexpressibleTest, PromptIsCountedAsTheProviderCounts) {
+  can_.set_max_prompt_length(4);
+  task_.set_prompt("\U0001F98A\U0001F98A\U0001F98A");
+  EXPECT_THAT(Fields(), IsEmpty());
+  can_.set_prompt_unit(v1::Capabilities::UTF16_CODE_UNITS);
+  EXPECT_THAT(
+      Texts(),
+      ElementsAre(HasSubstr("takes at most 4 UTF-16 code units (an emoji counts two), not 6")));
+  task_.set_prompt("\U0001F98Aab");
+  EXPECT_THAT(Fields(), IsEmpty());
+}
+
+TEST_F(InexpressibleTest, AFirstFrameCanDecideTheAspectRatio) {
+  can_.mutable_aspect_ratio()->set_expressible(true);
+  can_.set_first_frame_sets_aspect_ratio(true);
+  task_.set_aspect_ratio("16:9");
+  EXPECT_THAT(Fields(), IsEmpty());
+  Refer(v1::Reference::FIRST_FRAME, v1::IMAGE);
+  EXPECT_THAT(Texts(), ElementsAre(HasSubstr("takes no aspect_ratio beside a FIRST_FRAME")));
+  task_.set_aspect_ratio("adaptive");
+  EXPECT_THAT(Fields(), IsEmpty());
+}
+
+TEST_F(InexpressibleTest, MediaOfAnotherFormatAreRefusedWhereTheirNameTellsIt) {
+  v1::MediaLimits& image = *can_.add_media();
+  image.set_media_type(v1::IMAGE);
+  image.add_formats("jpeg");
+  image.add_formats("png");
+  Refer(v1::Reference::FIRST_FRAME, v1::IMAGE);
+  for (const char* uri :
+       {"https://a.example/x.jpg", "https://a.example/x.PNG?sig=1.gif", "https://a.example/x",
+        "https://a.example/x.php?name=a.gif", "https://a.example/.gif", "https://a.gif/x"}) {
+    task_.mutable_references(0)->set_uri(uri);
+    EXPECT_THAT(Fields(), IsEmpty()) << uri;
+  }
+  for (const char* uri : {"https://a.example/x.gif", "https://a.example/x.SVG#top",
+                          "https://a.example/a.b/x.mp4?sig=x.png"}) {
+    task_.mutable_references(0)->set_uri(uri);
+    EXPECT_THAT(Fields(), ElementsAre("video_task.references[0].uri")) << uri;
+  }
+  EXPECT_THAT(Texts(),
+              ElementsAre(HasSubstr("is .mp4 by its name, and of IMAGE only jpeg, png is taken")));
+}
+
+TEST_F(ValidateTest, ProviderOptionsAreLookedThroughAtAnyDepth) {
+  v1::CreateVideoTaskRequest request = Harness::Video();
+  google::protobuf::Struct& options =
+      (*request.mutable_video_task()->mutable_provider_options())["alpha"];
+  google::protobuf::Value& list =
+      (*(*options.mutable_fields())["a"].mutable_struct_value()->mutable_fields())["b"];
+  list.mutable_list_value()->add_values()->set_number_value(1);
+  list.mutable_list_value()->add_values()->set_number_value(
+      std::numeric_limits<double>::quiet_NaN());
+  (*list.mutable_list_value()->add_values()->mutable_struct_value()->mutable_fields())["poster"]
+      .set_string_value("http://169.254.169.254/latest/meta-data");
+  (*options.mutable_fields())["scale"].set_number_value(std::numeric_limits<double>::infinity());
+  (*options.mutable_fields())["style"].set_string_value("https://cdn.example.org/style.png");
+  (*options.mutable_fields())["hero"].set_string_value("asset://asset-1");
+  (*options.mutable_fields())["words"].set_string_value("10.0.0.1 is a number");
+  EXPECT_THAT(Check(request), ElementsAre("video_task.provider_options[alpha].a.b[1]",
+                                          "video_task.provider_options[alpha].a.b[2].poster",
+                                          "video_task.provider_options[alpha].scale"));
+}
+
+TEST(RouteTest, ARoutesDefaultRatioIsNotAskedForWhereAFirstFrameDecidesIt) {
+  Harness::Options options;
+  options.film_targets = {"alpha"};
+  options.defaults.set_aspect_ratio("16:9");
+  options.alpha.first_frame_sets_aspect_ratio = true;
+  Harness harness(options);
+  v1::CreateVideoTaskRequest request = Harness::Video("fox");
+  v1::Reference& frame = *request.mutable_video_task()->add_references();
+  frame.set_role(v1::Reference::FIRST_FRAME);
+  frame.set_media_type(v1::IMAGE);
+  frame.set_uri("https://cdn.example.org/x.png");
+  request.mutable_max_wait()->set_seconds(0);
+  EXPECT_TRUE(harness.Create(request).status().ok());
+  request.set_video_task_id("other");
+  request.mutable_video_task()->set_aspect_ratio("1:1");
+  EXPECT_THAT(FieldsOf(harness.Create(request).status()), ElementsAre("video_task.aspect_ratio"));
 }
 
 TEST(FillDefaultsTest, WhatTheCallerSaysStays) {

@@ -20,6 +20,9 @@ namespace assetgate::core {
 namespace {
 
 constexpr absl::Duration kSlowQueue = absl::Seconds(1);
+// A task that waits for a slot is told when one is free; it looks again then in case that was
+// missed.
+constexpr absl::Duration kSlotPatience = absl::Seconds(30);
 
 // A refusal that the caller has to mend ends the task: another provider would be asked for the
 // same.
@@ -165,7 +168,10 @@ std::optional<std::size_t> VideoItem::TargetOf(const v1::Attempt& attempt) const
 
 void VideoItem::Plan() {
   v1::VideoTask& task = draft_.resource;
-  if (IsFinal(task.state())) return ReleaseSubmissionPlace();
+  if (IsFinal(task.state())) {
+    owner_.ReleaseSlot(key_);
+    return ReleaseSubmissionPlace();
+  }
   const int open = OpenAttempt(task);
   if (open < 0) return PlanPending();
   // Left over where the commit of the intent went astray.
@@ -285,6 +291,8 @@ void VideoItem::PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider)
   // Byte for byte what was sent before.
   const http::Request request = FromJournal(record.submission());
   Journal(request, Now(), std::min(until, *send_before), *record.mutable_submission());
+  *record.mutable_send_timeout() =
+      base::ToProto(provider.TimeoutFor(base::UpstreamOperation::kSubmitVideo));
   task.mutable_attempts(static_cast<int>(unit))->set_tries(record.submission().sends());
   MarkChanged();
   SubmitAfterCommit(unit, provider, provider::UnitKind::kVideo,
@@ -339,6 +347,10 @@ std::optional<VideoItem::Obstacle> VideoItem::ObstacleOf(const VideoTaskRecord& 
                         : v1::Explanation::PROVIDER_UNAVAILABLE,
                     gate.state_reason(), unwell->until};
   }
+  if (auto none = owner_.NoSlotFor(key_, *provider, record.targets(target).provider_model())) {
+    return Obstacle{v1::Waiting::PROVIDER_SLOTS, v1::Explanation::PROVIDER_SLOTS,
+                    std::move(none->message), none->until};
+  }
   return std::nullopt;
 }
 
@@ -357,6 +369,10 @@ std::optional<std::size_t> VideoItem::ChooseTarget() {
     any_eligible = true;
     if (std::optional<Obstacle> obstacle = ObstacleOf(draft_.record, i)) {
       next = std::min(next, obstacle->until);
+      if (obstacle->reason == v1::Waiting::PROVIDER_SLOTS) {
+        owner_.JoinSlotLine(key_, {target.provider(), target.provider_model()}, PendingSince(task));
+        WakeAt(now + kSlotPatience);
+      }
       if (!first.has_value()) {
         first = std::move(obstacle);
         subject = MakeName(kProviders, target.provider());
@@ -521,6 +537,7 @@ void VideoItem::ReleaseSubmissionPlace() {
 }
 
 void VideoItem::AbandonPlaces() {
+  owner_.ReleaseSlot(key_);
   ReleaseSubmissionPlace();
   Item::AbandonPlaces();
 }
@@ -530,6 +547,8 @@ void VideoItem::PlanPending() {
   const Settings& settings = owner_.settings();
   const absl::Time now = Now();
   const absl::Time expires = PendingSince(task) + settings.submit_timeout;
+  // Nothing of it is under way: what it was about to take came to nothing.
+  owner_.ReleaseSlot(key_);
   if (now >= expires) {
     ReleaseSubmissionPlace();
     const Bill bill = BillOf(task);
@@ -661,6 +680,8 @@ void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
     *record.mutable_submission()->mutable_first_send_time() = former.first_send_time();
   }
   Journal(*request, now, send_before, *record.mutable_submission());
+  *record.mutable_send_timeout() =
+      base::ToProto(provider.TimeoutFor(base::UpstreamOperation::kSubmitVideo));
   attempt.set_tries(record.submission().sends());
   // What held it up is over, unless it was this provider's refusal: whether that is over will be
   // seen.
@@ -674,6 +695,7 @@ void VideoItem::StartAttempt(std::size_t target, const ProviderEntry& provider,
       task.clear_waiting();
   }
   MarkChanged();
+  owner_.TakeSlot(key_, {provider.id, model});
   SubmitAfterCommit(static_cast<std::size_t>(index), provider, provider::UnitKind::kVideo,
                     base::UpstreamOperation::kSubmitVideo, record.submission(), /*replay=*/false,
                     provider.credential);

@@ -148,6 +148,64 @@ TEST_F(DoctorTest, EveryFaultOfTheConfigIsALine) {
   EXPECT_GE(findings.size(), 3u);
 }
 
+TEST_F(DoctorTest, CreditOfTheAccountIsShownWhereTheProviderTellsIt) {
+  {
+    ScriptedServer server(
+        Answering(200, R"({"user":{},"team":{"credits":1250,"maxConcurrentJobs":4},"apiKey":{}})"));
+    EXPECT_THAT(Of(Examine(Config("apiframe", server.url())), "provider one: key").detail,
+                HasSubstr("its account has 1250 credits left"));
+  }
+  {
+    ScriptedServer server(
+        Answering(200, R"({"balance":99,"remaining":14.16,"isValid":true,"unit":"USD"})"));
+    EXPECT_THAT(Of(Examine(Config("zerozero", server.url())), "provider one: key").detail,
+                HasSubstr("its account has 14.16 USD left"));
+    EXPECT_EQ(server.requests().at(0).path, "/usage");
+  }
+  {
+    ScriptedServer server(
+        Answering(200, R"({"balance":0,"remaining":0,"isValid":true,"unit":"USD"})"));
+    const Finding key = Of(Examine(Config("zerozero", server.url())), "provider one: key");
+    EXPECT_EQ(key.verdict, Verdict::kFailed);
+    EXPECT_THAT(key.detail, HasSubstr("no credit"));
+  }
+  {
+    ScriptedServer server(Answering(200, R"({"isValid":false})"));
+    const Finding key = Of(Examine(Config("zerozero", server.url())), "provider one: key");
+    EXPECT_EQ(key.verdict, Verdict::kFailed);
+    EXPECT_THAT(key.detail, HasSubstr("is refused"));
+  }
+}
+
+TEST_F(DoctorTest, TheWayOutIsTheOneThatTheConfigNames) {
+  // Lets a CONNECT through, and is the provider behind it too.
+  ScriptedServer proxy([](Connection& connection) {
+    if (!connection.ReadRequest().has_value()) return;
+    connection.Write("HTTP/1.1 200 OK\r\n\r\n");
+    while (connection.ReadRequest().has_value()) connection.Respond(404, "");
+  });
+  const auto findings =
+      Examine(Config("kyy", "http://provider.invalid",
+                     absl::StrCat(", allow_insecure_http: true, proxy: \"", proxy.url(),
+                                  "\", headers: {User-Agent: studio/1}")));
+  EXPECT_THAT(Of(findings, "provider one: host").detail,
+              HasSubstr(absl::StrCat("through the proxy ", proxy.url())));
+  ASSERT_THAT(proxy.requests(), SizeIs(2));
+  EXPECT_EQ(http::Response{.headers = proxy.requests()[1].headers}.HeaderValue("User-Agent"),
+            "studio/1");
+}
+
+TEST_F(DoctorTest, ATimeLimitThatIsTooShortIsAWarning) {
+  ScriptedServer server(Answering(404, ""));
+  const Finding timeout = Of(Examine(Config("kyy", server.url(), ", timeout: 60s")),
+                             "provider one: timeouts.submit_asset");
+  EXPECT_EQ(timeout.verdict, Verdict::kWarning);
+  EXPECT_THAT(timeout.detail, HasSubstr("known to take up to 2m30s"));
+  for (const Finding& finding : Examine(Config("kyy", server.url()))) {
+    EXPECT_NE(finding.what, "provider one: timeouts.submit_asset") << "the dialect's own holds";
+  }
+}
+
 TEST_F(DoctorTest, RefusedKeyAndNoCreditHaveFailed) {
   {
     // The provider echoes the key.
@@ -224,7 +282,7 @@ TEST_F(DoctorTest, ClockThatIsOffIsAWarning) {
 
 TEST_F(DoctorTest, SecretThatLooksWrongIsAWarningAndIsNotShown) {
   ScriptedServer server(Answering(404, ""));
-  for (const char* odd : {"\"sk-3f9b7c51d2a84e60\"", "changeme-please", "<your-key>", "short"}) {
+  for (const char* odd : {"\"sk-3f9b7c51d2a84e60\"", "changeme-please", "<your-key>", "shortkey"}) {
     key_ = odd;
     const Finding secret = Of(Examine(Config("kyy", server.url())), "provider one: secret api_key");
     EXPECT_EQ(secret.verdict, Verdict::kWarning) << odd;

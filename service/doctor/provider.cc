@@ -39,9 +39,11 @@ Step StepOf(http::TransportError::Kind kind) {
       return {"its name has no address (DNS)",
               "check the host in base_url, and this host's name servers"};
     case Kind::kConnect:
-      return {"no connection (TCP)",
-              "check the port in base_url, and whether a firewall lets this host out; proxies from "
-              "the environment are not used"};
+      return {
+          "no connection (TCP)",
+          "check the port in base_url, the proxy if one is configured, and whether a firewall lets "
+          "this host out; proxies from the environment are not used unless the provider has "
+          "proxy: environment"};
     case Kind::kTls:
       return {
           "no trusted channel (TLS)",
@@ -72,6 +74,14 @@ Finding OfKey(const config::Provider& provider, const http::Response& response) 
   const std::string& id = provider.credential.credential.id;
   if (!failure.has_value()) {
     finding.detail = absl::StrCat("\"", id, "\" is taken");
+    if (const auto credit = provider.dialect->DecodeCredit(response)) {
+      absl::StrAppend(&finding.detail, "; its account has ", credit->amount, " ",
+                      provider::CleanText(credit->unit, 16), " left");
+      if (credit->amount <= 0) {
+        finding.verdict = Verdict::kWarning;
+        finding.remedy = "top up the account";
+      }
+    }
     return finding;
   }
   const std::string words = provider::CleanText(failure->message, 256);
@@ -91,6 +101,26 @@ Finding OfKey(const config::Provider& provider, const http::Response& response) 
   }
 }
 
+// A time limit that the config sets for all calls, and that cuts off one that is known to need
+// longer.
+void ExamineTimeouts(const config::Provider& provider, const Report& report) {
+  const provider::CallTimeouts& needs = provider.dialect->traits().timeouts;
+  const auto check = [&](const char* name, absl::Duration need, absl::Duration has) {
+    if (has == absl::ZeroDuration()) has = provider.timeout;
+    if (has >= need) return;
+    report({Verdict::kWarning, absl::StrCat("provider ", provider.id, ": timeouts.", name),
+            absl::StrCat("is ", absl::FormatDuration(has),
+                         ", and such calls are known to take up to ", absl::FormatDuration(need),
+                         ": what is cut off may be done all the same, and done again"),
+            absl::StrCat("set timeouts.", name, " to ", absl::FormatDuration(need), " or more")});
+  };
+  check("submit_group", needs.submit_group, provider.timeouts.submit_group);
+  check("submit_asset", needs.submit_asset, provider.timeouts.submit_asset);
+  check("submit_video", needs.submit_video, provider.timeouts.submit_video);
+  check("poll", needs.poll, provider.timeouts.poll);
+  check("delete", needs.remove, provider.timeouts.remove);
+}
+
 }  // namespace
 
 void ExamineProvider(const config::Provider& provider, const Tools& tools, const Report& report) {
@@ -100,6 +130,7 @@ void ExamineProvider(const config::Provider& provider, const Tools& tools, const
     report({Verdict::kOk, what, "mode OFF: it is not called, so it was not looked at", ""});
     return;
   }
+  ExamineTimeouts(provider, report);
   std::optional<http::Request> check = provider.dialect->EncodeCheckCredential();
   const bool checks_key = check.has_value();
   http::Request request = checks_key ? *std::move(check) : http::Request();
@@ -110,6 +141,7 @@ void ExamineProvider(const config::Provider& provider, const Tools& tools, const
   options.base_url = provider.base_url;
   options.timeout = kPatience;
   options.tell_certificate = true;
+  provider.egress.ApplyTo(request, options);
   const absl::Time sent = tools.clock.Now();
   http::Result result = Call(tools.http, std::move(request), std::move(options));
   const absl::Time answered = tools.clock.Now();
@@ -123,7 +155,11 @@ void ExamineProvider(const config::Provider& provider, const Tools& tools, const
   provider::MaskSecrets(provider.credential.credential, response);
 
   Finding host{Verdict::kOk, absl::StrCat(what, ": host"),
-               absl::StrCat(where, " answers (HTTP ", response.status, ")"), ""};
+               absl::StrCat(where, " answers (HTTP ", response.status,
+                            provider.egress.proxy.empty()
+                                ? ")"
+                                : absl::StrCat("), through the proxy ", provider.egress.proxy)),
+               ""};
   if (response.certificate_end.has_value()) {
     absl::StrAppend(&host.detail, ", its certificate is good until ",
                     Written(*response.certificate_end));

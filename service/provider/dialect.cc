@@ -18,6 +18,10 @@ std::optional<Failure> Dialect::DecodeCheckCredential(const http::Response& resp
   return FailureOf(response, "", response.body);
 }
 
+std::optional<Credit> Dialect::DecodeCredit(const http::Response& /*response*/) const {
+  return std::nullopt;
+}
+
 std::optional<Failure> Dialect::DecodeDeleteAsset(const http::Response& response) const {
   if (response.status >= 200 && response.status < 300) return std::nullopt;
   if (response.status == 404) return std::nullopt;

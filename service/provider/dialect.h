@@ -55,6 +55,22 @@ struct Polling {
   absl::Duration ceiling;  // at least this often while it is young enough to matter
 };
 
+// How long one call may take, from sending to the last byte of the answer, by what it is for. Zero:
+// the provider's general time limit.
+struct CallTimeouts {
+  absl::Duration submit_group;
+  absl::Duration submit_asset;
+  absl::Duration submit_video;
+  absl::Duration poll;
+  absl::Duration remove;
+};
+
+// What an account has left, in the provider's own unit ("USD", "credits").
+struct Credit {
+  double amount = 0;
+  std::string unit;
+};
+
 // What a dialect is, apart from its models.
 struct Traits {
   // As in the config, in metrics and in the folder's name.
@@ -70,6 +86,13 @@ struct Traits {
   // For a config that sets no limits.
   double requests_per_second = 10;
   int max_in_flight = 32;
+  // Where an operation is known to take longer than calls usually do.
+  CallTimeouts timeouts;
+  // Asset submissions in flight at one time, where the provider works on them while the call is
+  // open and several at once starve one another; zero for no bound of their own.
+  int max_asset_submissions = 0;
+  // Names of headers that the dialect writes itself, apart from those that every dialect does.
+  std::vector<std::string> own_headers;
   // How long after the first send a video submission may be repeated with the same idempotency key
   // and surely make only one video; zero where the dialect has no such key.
   absl::Duration idempotency_window = absl::ZeroDuration();
@@ -269,6 +292,8 @@ class Dialect {
   virtual std::optional<http::Request> EncodeCheckCredential() const;
   // OK: the credential is taken. Otherwise why it is not, or that this cannot be told.
   virtual std::optional<Failure> DecodeCheckCredential(const http::Response& response) const;
+  // What the answer to such a call says that the account has left; absent where it does not say.
+  virtual std::optional<Credit> DecodeCredit(const http::Response& response) const;
 
   // Puts the credential into the request, last before it is sent. `now` is for signatures.
   virtual void Authorize(http::Request& request, const Credential& credential,

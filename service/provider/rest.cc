@@ -16,10 +16,69 @@ constexpr std::size_t kMaxIdBytes = 256;
 
 bool IsGraphic(char c) { return absl::ascii_isgraph(static_cast<unsigned char>(c)); }
 
-bool CallsSomebody(absl::string_view key) {
-  const std::string lower = absl::AsciiStrToLower(key);
-  return absl::StrContains(lower, "callback") || absl::StrContains(lower, "webhook") ||
-         absl::StrContains(lower, "notify");
+// In lower case, without what separates words: "callback_url", "callbackUrl" and "Callback-URL"
+// alike.
+std::string LettersOf(absl::string_view key) {
+  std::string letters;
+  for (const char c : key) {
+    if (c != '_' && c != '-') letters.push_back(absl::ascii_tolower(static_cast<unsigned char>(c)));
+  }
+  return letters;
+}
+
+// Why no caller may set a key of these letters, wherever it stands; empty where they may.
+absl::string_view FaultOfLetters(absl::string_view letters) {
+  for (const absl::string_view part : {"callback", "webhook", "notify"}) {
+    if (absl::StrContains(letters, part)) {
+      return "providers may not be told whom to call: watch the resource instead";
+    }
+  }
+  for (const absl::string_view word :
+       {"n", "count", "numvideos", "numoutputs", "numberofvideos", "videocount", "batchsize"}) {
+    if (letters == word) {
+      return "one task makes one video, and more would be billed: create more tasks instead";
+    }
+  }
+  for (const absl::string_view word : {"model", "prompt", "content"}) {
+    if (letters == word)
+      return "the gateway sends that itself: set the field of the request instead";
+  }
+  return "";
+}
+
+void AddOwnedKeyFaults(const google::protobuf::Struct& options, const std::string& prefix,
+                       std::span<const OwnedKey> owned, std::vector<OptionFault>& faults);
+
+void AddOwnedKeyFaults(const google::protobuf::Value& value, const std::string& path,
+                       std::span<const OwnedKey> owned, std::vector<OptionFault>& faults) {
+  if (value.has_struct_value()) {
+    AddOwnedKeyFaults(value.struct_value(), path + ".", owned, faults);
+  } else if (value.has_list_value()) {
+    for (int i = 0; i < value.list_value().values_size(); ++i) {
+      AddOwnedKeyFaults(value.list_value().values(i), absl::StrCat(path, "[", i, "]"), owned,
+                        faults);
+    }
+  }
+}
+
+// As deep as a request can be nested, which Protocol Buffers bounds.
+void AddOwnedKeyFaults(const google::protobuf::Struct& options, const std::string& prefix,
+                       std::span<const OwnedKey> owned, std::vector<OptionFault>& faults) {
+  for (const auto& field : options.fields()) {
+    const std::string path = absl::StrCat(prefix, field.first);
+    const std::string letters = LettersOf(field.first);
+    const auto found = std::find_if(owned.begin(), owned.end(), [&](const OwnedKey& candidate) {
+      return LettersOf(candidate.key) == letters;
+    });
+    if (found != owned.end()) {
+      faults.push_back(
+          {path, absl::StrCat("the gateway sends \"", found->key, "\" itself: ", found->remedy)});
+    } else if (const absl::string_view fault = FaultOfLetters(letters); !fault.empty()) {
+      faults.push_back({path, std::string(fault)});
+    } else {
+      AddOwnedKeyFaults(field.second, path, owned, faults);
+    }
+  }
 }
 
 }  // namespace
@@ -47,7 +106,8 @@ void AuthorizeBearer(http::Request& request, const Credential& credential) {
 }
 
 bool IsId(absl::string_view id) {
-  return !id.empty() && id.size() <= kMaxIdBytes && std::all_of(id.begin(), id.end(), IsGraphic);
+  return !id.empty() && id != "." && id != ".." && id.size() <= kMaxIdBytes &&
+         std::all_of(id.begin(), id.end(), IsGraphic);
 }
 
 absl::Status NotAnId(absl::string_view id, absl::string_view form) {
@@ -104,18 +164,7 @@ absl::string_view LastSegment(absl::string_view resource_name) {
 std::vector<OptionFault> OwnedKeyFaults(const google::protobuf::Struct& options,
                                         std::span<const OwnedKey> owned) {
   std::vector<OptionFault> faults;
-  for (const auto& field : options.fields()) {
-    const std::string& key = field.first;
-    const auto found = std::find_if(owned.begin(), owned.end(), [&](const OwnedKey& candidate) {
-      return absl::EqualsIgnoreCase(candidate.key, key);
-    });
-    if (found != owned.end()) {
-      faults.push_back(
-          {key, absl::StrCat("the gateway sends \"", found->key, "\" itself: ", found->remedy)});
-    } else if (CallsSomebody(key)) {
-      faults.push_back({key, "providers may not be told whom to call: watch the resource instead"});
-    }
-  }
+  AddOwnedKeyFaults(options, "", owned, faults);
   // A Struct has no order of its own.
   std::sort(faults.begin(), faults.end(),
             [](const OptionFault& a, const OptionFault& b) { return a.field < b.field; });

@@ -26,7 +26,8 @@ http::Request JsonRequest(absl::string_view method, std::string path, const rapi
 // Authorization: Bearer {the secret "api_key"}
 void AuthorizeBearer(http::Request& request, const Credential& credential);
 
-// Whether an id can be stored and asked for: 1 to 256 printable ASCII characters without spaces.
+// Whether an id can be stored and asked for: 1 to 256 printable ASCII characters without spaces,
+// and not "." or "..", which are no segments of a path even where they are percent-encoded.
 bool IsId(absl::string_view id);
 // The error for an id, typed by a person, that is not of the form `form` ("vt-…").
 absl::Status NotAnId(absl::string_view id, absl::string_view form);
@@ -56,10 +57,12 @@ struct OwnedKey {
   const char* remedy;
 };
 
-// The faults of provider_options whose members go beside `owned` keys: one for each of these, in
-// any case (some servers read keys that way), and for each key that would have the provider call
-// somebody
-// ("callback", "webhook" or "notify" in it).
+// The faults of provider_options whose members go beside `owned` keys: one for each of these, and
+// for each key that would have the provider call somebody ("callback", "webhook" or "notify" in
+// it), make more than one result ("n", "count", "num_videos" and the like), or make it by another
+// model or from other content ("model", "prompt", "content"). At any depth, since providers lay
+// objects over one another; the field is then the whole path, "a.b[2].callback_url". In any case
+// and with or without underscores, as some servers read keys.
 std::vector<OptionFault> OwnedKeyFaults(const google::protobuf::Struct& options,
                                         std::span<const OwnedKey> owned);
 

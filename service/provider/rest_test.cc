@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
+#include "google/protobuf/util/json_util.h"
 #include "provider/json.h"
 
 namespace assetgate::provider {
@@ -76,6 +78,30 @@ TEST(RestTest, KeysThatTheGatewayWritesAreRefusedInAnyCase) {
   EXPECT_EQ(faults[0].field, "Prompt");
   EXPECT_EQ(faults[0].description, "the gateway sends \"prompt\" itself: set `prompt`");
   EXPECT_EQ(faults[1].field, "callBackUrl");
+}
+
+TEST(RestTest, OwnedKeysAreFoundAtAnyDepthWithTheirPath) {
+  google::protobuf::Struct options;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(
+                  R"({"a": {"b": [1, [{"x": 1}], {"callback_url": "https://me.example",
+                                               "style": {"numVideos": 4, "Model": "x"}}]},
+                      "deep": {"first_frame": {"prompt_text": "fine", "PROMPT": "y"}},
+                      "n": 2, "noise": 1, "counter": 3, "list": [{"count": 1}]})",
+                  &options)
+                  .ok());
+  constexpr OwnedKey kOwned[] = {{"first_image", "set references"}};
+  std::vector<std::string> fields;
+  for (const OptionFault& fault : OwnedKeyFaults(options, kOwned)) fields.push_back(fault.field);
+  EXPECT_THAT(fields, ::testing::ElementsAre("a.b[2].callback_url", "a.b[2].style.Model",
+                                             "a.b[2].style.numVideos", "deep.first_frame.PROMPT",
+                                             "list[0].count", "n"));
+}
+
+TEST(RestTest, DotsAreNoIds) {
+  EXPECT_FALSE(IsId("."));
+  EXPECT_FALSE(IsId(".."));
+  EXPECT_TRUE(IsId("..."));
+  EXPECT_TRUE(IsId("a/../b")) << "percent-encoded in paths";
 }
 
 }  // namespace

@@ -30,6 +30,8 @@ class FakeDialect final : public provider::Dialect {
     traits_.secrets = {"api_key"};
     traits_.requests_per_second = 12;
     traits_.max_in_flight = 34;
+    traits_.timeouts.submit_asset = absl::Seconds(120);
+    traits_.own_headers = {"X-Fake-Own"};
     for (provider::Polling* polling :
          {&traits_.group_polling, &traits_.asset_polling, &traits_.video_polling}) {
       *polling = {absl::Seconds(2), absl::Seconds(5), absl::Seconds(10)};
@@ -131,7 +133,7 @@ class ConfigTest : public ::testing::Test {
                              more, "\n"));
   }
 
-  std::map<std::string, std::string> variables_ = {{"KEY", "sk-current"}, {"OLD_KEY", "sk-old"}};
+  std::map<std::string, std::string> variables_ = {{"KEY", "sk-current"}, {"OLD_KEY", "sk-former"}};
   Environment environment_ = {
       {&kFake}, [this](const std::string& name) {
         const auto found = variables_.find(name);

@@ -92,6 +92,7 @@ FakeDialect::FakeDialect(FakeDialectOptions options) : options_(std::move(option
   traits_.asset_polling = {absl::Seconds(2), absl::Seconds(5), absl::Seconds(20)};
   traits_.video_polling = {absl::Seconds(2), absl::Seconds(5), absl::Seconds(20)};
   traits_.idempotency_window = options_.idempotency_window;
+  traits_.max_asset_submissions = options_.max_asset_submissions;
   traits_.video_lifetime = absl::Hours(24);
   for (const auto mode : {v1::Capabilities::TEXT, v1::Capabilities::FIRST_FRAME,
                           v1::Capabilities::FIRST_AND_LAST_FRAME, v1::Capabilities::REFERENCES}) {
@@ -108,6 +109,8 @@ FakeDialect::FakeDialect(FakeDialectOptions options) : options_(std::move(option
   capabilities_.set_max_reference_videos(3);
   capabilities_.set_max_reference_audios(3);
   capabilities_.set_https_only(options_.https_only);
+  capabilities_.set_first_frame_sets_aspect_ratio(options_.first_frame_sets_aspect_ratio);
+  capabilities_.mutable_aspect_ratio()->set_expressible(options_.first_frame_sets_aspect_ratio);
 }
 
 const v1::Capabilities* FakeDialect::FindModel(absl::string_view model) const {

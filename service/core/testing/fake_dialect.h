@@ -20,6 +20,10 @@ struct FakeDialectOptions {
   bool can_delete = false;
   // Zero: no idempotency key.
   absl::Duration idempotency_window = absl::ZeroDuration();
+  // As in Traits.
+  int max_asset_submissions = 0;
+  // As in Capabilities; it takes any aspect ratio then.
+  bool first_frame_sets_aspect_ratio = false;
   std::vector<v1::MediaType> media_types = {v1::IMAGE, v1::VIDEO};
   // Of its one model, "video-1".
   bool seed = true;

@@ -108,6 +108,9 @@ CatalogPtr Harness::MakeCatalog(const Options& options) {
     alpha->mode = options.alpha_mode;
     alpha->credential = MakeCredential(options.alpha_credential, options.alpha_account);
     alpha->base_url = options.alpha_url;
+    alpha->slots = options.alpha_slots;
+    alpha->timeouts = options.alpha_timeouts;
+    alpha->egress = options.alpha_egress;
     if (options.alpha_video_polling) alpha->video_polling = *options.alpha_video_polling;
     if (!options.alpha_previous_credential.empty()) {
       alpha->previous_credential =

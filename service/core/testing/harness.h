@@ -115,6 +115,9 @@ class Harness {
     std::string alpha_previous_credential;
     std::string alpha_previous_account = "old-alpha";
     v1::Provider::Mode alpha_mode = v1::Provider::SERVE;
+    SlotLimits alpha_slots;
+    provider::CallTimeouts alpha_timeouts;
+    http::Egress alpha_egress;
     // Alpha's, for videos; the dialect's own where it is not set.
     std::optional<provider::Polling> alpha_video_polling;
     // Whether alpha is in the config at all.
