@@ -193,6 +193,17 @@ TEST_P(StoreConformanceTest, NewStoreIsEmpty) {
   EXPECT_EQ(store_->queue_depth(), 0u);
 }
 
+TEST_P(StoreConformanceTest, TenantsAreThoseThatHaveRows) {
+  EXPECT_THAT(*store_->Tenants(), IsEmpty());
+  for (const char* tenant : {"zebra", "default", "a b", "default"}) {
+    for (const char* id : {"one", "two"}) {
+      CommitAndWait(*store_, Create({tenant, Kind::kAsset, id}));
+    }
+    CommitAndWait(*store_, Create({tenant, Kind::kVideoTask, "one"}));
+  }
+  EXPECT_THAT(*store_->Tenants(), ElementsAre("a b", "default", "zebra"));
+}
+
 TEST_P(StoreConformanceTest, RowReadsBackAsItWasWritten) {
   Content content;
   content.resource = std::string("\0\xff resource\n", 12);

@@ -34,6 +34,7 @@ class ForwardingStore : public Store {
   absl::StatusOr<std::vector<Row>> ListUnfinished(const UnfinishedQuery& query) override {
     return real_.ListUnfinished(query);
   }
+  absl::StatusOr<std::vector<std::string>> Tenants() override { return real_.Tenants(); }
   absl::StatusOr<Revision> Head() override { return real_.Head(); }
   absl::Status Health() override { return real_.Health(); }
   std::size_t queue_depth() const override { return real_.queue_depth(); }

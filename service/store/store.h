@@ -302,6 +302,8 @@ class Store {
   virtual absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key) = 0;
   // A page that is shorter than its limit is the last one.
   virtual absl::StatusOr<std::vector<Row>> ListUnfinished(const UnfinishedQuery& query) = 0;
+  // Those that have rows, in order.
+  virtual absl::StatusOr<std::vector<std::string>> Tenants() = 0;
   // The newest revision.
   virtual absl::StatusOr<Revision> Head() = 0;
   // Whether it takes writes right now; what /readyz says.

@@ -301,6 +301,11 @@ absl::StatusOr<std::vector<Row>> PostgresStore::ListUnfinished(const UnfinishedQ
       [&](Connection& connection) { return postgres::ListUnfinished(connection, query); });
 }
 
+absl::StatusOr<std::vector<std::string>> PostgresStore::Tenants() {
+  return ReadWith<std::vector<std::string>>(
+      [](Connection& connection) { return postgres::Tenants(connection); });
+}
+
 absl::StatusOr<Revision> PostgresStore::Head() {
   return ReadWith<Revision>([](Connection& connection) { return postgres::Head(connection); });
 }

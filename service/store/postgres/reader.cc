@@ -117,6 +117,15 @@ constexpr char kRequest[] =
     "SELECT create_time, rows, request FROM requests WHERE tenant = $1::bytea AND "
     "method = $2::bytea AND request_id = $3::bytea";
 
+// From one tenant to the next, whatever each has.
+constexpr char kTenants[] = R"sql(
+WITH RECURSIVE found AS (
+  (SELECT tenant FROM resources ORDER BY tenant LIMIT 1)
+  UNION ALL
+  SELECT (SELECT tenant FROM resources WHERE tenant > found.tenant ORDER BY tenant LIMIT 1)
+  FROM found WHERE found.tenant IS NOT NULL)
+SELECT tenant FROM found WHERE tenant IS NOT NULL)sql";
+
 constexpr char kHolder[] =
     "SELECT g.name FROM shards s JOIN gateways g ON g.owner = s.owner "
     "WHERE s.shard = $1::bigint AND s.expires_at > now()";
@@ -342,6 +351,14 @@ absl::StatusOr<std::vector<Row>> ListUnfinished(Connection& connection,
   absl::StatusOr<Rows> found = connection.Run({sql, std::move(parameters)});
   if (!found.ok()) return found.status();
   return ReadRows(*found, found->size());
+}
+
+absl::StatusOr<std::vector<std::string>> Tenants(Connection& connection) {
+  absl::StatusOr<Rows> found = connection.Run({kTenants, {}});
+  if (!found.ok()) return found.status();
+  std::vector<std::string> tenants;
+  for (int i = 0; i < found->size(); ++i) tenants.push_back(found->StringAt(i, 0));
+  return tenants;
 }
 
 absl::StatusOr<Revision> Head(Connection& connection) {

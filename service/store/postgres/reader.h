@@ -24,6 +24,7 @@ absl::StatusOr<std::optional<RequestRow>> FindRequest(Connection& connection,
                                                       const RequestKey& key);
 absl::StatusOr<std::vector<Row>> ListUnfinished(Connection& connection,
                                                 const UnfinishedQuery& query);
+absl::StatusOr<std::vector<std::string>> Tenants(Connection& connection);
 absl::StatusOr<Revision> Head(Connection& connection);
 // The name of the gateway that holds the shard; empty where none does.
 absl::StatusOr<std::string> HolderOf(Connection& connection, Shard shard);

@@ -80,6 +80,11 @@ absl::Status Reader::Prepare() {
        "SELECT tenant, kind, id, " + columns +
            " FROM resources INDEXED BY resources_unfinished WHERE unfinished = 1 "
            "AND (tenant, kind, id) > (?, ?, ?) ORDER BY tenant, kind, id LIMIT ?"},
+      // From one tenant to the next, whatever each has.
+      {tenants_,
+       "WITH RECURSIVE found(tenant) AS (SELECT min(tenant) FROM resources UNION ALL SELECT "
+       "(SELECT min(tenant) FROM resources WHERE tenant > found.tenant) FROM found "
+       "WHERE found.tenant IS NOT NULL) SELECT tenant FROM found WHERE tenant IS NOT NULL"},
       {term_rows_,
        "SELECT create_revision FROM terms WHERE tenant = ? AND kind = ? AND term = ? "
        "AND create_revision <= ? ORDER BY create_revision DESC LIMIT ?"},
@@ -297,6 +302,14 @@ absl::StatusOr<std::vector<Row>> Reader::ListUnfinished(const UnfinishedQuery& w
   }
   if (!query.status().ok()) return query.status();
   return rows;
+}
+
+absl::StatusOr<std::vector<std::string>> Reader::Tenants() {
+  std::vector<std::string> tenants;
+  Query query(tenants_);
+  while (query.Next()) tenants.push_back(query.StringAt(0));
+  if (!query.status().ok()) return query.status();
+  return tenants;
 }
 
 absl::StatusOr<std::unique_ptr<Reader>> ReaderPool::Take() {

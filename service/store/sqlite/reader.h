@@ -30,6 +30,7 @@ class Reader {
   absl::StatusOr<ChangesPage> ReadChanges(const ChangesQuery& query);
   absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key);
   absl::StatusOr<std::vector<Row>> ListUnfinished(const UnfinishedQuery& query);
+  absl::StatusOr<std::vector<std::string>> Tenants();
   absl::StatusOr<Revision> Head();
 
  private:
@@ -58,6 +59,7 @@ class Reader {
   Statement rows_by_age_;
   Statement rows_oldest_first_;
   Statement rows_unfinished_;
+  Statement tenants_;
   Statement term_rows_;
   Statement changes_;
   Statement request_;

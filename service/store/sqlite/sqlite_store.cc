@@ -302,6 +302,11 @@ absl::StatusOr<std::vector<Row>> SqliteStore::ListUnfinished(const UnfinishedQue
       [&](sqlite::Reader& reader) { return reader.ListUnfinished(query); });
 }
 
+absl::StatusOr<std::vector<std::string>> SqliteStore::Tenants() {
+  return ReadWith<std::vector<std::string>>(
+      [](sqlite::Reader& reader) { return reader.Tenants(); });
+}
+
 absl::StatusOr<Revision> SqliteStore::Head() {
   return ReadWith<Revision>([](sqlite::Reader& reader) { return reader.Head(); });
 }

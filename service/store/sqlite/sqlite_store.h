@@ -89,6 +89,7 @@ class SqliteStore final : public Store, private GroupWriter {
   absl::StatusOr<ChangesPage> ReadChanges(const ChangesQuery& query) override;
   absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key) override;
   absl::StatusOr<std::vector<Row>> ListUnfinished(const UnfinishedQuery& query) override;
+  absl::StatusOr<std::vector<std::string>> Tenants() override;
   absl::StatusOr<Revision> Head() override;
   absl::Status Health() override;
   std::size_t queue_depth() const override { return queue_.queue_depth(); }

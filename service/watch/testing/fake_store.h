@@ -66,6 +66,7 @@ class FakeStore final : public store::Store {
       const store::RequestKey& key) override;
   absl::StatusOr<std::vector<store::Row>> ListUnfinished(
       const store::UnfinishedQuery& query) override;
+  absl::StatusOr<std::vector<std::string>> Tenants() override { return std::vector<std::string>(); }
   absl::StatusOr<store::Revision> Head() override;
   absl::Status Health() override;
   std::size_t queue_depth() const override { return 0; }
