@@ -16,7 +16,7 @@ void DeletionItem::Take(const store::Row& row) {
 
 bool DeletionItem::Reconsider(const ProviderChanges& changes) {
   return Item::Reconsider(0, deletion_.provider(), provider::UnitKind::kAsset,
-                          base::FromProto(deletion_.create_time()), changes);
+                          Pace{base::FromProto(deletion_.create_time())}, changes);
 }
 
 void DeletionItem::Plan() {
@@ -54,7 +54,7 @@ void DeletionItem::Plan() {
     owner.Send(*this, std::move(catalog), *provider,
                provider->CredentialFor(deletion_.credential_id()), std::move(request),
                std::move(options),
-               [&owner, provider, asset = deletion_.asset(), call = std::move(begun)](
+               [&owner, provider, serial = serial_, asset = deletion_.asset(), call = std::move(begun)](
                    Item* item, http::Result answer, absl::Duration latency) mutable {
                  std::optional<provider::Failure> failure;
                  int status = 0;
@@ -66,7 +66,7 @@ void DeletionItem::Plan() {
                    failure = provider->dialect->DecodeDeleteAsset(response);
                  }
                  const provider::Failure* no = failure.has_value() ? &*failure : nullptr;
-                 owner.Release(*provider, no);
+                 owner.Release(*provider, CallClass::kDeletion, no, serial);
                  call.outcome = OutcomeOf(answer, no != nullptr);
                  call.http_status = status;
                  call.latency = latency;
