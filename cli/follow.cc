@@ -91,9 +91,10 @@ class Stream {
     if (Wait(options.unparsed) == kTimeout) {
       context_.TryCancel();
       Wait(absl::InfiniteDuration());
-      return PlainError(absl::StatusCode::kDataLoss,
-                        "the gateway sent an event that this assetctl cannot read; a newer assetctl "
-                        "may, or a resource of the gateway's is damaged (see its log)");
+      return PlainError(
+          absl::StatusCode::kDataLoss,
+          "the gateway sent an event that this assetctl cannot read; a newer assetctl "
+          "may, or a resource of the gateway's is damaged (see its log)");
     }
     if (silent) {
       return PlainError(

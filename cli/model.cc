@@ -28,9 +28,7 @@ bool NeedsOperator(const v1::Waiting& waiting) {
 }
 
 // The gateway says more than the reason does: something is odd about the provider's answers.
-bool SaysMore(const v1::Waiting& waiting) {
-  return absl::StrContains(waiting.message(), "; it ");
-}
+bool SaysMore(const v1::Waiting& waiting) { return absl::StrContains(waiting.message(), "; it "); }
 
 // Work that proceeds, as opposed to work that is held up.
 bool Proceeds(const v1::Waiting& waiting) {

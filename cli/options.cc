@@ -588,29 +588,32 @@ class Parser {
   }
 
   void AddImport(CLI::App* videos) {
-    CLI::App* import = Verb(
-        videos, "import", "Follow a task that a provider already has; nothing is submitted",
-        "Example:\n"
-        "  assetctl videos import vt-71c0 --provider kyy --model seedance-2 --id found-again\n"
-        "It is how a result is had that the gateway gave up (FAILED with PROVIDER_FORGOT,\n"
-        "TRACKING_EXPIRED or RESULT_MISSING), or that was made without the gateway. The provider is\n"
-        "asked for it at once. Who imports needs the role OPERATOR, where callers have roles.",
-        [this] { return ImportVideo(); });
+    CLI::App* import =
+        Verb(videos, "import", "Follow a task that a provider already has; nothing is submitted",
+             "Example:\n"
+             "  assetctl videos import vt-71c0 --provider kyy --model seedance-2 --id found-again\n"
+             "It is how a result is had that the gateway gave up (FAILED with PROVIDER_FORGOT,\n"
+             "TRACKING_EXPIRED or RESULT_MISSING), or that was made without the gateway. The "
+             "provider is\n"
+             "asked for it at once. Who imports needs the role OPERATOR, where callers have roles.",
+             [this] { return ImportVideo(); });
     import->add_option("PROVIDER_TASK_ID", name_, "The provider's own id of the task")->required();
     import->add_option("--provider", import_provider_, "Where it is")
         ->required()
         ->option_text("PROVIDER");
     import
-        ->add_option("--model", model_,
-                     "What it was made with: a route, providers/P/models/M, or the provider's own name")
+        ->add_option(
+            "--model", model_,
+            "What it was made with: a route, providers/P/models/M, or the provider's own name")
         ->required()
         ->option_text("MODEL");
     import->add_option("--id", id_, "The id to give it; made by the gateway when absent")
         ->option_text("ID");
     import->add_option("--prompt", prompt_, "What it shows, for people")->option_text("TEXT");
     Repeated(import, "--label", labels_, "KEY=VALUE", "A label; may be repeated");
-    import->add_option("--request-id", request_id_,
-                       "Makes a repetition of the command harmless; made up when absent")
+    import
+        ->add_option("--request-id", request_id_,
+                     "Makes a repetition of the command harmless; made up when absent")
         ->option_text("ID");
   }
 

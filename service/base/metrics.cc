@@ -326,15 +326,17 @@ struct Metrics::Instruments {
       "From a unit's end at its provider until it was committed here. By basis: since the finish "
       "time that the provider gives, or since the last poll before, which is the most that it can "
       "have been.");
-  Family<Counter>& odd_answers = Declare<Counter>(
-      registry, "assetgate_odd_answers_total",
-      "Answers of providers about units that are not as the provider documents them, by what is odd: "
-      "an unknown state, no result or an inline one, nothing that can be read, an id or a link that "
-      "cannot be kept, the end of what had been given up.");
-  Family<Counter>& unreadable =
-      Declare<Counter>(registry, "assetgate_unreadable_total",
-                       "Times that a stored resource could not be read, and was left out of a list or "
-                       "a watch. Each is a defect.");
+  Family<Counter>& odd_answers =
+      Declare<Counter>(registry, "assetgate_odd_answers_total",
+                       "Answers of providers about units that are not as the provider documents "
+                       "them, by what is odd: "
+                       "an unknown state, no result or an inline one, nothing that can be read, an "
+                       "id or a link that "
+                       "cannot be kept, the end of what had been given up.");
+  Family<Counter>& unreadable = Declare<Counter>(
+      registry, "assetgate_unreadable_total",
+      "Times that a stored resource could not be read, and was left out of a list or "
+      "a watch. Each is a defect.");
   Family<Gauge>& unconfirmed = Declare<Gauge>(
       registry, "assetgate_unconfirmed",
       "Attempts of which it is not known whether the provider accepted, and bills, them.");
@@ -504,9 +506,8 @@ Histogram& Metrics::DetectionSeconds(absl::string_view provider, MetricKind kind
 }
 
 Counter& Metrics::OddAnswers(absl::string_view provider, MetricKind kind, Oddity oddity) {
-  return instruments_->odd_answers.Add({{"provider", std::string(provider)},
-                                        {"kind", LabelOf(kind)},
-                                        {"oddity", LabelOf(oddity)}});
+  return instruments_->odd_answers.Add(
+      {{"provider", std::string(provider)}, {"kind", LabelOf(kind)}, {"oddity", LabelOf(oddity)}});
 }
 
 Counter& Metrics::Unreadable(MetricKind kind) {

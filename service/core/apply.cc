@@ -40,7 +40,8 @@ bool IsUtf8(absl::string_view text) {
 // Whether text that others go by, which half of would mislead, can be kept as it came.
 bool Fits(const std::string& text, std::size_t max_bytes) {
   return text.size() <= max_bytes && IsUtf8(text) &&
-         std::none_of(text.begin(), text.end(), [](unsigned char c) { return absl::ascii_iscntrl(c); });
+         std::none_of(text.begin(), text.end(),
+                      [](unsigned char c) { return absl::ascii_iscntrl(c); });
 }
 
 bool TakeWhole(const std::string& value, std::size_t max_bytes, std::string* field) {
@@ -48,16 +49,14 @@ bool TakeWhole(const std::string& value, std::size_t max_bytes, std::string* fie
 }
 
 void SetIds(v1::Placement& placement, const provider::Observation& observation, bool& changed) {
-  changed |=
-      TakeWhole(observation.provider_id, kLongestId, placement.mutable_provider_asset_id());
+  changed |= TakeWhole(observation.provider_id, kLongestId, placement.mutable_provider_asset_id());
   changed |= TakeWhole(observation.provider_tracking_id, kLongestId,
                        placement.mutable_provider_tracking_id());
   changed |= TakeWhole(observation.provider_uri, kLongestUri, placement.mutable_provider_uri());
 }
 void SetIds(v1::GroupPlacement& placement, const provider::Observation& observation,
             bool& changed) {
-  changed |=
-      TakeWhole(observation.provider_id, kLongestId, placement.mutable_provider_group_id());
+  changed |= TakeWhole(observation.provider_id, kLongestId, placement.mutable_provider_group_id());
 }
 
 void Accepted(v1::Placement& placement, absl::Time now) {
@@ -71,8 +70,7 @@ google::rpc::Status WorkFailed(const std::optional<provider::Failure>& failure,
   provider::Failure known = failure.value_or(provider::Failure{});
   // What a program can act on is kept; the rest are reasons of calls, not of work.
   if (known.reason != v1::CONTENT_REJECTED && known.reason != v1::TASK_CANCELLED) {
-    known.reason =
-        progress == Progress::kCancelled ? v1::TASK_CANCELLED : v1::PROVIDER_WORK_FAILED;
+    known.reason = progress == Progress::kCancelled ? v1::TASK_CANCELLED : v1::PROVIDER_WORK_FAILED;
   }
   if (known.message.empty()) {
     known.message = absl::StrCat("the provider gave no reason why ", what,
@@ -110,9 +108,8 @@ bool ObservePlacement(PlacementT& placement, const provider::Observation& observ
         changed = true;
       }
       return SetWaiting(placement, v1::Waiting::PROVIDER_WORKING, placement.provider(),
-                        observation.unknown_state
-                            ? UnknownState(observation, "being prepared")
-                            : std::string("the provider is preparing it"),
+                        observation.unknown_state ? UnknownState(observation, "being prepared")
+                                                  : std::string("the provider is preparing it"),
                         context.now) ||
              changed;
     case Progress::kSucceeded:
@@ -262,15 +259,15 @@ google::rpc::Status WithoutResult(const provider::Observation& observation,
   return base::Error(
              absl::StatusCode::kFailedPrecondition,
              is_inline ? v1::RESULT_INLINE : v1::RESULT_MISSING,
-             absl::StrCat(context.provider_id, " reports success",
-                          word.empty() ? "" : absl::StrCat(" (\"", word, "\")"),
-                          is_inline ? " and delivered the result inside its answer, which this "
-                                      "gateway cannot keep"
-                                    : absl::StrCat(", and its answers held no link to the result "
-                                                   "for ",
-                                                   absl::FormatDuration(
-                                                       context.missing_result_period)),
-                          "; whether it is billed is not known. See provider_answer of the attempt"))
+             absl::StrCat(
+                 context.provider_id, " reports success",
+                 word.empty() ? "" : absl::StrCat(" (\"", word, "\")"),
+                 is_inline ? " and delivered the result inside its answer, which this "
+                             "gateway cannot keep"
+                           : absl::StrCat(", and its answers held no link to the result "
+                                          "for ",
+                                          absl::FormatDuration(context.missing_result_period)),
+                 "; whether it is billed is not known. See provider_answer of the attempt"))
       .Metadata("provider", context.provider_id)
       .ToProto();
 }
@@ -393,15 +390,16 @@ std::string CleanAnswer(absl::string_view answer) {
 }
 
 Situation SituationOf(const v1::Attempt& attempt, const Unit& unit,
-                          const provider::Observation* said, const UnitContext& context) {
+                      const provider::Observation* said, const UnitContext& context) {
   if (unit.has_result_missing_since()) {
     const absl::Time until =
         base::FromProto(unit.result_missing_since()) + context.missing_result_period;
-    return {v1::Waiting::PROVIDER_WORKING,
-            absl::StrCat("the provider says that it is done (\"", attempt.provider_state(),
-                         "\"), and its answer holds no link to the result; it is asked again until ",
-                         absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", until, absl::UTCTimeZone()),
-                         ", then the task fails with RESULT_MISSING")};
+    return {
+        v1::Waiting::PROVIDER_WORKING,
+        absl::StrCat("the provider says that it is done (\"", attempt.provider_state(),
+                     "\"), and its answer holds no link to the result; it is asked again until ",
+                     absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", until, absl::UTCTimeZone()),
+                     ", then the task fails with RESULT_MISSING")};
   }
   if (said != nullptr && said->unknown_state) {
     return {v1::Waiting::PROVIDER_WORKING, UnknownState(*said, "in progress")};
@@ -491,12 +489,11 @@ bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
                       const provider::Observation& observation, const UnitContext& context) {
   using Result = provider::Observation::Result;
   v1::Attempt& attempt = *task.mutable_attempts(index);
-  // What a provider called final stays; what the gateway called final does not bind the provider: its
-  // late result is recorded in the attempt.
+  // What a provider called final stays; what the gateway called final does not bind the provider:
+  // its late result is recorded in the attempt.
   const bool given_up = MayEndLate(attempt);
   if (IsFinal(attempt.state()) && !given_up) return false;
-  bool changed =
-      TakeWhole(observation.provider_id, kLongestId, attempt.mutable_provider_task_id());
+  bool changed = TakeWhole(observation.provider_id, kLongestId, attempt.mutable_provider_task_id());
   changed |= Take(Word(observation.provider_state), attempt.mutable_provider_state());
   changed |= Take(Word(observation.upstream_provider), attempt.mutable_upstream_provider());
   if (observation.usage.has_value()) {

@@ -25,8 +25,8 @@ inline bool MessageCounts(v1::Waiting::Reason reason) {
          reason == v1::Waiting::PROVIDER_NOT_FOUND || reason == v1::Waiting::NEEDS_OPERATOR;
 }
 
-// Says why nothing moves. A change of reason or subject is a change; see MessageCounts for the rest.
-// `since` stays while reason and subject do.
+// Says why nothing moves. A change of reason or subject is a change; see MessageCounts for the
+// rest. `since` stays while reason and subject do.
 template <typename Holder>
 bool SetWaiting(Holder& holder, v1::Waiting::Reason reason, absl::string_view subject,
                 absl::string_view message, absl::Time now,
@@ -95,7 +95,7 @@ struct Situation {
   std::string message;
 };
 Situation SituationOf(const v1::Attempt& attempt, const Unit& unit,
-                          const provider::Observation* said, const UnitContext& context);
+                      const provider::Observation* said, const UnitContext& context);
 
 // A placement of an asset or of a group: its outcome when submitted, and what was seen later.
 bool ApplySubmit(v1::Placement& placement, Unit& unit, const provider::SubmitResult& result,
@@ -124,8 +124,8 @@ bool ApplySubmit(v1::VideoTask& task, int attempt, Unit& unit, const provider::S
                  const UnitContext& context);
 bool ApplyObservation(v1::VideoTask& task, int attempt, Unit& unit,
                       const provider::Observation& observation, const UnitContext& context);
-// The gateway gives an accepted attempt up; its billing is UNKNOWN from now on. The task fails. Where
-// a result can still come, `unit` says until when it is asked for.
+// The gateway gives an accepted attempt up; its billing is UNKNOWN from now on. The task fails.
+// Where a result can still come, `unit` says until when it is asked for.
 bool ApplyGivenUp(v1::VideoTask& task, int attempt, Unit& unit, const google::rpc::Status& error,
                   const UnitContext& context);
 // What a person says became of a submission whose outcome is not known.

@@ -52,7 +52,8 @@ bool ApplyObservation(v1::VideoTask& task, int attempt, const provider::Observat
 provider::Observation WithoutResult(provider::Observation::Result result) {
   provider::Observation observation = Seen(Progress::kSucceeded, "done");
   observation.result = result;
-  observation.answer = R"({"status":"done","url":"https:\/\/cdn.example\/v.mp4?sig=hush\u0026k=hush2"})";
+  observation.answer =
+      R"({"status":"done","url":"https:\/\/cdn.example\/v.mp4?sig=hush\u0026k=hush2"})";
   return observation;
 }
 

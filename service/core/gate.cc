@@ -153,7 +153,8 @@ std::optional<Gate::Held> Gate::HeldSubmissions() const {
   if (!hold_.has_value()) return std::nullopt;
   const absl::Time now = loop_.Now();
   // Its answer, or that of one sent before, is on its way.
-  if (held_[IndexOf(CallClass::kSubmission)] > 0) return Held{hold_->failure, true, now + kHoldLook};
+  if (held_[IndexOf(CallClass::kSubmission)] > 0)
+    return Held{hold_->failure, true, now + kHoldLook};
   if (now < hold_->next) return Held{hold_->failure, false, hold_->next};
   return std::nullopt;
 }
@@ -188,8 +189,7 @@ bool Gate::HasRoom(CallClass call_class) const {
   const int cap = limits_.max_in_flight;
   if (in_flight_ >= cap) return false;
   if (call_class == CallClass::kSubmission && HeldSubmissions().has_value()) return false;
-  if (call_class == CallClass::kSlowPoll &&
-      held_[IndexOf(call_class)] >= std::max(1, cap / 2)) {
+  if (call_class == CallClass::kSlowPoll && held_[IndexOf(call_class)] >= std::max(1, cap / 2)) {
     return false;
   }
   const int side = IsPoll(call_class)
@@ -309,10 +309,9 @@ void Gate::NoteAccount(CallHealth health, const provider::Failure* failure, absl
 }
 
 void Gate::NoteRateLimit(const provider::Failure& failure, std::uint64_t unit, absl::Time now) {
-  const bool others_passed =
-      std::any_of(passed_.begin(), passed_.end(), [&](const Passed& passed) {
-        return passed.unit != unit && now - passed.when < kPassedLately;
-      });
+  const bool others_passed = std::any_of(passed_.begin(), passed_.end(), [&](const Passed& passed) {
+    return passed.unit != unit && now - passed.when < kPassedLately;
+  });
   const bool second_unit = limited_unit_.has_value() && *limited_unit_ != unit;
   limited_unit_ = unit;
   if (others_passed && !second_unit) return;
@@ -322,9 +321,8 @@ void Gate::NoteRateLimit(const provider::Failure& failure, std::uint64_t unit, a
   ++rate_limits_in_a_row_;
   // Of a unit that cannot be told from others it is the account's.
   const bool in_doubt = unit != 0 && (others_passed || !second_unit);
-  limited_until_ =
-      std::max(limited_until_,
-               now + std::min(back_off, in_doubt ? kLongestLimited : kLongestRetryAfter));
+  limited_until_ = std::max(
+      limited_until_, now + std::min(back_off, in_doubt ? kLongestLimited : kLongestRetryAfter));
 }
 
 void Gate::Release(CallClass call_class, const provider::Failure* failure, std::uint64_t unit) {

@@ -27,8 +27,8 @@ enum class CallClass {
   kSubmission = 0,
   kFirstPoll = 1,
   kPoll = 2,
-  // Of a unit that took long to answer the last time, or that the gateway has given up and asks only
-  // for a late result.
+  // Of a unit that took long to answer the last time, or that the gateway has given up and asks
+  // only for a late result.
   kSlowPoll = 3,
   kDeletion = 4,
 };
@@ -59,8 +59,8 @@ v1::Provider::State StateOf(base::ProviderCondition condition);
 //
 // Places in flight: a quarter of them is never taken by submissions and deletions, and another
 // quarter never by polls, so that neither waits for the other's calls to end (a cap below four has
-// no quarter). Slow polls have half of the places at most: units that hang cannot hold up those that
-// answer.
+// no quarter). Slow polls have half of the places at most: units that hang cannot hold up those
+// that answer.
 //
 // Account: after a submission was answered "no credit" or "key refused" (but for a 403, which can
 // be about one model), submissions are held: one at a time goes, the next at once, the others at
@@ -116,8 +116,8 @@ class Gate {
   // Likewise, counting only what the provider itself causes (breaker, rate limit): new work should
   // then go elsewhere.
   std::optional<Blocked> Unwell() const;
-  // Why submissions are held on the account's behalf: what the provider said last. Absent while they
-  // are not, and where one may go now to find out.
+  // Why submissions are held on the account's behalf: what the provider said last. Absent while
+  // they are not, and where one may go now to find out.
   struct Held {
     provider::Failure failure;
     // One is under way whose answer tells more.

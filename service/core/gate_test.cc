@@ -244,8 +244,7 @@ TEST_F(GateTest, GatewaysDivideTheBudgetAndTheCapInFlight) {
   ASSERT_EQ(gate.in_flight(), 1);
   Over(gate, CallHealth::kGood);
   int calls = 4;
-  for (; Ask(gate, CallClass::kPoll, "more"); ++calls)
-    Over(gate, CallHealth::kGood);
+  for (; Ask(gate, CallClass::kPoll, "more"); ++calls) Over(gate, CallHealth::kGood);
   EXPECT_EQ(calls, 10) << "ten of thirty a second are this gateway's";
 }
 

@@ -747,7 +747,8 @@ absl::StatusOr<Target> Gateway::ImportTarget(const Catalog& catalog,
     if (target.provider->id == provider) return target;
   }
   Faults faults;
-  faults.Add("model", absl::StrCat("is not made at \"", provider, "\"; GetModel tells where it is"));
+  faults.Add("model",
+             absl::StrCat("is not made at \"", provider, "\"; GetModel tells where it is"));
   return faults.ToStatus();
 }
 
@@ -857,8 +858,8 @@ void Gateway::ImportVideoTask(const Caller& caller, const v1::ImportVideoTaskReq
   *task.mutable_labels() = request.labels();
   task.set_creator(caller.identity);
   task.set_state(v1::VideoTask::QUEUED);
-  for (auto* time : {task.mutable_create_time(), task.mutable_update_time(),
-                     task.mutable_submit_time()}) {
+  for (auto* time :
+       {task.mutable_create_time(), task.mutable_update_time(), task.mutable_submit_time()}) {
     *time = base::ToProto(now);
   }
   v1::Attempt& attempt = *task.add_attempts();

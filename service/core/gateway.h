@@ -123,8 +123,9 @@ class Gateway {
   // The provider's model that an imported task was made with.
   absl::StatusOr<Target> ImportTarget(const Catalog& catalog,
                                       const v1::ImportVideoTaskRequest& request) const;
-  // Takes the right to import a provider's task, for as long as the result lives; fails while another
-  // import of it is under way here, and when a task holds it (see VideoService.ImportVideoTask).
+  // Takes the right to import a provider's task, for as long as the result lives; fails while
+  // another import of it is under way here, and when a task holds it (see
+  // VideoService.ImportVideoTask).
   absl::StatusOr<std::shared_ptr<void>> TakeProviderTask(const Caller& caller,
                                                          const std::string& provider,
                                                          const std::string& provider_task_id,
@@ -139,8 +140,8 @@ class Gateway {
   Reconciler& reconciler_;
   UnfinishedVideos& unfinished_videos_;
   const base::Clock& clock_;
-  // Provider tasks that are being imported: shared with the places of those imports, which may outlive
-  // this.
+  // Provider tasks that are being imported: shared with the places of those imports, which may
+  // outlive this.
   struct Importing {
     absl::Mutex mu;
     std::set<std::pair<std::string, std::string>> tasks ABSL_GUARDED_BY(mu);

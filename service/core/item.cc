@@ -95,8 +95,7 @@ bool Item::HoldPlace(std::size_t unit, const ProviderEntry& provider, CallClass 
   // The item may be gone when the place is granted: then it is given back.
   Gate& gate = owner_.gate(provider);
   const bool held = gate.Acquire(
-      call_class,
-      [this_owner = &owner_, key = key_, serial = serial_, unit, call_class, &gate] {
+      call_class, [this_owner = &owner_, key = key_, serial = serial_, unit, call_class, &gate] {
         Item* item = this_owner->Find(key, serial);
         if (item == nullptr || item->run(unit).place != UnitRun::Place::kQueued ||
             item->run(unit).place_class != call_class) {
@@ -268,7 +267,7 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
         *this, std::move(catalog), provider, credential, std::move(request), std::move(options),
         [&owner, unit, &provider, kind, replay, serial = serial_, sends = submission.sends(),
          sent = std::move(sent), item_call = std::move(call)](Item* item, http::Result answer,
-                                      absl::Duration latency) mutable {
+                                                              absl::Duration latency) mutable {
           provider::SubmitResult result;
           const auto* error = std::get_if<http::TransportError>(&answer);
           if (error != nullptr && error->kind == http::TransportError::Kind::kStopped) {
@@ -334,11 +333,11 @@ absl::Duration Item::PollInterval(const ProviderEntry& provider, provider::UnitK
   const absl::Duration period = kind == provider::UnitKind::kVideo ? settings.video_tracking_period
                                                                    : settings.asset_tracking_period;
   absl::Duration interval =
-      pace.late    ? std::clamp(age / 10, std::max(settings.slow_poll, polling.ceiling),
-                                std::max(settings.longest_late_poll, polling.ceiling))
+      pace.late      ? std::clamp(age / 10, std::max(settings.slow_poll, polling.ceiling),
+                                  std::max(settings.longest_late_poll, polling.ceiling))
       : age > period ? std::max(settings.slow_poll, polling.ceiling)
-                                         : std::clamp(polling.floor + age / 10, polling.floor,
-                                                      std::max(polling.floor, polling.ceiling));
+                     : std::clamp(polling.floor + age / 10, polling.floor,
+                                  std::max(polling.floor, polling.ceiling));
   // Only longer: the floor is the floor.
   return interval * absl::Uniform(owner_.random(), 1.0, 1.15);
 }
@@ -377,42 +376,42 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
     options.timeout = provider.call_timeout;
     UpstreamCall call = BeginCall(provider, operation, calls[0].request);
     Reconciler& owner = owner_;
-    owner.Send(*this, std::move(catalog), provider, provider.CredentialFor(credential_id),
-               std::move(calls[0].request), std::move(options),
-               [&owner, unit, &provider, kind, handle, pace, call_class, serial = serial_, item_call = std::move(call)](
-                   Item* item, http::Result answer, absl::Duration latency) mutable {
-                 provider::PollResult result;
-                 if (const auto* error = std::get_if<http::TransportError>(&answer)) {
-                   if (error->kind == http::TransportError::Kind::kStopped) {
-                     return owner.gate(provider).Abandon(call_class);
-                   }
-                   result.trouble = provider::FailureOf(*error);
-                 } else {
-                   result =
-                       provider.dialect->DecodePoll(kind, std::get<http::Response>(answer),
-                                                    std::span<const provider::Handle>(&handle, 1));
-                 }
-                 const provider::Failure* trouble = result.trouble ? &*result.trouble : nullptr;
-                 owner.Release(provider, call_class, trouble, serial);
-                 if (trouble != nullptr) owner.Failed(provider, *trouble);
-                 provider::UnitNews news;
-                 if (!result.news.empty()) news = std::move(result.news[0]);
-                 const bool not_found = news.kind == provider::UnitNews::Kind::kNotFound;
-                 item_call.outcome = OutcomeOf(answer, trouble != nullptr || not_found);
-                 item_call.latency = latency;
-                 if (const auto* response = std::get_if<http::Response>(&answer)) {
-                   item_call.http_status = response->status;
-                 }
-                 if (trouble != nullptr) item_call.message = provider::CleanText(trouble->message);
-                 if (not_found) item_call.message = "the provider does not know it";
-                 owner.telemetry().OnUpstreamCall(item_call);
-                 if (item == nullptr) return;
-                 item->run(unit).answered = owner.Now();
-                 item->run(unit).answered_status = item_call.http_status;
-                 item->run(unit).slow = latency >= owner.settings().slow_answer;
-                 item->OnPolled(unit, provider, kind, pace, std::move(result.trouble),
-                                std::move(news));
-               });
+    owner.Send(
+        *this, std::move(catalog), provider, provider.CredentialFor(credential_id),
+        std::move(calls[0].request), std::move(options),
+        [&owner, unit, &provider, kind, handle, pace, call_class, serial = serial_,
+         item_call = std::move(call)](Item* item, http::Result answer,
+                                      absl::Duration latency) mutable {
+          provider::PollResult result;
+          if (const auto* error = std::get_if<http::TransportError>(&answer)) {
+            if (error->kind == http::TransportError::Kind::kStopped) {
+              return owner.gate(provider).Abandon(call_class);
+            }
+            result.trouble = provider::FailureOf(*error);
+          } else {
+            result = provider.dialect->DecodePoll(kind, std::get<http::Response>(answer),
+                                                  std::span<const provider::Handle>(&handle, 1));
+          }
+          const provider::Failure* trouble = result.trouble ? &*result.trouble : nullptr;
+          owner.Release(provider, call_class, trouble, serial);
+          if (trouble != nullptr) owner.Failed(provider, *trouble);
+          provider::UnitNews news;
+          if (!result.news.empty()) news = std::move(result.news[0]);
+          const bool not_found = news.kind == provider::UnitNews::Kind::kNotFound;
+          item_call.outcome = OutcomeOf(answer, trouble != nullptr || not_found);
+          item_call.latency = latency;
+          if (const auto* response = std::get_if<http::Response>(&answer)) {
+            item_call.http_status = response->status;
+          }
+          if (trouble != nullptr) item_call.message = provider::CleanText(trouble->message);
+          if (not_found) item_call.message = "the provider does not know it";
+          owner.telemetry().OnUpstreamCall(item_call);
+          if (item == nullptr) return;
+          item->run(unit).answered = owner.Now();
+          item->run(unit).answered_status = item_call.http_status;
+          item->run(unit).slow = latency >= owner.settings().slow_answer;
+          item->OnPolled(unit, provider, kind, pace, std::move(result.trouble), std::move(news));
+        });
   });
 }
 
@@ -436,14 +435,14 @@ void Item::SettleLag(UnitRun& run, provider::Observation& said) const {
 }
 
 void Item::TellOddities(const ProviderEntry& provider, provider::UnitKind kind,
-                        const provider::Observation* said,
-                        const provider::Failure* failure) const {
+                        const provider::Observation* said, const provider::Failure* failure) const {
   using base::Oddity;
   const auto tell = [&](Oddity oddity, absl::string_view word) {
     owner_.telemetry().OnOddAnswer(provider.id,
-                                   kind == provider::UnitKind::kVideo   ? base::MetricKind::kVideoTask
-                                   : kind == provider::UnitKind::kAsset ? base::MetricKind::kAsset
-                                                                        : base::MetricKind::kAssetGroup,
+                                   kind == provider::UnitKind::kVideo ? base::MetricKind::kVideoTask
+                                   : kind == provider::UnitKind::kAsset
+                                       ? base::MetricKind::kAsset
+                                       : base::MetricKind::kAssetGroup,
                                    oddity, name(), provider::CleanText(word, 64));
   };
   if (failure != nullptr && failure->unreadable) tell(Oddity::kUnreadable, failure->message);

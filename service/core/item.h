@@ -256,7 +256,8 @@ class Item {
   // Counts and logs what is odd about an answer.
   void TellOddities(const ProviderEntry& provider, provider::UnitKind kind,
                     const provider::Observation* said, const provider::Failure* failure) const;
-  // Whether the provider has said so often that it does not know the unit that this is worth saying.
+  // Whether the provider has said so often that it does not know the unit that this is worth
+  // saying.
   bool IsDisowned(std::size_t unit) const;
   // "the provider says that it does not know it, since …; unless that changes until …, "
   std::string Disowned(std::size_t unit) const;

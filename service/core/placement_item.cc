@@ -134,13 +134,14 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
       created + (submitting ? settings.submit_timeout : settings.tracking_horizon);
   if (now >= expires) {
     const base::Error error =
-        submitting ? base::Error(absl::StatusCode::kUnavailable, v1::NOT_SUBMITTED,
-                                 absl::StrCat("not accepted within ",
-                                              absl::FormatDuration(settings.submit_timeout), ": ",
-                                              placement.waiting().message()))
-                   : base::Error(absl::StatusCode::kDeadlineExceeded, v1::TRACKING_EXPIRED,
-                                 absl::StrCat("no final state was learned from the provider within ",
-                                              absl::FormatDuration(settings.tracking_horizon)));
+        submitting
+            ? base::Error(absl::StatusCode::kUnavailable, v1::NOT_SUBMITTED,
+                          absl::StrCat("not accepted within ",
+                                       absl::FormatDuration(settings.submit_timeout), ": ",
+                                       placement.waiting().message()))
+            : base::Error(absl::StatusCode::kDeadlineExceeded, v1::TRACKING_EXPIRED,
+                          absl::StrCat("no final state was learned from the provider within ",
+                                       absl::FormatDuration(settings.tracking_horizon)));
     this->MarkChanged(ApplyGivenUp(
         placement, base::Error(error).Metadata("provider", record.provider()).ToProto(), now));
     return this->ReleasePlace(unit);
@@ -158,11 +159,11 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   }
   if (!submitting) {
     if (this->IsDisowned(unit)) {
-      this->MarkChanged(SetWaiting(
-          placement, v1::Waiting::PROVIDER_NOT_FOUND, placement.provider(),
-          absl::StrCat(this->Disowned(unit),
-                       kIsGroup ? "it fails" : "the asset is placed there anew, once"),
-          now));
+      this->MarkChanged(
+          SetWaiting(placement, v1::Waiting::PROVIDER_NOT_FOUND, placement.provider(),
+                     absl::StrCat(this->Disowned(unit),
+                                  kIsGroup ? "it fails" : "the asset is placed there anew, once"),
+                     now));
     }
     return this->PlanPoll(
         unit, *provider, kUnit,
@@ -185,9 +186,10 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
     // What the provider said to another submission holds for this one too.
     if (!held->under_way) {
       run.failure = held->failure;
-      this->MarkChanged(SetWaiting(
-          placement, WaitingReasonOf(held->failure), placement.provider(),
-          provider::ToError(held->failure, record.provider()).ToProto().message(), now, held->until));
+      this->MarkChanged(
+          SetWaiting(placement, WaitingReasonOf(held->failure), placement.provider(),
+                     provider::ToError(held->failure, record.provider()).ToProto().message(), now,
+                     held->until));
     }
     this->WakeAt(held->until);
     return this->ReleasePlace(unit);

@@ -1063,9 +1063,8 @@ void Reconciler::DeleteVideo(store::Key key, Reply<v1::DeleteVideoTaskResponse> 
       const auto& attempts = item.resource().attempts();
       // What was given up may go, and with it what would come late.
       if (!IsFinal(item.resource().state()) ||
-          std::any_of(attempts.begin(), attempts.end(), [](const v1::Attempt& attempt) {
-            return !IsFinal(attempt.state());
-          })) {
+          std::any_of(attempts.begin(), attempts.end(),
+                      [](const v1::Attempt& attempt) { return !IsFinal(attempt.state()); })) {
         return InUse(item.name(), "it is not finished; cancel it, or wait for its end");
       }
       item.Remove({});

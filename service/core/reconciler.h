@@ -206,8 +206,8 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void Advance(Item& item);
   void PostAdvance(Item& item);
   void Commit(Item& item);
-  // The draft of a round could not be read again: what led to it is dropped, and the units that it was
-  // said of end with an error.
+  // The draft of a round could not be read again: what led to it is dropped, and the units that it
+  // was said of end with an error.
   void RejectDraft(Item& item);
   void OnCommitted(const store::Key& key, store::CommitResult result);
   // After a round: actions, answers, timers, and whether the item stays.

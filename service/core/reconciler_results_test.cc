@@ -1,5 +1,5 @@
-// What becomes of results that do not come as documented: late, without a link, with an unknown word,
-// or after the gateway gave the work up.
+// What becomes of results that do not come as documented: late, without a link, with an unknown
+// word, or after the gateway gave the work up.
 #include <optional>
 #include <string>
 #include <utility>
@@ -60,8 +60,8 @@ TEST(ReconcilerResultsTest, MissingResultIsAskedForAcrossARestart) {
   EXPECT_EQ(base::ReasonOf(task.error()), v1::RESULT_MISSING);
   EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
   EXPECT_THAT(task.attempts(0).provider_answer(), HasSubstr("state=done"));
-  EXPECT_THAT(harness.telemetry().oddities,
-              Contains(RecordedTelemetry::OddAnswer{"alpha", base::Oddity::kResultMissing, "done"}));
+  EXPECT_THAT(harness.telemetry().oddities, Contains(RecordedTelemetry::OddAnswer{
+                                                "alpha", base::Oddity::kResultMissing, "done"}));
 }
 
 TEST(ReconcilerResultsTest, LinkThatComesLaterIsAResult) {
@@ -115,9 +115,9 @@ TEST(ReconcilerResultsTest, LateResultIsRecordedInTheAttempt) {
     EXPECT_EQ(task.attempts(0).state(), v1::Attempt::SUCCEEDED);
     EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::BILLED);
     EXPECT_EQ(task.attempts(0).video().uri(), "https://example.com/up-1.mp4");
-    EXPECT_THAT(harness.telemetry().oddities,
-                Contains(RecordedTelemetry::OddAnswer{"alpha", base::Oddity::kLateResult,
-                                                      "SUCCEEDED"}));
+    EXPECT_THAT(
+        harness.telemetry().oddities,
+        Contains(RecordedTelemetry::OddAnswer{"alpha", base::Oddity::kLateResult, "SUCCEEDED"}));
     const std::size_t sent = harness.http().sent();
     harness.Advance(absl::Hours(24));
     EXPECT_EQ(harness.http().sent(), sent) << "and nothing more is asked";
@@ -210,7 +210,8 @@ TEST(ReconcilerResultsTest, InnerStateCountsAfterThreePolls) {
 
 TEST(ReconcilerResultsTest, InnerStateCountsAfterFiveMinutesOfRarePolls) {
   Harness::Options options;
-  options.alpha_video_polling = provider::Polling{absl::Minutes(6), absl::Minutes(6), absl::Minutes(6)};
+  options.alpha_video_polling =
+      provider::Polling{absl::Minutes(6), absl::Minutes(6), absl::Minutes(6)};
   Harness harness(options);
   Accept(harness, "fox");
   Answer(harness, Ok("id=up-1 state=running inner=done"));
@@ -255,9 +256,9 @@ TEST(ReconcilerResultsTest, UnknownStateIsCountedAndSaid) {
   Answer(harness, Ok("id=up-1 state=marinating"));
   harness.Advance(absl::Seconds(30));
   EXPECT_THAT(harness.Task("fox").waiting().message(), HasSubstr("\"marinating\""));
-  EXPECT_THAT(harness.telemetry().oddities,
-              Contains(RecordedTelemetry::OddAnswer{"alpha", base::Oddity::kUnknownState,
-                                                    "marinating"}));
+  EXPECT_THAT(
+      harness.telemetry().oddities,
+      Contains(RecordedTelemetry::OddAnswer{"alpha", base::Oddity::kUnknownState, "marinating"}));
 }
 
 TEST(ReconcilerResultsTest, RunningTasksAreDetectedBesideAWallWithoutCredit) {
@@ -321,8 +322,8 @@ TEST(ReconcilerResultsTest, UnitsThatHangDoNotHoldUpThoseThatAnswer) {
   };
   for (int i = 0; i < 64; ++i) harness.Create(Harness::Video(absl::StrCat("slow-", i)));
   // From now on they take 5 s to answer.
-  harness.script = [](const http::Request& request, const http::SendOptions&)
-      -> std::optional<http::Result> {
+  harness.script = [](const http::Request& request,
+                      const http::SendOptions&) -> std::optional<http::Result> {
     if (request.path == "/videos/up-slow") return std::nullopt;
     return Ok("id=up-quick state=running");
   };

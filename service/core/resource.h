@@ -80,8 +80,8 @@ store::Content ToContent(const GroupEntity& entity);
 store::Content ToContent(const AssetEntity& entity);
 store::Content ToContent(const VideoEntity& entity);
 
-// Whether what is about to be committed can be read again: a text that is not UTF-8 would be written,
-// and read by nobody.
+// Whether what is about to be committed can be read again: a text that is not UTF-8 would be
+// written, and read by nobody.
 bool ReadsBack(store::Kind kind, const store::Content& content);
 
 // What a filter asks for, as terms. The filter has been validated.

@@ -34,8 +34,8 @@ struct Settings {
   // there is slow_poll at first, and at most longest_late_poll.
   absl::Duration late_result_period = absl::Hours(24);
   absl::Duration longest_late_poll = absl::Hours(1);
-  // A final inner state that a relay's own state does not follow counts after so many polls in a row,
-  // or after so long.
+  // A final inner state that a relay's own state does not follow counts after so many polls in a
+  // row, or after so long.
   int inner_state_polls = 3;
   absl::Duration inner_state_period = absl::Minutes(5);
   // Of an answer that comes later the unit is slow to answer: see CallClass::kSlowPoll.

@@ -84,7 +84,8 @@ class LoggedTelemetry final : public Telemetry {
   void OnBudgetWait(absl::string_view provider, absl::Duration waited) override;
   void OnDetected(absl::string_view provider, base::MetricKind kind, base::DetectionBasis basis,
                   absl::Duration lag) override;
-  // Counted each time, and logged once per provider, kind, oddity and word, as far as these are few.
+  // Counted each time, and logged once per provider, kind, oddity and word, as far as these are
+  // few.
   void OnOddAnswer(absl::string_view provider, base::MetricKind kind, base::Oddity oddity,
                    absl::string_view resource, absl::string_view word) override;
   // Counted each time, and logged once per resource, as far as these are few.

@@ -10,11 +10,11 @@
 #include "absl/strings/str_join.h"
 #include "base/error.h"
 #include "base/proto_time.h"
-#include "provider/rest.h"
 #include "core/media_uri.h"
 #include "core/resource.h"
 #include "core/settings.h"
 #include "google/protobuf/descriptor.h"
+#include "provider/rest.h"
 
 namespace assetgate::core {
 namespace {
@@ -436,18 +436,19 @@ absl::Status Validate(const v1::ImportVideoTaskRequest& request, const Catalog& 
   CheckLength("prompt", request.prompt(), kLongestPrompt, faults);
   CheckLabels("labels", request.labels(), faults);
   if (!provider::IsId(request.provider_task_id())) {
-    faults.Add("provider_task_id",
-               request.provider_task_id().empty()
-                   ? "is required: the provider's own id of the task"
-                   : "is not an id: 1 to 256 printable ASCII characters without spaces; copy it from "
-                     "the provider's own list of tasks");
+    faults.Add(
+        "provider_task_id",
+        request.provider_task_id().empty()
+            ? "is required: the provider's own id of the task"
+            : "is not an id: 1 to 256 printable ASCII characters without spaces; copy it from "
+              "the provider's own list of tasks");
   }
   const auto provider = ParseProvider(request.provider());
   if (!provider.has_value()) {
-    faults.Add("provider", request.provider().empty()
-                               ? std::string("is required: providers/{id}")
-                               : absl::StrCat(Shown(request.provider()),
-                                              " is not of the form providers/{id}"));
+    faults.Add("provider",
+               request.provider().empty()
+                   ? std::string("is required: providers/{id}")
+                   : absl::StrCat(Shown(request.provider()), " is not of the form providers/{id}"));
     return absl::OkStatus();
   }
   if (catalog.FindProvider(*provider) == nullptr) return catalog.NoSuchProvider(*provider);

@@ -53,8 +53,7 @@ bool IsUnverified(const v1::Attempt& attempt) {
 
 // Where such an id comes from.
 absl::string_view GivenAs(const v1::Attempt& attempt) {
-  return attempt.has_import_time() ? "which was imported"
-                                   : "which the submission was resolved to";
+  return attempt.has_import_time() ? "which was imported" : "which the submission was resolved to";
 }
 
 std::string Written(absl::Time time) {
@@ -87,14 +86,14 @@ void VideoItem::SpreadPolls() {
   for (int i = 0; i < current_.resource.attempts_size(); ++i) {
     const v1::Attempt& attempt = current_.resource.attempts(i);
     const bool late = current_.record.units(i).has_late_until();
-    if (attempt.state() != v1::Attempt::QUEUED && attempt.state() != v1::Attempt::RUNNING && !late) {
+    if (attempt.state() != v1::Attempt::QUEUED && attempt.state() != v1::Attempt::RUNNING &&
+        !late) {
       continue;
     }
     const ProviderEntry* provider =
         owner_.catalog().FindProvider(current_.record.units(i).provider());
     if (provider == nullptr) continue;
-    const absl::Duration interval =
-        PollInterval(*provider, provider::UnitKind::kVideo, PaceOf(i));
+    const absl::Duration interval = PollInterval(*provider, provider::UnitKind::kVideo, PaceOf(i));
     run(i).due = Now() + interval * absl::Uniform(owner_.random(), 0.0, 1.0);
     run(i).due_because = v1::Explanation::POLL_INTERVAL;
     run(i).polled = true;
@@ -107,15 +106,16 @@ bool VideoItem::Reconsider(const ProviderChanges& changes) {
   if (IsFinal(task.state())) {
     for (int i = 0; i < current_.record.units_size(); ++i) {
       if (!current_.record.units(i).has_late_until()) continue;
-      concerned |= Item::Reconsider(static_cast<std::size_t>(i), current_.record.units(i).provider(),
-                                    provider::UnitKind::kVideo, PaceOf(i), changes);
+      concerned |=
+          Item::Reconsider(static_cast<std::size_t>(i), current_.record.units(i).provider(),
+                           provider::UnitKind::kVideo, PaceOf(i), changes);
     }
     return concerned;
   }
   if (const int open = OpenAttempt(task); open >= 0) {
-    concerned = Item::Reconsider(static_cast<std::size_t>(open),
-                                 current_.record.units(open).provider(), provider::UnitKind::kVideo,
-                                 PaceOf(open), changes);
+    concerned =
+        Item::Reconsider(static_cast<std::size_t>(open), current_.record.units(open).provider(),
+                         provider::UnitKind::kVideo, PaceOf(open), changes);
   }
   for (int i = 0; i < current_.record.targets_size(); ++i) {
     const auto change = changes.find(current_.record.targets(i).provider());
@@ -219,9 +219,9 @@ void VideoItem::Plan() {
                      absl::FormatDuration(settings.not_found_period), ", the task fails"),
         Now()));
   } else if (IsDisowned(unit)) {
-    MarkChanged(SetWaiting(
-        task, v1::Waiting::PROVIDER_NOT_FOUND, attempt.provider(),
-        absl::StrCat(Disowned(unit), "the task fails with PROVIDER_FORGOT"), Now()));
+    MarkChanged(SetWaiting(task, v1::Waiting::PROVIDER_NOT_FOUND, attempt.provider(),
+                           absl::StrCat(Disowned(unit), "the task fails with PROVIDER_FORGOT"),
+                           Now()));
   }
   PlanPoll(unit, *provider, provider::UnitKind::kVideo, base::UpstreamOperation::kPollVideo, record,
            PaceOf(open));
@@ -346,7 +346,8 @@ std::optional<VideoItem::Obstacle> VideoItem::ObstacleOf(const VideoTaskRecord& 
     const TargetRun& run = target_runs_[index];
     const provider::Failure failure = run.failure.value_or(provider::Failure{});
     return Obstacle{WaitingReasonOf(failure), run.not_before_because,
-                    provider::ToError(failure, id).ToProto().message(), run.not_before, std::nullopt};
+                    provider::ToError(failure, id).ToProto().message(), run.not_before,
+                    std::nullopt};
   }
   const bool holds = place_ == UnitRun::Place::kHeld && place_provider_ == id;
   // Who holds a place may be the very call that finds out whether the provider is well again.
