@@ -108,6 +108,9 @@ class Session {
   ExitCode Do(const v1::ResolveVideoTaskRequest& request) {
     return Print(Call(client_.videos(), &Videos::ResolveVideoTask, request));
   }
+  ExitCode Do(const v1::ImportVideoTaskRequest& request) {
+    return Print(Call(client_.videos(), &Videos::ImportVideoTask, request), request.request_id());
+  }
   ExitCode Do(const v1::DeleteVideoTaskRequest& request) {
     return PrintDeletion(request.name(), Call(client_.videos(), &Videos::DeleteVideoTask, request));
   }

@@ -144,6 +144,30 @@ TEST_F(CommandsTest, AttemptsAreNumberedAsResolveNamesThem) {
   EXPECT_THAT(out_.str(), HasSubstr("1  kyy"));
 }
 
+TEST_F(CommandsTest, ImportSaysWhatTheProviderHas) {
+  v1::ImportVideoTaskRequest seen;
+  gateway_.import_video = [&](const v1::ImportVideoTaskRequest& request, v1::VideoTask* task) {
+    seen = request;
+    *task = MakeTask("videoTasks/found", v1::VideoTask::QUEUED);
+    auto* attempt = task->add_attempts();
+    attempt->set_provider("providers/kyy");
+    attempt->mutable_import_time()->set_seconds(1);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"videos", "import", "video_71c0", "--provider", "kyy", "--model", "seedance-2",
+                 "--id", "found", "--label", "a=b", "--prompt", "a fox"}),
+            ExitCode::kOk);
+  EXPECT_EQ(seen.provider(), "providers/kyy");
+  EXPECT_EQ(seen.provider_task_id(), "video_71c0");
+  EXPECT_EQ(seen.model(), "seedance-2");
+  EXPECT_EQ(seen.video_task_id(), "found");
+  EXPECT_EQ(seen.prompt(), "a fox");
+  EXPECT_EQ(seen.labels().at("a"), "b");
+  EXPECT_NE(seen.request_id(), "");
+  EXPECT_THAT(out_.str(), HasSubstr("imported"));
+  EXPECT_EQ(Run({"videos", "import", "video_71c0", "--provider", "kyy"}), ExitCode::kUsage);
+}
+
 TEST_F(CommandsTest, ResolveWantsOneWordAndOnlyOne) {
   gateway_.resolve_video = [](const v1::ResolveVideoTaskRequest&, v1::VideoTask*) {
     ADD_FAILURE() << "nothing may be sent";

@@ -46,6 +46,7 @@ class FakeGateway {
   Unary<v1::CreateVideoTaskRequest, v1::VideoTask> create_video;
   Unary<v1::CancelVideoTaskRequest, v1::VideoTask> cancel_video;
   Unary<v1::ResolveVideoTaskRequest, v1::VideoTask> resolve_video;
+  Unary<v1::ImportVideoTaskRequest, v1::VideoTask> import_video;
   Stream<v1::WatchVideoTasksRequest, v1::VideoTaskEvent> watch_videos;
   Unary<v1::ListProvidersRequest, v1::ListProvidersResponse> list_providers;
   Stream<v1::WatchProvidersRequest, v1::ProviderEvent> watch_providers;
@@ -137,6 +138,10 @@ class FakeGateway {
     grpc::Status ResolveVideoTask(grpc::ServerContext*, const v1::ResolveVideoTaskRequest* request,
                                   v1::VideoTask* response) override {
       return Answer(fake_.resolve_video, request, response);
+    }
+    grpc::Status ImportVideoTask(grpc::ServerContext*, const v1::ImportVideoTaskRequest* request,
+                                 v1::VideoTask* response) override {
+      return Answer(fake_.import_video, request, response);
     }
     grpc::Status WatchVideoTasks(grpc::ServerContext*, const v1::WatchVideoTasksRequest* request,
                                  grpc::ServerWriter<v1::VideoTaskEvent>* writer) override {

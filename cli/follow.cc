@@ -86,7 +86,16 @@ class Stream {
     }
     grpc::Status status;
     reader_->Finish(&status, this);
-    Wait(absl::InfiniteDuration());
+    // A stream that has ended has its status. One that has none is still open: what came last could
+    // not be parsed, and gRPC reads no more of it.
+    if (Wait(options.unparsed) == kTimeout) {
+      context_.TryCancel();
+      Wait(absl::InfiniteDuration());
+      return PlainError(
+          absl::StatusCode::kDataLoss,
+          "the gateway sent an event that this assetctl cannot read; a newer assetctl "
+          "may, or a resource of the gateway's is damaged (see its log)");
+    }
     if (silent) {
       return PlainError(
           absl::StatusCode::kUnavailable,

@@ -49,6 +49,8 @@ struct FollowOptions {
   // The gateway sends a bookmark every 30 s at least: a stream that is silent for this long is
   // dead, whatever TCP thinks of it.
   absl::Duration silence = absl::Seconds(95);
+  // How long a stream that gives no more events may take to say why.
+  absl::Duration unparsed = absl::Seconds(5);
   // A stream that has not failed by then counts as open, though nothing has arrived yet.
   absl::Duration grace = absl::Seconds(1);
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/proto_time.h"
@@ -26,10 +27,14 @@ bool NeedsOperator(const v1::Waiting& waiting) {
          waiting.reason() == v1::Waiting::PROVIDER_OUT_OF_CREDIT;
 }
 
+// The gateway says more than the reason does: something is odd about the provider's answers.
+bool SaysMore(const v1::Waiting& waiting) { return absl::StrContains(waiting.message(), "; it "); }
+
 // Work that proceeds, as opposed to work that is held up.
 bool Proceeds(const v1::Waiting& waiting) {
-  return waiting.reason() == v1::Waiting::PROVIDER_WORKING ||
-         waiting.reason() == v1::Waiting::PROVIDER_QUEUE;
+  return (waiting.reason() == v1::Waiting::PROVIDER_WORKING ||
+          waiting.reason() == v1::Waiting::PROVIDER_QUEUE) &&
+         !SaysMore(waiting);
 }
 
 void Explain(const v1::Waiting& waiting, absl::string_view provider_state, absl::Time now,
@@ -204,7 +209,9 @@ std::string WhyWaiting(const v1::Waiting& waiting, absl::Time now) {
     case v1::Waiting::PROVIDER_QUEUE:
       return absl::StrCat("in the queue of ", subject);
     case v1::Waiting::PROVIDER_WORKING:
-      return absl::StrCat(subject, " is working on it");
+      why = absl::StrCat(subject, " is working on it");
+      if (!SaysMore(waiting)) return why;
+      break;
     case v1::Waiting::NEEDS_OPERATOR:
       why = "a person has to look";
       break;

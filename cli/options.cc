@@ -539,6 +539,7 @@ class Parser {
         "What has been submitted to a provider that cannot cancel goes on and will be billed.",
         "videoTasks");
     AddResolve(videos);
+    AddImport(videos);
     NamedVerb<v1::DeleteVideoTaskRequest>(
         videos, "delete", "Remove a finished task; nothing is deleted at the provider", "",
         "videoTasks");
@@ -592,6 +593,36 @@ class Parser {
                      "Which attempt it is about, counted from 0; needed once one was resolved")
         ->option_text("NUMBER")
         ->check(CLI::NonNegativeNumber);
+  }
+
+  void AddImport(CLI::App* videos) {
+    CLI::App* import =
+        Verb(videos, "import", "Follow a task that a provider already has; nothing is submitted",
+             "Example:\n"
+             "  assetctl videos import vt-71c0 --provider kyy --model seedance-2 --id found-again\n"
+             "It is how a result is had that the gateway gave up (FAILED with PROVIDER_FORGOT,\n"
+             "TRACKING_EXPIRED or RESULT_MISSING), or that was made without the gateway. The "
+             "provider is\n"
+             "asked for it at once. Who imports needs the role OPERATOR, where callers have roles.",
+             [this] { return ImportVideo(); });
+    import->add_option("PROVIDER_TASK_ID", name_, "The provider's own id of the task")->required();
+    import->add_option("--provider", import_provider_, "Where it is")
+        ->required()
+        ->option_text("PROVIDER");
+    import
+        ->add_option(
+            "--model", model_,
+            "What it was made with: a route, providers/P/models/M, or the provider's own name")
+        ->required()
+        ->option_text("MODEL");
+    import->add_option("--id", id_, "The id to give it; made by the gateway when absent")
+        ->option_text("ID");
+    import->add_option("--prompt", prompt_, "What it shows, for people")->option_text("TEXT");
+    Repeated(import, "--label", labels_, "KEY=VALUE", "A label; may be repeated");
+    import
+        ->add_option("--request-id", request_id_,
+                     "Makes a repetition of the command harmless; made up when absent")
+        ->option_text("ID");
   }
 
   // --x and --no-x; `value` stays empty when neither is given.
@@ -841,6 +872,18 @@ class Parser {
     return Command(std::move(request));
   }
 
+  absl::StatusOr<Command> ImportVideo() const {
+    v1::ImportVideoTaskRequest request;
+    ASSIGN_OR_RETURN(*request.mutable_provider(), ResourceName("providers", import_provider_));
+    request.set_provider_task_id(name_);
+    request.set_model(model_);
+    request.set_video_task_id(id_);
+    request.set_prompt(prompt_);
+    RETURN_IF_ERROR(AddLabels(labels_, request.mutable_labels()));
+    request.set_request_id(request_id_.empty() ? MakeRequestId() : request_id_);
+    return Command(std::move(request));
+  }
+
   absl::StatusOr<Command> ListVideos() const {
     auto list = ListOf<v1::ListVideoTasksRequest>();
     ASSIGN_OR_RETURN(*list.request.mutable_filter(), VideoFilterOf(filter_));
@@ -892,7 +935,7 @@ class Parser {
   ColorMode color_ = ColorMode::kAuto;
   std::string timeout_;
 
-  std::string name_;
+  std::string name_, import_provider_;
   Words names_;
   std::string id_, request_id_, max_wait_, display_name_, description_, group_, media_type_, uri_,
       file_, model_, prompt_, first_frame_, last_frame_, duration_, page_token_, resume_token_file_;

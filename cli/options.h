@@ -63,9 +63,9 @@ using Command = std::variant<
     v1::DeleteAssetGroupRequest, CreateAsset, BatchCreateAssets, v1::GetAssetRequest,
     List<v1::ListAssetsRequest>, v1::DeleteAssetRequest, CreateVideo, v1::GetVideoTaskRequest,
     List<v1::ListVideoTasksRequest>, v1::CancelVideoTaskRequest, v1::ResolveVideoTaskRequest,
-    v1::DeleteVideoTaskRequest, WatchCommand, List<v1::ListProvidersRequest>,
-    v1::GetProviderRequest, List<v1::ListModelsRequest>, v1::GetModelRequest, v1::ExplainRequest,
-    DoctorCommand>;
+    v1::ImportVideoTaskRequest, v1::DeleteVideoTaskRequest, WatchCommand,
+    List<v1::ListProvidersRequest>, v1::GetProviderRequest, List<v1::ListModelsRequest>,
+    v1::GetModelRequest, v1::ExplainRequest, DoctorCommand>;
 
 enum class Output { kTable, kJson, kName };
 enum class ColorMode { kAuto, kAlways, kNever };

@@ -96,6 +96,9 @@ Cell Remark(const Unit& unit, const Page& page) {
   if constexpr (requires { unit.has_waiting(); }) {
     if (unit.has_waiting()) return Text(WhyWaiting(unit.waiting(), page.now), Tone::kWaiting);
   }
+  if constexpr (requires { unit.has_import_time(); }) {
+    if (unit.has_import_time()) return Text("imported");
+  }
   if constexpr (requires { unit.has_resolve_time(); }) {
     if (unit.has_resolve_time()) {
       return Text(

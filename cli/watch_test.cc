@@ -127,6 +127,26 @@ TEST(WatchTest, ComesBackWithTheNewestTokenWhenTheGatewayGoesAway) {
   EXPECT_EQ(view.troubles[1], "");
 }
 
+TEST(WatchTest, EventThatCannotBeReadEndsTheWatchWithAnError) {
+  FakeGateway gateway;
+  gateway.watch_assets = [](const v1::WatchAssetsRequest&, const SendAsset& send) {
+    send(Reset<v1::AssetEvent>(v1::FRESH));
+    v1::Asset damaged = MakeAsset("assets/a", v1::Asset::ACTIVE);
+    damaged.set_source_uri("https://example.com/\xe4\xb8");
+    send(Put(damaged));
+    // It goes on, as a gateway does.
+    while (send(Bookmark<v1::AssetEvent>("t", false))) {
+    }
+    return grpc::Status::OK;
+  };
+  Client client(*Connect({.server = gateway.address()}));
+  RecordingView view;
+  FollowOptions options = kFast;
+  options.unparsed = absl::Milliseconds(50);
+  const WatchOutcome outcome = Watch(client, AssetsPlan(), options, view, nullptr, {});
+  EXPECT_EQ(outcome.status.code(), absl::StatusCode::kDataLoss) << outcome.status;
+}
+
 TEST(WatchTest, GoesOnAtTheNextAddressWhenTheFirstIsGone) {
   std::optional<FakeGateway> first(std::in_place);
   first->watch_assets = [&gateway = *first](const v1::WatchAssetsRequest&, const SendAsset& send) {

@@ -539,6 +539,12 @@ class Checker {
                                   " is less than asset_period or video_period (",
                                   absl::FormatDuration(longest), ")"));
     }
+    core.missing_result_period = Length("tracking.missing_result", tracking_.has_missing_result(),
+                                        tracking_.missing_result(), core.missing_result_period,
+                                        absl::Minutes(1), absl::Hours(24));
+    core.late_result_period =
+        Length("tracking.late_results", tracking_.has_late_results(), tracking_.late_results(),
+               core.late_result_period, absl::Minutes(1), kLongestPeriod);
     CheckPolling("tracking", tracking_);
   }
 

@@ -13,6 +13,7 @@ VideoService::VideoService(const Parts& parts, watch::Watcher& watcher)
       get_(parts, "assetgate.v1.VideoService/GetVideoTask", Access::kRead),
       list_(parts, "assetgate.v1.VideoService/ListVideoTasks", Access::kRead),
       cancel_(parts, "assetgate.v1.VideoService/CancelVideoTask", Access::kWrite),
+      import_(parts, "assetgate.v1.VideoService/ImportVideoTask", Access::kOperate),
       resolve_(parts, "assetgate.v1.VideoService/ResolveVideoTask", Access::kOperate),
       delete_(parts, "assetgate.v1.VideoService/DeleteVideoTask", Access::kWrite),
       watcher_(watcher),
@@ -50,6 +51,15 @@ ServerUnaryReactor* VideoService::CancelVideoTask(CallbackServerContext* context
   return cancel_.Run(context, *request, response,
                      [&](const core::Caller& caller, core::Reply<v1::VideoTask> reply) {
                        gateway_.CancelVideoTask(caller, *request, std::move(reply));
+                     });
+}
+
+ServerUnaryReactor* VideoService::ImportVideoTask(CallbackServerContext* context,
+                                                  const v1::ImportVideoTaskRequest* request,
+                                                  v1::VideoTask* response) {
+  return import_.Run(context, *request, response,
+                     [&](const core::Caller& caller, core::Reply<v1::VideoTask> reply) {
+                       gateway_.ImportVideoTask(caller, *request, std::move(reply));
                      });
 }
 

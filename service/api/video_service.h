@@ -25,6 +25,9 @@ class VideoService final : public v1::VideoService::WithRawCallbackMethod_WatchV
   grpc::ServerUnaryReactor* CancelVideoTask(grpc::CallbackServerContext* context,
                                             const v1::CancelVideoTaskRequest* request,
                                             v1::VideoTask* response) override;
+  grpc::ServerUnaryReactor* ImportVideoTask(grpc::CallbackServerContext* context,
+                                            const v1::ImportVideoTaskRequest* request,
+                                            v1::VideoTask* response) override;
   grpc::ServerUnaryReactor* ResolveVideoTask(grpc::CallbackServerContext* context,
                                              const v1::ResolveVideoTaskRequest* request,
                                              v1::VideoTask* response) override;
@@ -40,6 +43,7 @@ class VideoService final : public v1::VideoService::WithRawCallbackMethod_WatchV
   Method get_;
   Method list_;
   Method cancel_;
+  Method import_;
   Method resolve_;
   Method delete_;
   watch::Watcher& watcher_;

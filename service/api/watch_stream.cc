@@ -114,7 +114,8 @@ std::string SerializeChange(const watch::Event& event) {
 // An event as gRPC writes it.
 class EncodedEvent final : public watch::Encoded {
  public:
-  explicit EncodedEvent(const watch::Event& event) {
+  explicit EncodedEvent(const watch::Event& event) : readable_(IsReadable(event)) {
+    if (!readable_) return;
     // The slice owns it.
     auto* bytes = new std::string(SerializeEvent(event));
     grpc::Slice slice(
@@ -123,15 +124,26 @@ class EncodedEvent final : public watch::Encoded {
     buffer_ = grpc::ByteBuffer(&slice, 1);
   }
   const grpc::ByteBuffer& buffer() const { return buffer_; }
+  // Whether a client can parse it: one message that it cannot ends its whole stream.
+  bool readable() const { return readable_; }
 
  private:
+  static bool IsReadable(const watch::Event& event) {
+    const store::Change* change = event.change().get();
+    if (change == nullptr) return true;
+    return change->key.kind == store::Kind::kVideoTask
+               ? v1::VideoTask().ParseFromString(change->resource)
+               : v1::Asset().ParseFromString(change->resource);
+  }
+
+  const bool readable_;
   grpc::ByteBuffer buffer_;
 };
 
-const grpc::ByteBuffer& BufferOf(const watch::Event& event) {
+const EncodedEvent& Encode(const watch::Event& event) {
   const watch::Encoded& encoded = event.EncodedBy(
       [](const watch::Event& e) { return std::make_unique<const EncodedEvent>(e); });
-  return static_cast<const EncodedEvent&>(encoded).buffer();
+  return static_cast<const EncodedEvent&>(encoded);
 }
 
 // Each open stream keeps the names for its line.
@@ -204,6 +216,10 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 
   // Does the next thing there is to do, if gRPC is ready for it.
   void Go(Because because) ABSL_LOCKS_EXCLUDED(mu_) {
+    while (GoOnce(because)) because = Because::kReady;
+  }
+  // Whether there may be more to do: what came cannot be read, and is left out.
+  bool GoOnce(Because because) ABSL_LOCKS_EXCLUDED(mu_) {
     watch::Source::Pulled pulled;
     bool first = false;
     {
@@ -213,7 +229,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
         event_.reset();
       }
       if (because == Because::kWriteFailed || because == Because::kCancelled) gone_ = true;
-      if (writing_ || finished_) return;
+      if (writing_ || finished_) return false;
       if (gone_) {
         pulled.end = absl::CancelledError("the caller has gone");
       } else {
@@ -228,21 +244,31 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
         if (pulled.event->type() == v1::BOOKMARK) ++written_.bookmarks;
         event_ = pulled.event;
       } else {
-        return;
+        return false;
       }
     }
     if (pulled.end.has_value()) {
       Finish(ToGrpcStatus(*pulled.end));
-      return;
+      return false;
+    }
+    const EncodedEvent& encoded = Encode(*pulled.event);
+    if (!encoded.readable()) {
+      method_.LeftOut(*pulled.event);
+      absl::MutexLock lock(&mu_);
+      writing_ = false;
+      event_.reset();
+      --written_.events;
+      return true;
     }
     method_.events_[pulled.event->type()]->Increment();
     grpc::WriteOptions options;
     // The next write, or the end, takes this one along. Not the first: the initial metadata that go
     // with it are not buffered, so it would never be done.
     if (pulled.more && !first) options.set_buffer_hint();
-    const grpc::ByteBuffer& buffer = BufferOf(*pulled.event);
+    const grpc::ByteBuffer& buffer = encoded.buffer();
     bytes_.fetch_add(static_cast<std::int64_t>(buffer.Length()), std::memory_order_relaxed);
     StartWrite(&buffer, options);
+    return false;
   }
 
   WatchMethod& method_;
@@ -286,10 +312,23 @@ WatchMethod::WatchMethod(const Gatekeeper& gatekeeper, base::Metrics& metrics,
       name_(method.substr(method.find('/') + 1)),
       rpcs_(metrics.Rpc(method)),
       open_(metrics.OpenStreams(kind)),
+      unreadable_(kind == base::MetricKind::kProvider ? nullptr : &metrics.Unreadable(kind)),
       events_{} {
   for (const v1::EventType type : {v1::RESET, v1::PUT, v1::DELETE, v1::BOOKMARK}) {
     events_[type] = &metrics.StreamEvents(kind, type);
   }
+}
+
+void WatchMethod::LeftOut(const watch::Event& event) {
+  if (unreadable_ != nullptr) unreadable_->Increment();
+  const store::Key& key = event.change()->key;
+  const std::string name = core::MakeName(core::CollectionOf(key.kind), key.id);
+  {
+    constexpr std::size_t kMost = 100;
+    absl::MutexLock lock(&left_out_mu_);
+    if (left_out_.size() >= kMost || !left_out_.insert(name).second) return;
+  }
+  log_.Error("a stored resource cannot be read, and is left out of watches", {{"name", name}});
 }
 
 void WatchMethod::Ended(const absl::Status& status, const Begun& begun, const Written& written) {

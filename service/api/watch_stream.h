@@ -5,12 +5,15 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "api/gatekeeper.h"
 #include "base/clock.h"
@@ -78,6 +81,8 @@ class WatchMethod {
     // Of messages, before compression and framing.
     std::int64_t bytes = 0;
   };
+  // Counts and logs a change that was left out of a stream, since no client could read it.
+  void LeftOut(const watch::Event& event) ABSL_LOCKS_EXCLUDED(left_out_mu_);
   // Counts and logs a call that has ended.
   void Ended(const absl::Status& status, const Begun& begun, const Written& written);
 
@@ -87,6 +92,11 @@ class WatchMethod {
   const std::string name_;
   base::RpcMetrics& rpcs_;
   prometheus::Gauge& open_;
+  // Null where what is watched is not stored.
+  prometheus::Counter* const unreadable_;
+  absl::Mutex left_out_mu_;
+  // Of those that were logged.
+  std::set<std::string> left_out_ ABSL_GUARDED_BY(left_out_mu_);
   // By v1::EventType.
   std::array<prometheus::Counter*, 5> events_;
 };

@@ -260,6 +260,19 @@ TEST_F(WatchCallTest, SnapshotThenChangesThenResume) {
   EXPECT_THAT(reading.Texts(2), ElementsAre("DELETE a@2", "BOOKMARK"));
 }
 
+TEST_F(WatchCallTest, ResourceThatCannotBeReadIsLeftOutAndHidesNothingElse) {
+  store_.Put("\xff");
+  store_.Put("b");
+  Reading reading(*stub_, {});
+  EXPECT_THAT(reading.Texts(3), ElementsAre("RESET", "PUT b@2", "BOOKMARK"));
+  for (int i = 0; i < 50; ++i) store_.Put("\xff");
+  store_.Put("c");
+  v1::AssetEvent event = reading.Next();
+  while (event.type() == v1::BOOKMARK) event = reading.Next();
+  EXPECT_EQ(event.asset().display_name(), "c@53");
+  EXPECT_THAT(metrics_.Scrape(), HasSubstr("assetgate_unreadable_total{kind=\"asset\"} 5"));
+}
+
 TEST_F(WatchCallTest, ABurstArrivesWholeAndInOrder) {
   Reading reading(*stub_, {});
   reading.Texts(2);

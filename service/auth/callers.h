@@ -14,7 +14,8 @@ enum class Role {
   kReader,
   // Also Create, Cancel and Delete.
   kWriter,
-  // Reads, and settles what only a person can (ResolveVideoTask); reflection and channelz.
+  // Reads, and settles what only a person can (ResolveVideoTask, ImportVideoTask); reflection and
+  // channelz.
   kOperator,
 };
 

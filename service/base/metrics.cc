@@ -148,6 +148,24 @@ const char* LabelOf(DetectionBasis basis) {
   return "unknown";
 }
 
+const char* LabelOf(Oddity oddity) {
+  switch (oddity) {
+    case Oddity::kUnknownState:
+      return "unknown_state";
+    case Oddity::kResultMissing:
+      return "result_missing";
+    case Oddity::kResultInline:
+      return "result_inline";
+    case Oddity::kUnreadable:
+      return "unreadable";
+    case Oddity::kTooLong:
+      return "too_long";
+    case Oddity::kLateResult:
+      return "late_result";
+  }
+  return "unknown";
+}
+
 // gRPC's spelling, as the error pages and every dashboard have it.
 std::string LabelOf(absl::StatusCode code) { return absl::StatusCodeToString(code); }
 
@@ -308,6 +326,17 @@ struct Metrics::Instruments {
       "From a unit's end at its provider until it was committed here. By basis: since the finish "
       "time that the provider gives, or since the last poll before, which is the most that it can "
       "have been.");
+  Family<Counter>& odd_answers =
+      Declare<Counter>(registry, "assetgate_odd_answers_total",
+                       "Answers of providers about units that are not as the provider documents "
+                       "them, by what is odd: "
+                       "an unknown state, no result or an inline one, nothing that can be read, an "
+                       "id or a link that "
+                       "cannot be kept, the end of what had been given up.");
+  Family<Counter>& unreadable = Declare<Counter>(
+      registry, "assetgate_unreadable_total",
+      "Times that a stored resource could not be read, and was left out of a list or "
+      "a watch. Each is a defect.");
   Family<Gauge>& unconfirmed = Declare<Gauge>(
       registry, "assetgate_unconfirmed",
       "Attempts of which it is not known whether the provider accepted, and bills, them.");
@@ -403,6 +432,10 @@ Metrics::Metrics(const BuildInfo& build) : instruments_(std::make_unique<Instrum
     StoreCommits(outcome);
   }
   Purged(MetricKind::kVideoTask);
+  for (const MetricKind kind :
+       {MetricKind::kAssetGroup, MetricKind::kAsset, MetricKind::kVideoTask}) {
+    Unreadable(kind);
+  }
   for (const MetricKind kind : {MetricKind::kAsset, MetricKind::kVideoTask}) {
     OpenStreams(kind);
     for (const v1::EventType type : {v1::RESET, v1::PUT, v1::DELETE, v1::BOOKMARK}) {
@@ -470,6 +503,15 @@ Histogram& Metrics::DetectionSeconds(absl::string_view provider, MetricKind kind
   return instruments_->detection.Add(
       {{"provider", std::string(provider)}, {"kind", LabelOf(kind)}, {"basis", LabelOf(basis)}},
       WaitBuckets());
+}
+
+Counter& Metrics::OddAnswers(absl::string_view provider, MetricKind kind, Oddity oddity) {
+  return instruments_->odd_answers.Add(
+      {{"provider", std::string(provider)}, {"kind", LabelOf(kind)}, {"oddity", LabelOf(oddity)}});
+}
+
+Counter& Metrics::Unreadable(MetricKind kind) {
+  return instruments_->unreadable.Add({{"kind", LabelOf(kind)}});
 }
 
 Gauge& Metrics::Unconfirmed(absl::string_view provider) {

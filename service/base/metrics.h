@@ -21,6 +21,8 @@
 //   | provider_state       | provider, state              | 1 for the one that it is in         |
 //   | budget_wait_seconds  | provider                     | calls that the budget held up       |
 //   | detection_seconds    | provider, kind, basis        | finished there until committed here |
+//   | odd_answers_total    | provider, kind, oddity       | answers that are not as documented  |
+//   | unreadable_total     | kind                         | stored resources that were left out |
 //   | unfinished           | kind, provider               | units that are not final            |
 //   | unconfirmed          | provider                     | attempts that may have been made    |
 //   | waiting              | kind, reason                 | units that do not move, and why     |
@@ -113,6 +115,16 @@ inline constexpr int kProviderConditions = 5;
 // the true value is between zero and this).
 enum class DetectionBasis { kFinishTime, kLastPoll };
 
+// The label `oddity`: how an answer differs from what the provider documents.
+enum class Oddity {
+  kUnknownState,   // "unknown_state": a state word in no table; counts as in progress
+  kResultMissing,  // "result_missing": done, without a link that can be read
+  kResultInline,   // "result_inline": done, with the media in the answer
+  kUnreadable,     // "unreadable": says nothing that can be read
+  kTooLong,        // "too_long": an id or a link that is too long, or malformed, to be kept
+  kLateResult,     // "late_result": an end of what the gateway had given up
+};
+
 // The label `outcome` of a change: committed, lost to a concurrent change, or the store failed.
 enum class CommitOutcome { kCommitted, kConflict, kFailed };
 
@@ -172,6 +184,7 @@ class Metrics {
   prometheus::Histogram& BudgetWaitSeconds(absl::string_view provider);
   prometheus::Histogram& DetectionSeconds(absl::string_view provider, MetricKind kind,
                                           DetectionBasis basis);
+  prometheus::Counter& OddAnswers(absl::string_view provider, MetricKind kind, Oddity oddity);
 
   prometheus::Gauge& Unconfirmed(absl::string_view provider);
   prometheus::Gauge& Unfinished(MetricKind kind, absl::string_view provider);
@@ -187,6 +200,8 @@ class Metrics {
   prometheus::Gauge& QueueDepth(absl::string_view queue);
 
   prometheus::Counter& Purged(MetricKind kind);
+  // A stored resource cannot be read, and was left out of a list or a watch.
+  prometheus::Counter& Unreadable(MetricKind kind);
 
   prometheus::Counter& StoreCommits(CommitOutcome outcome);
   prometheus::Histogram& StoreCommitSeconds();

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
+#include "base/utf8.h"
 
 namespace assetgate::core {
 namespace {
@@ -18,16 +21,42 @@ bool Take(const std::string& value, std::string* field) {
   return true;
 }
 
+// Far beyond the ids and links of any provider, and far below what a resource may hold.
+constexpr std::size_t kLongestId = 1024;
+constexpr std::size_t kLongestUri = 16384;
+constexpr std::size_t kLongestAnswer = 4096;
+
 std::string Word(const std::string& text) { return provider::CleanText(text, 256); }
 
+bool IsUtf8(absl::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = base::Utf8CharacterLength(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+// Whether text that others go by, which half of would mislead, can be kept as it came.
+bool Fits(const std::string& text, std::size_t max_bytes) {
+  return text.size() <= max_bytes && IsUtf8(text) &&
+         std::none_of(text.begin(), text.end(),
+                      [](unsigned char c) { return absl::ascii_iscntrl(c); });
+}
+
+bool TakeWhole(const std::string& value, std::size_t max_bytes, std::string* field) {
+  return Fits(value, max_bytes) && Take(value, field);
+}
+
 void SetIds(v1::Placement& placement, const provider::Observation& observation, bool& changed) {
-  changed |= Take(Word(observation.provider_id), placement.mutable_provider_asset_id());
-  changed |= Take(Word(observation.provider_tracking_id), placement.mutable_provider_tracking_id());
-  changed |= Take(observation.provider_uri.substr(0, 4096), placement.mutable_provider_uri());
+  changed |= TakeWhole(observation.provider_id, kLongestId, placement.mutable_provider_asset_id());
+  changed |= TakeWhole(observation.provider_tracking_id, kLongestId,
+                       placement.mutable_provider_tracking_id());
+  changed |= TakeWhole(observation.provider_uri, kLongestUri, placement.mutable_provider_uri());
 }
 void SetIds(v1::GroupPlacement& placement, const provider::Observation& observation,
             bool& changed) {
-  changed |= Take(Word(observation.provider_id), placement.mutable_provider_group_id());
+  changed |= TakeWhole(observation.provider_id, kLongestId, placement.mutable_provider_group_id());
 }
 
 void Accepted(v1::Placement& placement, absl::Time now) {
@@ -36,11 +65,23 @@ void Accepted(v1::Placement& placement, absl::Time now) {
 void Accepted(v1::GroupPlacement&, absl::Time) {}
 
 google::rpc::Status WorkFailed(const std::optional<provider::Failure>& failure,
-                               const UnitContext& context, absl::string_view what) {
+                               const UnitContext& context, Progress progress,
+                               absl::string_view what) {
   provider::Failure known = failure.value_or(provider::Failure{});
-  known.reason = v1::PROVIDER_WORK_FAILED;
-  if (known.message.empty()) known.message = absl::StrCat("the provider gave no reason why ", what);
+  // What a program can act on is kept; the rest are reasons of calls, not of work.
+  if (known.reason != v1::CONTENT_REJECTED && known.reason != v1::TASK_CANCELLED) {
+    known.reason = progress == Progress::kCancelled ? v1::TASK_CANCELLED : v1::PROVIDER_WORK_FAILED;
+  }
+  if (known.message.empty()) {
+    known.message = absl::StrCat("the provider gave no reason why ", what,
+                                 progress == Progress::kCancelled ? " was cancelled" : " failed");
+  }
   return provider::ToError(known, context.provider_id).ToProto();
+}
+
+std::string UnknownState(const provider::Observation& observation, absl::string_view counts_as) {
+  return absl::StrCat("the provider says \"", Word(observation.provider_state),
+                      "\", a state that this gateway does not know; it counts as ", counts_as);
 }
 
 template <typename PlacementT>
@@ -67,13 +108,16 @@ bool ObservePlacement(PlacementT& placement, const provider::Observation& observ
         changed = true;
       }
       return SetWaiting(placement, v1::Waiting::PROVIDER_WORKING, placement.provider(),
-                        "the provider is preparing it", context.now) ||
+                        observation.unknown_state ? UnknownState(observation, "being prepared")
+                                                  : std::string("the provider is preparing it"),
+                        context.now) ||
              changed;
     case Progress::kSucceeded:
       return End(placement, v1::Placement::ACTIVE, nullptr, context.now);
     case Progress::kFailed:
     case Progress::kCancelled: {
-      const google::rpc::Status error = WorkFailed(observation.failure, context, "it failed");
+      const google::rpc::Status error =
+          WorkFailed(observation.failure, context, observation.progress, "it");
       return End(placement, v1::Placement::FAILED, &error, context.now);
     }
     case Progress::kGone:
@@ -175,12 +219,57 @@ bool TakeMessage(const Message& value, Message* field) {
   return true;
 }
 
-v1::Video WithExpiry(v1::Video video, const UnitContext& context) {
+// When the work ended: as the provider says, else when that was first seen. Not in the future,
+// whatever the provider's clock says.
+absl::Time EndOf(const provider::Observation& observation, const Unit& unit,
+                 const UnitContext& context) {
+  if (observation.end_time.has_value()) return std::min(*observation.end_time, context.now);
+  if (unit.has_result_missing_since()) return base::FromProto(unit.result_missing_since());
+  return context.now;
+}
+
+v1::Video WithExpiry(v1::Video video, absl::Time end, const UnitContext& context) {
   if (!video.has_expire_time() && context.video_lifetime > absl::ZeroDuration()) {
-    *video.mutable_expire_time() = base::ToProto(context.now + context.video_lifetime);
+    *video.mutable_expire_time() = base::ToProto(end + context.video_lifetime);
     video.set_expire_time_source(v1::Video::DOCUMENTATION);
   }
   return video;
+}
+
+// Whether every text of it can be kept.
+bool Fits(const v1::Video& video) {
+  return Fits(video.uri(), kLongestUri) && Fits(video.last_frame_uri(), kLongestUri) &&
+         IsUtf8(video.resolution()) && IsUtf8(video.aspect_ratio());
+}
+
+// Where the result of a success is. What cannot be kept is as good as missing.
+provider::Observation::Result ResultOf(const provider::Observation& observation) {
+  using Result = provider::Observation::Result;
+  if (observation.result == Result::kLinked && observation.video.has_value() &&
+      !Fits(*observation.video)) {
+    return Result::kMissing;
+  }
+  return observation.result;
+}
+
+google::rpc::Status WithoutResult(const provider::Observation& observation,
+                                  const UnitContext& context) {
+  const std::string word = Word(observation.provider_state);
+  const bool is_inline = ResultOf(observation) == provider::Observation::Result::kInline;
+  return base::Error(
+             absl::StatusCode::kFailedPrecondition,
+             is_inline ? v1::RESULT_INLINE : v1::RESULT_MISSING,
+             absl::StrCat(
+                 context.provider_id, " reports success",
+                 word.empty() ? "" : absl::StrCat(" (\"", word, "\")"),
+                 is_inline ? " and delivered the result inside its answer, which this "
+                             "gateway cannot keep"
+                           : absl::StrCat(", and its answers held no link to the result "
+                                          "for ",
+                                          absl::FormatDuration(context.missing_result_period)),
+                 "; whether it is billed is not known. See provider_answer of the attempt"))
+      .Metadata("provider", context.provider_id)
+      .ToProto();
 }
 
 // What a living attempt means for its task. The task's own final state stays.
@@ -263,7 +352,66 @@ bool IsGivenUp(const google::rpc::Status& error) {
          reason == v1::TRACKING_EXPIRED || reason == v1::PROVIDER_FORGOT;
 }
 
+bool MayEndLate(const v1::Attempt& attempt) {
+  if (attempt.state() != v1::Attempt::FAILED) return false;
+  const v1::ErrorReason reason = base::ReasonOf(attempt.error());
+  return reason == v1::TRACKING_EXPIRED || reason == v1::PROVIDER_FORGOT ||
+         reason == v1::RESULT_MISSING || reason == v1::RESULT_INLINE;
+}
+
+bool HoldsUnkept(const provider::Observation& observation) {
+  return !Fits(observation.provider_id, kLongestId) ||
+         !Fits(observation.provider_tracking_id, kLongestId) ||
+         !Fits(observation.provider_uri, kLongestUri) ||
+         (observation.video.has_value() && !Fits(*observation.video));
+}
+
+std::string CleanAnswer(absl::string_view answer) {
+  // JSON may spell the characters of a URL otherwise: a query has to be seen to be redacted.
+  std::string plain;
+  answer = answer.substr(0, 8 * kLongestAnswer);
+  for (std::size_t i = 0; i < answer.size(); ++i) {
+    int code = 0;
+    if (answer[i] != '\\' || i + 1 == answer.size()) {
+      plain.push_back(answer[i]);
+    } else if (answer[i + 1] == '/') {
+      plain.push_back('/');
+      ++i;
+    } else if (answer[i + 1] == 'u' && absl::SimpleHexAtoi(answer.substr(i + 2, 4), &code) &&
+               code > 0x20 && code < 0x7F && code != '"' && code != '\\') {
+      plain.push_back(static_cast<char>(code));
+      i += 5;
+    } else {
+      plain.append(answer.data() + i, 2);
+      ++i;
+    }
+  }
+  return provider::CleanText(plain, kLongestAnswer);
+}
+
+Situation SituationOf(const v1::Attempt& attempt, const Unit& unit,
+                      const provider::Observation* said, const UnitContext& context) {
+  if (unit.has_result_missing_since()) {
+    const absl::Time until =
+        base::FromProto(unit.result_missing_since()) + context.missing_result_period;
+    return {
+        v1::Waiting::PROVIDER_WORKING,
+        absl::StrCat("the provider says that it is done (\"", attempt.provider_state(),
+                     "\"), and its answer holds no link to the result; it is asked again until ",
+                     absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", until, absl::UTCTimeZone()),
+                     ", then the task fails with RESULT_MISSING")};
+  }
+  if (said != nullptr && said->unknown_state) {
+    return {v1::Waiting::PROVIDER_WORKING, UnknownState(*said, "in progress")};
+  }
+  if (attempt.state() == v1::Attempt::QUEUED) {
+    return {v1::Waiting::PROVIDER_QUEUE, "the provider has it in its queue"};
+  }
+  return {v1::Waiting::PROVIDER_WORKING, "the provider is working on it"};
+}
+
 bool NeedsOperator(const provider::Failure& failure) {
+  if (failure.from_edge) return false;
   return failure.reason == v1::PROVIDER_CREDENTIALS_REJECTED ||
          failure.reason == v1::PROVIDER_OUT_OF_CREDIT;
 }
@@ -337,23 +485,45 @@ bool FinishTask(v1::VideoTask& task, v1::VideoTask::State state, const google::r
   return true;
 }
 
-bool ApplyObservation(v1::VideoTask& task, int index, const provider::Observation& observation,
-                      const UnitContext& context) {
+bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
+                      const provider::Observation& observation, const UnitContext& context) {
+  using Result = provider::Observation::Result;
   v1::Attempt& attempt = *task.mutable_attempts(index);
-  // What a provider called final stays; what the gateway called final (the horizon) does not bind
-  // the provider: its late result is recorded in the attempt.
-  const bool given_up = attempt.state() == v1::Attempt::FAILED &&
-                        (base::ReasonOf(attempt.error()) == v1::TRACKING_EXPIRED ||
-                         base::ReasonOf(attempt.error()) == v1::PROVIDER_FORGOT);
+  // What a provider called final stays; what the gateway called final does not bind the provider:
+  // its late result is recorded in the attempt.
+  const bool given_up = MayEndLate(attempt);
   if (IsFinal(attempt.state()) && !given_up) return false;
-  bool changed = Take(Word(observation.provider_id), attempt.mutable_provider_task_id());
+  bool changed = TakeWhole(observation.provider_id, kLongestId, attempt.mutable_provider_task_id());
   changed |= Take(Word(observation.provider_state), attempt.mutable_provider_state());
   changed |= Take(Word(observation.upstream_provider), attempt.mutable_upstream_provider());
   if (observation.usage.has_value()) {
     changed |= TakeMessage(*observation.usage, attempt.mutable_usage());
   }
-  const v1::Attempt::State state = StateOf(observation.progress);
-  if (given_up && !IsFinal(state)) return changed;
+  const bool succeeded = observation.progress == Progress::kSucceeded;
+  const Result result = succeeded ? ResultOf(observation) : Result::kLinked;
+  bool without_result = false;
+  if (result != Result::kLinked) {
+    // The first such answer and the last one are worth a commit.
+    const bool first = !unit.has_result_missing_since();
+    if (first) *unit.mutable_result_missing_since() = base::ToProto(context.now);
+    const absl::Time until =
+        base::FromProto(unit.result_missing_since()) + context.missing_result_period;
+    without_result = result == Result::kInline || context.now >= until;
+    if (first || (without_result && !given_up)) {
+      changed |= Take(CleanAnswer(observation.answer), attempt.mutable_provider_answer()) || first;
+    }
+  } else if (unit.has_result_missing_since() && !given_up && !succeeded) {
+    unit.clear_result_missing_since();
+    changed = true;
+  }
+  const v1::Attempt::State state = result == Result::kLinked ? StateOf(observation.progress)
+                                   : without_result          ? v1::Attempt::FAILED
+                                                             : v1::Attempt::RUNNING;
+  if (given_up && (!IsFinal(state) || result != Result::kLinked)) return changed;
+  if (without_result) {
+    ApplyGivenUp(task, index, unit, WithoutResult(observation, context), context);
+    return true;
+  }
   if (state != attempt.state() &&
       !(state == v1::Attempt::QUEUED && attempt.state() == v1::Attempt::RUNNING)) {
     attempt.set_state(state);
@@ -361,12 +531,15 @@ bool ApplyObservation(v1::VideoTask& task, int index, const provider::Observatio
   }
   if (state == v1::Attempt::SUCCEEDED) {
     if (observation.video.has_value()) {
-      *attempt.mutable_video() = WithExpiry(*observation.video, context);
+      *attempt.mutable_video() =
+          WithExpiry(*observation.video, EndOf(observation, unit, context), context);
     }
     attempt.clear_error();
+    attempt.clear_provider_answer();
     attempt.set_billing(observation.billing.value_or(v1::Attempt::BILLED));
   } else if (state == v1::Attempt::FAILED || state == v1::Attempt::CANCELLED) {
-    *attempt.mutable_error() = WorkFailed(observation.failure, context, "the task failed");
+    *attempt.mutable_error() =
+        WorkFailed(observation.failure, context, observation.progress, "the task");
     attempt.set_billing(observation.billing.value_or(v1::Attempt::UNKNOWN));
   } else if (observation.billing.has_value() && *observation.billing != attempt.billing()) {
     attempt.set_billing(*observation.billing);
@@ -374,6 +547,8 @@ bool ApplyObservation(v1::VideoTask& task, int index, const provider::Observatio
   }
   if (IsFinal(state)) {
     *attempt.mutable_end_time() = base::ToProto(context.now);
+    unit.clear_result_missing_since();
+    unit.clear_late_until();
     changed = true;
   }
   if (observation.progress_percent.has_value() && !IsFinal(task.state())) {
@@ -383,7 +558,12 @@ bool ApplyObservation(v1::VideoTask& task, int index, const provider::Observatio
       changed = true;
     }
   }
-  return FollowAttempt(task, attempt, context.now) || changed;
+  changed |= FollowAttempt(task, attempt, context.now);
+  if (!IsFinal(task.state()) && !IsFinal(attempt.state())) {
+    const Situation waits = SituationOf(attempt, unit, &observation, context);
+    changed |= SetWaiting(task, waits.reason, attempt.provider(), waits.message, context.now);
+  }
+  return changed;
 }
 
 bool ApplySubmit(v1::VideoTask& task, int index, Unit& unit, const provider::SubmitResult& result,
@@ -399,7 +579,7 @@ bool ApplySubmit(v1::VideoTask& task, int index, Unit& unit, const provider::Sub
       attempt.clear_error();
       attempt.set_state(v1::Attempt::QUEUED);
       attempt.set_billing(v1::Attempt::UNKNOWN);
-      ApplyObservation(task, index, result.observation, context);
+      ApplyObservation(task, index, unit, result.observation, context);
       FollowAttempt(task, attempt, context.now);
       return true;
     case provider::Outcome::kRefused:
@@ -484,15 +664,18 @@ std::optional<int> ResolvedAttempt(const v1::VideoTask& task) {
   return newest;
 }
 
-bool ApplyGivenUp(v1::VideoTask& task, int index, const google::rpc::Status& error,
-                  absl::Time now) {
+bool ApplyGivenUp(v1::VideoTask& task, int index, Unit& unit, const google::rpc::Status& error,
+                  const UnitContext& context) {
   v1::Attempt& attempt = *task.mutable_attempts(index);
   if (IsFinal(attempt.state())) return false;
   attempt.set_state(v1::Attempt::FAILED);
   attempt.set_billing(v1::Attempt::UNKNOWN);
   *attempt.mutable_error() = error;
-  *attempt.mutable_end_time() = base::ToProto(now);
-  FinishTask(task, v1::VideoTask::FAILED, error, now);
+  *attempt.mutable_end_time() = base::ToProto(context.now);
+  if (MayEndLate(attempt) && !unit.handle().empty()) {
+    *unit.mutable_late_until() = base::ToProto(context.now + context.late_result_period);
+  }
+  FinishTask(task, v1::VideoTask::FAILED, error, context.now);
   return true;
 }
 

@@ -17,14 +17,25 @@
 
 namespace assetgate::core {
 
-// Says why nothing moves. Only a change of reason or subject is a change.
+// Whether a change of the message alone is worth a commit. It is where the message is the gateway's
+// own and changes only with what it says. The others hold the provider's words, which can differ in
+// every answer.
+inline bool MessageCounts(v1::Waiting::Reason reason) {
+  return reason == v1::Waiting::PROVIDER_QUEUE || reason == v1::Waiting::PROVIDER_WORKING ||
+         reason == v1::Waiting::PROVIDER_NOT_FOUND || reason == v1::Waiting::NEEDS_OPERATOR;
+}
+
+// Says why nothing moves. A change of reason or subject is a change; see MessageCounts for the
+// rest. `since` stays while reason and subject do.
 template <typename Holder>
 bool SetWaiting(Holder& holder, v1::Waiting::Reason reason, absl::string_view subject,
                 absl::string_view message, absl::Time now,
                 absl::Time next_try = absl::InfiniteFuture()) {
   if (holder.has_waiting() && holder.waiting().reason() == reason &&
       holder.waiting().subject() == subject) {
-    return false;
+    if (!MessageCounts(reason) || holder.waiting().message() == message) return false;
+    holder.mutable_waiting()->set_message(std::string(message));
+    return true;
   }
   v1::Waiting& waiting = *holder.mutable_waiting();
   waiting.Clear();
@@ -44,6 +55,10 @@ bool ClearWaiting(Holder& holder) {
   return true;
 }
 
+// What is said while the provider answers about a unit in a form that cannot be read.
+inline constexpr absl::string_view kUnreadable =
+    "the provider answers, and what it says of this cannot be read; it is asked again";
+
 // Why a provider's no, or silence, holds work up.
 v1::Waiting::Reason WaitingReasonOf(const provider::Failure& failure);
 // Nothing moves until an operator acts: the key, the account or the credit.
@@ -51,7 +66,15 @@ bool NeedsOperator(const provider::Failure& failure);
 
 // Whether the gateway, not the provider, ended it: nobody was reached, or no answer came.
 bool IsGivenUp(const google::rpc::Status& error);
+// Whether it was accepted, and the gateway ended it without knowing the provider's own verdict: a
+// result can still come.
+bool MayEndLate(const v1::Attempt& attempt);
 
+// Whether an observation holds an id or a link that cannot be kept as it came, and is left out: too
+// long, not UTF-8, or with control characters. Nothing is ever cut.
+bool HoldsUnkept(const provider::Observation& observation);
+// An answer fit for Attempt.provider_answer: cleaned, the queries of URLs redacted, at most 4 KiB.
+std::string CleanAnswer(absl::string_view answer);
 // The facts about a unit that its record does not hold.
 struct UnitContext {
   std::string provider_id;
@@ -60,9 +83,19 @@ struct UnitContext {
   absl::Duration video_lifetime;
   // See Settings.
   int most_unknown_submissions = 3;
+  absl::Duration missing_result_period = absl::Minutes(10);
+  absl::Duration late_result_period = absl::Hours(24);
   // When it is tried again by itself, where that is known.
   absl::Time next_try = absl::InfiniteFuture();
 };
+
+// What an accepted attempt waits for, in words that change only with the situation.
+struct Situation {
+  v1::Waiting::Reason reason;
+  std::string message;
+};
+Situation SituationOf(const v1::Attempt& attempt, const Unit& unit,
+                      const provider::Observation* said, const UnitContext& context);
 
 // A placement of an asset or of a group: its outcome when submitted, and what was seen later.
 bool ApplySubmit(v1::Placement& placement, Unit& unit, const provider::SubmitResult& result,
@@ -85,14 +118,16 @@ bool ApplyGivenUp(v1::GroupPlacement& placement, const google::rpc::Status& erro
 // The asset's derived fields (state, error) after its placements changed. Returns whether they did.
 bool DeriveAsset(v1::Asset& asset);
 
-// An attempt of a task: likewise, with what follows for the task.
+// An attempt of a task: likewise, with what follows for the task. What the gateway gave up, and its
+// provider ends after all, is ended in the attempt; the task's own final state stays.
 bool ApplySubmit(v1::VideoTask& task, int attempt, Unit& unit, const provider::SubmitResult& result,
                  const UnitContext& context);
-bool ApplyObservation(v1::VideoTask& task, int attempt, const provider::Observation& observation,
-                      const UnitContext& context);
+bool ApplyObservation(v1::VideoTask& task, int attempt, Unit& unit,
+                      const provider::Observation& observation, const UnitContext& context);
 // The gateway gives an accepted attempt up; its billing is UNKNOWN from now on. The task fails.
-bool ApplyGivenUp(v1::VideoTask& task, int attempt, const google::rpc::Status& error,
-                  absl::Time now);
+// Where a result can still come, `unit` says until when it is asked for.
+bool ApplyGivenUp(v1::VideoTask& task, int attempt, Unit& unit, const google::rpc::Status& error,
+                  const UnitContext& context);
 // What a person says became of a submission whose outcome is not known.
 struct Resolution {
   // Who says so; empty until callers have identities.

@@ -4,11 +4,13 @@
 #include <vector>
 
 #include "base/error.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace assetgate::core {
 namespace {
 
+using testing::HasSubstr;
 using Progress = provider::Observation::Progress;
 
 UnitContext At(int seconds) {
@@ -39,6 +41,21 @@ google::rpc::Status Expired() {
 
 const std::vector<Progress> kAll = {Progress::kQueued, Progress::kRunning, Progress::kSucceeded,
                                     Progress::kFailed, Progress::kCancelled};
+
+// Of a unit about which nothing else is known.
+bool ApplyObservation(v1::VideoTask& task, int attempt, const provider::Observation& observation,
+                      const UnitContext& context) {
+  Unit unit;
+  return core::ApplyObservation(task, attempt, unit, observation, context);
+}
+
+provider::Observation WithoutResult(provider::Observation::Result result) {
+  provider::Observation observation = Seen(Progress::kSucceeded, "done");
+  observation.result = result;
+  observation.answer =
+      R"({"status":"done","url":"https:\/\/cdn.example\/v.mp4?sig=hush\u0026k=hush2"})";
+  return observation;
+}
 
 TEST(ApplyTest, SameObservationTwiceChangesNothing) {
   for (const Progress progress : kAll) {
@@ -102,7 +119,10 @@ TEST(ApplyTest, LateResultIsRecordedInTheAttemptAndNotInTheTask) {
   for (const Progress late : {Progress::kSucceeded, Progress::kFailed, Progress::kCancelled}) {
     v1::VideoTask task = TaskWithAttempt(v1::Attempt::RUNNING);
     task.set_state(v1::VideoTask::RUNNING);
-    ASSERT_TRUE(ApplyGivenUp(task, 0, Expired(), At(0).now));
+    Unit unit;
+    unit.set_handle("up-1");
+    ASSERT_TRUE(ApplyGivenUp(task, 0, unit, Expired(), At(0)));
+    EXPECT_EQ(base::FromProto(unit.late_until()), At(0).now + absl::Hours(24));
     EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
     EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
     // Still in progress is no news.
@@ -112,7 +132,8 @@ TEST(ApplyTest, LateResultIsRecordedInTheAttemptAndNotInTheTask) {
     provider::Observation result = Seen(late);
     result.video.emplace();
     result.video->set_uri("https://example.com/v.mp4");
-    EXPECT_TRUE(ApplyObservation(task, 0, result, At(2)));
+    EXPECT_TRUE(core::ApplyObservation(task, 0, unit, result, At(2)));
+    EXPECT_FALSE(unit.has_late_until()) << "nothing more is asked for";
     EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
     EXPECT_EQ(base::ReasonOf(task.error()), v1::TRACKING_EXPIRED);
     EXPECT_FALSE(task.has_video());
@@ -237,6 +258,158 @@ TEST(ApplyTest, WaitingChangesWithItsReasonAlone) {
   EXPECT_FALSE(SetWaiting(placement, v1::Waiting::PROVIDER_BUSY, "providers/a", "y", At(5).now));
   EXPECT_EQ(base::FromProto(placement.waiting().since()), now);
   EXPECT_TRUE(SetWaiting(placement, v1::Waiting::PROVIDER_BUSY, "providers/b", "y", At(5).now));
+}
+
+TEST(ApplyTest, WordsOfOursAreAChangeAndKeepTheTime) {
+  v1::Placement placement;
+  const absl::Time now = At(0).now;
+  EXPECT_TRUE(SetWaiting(placement, v1::Waiting::PROVIDER_WORKING, "providers/a", "x", now));
+  EXPECT_TRUE(SetWaiting(placement, v1::Waiting::PROVIDER_WORKING, "providers/a", "y", At(5).now));
+  EXPECT_EQ(placement.waiting().message(), "y");
+  EXPECT_EQ(base::FromProto(placement.waiting().since()), now);
+  EXPECT_FALSE(SetWaiting(placement, v1::Waiting::PROVIDER_WORKING, "providers/a", "y", At(6).now));
+}
+
+TEST(ApplyTest, SuccessWithoutALinkIsAskedAgainForTenMinutesAndThenFails) {
+  v1::VideoTask task = TaskWithAttempt(v1::Attempt::RUNNING);
+  task.set_state(v1::VideoTask::RUNNING);
+  Unit unit;
+  unit.set_handle("up-1");
+  const provider::Observation missing = WithoutResult(provider::Observation::Result::kMissing);
+  EXPECT_TRUE(core::ApplyObservation(task, 0, unit, missing, At(0)));
+  EXPECT_EQ(task.state(), v1::VideoTask::RUNNING);
+  EXPECT_EQ(task.waiting().reason(), v1::Waiting::PROVIDER_WORKING);
+  EXPECT_THAT(task.waiting().message(), HasSubstr("no link"));
+  const std::string before = task.SerializeAsString();
+  EXPECT_FALSE(core::ApplyObservation(task, 0, unit, missing, At(599))) << "no news";
+  EXPECT_EQ(task.SerializeAsString(), before);
+  EXPECT_TRUE(core::ApplyObservation(task, 0, unit, missing, At(600)));
+  EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
+  EXPECT_EQ(base::ReasonOf(task.error()), v1::RESULT_MISSING);
+  EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
+  EXPECT_EQ(task.attempts(0).provider_answer(),
+            R"({"status":"done","url":"https://cdn.example/v.mp4?…"})");
+  // A link that comes later is recorded in the attempt.
+  provider::Observation late = Seen(Progress::kSucceeded, "done");
+  late.video.emplace();
+  late.video->set_uri("https://cdn.example/v.mp4");
+  EXPECT_TRUE(core::ApplyObservation(task, 0, unit, late, At(700)));
+  EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
+  EXPECT_EQ(task.attempts(0).state(), v1::Attempt::SUCCEEDED);
+  EXPECT_EQ(task.attempts(0).video().uri(), "https://cdn.example/v.mp4");
+}
+
+TEST(ApplyTest, LinkThatComesInTimeSettlesTheTask) {
+  v1::VideoTask task = TaskWithAttempt(v1::Attempt::RUNNING);
+  Unit unit;
+  UnitContext context = At(300);
+  context.video_lifetime = absl::Hours(24);
+  core::ApplyObservation(task, 0, unit, WithoutResult(provider::Observation::Result::kMissing),
+                         At(0));
+  provider::Observation done = Seen(Progress::kSucceeded, "done");
+  done.video.emplace();
+  EXPECT_TRUE(core::ApplyObservation(task, 0, unit, done, context));
+  EXPECT_EQ(task.state(), v1::VideoTask::SUCCEEDED);
+  EXPECT_EQ(task.attempts(0).provider_answer(), "");
+  EXPECT_FALSE(unit.has_result_missing_since());
+  EXPECT_EQ(base::FromProto(task.video().expire_time()), At(0).now + absl::Hours(24))
+      << "from when it was first seen finished";
+}
+
+TEST(ApplyTest, SuccessThatIsTakenBackBeginsAnew) {
+  v1::VideoTask task = TaskWithAttempt(v1::Attempt::RUNNING);
+  Unit unit;
+  const provider::Observation missing = WithoutResult(provider::Observation::Result::kMissing);
+  core::ApplyObservation(task, 0, unit, missing, At(0));
+  core::ApplyObservation(task, 0, unit, Seen(Progress::kRunning, "running"), At(300));
+  EXPECT_EQ(task.waiting().message(), "the provider is working on it");
+  core::ApplyObservation(task, 0, unit, missing, At(700));
+  EXPECT_FALSE(IsFinal(task.state()));
+}
+
+TEST(ApplyTest, ResultInsideTheAnswerFailsAtOnceAndKeepsTheAnswer) {
+  v1::VideoTask task = TaskWithAttempt(v1::Attempt::RUNNING);
+  Unit unit;
+  provider::Observation said = WithoutResult(provider::Observation::Result::kInline);
+  said.answer = "\xff{\"video\":\"data:video/mp4;base64," + std::string(9000, 'A') + "\"}";
+  EXPECT_TRUE(core::ApplyObservation(task, 0, unit, said, At(0)));
+  EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
+  EXPECT_EQ(base::ReasonOf(task.error()), v1::RESULT_INLINE);
+  EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
+  EXPECT_THAT(task.attempts(0).provider_answer(), HasSubstr("data:video/mp4"));
+  EXPECT_LE(task.attempts(0).provider_answer().size(), 4096u);
+  EXPECT_TRUE(v1::VideoTask().ParseFromString(task.SerializeAsString())) << "it is UTF-8";
+}
+
+TEST(ApplyTest, LinkExpiresFromTheEndThatTheProviderTold) {
+  UnitContext context = At(1000);
+  context.video_lifetime = absl::Hours(24);
+  v1::VideoTask task = TaskWithAttempt();
+  provider::Observation done = Seen(Progress::kSucceeded);
+  done.video.emplace();
+  done.end_time = At(400).now;
+  ApplyObservation(task, 0, done, context);
+  EXPECT_EQ(base::FromProto(task.video().expire_time()), At(400).now + absl::Hours(24));
+  EXPECT_EQ(base::FromProto(task.end_time()), context.now) << "when it became final here";
+  // A clock that is ahead gives the link no longer life.
+  v1::VideoTask ahead = TaskWithAttempt();
+  done.end_time = At(99999).now;
+  ApplyObservation(ahead, 0, done, context);
+  EXPECT_EQ(base::FromProto(ahead.video().expire_time()), context.now + absl::Hours(24));
+}
+
+TEST(ApplyTest, ReasonsThatAProgramActsOnAreKept) {
+  const auto reason = [](Progress progress, v1::ErrorReason said) {
+    v1::VideoTask task = TaskWithAttempt();
+    provider::Observation ended = Seen(progress);
+    ended.failure.emplace();
+    ended.failure->reason = said;
+    ApplyObservation(task, 0, ended, At(0));
+    return base::ReasonOf(task.error());
+  };
+  EXPECT_EQ(reason(Progress::kFailed, v1::CONTENT_REJECTED), v1::CONTENT_REJECTED);
+  EXPECT_EQ(reason(Progress::kFailed, v1::TASK_CANCELLED), v1::TASK_CANCELLED);
+  EXPECT_EQ(reason(Progress::kFailed, v1::PROVIDER_REJECTED), v1::PROVIDER_WORK_FAILED);
+  EXPECT_EQ(reason(Progress::kCancelled, v1::PROVIDER_REJECTED), v1::TASK_CANCELLED);
+  v1::VideoTask silent = TaskWithAttempt();
+  ApplyObservation(silent, 0, Seen(Progress::kCancelled), At(0));
+  EXPECT_EQ(base::ReasonOf(silent.error()), v1::TASK_CANCELLED);
+  EXPECT_EQ(silent.state(), v1::VideoTask::CANCELLED);
+}
+
+TEST(ApplyTest, IdsAndLinksAreKeptWholeOrNotAtAll) {
+  const auto placed = [](const std::string& uri, const std::string& id) {
+    v1::Placement placement;
+    placement.set_state(v1::Placement::PROCESSING);
+    provider::Observation active = Seen(Progress::kSucceeded);
+    active.provider_uri = uri;
+    active.provider_id = id;
+    ApplyObservation(placement, active, At(0));
+    EXPECT_EQ(placement.state(), v1::Placement::ACTIVE);
+    EXPECT_TRUE(v1::Placement().ParseFromString(placement.SerializeAsString()));
+    EXPECT_EQ(HoldsUnkept(active), placement.provider_uri().empty());
+    return placement;
+  };
+  const std::string longer = "https://cdn.example/a?sig=" + std::string(5000, 's');
+  EXPECT_EQ(placed(longer, "a").provider_uri(), longer);
+  EXPECT_EQ(placed("https://cdn.example/" + std::string(20000, 's'), "a").provider_uri(), "");
+  EXPECT_EQ(placed("https://cdn.example/\xe4\xb8", "a").provider_uri(), "");
+  const std::string id(300, 'i');
+  EXPECT_EQ(placed("https://cdn.example/a", id).provider_asset_id(), id);
+  // Cut inside a character it would be no UTF-8.
+  std::string wide = "https://cdn.example/";
+  while (wide.size() < 4095) wide += "\xe4\xb8\xad";
+  EXPECT_EQ(placed(wide + "\xe4\xb8\xad", "a").provider_uri(), wide + "\xe4\xb8\xad");
+}
+
+TEST(ApplyTest, UnknownStateIsSaid) {
+  v1::VideoTask task = TaskWithAttempt(v1::Attempt::QUEUED);
+  provider::Observation odd = Seen(Progress::kRunning, "marinating");
+  odd.unknown_state = true;
+  ApplyObservation(task, 0, odd, At(0));
+  EXPECT_EQ(task.state(), v1::VideoTask::RUNNING);
+  EXPECT_THAT(task.waiting().message(), HasSubstr("\"marinating\""));
+  EXPECT_FALSE(ApplyObservation(task, 0, odd, At(1)));
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ void DeletionItem::Take(const store::Row& row) {
 
 bool DeletionItem::Reconsider(const ProviderChanges& changes) {
   return Item::Reconsider(0, deletion_.provider(), provider::UnitKind::kAsset,
-                          base::FromProto(deletion_.create_time()), changes);
+                          Pace{base::FromProto(deletion_.create_time())}, changes);
 }
 
 void DeletionItem::Plan() {
@@ -51,44 +51,44 @@ void DeletionItem::Plan() {
     options.timeout = provider->TimeoutFor(base::UpstreamOperation::kDeleteAsset);
     UpstreamCall begun = BeginCall(*provider, base::UpstreamOperation::kDeleteAsset, request);
     Reconciler& owner = owner_;
-    owner.Send(*this, std::move(catalog), *provider,
-               provider->CredentialFor(deletion_.credential_id()), std::move(request),
-               std::move(options),
-               [&owner, provider, asset = deletion_.asset(), call = std::move(begun)](
-                   Item* item, http::Result answer, absl::Duration latency) mutable {
-                 std::optional<provider::Failure> failure;
-                 int status = 0;
-                 if (const auto* error = std::get_if<http::TransportError>(&answer)) {
-                   failure = provider::FailureOf(*error);
-                 } else {
-                   const auto& response = std::get<http::Response>(answer);
-                   status = response.status;
-                   failure = provider->dialect->DecodeDeleteAsset(response);
-                 }
-                 const provider::Failure* no = failure.has_value() ? &*failure : nullptr;
-                 owner.Release(*provider, no);
-                 call.outcome = OutcomeOf(answer, no != nullptr);
-                 call.http_status = status;
-                 call.latency = latency;
-                 call.resource = asset;
-                 if (no != nullptr) call.message = provider::CleanText(no->message);
-                 owner.telemetry().OnUpstreamCall(call);
-                 if (item == nullptr) return;
-                 UnitRun& back = static_cast<DeletionItem*>(item)->run(0);
-                 back.in_flight = false;
-                 if (no == nullptr) {
-                   return owner.AddChange(*item, Change{[](Item& gone) {
-                                                          gone.Remove({});
-                                                          return absl::OkStatus();
-                                                        },
-                                                        {},
-                                                        {}});
-                 }
-                 ++back.failures;
-                 back.failure = failure;
-                 back.due = owner.Now() + static_cast<DeletionItem*>(item)->BackOff(back);
-                 owner.PostAdvance(*item);
-               });
+    owner.Send(
+        *this, std::move(catalog), *provider, provider->CredentialFor(deletion_.credential_id()),
+        std::move(request), std::move(options),
+        [&owner, provider, serial = serial_, asset = deletion_.asset(), call = std::move(begun)](
+            Item* item, http::Result answer, absl::Duration latency) mutable {
+          std::optional<provider::Failure> failure;
+          int status = 0;
+          if (const auto* error = std::get_if<http::TransportError>(&answer)) {
+            failure = provider::FailureOf(*error);
+          } else {
+            const auto& response = std::get<http::Response>(answer);
+            status = response.status;
+            failure = provider->dialect->DecodeDeleteAsset(response);
+          }
+          const provider::Failure* no = failure.has_value() ? &*failure : nullptr;
+          owner.Release(*provider, CallClass::kDeletion, no, serial);
+          call.outcome = OutcomeOf(answer, no != nullptr);
+          call.http_status = status;
+          call.latency = latency;
+          call.resource = asset;
+          if (no != nullptr) call.message = provider::CleanText(no->message);
+          owner.telemetry().OnUpstreamCall(call);
+          if (item == nullptr) return;
+          UnitRun& back = static_cast<DeletionItem*>(item)->run(0);
+          back.in_flight = false;
+          if (no == nullptr) {
+            return owner.AddChange(*item, Change{[](Item& gone) {
+                                                   gone.Remove({});
+                                                   return absl::OkStatus();
+                                                 },
+                                                 {},
+                                                 {}});
+          }
+          ++back.failures;
+          back.failure = failure;
+          back.due = owner.Now() + static_cast<DeletionItem*>(item)->BackOff(back);
+          owner.PostAdvance(*item);
+        });
   });
 }
 

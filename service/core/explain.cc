@@ -77,12 +77,18 @@ bool NeedsPerson(v1::Waiting::Reason reason) {
 std::string WaitsFor(const v1::Waiting& waiting, const std::string& provider,
                      const std::string& provider_state) {
   const std::string word = provider_state.empty() ? "" : absl::StrCat(" (", provider_state, ")");
+  // Beside the plain words there are those that say what is odd.
+  const bool plain = waiting.message() == "the provider has it in its queue" ||
+                     waiting.message() == "the provider is working on it" ||
+                     waiting.message() == "the provider is preparing it";
   switch (waiting.reason()) {
     case v1::Waiting::REASON_UNSPECIFIED:
       return "";
     case v1::Waiting::PROVIDER_QUEUE:
+      if (!plain) return waiting.message();
       return absl::StrCat(provider, " has it in its queue", word);
     case v1::Waiting::PROVIDER_WORKING:
+      if (!plain) return waiting.message();
       return absl::StrCat(provider, " is working on it", word);
     case v1::Waiting::ASSET_PROCESSING:
       return absl::StrCat("it waits for ", waiting.subject(), ": ", waiting.message());
@@ -463,6 +469,12 @@ void VideoItem::Explain(Explanation& out) const {
     out.set_summary(
         absl::StrCat("it is ", out.state(), " since ", Written(base::FromProto(task.end_time())),
                      task.error().message().empty() ? "" : ": ", task.error().message()));
+    for (const Unit& unit : current_.record.units()) {
+      if (!unit.has_late_until()) continue;
+      out.set_summary(absl::StrCat(out.summary(), "; ", unit.provider(),
+                                   " is asked for a late result, now and then, until ",
+                                   Written(base::FromProto(unit.late_until()))));
+    }
     return;
   }
   if (open == nullptr) *out.mutable_next() = NextAttempt(out);

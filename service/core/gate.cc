@@ -16,6 +16,22 @@ constexpr absl::Duration kFirstLimited = absl::Seconds(1);
 constexpr absl::Duration kLongestLimited = absl::Minutes(1);
 // What a provider may ask for at most: a broken Retry-After must not switch it off for a year.
 constexpr absl::Duration kLongestRetryAfter = absl::Hours(1);
+// For so long a call that passed shows that a 429 is not the account's.
+constexpr absl::Duration kPassedLately = absl::Minutes(1);
+// Between the submissions that find out whether the account is well again.
+constexpr absl::Duration kFirstHold = absl::Seconds(1);
+constexpr absl::Duration kLongestHold = absl::Seconds(15);
+// While one of them is under way.
+constexpr absl::Duration kHoldLook = absl::Seconds(1);
+// After so many grants to others it is the class's turn; none: its turn comes first anyway.
+constexpr std::array<int, kCallClasses> kPatience = {0, 3, 3, 7, 15};
+
+std::size_t IndexOf(CallClass call_class) { return static_cast<std::size_t>(call_class); }
+
+bool IsPoll(CallClass call_class) {
+  return call_class == CallClass::kFirstPoll || call_class == CallClass::kPoll ||
+         call_class == CallClass::kSlowPoll;
+}
 
 absl::Duration BackOff(absl::Duration first, absl::Duration longest, int times) {
   return std::min(longest, first * std::exp2(std::min(times, 16)));
@@ -25,16 +41,18 @@ absl::Duration BackOff(absl::Duration first, absl::Duration longest, int times) 
 
 CallHealth HealthOf(const provider::Failure* failure) {
   if (failure == nullptr) return CallHealth::kGood;
+  if (failure->unreadable) return CallHealth::kNeutral;
   switch (failure->reason) {
     case v1::PROVIDER_UNAVAILABLE:
     case v1::PROVIDER_PROTOCOL_ERROR:
       return CallHealth::kTrouble;
     case v1::PROVIDER_RATE_LIMITED:
       return CallHealth::kRateLimited;
+    // What stands in front of the provider does not know its keys and accounts.
     case v1::PROVIDER_CREDENTIALS_REJECTED:
-      return CallHealth::kCredentials;
+      return failure->from_edge ? CallHealth::kTrouble : CallHealth::kCredentials;
     case v1::PROVIDER_OUT_OF_CREDIT:
-      return CallHealth::kOutOfCredit;
+      return failure->from_edge ? CallHealth::kTrouble : CallHealth::kOutOfCredit;
     default:
       return CallHealth::kGood;
   }
@@ -80,7 +98,9 @@ void Gate::Forget() {
   probing_ = false;
   rate_limits_in_a_row_ = 0;
   limited_until_ = absl::InfinitePast();
+  limited_unit_.reset();
   account_ = CallHealth::kGood;
+  hold_.reset();
   SchedulePump();
 }
 
@@ -103,6 +123,8 @@ absl::Time Gate::Now() {
     const absl::Duration step = refilled_ - now;
     open_until_ -= step;
     limited_until_ -= step;
+    if (hold_.has_value()) hold_->next -= step;
+    for (Passed& passed : passed_) passed.when -= step;
     refilled_ = now;
   }
   return now;
@@ -127,10 +149,20 @@ std::optional<Gate::Blocked> Gate::Unwell() const {
   return std::nullopt;
 }
 
+std::optional<Gate::Held> Gate::HeldSubmissions() const {
+  if (!hold_.has_value()) return std::nullopt;
+  const absl::Time now = loop_.Now();
+  // Its answer, or that of one sent before, is on its way.
+  if (held_[IndexOf(CallClass::kSubmission)] > 0)
+    return Held{hold_->failure, true, now + kHoldLook};
+  if (now < hold_->next) return Held{hold_->failure, false, hold_->next};
+  return std::nullopt;
+}
+
 std::optional<Gate::Blocked> Gate::WouldBlock() const {
   if (auto unwell = Unwell()) return unwell;
   const absl::Time now = loop_.Now();
-  if (in_flight_ >= limits_.max_in_flight || waiting() > 0) {
+  if (!HasRoom(CallClass::kSubmission) || NextClass().has_value()) {
     return Blocked{v1::Waiting::PROVIDER_BUSY, now + absl::Seconds(1)};
   }
   const double tokens =
@@ -142,37 +174,89 @@ std::optional<Gate::Blocked> Gate::WouldBlock() const {
   return std::nullopt;
 }
 
-bool Gate::MayGo() {
+bool Gate::BudgetLeft() {
   Refill();
-  return in_flight_ < limits_.max_in_flight && tokens_ >= 1 && !Unwell().has_value();
+  return tokens_ >= 1 && !Unwell().has_value();
+}
+
+int Gate::InFlight(std::initializer_list<CallClass> classes) const {
+  int held = 0;
+  for (const CallClass call_class : classes) held += held_[IndexOf(call_class)];
+  return held;
+}
+
+bool Gate::HasRoom(CallClass call_class) const {
+  const int cap = limits_.max_in_flight;
+  if (in_flight_ >= cap) return false;
+  if (call_class == CallClass::kSubmission && HeldSubmissions().has_value()) return false;
+  if (call_class == CallClass::kSlowPoll && held_[IndexOf(call_class)] >= std::max(1, cap / 2)) {
+    return false;
+  }
+  const int side = IsPoll(call_class)
+                       ? InFlight({CallClass::kFirstPoll, CallClass::kPoll, CallClass::kSlowPoll})
+                       : InFlight({CallClass::kSubmission, CallClass::kDeletion});
+  return side < cap - cap / 4;
+}
+
+std::optional<CallClass> Gate::NextClass() const {
+  std::optional<CallClass> first;
+  std::optional<CallClass> starved;
+  for (std::size_t i = 0; i < kCallClasses; ++i) {
+    const auto call_class = static_cast<CallClass>(i);
+    if (queues_[i].empty() || !HasRoom(call_class)) continue;
+    if (!first.has_value()) first = call_class;
+    if (kPatience[i] > 0 && passed_over_[i] >= kPatience[i] &&
+        (!starved.has_value() || passed_over_[i] > passed_over_[IndexOf(*starved)])) {
+      starved = call_class;
+    }
+  }
+  return starved.has_value() ? starved : first;
+}
+
+void Gate::Take(CallClass call_class) {
+  ++in_flight_;
+  ++held_[IndexOf(call_class)];
+  tokens_ -= 1;
+  if (half_open_) probing_ = true;
+}
+
+void Gate::Give(CallClass call_class) {
+  --in_flight_;
+  --held_[IndexOf(call_class)];
+  probing_ = false;
 }
 
 bool Gate::Acquire(CallClass call_class, Granted granted) {
-  if (waiting() == 0 && MayGo()) {
-    ++in_flight_;
-    tokens_ -= 1;
-    if (half_open_) probing_ = true;
+  if (queues_[IndexOf(call_class)].empty() && !NextClass().has_value() && HasRoom(call_class) &&
+      BudgetLeft()) {
+    Take(call_class);
     return true;
   }
-  queues_[static_cast<std::size_t>(call_class)].push_back(
-      {std::move(granted), loop_.Now(), !Unwell().has_value()});
+  queues_[IndexOf(call_class)].push_back({std::move(granted), loop_.Now(), !Unwell().has_value()});
   SchedulePump();
   return false;
 }
 
 void Gate::Pump() {
-  for (auto& queue : queues_) {
-    while (!queue.empty() && MayGo()) {
-      ++in_flight_;
-      tokens_ -= 1;
-      if (half_open_) probing_ = true;
-      Waiting next = std::move(queue.front());
-      queue.pop_front();
-      if (next.for_budget && waited_) {
-        waited_(std::max(absl::ZeroDuration(), loop_.Now() - next.since));
+  while (BudgetLeft()) {
+    const std::optional<CallClass> chosen = NextClass();
+    if (!chosen.has_value()) break;
+    for (std::size_t i = 0; i < kCallClasses; ++i) {
+      const auto other = static_cast<CallClass>(i);
+      if (queues_[i].empty() || other == *chosen) {
+        passed_over_[i] = 0;
+      } else if (HasRoom(other)) {
+        ++passed_over_[i];
       }
-      std::move(next.granted)();
     }
+    Take(*chosen);
+    std::deque<Waiting>& queue = queues_[IndexOf(*chosen)];
+    Waiting next = std::move(queue.front());
+    queue.pop_front();
+    if (next.for_budget && waited_) {
+      waited_(std::max(absl::ZeroDuration(), loop_.Now() - next.since));
+    }
+    std::move(next.granted)();
   }
   SchedulePump();
 }
@@ -184,8 +268,11 @@ void Gate::SchedulePump() {
   absl::Time at = now;
   if (const auto unwell = Unwell()) {
     at = unwell->until;
-  } else if (in_flight_ >= limits_.max_in_flight) {
-    return;  // Release pumps.
+  } else if (!NextClass().has_value()) {
+    // Release pumps; but where a held submission waits for its time, nothing may be under way.
+    const auto held = HeldSubmissions();
+    if (queues_[IndexOf(CallClass::kSubmission)].empty() || !held.has_value()) return;
+    at = held->until;
   } else if (tokens_ < 1) {
     at = now + absl::Seconds((1 - tokens_) / limits_.requests_per_second) + absl::Microseconds(50);
   }
@@ -202,13 +289,50 @@ void Gate::SchedulePump() {
   }
 }
 
-void Gate::Release(CallHealth health, std::optional<absl::Duration> retry_after) {
-  --in_flight_;
+void Gate::NoteAccount(CallHealth health, const provider::Failure* failure, absl::Time now) {
+  if (health == CallHealth::kGood) return hold_.reset();
+  const bool refused = health == CallHealth::kOutOfCredit ||
+                       (health == CallHealth::kCredentials && failure->http_status != 403);
+  if (!refused) {
+    // The one that was to find out did not: another one does.
+    if (hold_.has_value() && now >= hold_->next) hold_->next = now + kFirstHold;
+    return;
+  }
+  if (!hold_.has_value()) {
+    // Once can be the key of a moment ago: the next one may look at once.
+    hold_ = Hold{health, *failure, 0, now};
+  } else if (now >= hold_->next) {
+    hold_->next = now + BackOff(kFirstHold, kLongestHold, hold_->times++);
+  }
+  hold_->health = health;
+  hold_->failure = *failure;
+}
+
+void Gate::NoteRateLimit(const provider::Failure& failure, std::uint64_t unit, absl::Time now) {
+  const bool others_passed = std::any_of(passed_.begin(), passed_.end(), [&](const Passed& passed) {
+    return passed.unit != unit && now - passed.when < kPassedLately;
+  });
+  const bool second_unit = limited_unit_.has_value() && *limited_unit_ != unit;
+  limited_unit_ = unit;
+  if (others_passed && !second_unit) return;
+  const absl::Duration back_off =
+      failure.retry_after.value_or(BackOff(kFirstLimited, kLongestLimited, rate_limits_in_a_row_) *
+                                   absl::Uniform(random_, 0.8, 1.2));
+  ++rate_limits_in_a_row_;
+  // Of a unit that cannot be told from others it is the account's.
+  const bool in_doubt = unit != 0 && (others_passed || !second_unit);
+  limited_until_ = std::max(
+      limited_until_, now + std::min(back_off, in_doubt ? kLongestLimited : kLongestRetryAfter));
+}
+
+void Gate::Release(CallClass call_class, const provider::Failure* failure, std::uint64_t unit) {
+  const bool was_probe = probing_;
+  Give(call_class);
   Refill();
   const absl::Time now = refilled_;
-  const bool was_probe = probing_;
-  probing_ = false;
+  const CallHealth health = HealthOf(failure);
   if (health == CallHealth::kTrouble) {
+    const std::optional<absl::Duration> retry_after = failure->retry_after;
     ++troubles_in_a_row_;
     if ((half_open_ && was_probe) || (!half_open_ && troubles_in_a_row_ >= kTroublesToOpen)) {
       half_open_ = true;
@@ -218,7 +342,7 @@ void Gate::Release(CallHealth health, std::optional<absl::Duration> retry_after)
     } else if (retry_after.has_value()) {
       limited_until_ = std::max(limited_until_, now + std::min(*retry_after, kLongestRetryAfter));
     }
-  } else {
+  } else if (health != CallHealth::kNeutral) {
     // Late answers to calls made before the breaker opened count as well: the provider is back.
     troubles_in_a_row_ = 0;
     times_opened_ = 0;
@@ -226,22 +350,29 @@ void Gate::Release(CallHealth health, std::optional<absl::Duration> retry_after)
     open_until_ = absl::InfinitePast();
   }
   if (health == CallHealth::kRateLimited) {
-    const absl::Duration back_off =
-        retry_after.value_or(BackOff(kFirstLimited, kLongestLimited, rate_limits_in_a_row_) *
-                             absl::Uniform(random_, 0.8, 1.2));
-    ++rate_limits_in_a_row_;
-    limited_until_ = std::max(limited_until_, now + std::min(back_off, kLongestRetryAfter));
+    NoteRateLimit(*failure, unit, now);
   } else if (health == CallHealth::kGood) {
     rate_limits_in_a_row_ = 0;
+    limited_unit_.reset();
+    if (passed_[0].unit != unit) passed_[1] = passed_[0];
+    passed_[0] = {unit, now};
   }
-  if (health != CallHealth::kTrouble && health != CallHealth::kRateLimited) account_ = health;
+  if (call_class == CallClass::kSubmission) {
+    NoteAccount(health, failure, now);
+    if (health == CallHealth::kCredentials && !hold_.has_value()) account_ = health;
+  }
+  if (health == CallHealth::kGood) {
+    account_ = health;
+  } else if (call_class != CallClass::kSubmission &&
+             (health == CallHealth::kCredentials || health == CallHealth::kOutOfCredit)) {
+    account_ = health;
+  }
   SchedulePump();
 }
 
-void Gate::Abandon() {
-  --in_flight_;
+void Gate::Abandon(CallClass call_class) {
+  Give(call_class);
   tokens_ += 1;
-  probing_ = false;
   SchedulePump();
 }
 
@@ -253,8 +384,9 @@ std::size_t Gate::waiting() const {
 
 base::ProviderCondition Gate::condition() const {
   if (half_open_) return base::ProviderCondition::kDown;
-  if (account_ == CallHealth::kCredentials) return base::ProviderCondition::kCredentialsRejected;
-  if (account_ == CallHealth::kOutOfCredit) return base::ProviderCondition::kOutOfCredit;
+  const CallHealth account = hold_.has_value() ? hold_->health : account_;
+  if (account == CallHealth::kCredentials) return base::ProviderCondition::kCredentialsRejected;
+  if (account == CallHealth::kOutOfCredit) return base::ProviderCondition::kOutOfCredit;
   if (troubles_in_a_row_ > 0 || loop_.Now() < limited_until_) {
     return base::ProviderCondition::kDegraded;
   }
@@ -265,8 +397,9 @@ v1::Provider::State Gate::state() const { return StateOf(condition()); }
 
 std::string Gate::state_reason() const {
   if (half_open_) return "calls fail; the gateway tries again from time to time";
-  if (account_ == CallHealth::kCredentials) return "the provider refuses the gateway's credentials";
-  if (account_ == CallHealth::kOutOfCredit) return "the gateway's account has no credit";
+  const CallHealth account = hold_.has_value() ? hold_->health : account_;
+  if (account == CallHealth::kCredentials) return "the provider refuses the gateway's credentials";
+  if (account == CallHealth::kOutOfCredit) return "the gateway's account has no credit";
   if (loop_.Now() < limited_until_) return "the provider limits the rate";
   if (troubles_in_a_row_ > 0) return "the last call failed";
   return "";

@@ -1,5 +1,7 @@
 #include "core/gate.h"
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,9 +27,39 @@ class GateTest : public testing::Test {
   void Open(Gate& gate) {
     for (int i = 0; i < 5; ++i) {
       ASSERT_TRUE(gate.Acquire(CallClass::kPoll, [] {}));
-      gate.Release(CallHealth::kTrouble, std::nullopt);
+      Over(gate, CallHealth::kTrouble);
     }
     ASSERT_EQ(gate.state(), v1::Provider::UNAVAILABLE);
+  }
+
+  // A call of that class is over, and said so of the provider's health.
+  static void Over(Gate& gate, CallHealth health,
+                   std::optional<absl::Duration> retry_after = std::nullopt,
+                   CallClass call_class = CallClass::kPoll, std::uint64_t unit = 0) {
+    provider::Failure failure;
+    failure.retry_after = retry_after;
+    switch (health) {
+      case CallHealth::kGood:
+        return gate.Release(call_class, nullptr, unit);
+      case CallHealth::kTrouble:
+        failure.reason = v1::PROVIDER_UNAVAILABLE;
+        break;
+      case CallHealth::kRateLimited:
+        failure.reason = v1::PROVIDER_RATE_LIMITED;
+        break;
+      case CallHealth::kCredentials:
+        failure.reason = v1::PROVIDER_CREDENTIALS_REJECTED;
+        break;
+      case CallHealth::kOutOfCredit:
+        failure.reason = v1::PROVIDER_OUT_OF_CREDIT;
+        break;
+      case CallHealth::kNeutral:
+        failure.reason = v1::PROVIDER_PROTOCOL_ERROR;
+        failure.unreadable = true;
+        break;
+    }
+    ASSERT_EQ(HealthOf(&failure), health);
+    gate.Release(call_class, &failure, unit);
   }
 
   base::FakeEventLoop loop_;
@@ -63,7 +95,7 @@ TEST_F(GateTest, WhatAnUnwellProviderHoldsUpIsNotTheBudgets) {
   std::vector<absl::Duration> waits;
   Gate gate({1000, 10}, loop_, [&](absl::Duration waited) { waits.push_back(waited); });
   Ask(gate, CallClass::kPoll, "a");
-  gate.Release(CallHealth::kRateLimited, absl::Seconds(5));
+  Over(gate, CallHealth::kRateLimited, absl::Seconds(5));
   Ask(gate, CallClass::kPoll, "b");
   loop_.Advance(absl::Seconds(6));
   EXPECT_THAT(granted_, ElementsAre("a", "b"));
@@ -75,7 +107,7 @@ TEST_F(GateTest, TheConditionSaysWhatIsWrong) {
   const auto after = [&](CallHealth health) {
     Ask(gate, CallClass::kPoll, "x");
     loop_.Advance(absl::Minutes(2));
-    gate.Release(health, std::nullopt);
+    Over(gate, health);
     return gate.condition();
   };
   EXPECT_EQ(gate.condition(), base::ProviderCondition::kAvailable);
@@ -104,7 +136,7 @@ TEST_F(GateTest, KeepsToTheCapInFlight) {
   EXPECT_THAT(granted_, ElementsAre("a", "b"));
   EXPECT_EQ(gate.WouldBlock()->reason, v1::Waiting::PROVIDER_BUSY);
   EXPECT_EQ(gate.Unwell(), std::nullopt);
-  gate.Release(CallHealth::kGood, std::nullopt);
+  Over(gate, CallHealth::kGood);
   loop_.RunDue();
   EXPECT_THAT(granted_, ElementsAre("a", "b", "c"));
   EXPECT_EQ(gate.in_flight(), 2);
@@ -118,8 +150,9 @@ TEST_F(GateTest, SubmissionsComeBeforePolls) {
   Ask(gate, CallClass::kFirstPoll, "first poll");
   Ask(gate, CallClass::kPoll, "poll 2");
   Ask(gate, CallClass::kSubmission, "submission");
-  for (int i = 0; i < 5; ++i) {
-    gate.Release(CallHealth::kGood, std::nullopt);
+  for (const CallClass over : {CallClass::kPoll, CallClass::kSubmission, CallClass::kFirstPoll,
+                               CallClass::kPoll, CallClass::kPoll}) {
+    Over(gate, CallHealth::kGood, std::nullopt, over);
     loop_.RunDue();
   }
   EXPECT_THAT(granted_,
@@ -129,12 +162,12 @@ TEST_F(GateTest, SubmissionsComeBeforePolls) {
 TEST_F(GateTest, PlaceThatNobodyWantsGoesToTheNext) {
   Gate gate({1000, 1}, loop_);
   ASSERT_TRUE(Ask(gate, CallClass::kPoll, "a"));
-  EXPECT_FALSE(gate.Acquire(CallClass::kPoll, [&gate] { gate.Abandon(); }));
+  EXPECT_FALSE(gate.Acquire(CallClass::kPoll, [&gate] { gate.Abandon(CallClass::kPoll); }));
   Ask(gate, CallClass::kPoll, "c");
-  gate.Release(CallHealth::kGood, std::nullopt);
+  Over(gate, CallHealth::kGood);
   loop_.RunDue();
   EXPECT_THAT(granted_, ElementsAre("a", "c"));
-  gate.Release(CallHealth::kGood, std::nullopt);
+  Over(gate, CallHealth::kGood);
   EXPECT_EQ(gate.in_flight(), 0);
 }
 
@@ -148,12 +181,12 @@ TEST_F(GateTest, OpensAfterFailuresInARowAndProbesOnce) {
   loop_.Advance(absl::Seconds(3));
   EXPECT_THAT(granted_, ElementsAre("a"));
   // The probe fails: open again, for longer.
-  gate.Release(CallHealth::kTrouble, std::nullopt);
+  Over(gate, CallHealth::kTrouble);
   loop_.Advance(absl::Seconds(3));
   EXPECT_THAT(granted_, ElementsAre("a"));
   loop_.Advance(absl::Seconds(2));
   EXPECT_THAT(granted_, ElementsAre("a", "b"));
-  gate.Release(CallHealth::kGood, std::nullopt);
+  Over(gate, CallHealth::kGood);
   EXPECT_EQ(gate.state(), v1::Provider::AVAILABLE);
   EXPECT_EQ(gate.WouldBlock(), std::nullopt);
   EXPECT_EQ(gate.in_flight(), 0);
@@ -163,7 +196,7 @@ TEST_F(GateTest, SuccessInBetweenKeepsItClosed) {
   Gate gate({1000, 10}, loop_);
   for (int i = 0; i < 30; ++i) {
     ASSERT_TRUE(gate.Acquire(CallClass::kPoll, [] {}));
-    gate.Release(i % 4 == 3 ? CallHealth::kGood : CallHealth::kTrouble, std::nullopt);
+    Over(gate, i % 4 == 3 ? CallHealth::kGood : CallHealth::kTrouble);
   }
   EXPECT_EQ(gate.Unwell(), std::nullopt);
 }
@@ -174,7 +207,7 @@ TEST_F(GateTest, ProbeThatIsAbandonedLetsAnotherProbe) {
   loop_.Advance(absl::Seconds(3));
   ASSERT_TRUE(Ask(gate, CallClass::kPoll, "a"));
   ASSERT_FALSE(Ask(gate, CallClass::kPoll, "b"));
-  gate.Abandon();
+  gate.Abandon(CallClass::kPoll);
   loop_.Advance(absl::Seconds(3));
   EXPECT_THAT(granted_, ElementsAre("a", "b"));
 }
@@ -182,7 +215,7 @@ TEST_F(GateTest, ProbeThatIsAbandonedLetsAnotherProbe) {
 TEST_F(GateTest, RetryAfterIsObeyed) {
   Gate gate({1000, 10}, loop_);
   Ask(gate, CallClass::kPoll, "a");
-  gate.Release(CallHealth::kRateLimited, absl::Seconds(30));
+  Over(gate, CallHealth::kRateLimited, absl::Seconds(30));
   Ask(gate, CallClass::kSubmission, "b");
   EXPECT_EQ(gate.Unwell()->reason, v1::Waiting::PROVIDER_RATE_LIMITED);
   EXPECT_EQ(gate.state(), v1::Provider::DEGRADED);
@@ -195,7 +228,7 @@ TEST_F(GateTest, RetryAfterIsObeyed) {
 TEST_F(GateTest, BrokenRetryAfterBlocksForAnHourAtMost) {
   Gate gate({1000, 10}, loop_);
   Ask(gate, CallClass::kPoll, "a");
-  gate.Release(CallHealth::kRateLimited, absl::Hours(24 * 365));
+  Over(gate, CallHealth::kRateLimited, absl::Hours(24 * 365));
   Ask(gate, CallClass::kPoll, "b");
   loop_.Advance(absl::Hours(1) + absl::Seconds(1));
   EXPECT_THAT(granted_, ElementsAre("a", "b"));
@@ -206,13 +239,12 @@ TEST_F(GateTest, GatewaysDivideTheBudgetAndTheCapInFlight) {
   gate.Share(3);
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(Ask(gate, CallClass::kPoll, "now"));
   EXPECT_FALSE(Ask(gate, CallClass::kPoll, "later")) << "three of nine are this gateway's";
-  for (int i = 0; i < 3; ++i) gate.Release(CallHealth::kGood, std::nullopt);
+  for (int i = 0; i < 3; ++i) Over(gate, CallHealth::kGood);
   loop_.RunDue();
   ASSERT_EQ(gate.in_flight(), 1);
-  gate.Release(CallHealth::kGood, std::nullopt);
+  Over(gate, CallHealth::kGood);
   int calls = 4;
-  for (; Ask(gate, CallClass::kPoll, "more"); ++calls)
-    gate.Release(CallHealth::kGood, std::nullopt);
+  for (; Ask(gate, CallClass::kPoll, "more"); ++calls) Over(gate, CallHealth::kGood);
   EXPECT_EQ(calls, 10) << "ten of thirty a second are this gateway's";
 }
 
@@ -229,18 +261,18 @@ TEST_F(GateTest, GatewayThatIsAloneAgainHasTheWholeBudgetAtOnce) {
 TEST_F(GateTest, RefusedKeyIsShownAndBlocksNothing) {
   Gate gate({1000, 10}, loop_);
   Ask(gate, CallClass::kPoll, "a");
-  gate.Release(CallHealth::kCredentials, std::nullopt);
+  Over(gate, CallHealth::kCredentials);
   EXPECT_EQ(gate.state(), v1::Provider::UNAVAILABLE);
   EXPECT_NE(gate.state_reason(), "");
   EXPECT_TRUE(Ask(gate, CallClass::kPoll, "b"));
-  gate.Release(CallHealth::kGood, std::nullopt);
+  Over(gate, CallHealth::kGood);
   EXPECT_EQ(gate.state(), v1::Provider::AVAILABLE);
 }
 
 TEST_F(GateTest, ClockThatStepsBackDoesNotBlockForLonger) {
   Gate gate({10, 10}, loop_);
   Ask(gate, CallClass::kPoll, "a");
-  gate.Release(CallHealth::kRateLimited, absl::Seconds(10));
+  Over(gate, CallHealth::kRateLimited, absl::Seconds(10));
   loop_.fake_clock().Advance(-absl::Hours(24));
   Ask(gate, CallClass::kPoll, "b");
   loop_.Advance(absl::Seconds(11));
@@ -260,7 +292,7 @@ TEST_F(GateTest, OtherLimitsGoForWhatWaitsAlready) {
   EXPECT_THAT(granted_, ElementsAre("a", "b", "c"));
   // Several gateways divide the new ones.
   gate.Share(3);
-  gate.Release(CallHealth::kGood, std::nullopt);
+  Over(gate, CallHealth::kGood);
   EXPECT_FALSE(Ask(gate, CallClass::kPoll, "d"));
   gate.SetLimits({10, 9});
   loop_.RunDue();
@@ -277,15 +309,166 @@ TEST_F(GateTest, WhatWasLearnedIsForgottenWithTheKey) {
   loop_.RunDue();
   EXPECT_THAT(granted_, ElementsAre("waits"));
   EXPECT_EQ(gate.state(), v1::Provider::AVAILABLE);
-  gate.Release(CallHealth::kRateLimited, absl::Hours(1));
+  Over(gate, CallHealth::kRateLimited, absl::Hours(1));
   EXPECT_TRUE(gate.Unwell().has_value());
   gate.Forget();
   EXPECT_FALSE(gate.Unwell().has_value());
   Ask(gate, CallClass::kPoll, "refused");
-  gate.Release(CallHealth::kCredentials, std::nullopt);
+  Over(gate, CallHealth::kCredentials);
   EXPECT_EQ(gate.condition(), base::ProviderCondition::kCredentialsRejected);
   gate.Forget();
   EXPECT_EQ(gate.condition(), base::ProviderCondition::kAvailable);
+}
+
+TEST_F(GateTest, PollsHaveTheirShareOfTheBudgetUnderAWallOfSubmissions) {
+  Gate gate({5, 64}, loop_);
+  int submissions = 0;
+  int polls = 0;
+  // Each asks again as soon as it was answered.
+  std::function<void(CallClass, int*)> ask = [&](CallClass call_class, int* count) {
+    auto go = [&, call_class, count] {
+      ++*count;
+      Over(gate, CallHealth::kGood, std::nullopt, call_class);
+      loop_.Post([&, call_class, count] { ask(call_class, count); });
+    };
+    if (gate.Acquire(call_class, go)) go();
+  };
+  for (int i = 0; i < 260; ++i) ask(CallClass::kSubmission, &submissions);
+  for (int i = 0; i < 20; ++i) ask(CallClass::kPoll, &polls);
+  loop_.Advance(absl::Seconds(40));
+  EXPECT_GE(polls, 45) << "a quarter of five a second";
+  EXPECT_GE(submissions, 120) << "the rest";
+}
+
+TEST_F(GateTest, SubmissionsThatHangLeavePlacesForPolls) {
+  Gate gate({1000, 16}, loop_);
+  for (int i = 0; i < 40; ++i) Ask(gate, CallClass::kSubmission, "submission");
+  EXPECT_EQ(granted_.size(), 12u);
+  EXPECT_TRUE(Ask(gate, CallClass::kPoll, "poll"));
+  EXPECT_TRUE(Ask(gate, CallClass::kFirstPoll, "first poll"));
+  Ask(gate, CallClass::kDeletion, "deletion");
+  loop_.Advance(absl::Minutes(1));
+  EXPECT_EQ(granted_.size(), 14u) << "deletions and submissions share theirs";
+}
+
+TEST_F(GateTest, PollsThatHangLeavePlacesForSubmissions) {
+  Gate gate({1000, 16}, loop_);
+  for (int i = 0; i < 40; ++i) Ask(gate, CallClass::kPoll, "poll");
+  EXPECT_EQ(granted_.size(), 12u);
+  EXPECT_TRUE(Ask(gate, CallClass::kSubmission, "submission"));
+}
+
+TEST_F(GateTest, SlowUnitsTakeHalfOfThePlacesAtMost) {
+  Gate gate({1000, 64}, loop_);
+  for (int i = 0; i < 1000; ++i) Ask(gate, CallClass::kSlowPoll, "slow");
+  EXPECT_EQ(granted_.size(), 32u);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(Ask(gate, CallClass::kPoll, "quick"));
+    Over(gate, CallHealth::kGood);
+  }
+}
+
+TEST_F(GateTest, OneSubmissionAtATimeFindsOutWhetherThereIsCredit) {
+  Gate gate({1000, 64}, loop_);
+  int sent = 0;
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(gate.Acquire(CallClass::kSubmission, [] {}));
+  for (int i = 0; i < 3; ++i) {
+    Over(gate, CallHealth::kOutOfCredit, std::nullopt, CallClass::kSubmission);
+  }
+  ASSERT_TRUE(gate.HeldSubmissions().has_value());
+  EXPECT_EQ(gate.HeldSubmissions()->failure.reason, v1::PROVIDER_OUT_OF_CREDIT);
+  EXPECT_FALSE(gate.HeldSubmissions()->under_way);
+  EXPECT_EQ(gate.condition(), base::ProviderCondition::kOutOfCredit);
+  bool credit = false;
+  std::function<void()> go = [&] {
+    ++sent;
+    Over(gate, credit ? CallHealth::kGood : CallHealth::kOutOfCredit, std::nullopt,
+         CallClass::kSubmission);
+  };
+  for (int i = 0; i < 100; ++i) gate.Acquire(CallClass::kSubmission, [&] { go(); });
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(gate.Acquire(CallClass::kPoll, [] {})) << "polls go on";
+    Over(gate, CallHealth::kGood);
+  }
+  EXPECT_EQ(gate.condition(), base::ProviderCondition::kOutOfCredit)
+      << "a poll that goes well says nothing of credit";
+  loop_.Advance(absl::Minutes(1));
+  EXPECT_GE(sent, 4);
+  EXPECT_LE(sent, 8);
+  credit = true;
+  loop_.Advance(absl::Seconds(16));
+  EXPECT_EQ(sent, 100) << "all that waited go";
+  EXPECT_FALSE(gate.HeldSubmissions().has_value());
+  EXPECT_EQ(gate.condition(), base::ProviderCondition::kAvailable);
+}
+
+TEST_F(GateTest, RefusalOfOneModelHoldsNothing) {
+  Gate gate({1000, 64}, loop_);
+  ASSERT_TRUE(gate.Acquire(CallClass::kSubmission, [] {}));
+  provider::Failure forbidden;
+  forbidden.reason = v1::PROVIDER_CREDENTIALS_REJECTED;
+  forbidden.http_status = 403;
+  gate.Release(CallClass::kSubmission, &forbidden);
+  EXPECT_FALSE(gate.HeldSubmissions().has_value());
+  EXPECT_EQ(gate.condition(), base::ProviderCondition::kCredentialsRejected);
+}
+
+TEST_F(GateTest, AnswerThatCannotBeReadIsNoNewsOfHealth) {
+  Gate gate({1000, 10}, loop_);
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(gate.Acquire(CallClass::kPoll, [] {}));
+    Over(gate, CallHealth::kNeutral);
+  }
+  EXPECT_EQ(gate.condition(), base::ProviderCondition::kAvailable);
+  Open(gate);
+  loop_.Advance(absl::Seconds(3));
+  ASSERT_TRUE(gate.Acquire(CallClass::kPoll, [] {}));
+  Over(gate, CallHealth::kNeutral);
+  EXPECT_EQ(gate.condition(), base::ProviderCondition::kDown) << "nor does it close the breaker";
+}
+
+TEST_F(GateTest, WhatAnEdgeSaysIsNoVerdictOnTheKey) {
+  provider::Failure failure;
+  failure.from_edge = true;
+  for (const v1::ErrorReason reason :
+       {v1::PROVIDER_CREDENTIALS_REJECTED, v1::PROVIDER_OUT_OF_CREDIT, v1::PROVIDER_UNAVAILABLE}) {
+    failure.reason = reason;
+    EXPECT_EQ(HealthOf(&failure), CallHealth::kTrouble);
+  }
+}
+
+TEST_F(GateTest, RateLimitOfOneUnitIsNotTheAccounts) {
+  Gate gate({1000, 10}, loop_);
+  const auto call = [&](std::uint64_t unit, CallHealth health,
+                        std::optional<absl::Duration> retry_after = std::nullopt) {
+    ASSERT_TRUE(gate.Acquire(CallClass::kPoll, [] {}));
+    Over(gate, health, retry_after, CallClass::kPoll, unit);
+  };
+  call(1, CallHealth::kGood);
+  for (int i = 0; i < 5; ++i) {
+    call(2, CallHealth::kRateLimited, absl::Hours(1));
+    EXPECT_FALSE(gate.Unwell().has_value()) << "others pass";
+    call(1, CallHealth::kGood);
+  }
+  // Two in a row of different units: it is the account's, as long as none passes.
+  call(2, CallHealth::kRateLimited, absl::Seconds(30));
+  call(3, CallHealth::kRateLimited, absl::Seconds(30));
+  ASSERT_TRUE(gate.Unwell().has_value());
+  EXPECT_EQ(gate.Unwell()->reason, v1::Waiting::PROVIDER_RATE_LIMITED);
+}
+
+TEST_F(GateTest, RateLimitThatNobodyElseCanJudgeHoldsTheAccountForAMinuteAtMost) {
+  Gate gate({1000, 10}, loop_);
+  ASSERT_TRUE(gate.Acquire(CallClass::kPoll, [] {}));
+  Over(gate, CallHealth::kRateLimited, absl::Hours(1), CallClass::kPoll, 1);
+  EXPECT_TRUE(gate.Unwell().has_value());
+  loop_.Advance(absl::Seconds(61));
+  EXPECT_FALSE(gate.Unwell().has_value());
+  // Another unit meets it as well: as the provider says.
+  ASSERT_TRUE(gate.Acquire(CallClass::kPoll, [] {}));
+  Over(gate, CallHealth::kRateLimited, absl::Minutes(30), CallClass::kPoll, 2);
+  loop_.Advance(absl::Minutes(29));
+  EXPECT_TRUE(gate.Unwell().has_value());
 }
 
 }  // namespace

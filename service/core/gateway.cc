@@ -56,7 +56,7 @@ absl::Status CheckMayUse(const Caller& caller, const Names& providers) {
 // A request as it is kept under its request_id: max_wait says how long to wait, not what to do.
 template <typename Request>
 std::string Kept(Request request) {
-  request.clear_max_wait();
+  if constexpr (requires { request.clear_max_wait(); }) request.clear_max_wait();
   return request.SerializeAsString();
 }
 
@@ -146,6 +146,34 @@ absl::StatusOr<store::ListPage> ListRows(store::Store& store, const Caller& call
   absl::StatusOr<store::ListPage> page = ReadPage(store, std::move(query));
   if (page.ok() && page->more) next_page_token = MakePageToken(fingerprint, page->end);
   return page;
+}
+
+// Whether a resource could be read from its row: each has a name.
+template <typename Resource>
+bool IsRead(const Resource& resource, const store::Row& row, Reconciler& reconciler) {
+  if (!resource.name().empty()) return true;
+  reconciler.NoteUnreadable(row.key);
+  return false;
+}
+
+// What cannot be read hides nothing else.
+template <typename Resource, typename Add>
+void AddRows(const std::vector<store::Row>& rows, Reconciler& reconciler,
+             Resource (*from_row)(const store::Row&), Add add) {
+  for (const store::Row& row : rows) {
+    Resource resource = from_row(row);
+    if (IsRead(resource, row, reconciler)) add(std::move(resource));
+  }
+}
+
+template <typename Resource>
+absl::StatusOr<Resource> Readable(const store::Row& row, Reconciler& reconciler,
+                                  Resource (*from_row)(const store::Row&)) {
+  Resource resource = from_row(row);
+  if (IsRead(resource, row, reconciler)) return resource;
+  return base::Error(absl::StatusCode::kInternal, v1::INTERNAL_ERROR,
+                     absl::StrCat("\"", MakeName(CollectionOf(row.key.kind), row.key.id),
+                                  "\" is stored in a form that cannot be read"));
 }
 
 // Configured things are few; pages are there because the convention asks for them.
@@ -366,7 +394,7 @@ absl::StatusOr<v1::AssetGroup> Gateway::GetAssetGroup(const Caller& caller,
                                                       const v1::GetAssetGroupRequest& request) {
   auto row = Read(caller, store::Kind::kAssetGroup, request.name());
   if (!row.ok()) return row.status();
-  return GroupFromRow(*row);
+  return Readable(*row, reconciler_, GroupFromRow);
 }
 
 absl::StatusOr<v1::ListAssetGroupsResponse> Gateway::ListAssetGroups(
@@ -375,7 +403,8 @@ absl::StatusOr<v1::ListAssetGroupsResponse> Gateway::ListAssetGroups(
   auto page = ListRows(store_, caller, store::Kind::kAssetGroup, request,
                        *response.mutable_next_page_token());
   if (!page.ok()) return page.status();
-  for (const store::Row& row : page->rows) *response.add_asset_groups() = GroupFromRow(row);
+  AddRows(page->rows, reconciler_, GroupFromRow,
+          [&](v1::AssetGroup one) { *response.add_asset_groups() = std::move(one); });
   return response;
 }
 
@@ -513,7 +542,7 @@ absl::StatusOr<v1::Asset> Gateway::GetAsset(const Caller& caller,
                                             const v1::GetAssetRequest& request) {
   auto row = Read(caller, store::Kind::kAsset, request.name());
   if (!row.ok()) return row.status();
-  return AssetFromRow(*row);
+  return Readable(*row, reconciler_, AssetFromRow);
 }
 
 absl::StatusOr<v1::ListAssetsResponse> Gateway::ListAssets(const Caller& caller,
@@ -522,7 +551,8 @@ absl::StatusOr<v1::ListAssetsResponse> Gateway::ListAssets(const Caller& caller,
   auto page =
       ListRows(store_, caller, store::Kind::kAsset, request, *response.mutable_next_page_token());
   if (!page.ok()) return page.status();
-  for (const store::Row& row : page->rows) *response.add_assets() = AssetFromRow(row);
+  AddRows(page->rows, reconciler_, AssetFromRow,
+          [&](v1::Asset one) { *response.add_assets() = std::move(one); });
   return response;
 }
 
@@ -693,7 +723,7 @@ absl::StatusOr<v1::VideoTask> Gateway::GetVideoTask(const Caller& caller,
                                                     const v1::GetVideoTaskRequest& request) {
   auto row = Read(caller, store::Kind::kVideoTask, request.name());
   if (!row.ok()) return row.status();
-  return VideoTaskFromRow(*row);
+  return Readable(*row, reconciler_, VideoTaskFromRow);
 }
 
 absl::StatusOr<v1::ListVideoTasksResponse> Gateway::ListVideoTasks(
@@ -702,7 +732,8 @@ absl::StatusOr<v1::ListVideoTasksResponse> Gateway::ListVideoTasks(
   auto page = ListRows(store_, caller, store::Kind::kVideoTask, request,
                        *response.mutable_next_page_token());
   if (!page.ok()) return page.status();
-  for (const store::Row& row : page->rows) *response.add_video_tasks() = VideoTaskFromRow(row);
+  AddRows(page->rows, reconciler_, VideoTaskFromRow,
+          [&](v1::VideoTask one) { *response.add_video_tasks() = std::move(one); });
   return response;
 }
 
@@ -745,6 +776,185 @@ absl::Status Gateway::CheckNotTaken(const Caller& caller,
     } while (!known.page_token().empty());
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<Target> Gateway::ImportTarget(const Catalog& catalog,
+                                             const v1::ImportVideoTaskRequest& request) const {
+  const std::string provider = *ParseProvider(request.provider());
+  absl::StatusOr<ModelEntry> model = catalog.FindModel(request.model());
+  if (!model.ok()) {
+    // The provider's own name of it.
+    auto pinned = catalog.FindModel(
+        absl::StrCat(MakeName(kProviders, provider), "/models/", request.model()));
+    if (!pinned.ok()) return model.status();
+    return pinned->targets.front();
+  }
+  for (const Target& target : model->targets) {
+    if (target.provider->id == provider) return target;
+  }
+  Faults faults;
+  faults.Add("model",
+             absl::StrCat("is not made at \"", provider, "\"; GetModel tells where it is"));
+  return faults.ToStatus();
+}
+
+absl::StatusOr<std::shared_ptr<void>> Gateway::TakeProviderTask(const Caller& caller,
+                                                                const std::string& provider,
+                                                                const std::string& provider_task_id,
+                                                                const std::string& handle) {
+  const auto taken = [&](absl::string_view why) {
+    return base::Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_TASK_TAKEN,
+                       absl::StrCat("\"", provider_task_id, "\" at ", provider, " ", why));
+  };
+  const auto task = std::make_pair(provider, provider_task_id);
+  {
+    absl::MutexLock lock(&importing_->mu);
+    if (!importing_->tasks.insert(task).second) {
+      return taken("is just being imported by another call");
+    }
+  }
+  // Whether it succeeds or not: until this goes.
+  std::shared_ptr<void> place(nullptr, [importing = importing_, task](void*) {
+    absl::MutexLock lock(&importing->mu);
+    importing->tasks.erase(task);
+  });
+  for (std::string tenant;;) {
+    absl::StatusOr<std::optional<std::string>> next = store_.NextTenant(tenant);
+    if (!next.ok()) return StoreUnreadable();
+    if (!next->has_value()) break;
+    tenant = **std::move(next);
+    const bool own = tenant == caller.tenant;
+    v1::VideoTaskFilter filter;
+    filter.add_provider_task_ids(provider_task_id);
+    filter.add_providers(MakeName(kProviders, provider));
+    store::ListQuery query;
+    query.tenant = tenant;
+    query.kind = store::Kind::kVideoTask;
+    query.filter = Compile(filter);
+    for (bool more = true; more;) {
+      absl::StatusOr<store::ListPage> page = store_.List(query);
+      if (!page.ok()) return StoreUnreadable();
+      more = page->more;
+      query.after_create_revision = page->end;
+      for (const store::Row& row : page->rows) {
+        VideoEntity other;
+        FromRow(row, other);
+        for (int i = 0; i < other.resource.attempts_size(); ++i) {
+          const v1::Attempt& attempt = other.resource.attempts(i);
+          const bool same =
+              attempt.provider() == MakeName(kProviders, provider) &&
+              (attempt.provider_task_id() == provider_task_id ||
+               (i < other.record.units_size() && other.record.units(i).handle() == handle));
+          if (!same) continue;
+          if (!own) return taken("was made for others");
+          if (attempt.state() == v1::Attempt::FAILED || attempt.state() == v1::Attempt::CANCELLED) {
+            continue;
+          }
+          return taken(absl::StrCat("is the task of \"", other.resource.name(),
+                                    "\": its result is there, or comes there"))
+              .Resource(TypeOf(store::Kind::kVideoTask), other.resource.name());
+        }
+      }
+    }
+  }
+  return place;
+}
+
+absl::StatusOr<VideoEntity> Gateway::NewImport(const Catalog& catalog, const Caller& caller,
+                                               const v1::ImportVideoTaskRequest& request,
+                                               absl::Time now) {
+  if (const auto id = ParseProvider(request.provider()); id.has_value() && !caller.MayUse(*id)) {
+    return NotAllowed();
+  }
+  Faults faults;
+  const absl::Status unknown = Validate(request, catalog, faults);
+  if (!faults.empty()) return faults.ToStatus();
+  if (!unknown.ok()) return unknown;
+  const absl::StatusOr<Target> target = ImportTarget(catalog, request);
+  if (!target.ok()) return target.status();
+  const ProviderEntry& provider = *target->provider;
+  absl::StatusOr<provider::Handle> handle =
+      provider.dialect->AdoptVideo(request.provider_task_id(), target->provider_model);
+  if (!handle.ok()) {
+    faults.Add("provider_task_id", std::string(handle.status().message()));
+    return faults.ToStatus();
+  }
+
+  VideoEntity entity;
+  entity.key = {caller.tenant, store::Kind::kVideoTask,
+                request.video_task_id().empty() ? NewResourceId(now) : request.video_task_id()};
+  v1::VideoTask& task = entity.resource;
+  task.set_name(MakeName(kVideoTasks, entity.key.id));
+  const auto model = catalog.FindModel(request.model());
+  task.set_model(model.ok() ? model->id
+                            : absl::StrCat(MakeName(kProviders, provider.id), "/models/",
+                                           target->provider_model));
+  task.set_prompt(request.prompt());
+  *task.mutable_labels() = request.labels();
+  task.set_creator(caller.identity);
+  task.set_state(v1::VideoTask::QUEUED);
+  for (auto* time :
+       {task.mutable_create_time(), task.mutable_update_time(), task.mutable_submit_time()}) {
+    *time = base::ToProto(now);
+  }
+  v1::Attempt& attempt = *task.add_attempts();
+  attempt.set_provider(MakeName(kProviders, provider.id));
+  attempt.set_provider_model(target->provider_model);
+  attempt.set_credential_id(provider.credential.id);
+  attempt.set_provider_task_id(request.provider_task_id());
+  attempt.set_state(v1::Attempt::QUEUED);
+  attempt.set_billing(v1::Attempt::UNKNOWN);
+  for (auto* time : {attempt.mutable_create_time(), attempt.mutable_submit_time(),
+                     attempt.mutable_import_time()}) {
+    *time = base::ToProto(now);
+  }
+  Unit& unit = *entity.record.add_units();
+  unit.set_provider(provider.id);
+  unit.set_credential_id(provider.credential.id);
+  unit.set_handle(*handle);
+  auto* recorded = entity.record.add_targets();
+  recorded->set_provider(provider.id);
+  recorded->set_provider_model(target->provider_model);
+  return entity;
+}
+
+void Gateway::ImportVideoTask(const Caller& caller, const v1::ImportVideoTaskRequest& request,
+                              Reply<v1::VideoTask> reply) {
+  const CatalogPtr catalog = catalog_.Get();
+  const absl::Time now = clock_.Now();
+  Creation<VideoEntity> creation;
+  const absl::Time answer_by = AnswerBy(*catalog, caller, false, google::protobuf::Duration());
+  creation.answer_by = answer_by;
+  creation.context = caller.context;
+  creation.waited = caller.waited;
+  Claim(caller, "ImportVideoTask", request, now, creation);
+  absl::StatusOr<VideoEntity> entity = NewImport(*catalog, caller, request, now);
+  if (entity.ok()) {
+    // On the reconciler's thread, just before the commit.
+    creation.admit =
+        [this, caller, id = entity->key.id, provider_id = entity->record.units(0).provider(),
+         provider_task_id = request.provider_task_id(),
+         handle = entity->record.units(0).handle()]() -> absl::StatusOr<std::shared_ptr<void>> {
+      auto places = std::make_shared<std::pair<std::shared_ptr<void>, UnfinishedVideos::Place>>();
+      absl::StatusOr<std::shared_ptr<void>> taken =
+          TakeProviderTask(caller, provider_id, provider_task_id, handle);
+      if (!taken.ok()) return taken.status();
+      places->first = *std::move(taken);
+      if (caller.most_unfinished_videos.has_value()) {
+        absl::StatusOr<UnfinishedVideos::Place> counted = unfinished_videos_.Take(
+            {caller.tenant, caller.identity}, id, *caller.most_unfinished_videos);
+        if (!counted.ok()) return counted.status();
+        places->second = *std::move(counted);
+      }
+      return std::shared_ptr<void>(places);
+    };
+    creation.entities.push_back(*std::move(entity));
+  } else if (absl::Status s = UnlessRepeated(store_, entity.status(), creation); !s.ok()) {
+    return std::move(reply)(std::move(s));
+  }
+  reconciler_.CreateVideos(std::move(creation),
+                           Answering(*this, &Gateway::ImportVideoTask, caller, request, answer_by,
+                                     std::move(reply), AnswerFirst<v1::VideoTask>));
 }
 
 void Gateway::ResolveVideoTask(const Caller& caller, const v1::ResolveVideoTaskRequest& request,

@@ -6,8 +6,11 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "assetgate/v1/asset_service.pb.h"
 #include "assetgate/v1/provider_service.pb.h"
@@ -87,6 +90,8 @@ class Gateway {
       const Caller& caller, const v1::ListVideoTasksRequest& request);
   void CancelVideoTask(const Caller& caller, const v1::CancelVideoTaskRequest& request,
                        Reply<v1::VideoTask> reply);
+  void ImportVideoTask(const Caller& caller, const v1::ImportVideoTaskRequest& request,
+                       Reply<v1::VideoTask> reply);
   void ResolveVideoTask(const Caller& caller, const v1::ResolveVideoTaskRequest& request,
                         Reply<v1::VideoTask> reply);
   void DeleteVideoTask(const Caller& caller, const v1::DeleteVideoTaskRequest& request,
@@ -115,6 +120,9 @@ class Gateway {
                                                      const v1::BatchCreateAssetsRequest& request);
   absl::StatusOr<VideoEntity> NewVideo(const Catalog& catalog, const Caller& caller,
                                        const v1::CreateVideoTaskRequest& request, absl::Time now);
+  // The task that an import asks for; see VideoService.ImportVideoTask.
+  absl::StatusOr<VideoEntity> NewImport(const Catalog& catalog, const Caller& caller,
+                                        const v1::ImportVideoTaskRequest& request, absl::Time now);
   // One asset of a request that has been validated; checks what it refers to.
   absl::StatusOr<AssetEntity> NewAsset(const Catalog& catalog, const Caller& caller,
                                        const v1::CreateAssetRequest& request);
@@ -124,6 +132,16 @@ class Gateway {
                                             v1::VideoTask& task);
   // Fails when another task is known by that id where this one's submission is in doubt.
   absl::Status CheckNotTaken(const Caller& caller, const v1::ResolveVideoTaskRequest& request);
+  // The provider's model that an imported task was made with.
+  absl::StatusOr<Target> ImportTarget(const Catalog& catalog,
+                                      const v1::ImportVideoTaskRequest& request) const;
+  // Takes the right to import a provider's task, for as long as the result lives; fails while
+  // another import of it is under way here, and when a task holds it (see
+  // VideoService.ImportVideoTask).
+  absl::StatusOr<std::shared_ptr<void>> TakeProviderTask(const Caller& caller,
+                                                         const std::string& provider,
+                                                         const std::string& provider_task_id,
+                                                         const std::string& handle);
   absl::Time AnswerBy(const Catalog& catalog, const Caller& caller, bool has_max_wait,
                       const google::protobuf::Duration& max_wait) const;
   absl::StatusOr<store::Row> Read(const Caller& caller, store::Kind kind, const std::string& name,
@@ -134,6 +152,13 @@ class Gateway {
   Reconciler& reconciler_;
   UnfinishedVideos& unfinished_videos_;
   const base::Clock& clock_;
+  // Provider tasks that are being imported: shared with the places of those imports, which may
+  // outlive this.
+  struct Importing {
+    absl::Mutex mu;
+    std::set<std::pair<std::string, std::string>> tasks ABSL_GUARDED_BY(mu);
+  };
+  const std::shared_ptr<Importing> importing_ = std::make_shared<Importing>();
 };
 
 }  // namespace assetgate::core

@@ -78,6 +78,9 @@ absl::Status Item::OnNews(std::size_t, const provider::UnitNews&, bool) {
 absl::Status Item::OnPollTrouble(std::size_t, const provider::Failure&) {
   return absl::InternalError("no units");
 }
+absl::Status Item::OnUnkept(std::size_t, const google::rpc::Status&) {
+  return absl::InternalError("no units");
+}
 
 UpstreamCall Item::BeginCall(const ProviderEntry& provider, base::UpstreamOperation operation,
                              http::Request& request) {
@@ -150,17 +153,19 @@ bool Item::HoldPlace(std::size_t unit, const ProviderEntry& provider, CallClass 
   if (state.place == UnitRun::Place::kQueued) return false;
   // The item may be gone when the place is granted: then it is given back.
   Gate& gate = owner_.gate(provider);
-  const bool held =
-      gate.Acquire(call_class, [this_owner = &owner_, key = key_, serial = serial_, unit, &gate] {
+  const bool held = gate.Acquire(
+      call_class, [this_owner = &owner_, key = key_, serial = serial_, unit, call_class, &gate] {
         Item* item = this_owner->Find(key, serial);
-        if (item == nullptr || item->run(unit).place != UnitRun::Place::kQueued) {
-          gate.Abandon();
+        if (item == nullptr || item->run(unit).place != UnitRun::Place::kQueued ||
+            item->run(unit).place_class != call_class) {
+          gate.Abandon(call_class);
           return;
         }
         item->run(unit).place = UnitRun::Place::kHeld;
         this_owner->PostAdvance(*item);
       });
   state.place = held ? UnitRun::Place::kHeld : UnitRun::Place::kQueued;
+  state.place_class = call_class;
   state.gate = &gate;
   state.queued_since = Now();
   return held;
@@ -168,7 +173,7 @@ bool Item::HoldPlace(std::size_t unit, const ProviderEntry& provider, CallClass 
 
 void Item::AbandonPlaces() {
   for (UnitRun& state : runs_) {
-    if (state.place == UnitRun::Place::kHeld) state.gate->Abandon();
+    if (state.place == UnitRun::Place::kHeld) state.gate->Abandon(state.place_class);
     // A queued one is given back when it is granted.
     state.place = UnitRun::Place::kNone;
   }
@@ -176,7 +181,7 @@ void Item::AbandonPlaces() {
 
 void Item::ReleasePlace(std::size_t unit) {
   UnitRun& state = run(unit);
-  if (state.place == UnitRun::Place::kHeld) state.gate->Abandon();
+  if (state.place == UnitRun::Place::kHeld) state.gate->Abandon(state.place_class);
   state.place = UnitRun::Place::kNone;
 }
 
@@ -187,7 +192,7 @@ void Item::ForgetTrouble(std::size_t unit) {
 }
 
 bool Item::Reconsider(std::size_t unit, const std::string& provider_id, provider::UnitKind kind,
-                      absl::Time accepted, const ProviderChanges& changes) {
+                      Pace pace, const ProviderChanges& changes) {
   const auto change = changes.find(provider_id);
   if (change == changes.end()) return false;
   UnitRun& state = run(unit);
@@ -203,7 +208,7 @@ bool Item::Reconsider(std::size_t unit, const std::string& provider_id, provider
              state.due_because == v1::Explanation::POLL_INTERVAL) {
     const ProviderEntry& provider = *owner_.catalog().FindProvider(provider_id);
     const absl::Time since = state.polls > 0 ? state.last_poll : Now();
-    const absl::Time due = since + PollInterval(provider, kind, Now() - accepted);
+    const absl::Time due = since + PollInterval(provider, kind, pace);
     state.due = std::min(state.due, std::max(due, Now()));
   }
   return true;
@@ -350,14 +355,14 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
     Reconciler& owner = owner_;
     owner.Send(
         *this, std::move(catalog), provider, credential, std::move(request), std::move(options),
-        [&owner, unit, &provider, kind, replay, sends = submission.sends(), sent = std::move(sent),
-         item_call = std::move(call)](Item* item, http::Result answer,
-                                      absl::Duration latency) mutable {
+        [&owner, unit, &provider, kind, replay, serial = serial_, sends = submission.sends(),
+         sent = std::move(sent), item_call = std::move(call)](Item* item, http::Result answer,
+                                                              absl::Duration latency) mutable {
           provider::SubmitResult result;
           const auto* error = std::get_if<http::TransportError>(&answer);
           if (error != nullptr && error->kind == http::TransportError::Kind::kStopped) {
             // Going away: the journal says that it is open, which is the truth.
-            owner.gate(provider).Abandon();
+            owner.gate(provider).Abandon(CallClass::kSubmission);
             return owner.SubmissionEnded();
           }
           result = error != nullptr ? FromTransport(*error)
@@ -367,9 +372,9 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
           const provider::Failure* failure = accepted ? nullptr : &result.failure;
           if (error != nullptr && error->kind == http::TransportError::Kind::kExpired) {
             // The gateway was late; that says nothing of the provider.
-            owner.gate(provider).Abandon();
+            owner.gate(provider).Abandon(CallClass::kSubmission);
           } else {
-            owner.Release(provider, failure);
+            owner.Release(provider, CallClass::kSubmission, failure, serial);
             if (failure != nullptr) owner.Failed(provider, *failure);
           }
           item_call.outcome = OutcomeOf(answer, !accepted);
@@ -385,6 +390,7 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
           if (item != nullptr) item->run(unit).in_flight = false;
           if (kind == provider::UnitKind::kAsset) owner.WakeForUpload(provider.id);
           if (item != nullptr) {
+            item->TellOddities(provider, kind, accepted ? &result.observation : nullptr, failure);
             UnitRun& back = item->run(unit);
             back.failures = accepted ? 0 : back.failures + 1;
             back.failure = accepted ? std::nullopt : std::optional(result.failure);
@@ -401,7 +407,9 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
                             Change{[unit, answer = SubmitAnswer{sends, replay, std::move(result)}](
                                        Item& target) { return target.OnSubmitted(unit, answer); },
                                    {},
-                                   {}});
+                                   {},
+                                   {},
+                                   unit});
           }
           owner.SubmissionEnded();
         });
@@ -409,29 +417,37 @@ void Item::SubmitAfterCommit(std::size_t unit, const ProviderEntry& provider,
 }
 
 absl::Duration Item::PollInterval(const ProviderEntry& provider, provider::UnitKind kind,
-                                  absl::Duration age) const {
+                                  Pace pace) const {
+  const absl::Duration age = Now() - pace.since;
   const provider::Polling& polling = provider.PollingFor(kind);
   const Settings& settings = owner_.settings();
   const absl::Duration period = kind == provider::UnitKind::kVideo ? settings.video_tracking_period
                                                                    : settings.asset_tracking_period;
-  absl::Duration interval = age > period ? std::max(settings.slow_poll, polling.ceiling)
-                                         : std::clamp(polling.floor + age / 10, polling.floor,
-                                                      std::max(polling.floor, polling.ceiling));
+  absl::Duration interval =
+      pace.late      ? std::clamp(age / 10, std::max(settings.slow_poll, polling.ceiling),
+                                  std::max(settings.longest_late_poll, polling.ceiling))
+      : age > period ? std::max(settings.slow_poll, polling.ceiling)
+                     : std::clamp(polling.floor + age / 10, polling.floor,
+                                  std::max(polling.floor, polling.ceiling));
   // Only longer: the floor is the floor.
   return interval * absl::Uniform(owner_.random(), 1.0, 1.15);
 }
 
 void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
-                    base::UpstreamOperation operation, const Unit& record, absl::Time accepted) {
+                    base::UpstreamOperation operation, const Unit& record, Pace pace) {
   UnitRun& state = run(unit);
   if (state.in_flight || owner_.draining()) return;
   if (state.due > Now()) return WakeAt(state.due);
-  if (!HoldPlace(unit, provider, state.polled ? CallClass::kPoll : CallClass::kFirstPoll)) return;
+  const CallClass call_class = pace.late || state.slow ? CallClass::kSlowPoll
+                               : state.polled          ? CallClass::kPoll
+                                                       : CallClass::kFirstPoll;
+  if (!HoldPlace(unit, provider, call_class)) return;
   After([this, unit, catalog = owner_.catalog_ptr(), &provider, kind, operation,
          handle = record.handle(), &credential = CredentialToAsk(record, provider),
-         accepted]() mutable {
+         pace]() mutable {
     if (!owner_.Follows(*this)) return ReleasePlace(unit);
     UnitRun& run_now = run(unit);
+    const CallClass call_class = run_now.place_class;
     run_now.place = UnitRun::Place::kNone;
     run_now.in_flight = true;
     run_now.polled = true;
@@ -444,7 +460,7 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
       run_now.in_flight = false;
       run_now.due = Now() + owner_.settings().slow_poll;
       run_now.due_because = v1::Explanation::POLL_INTERVAL;
-      owner_.gate(provider).Abandon();
+      owner_.gate(provider).Abandon(call_class);
       owner_.telemetry().OnWarning(name(), "the dialect cannot poll this unit");
       return;
     }
@@ -452,42 +468,101 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
     options.timeout = provider.TimeoutFor(operation);
     UpstreamCall call = BeginCall(provider, operation, calls[0].request);
     Reconciler& owner = owner_;
-    owner.Send(*this, std::move(catalog), provider, credential, std::move(calls[0].request),
-               std::move(options),
-               [&owner, unit, &provider, kind, handle, accepted, item_call = std::move(call)](
-                   Item* item, http::Result answer, absl::Duration latency) mutable {
-                 provider::PollResult result;
-                 if (const auto* error = std::get_if<http::TransportError>(&answer)) {
-                   if (error->kind == http::TransportError::Kind::kStopped) {
-                     return owner.gate(provider).Abandon();
-                   }
-                   result.trouble = provider::FailureOf(*error);
-                 } else {
-                   result =
-                       provider.dialect->DecodePoll(kind, std::get<http::Response>(answer),
-                                                    std::span<const provider::Handle>(&handle, 1));
-                 }
-                 const provider::Failure* trouble = result.trouble ? &*result.trouble : nullptr;
-                 owner.Release(provider, trouble);
-                 if (trouble != nullptr) owner.Failed(provider, *trouble);
-                 provider::UnitNews news;
-                 if (!result.news.empty()) news = std::move(result.news[0]);
-                 const bool not_found = news.kind == provider::UnitNews::Kind::kNotFound;
-                 item_call.outcome = OutcomeOf(answer, trouble != nullptr || not_found);
-                 item_call.latency = latency;
-                 if (const auto* response = std::get_if<http::Response>(&answer)) {
-                   item_call.http_status = response->status;
-                 }
-                 if (trouble != nullptr) item_call.message = provider::CleanText(trouble->message);
-                 if (not_found) item_call.message = "the provider does not know it";
-                 owner.telemetry().OnUpstreamCall(item_call);
-                 if (item == nullptr) return;
-                 item->run(unit).answered = owner.Now();
-                 item->run(unit).answered_status = item_call.http_status;
-                 item->OnPolled(unit, provider, kind, accepted, std::move(result.trouble),
-                                std::move(news));
-               });
+    owner.Send(
+        *this, std::move(catalog), provider, credential, std::move(calls[0].request),
+        std::move(options),
+        [&owner, unit, &provider, kind, handle, pace, call_class, serial = serial_,
+         item_call = std::move(call)](Item* item, http::Result answer,
+                                      absl::Duration latency) mutable {
+          provider::PollResult result;
+          if (const auto* error = std::get_if<http::TransportError>(&answer)) {
+            if (error->kind == http::TransportError::Kind::kStopped) {
+              return owner.gate(provider).Abandon(call_class);
+            }
+            result.trouble = provider::FailureOf(*error);
+          } else {
+            result = provider.dialect->DecodePoll(kind, std::get<http::Response>(answer),
+                                                  std::span<const provider::Handle>(&handle, 1));
+          }
+          const provider::Failure* trouble = result.trouble ? &*result.trouble : nullptr;
+          owner.Release(provider, call_class, trouble, serial);
+          if (trouble != nullptr) owner.Failed(provider, *trouble);
+          provider::UnitNews news;
+          if (!result.news.empty()) news = std::move(result.news[0]);
+          const bool not_found = news.kind == provider::UnitNews::Kind::kNotFound;
+          item_call.outcome = OutcomeOf(answer, trouble != nullptr || not_found);
+          item_call.latency = latency;
+          if (const auto* response = std::get_if<http::Response>(&answer)) {
+            item_call.http_status = response->status;
+          }
+          if (trouble != nullptr) item_call.message = provider::CleanText(trouble->message);
+          if (not_found) item_call.message = "the provider does not know it";
+          owner.telemetry().OnUpstreamCall(item_call);
+          if (item == nullptr) return;
+          item->run(unit).answered = owner.Now();
+          item->run(unit).answered_status = item_call.http_status;
+          item->run(unit).slow = latency >= owner.settings().slow_answer;
+          item->OnPolled(unit, provider, kind, pace, std::move(result.trouble), std::move(news));
+        });
   });
+}
+
+void Item::SettleLag(UnitRun& run, provider::Observation& said) const {
+  const std::shared_ptr<const provider::Observation> inner = said.inner;
+  if (inner == nullptr) {
+    run.lagging = 0;
+    return;
+  }
+  if (run.lagging == 0 || run.inner_progress != inner->progress) {
+    run.lagging = 0;
+    run.lagging_since = Now();
+    run.inner_progress = inner->progress;
+  }
+  ++run.lagging;
+  const Settings& settings = owner_.settings();
+  if (run.lagging >= settings.inner_state_polls ||
+      Now() - run.lagging_since >= settings.inner_state_period) {
+    said = *inner;
+  }
+}
+
+void Item::TellOddities(const ProviderEntry& provider, provider::UnitKind kind,
+                        const provider::Observation* said, const provider::Failure* failure) const {
+  using base::Oddity;
+  const auto tell = [&](Oddity oddity, absl::string_view word) {
+    owner_.telemetry().OnOddAnswer(provider.id,
+                                   kind == provider::UnitKind::kVideo ? base::MetricKind::kVideoTask
+                                   : kind == provider::UnitKind::kAsset
+                                       ? base::MetricKind::kAsset
+                                       : base::MetricKind::kAssetGroup,
+                                   oddity, name(), provider::CleanText(word, 64));
+  };
+  if (failure != nullptr && failure->unreadable) tell(Oddity::kUnreadable, failure->message);
+  if (said == nullptr) return;
+  if (said->unknown_state) tell(Oddity::kUnknownState, said->provider_state);
+  if (HoldsUnkept(*said)) tell(Oddity::kTooLong, "");
+  if (said->progress != provider::Observation::Progress::kSucceeded) return;
+  if (said->result == provider::Observation::Result::kMissing) {
+    tell(Oddity::kResultMissing, said->provider_state);
+  } else if (said->result == provider::Observation::Result::kInline) {
+    tell(Oddity::kResultInline, said->provider_state);
+  }
+}
+
+bool Item::IsDisowned(std::size_t unit) const {
+  const UnitRun* run = FindRun(unit);
+  // Once can be a replica that is behind. While calls fail, that is what is said.
+  return run != nullptr && run->not_found >= 2 && run->failures == 0;
+}
+
+std::string Item::Disowned(std::size_t unit) const {
+  const absl::Time since = FindRun(unit)->not_found_since;
+  const auto written = [](absl::Time time) {
+    return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
+  };
+  return absl::StrCat("the provider accepted it and says since ", written(since),
+                      " that it does not know it; unless that changes until ",
+                      written(since + owner_.settings().not_found_period), ", ");
 }
 
 void Item::TellDetected(std::size_t unit, const std::string& provider_id, base::MetricKind kind,
@@ -505,12 +580,14 @@ void Item::TellDetected(std::size_t unit, const std::string& provider_id, base::
 }
 
 void Item::OnPolled(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
-                    absl::Time accepted, std::optional<provider::Failure> trouble,
-                    provider::UnitNews news) {
+                    Pace pace, std::optional<provider::Failure> trouble, provider::UnitNews news) {
   UnitRun& state = run(unit);
   const absl::Time now = Now();
   state.in_flight = false;
-  const absl::Duration interval = PollInterval(provider, kind, now - accepted);
+  const absl::Duration interval = PollInterval(provider, kind, pace);
+  TellOddities(provider, kind,
+               news.kind == provider::UnitNews::Kind::kObserved ? &news.observation : nullptr,
+               trouble.has_value() ? &*trouble : nullptr);
   if (trouble.has_value()) {
     ++state.failures;
     state.failure = trouble;
@@ -521,7 +598,9 @@ void Item::OnPolled(std::size_t unit, const ProviderEntry& provider, provider::U
                                               return item.OnPollTrouble(unit, failure);
                                             },
                                             {},
-                                            {}});
+                                            {},
+                                            {},
+                                            unit});
     }
     return owner_.PostAdvance(*this);
   }
@@ -538,6 +617,7 @@ void Item::OnPolled(std::size_t unit, const ProviderEntry& provider, provider::U
   } else {
     state.not_found = 0;
   }
+  if (news.kind == provider::UnitNews::Kind::kObserved) SettleLag(state, news.observation);
   const provider::Observation::Progress progress = news.observation.progress;
   if (progress == provider::Observation::Progress::kQueued ||
       progress == provider::Observation::Progress::kRunning) {
@@ -547,7 +627,9 @@ void Item::OnPolled(std::size_t unit, const ProviderEntry& provider, provider::U
                                    return item.OnNews(unit, news, verdict);
                                  },
                                  {},
-                                 {}});
+                                 {},
+                                 {},
+                                 unit});
 }
 
 }  // namespace assetgate::core

@@ -67,6 +67,8 @@ struct Change {
   // `done` then.
   absl::AnyInvocable<absl::Status(const store::Key& unmet)> unmet;
   absl::Status status;
+  // Of which unit it is what a provider said.
+  std::optional<std::size_t> unit;
 };
 
 // What a provider answered to a submission, and which one that was: every submission of a unit has
@@ -76,6 +78,14 @@ struct SubmitAnswer {
   // It repeated one whose outcome is not known.
   bool replay = false;
   provider::SubmitResult result;
+};
+
+// By what the intervals between polls go.
+struct Pace {
+  // They grow with the time since then: since it was accepted, or given up.
+  absl::Time since;
+  // It was given up: only a late result is asked for.
+  bool late = false;
 };
 
 // Somebody waits for the item's verdict.
@@ -90,6 +100,7 @@ struct UnitRun {
   // A place at the provider's gate.
   Place place = Place::kNone;
   Gate* gate = nullptr;
+  CallClass place_class = CallClass::kPoll;
   absl::Time queued_since;
   // A call is out.
   bool in_flight = false;
@@ -106,9 +117,16 @@ struct UnitRun {
   bool polled = false;
   // When the newest poll was sent that found it unfinished; the acceptance counts as one.
   absl::Time unfinished_at = absl::InfinitePast();
+  // The last poll was answered late, or not at all.
+  bool slow = false;
   // Polls in a row that said "not found", and since when.
   int not_found = 0;
   absl::Time not_found_since;
+  // Polls in a row whose inner state was final while the outer one lagged, which it was, and since
+  // when.
+  int lagging = 0;
+  provider::Observation::Progress inner_progress = provider::Observation::Progress::kRunning;
+  absl::Time lagging_since;
   // For whoever asks why it is where it is: how often it was polled, and the last answer. The words
   // of a bad one are in `failure`.
   std::int64_t polls = 0;
@@ -202,7 +220,7 @@ class Item {
   void ForgetTrouble(std::size_t unit);
   // Of one unit: see the other Reconsider.
   bool Reconsider(std::size_t unit, const std::string& provider_id, provider::UnitKind kind,
-                  absl::Time accepted, const ProviderChanges& changes);
+                  Pace pace, const ProviderChanges& changes);
   // Gives a place back that turned out not to be needed.
   void ReleasePlace(std::size_t unit);
   UnitRun& run(std::size_t unit) {
@@ -244,21 +262,33 @@ class Item {
 
   // Polls the unit when it is due.
   void PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
-                base::UpstreamOperation operation, const Unit& record, absl::Time accepted);
-  void OnPolled(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind,
-                absl::Time accepted, std::optional<provider::Failure> trouble,
-                provider::UnitNews news);
+                base::UpstreamOperation operation, const Unit& record, Pace pace);
+  void OnPolled(std::size_t unit, const ProviderEntry& provider, provider::UnitKind kind, Pace pace,
+                std::optional<provider::Failure> trouble, provider::UnitNews news);
+  // Where a relay's own state has lagged behind the state inside it for long enough, the inner one
+  // takes its place.
+  void SettleLag(UnitRun& run, provider::Observation& said) const;
+  // Counts and logs what is odd about an answer.
+  void TellOddities(const ProviderEntry& provider, provider::UnitKind kind,
+                    const provider::Observation* said, const provider::Failure* failure) const;
+  // Whether the provider has said so often that it does not know the unit that this is worth
+  // saying.
+  bool IsDisowned(std::size_t unit) const;
+  // "the provider says that it does not know it, since …; unless that changes until …, "
+  std::string Disowned(std::size_t unit) const;
   // For OnNews: by what the provider said just now, the draft's unit is at its end. Once that is
   // committed, it is told how long it took.
   void TellDetected(std::size_t unit, const std::string& provider_id, base::MetricKind kind,
                     const provider::Observation& said);
   absl::Duration PollInterval(const ProviderEntry& provider, provider::UnitKind kind,
-                              absl::Duration age) const;
+                              Pace pace) const;
 
   // What an answer means for the draft. Overridden by what has units.
   virtual absl::Status OnSubmitted(std::size_t unit, const SubmitAnswer& answer);
   virtual absl::Status OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict);
   virtual absl::Status OnPollTrouble(std::size_t unit, const provider::Failure& failure);
+  // What the provider said of the unit cannot be kept: it ends with that error.
+  virtual absl::Status OnUnkept(std::size_t unit, const google::rpc::Status& error);
 
   // --- For Explain
   const UnitRun* FindRun(std::size_t unit) const {
@@ -413,6 +443,7 @@ class PlacementItem : public EntityItem<EntityT> {
   absl::Status OnSubmitted(std::size_t unit, const SubmitAnswer& answer) override;
   absl::Status OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict) override;
   absl::Status OnPollTrouble(std::size_t unit, const provider::Failure& failure) override;
+  absl::Status OnUnkept(std::size_t unit, const google::rpc::Status& error) override;
   UnfinishedUnits Units() const override;
   void Explain(v1::Explanation& explanation) const override;
 
@@ -479,6 +510,7 @@ class VideoItem final : public EntityItem<VideoEntity> {
   absl::Status OnSubmitted(std::size_t unit, const SubmitAnswer& answer) override;
   absl::Status OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict) override;
   absl::Status OnPollTrouble(std::size_t unit, const provider::Failure& failure) override;
+  absl::Status OnUnkept(std::size_t unit, const google::rpc::Status& error) override;
 
  private:
   // What is known of one target in this process.
@@ -495,9 +527,13 @@ class VideoItem final : public EntityItem<VideoEntity> {
     v1::Explanation::Reason because = v1::Explanation::REASON_UNSPECIFIED;
     std::string message;
     absl::Time until = absl::InfiniteFuture();
+    // What the provider said to the last submission of another task, which holds for this one too.
+    std::optional<provider::Failure> account;
   };
 
   void PlanPending();
+  // Asks for late results of what was given up.
+  void PlanLate();
   void PlanUnconfirmed(std::size_t unit, const ProviderEntry& provider);
   // Until when a submission whose outcome is not known may be sent again with its idempotency key.
   absl::Time RepeatableUntil(const Unit& record, const ProviderEntry& provider) const;
@@ -533,6 +569,8 @@ class VideoItem final : public EntityItem<VideoEntity> {
   bool HoldSubmissionPlace(const ProviderEntry& provider);
   void ReleaseSubmissionPlace();
   std::optional<std::size_t> TargetOf(const v1::Attempt& attempt) const;
+  // Of an attempt that is asked for.
+  Pace PaceOf(int attempt) const;
   TargetRun& target_run(std::size_t target) {
     if (target_runs_.size() <= target) target_runs_.resize(target + 1);
     return target_runs_[target];

@@ -70,8 +70,8 @@ void PlacementItem<EntityT>::SpreadPolls() {
     const ProviderEntry* provider =
         this->owner_.catalog().FindProvider(this->current_.record.units(i).provider());
     if (provider == nullptr) continue;
-    const absl::Duration interval = this->PollInterval(
-        *provider, kUnit, this->Now() - base::FromProto(placement.create_time()));
+    const absl::Duration interval =
+        this->PollInterval(*provider, kUnit, Pace{base::FromProto(placement.create_time())});
     this->run(i).due = this->Now() + interval * absl::Uniform(this->owner_.random(), 0.0, 1.0);
     this->run(i).due_because = v1::Explanation::POLL_INTERVAL;
     this->run(i).polled = true;
@@ -87,7 +87,7 @@ bool PlacementItem<EntityT>::Reconsider(const ProviderChanges& changes) {
     if (IsFinal(placement.state())) continue;
     concerned |=
         Item::Reconsider(static_cast<std::size_t>(i), this->current_.record.units(i).provider(),
-                         kUnit, base::FromProto(placement.create_time()), changes);
+                         kUnit, Pace{base::FromProto(placement.create_time())}, changes);
   }
   return concerned;
 }
@@ -223,9 +223,10 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
     const std::string within = absl::FormatDuration(settings.submit_timeout);
     const std::string& why = placement.waiting().message();
     const base::Error error =
-        !submitting ? base::Error(absl::StatusCode::kDeadlineExceeded, v1::TRACKING_EXPIRED,
-                                  absl::StrCat("the provider gave no final state within ",
-                                               absl::FormatDuration(settings.tracking_horizon)))
+        !submitting
+            ? base::Error(absl::StatusCode::kDeadlineExceeded, v1::TRACKING_EXPIRED,
+                          absl::StrCat("no final state was learned from the provider within ",
+                                       absl::FormatDuration(settings.tracking_horizon)))
         : record.unknown_outcomes() > 0
             ? base::Error(
                   absl::StatusCode::kUnknown, v1::SUBMISSION_UNKNOWN,
@@ -249,10 +250,17 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
     return this->ReleasePlace(unit);
   }
   if (!submitting) {
+    if (this->IsDisowned(unit)) {
+      this->MarkChanged(
+          SetWaiting(placement, v1::Waiting::PROVIDER_NOT_FOUND, placement.provider(),
+                     absl::StrCat(this->Disowned(unit),
+                                  kIsGroup ? "it fails" : "the asset is placed there anew, once"),
+                     now));
+    }
     return this->PlanPoll(
         unit, *provider, kUnit,
         kIsGroup ? base::UpstreamOperation::kPollAssetGroup : base::UpstreamOperation::kPollAsset,
-        record, created);
+        record, Pace{created});
   }
   if (this->owner_.draining()) return;
   if (const absl::Time not_before = base::FromProto(record.submit_not_before());
@@ -270,6 +278,19 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   if (!request->has_value()) return this->ReleasePlace(unit);
   const std::optional<absl::Time> send_before = this->SendBefore();
   if (!send_before.has_value()) return this->ReleasePlace(unit);
+  const std::optional<Gate::Held> held = this->owner_.gate(*provider).HeldSubmissions();
+  if (held.has_value() && run.place != UnitRun::Place::kHeld) {
+    // What the provider said to another submission holds for this one too.
+    if (!held->under_way) {
+      run.failure = held->failure;
+      this->MarkChanged(
+          SetWaiting(placement, WaitingReasonOf(held->failure), placement.provider(),
+                     provider::ToError(held->failure, record.provider()).ToProto().message(), now,
+                     held->until));
+    }
+    this->WakeAt(held->until);
+    return this->ReleasePlace(unit);
+  }
   if (!kIsGroup && !this->owner_.TakeUploadPlace(this->key_, unit, *provider, created)) {
     this->ReleasePlace(unit);
     if (now - created >= kSlowQueue) {
@@ -366,10 +387,22 @@ absl::Status PlacementItem<EntityT>::OnPollTrouble(std::size_t unit,
   const int i = static_cast<int>(unit);
   auto& placement = *this->draft_.resource.mutable_placements(i);
   if (IsFinal(placement.state())) return absl::OkStatus();
+  if (failure.unreadable) {
+    this->MarkChanged(SetWaiting(placement, v1::Waiting::PROVIDER_WORKING, placement.provider(),
+                                 std::string(kUnreadable), this->Now()));
+    return absl::OkStatus();
+  }
   this->MarkChanged(SetWaiting(
       placement, WaitingReasonOf(failure), placement.provider(),
       provider::ToError(failure, this->draft_.record.units(i).provider()).ToProto().message(),
       this->Now(), this->run(unit).due));
+  return absl::OkStatus();
+}
+
+template <typename EntityT>
+absl::Status PlacementItem<EntityT>::OnUnkept(std::size_t unit, const google::rpc::Status& error) {
+  this->MarkChanged(ApplyGivenUp(*this->draft_.resource.mutable_placements(static_cast<int>(unit)),
+                                 error, this->Now()));
   return absl::OkStatus();
 }
 

@@ -191,7 +191,7 @@ TEST_F(ProviderWatcherTest, ASlowReaderIsToldTheNewestAlone) {
   const auto slow = Settled();
   const auto fast = Settled();
   for (int i = 0; i < 20; ++i) {
-    Submit(absl::StrCat("bad", i), 401, "bad key");
+    Submit(absl::StrCat("bad", i), 403, "bad key");
     harness_.Advance(kOptions.look_pause);
     Submit(absl::StrCat("good", i), 200, absl::StrCat("id=up-", i, " state=running"));
     harness_.Advance(kOptions.look_pause);
@@ -322,7 +322,7 @@ TEST_F(ProviderWatcherTest, ReadersOnOtherThreadsComeAndGo) {
     });
   }
   for (int i = 0; reading.load() > 0; ++i) {
-    if (i < 10) Submit(absl::StrCat("v", i), i % 2 == 0 ? 401 : 200, "id=up state=running");
+    if (i < 10) Submit(absl::StrCat("v", i), i % 2 == 0 ? 403 : 200, "id=up state=running");
     harness_.Advance(kOptions.look_pause);
     std::this_thread::yield();
   }

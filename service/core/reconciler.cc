@@ -353,6 +353,13 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
     store::Write write;
     write.key = key;
     write.content = item.DraftContent();
+    if (!ReadsBack(key.kind, *write.content)) {
+      item.AbandonPlaces();
+      Drop(key);
+      gathering->Answer(i, base::Error(absl::StatusCode::kInternal, v1::INTERNAL_ERROR,
+                                       "it cannot be stored: it has a text that is not UTF-8"));
+      continue;
+    }
     write.content->shard = item.draft_shard_ = item.shard_;
     transaction.writes.push_back(std::move(write));
     for (store::Key& needed : item.RefersTo()) {
@@ -772,9 +779,37 @@ void Reconciler::LeaveAlone(Item& item, std::vector<Change> changes) {
   Settle(item, /*committed=*/false);
 }
 
+void Reconciler::RejectDraft(Item& item) {
+  const base::Error error(absl::StatusCode::kInternal, v1::INTERNAL_ERROR,
+                          "what was said of it cannot be stored: it has a text that is not UTF-8");
+  telemetry().OnWarning(item.name(), "a change that could not be read again was not committed");
+  std::vector<Change> applied = std::move(item.applied_);
+  item.applied_.clear();
+  item.actions_.clear();
+  item.AbandonPlaces();
+  bool again = false;
+  for (Change& change : applied) {
+    if (change.unit.has_value()) {
+      again = true;
+      item.pending_.push_back(Change{[unit = *change.unit, status = error.ToProto()](Item& target) {
+                                       return target.OnUnkept(unit, status);
+                                     },
+                                     {},
+                                     {},
+                                     {},
+                                     {}});
+    } else if (change.done) {
+      std::move(change.done)(error);
+    }
+  }
+  item.DropDraft();
+  if (again) return PostAdvance(item);
+  parts_.loop.PostAt(Now() + kLongestTimer, [this, key = item.key(), serial = item.serial_] {
+    if (Item* found = Find(key, serial)) PostAdvance(*found);
+  });
+}
+
 void Reconciler::Commit(Item& item) {
-  item.committing_ = true;
-  item.removing_ = item.remove_;
   item.Stamp(Now());
   store::Transaction transaction;
   store::Write write;
@@ -782,6 +817,11 @@ void Reconciler::Commit(Item& item) {
   write.expected_revision = item.revision();
   if (!item.remove_) {
     write.content = item.DraftContent();
+    if (!ReadsBack(item.key().kind, *write.content)) return RejectDraft(item);
+  }
+  item.committing_ = true;
+  item.removing_ = item.remove_;
+  if (!item.remove_) {
     write.content->shard = item.draft_shard_ = ShardFor(item, *write.content);
   } else if (!item.refusal_.ok()) {
     transaction.free_request = item.claim_;
@@ -1164,7 +1204,11 @@ void Reconciler::DeleteVideo(store::Key key, Reply<v1::DeleteVideoTaskResponse> 
                      "it is not known whether its provider accepted it; wait, or settle it first "
                      "with ResolveVideoTask (assetctl videos resolve)");
       }
-      if (!IsFinal(item.resource().state()) || item.Unfinished()) {
+      const auto& attempts = item.resource().attempts();
+      // What was given up may go, and with it what would come late.
+      if (!IsFinal(item.resource().state()) ||
+          std::any_of(attempts.begin(), attempts.end(),
+                      [](const v1::Attempt& attempt) { return !IsFinal(attempt.state()); })) {
         return InUse(item.name(), "it is not finished; cancel it, or wait for its end");
       }
       item.Remove({});
@@ -1688,12 +1732,13 @@ void Reconciler::PostQuietCheck() {
 // --- For items
 // ------------------------------------------------------------------------------------
 
-void Reconciler::Release(const ProviderEntry& called, const provider::Failure* failure) {
+void Reconciler::Release(const ProviderEntry& called, CallClass call_class,
+                         const provider::Failure* failure, std::uint64_t unit) {
   const ProviderEntry* now = catalog_->FindProvider(called.id);
   if (failure != nullptr && (now == nullptr || !SameAccess(*now, called))) {
-    return gate(called).Abandon();
+    return gate(called).Abandon(call_class);
   }
-  gate(called).Release(HealthOf(failure), failure != nullptr ? failure->retry_after : std::nullopt);
+  gate(called).Release(call_class, failure, unit);
 }
 
 void Reconciler::Send(const Item& item, CatalogPtr catalog, const ProviderEntry& provider,
@@ -1951,6 +1996,15 @@ void Reconciler::Count(const UnfinishedUnits& before, const UnfinishedUnits& aft
 Unfinished Reconciler::unfinished() const {
   absl::MutexLock lock(&counts_mu_);
   return counts_;
+}
+
+void Reconciler::NoteUnreadable(store::Key key) {
+  parts_.loop.Post([this, key = std::move(key)] {
+    telemetry().OnUnreadable(key.kind == store::Kind::kAsset       ? base::MetricKind::kAsset
+                             : key.kind == store::Kind::kVideoTask ? base::MetricKind::kVideoTask
+                                                                   : base::MetricKind::kAssetGroup,
+                             MakeName(CollectionOf(key.kind), key.id));
+  });
 }
 
 void Reconciler::NoteState(const ProviderEntry& provider) {

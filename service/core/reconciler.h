@@ -144,6 +144,8 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void SetProviderListener(ProviderListener* listener) { provider_listener_ = listener; }
   // For metrics; any thread.
   Unfinished unfinished() const;
+  // A row was found that cannot be read: it is counted and logged. Any thread.
+  void NoteUnreadable(store::Key key);
 
   // Goes by another catalog from now on, and puts it in force for everybody once it does; `done`
   // runs on the loop then. What is under way ends with what it was begun with. Work that the former
@@ -216,6 +218,9 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void Advance(Item& item);
   void PostAdvance(Item& item);
   void Commit(Item& item);
+  // The draft of a round could not be read again: what led to it is dropped, and the units that it
+  // was said of end with an error.
+  void RejectDraft(Item& item);
   // `others`: what else was written, and at which revision it was before.
   using WrittenRows = std::vector<std::pair<store::Key, store::Revision>>;
   void OnCommitted(const store::Key& key, const WrittenRows& others, store::CommitResult result);
@@ -336,7 +341,8 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   bool draining() const { return draining_; }
   // The call to a provider is over. What it shows of a key or an address that has been replaced
   // since says nothing of the present one.
-  void Release(const ProviderEntry& called, const provider::Failure* failure);
+  void Release(const ProviderEntry& called, CallClass call_class, const provider::Failure* failure,
+               std::uint64_t unit);
   // Sends, with the credential put in; `done` runs on the loop if the item is still there.
   // `catalog` owns provider and credential, and is kept until then.
   void Send(const Item& item, CatalogPtr catalog, const ProviderEntry& provider,

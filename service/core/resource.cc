@@ -238,7 +238,10 @@ bool IsUnfinished(const VideoEntity& entity) {
   if (!entity.understood) return false;
   // A task that was given up can still have a result coming.
   const auto& attempts = entity.resource.attempts();
+  const auto& units = entity.record.units();
   return !IsFinal(entity.resource.state()) ||
+         std::any_of(units.begin(), units.end(),
+                     [](const Unit& unit) { return unit.has_late_until(); }) ||
          std::any_of(attempts.begin(), attempts.end(),
                      [](const v1::Attempt& attempt) { return !IsFinal(attempt.state()); });
 }
@@ -293,6 +296,23 @@ store::Content ToContent(const VideoEntity& entity) {
   }
   content.terms = std::move(terms).Take();
   return content;
+}
+
+bool ReadsBack(store::Kind kind, const store::Content& content) {
+  switch (kind) {
+    case store::Kind::kAssetGroup:
+      return v1::AssetGroup().ParseFromString(content.resource) &&
+             GroupRecord().ParseFromString(content.internal);
+    case store::Kind::kAsset:
+      return v1::Asset().ParseFromString(content.resource) &&
+             AssetRecord().ParseFromString(content.internal);
+    case store::Kind::kVideoTask:
+      return v1::VideoTask().ParseFromString(content.resource) &&
+             VideoTaskRecord().ParseFromString(content.internal);
+    case store::Kind::kUpstreamDeletion:
+      return UpstreamDeletion().ParseFromString(content.internal);
+  }
+  return false;
 }
 
 store::TermFilter Compile(const v1::AssetGroupFilter& filter) {

@@ -89,6 +89,10 @@ store::Content ToContent(const GroupEntity& entity);
 store::Content ToContent(const AssetEntity& entity);
 store::Content ToContent(const VideoEntity& entity);
 
+// Whether what is about to be committed can be read again: a text that is not UTF-8 would be
+// written, and read by nobody.
+bool ReadsBack(store::Kind kind, const store::Content& content);
+
 // What a filter asks for, as terms. The filter has been validated.
 store::TermFilter Compile(const v1::AssetGroupFilter& filter);
 store::TermFilter Compile(const v1::AssetFilter& filter);

@@ -27,6 +27,19 @@ struct Settings {
   // "Not found" on polls becomes a verdict after so many in a row, over so long.
   int not_found_polls = 3;
   absl::Duration not_found_period = absl::Minutes(10);
+  // A video whose provider says that it is done, without a result that can be read, is asked for so
+  // long before that counts.
+  absl::Duration missing_result_period = absl::Minutes(10);
+  // An attempt that the gateway gave up is asked for a late result for so long; between two polls
+  // there is slow_poll at first, and at most longest_late_poll.
+  absl::Duration late_result_period = absl::Hours(24);
+  absl::Duration longest_late_poll = absl::Hours(1);
+  // A final inner state that a relay's own state does not follow counts after so many polls in a
+  // row, or after so long.
+  int inner_state_polls = 3;
+  absl::Duration inner_state_period = absl::Minutes(5);
+  // Of an answer that comes later the unit is slow to answer: see CallClass::kSlowPoll.
+  absl::Duration slow_answer = absl::Seconds(2);
   // Kept away from the end of a dialect's idempotency window.
   absl::Duration idempotency_margin = absl::Hours(1);
   // Back-off between tries.

@@ -1,5 +1,6 @@
 #include "core/telemetry.h"
 
+#include "absl/strings/str_cat.h"
 #include "core/gate.h"
 #include "http/call_outcome.h"
 
@@ -52,6 +53,27 @@ absl::string_view NameOf(provider::Outcome outcome) {
       return "unknown";
   }
   return "unknown";
+}
+
+// Log lines about odd answers, in the life of a process.
+constexpr std::size_t kMostOddities = 1000;
+
+absl::string_view SentenceOf(base::Oddity oddity) {
+  switch (oddity) {
+    case base::Oddity::kUnknownState:
+      return "a state word that is in no table; it counts as in progress";
+    case base::Oddity::kResultMissing:
+      return "done, without a link to the result that can be read";
+    case base::Oddity::kResultInline:
+      return "done, with the result inside the answer";
+    case base::Oddity::kUnreadable:
+      return "an answer that cannot be read";
+    case base::Oddity::kTooLong:
+      return "an id or a link that is too long, or malformed, to be kept; it is left out";
+    case base::Oddity::kLateResult:
+      return "the end of an attempt that had been given up; it is recorded in the attempt";
+  }
+  return "odd";
 }
 
 base::MetricKind KindOf(base::UpstreamOperation operation) {
@@ -109,6 +131,14 @@ void LoggedTelemetry::OnStateChange(absl::string_view resource, const base::LogC
 void LoggedTelemetry::OnProviderState(absl::string_view provider, base::ProviderCondition condition,
                                       absl::string_view reason) {
   metrics_.SetProviderState(provider, condition);
+  // What is counted begins at zero, so that the first event is a rise.
+  for (const base::MetricKind kind : {base::MetricKind::kAsset, base::MetricKind::kVideoTask}) {
+    for (const base::Oddity oddity :
+         {base::Oddity::kUnknownState, base::Oddity::kResultMissing, base::Oddity::kResultInline,
+          base::Oddity::kUnreadable, base::Oddity::kTooLong, base::Oddity::kLateResult}) {
+      metrics_.OddAnswers(provider, kind, oddity);
+    }
+  }
   const v1::Provider::State state = StateOf(condition);
   log_.Write(
       state == v1::Provider::AVAILABLE ? base::LogLevel::kInfo : base::LogLevel::kWarning,
@@ -123,6 +153,34 @@ void LoggedTelemetry::OnBudgetWait(absl::string_view provider, absl::Duration wa
 void LoggedTelemetry::OnDetected(absl::string_view provider, base::MetricKind kind,
                                  base::DetectionBasis basis, absl::Duration lag) {
   metrics_.DetectionSeconds(provider, kind, basis).Observe(absl::ToDoubleSeconds(lag));
+}
+
+void LoggedTelemetry::OnOddAnswer(absl::string_view provider, base::MetricKind kind,
+                                  base::Oddity oddity, absl::string_view resource,
+                                  absl::string_view word) {
+  metrics_.OddAnswers(provider, kind, oddity).Increment();
+  if (told_oddities_.size() > kMostOddities) return;
+  const bool last = told_oddities_.size() == kMostOddities;
+  if (!told_oddities_
+           .insert(absl::StrCat(provider, "\n", static_cast<int>(kind), "\n",
+                                static_cast<int>(oddity), "\n", word))
+           .second) {
+    return;
+  }
+  log_.Warning("odd answer", {{"provider", provider},
+                              {"name", resource},
+                              {"oddity", SentenceOf(oddity)},
+                              {"word", word},
+                              {"detail", last ? "further ones are counted and not logged" : ""}});
+}
+
+void LoggedTelemetry::OnUnreadable(base::MetricKind kind, absl::string_view resource) {
+  metrics_.Unreadable(kind).Increment();
+  if (told_unreadable_.size() >= kMostOddities ||
+      !told_unreadable_.insert(std::string(resource)).second) {
+    return;
+  }
+  log_.Error("a stored resource cannot be read, and is left out of lists", {{"name", resource}});
 }
 
 void LoggedTelemetry::OnPurged(int video_tasks) {

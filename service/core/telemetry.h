@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/log.h"
@@ -54,6 +55,12 @@ class Telemetry {
   // base::DetectionBasis.
   virtual void OnDetected(absl::string_view provider, base::MetricKind kind,
                           base::DetectionBasis basis, absl::Duration lag) = 0;
+  // An answer about `resource` was not as the provider documents it. `word` is what was odd, for
+  // people, where there is a word for it.
+  virtual void OnOddAnswer(absl::string_view provider, base::MetricKind kind, base::Oddity oddity,
+                           absl::string_view resource, absl::string_view word) = 0;
+  // A stored resource cannot be read, and was left out of a list.
+  virtual void OnUnreadable(base::MetricKind kind, absl::string_view resource) = 0;
   // So many finished tasks were purged in one commit.
   virtual void OnPurged(int video_tasks) = 0;
   // A sweep over all that are old enough has ended; it purged so many, at least one.
@@ -77,6 +84,12 @@ class LoggedTelemetry final : public Telemetry {
   void OnBudgetWait(absl::string_view provider, absl::Duration waited) override;
   void OnDetected(absl::string_view provider, base::MetricKind kind, base::DetectionBasis basis,
                   absl::Duration lag) override;
+  // Counted each time, and logged once per provider, kind, oddity and word, as far as these are
+  // few.
+  void OnOddAnswer(absl::string_view provider, base::MetricKind kind, base::Oddity oddity,
+                   absl::string_view resource, absl::string_view word) override;
+  // Counted each time, and logged once per resource, as far as these are few.
+  void OnUnreadable(base::MetricKind kind, absl::string_view resource) override;
   void OnPurged(int video_tasks) override;
   void OnPurgeEnd(int video_tasks) override;
   void OnWarning(absl::string_view resource, absl::string_view message) override;
@@ -84,6 +97,9 @@ class LoggedTelemetry final : public Telemetry {
  private:
   base::Metrics& metrics_;
   const base::Log log_;
+  // The reconciler's thread only.
+  absl::flat_hash_set<std::string> told_oddities_;
+  absl::flat_hash_set<std::string> told_unreadable_;
 };
 
 }  // namespace assetgate::core

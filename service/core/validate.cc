@@ -18,6 +18,7 @@
 #include "core/resource.h"
 #include "core/settings.h"
 #include "google/protobuf/descriptor.h"
+#include "provider/rest.h"
 
 namespace assetgate::core {
 namespace {
@@ -526,6 +527,37 @@ absl::Status Validate(const v1::CreateVideoTaskRequest& request, const Catalog& 
                catalog, faults)
       .IgnoreError();
   return CheckProviders("providers", request.providers(), catalog, faults);
+}
+
+absl::Status Validate(const v1::ImportVideoTaskRequest& request, const Catalog& catalog,
+                      Faults& faults) {
+  CheckId("video_task_id", request.video_task_id(), faults);
+  CheckRequestId("request_id", request.request_id(), faults);
+  if (request.model().empty()) {
+    faults.Add("model", "is required: what the task was made with; ListModels tells the names");
+  } else if (request.model().size() > 256) {
+    faults.Add("model", "is longer than 256 bytes");
+  }
+  CheckLength("prompt", request.prompt(), kLongestPrompt, faults);
+  CheckLabels("labels", request.labels(), faults);
+  if (!provider::IsId(request.provider_task_id())) {
+    faults.Add(
+        "provider_task_id",
+        request.provider_task_id().empty()
+            ? "is required: the provider's own id of the task"
+            : "is not an id: 1 to 256 printable ASCII characters without spaces; copy it from "
+              "the provider's own list of tasks");
+  }
+  const auto provider = ParseProvider(request.provider());
+  if (!provider.has_value()) {
+    faults.Add("provider",
+               request.provider().empty()
+                   ? std::string("is required: providers/{id}")
+                   : absl::StrCat(Shown(request.provider()), " is not of the form providers/{id}"));
+    return absl::OkStatus();
+  }
+  if (catalog.FindProvider(*provider) == nullptr) return catalog.NoSuchProvider(*provider);
+  return absl::OkStatus();
 }
 
 void Validate(const v1::AssetFilter& filter, Faults& faults) {

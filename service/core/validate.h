@@ -43,6 +43,8 @@ absl::Status Validate(const v1::BatchCreateAssetsRequest& request, const Catalog
                       Faults& faults);
 absl::Status Validate(const v1::CreateVideoTaskRequest& request, const Catalog& catalog,
                       Faults& faults);
+absl::Status Validate(const v1::ImportVideoTaskRequest& request, const Catalog& catalog,
+                      Faults& faults);
 void Validate(const v1::AssetFilter& filter, Faults& faults);
 void Validate(const v1::AssetGroupFilter& filter, Faults& faults);
 void Validate(const v1::VideoTaskFilter& filter, Faults& faults);

@@ -81,8 +81,14 @@ absl::Time PendingSince(const v1::VideoTask& task) {
 }
 
 // A person gave its id, and the provider has not spoken of it yet.
-bool IsHearsay(const v1::Attempt& attempt) {
-  return attempt.has_resolve_time() && attempt.provider_state().empty();
+bool IsUnverified(const v1::Attempt& attempt) {
+  return (attempt.has_resolve_time() || attempt.has_import_time()) &&
+         attempt.provider_state().empty();
+}
+
+// Where such an id comes from.
+absl::string_view GivenAs(const v1::Attempt& attempt) {
+  return attempt.has_import_time() ? "which was imported" : "which the submission was resolved to";
 }
 
 std::string Written(absl::Time time) {
@@ -115,12 +121,15 @@ void VideoItem::SpreadPolls() {
   if (ReadOnly()) return;
   for (int i = 0; i < current_.resource.attempts_size(); ++i) {
     const v1::Attempt& attempt = current_.resource.attempts(i);
-    if (attempt.state() != v1::Attempt::QUEUED && attempt.state() != v1::Attempt::RUNNING) continue;
+    const bool late = current_.record.units(i).has_late_until();
+    if (attempt.state() != v1::Attempt::QUEUED && attempt.state() != v1::Attempt::RUNNING &&
+        !late) {
+      continue;
+    }
     const ProviderEntry* provider =
         owner_.catalog().FindProvider(current_.record.units(i).provider());
     if (provider == nullptr) continue;
-    const absl::Duration interval = PollInterval(*provider, provider::UnitKind::kVideo,
-                                                 Now() - base::FromProto(attempt.submit_time()));
+    const absl::Duration interval = PollInterval(*provider, provider::UnitKind::kVideo, PaceOf(i));
     run(i).due = Now() + interval * absl::Uniform(owner_.random(), 0.0, 1.0);
     run(i).due_because = v1::Explanation::POLL_INTERVAL;
     run(i).polled = true;
@@ -129,12 +138,21 @@ void VideoItem::SpreadPolls() {
 
 bool VideoItem::Reconsider(const ProviderChanges& changes) {
   const v1::VideoTask& task = current_.resource;
-  if (ReadOnly() || IsFinal(task.state())) return false;
+  if (ReadOnly()) return false;
   bool concerned = false;
+  if (IsFinal(task.state())) {
+    for (int i = 0; i < current_.record.units_size(); ++i) {
+      if (!current_.record.units(i).has_late_until()) continue;
+      concerned |=
+          Item::Reconsider(static_cast<std::size_t>(i), current_.record.units(i).provider(),
+                           provider::UnitKind::kVideo, PaceOf(i), changes);
+    }
+    return concerned;
+  }
   if (const int open = OpenAttempt(task); open >= 0) {
-    concerned = Item::Reconsider(static_cast<std::size_t>(open),
-                                 current_.record.units(open).provider(), provider::UnitKind::kVideo,
-                                 base::FromProto(task.attempts(open).submit_time()), changes);
+    concerned =
+        Item::Reconsider(static_cast<std::size_t>(open), current_.record.units(open).provider(),
+                         provider::UnitKind::kVideo, PaceOf(open), changes);
   }
   for (int i = 0; i < current_.record.targets_size(); ++i) {
     const auto change = changes.find(current_.record.targets(i).provider());
@@ -152,7 +170,17 @@ UnitContext VideoItem::Context(const std::string& provider_id) const {
   if (const ProviderEntry* provider = owner_.catalog().FindProvider(provider_id)) {
     context.video_lifetime = provider->dialect->traits().video_lifetime;
   }
+  context.missing_result_period = owner_.settings().missing_result_period;
+  context.late_result_period = owner_.settings().late_result_period;
   return context;
+}
+
+Pace VideoItem::PaceOf(int attempt) const {
+  const v1::Attempt& asked = current_.resource.attempts(attempt);
+  if (current_.record.units(attempt).has_late_until()) {
+    return {base::FromProto(asked.end_time()), /*late=*/true};
+  }
+  return {base::FromProto(asked.submit_time())};
 }
 
 std::optional<std::size_t> VideoItem::TargetOf(const v1::Attempt& attempt) const {
@@ -170,7 +198,8 @@ void VideoItem::Plan() {
   v1::VideoTask& task = draft_.resource;
   if (IsFinal(task.state())) {
     owner_.ReleaseSlot(key_);
-    return ReleaseSubmissionPlace();
+    ReleaseSubmissionPlace();
+    return PlanLate();
   }
   const int open = OpenAttempt(task);
   if (open < 0) return PlanPending();
@@ -210,26 +239,56 @@ void VideoItem::Plan() {
   if (Now() >= expires) {
     const google::rpc::Status error =
         base::Error(absl::StatusCode::kDeadlineExceeded, v1::TRACKING_EXPIRED,
-                    absl::StrCat("the provider gave no final state within ",
+                    absl::StrCat("no final state was learned from the provider within ",
                                  absl::FormatDuration(owner_.settings().tracking_horizon),
                                  "; whether it is billed is not known"))
             .Metadata("provider", record.provider())
             .ToProto();
-    MarkChanged(ApplyGivenUp(task, open, error, Now()));
+    MarkChanged(ApplyGivenUp(task, open, record, error, Context(record.provider())));
     return ReleasePlace(unit);
   }
   WakeAt(expires);
-  if (run(unit).not_found > 0 && IsHearsay(attempt)) {
+  if (run(unit).not_found > 0 && run(unit).failures == 0 && IsUnverified(attempt)) {
     const Settings& settings = owner_.settings();
     MarkChanged(SetWaiting(
         task, v1::Waiting::NEEDS_OPERATOR, attempt.provider(),
-        absl::StrCat("the provider does not know a task \"", attempt.provider_task_id(),
-                     "\", which the submission was resolved to; unless that changes within ",
+        absl::StrCat("the provider does not know a task \"", attempt.provider_task_id(), "\", ",
+                     GivenAs(attempt), "; unless that changes within ",
                      absl::FormatDuration(settings.not_found_period), ", the task fails"),
         Now()));
+  } else if (IsDisowned(unit)) {
+    MarkChanged(SetWaiting(task, v1::Waiting::PROVIDER_NOT_FOUND, attempt.provider(),
+                           absl::StrCat(Disowned(unit), "the task fails with PROVIDER_FORGOT"),
+                           Now()));
   }
   PlanPoll(unit, *provider, provider::UnitKind::kVideo, base::UpstreamOperation::kPollVideo, record,
-           base::FromProto(attempt.submit_time()));
+           PaceOf(open));
+}
+
+void VideoItem::PlanLate() {
+  for (int i = 0; i < draft_.record.units_size(); ++i) {
+    Unit& record = *draft_.record.mutable_units(i);
+    const auto unit = static_cast<std::size_t>(i);
+    if (!record.has_late_until() || run(unit).in_flight) continue;
+    const absl::Time until = base::FromProto(record.late_until());
+    if (Now() >= until || !MayEndLate(draft_.resource.attempts(i))) {
+      record.clear_late_until();
+      MarkChanged();
+      ReleasePlace(unit);
+      continue;
+    }
+    WakeAt(until);
+    const ProviderEntry* provider = owner_.catalog().FindProvider(record.provider());
+    if (provider == nullptr || provider->mode == v1::Provider::OFF) {
+      ReleasePlace(unit);
+      continue;
+    }
+    // It was asked a moment ago.
+    const absl::Time given_up = base::FromProto(draft_.resource.attempts(i).end_time());
+    run(unit).due = std::max(run(unit).due, given_up + owner_.settings().slow_poll);
+    PlanPoll(unit, *provider, provider::UnitKind::kVideo, base::UpstreamOperation::kPollVideo,
+             record, {given_up, /*late=*/true});
+  }
 }
 
 absl::Time VideoItem::RepeatableUntil(const Unit& record, const ProviderEntry& provider) const {
@@ -328,14 +387,15 @@ std::optional<VideoItem::Obstacle> VideoItem::ObstacleOf(const VideoTaskRecord& 
     return Obstacle{v1::Waiting::NEEDS_OPERATOR, v1::Explanation::PROVIDER_MODE,
                     provider == nullptr ? "the provider is not in the gateway's config any more"
                                         : "the provider takes no new work (see its mode)",
-                    absl::InfiniteFuture()};
+                    absl::InfiniteFuture(), std::nullopt};
   }
   const auto index = static_cast<std::size_t>(target);
   if (index < target_runs_.size() && target_runs_[index].not_before > Now()) {
     const TargetRun& run = target_runs_[index];
     const provider::Failure failure = run.failure.value_or(provider::Failure{});
     return Obstacle{WaitingReasonOf(failure), run.not_before_because,
-                    provider::ToError(failure, id).ToProto().message(), run.not_before};
+                    provider::ToError(failure, id).ToProto().message(), run.not_before,
+                    std::nullopt};
   }
   const bool holds = place_ == UnitRun::Place::kHeld && place_provider_ == id;
   // Who holds a place may be the very call that finds out whether the provider is well again.
@@ -345,11 +405,18 @@ std::optional<VideoItem::Obstacle> VideoItem::ObstacleOf(const VideoTaskRecord& 
                     unwell->reason == v1::Waiting::PROVIDER_RATE_LIMITED
                         ? v1::Explanation::PROVIDER_RATE_LIMITED
                         : v1::Explanation::PROVIDER_UNAVAILABLE,
-                    gate.state_reason(), unwell->until};
+                    gate.state_reason(), unwell->until, std::nullopt};
+  }
+  if (const auto held = gate.HeldSubmissions(); held.has_value() && !holds) {
+    Obstacle obstacle{WaitingReasonOf(held->failure), v1::Explanation::BACK_OFF,
+                      provider::ToError(held->failure, id).ToProto().message(), held->until,
+                      std::nullopt};
+    if (!held->under_way) obstacle.account = held->failure;
+    return obstacle;
   }
   if (auto none = owner_.NoSlotFor(key_, *provider, record.targets(target).provider_model())) {
     return Obstacle{v1::Waiting::PROVIDER_SLOTS, v1::Explanation::PROVIDER_SLOTS,
-                    std::move(none->message), none->until};
+                    std::move(none->message), none->until, std::nullopt};
   }
   return std::nullopt;
 }
@@ -372,6 +439,15 @@ std::optional<std::size_t> VideoItem::ChooseTarget() {
       if (obstacle->reason == v1::Waiting::PROVIDER_SLOTS) {
         owner_.JoinSlotLine(key_, {target.provider(), target.provider_model()}, PendingSince(task));
         WakeAt(now + kSlotPatience);
+      }
+      if (obstacle->account.has_value() && target.error().empty()) {
+        // As if it had been asked for this task: the answer would be the same.
+        draft_.record.mutable_targets(i)->set_error(
+            provider::ToError(*obstacle->account, target.provider()).ToProto().SerializeAsString());
+        MarkChanged();
+      }
+      if (obstacle->account.has_value()) {
+        target_run(static_cast<std::size_t>(i)).failure = obstacle->account;
       }
       if (!first.has_value()) {
         first = std::move(obstacle);
@@ -519,7 +595,7 @@ bool VideoItem::HoldSubmissionPlace(const ProviderEntry& provider) {
         auto* item = static_cast<VideoItem*>(owner.Find(key, serial));
         if (item == nullptr || item->place_ != UnitRun::Place::kQueued ||
             item->place_generation_ != generation) {
-          return gate.Abandon();
+          return gate.Abandon(CallClass::kSubmission);
         }
         item->place_ = UnitRun::Place::kHeld;
         owner.PostAdvance(*item);
@@ -531,7 +607,7 @@ bool VideoItem::HoldSubmissionPlace(const ProviderEntry& provider) {
 }
 
 void VideoItem::ReleaseSubmissionPlace() {
-  if (place_ == UnitRun::Place::kHeld) owner_.gate(place_provider_).Abandon();
+  if (place_ == UnitRun::Place::kHeld) owner_.gate(place_provider_).Abandon(CallClass::kSubmission);
   place_ = UnitRun::Place::kNone;
   place_provider_.clear();
 }
@@ -755,14 +831,25 @@ absl::Status VideoItem::OnSubmitted(std::size_t unit, const SubmitAnswer& answer
 absl::Status VideoItem::OnNews(std::size_t unit, const provider::UnitNews& news, bool verdict) {
   const int i = static_cast<int>(unit);
   v1::VideoTask& task = draft_.resource;
-  const UnitContext context = Context(draft_.record.units(i).provider());
+  const v1::Attempt& attempt = task.attempts(i);
+  Unit& record = *draft_.record.mutable_units(i);
+  const UnitContext context = Context(record.provider());
   if (news.kind == provider::UnitNews::Kind::kObserved) {
-    const bool ended = IsFinal(task.attempts(i).state());
-    MarkChanged(ApplyObservation(task, i, news.observation, context));
-    if (!ended && IsFinal(task.attempts(i).state())) {
+    const bool ended = IsFinal(attempt.state());
+    const bool given_up = MayEndLate(attempt);
+    MarkChanged(ApplyObservation(task, i, record, news.observation, context));
+    if (!ended && IsFinal(attempt.state())) {
       TellDetected(unit, context.provider_id, base::MetricKind::kVideoTask, news.observation);
+    } else if (given_up && !MayEndLate(attempt)) {
+      After([this, id = context.provider_id, state = v1::Attempt::State_Name(attempt.state())] {
+        owner_.telemetry().OnOddAnswer(id, base::MetricKind::kVideoTask, base::Oddity::kLateResult,
+                                       name(), state);
+      });
     }
-  } else if (verdict && AskedElsewhere(draft_.record.units(i))) {
+    return absl::OkStatus();
+  }
+  if (verdict && AskedElsewhere(record)) {
+    if (IsFinal(task.state())) return absl::OkStatus();
     // To be followed again as soon as its own key is back.
     MarkChanged(SetWaiting(
         task, v1::Waiting::NEEDS_OPERATOR, task.attempts(i).provider(),
@@ -772,29 +859,29 @@ absl::Status VideoItem::OnNews(std::size_t unit, const provider::UnitNews& news,
                      "bill. Configure the former key as previous_credential"),
         Now()));
     return absl::OkStatus();
-  } else if (verdict) {
+  }
+  if (verdict) {
     const google::rpc::Status error =
-        base::Error(
-            absl::StatusCode::kNotFound, v1::PROVIDER_FORGOT,
-            IsHearsay(task.attempts(i))
-                ? absl::StrCat("the provider does not know a task \"",
-                               task.attempts(i).provider_task_id(),
-                               "\", which the submission was resolved to; what became of the "
-                               "submission, and whether it is billed, is not known")
-                : "the provider accepted the task and no longer knows it; whether it is billed is "
-                  "not known")
+        base::Error(absl::StatusCode::kNotFound, v1::PROVIDER_FORGOT,
+                    IsUnverified(attempt)
+                        ? absl::StrCat("the provider does not know a task \"",
+                                       attempt.provider_task_id(), "\", ", GivenAs(attempt),
+                                       "; what became of the submission, and whether it is billed, "
+                                       "is not known")
+                        : "the provider accepted the task and no longer knows it; whether it is "
+                          "billed is not known")
             .Metadata("provider", context.provider_id)
             .Metadata("provider_message", provider::CleanText(news.failure.message))
             .ToProto();
-    MarkChanged(ApplyGivenUp(task, i, error, Now()));
+    MarkChanged(ApplyGivenUp(task, i, record, error, context));
+    return absl::OkStatus();
   }
-  if (!IsFinal(task.state())) {
-    // The calls succeed (again): what holds it up is the provider's work.
-    const bool queued = task.attempts(i).state() == v1::Attempt::QUEUED;
-    MarkChanged(SetWaiting(
-        task, queued ? v1::Waiting::PROVIDER_QUEUE : v1::Waiting::PROVIDER_WORKING,
-        task.attempts(i).provider(),
-        queued ? "the provider has it in its queue" : "the provider is working on it", Now()));
+  const v1::Waiting::Reason reason = task.waiting().reason();
+  if (!IsFinal(task.state()) && reason != v1::Waiting::PROVIDER_QUEUE &&
+      reason != v1::Waiting::PROVIDER_WORKING) {
+    // The calls succeed again, without news: what holds it up is the provider's work.
+    const Situation waits = SituationOf(attempt, record, nullptr, context);
+    MarkChanged(SetWaiting(task, waits.reason, attempt.provider(), waits.message, Now()));
   }
   return absl::OkStatus();
 }
@@ -808,9 +895,21 @@ absl::Status VideoItem::OnPollTrouble(std::size_t unit, const provider::Failure&
   v1::VideoTask& task = draft_.resource;
   if (IsFinal(task.state())) return absl::OkStatus();
   const std::string& provider = draft_.record.units(static_cast<int>(unit)).provider();
+  if (failure.unreadable) {
+    MarkChanged(SetWaiting(task, v1::Waiting::PROVIDER_WORKING, MakeName(kProviders, provider),
+                           kUnreadable, Now()));
+    return absl::OkStatus();
+  }
   MarkChanged(SetWaiting(task, WaitingReasonOf(failure), MakeName(kProviders, provider),
                          provider::ToError(failure, provider).ToProto().message(), Now(),
                          run(unit).due));
+  return absl::OkStatus();
+}
+
+absl::Status VideoItem::OnUnkept(std::size_t unit, const google::rpc::Status& error) {
+  const int i = static_cast<int>(unit);
+  Unit& record = *draft_.record.mutable_units(i);
+  MarkChanged(ApplyGivenUp(draft_.resource, i, record, error, Context(record.provider())));
   return absl::OkStatus();
 }
 

@@ -271,6 +271,32 @@ class ResolveTest(ProgramTest):
         self.assertEqual(len(self.created()), 3)
 
 
+class ImportTest(ProgramTest):
+    def test_what_a_provider_has_is_followed_without_a_submission(self):
+        simulator, gateway = self.start_both()
+        made = self.run_program("assetctl", "--server", gateway.address, "videos", "create", "--id", "fox",
+                                "--prompt", "a fox", "--model",
+                                f"providers/zerozero/models/{MODELS['zerozero']}", "--wait")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        [video] = simulator.control("state")["zerozero"]["videos"]
+        words = ("assetctl", "--server", gateway.address, "videos", "import", video["id"], "--provider",
+                 "zerozero", "--model", MODELS["zerozero"], "--id", "found", "--request-id", "r1")
+        taken = self.run_program(*words)
+        self.assertEqual(taken.returncode, 6, taken.stderr)
+        self.assertIn("videoTasks/fox", taken.stderr)
+        deleted = self.run_program("assetctl", "--server", gateway.address, "videos", "delete", "fox")
+        self.assertEqual(deleted.returncode, 0, deleted.stderr)
+        for _ in range(2):
+            imported = self.run_program(*words)
+            self.assertEqual(imported.returncode, 0, imported.stderr)
+            self.assertIn("found", imported.stdout)
+        task = gateway.settle(["videoTasks/found"])["videoTasks/found"]
+        self.assertEqual(task.state, SUCCEEDED, task)
+        self.assertEqual(task.attempts[0].provider_task_id, video["id"])
+        self.assertTrue(task.attempts[0].HasField("import_time"))
+        self.assertEqual(len(simulator.requests("zerozero", "video.create")), 1, "never submitted")
+
+
 class GoingAwayTest(ProgramTest):
     def test_sigterm_tells_open_streams_and_exits_with_0(self):
         simulator, gateway = self.start_both()

@@ -104,6 +104,11 @@ class Caller:
         return self.videos.ResolveVideoTask(video_service_pb2.ResolveVideoTaskRequest(
             name=name, not_accepted=True), **self._options)
 
+    def import_video(self):
+        return self.videos.ImportVideoTask(video_service_pb2.ImportVideoTaskRequest(
+            provider="providers/zerozero", provider_task_id="vt-1", model="no-such-model"),
+            **self._options)
+
     def list_providers(self):
         return [one.name for one in self.providers.ListProviders(
             provider_service_pb2.ListProvidersRequest(), **self._options).providers]
@@ -154,6 +159,7 @@ class CallersTest(SecurityTest):
             self.refused(self.reader.delete_asset, "hero"),
             self.refused(self.operator.create_asset, "other"),
             self.refused(self.writer.resolve, "videoTasks/x"),
+            self.refused(self.writer.import_video),
             self.refused(self.narrow.create_asset, "other", ("kyy", "zerozero")),
             self.refused(self.nobody.watch_assets),
             self.refused(self.nobody.watch_providers),
@@ -175,6 +181,8 @@ class CallersTest(SecurityTest):
         self.assertEqual(self.reader.get_asset("hero").name, "assets/hero")
         self.assertEqual(self.operator.get_asset("hero").name, "assets/hero")
         self.refused(self.operator.resolve, "videoTasks/no", code=grpc.StatusCode.NOT_FOUND,
+                     reason="RESOURCE_NOT_FOUND")
+        self.refused(self.operator.import_video, code=grpc.StatusCode.NOT_FOUND,
                      reason="RESOURCE_NOT_FOUND")
         self.writer.delete_asset("hero")
 

@@ -1,6 +1,7 @@
 #include "core/testing/fake_dialect.h"
 
 #include <map>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -44,16 +45,36 @@ provider::Observation Observe(provider::UnitKind kind,
                          : state == "cancelled" ? Progress::kCancelled
                          : state == "gone"      ? Progress::kGone
                                                 : Progress::kRunning;
+  observation.unknown_state =
+      observation.progress == Progress::kRunning && !state.empty() && state != "running";
   int percent = 0;
   if (absl::SimpleAtoi(word("progress"), &percent)) observation.progress_percent = percent;
-  if (state == "failed") {
+  if (state == "failed" || word("reason") != "") {
     provider::Failure failure;
     failure.message = word("why");
+    if (word("reason") == "content") failure.reason = v1::CONTENT_REJECTED;
+    if (word("reason") == "cancelled") failure.reason = v1::TASK_CANCELLED;
     observation.failure = std::move(failure);
   }
   if (kind == provider::UnitKind::kVideo && state == "done") {
-    observation.video.emplace();
-    observation.video->set_uri(absl::StrCat("https://example.com/", word("id"), ".mp4"));
+    const std::string result = word("result");
+    observation.result = result == "missing"  ? provider::Observation::Result::kMissing
+                         : result == "inline" ? provider::Observation::Result::kInline
+                                              : provider::Observation::Result::kLinked;
+    if (result.empty()) {
+      observation.video.emplace();
+      observation.video->set_uri(words.contains("link")
+                                     ? word("link")
+                                     : absl::StrCat("https://example.com/", word("id"), ".mp4"));
+    } else {
+      observation.answer = absl::StrJoin(words, " ", absl::PairFormatter("="));
+    }
+  }
+  if (words.contains("inner")) {
+    std::map<std::string, std::string> inside = words;
+    inside["state"] = word("inner");
+    inside.erase("inner");
+    observation.inner = std::make_shared<const provider::Observation>(Observe(kind, inside));
   }
   return observation;
 }
@@ -179,6 +200,7 @@ provider::SubmitResult FakeDialect::DecodeSubmit(provider::UnitKind kind, const 
   result.outcome = provider::MeaningOfStatus(response.status).outcome;
   if (replay && response.status == 409) result.outcome = provider::Outcome::kUnknown;
   result.failure = provider::FailureOf(response, "", response.body);
+  result.failure.from_edge = absl::StrContains(response.body, "edge");
   return result;
 }
 
@@ -202,6 +224,11 @@ provider::PollResult FakeDialect::DecodePoll(provider::UnitKind kind,
                                              std::span<const provider::Handle> handles) const {
   provider::PollResult result;
   provider::UnitNews news;
+  if (IsSuccess(response) && response.body == "unreadable") {
+    result.trouble = provider::FailureOf(response, "", "it has no state");
+    result.trouble->unreadable = true;
+    return result;
+  }
   if (IsSuccess(response)) {
     news.kind = provider::UnitNews::Kind::kObserved;
     news.observation = Observe(kind, Words(response.body));
@@ -210,6 +237,7 @@ provider::PollResult FakeDialect::DecodePoll(provider::UnitKind kind,
     news.failure = provider::FailureOf(response, "", response.body);
   } else {
     result.trouble = provider::FailureOf(response, "", response.body);
+    result.trouble->from_edge = absl::StrContains(response.body, "edge");
     return result;
   }
   result.news.assign(handles.size(), news);

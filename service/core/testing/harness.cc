@@ -334,6 +334,13 @@ Answer<v1::VideoTask> Harness::Resolve(const v1::ResolveVideoTaskRequest& reques
   Run();
   return answer;
 }
+Answer<v1::VideoTask> Harness::Import(const v1::ImportVideoTaskRequest& request,
+                                      const Caller& caller) {
+  Answer<v1::VideoTask> answer;
+  gateway_->ImportVideoTask(caller, request, answer.reply());
+  Run();
+  return answer;
+}
 Answer<v1::DeleteAssetResponse> Harness::DeleteAsset(absl::string_view id) {
   Answer<v1::DeleteAssetResponse> answer;
   v1::DeleteAssetRequest request;

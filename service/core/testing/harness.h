@@ -66,6 +66,13 @@ class RecordedTelemetry final : public Telemetry {
                   absl::Duration lag) override {
     detections.emplace_back(basis, lag);
   }
+  void OnOddAnswer(absl::string_view provider, base::MetricKind, base::Oddity oddity,
+                   absl::string_view, absl::string_view word) override {
+    oddities.push_back({std::string(provider), oddity, std::string(word)});
+  }
+  void OnUnreadable(base::MetricKind, absl::string_view resource) override {
+    unreadable.emplace_back(resource);
+  }
   void OnPurged(int video_tasks) override { purged.push_back(video_tasks); }
   void OnPurgeEnd(int video_tasks) override { purge_ends.push_back(video_tasks); }
   void OnWarning(absl::string_view, absl::string_view message) override {
@@ -76,6 +83,15 @@ class RecordedTelemetry final : public Telemetry {
   std::vector<std::pair<std::string, base::ProviderCondition>> provider_states;
   std::vector<absl::Duration> budget_waits;
   std::vector<std::pair<base::DetectionBasis, absl::Duration>> detections;
+  struct OddAnswer {
+    std::string provider;
+    base::Oddity oddity;
+    std::string word;
+
+    friend bool operator==(const OddAnswer&, const OddAnswer&) = default;
+  };
+  std::vector<OddAnswer> oddities;
+  std::vector<std::string> unreadable;
   std::vector<std::string> warnings;
   std::vector<int> purged;
   std::vector<int> purge_ends;
@@ -184,6 +200,8 @@ class Harness {
   Answer<v1::BatchCreateAssetsResponse> Create(const v1::BatchCreateAssetsRequest& request);
   Answer<v1::VideoTask> Cancel(absl::string_view id);
   Answer<v1::VideoTask> Resolve(const v1::ResolveVideoTaskRequest& request);
+  Answer<v1::VideoTask> Import(const v1::ImportVideoTaskRequest& request,
+                               const Caller& caller = Caller());
   Answer<v1::DeleteAssetResponse> DeleteAsset(absl::string_view id);
   Answer<v1::DeleteVideoTaskResponse> DeleteVideo(absl::string_view id);
   Answer<v1::DeleteAssetGroupResponse> DeleteGroup(absl::string_view id);
