@@ -215,6 +215,12 @@ std::string WhyWaiting(const v1::Waiting& waiting, absl::Time now) {
     case v1::Waiting::NEEDS_OPERATOR:
       why = "a person has to look";
       break;
+    case v1::Waiting::PROVIDER_SLOTS:
+      why = absl::StrCat("waits for a slot at ", subject);
+      break;
+    case v1::Waiting::PROVIDER_NOT_FOUND:
+      why = absl::StrCat(subject, " says that it does not know it");
+      break;
     default:
       break;
   }

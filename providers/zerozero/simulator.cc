@@ -514,13 +514,6 @@ class Zerozero final : public Dialect {
                          {"owned_by", "0-0"}});
   }
 
-  // GET /v1/usage
-  static Response GetUsage(Exchange&) {
-    return JsonResponse(
-        200,
-        Json::Object({{"balance", 99}, {"remaining", 14}, {"isValid", true}, {"unit", "USD"}}));
-  }
-
   // GET /v1/models
   static Response ListModels(Exchange&) {
     std::vector<Json> models;
@@ -544,7 +537,6 @@ class Zerozero final : public Dialect {
       {"GET", "/usage", Call::kOther, &GetUsage},
       {"GET", "/models", Call::kModelsList, &ListModels},
       {"GET", "/models/{}", Call::kOther, &GetModel},
-      {"GET", "/usage", Call::kOther, &GetUsage},
       {"GET", "/health", Call::kOther, &GetHealth, /*open=*/true},
   };
 };

@@ -745,37 +745,34 @@ void Gateway::CancelVideoTask(const Caller& caller, const v1::CancelVideoTaskReq
                           std::move(reply));
 }
 
-absl::Status Gateway::CheckNotTaken(const Caller& caller,
-                                    const v1::ResolveVideoTaskRequest& request) {
+absl::StatusOr<std::shared_ptr<void>> Gateway::TakeResolution(
+    const Caller& caller, const v1::ResolveVideoTaskRequest& request) {
   auto row = Read(caller, store::Kind::kVideoTask, request.name());
   if (!row.ok()) return row.status();
   const v1::VideoTask task = VideoTaskFromRow(*row);
+  auto places = std::make_shared<std::vector<std::shared_ptr<void>>>();
   for (const v1::Attempt& doubtful : task.attempts()) {
     if (doubtful.state() != v1::Attempt::UNCONFIRMED) continue;
-    v1::ListVideoTasksRequest known;
-    known.mutable_filter()->add_provider_task_ids(request.provider_task_id());
-    known.mutable_filter()->add_providers(doubtful.provider());
-    do {
-      auto found = ListVideoTasks(caller, known);
-      if (!found.ok()) return found.status();
-      for (const v1::VideoTask& other : found->video_tasks()) {
-        for (const v1::Attempt& attempt : other.attempts()) {
-          if (other.name() == task.name() || attempt.provider() != doubtful.provider() ||
-              attempt.provider_task_id() != request.provider_task_id()) {
-            continue;
-          }
-          return base::Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_TASK_TAKEN,
-                             absl::StrCat("\"", request.provider_task_id(), "\" is the task of \"",
-                                          other.name(), "\" at ", doubtful.provider(),
-                                          "; look for another one, made when \"", task.name(),
-                                          "\" was sent"))
-              .Resource(TypeOf(store::Kind::kVideoTask), other.name());
-        }
-      }
-      known.set_page_token(found->next_page_token());
-    } while (!known.page_token().empty());
+    const std::string provider = ParseProvider(doubtful.provider()).value_or("");
+    absl::StatusOr<std::shared_ptr<void>> place = TakeProviderTask(
+        provider, request.provider_task_id(), /*handle=*/"",
+        [&](const std::string& tenant, const v1::VideoTask& other, const v1::Attempt&) {
+          if (tenant == caller.tenant && other.name() == task.name()) return absl::OkStatus();
+          const base::Error taken(
+              absl::StatusCode::kFailedPrecondition, v1::PROVIDER_TASK_TAKEN,
+              absl::StrCat("\"", request.provider_task_id(), "\" is the task of ",
+                           tenant == caller.tenant ? absl::StrCat("\"", other.name(), "\"")
+                                                   : "somebody else",
+                           " at ", doubtful.provider(), "; look for another one, made when \"",
+                           task.name(), "\" was sent"));
+          if (tenant != caller.tenant) return absl::Status(taken);
+          return absl::Status(
+              base::Error(taken).Resource(TypeOf(store::Kind::kVideoTask), other.name()));
+        });
+    if (!place.ok()) return place.status();
+    places->push_back(*std::move(place));
   }
-  return absl::OkStatus();
+  return std::shared_ptr<void>(places);
 }
 
 absl::StatusOr<Target> Gateway::ImportTarget(const Catalog& catalog,
@@ -798,19 +795,18 @@ absl::StatusOr<Target> Gateway::ImportTarget(const Catalog& catalog,
   return faults.ToStatus();
 }
 
-absl::StatusOr<std::shared_ptr<void>> Gateway::TakeProviderTask(const Caller& caller,
-                                                                const std::string& provider,
-                                                                const std::string& provider_task_id,
-                                                                const std::string& handle) {
-  const auto taken = [&](absl::string_view why) {
-    return base::Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_TASK_TAKEN,
-                       absl::StrCat("\"", provider_task_id, "\" at ", provider, " ", why));
-  };
+absl::StatusOr<std::shared_ptr<void>> Gateway::TakeProviderTask(
+    const std::string& provider, const std::string& provider_task_id, const std::string& handle,
+    absl::FunctionRef<absl::Status(const std::string& tenant, const v1::VideoTask&,
+                                   const v1::Attempt&)>
+        holder) {
   const auto task = std::make_pair(provider, provider_task_id);
   {
     absl::MutexLock lock(&importing_->mu);
     if (!importing_->tasks.insert(task).second) {
-      return taken("is just being imported by another call");
+      return base::Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_TASK_TAKEN,
+                         absl::StrCat("\"", provider_task_id, "\" at ", provider,
+                                      " is just being taken by another call"));
     }
   }
   // Whether it succeeds or not: until this goes.
@@ -823,7 +819,6 @@ absl::StatusOr<std::shared_ptr<void>> Gateway::TakeProviderTask(const Caller& ca
     if (!next.ok()) return StoreUnreadable();
     if (!next->has_value()) break;
     tenant = **std::move(next);
-    const bool own = tenant == caller.tenant;
     v1::VideoTaskFilter filter;
     filter.add_provider_task_ids(provider_task_id);
     filter.add_providers(MakeName(kProviders, provider));
@@ -841,23 +836,38 @@ absl::StatusOr<std::shared_ptr<void>> Gateway::TakeProviderTask(const Caller& ca
         FromRow(row, other);
         for (int i = 0; i < other.resource.attempts_size(); ++i) {
           const v1::Attempt& attempt = other.resource.attempts(i);
-          const bool same =
-              attempt.provider() == MakeName(kProviders, provider) &&
-              (attempt.provider_task_id() == provider_task_id ||
-               (i < other.record.units_size() && other.record.units(i).handle() == handle));
+          const bool same = attempt.provider() == MakeName(kProviders, provider) &&
+                            (attempt.provider_task_id() == provider_task_id ||
+                             (!handle.empty() && i < other.record.units_size() &&
+                              other.record.units(i).handle() == handle));
           if (!same) continue;
-          if (!own) return taken("was made for others");
-          if (attempt.state() == v1::Attempt::FAILED || attempt.state() == v1::Attempt::CANCELLED) {
-            continue;
-          }
-          return taken(absl::StrCat("is the task of \"", other.resource.name(),
-                                    "\": its result is there, or comes there"))
-              .Resource(TypeOf(store::Kind::kVideoTask), other.resource.name());
+          if (absl::Status s = holder(tenant, other.resource, attempt); !s.ok()) return s;
         }
       }
     }
   }
   return place;
+}
+
+absl::StatusOr<std::shared_ptr<void>> Gateway::TakeImport(const Caller& caller,
+                                                          const std::string& provider,
+                                                          const std::string& provider_task_id,
+                                                          const std::string& handle) {
+  return TakeProviderTask(
+      provider, provider_task_id, handle,
+      [&](const std::string& tenant, const v1::VideoTask& other, const v1::Attempt& attempt) {
+        const auto taken = [&](absl::string_view why) {
+          return base::Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_TASK_TAKEN,
+                             absl::StrCat("\"", provider_task_id, "\" at ", provider, " ", why));
+        };
+        if (tenant != caller.tenant) return absl::Status(taken("was made for others"));
+        if (attempt.state() == v1::Attempt::FAILED || attempt.state() == v1::Attempt::CANCELLED) {
+          return absl::OkStatus();
+        }
+        return absl::Status(taken(absl::StrCat("is the task of \"", other.name(),
+                                               "\": its result is there, or comes there"))
+                                .Resource(TypeOf(store::Kind::kVideoTask), other.name()));
+      });
 }
 
 absl::StatusOr<VideoEntity> Gateway::NewImport(const Catalog& catalog, const Caller& caller,
@@ -937,7 +947,7 @@ void Gateway::ImportVideoTask(const Caller& caller, const v1::ImportVideoTaskReq
          handle = entity->record.units(0).handle()]() -> absl::StatusOr<std::shared_ptr<void>> {
       auto places = std::make_shared<std::pair<std::shared_ptr<void>, UnfinishedVideos::Place>>();
       absl::StatusOr<std::shared_ptr<void>> taken =
-          TakeProviderTask(caller, provider_id, provider_task_id, handle);
+          TakeImport(caller, provider_id, provider_task_id, handle);
       if (!taken.ok()) return taken.status();
       places->first = *std::move(taken);
       if (caller.most_unfinished_videos.has_value()) {
@@ -984,17 +994,25 @@ void Gateway::ResolveVideoTask(const Caller& caller, const v1::ResolveVideoTaskR
     faults.Add("attempt", "is negative; attempts are counted from 0");
   }
   if (!faults.empty()) return std::move(reply)(faults.ToStatus());
+  std::shared_ptr<void> place;
   if (request.has_provider_task_id()) {
-    const absl::Status taken = CheckNotTaken(caller, request);
-    if (!taken.ok()) return std::move(reply)(taken);
+    absl::StatusOr<std::shared_ptr<void>> taken = TakeResolution(caller, request);
+    if (!taken.ok()) return std::move(reply)(taken.status());
+    place = *std::move(taken);
   }
+  // No other call takes the provider's task until this one's word is committed, or refused.
+  Reply<v1::VideoTask> done = [place = std::move(place), reply = std::move(reply)](
+                                  absl::StatusOr<v1::VideoTask> answer) mutable {
+    place.reset();
+    std::move(reply)(std::move(answer));
+  };
   reconciler_.ResolveVideo(
       {caller.tenant, store::Kind::kVideoTask, *std::move(id)},
       {.resolver = caller.identity,
        .provider_task_id = request.provider_task_id(),
        .resubmit = request.resubmit(),
        .attempt = request.has_attempt() ? std::optional(request.attempt()) : std::nullopt},
-      std::move(reply));
+      std::move(done));
 }
 
 void Gateway::DeleteVideoTask(const Caller& caller, const v1::DeleteVideoTaskRequest& request,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -130,18 +131,26 @@ class Gateway {
   absl::StatusOr<std::vector<Target>> Route(const Catalog& catalog, const Caller& caller,
                                             const v1::CreateVideoTaskRequest& request,
                                             v1::VideoTask& task);
-  // Fails when another task is known by that id where this one's submission is in doubt.
-  absl::Status CheckNotTaken(const Caller& caller, const v1::ResolveVideoTaskRequest& request);
   // The provider's model that an imported task was made with.
   absl::StatusOr<Target> ImportTarget(const Catalog& catalog,
                                       const v1::ImportVideoTaskRequest& request) const;
-  // Takes the right to import a provider's task, for as long as the result lives; fails while
-  // another import of it is under way here, and when a task holds it (see
-  // VideoService.ImportVideoTask).
-  absl::StatusOr<std::shared_ptr<void>> TakeProviderTask(const Caller& caller,
-                                                         const std::string& provider,
-                                                         const std::string& provider_task_id,
-                                                         const std::string& handle);
+  // Takes a provider's task for as long as the result lives, so that no other call of this gateway
+  // does; fails while one has it. `holder` is told of each attempt, of any tenant, that is known by
+  // the id (or by `handle`, unless that is empty), and may refuse.
+  absl::StatusOr<std::shared_ptr<void>> TakeProviderTask(
+      const std::string& provider, const std::string& provider_task_id, const std::string& handle,
+      absl::FunctionRef<absl::Status(const std::string& tenant, const v1::VideoTask&,
+                                     const v1::Attempt&)>
+          holder);
+  // Likewise for an import: fails when a task holds it (see VideoService.ImportVideoTask).
+  absl::StatusOr<std::shared_ptr<void>> TakeImport(const Caller& caller,
+                                                   const std::string& provider,
+                                                   const std::string& provider_task_id,
+                                                   const std::string& handle);
+  // Likewise for a resolution: fails when another task, of any tenant, is known by that id where
+  // this one's submission is in doubt.
+  absl::StatusOr<std::shared_ptr<void>> TakeResolution(const Caller& caller,
+                                                       const v1::ResolveVideoTaskRequest& request);
   absl::Time AnswerBy(const Catalog& catalog, const Caller& caller, bool has_max_wait,
                       const google::protobuf::Duration& max_wait) const;
   absl::StatusOr<store::Row> Read(const Caller& caller, store::Kind kind, const std::string& name,

@@ -542,6 +542,8 @@ class VideoItem final : public EntityItem<VideoEntity> {
   // Whether the configured account is another one than that of the attempt, so that it cannot know
   // of it.
   bool AskedElsewhere(const Unit& record) const;
+  // Says in the draft what that means for an attempt.
+  void SayAskedElsewhere(int index);
   // Whether a person's word on the attempt was just that.
   bool WasResolvedSo(int attempt, const Resolution& said) const;
   absl::Status NothingToResolve() const;

@@ -154,6 +154,22 @@ TEST(ReconcilerImportTest, NoTenantTakesAnothersTask) {
   EXPECT_EQ(held.status().message(), given_up.status().message()) << "all alike";
 }
 
+TEST(ReconcilerImportTest, NoResolutionTakesAnotherTenantsTask) {
+  Harness harness;
+  Caller stranger;
+  stranger.tenant = "other";
+  ASSERT_TRUE(harness.Import(Import("theirs"), stranger).get().ok());
+  harness.AnswerNext(200, "id=up-7 state=done");
+  harness.Create(Harness::Video("fox"));
+  harness.FailNext(http::TransportError::Kind::kReset, /*maybe_sent=*/true);
+  ASSERT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
+  const auto taken = harness.Resolve(Harness::Accepted("fox", "up-7"));
+  EXPECT_EQ(base::ReasonOf(taken.status()), v1::PROVIDER_TASK_TAKEN);
+  EXPECT_THAT(std::string(taken.status().message()), Not(HasSubstr("theirs")));
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
+  ASSERT_TRUE(harness.Resolve(Harness::Accepted("fox", "up-8")).get().ok());
+}
+
 TEST(ReconcilerImportTest, IdThatTheProviderDoesNotKnowIsSaidAndFails) {
   Harness harness;
   ASSERT_TRUE(harness.Import(Import("found")).get().ok());

@@ -240,8 +240,9 @@ TEST(ReconfigureTest, MoreThanAPageOfWorkIsLookedAt) {
   Harness::Options options;
   options.limits = {2000, 1000};
   Harness harness(options);
+  // Not 401: that would hold further submissions.
   harness.script = [](const http::Request&, const http::SendOptions&) {
-    return http::Result(http::Response{401, {}, "bad key"});
+    return http::Result(http::Response{403, {}, "bad key"});
   };
   constexpr int kBatches = 6;
   constexpr int kEach = 100;

@@ -256,6 +256,8 @@ void VideoItem::Plan() {
                      GivenAs(attempt), "; unless that changes within ",
                      absl::FormatDuration(settings.not_found_period), ", the task fails"),
         Now()));
+  } else if (IsDisowned(unit) && AskedElsewhere(record)) {
+    SayAskedElsewhere(open);
   } else if (IsDisowned(unit)) {
     MarkChanged(SetWaiting(task, v1::Waiting::PROVIDER_NOT_FOUND, attempt.provider(),
                            absl::StrCat(Disowned(unit), "the task fails with PROVIDER_FORGOT"),
@@ -850,14 +852,7 @@ absl::Status VideoItem::OnNews(std::size_t unit, const provider::UnitNews& news,
   }
   if (verdict && AskedElsewhere(record)) {
     if (IsFinal(task.state())) return absl::OkStatus();
-    // To be followed again as soon as its own key is back.
-    MarkChanged(SetWaiting(
-        task, v1::Waiting::NEEDS_OPERATOR, task.attempts(i).provider(),
-        absl::StrCat("it was submitted with a key (credential \"", task.attempts(i).credential_id(),
-                     "\"), or to an address, that is not configured any more, and under the "
-                     "present ones the provider does not know it: there may be a video, and a "
-                     "bill. Configure the former key as previous_credential"),
-        Now()));
+    SayAskedElsewhere(i);
     return absl::OkStatus();
   }
   if (verdict) {
@@ -884,6 +879,19 @@ absl::Status VideoItem::OnNews(std::size_t unit, const provider::UnitNews& news,
     MarkChanged(SetWaiting(task, waits.reason, attempt.provider(), waits.message, Now()));
   }
   return absl::OkStatus();
+}
+
+void VideoItem::SayAskedElsewhere(int index) {
+  v1::VideoTask& task = draft_.resource;
+  const v1::Attempt& attempt = task.attempts(index);
+  // To be followed again as soon as its own key is back.
+  MarkChanged(SetWaiting(
+      task, v1::Waiting::NEEDS_OPERATOR, attempt.provider(),
+      absl::StrCat("it was submitted with a key (credential \"", attempt.credential_id(),
+                   "\"), or to an address, that is not configured any more, and under the "
+                   "present ones the provider does not know it: there may be a video, and a "
+                   "bill. Configure the former key as previous_credential"),
+      Now()));
 }
 
 bool VideoItem::AskedElsewhere(const Unit& record) const {

@@ -37,8 +37,8 @@ Handle HandleOf(absl::string_view id);
 // The id in such a handle; "" in one that was not made here.
 std::string IdOf(const Handle& handle);
 
-// An IRI as the URI that stands for it (RFC 3987): bytes beyond ASCII are percent-encoded, all others
-// stay as they are.
+// An IRI as the URI that stands for it (RFC 3987): bytes beyond ASCII are percent-encoded, all
+// others stay as they are.
 std::string UriOf(absl::string_view iri);
 
 // A medium of a video where it is written as text: the URL, or "asset://{id}" of an asset that the
