@@ -35,7 +35,6 @@ namespace {
 constexpr std::size_t kMaxFileBytes = 1 << 20;
 constexpr std::size_t kMaxSecretBytes = 64 << 10;
 constexpr std::size_t kMaxIdLength = 63;
-constexpr std::size_t kMinKeyBytes = 8;
 // A `proxy` that is not a URL.
 constexpr absl::string_view kProxyOfEnvironment = "environment";
 
@@ -812,14 +811,6 @@ class Checker {
       if (yaml_.HasFault(secret_path)) continue;
       out.sources[name] = {source.env(), source.file()};
       base::Secret secret = ReadSecret(secret_path, source);
-      // Keys are masked wherever a provider's answer repeats them: a short one would be found
-      // inside ids and words that have nothing to do with it.
-      if (!yaml_.HasFault(secret_path) && secret.Reveal().size() < kMinKeyBytes) {
-        yaml_.AddFault(secret_path,
-                       absl::StrCat("holds fewer than ", kMinKeyBytes,
-                                    " characters, which is no key of a provider; put the whole key "
-                                    "there"));
-      }
       out.credential.secrets.emplace(name, std::move(secret));
     }
   }

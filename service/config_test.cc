@@ -336,13 +336,6 @@ TEST_F(ConfigTest, TwoKeysOfOneProviderNeedTwoNames) {
   EXPECT_EQ(config.providers[0].previous_credential->credential.id, "fake");
 }
 
-TEST_F(ConfigTest, AKeyThatIsTooShortToBeMaskedIsAFault) {
-  variables_["SHORT"] = "abc1234";
-  EXPECT_THAT(Faults("providers: [{id: fake, credential: {api_key: {env: SHORT}}}]"),
-              AllOf(HasSubstr("providers[0].credential.api_key: holds fewer than 8 characters"),
-                    Not(HasSubstr("abc1234"))));
-}
-
 TEST_F(ConfigTest, HeadersAreSentAsTheyAreWritten) {
   const Config config =
       GoodProvider("headers: {User-Agent: \"studio/1 (+https://s.example)\", X-Team: film}");

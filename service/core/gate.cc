@@ -22,6 +22,8 @@ constexpr absl::Duration kPassedLately = absl::Minutes(1);
 constexpr absl::Duration kFirstHold = absl::Seconds(1);
 constexpr absl::Duration kLongestHold = absl::Seconds(15);
 // While one of them is under way.
+// After a refusal of the account, so many submissions go one after the other, at once.
+constexpr int kQuickLooks = 5;
 constexpr absl::Duration kHoldLook = absl::Seconds(1);
 // After so many grants to others it is the class's turn; none: its turn comes first anyway.
 constexpr std::array<int, kCallClasses> kPatience = {0, 3, 3, 7, 15};
@@ -295,14 +297,19 @@ void Gate::NoteAccount(CallHealth health, const provider::Failure* failure, absl
                        (health == CallHealth::kCredentials && failure->http_status != 403);
   if (!refused) {
     // The one that was to find out did not: another one does.
-    if (hold_.has_value() && now >= hold_->next) hold_->next = now + kFirstHold;
+    if (hold_.has_value() && now >= hold_->next && hold_->times >= kQuickLooks) {
+      hold_->next = now + kFirstHold;
+    }
     return;
   }
   if (!hold_.has_value()) {
-    // Once can be the key of a moment ago: the next one may look at once.
+    // A few can be of one price, or of the key of a moment ago: the next ones may look at once.
     hold_ = Hold{health, *failure, 0, now};
   } else if (now >= hold_->next) {
-    hold_->next = now + BackOff(kFirstHold, kLongestHold, hold_->times++);
+    const int times = hold_->times++;
+    if (times >= kQuickLooks) {
+      hold_->next = now + BackOff(kFirstHold, kLongestHold, times - kQuickLooks);
+    }
   }
   hold_->health = health;
   hold_->failure = *failure;

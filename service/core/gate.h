@@ -63,7 +63,7 @@ v1::Provider::State StateOf(base::ProviderCondition condition);
 // that answer.
 //
 // Account: after a submission was answered "no credit" or "key refused" (but for a 403, which can
-// be about one model), submissions are held: one at a time goes, the next at once, the others at
+// be about one model), submissions are held: one at a time goes, five at once, the others at
 // intervals that grow to 15 s, and finds out whether that is over. Polls go on.
 //
 // 429: holds up the unit that met it, by that unit's own back-off. It holds up the account too when

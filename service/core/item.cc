@@ -447,7 +447,7 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
          pace]() mutable {
     if (!owner_.Follows(*this)) return ReleasePlace(unit);
     UnitRun& run_now = run(unit);
-    const CallClass call_class = run_now.place_class;
+    const CallClass held_class = run_now.place_class;
     run_now.place = UnitRun::Place::kNone;
     run_now.in_flight = true;
     run_now.polled = true;
@@ -460,7 +460,7 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
       run_now.in_flight = false;
       run_now.due = Now() + owner_.settings().slow_poll;
       run_now.due_because = v1::Explanation::POLL_INTERVAL;
-      owner_.gate(provider).Abandon(call_class);
+      owner_.gate(provider).Abandon(held_class);
       owner_.telemetry().OnWarning(name(), "the dialect cannot poll this unit");
       return;
     }
@@ -471,13 +471,13 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
     owner.Send(
         *this, std::move(catalog), provider, credential, std::move(calls[0].request),
         std::move(options),
-        [&owner, unit, &provider, kind, handle, pace, call_class, serial = serial_,
+        [&owner, unit, &provider, kind, handle, pace, held_class, serial = serial_,
          item_call = std::move(call)](Item* item, http::Result answer,
                                       absl::Duration latency) mutable {
           provider::PollResult result;
           if (const auto* error = std::get_if<http::TransportError>(&answer)) {
             if (error->kind == http::TransportError::Kind::kStopped) {
-              return owner.gate(provider).Abandon(call_class);
+              return owner.gate(provider).Abandon(held_class);
             }
             result.trouble = provider::FailureOf(*error);
           } else {
@@ -485,7 +485,7 @@ void Item::PlanPoll(std::size_t unit, const ProviderEntry& provider, provider::U
                                                   std::span<const provider::Handle>(&handle, 1));
           }
           const provider::Failure* trouble = result.trouble ? &*result.trouble : nullptr;
-          owner.Release(provider, call_class, trouble, serial);
+          owner.Release(provider, held_class, trouble, serial);
           if (trouble != nullptr) owner.Failed(provider, *trouble);
           provider::UnitNews news;
           if (!result.news.empty()) news = std::move(result.news[0]);

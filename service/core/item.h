@@ -572,7 +572,7 @@ class VideoItem final : public EntityItem<VideoEntity> {
   void ReleaseSubmissionPlace();
   std::optional<std::size_t> TargetOf(const v1::Attempt& attempt) const;
   // Of an attempt that is asked for.
-  Pace PaceOf(int attempt) const;
+  static Pace PaceOf(const VideoEntity& entity, int attempt);
   TargetRun& target_run(std::size_t target) {
     if (target_runs_.size() <= target) target_runs_.resize(target + 1);
     return target_runs_[target];

@@ -129,7 +129,8 @@ void VideoItem::SpreadPolls() {
     const ProviderEntry* provider =
         owner_.catalog().FindProvider(current_.record.units(i).provider());
     if (provider == nullptr) continue;
-    const absl::Duration interval = PollInterval(*provider, provider::UnitKind::kVideo, PaceOf(i));
+    const absl::Duration interval =
+        PollInterval(*provider, provider::UnitKind::kVideo, PaceOf(current_, i));
     run(i).due = Now() + interval * absl::Uniform(owner_.random(), 0.0, 1.0);
     run(i).due_because = v1::Explanation::POLL_INTERVAL;
     run(i).polled = true;
@@ -145,14 +146,14 @@ bool VideoItem::Reconsider(const ProviderChanges& changes) {
       if (!current_.record.units(i).has_late_until()) continue;
       concerned |=
           Item::Reconsider(static_cast<std::size_t>(i), current_.record.units(i).provider(),
-                           provider::UnitKind::kVideo, PaceOf(i), changes);
+                           provider::UnitKind::kVideo, PaceOf(current_, i), changes);
     }
     return concerned;
   }
   if (const int open = OpenAttempt(task); open >= 0) {
     concerned =
         Item::Reconsider(static_cast<std::size_t>(open), current_.record.units(open).provider(),
-                         provider::UnitKind::kVideo, PaceOf(open), changes);
+                         provider::UnitKind::kVideo, PaceOf(current_, open), changes);
   }
   for (int i = 0; i < current_.record.targets_size(); ++i) {
     const auto change = changes.find(current_.record.targets(i).provider());
@@ -175,9 +176,9 @@ UnitContext VideoItem::Context(const std::string& provider_id) const {
   return context;
 }
 
-Pace VideoItem::PaceOf(int attempt) const {
-  const v1::Attempt& asked = current_.resource.attempts(attempt);
-  if (current_.record.units(attempt).has_late_until()) {
+Pace VideoItem::PaceOf(const VideoEntity& entity, int attempt) {
+  const v1::Attempt& asked = entity.resource.attempts(attempt);
+  if (entity.record.units(attempt).has_late_until()) {
     return {base::FromProto(asked.end_time()), /*late=*/true};
   }
   return {base::FromProto(asked.submit_time())};
@@ -264,7 +265,7 @@ void VideoItem::Plan() {
                            Now()));
   }
   PlanPoll(unit, *provider, provider::UnitKind::kVideo, base::UpstreamOperation::kPollVideo, record,
-           PaceOf(open));
+           PaceOf(draft_, open));
 }
 
 void VideoItem::PlanLate() {

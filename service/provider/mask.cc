@@ -146,6 +146,8 @@ class Needle {
     for (std::size_t i = 0; i + run_ <= text.size(); ++i) {
       if (!beginnings_.test(Hash(text, i))) continue;
       if (!absl::StrContains(spelling_, text.substr(i, run_))) continue;
+      // A short key stands inside of ids and words that have nothing to do with it.
+      if (run_ < kRun && !IsWord(text, i, run_)) continue;
       mark(i, i + run_);
     }
   }
@@ -154,6 +156,15 @@ class Needle {
   // So many bytes tell quickly where no run begins.
   static constexpr std::size_t kHashed = 4;
   static constexpr std::size_t kBuckets = 4096;
+
+  // Whether nothing that a key could go on with stands before or after it.
+  static bool IsWord(absl::string_view text, std::size_t at, std::size_t length) {
+    const auto part = [&](std::size_t i) {
+      const char c = text[i];
+      return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+    };
+    return (at == 0 || !part(at - 1)) && (at + length >= text.size() || !part(at + length));
+  }
 
   static std::size_t Hash(absl::string_view text, std::size_t at) {
     std::uint32_t value = 0;

@@ -10,7 +10,8 @@
 namespace assetgate::provider {
 
 // Puts "[secret]" in the place of every run of 12 characters or more of `secret` in `text` (of the
-// whole secret where it is shorter), however it is spelled there: plain, with escapes of JSON
+// whole secret where it is shorter, and only where it stands as a word of its own), however it is
+// spelled there: plain, with escapes of JSON
 // (\u003d, \/, several layers deep), percent-encoded in either case, as HTML entities, in
 // hexadecimal, or in base64 (also of "Bearer {secret}", at any offset, in either alphabet).
 void MaskSecret(absl::string_view secret, std::string& text);

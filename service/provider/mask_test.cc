@@ -101,6 +101,9 @@ TEST(MaskSecretTest, AShortKeyIsMaskedAsAWhole) {
   std::string text = "key short-key is wrong, short-ke is not";
   MaskSecret("short-key", text);
   EXPECT_EQ(text, "key [secret] is wrong, short-ke is not");
+  text = R"({"id":"k-12-short-key-7","key":"short-key"})";
+  MaskSecret("short-key", text);
+  EXPECT_EQ(text, R"({"id":"k-12-short-key-7","key":"[secret]"})");
 }
 
 TEST(MaskSecretsTest, BodyAndHeadersAndEverySecret) {

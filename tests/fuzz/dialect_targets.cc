@@ -239,8 +239,9 @@ class Decoder {
     claims_.Hold(failed == seen.failure.has_value(), "a failure, and only that, has a reason");
     if (seen.failure.has_value()) Check(*seen.failure);
     claims_.Hold(exchange_.kind != UnitKind::kVideo || exchange_.operation == Operation::kSubmit ||
-                     seen.progress != Observation::Progress::kSucceeded || seen.video.has_value(),
-                 "a video that succeeded is there");
+                     seen.progress != Observation::Progress::kSucceeded ||
+                     seen.video.has_value() == (seen.result == Observation::Result::kLinked),
+                 "a video that succeeded is there, or is said to be missing");
     if (seen.video.has_value()) Check(*seen.video);
     if (seen.usage.has_value()) {
       claims_.Hold(seen.usage->total_tokens() >= 0 && seen.usage->completion_tokens() >= 0 &&
