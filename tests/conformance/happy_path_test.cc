@@ -233,7 +233,7 @@ TEST_P(HappyPath, WorkThatTheProviderFailsIsFailedInItsWords) {
       task.value.name(), [](const v1::VideoTask& seen) { return IsSettled(seen); });
   EXPECT_EQ(failed.state(), v1::VideoTask::FAILED);
   const google::rpc::ErrorInfo info = base::InfoOf(failed.error());
-  EXPECT_EQ(info.reason(), "PROVIDER_WORK_FAILED");
+  EXPECT_EQ(info.reason(), "CONTENT_REJECTED");
   EXPECT_NE(info.metadata().at("provider_message"), "");
   EXPECT_THAT(failed.attempts(0).billing(),
               AnyOf(v1::Attempt::REFUNDED, v1::Attempt::UNKNOWN, v1::Attempt::NOT_BILLED));
@@ -243,7 +243,7 @@ TEST_P(HappyPath, WorkThatTheProviderFailsIsFailedInItsWords) {
   const v1::Asset settled =
       world_.AwaitAsset(asset.value.name(), [](const v1::Asset& seen) { return IsSettled(seen); });
   EXPECT_EQ(settled.state(), v1::Asset::FAILED);
-  EXPECT_EQ(base::ReasonOf(settled.error()), v1::PROVIDER_WORK_FAILED);
+  EXPECT_EQ(base::ReasonOf(settled.error()), v1::CONTENT_REJECTED);
 
   // A video that needs that asset can be made nowhere.
   v1::CreateVideoTaskRequest hopeless;
@@ -259,7 +259,7 @@ TEST_P(HappyPath, WorkThatTheProviderFailsIsFailedInItsWords) {
                                     [](const v1::VideoTask& seen) { return IsSettled(seen); })
                          .error()
                    : refused.error;
-  EXPECT_EQ(base::ReasonOf(error), v1::ASSET_FAILED) << error.ShortDebugString();
+  EXPECT_EQ(base::ReasonOf(error), v1::CONTENT_REJECTED) << error.ShortDebugString();
 }
 
 TEST_P(HappyPath, TheSameRequestIdTwiceIsOneVideo) {
