@@ -21,9 +21,9 @@ constexpr absl::Duration kPassedLately = absl::Minutes(1);
 // Between the submissions that find out whether the account is well again.
 constexpr absl::Duration kFirstHold = absl::Seconds(1);
 constexpr absl::Duration kLongestHold = absl::Seconds(15);
-// While one of them is under way.
-// After a refusal of the account, so many submissions go one after the other, at once.
+// Before these intervals so many submissions go one after the other, at once.
 constexpr int kQuickLooks = 5;
+// While one of them is under way.
 constexpr absl::Duration kHoldLook = absl::Seconds(1);
 // After so many grants to others it is the class's turn; none: its turn comes first anyway.
 constexpr std::array<int, kCallClasses> kPatience = {0, 3, 3, 7, 15};

@@ -244,6 +244,20 @@ TEST_P(Forms, LinksAreFoundInAllTheirPlaces) {
   }
 }
 
+TEST_P(Forms, ALinkThatComesLaterThanTheWordIsWaitedFor) {
+  const Account account = world_.NewAccount();
+  world_.Fail("video.get", R"({"kind":"link"})", 3);
+  const Answer<v1::VideoTask> task = world_.CreateVideoTask(account, "a cat at sea");
+  ASSERT_TRUE(task.ok()) << task.error.ShortDebugString();
+  const v1::VideoTask settled = world_.AwaitTask(
+      task.value.name(), [](const v1::VideoTask& seen) { return IsSettled(seen); },
+      [](const v1::VideoTask& seen) {
+        return seen.state() != v1::VideoTask::FAILED &&
+               (seen.state() != v1::VideoTask::SUCCEEDED || !seen.video().uri().empty());
+      });
+  EXPECT_EQ(settled.state(), v1::VideoTask::SUCCEEDED) << settled.ShortDebugString();
+}
+
 TEST_P(Forms, AVideoThatIsNotFoundForSomeTimeAfterItsCreationIsFollowedAllTheSame) {
   const Account account = world_.NewAccount();
   simulator::Timing timing = world_.simulator().timing();
@@ -253,6 +267,15 @@ TEST_P(Forms, AVideoThatIsNotFoundForSomeTimeAfterItsCreationIsFollowedAllTheSam
   const v1::VideoTask settled = Settle(account, "a cat at sea");
   world_.simulator().SetTiming(usual);
   EXPECT_EQ(settled.state(), v1::VideoTask::SUCCEEDED) << settled.ShortDebugString();
+}
+
+TEST_P(Forms, AnInnerStateThatIsAheadCountsInTheEnd) {
+  if (GetParam() != "octopusx") return;  // The others have one state only.
+  const Account account = world_.NewAccount();
+  world_.Fail("video.get",
+              R"({"kind":"words","words":{"SUCCESS":"IN_PROGRESS","FAILURE":"IN_PROGRESS"}})", 0);
+  EXPECT_EQ(Settle(account, "a cat at sea").state(), v1::VideoTask::SUCCEEDED);
+  EXPECT_EQ(Settle(account, "a [moderated] cat").state(), v1::VideoTask::FAILED);
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, Forms, ::testing::ValuesIn(World::Dialects()),

@@ -125,7 +125,6 @@ class FaultTest(GuaranteeTest):
     def test_work_goes_on_when_the_clock_is_set_forward(self):
         self.check_clock(300)
 
-    @unittest.skip("not yet run against a gateway that has all the mends")
     def test_a_clock_that_is_days_ahead_for_a_moment_gives_nothing_up(self):
         self.serve(CrashingGateway)
         self.simulator.control("timing", {"video_delay": "3s"})
@@ -281,7 +280,6 @@ class FaultTest(GuaranteeTest):
 
     # --- The store
 
-    @unittest.skip("not yet run against a gateway that has all the mends")
     def test_a_commit_that_shows_later_is_not_denied_and_is_followed(self):
         gateway = self.serve(CrashingGateway)
         gateway.hold_commit()
@@ -302,7 +300,6 @@ class FaultTest(GuaranteeTest):
 
     # --- Keys and accounts
 
-    @unittest.skip("not yet run against a gateway that has all the mends")
     def test_a_key_replaced_in_place_repeats_nothing_in_another_account(self):
         gateway = self.serve()
         self.simulator.fail("apiframe", "video.create",
@@ -325,7 +322,6 @@ class FaultTest(GuaranteeTest):
         self.rest()
         self.await_state("videoTasks/doubtful", video_task_pb2.VideoTask.SUCCEEDED)
 
-    @unittest.skip("not yet run against a gateway that has all the mends")
     def test_what_a_provider_says_of_one_tenants_request_is_told_to_no_other(self):
         self.serve()
         for provider in programs.MODELS:
@@ -414,7 +410,6 @@ class StarvationTest(GuaranteeTest):
         if found:
             self.fail(explain(found, self.history))
 
-    @unittest.skip("not yet run against a gateway that has all the mends")
     def test_what_runs_is_asked_after_while_hundreds_wait_for_credit(self):
         self.serve()
         self.simulator.control("timing", {"video_delay": "3s"})
@@ -431,7 +426,6 @@ class StarvationTest(GuaranteeTest):
         self.simulator.control("timing", {"video_delay": "100ms"})
         self.rest()
 
-    @unittest.skip("not yet run against a gateway that has all the mends")
     def test_what_runs_is_asked_after_while_questions_about_others_hang(self):
         self.serve()
         self.simulator.control("timing", {"video_delay": "2s"})

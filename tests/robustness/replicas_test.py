@@ -144,7 +144,6 @@ class ReplicasTest(GuaranteeTest):
         videos = [video["id"] for video in self.simulator.control("state")["apiframe"]["videos"]]
         self.assertEqual(len(videos), 1)
 
-    @unittest.skip("not yet run against a gateway that has all the mends")
     def test_a_gateway_that_is_days_ahead_forgets_nothing_for_the_others(self):
         request = video_request("kept", "kyy", named=False)
         first = self.clients[0].create(request)
@@ -270,7 +269,6 @@ class StandbyTest(GuaranteeTest):
     GATEWAYS = 2
     STANDBY = True
 
-    @unittest.skip("not yet run against a gateway that has all the mends")
     def test_nothing_is_acknowledged_that_the_standby_does_not_have(self):
         database = self.cluster.database
         self.create(0, "before", "kyy")

@@ -95,6 +95,7 @@ SUBMISSION_FAULTS = [
     {"kind": "dress", "template": {"code": 200, "data": ["$payload"]}},
     {"kind": "dress", "template": {"...": "$answer", "error": {"code": 0, "message": ""}}},
     {"kind": "words", "letters": "upper", "around": " "},
+    {"kind": "link"},
     {"kind": "not_utf8"},
 ]
 POLL_FAULTS = [

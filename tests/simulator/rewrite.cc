@@ -24,14 +24,13 @@ std::optional<std::string> FindText(const Value& value, absl::string_view start,
   if (value.IsString() && absl::StartsWith(TextOf(value), start)) return path;
   if (value.IsObject()) {
     for (const auto& member : value.GetObject()) {
-      const auto found =
-          FindText(member.value, start, absl::StrCat(path, "/", TextOf(member.name)));
+      auto found = FindText(member.value, start, absl::StrCat(path, "/", TextOf(member.name)));
       if (found) return found;
     }
   }
   if (value.IsArray()) {
     for (rapidjson::SizeType i = 0; i < value.Size(); ++i) {
-      const auto found = FindText(value[i], start, absl::StrCat(path, "/", i));
+      auto found = FindText(value[i], start, absl::StrCat(path, "/", i));
       if (found) return found;
     }
   }

@@ -93,7 +93,7 @@ Link LinkIn(const Value* value, int depth) {
   }
   if (value->IsArray()) {
     for (const Value& element : value->GetArray()) {
-      const Link found = LinkIn(&element, depth + 1);
+      Link found = LinkIn(&element, depth + 1);
       if (!found.url.empty()) return found;
       link.is_inline |= found.is_inline;
     }
@@ -101,7 +101,7 @@ Link LinkIn(const Value* value, int depth) {
   }
   if (!value->IsObject()) return link;
   for (const absl::string_view name : kInObject) {
-    const Link found = LinkIn(Member(*value, name), depth + 1);
+    Link found = LinkIn(Member(*value, name), depth + 1);
     if (!found.url.empty()) return found;
     link.is_inline |= found.is_inline;
   }
