@@ -457,9 +457,10 @@ class PlacementItem : public EntityItem<EntityT> {
 
  private:
   void PlanUnit(std::size_t unit);
-  // After so many outcomes that are not known: when the next try is due, counted from `since`, so
-  // that the tries are spread over the submit timeout.
-  void SpreadTries(std::size_t unit, int unknown_outcomes, absl::Time since);
+  // After an outcome that is not known: when the next try is due, counted from `since`, as journals
+  // date (see Reconciler::behind). Soon, or, where an `outage` of the provider is to be outlived,
+  // when some minutes have passed.
+  void SpreadTries(std::size_t unit, bool outage, absl::Time since);
   // Makes a placement that is vacant ready to be submitted once more.
   void UseAgain(std::size_t unit);
   // After a placement was LOST: once, it is placed anew by itself.

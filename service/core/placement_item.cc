@@ -173,17 +173,15 @@ absl::Status PlacementItem<EntityT>::PlaceAnewOnce(const std::string& provider_i
 }
 
 template <typename EntityT>
-void PlacementItem<EntityT>::SpreadTries(std::size_t unit, int unknown_outcomes, absl::Time since) {
+void PlacementItem<EntityT>::SpreadTries(std::size_t unit, bool outage, absl::Time since) {
   const auto& placement = this->draft_.resource.placements(static_cast<int>(unit));
   Unit& record = *this->draft_.record.mutable_units(static_cast<int>(unit));
   const Settings& settings = this->owner_.settings();
   const absl::Duration timeout = settings.submit_timeout;
   const absl::Time expires = base::FromProto(placement.create_time()) + timeout;
-  // A hiccup costs half a minute; the last try comes when an outage of minutes is over.
   const absl::Duration short_pause = std::min(settings.longest_back_off, timeout / 30);
   const absl::Duration long_pause = std::min(14 * settings.longest_back_off, timeout / 2);
-  const bool last = unknown_outcomes + 1 >= settings.most_unknown_submissions;
-  absl::Duration pause = last ? long_pause : short_pause;
+  absl::Duration pause = outage ? long_pause : short_pause;
   if (since + pause >= expires) pause = short_pause;
   *record.mutable_submit_not_before() = base::ToProto(since + pause);
 }
@@ -212,9 +210,10 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
     if (this->UnderWayElsewhere(unit, record)) return this->ReleasePlace(unit);
     this->MarkChanged(ApplySubmit(placement, record, LostOutcome(), context));
     if (IsFinal(placement.state())) return;
-    // From when it was sent: that may be long ago.
+    // From when it was sent: that may be long ago. It was a gateway that ended, so this says
+    // nothing of the provider.
     SpreadTries(
-        unit, record.unknown_outcomes(),
+        unit, /*outage=*/false,
         base::FromProto(record.submission().send_before()) - settings.submission_start_timeout);
   }
   const absl::Time expires = submitting ? created + settings.submit_timeout
@@ -263,7 +262,8 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
         record, Pace{created});
   }
   if (this->owner_.draining()) return;
-  if (const absl::Time not_before = base::FromProto(record.submit_not_before());
+  if (const absl::Time not_before =
+          base::FromProto(record.submit_not_before()) - this->owner_.behind();
       record.has_submit_not_before() && not_before > run.due) {
     run.due = not_before;
     run.due_because = v1::Explanation::BACK_OFF;
@@ -338,8 +338,13 @@ absl::Status PlacementItem<EntityT>::OnSubmitted(std::size_t unit, const SubmitA
   auto& placement = *this->draft_.resource.mutable_placements(i);
   const bool ended = IsFinal(placement.state());
   if (answer.result.outcome == provider::Outcome::kUnknown) {
-    SpreadTries(unit, record.unknown_outcomes() + 1, this->Now());
-    context.next_try = std::max(context.next_try, base::FromProto(record.submit_not_before()));
+    // A hiccup costs half a minute; the last try comes when an outage of minutes is over.
+    const bool last_follows =
+        record.unknown_outcomes() + 2 >= this->owner_.settings().most_unknown_submissions;
+    const absl::Duration behind = this->owner_.behind();
+    SpreadTries(unit, last_follows, this->Now() + behind);
+    context.next_try =
+        std::max(context.next_try, base::FromProto(record.submit_not_before()) - behind);
   }
   this->MarkChanged(ApplySubmit(placement, record, answer.result, context));
   absl::Status status;

@@ -761,6 +761,32 @@ TEST(ReconcilerSubmissionTest, UnknownAssetIsSubmittedThreeTimesSpreadOverTheSub
   }
 }
 
+TEST(ReconcilerSubmissionTest, AssetIsSubmittedAgainSoonAfterAGatewayEndedTwice) {
+  Harness harness;
+  harness.Create(Harness::Asset("hero", {"alpha"}));
+  for (int ended = 0; ended < 2; ++ended) {
+    ASSERT_EQ(harness.http().pending(), 1u) << "a submission is under way";
+    harness.Restart();
+    harness.Advance(absl::Seconds(35));
+  }
+  ASSERT_EQ(harness.http().pending(), 1u) << "the provider was never out of order";
+  harness.AnswerNext(200, "id=up-1 state=done");
+  EXPECT_EQ(harness.AssetNow("hero").state(), v1::Asset::ACTIVE);
+}
+
+TEST(ReconcilerSubmissionTest, PauseBetweenTriesIsNoLongerForAClockThatIsBehindAfterwards) {
+  Harness harness;
+  harness.Create(Harness::Asset("hero", {"alpha"}));
+  harness.Restart();
+  harness.Advance(absl::Seconds(1));
+  ASSERT_EQ(harness.http().pending(), 0u) << "it is tried again half a minute after the first";
+  harness.store().lived = harness.Now();
+  harness.loop().fake_clock().Step(-absl::Minutes(20));
+  harness.Restart();
+  harness.Advance(absl::Seconds(35));
+  EXPECT_EQ(harness.http().pending(), 1u);
+}
+
 TEST(ReconcilerSubmissionTest, AssetOutlivesAnOutageOfMinutes) {
   Harness harness;
   const absl::Time back = harness.Now() + absl::Minutes(5);
