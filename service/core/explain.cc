@@ -173,9 +173,10 @@ std::optional<Explanation::Next> Item::NoStepHere(const Explanation& explanation
   return std::nullopt;
 }
 
-Explanation::Next Item::Queued(const std::string& provider_id, absl::string_view step) const {
+Explanation::Next Item::Queued(const std::string& provider_id, CallClass call_class,
+                               absl::string_view step) const {
   const Gate& gate = owner_.gate(provider_id);
-  if (const auto unwell = gate.Unwell()) {
+  if (const auto unwell = gate.Unwell(call_class)) {
     Explanation::Next next = Step(unwell->reason == v1::Waiting::PROVIDER_RATE_LIMITED
                                       ? Explanation::PROVIDER_RATE_LIMITED
                                       : Explanation::PROVIDER_UNAVAILABLE,
@@ -239,7 +240,7 @@ Explanation::Next Item::NextCall(std::size_t unit, const Unit& record, absl::str
     next.set_message(absl::StrCat(step, " is due at ", Written(run.due), ": ", why));
     return next;
   }
-  if (run.place == UnitRun::Place::kQueued) return Queued(provider->id, step);
+  if (run.place == UnitRun::Place::kQueued) return Queued(provider->id, run.place_class, step);
   if (!waits_for.empty()) {
     Explanation::Next next =
         Step(Explanation::DEPENDENCY,
@@ -365,7 +366,8 @@ Explanation::Next VideoItem::NextAttempt(const Explanation& explanation) const {
     next.set_subject(subject);
     return next;
   }
-  if (place_ == UnitRun::Place::kQueued) return Queued(place_provider_, kStep);
+  if (place_ == UnitRun::Place::kQueued)
+    return Queued(place_provider_, CallClass::kSubmission, kStep);
   const v1::Waiting& waiting = current_.resource.waiting();
   if (waiting.reason() == v1::Waiting::ASSET_PROCESSING) {
     Explanation::Next next = Step(

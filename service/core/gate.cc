@@ -98,6 +98,8 @@ void Gate::Forget() {
   open_until_ = absl::InfinitePast();
   half_open_ = false;
   probing_ = false;
+  hangs_in_a_row_ = 0;
+  hung_ = false;
   rate_limits_in_a_row_ = 0;
   limited_until_ = absl::InfinitePast();
   limited_unit_.reset();
@@ -141,11 +143,13 @@ void Gate::Refill() {
                      tokens_ + seconds * limits_.requests_per_second);
 }
 
-std::optional<Gate::Blocked> Gate::Unwell() const {
+std::optional<Gate::Blocked> Gate::Unwell(CallClass call_class) const {
   const absl::Time now = loop_.Now();
-  if (now < open_until_) return Blocked{v1::Waiting::PROVIDER_UNAVAILABLE, open_until_};
-  if (half_open_ && probing_) {
-    return Blocked{v1::Waiting::PROVIDER_UNAVAILABLE, now + kFirstOpen};
+  if (!hung_ || !IsPoll(call_class)) {
+    if (now < open_until_) return Blocked{v1::Waiting::PROVIDER_UNAVAILABLE, open_until_};
+    if (half_open_ && probing_) {
+      return Blocked{v1::Waiting::PROVIDER_UNAVAILABLE, now + kFirstOpen};
+    }
   }
   if (now < limited_until_) return Blocked{v1::Waiting::PROVIDER_RATE_LIMITED, limited_until_};
   return std::nullopt;
@@ -178,7 +182,7 @@ std::optional<Gate::Blocked> Gate::WouldBlock() const {
 
 bool Gate::BudgetLeft() {
   Refill();
-  return tokens_ >= 1 && !Unwell().has_value();
+  return tokens_ >= 1;
 }
 
 int Gate::InFlight(std::initializer_list<CallClass> classes) const {
@@ -189,7 +193,7 @@ int Gate::InFlight(std::initializer_list<CallClass> classes) const {
 
 bool Gate::HasRoom(CallClass call_class) const {
   const int cap = limits_.max_in_flight;
-  if (in_flight_ >= cap) return false;
+  if (in_flight_ >= cap || Unwell(call_class).has_value()) return false;
   if (call_class == CallClass::kSubmission && HeldSubmissions().has_value()) return false;
   if (call_class == CallClass::kSlowPoll && held_[IndexOf(call_class)] >= std::max(1, cap / 2)) {
     return false;
@@ -201,6 +205,11 @@ bool Gate::HasRoom(CallClass call_class) const {
 }
 
 std::optional<CallClass> Gate::NextClass() const {
+  if (half_open_ && !hung_ && !last_probe_was_poll_) {
+    for (const CallClass poll : {CallClass::kFirstPoll, CallClass::kPoll, CallClass::kSlowPoll}) {
+      if (!queues_[IndexOf(poll)].empty() && HasRoom(poll)) return poll;
+    }
+  }
   std::optional<CallClass> first;
   std::optional<CallClass> starved;
   for (std::size_t i = 0; i < kCallClasses; ++i) {
@@ -219,13 +228,16 @@ void Gate::Take(CallClass call_class) {
   ++in_flight_;
   ++held_[IndexOf(call_class)];
   tokens_ -= 1;
-  if (half_open_) probing_ = true;
+  if (half_open_ && !(hung_ && IsPoll(call_class))) {
+    probing_ = true;
+    last_probe_was_poll_ = IsPoll(call_class);
+  }
 }
 
 void Gate::Give(CallClass call_class) {
   --in_flight_;
   --held_[IndexOf(call_class)];
-  probing_ = false;
+  if (!hung_ || !IsPoll(call_class)) probing_ = false;
 }
 
 bool Gate::Acquire(CallClass call_class, Granted granted) {
@@ -234,7 +246,8 @@ bool Gate::Acquire(CallClass call_class, Granted granted) {
     Take(call_class);
     return true;
   }
-  queues_[IndexOf(call_class)].push_back({std::move(granted), loop_.Now(), !Unwell().has_value()});
+  queues_[IndexOf(call_class)].push_back(
+      {std::move(granted), loop_.Now(), !Unwell(call_class).has_value()});
   SchedulePump();
   return false;
 }
@@ -268,13 +281,19 @@ void Gate::SchedulePump() {
   Refill();
   const absl::Time now = loop_.Now();
   absl::Time at = now;
-  if (const auto unwell = Unwell()) {
-    at = unwell->until;
-  } else if (!NextClass().has_value()) {
-    // Release pumps; but where a held submission waits for its time, nothing may be under way.
+  if (!NextClass().has_value()) {
+    // Release pumps; but nothing may be under way where the breaker, a limit or the account holds
+    // up what waits.
+    at = absl::InfiniteFuture();
+    for (std::size_t i = 0; i < kCallClasses; ++i) {
+      if (queues_[i].empty()) continue;
+      if (const auto unwell = Unwell(static_cast<CallClass>(i))) at = std::min(at, unwell->until);
+    }
     const auto held = HeldSubmissions();
-    if (queues_[IndexOf(CallClass::kSubmission)].empty() || !held.has_value()) return;
-    at = held->until;
+    if (!queues_[IndexOf(CallClass::kSubmission)].empty() && held.has_value()) {
+      at = std::min(at, held->until);
+    }
+    if (at == absl::InfiniteFuture()) return;
   } else if (tokens_ < 1) {
     at = now + absl::Seconds((1 - tokens_) / limits_.requests_per_second) + absl::Microseconds(50);
   }
@@ -333,16 +352,21 @@ void Gate::NoteRateLimit(const provider::Failure& failure, std::uint64_t unit, a
 }
 
 void Gate::Release(CallClass call_class, const provider::Failure* failure, std::uint64_t unit) {
-  const bool was_probe = probing_;
+  const bool was_probe = probing_ && !(hung_ && IsPoll(call_class));
   Give(call_class);
   Refill();
   const absl::Time now = refilled_;
   const CallHealth health = HealthOf(failure);
   if (health == CallHealth::kTrouble) {
     const std::optional<absl::Duration> retry_after = failure->retry_after;
+    const bool hang = IsPoll(call_class) && failure->timed_out;
     ++troubles_in_a_row_;
-    if ((half_open_ && was_probe) || (!half_open_ && troubles_in_a_row_ >= kTroublesToOpen)) {
+    hangs_in_a_row_ = hang ? hangs_in_a_row_ + 1 : 0;
+    // More than hanging: polls show it too.
+    const bool worse = hung_ && !failure->timed_out;
+    if (half_open_ ? was_probe || worse : troubles_in_a_row_ >= kTroublesToOpen) {
       half_open_ = true;
+      hung_ = failure->timed_out && (hung_ || hangs_in_a_row_ >= kTroublesToOpen);
       const absl::Duration back_off = std::max(retry_after.value_or(absl::ZeroDuration()),
                                                BackOff(kFirstOpen, kLongestOpen, times_opened_++));
       open_until_ = now + std::min(back_off, kLongestRetryAfter);
@@ -352,8 +376,10 @@ void Gate::Release(CallClass call_class, const provider::Failure* failure, std::
   } else if (health != CallHealth::kNeutral) {
     // Late answers to calls made before the breaker opened count as well: the provider is back.
     troubles_in_a_row_ = 0;
+    hangs_in_a_row_ = 0;
     times_opened_ = 0;
     half_open_ = false;
+    hung_ = false;
     open_until_ = absl::InfinitePast();
   }
   if (health == CallHealth::kRateLimited) {

@@ -71,7 +71,10 @@ v1::Provider::State StateOf(base::ProviderCondition condition);
 // passes. While it may be one unit's alone the account is held for a minute at most, so that others
 // can show whether they pass; once it is surely the account's, for as long as Retry-After says.
 //
-// Breaker: five failures in a row open it; then one call at a time probes.
+// Breaker: five failures in a row open it; then one call at a time probes, a poll rather than a
+// submission where both wait, since it buys nothing. Where five polls in a row were not answered in
+// time it opens for submissions and deletions only: what hangs may be these units alone, the others
+// are asked for all the same, and the first answer closes it.
 //
 // Threading: belongs to the thread of its loop, which must have stopped running tasks before the
 // gate goes away.
@@ -113,9 +116,9 @@ class Gate {
     absl::Time until;
   };
   std::optional<Blocked> WouldBlock() const;
-  // Likewise, counting only what the provider itself causes (breaker, rate limit): new work should
-  // then go elsewhere.
-  std::optional<Blocked> Unwell() const;
+  // Likewise for a call of that class, counting only what the provider itself causes (breaker, rate
+  // limit): new work should then go elsewhere.
+  std::optional<Blocked> Unwell(CallClass call_class = CallClass::kSubmission) const;
   // Why submissions are held on the account's behalf: what the provider said last. Absent while
   // they are not, and where one may go now to find out.
   struct Held {
@@ -139,9 +142,8 @@ class Gate {
   // The time, and when it has stepped back, what waits for a time moved back with it.
   absl::Time Now();
   void Refill();
-  // Whether budget and breaker let a call go.
   bool BudgetLeft();
-  // Whether the class has a place, and is not held.
+  // Whether the class has a place, and neither the breaker nor the account holds it up.
   bool HasRoom(CallClass call_class) const;
   int InFlight(std::initializer_list<CallClass> classes) const;
   // The class that is served next; absent when none that waits may go.
@@ -185,6 +187,11 @@ class Gate {
   absl::Time open_until_ = absl::InfinitePast();
   bool half_open_ = false;
   bool probing_ = false;
+  bool last_probe_was_poll_ = false;
+  // Polls in a row that were not answered in time, and whether it is open because of them: then it
+  // holds up no polls.
+  int hangs_in_a_row_ = 0;
+  bool hung_ = false;
 
   int rate_limits_in_a_row_ = 0;
   absl::Time limited_until_ = absl::InfinitePast();

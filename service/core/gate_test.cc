@@ -192,6 +192,74 @@ TEST_F(GateTest, OpensAfterFailuresInARowAndProbesOnce) {
   EXPECT_EQ(gate.in_flight(), 0);
 }
 
+TEST_F(GateTest, APollProbesRatherThanASubmission) {
+  Gate gate({1000, 10}, loop_);
+  Open(gate);
+  Ask(gate, CallClass::kSubmission, "submission");
+  Ask(gate, CallClass::kPoll, "poll");
+  loop_.Advance(absl::Seconds(3));
+  EXPECT_THAT(granted_, ElementsAre("poll"));
+  // What is asked for may be broken while the provider is not: the next one is of another kind.
+  Over(gate, CallHealth::kTrouble);
+  Ask(gate, CallClass::kPoll, "another poll");
+  loop_.Advance(absl::Seconds(5));
+  EXPECT_THAT(granted_, ElementsAre("poll", "submission"));
+}
+
+TEST_F(GateTest, PollsThatHangHoldUpSubmissionsAndNoOtherPolls) {
+  Gate gate({1000, 16}, loop_);
+  const auto hang = [&gate](CallClass call_class) {
+    provider::Failure failure;
+    failure.reason = v1::PROVIDER_UNAVAILABLE;
+    failure.timed_out = true;
+    gate.Release(call_class, &failure);
+  };
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(gate.Acquire(CallClass::kPoll, [] {}));
+    hang(CallClass::kPoll);
+  }
+  // What hangs on polls would swallow a submission, and nobody would know what became of it.
+  EXPECT_EQ(gate.Unwell()->reason, v1::Waiting::PROVIDER_UNAVAILABLE);
+  EXPECT_FALSE(Ask(gate, CallClass::kSubmission, "probe"));
+  EXPECT_EQ(gate.Unwell(CallClass::kPoll), std::nullopt);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(gate.Acquire(CallClass::kPoll, [] {}));
+    hang(CallClass::kPoll);
+  }
+  EXPECT_THAT(granted_, ElementsAre());
+  loop_.Advance(absl::Seconds(3));
+  EXPECT_THAT(granted_, ElementsAre("probe"));
+  EXPECT_FALSE(Ask(gate, CallClass::kSubmission, "next"));
+  // Polls that end meanwhile are not the probe.
+  EXPECT_TRUE(gate.Acquire(CallClass::kPoll, [] {}));
+  hang(CallClass::kPoll);
+  loop_.RunDue();
+  EXPECT_THAT(granted_, ElementsAre("probe"));
+  hang(CallClass::kSubmission);
+  EXPECT_TRUE(gate.Acquire(CallClass::kPoll, [] {})) << "polls go on";
+  Over(gate, CallHealth::kGood);
+  loop_.RunDue();
+  EXPECT_THAT(granted_, ElementsAre("probe", "next")) << "one answer closes it";
+  EXPECT_EQ(gate.Unwell(), std::nullopt);
+}
+
+TEST_F(GateTest, WhatIsWorseThanHangingHoldsUpPollsToo) {
+  Gate gate({1000, 16}, loop_);
+  provider::Failure hangs;
+  hangs.reason = v1::PROVIDER_UNAVAILABLE;
+  hangs.timed_out = true;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(gate.Acquire(CallClass::kPoll, [] {}));
+    gate.Release(CallClass::kPoll, &hangs);
+  }
+  ASSERT_TRUE(Ask(gate, CallClass::kPoll, "refused"));
+  Over(gate, CallHealth::kTrouble);
+  EXPECT_TRUE(gate.Unwell(CallClass::kPoll).has_value());
+  EXPECT_FALSE(Ask(gate, CallClass::kPoll, "probe"));
+  loop_.Advance(absl::Seconds(5));
+  EXPECT_THAT(granted_, ElementsAre("refused", "probe"));
+}
+
 TEST_F(GateTest, SuccessInBetweenKeepsItClosed) {
   Gate gate({1000, 10}, loop_);
   for (int i = 0; i < 30; ++i) {

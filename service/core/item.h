@@ -303,7 +303,8 @@ class Item {
   v1::Explanation::Next NextCall(std::size_t unit, const Unit& record, absl::string_view step,
                                  absl::string_view waits_for) const;
   // What a place in the queue of a provider's gate waits for.
-  v1::Explanation::Next Queued(const std::string& provider_id, absl::string_view step) const;
+  v1::Explanation::Next Queued(const std::string& provider_id, CallClass call_class,
+                               absl::string_view step) const;
 
   Reconciler& owner_;
   const store::Key key_;

@@ -192,6 +192,7 @@ Failure FailureOf(const http::Response& response, absl::string_view code,
 Failure FailureOf(const http::TransportError& error) {
   Failure failure;
   failure.reason = v1::PROVIDER_UNAVAILABLE;
+  failure.timed_out = error.kind == http::TransportError::Kind::kTimeout && error.maybe_sent;
   failure.message = error.message;
   return failure;
 }

@@ -30,6 +30,8 @@ struct Failure {
   // The provider itself answered, in a form that cannot be read (or about something else): that
   // says nothing of its health, nor of any unit but the one that was asked for.
   bool unreadable = false;
+  // The request may have arrived, and no whole answer came in time.
+  bool timed_out = false;
   // Not the provider answered but an edge in front of it (a CDN, a firewall): says nothing of the
   // key.
   bool from_edge = false;
