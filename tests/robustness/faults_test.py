@@ -250,15 +250,15 @@ class FaultTest(GuaranteeTest):
                 self.assertEqual(len(self.sent("zerozero", f"again-{number}")), 2)
         self.rest()
 
-    def test_a_provider_that_has_moved_is_for_an_operator_and_asked_rarely(self):
+    def test_a_provider_that_has_moved_is_asked_rarely(self):
         self.serve()
         self.simulator.fail("zerozero", "video.create", {"kind": "status", "status": 307})
         self.create("moved", "zerozero", max_wait=0.0)
 
         def waits():
             waiting = self.client.get("videoTasks/moved").waiting
-            return waiting.reason == common_pb2.Waiting.NEEDS_OPERATOR
-        wait_for(waits, "a call for an operator")
+            return waiting.reason == common_pb2.Waiting.PROVIDER_UNAVAILABLE
+        wait_for(waits, "a reason for waiting")
         self.assertEqual(len(self.sent("zerozero", "moved")), 1)
 
     def test_an_edge_that_blocks_is_no_verdict_on_the_key(self):
