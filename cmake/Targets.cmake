@@ -45,6 +45,10 @@ function(assetgate_test name)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/service" "${PROJECT_SOURCE_DIR}")
   target_compile_definitions(${name} PRIVATE
     ASSETGATE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ASSETGATE_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  # What is tested is optimised; a test's own code is compiled twice as fast without.
+  if(ASSETGATE_SANITIZE)
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()

@@ -88,11 +88,12 @@ tests asan
 check "fuzz: what reads strangers' bytes, 5 s each" tests/fuzz/run.sh --seconds 5
 require "build (tsan: ThreadSanitizer, the tests of what threads share)" build tsan
 tests tsan
-# The programs as they are shipped, and the tests that drive whole programs: the small ones have run.
+# The programs as they are shipped, and the tests that drive whole programs: those that bring a gateway of
+# their own have run.
 require "build (release: GCC, optimised)" build release \
-  assetgate assetctl provider-simulator assetgate-bench conformance_test crashing-gateway
+  assetgate assetctl provider-simulator assetgate-bench crashing-gateway
 # Whole programs mostly wait for each other.
-tests release --label-regex 'conformance|e2e|robustness|bench' --parallel $((2 * CTEST_PARALLEL_LEVEL))
+tests release --label-regex 'e2e|robustness|bench' --parallel $((2 * CTEST_PARALLEL_LEVEL))
 check "demo: all four providers, live" deploy/demo.sh --fast --no-setup --bin build/release/bin
 for lint in format shell python protos tidy; do check "lint: $lint" tests/lint.sh "$lint"; done
 finish

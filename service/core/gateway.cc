@@ -24,9 +24,13 @@ constexpr int kLargestPage = 1000;
 // Of one page's resources. Below what gRPC's clients take in one message unless they are told
 // otherwise (4 MiB), with room for one more resource.
 constexpr std::size_t kLargestPageBytes = 3 << 20;
-// Of the store's pages that make one of ours. Each is bounded in what it costs, and of most filters
-// one is enough; where matches are far between, a caller's thread is not held for long.
-constexpr int kMostStorePages = 5;
+// Of rows that are read at a time: large ones are not read by the thousand for an answer that has
+// room for some tens of them.
+constexpr std::size_t kStorePage = 100;
+// Of the store's pages that are not full and make one of ours. Each is bounded in what it costs, and
+// of most filters one is enough; where matches are far between, a caller's thread is not held for
+// long.
+constexpr int kMostPoorPages = 5;
 // Before the caller's deadline, so that the answer still arrives.
 constexpr absl::Duration kDeadlineMargin = absl::Milliseconds(100);
 
@@ -97,11 +101,13 @@ absl::StatusOr<store::ListPage> ReadPage(store::Store& store, store::ListQuery q
   const std::size_t limit = query.limit;
   std::size_t bytes = 0;
   store::ListPage page;
-  for (int i = 0; i < kMostStorePages; ++i) {
+  for (int poor = 0; poor < kMostPoorPages;) {
+    query.limit = std::min(kStorePage, limit - page.rows.size());
     absl::StatusOr<store::ListPage> next = store.List(query);
     if (!next.ok()) return StoreUnreadable();
     page.more = next->more;
     page.end = next->end;
+    if (next->rows.size() < query.limit) ++poor;
     for (store::Row& row : next->rows) {
       const bool last = &row == &next->rows.back();
       bytes += row.content.resource.size();
@@ -114,7 +120,6 @@ absl::StatusOr<store::ListPage> ReadPage(store::Store& store, store::ListQuery q
     }
     if (!page.more || page.rows.size() == limit) break;
     query.after_create_revision = page.end;
-    query.limit = limit - page.rows.size();
   }
   return page;
 }

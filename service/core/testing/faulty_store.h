@@ -41,6 +41,8 @@ class FaultyStore final : public store::ForwardingStore {
   // Calls of List, and of FindRequest.
   int lists = 0;
   int found_requests = 0;
+  // Rows that List was asked for.
+  std::size_t rows_wanted = 0;
   // Answered in place of the store's own where it is set.
   std::optional<absl::Time> lived;
 
@@ -104,6 +106,7 @@ class FaultyStore final : public store::ForwardingStore {
   }
   absl::StatusOr<store::ListPage> List(const store::ListQuery& query) override {
     ++lists;
+    rows_wanted += query.limit;
     return real().List(query);
   }
   absl::StatusOr<std::optional<store::RequestRow>> FindRequest(
