@@ -483,6 +483,26 @@ class ValidatorTest(unittest.TestCase):
             self.everywhere(entries, 5, units=[unit("ACTIVE")])
         self.broken("provider_finals_stay", changed, "unit 0 at kyy, was ACTIVE", "is SUCCEEDED")
 
+    def placements(self, name, *units):
+        """What provider_finals_stay says of a resource whose placement goes through these."""
+        writer = Writer()
+        for revision, one in enumerate(units, 1):
+            writer.put(1, thing(name, revision, "PROCESSING", units=[one]))
+        return validators.provider_finals_stay(writer.entries)
+
+    def test_provider_finals_stay_lets_a_placement_begin_anew_that_the_gateway_gave_up(self):
+        given_up = unit("FAILED", "", reason="SUBMISSION_UNKNOWN")
+        again = (unit("SUBMITTING", ""), unit("ACTIVE"))
+        self.assertEqual(self.placements("assets/a", given_up, *again), [])
+        # Not what it is known to have made there, what the provider said, or a task.
+        self.assertTrue(self.placements("assets/a", unit("FAILED", reason="SUBMISSION_UNKNOWN"),
+                                        *again))
+        self.assertTrue(self.placements("assets/a", unit("FAILED", "", reason="CONTENT_REJECTED"),
+                                        *again))
+        self.assertTrue(self.placements("videoTasks/a", given_up, *again))
+        # It has ended once more, and stays so.
+        self.assertTrue(self.placements("assets/a", given_up, *again, unit("PROCESSING")))
+
     # --- NothingDenied, Delivered, TenantsApart, AskedInTime
 
     def test_nothing_denied_sees_a_create_that_was_refused_though_the_video_was_made(self):
