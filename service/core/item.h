@@ -211,6 +211,8 @@ class Item {
   // When work is given up that is due to be given up then: not before this gateway has asked for it
   // for a while, in case it was the clock that made it old.
   absl::Time GiveUpAt(absl::Time due) const;
+  // Since when this gateway has the resource in memory.
+  absl::Time known_since() const { return known_since_; }
 
   // Makes sure of a place at the gate of `provider` for the unit; true when it is held. Otherwise
   // Plan runs again when it is.
@@ -462,6 +464,10 @@ class PlacementItem : public EntityItem<EntityT> {
   // date (see Reconciler::behind). Soon, or, where an `outage` of the provider is to be outlived,
   // when some minutes have passed.
   void SpreadTries(std::size_t unit, bool outage, absl::Time since);
+  absl::Duration LongPause() const;
+  // When the next try is due by the record. Whichever clock wrote that may have been ahead: the
+  // pause ends when this gateway has known of it for the longest one.
+  absl::Time NotBefore(const Unit& record) const;
   // Makes a placement that is vacant ready to be submitted once more.
   void UseAgain(std::size_t unit);
   // After a placement was LOST: once, it is placed anew by itself.

@@ -173,6 +173,12 @@ absl::Status PlacementItem<EntityT>::PlaceAnewOnce(const std::string& provider_i
 }
 
 template <typename EntityT>
+absl::Duration PlacementItem<EntityT>::LongPause() const {
+  const Settings& settings = this->owner_.settings();
+  return std::min(14 * settings.longest_back_off, settings.submit_timeout / 2);
+}
+
+template <typename EntityT>
 void PlacementItem<EntityT>::SpreadTries(std::size_t unit, bool outage, absl::Time since) {
   const auto& placement = this->draft_.resource.placements(static_cast<int>(unit));
   Unit& record = *this->draft_.record.mutable_units(static_cast<int>(unit));
@@ -180,10 +186,15 @@ void PlacementItem<EntityT>::SpreadTries(std::size_t unit, bool outage, absl::Ti
   const absl::Duration timeout = settings.submit_timeout;
   const absl::Time expires = base::FromProto(placement.create_time()) + timeout;
   const absl::Duration short_pause = std::min(settings.longest_back_off, timeout / 30);
-  const absl::Duration long_pause = std::min(14 * settings.longest_back_off, timeout / 2);
-  absl::Duration pause = outage ? long_pause : short_pause;
+  absl::Duration pause = outage ? LongPause() : short_pause;
   if (since + pause >= expires) pause = short_pause;
   *record.mutable_submit_not_before() = base::ToProto(since + pause);
+}
+
+template <typename EntityT>
+absl::Time PlacementItem<EntityT>::NotBefore(const Unit& record) const {
+  return std::min(base::FromProto(record.submit_not_before()) - this->owner_.behind(),
+                  this->known_since() + LongPause());
 }
 
 template <typename EntityT>
@@ -262,8 +273,7 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
         record, Pace{created});
   }
   if (this->owner_.draining()) return;
-  if (const absl::Time not_before =
-          base::FromProto(record.submit_not_before()) - this->owner_.behind();
+  if (const absl::Time not_before = NotBefore(record);
       record.has_submit_not_before() && not_before > run.due) {
     run.due = not_before;
     run.due_because = v1::Explanation::BACK_OFF;
@@ -345,6 +355,8 @@ absl::Status PlacementItem<EntityT>::OnSubmitted(std::size_t unit, const SubmitA
     SpreadTries(unit, last_follows, this->Now() + behind);
     context.next_try =
         std::max(context.next_try, base::FromProto(record.submit_not_before()) - behind);
+    this->run(unit).due = context.next_try;
+    this->run(unit).due_because = v1::Explanation::BACK_OFF;
   }
   this->MarkChanged(ApplySubmit(placement, record, answer.result, context));
   absl::Status status;

@@ -787,6 +787,22 @@ TEST(ReconcilerSubmissionTest, PauseBetweenTriesIsNoLongerForAClockThatIsBehindA
   EXPECT_EQ(harness.http().pending(), 1u);
 }
 
+TEST(ReconcilerSubmissionTest, PauseBetweenTriesIsNoLongerForAClockThatWasAhead) {
+  Harness harness;
+  harness.Create(Harness::Asset("hero", {"alpha"}));
+  harness.loop().fake_clock().Step(absl::Minutes(5));
+  harness.Restart();
+  harness.Advance(absl::Seconds(40));
+  harness.AnswerNext(500);
+  harness.Advance(absl::Seconds(1));
+  harness.loop().fake_clock().Step(-absl::Minutes(5));
+  harness.Restart();
+  harness.Advance(absl::Minutes(5));
+  EXPECT_EQ(harness.http().pending(), 0u) << "an outage of minutes is to be outlived";
+  harness.Advance(absl::Minutes(3));
+  EXPECT_EQ(harness.http().pending(), 1u);
+}
+
 TEST(ReconcilerSubmissionTest, AssetOutlivesAnOutageOfMinutes) {
   Harness harness;
   const absl::Time back = harness.Now() + absl::Minutes(5);
