@@ -27,9 +27,9 @@ constexpr std::size_t kLargestPageBytes = 3 << 20;
 // Of rows that are read at a time: large ones are not read by the thousand for an answer that has
 // room for some tens of them.
 constexpr std::size_t kStorePage = 100;
-// Of the store's pages that are not full and make one of ours. Each is bounded in what it costs, and
-// of most filters one is enough; where matches are far between, a caller's thread is not held for
-// long.
+// Of the store's pages that are not full and make one of ours. Each is bounded in what it costs,
+// and of most filters one is enough; where matches are far between, a caller's thread is not held
+// for long.
 constexpr int kMostPoorPages = 5;
 // Before the caller's deadline, so that the answer still arrives.
 constexpr absl::Duration kDeadlineMargin = absl::Milliseconds(100);
