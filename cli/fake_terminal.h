@@ -36,6 +36,7 @@ class FakeTerminal final : public Terminal {
   // Lines from the top to the last that is not empty.
   std::vector<std::string> Screen() const {
     std::vector<std::string> lines;
+    lines.reserve(lines_.size());
     for (const std::string& line : lines_) {
       lines.emplace_back(absl::StripTrailingAsciiWhitespace(line));
     }

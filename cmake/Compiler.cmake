@@ -11,7 +11,9 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+  # As ccache's manual asks for where headers are precompiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${CCACHE}")
 endif()
 find_program(MOLD mold)
 if(MOLD)
@@ -31,6 +33,10 @@ if(ASSETGATE_SANITIZE)
     add_compile_options("-fsanitize-ignorelist=${CMAKE_CURRENT_LIST_DIR}/sanitizers.ignore")
   endif()
 endif()
+
+option(ASSETGATE_FUZZ "Build assetgate-fuzz (clang's libFuzzer)" OFF)
+# How that is compiled which fuzzers look into. Optimised: the more inputs a second, the more they find.
+set(ASSETGATE_FUZZED -O1 -fsanitize=fuzzer-no-link)
 
 # Our own code only: generated code does not link this.
 add_library(assetgate_warnings INTERFACE)

@@ -66,6 +66,7 @@ TEST=(
   python3
   python3-grpcio
   python3-kubernetes
+  python3-pip
   python3-protobuf
   python3-yaml
 )

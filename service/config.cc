@@ -731,8 +731,10 @@ class Checker {
     const provider::DialectFactory* factory = FindDialect(name);
     if (factory == nullptr) {
       std::vector<std::string> known;
-      for (const provider::DialectFactory* each : environment_.dialects)
+      known.reserve(environment_.dialects.size());
+      for (const provider::DialectFactory* each : environment_.dialects) {
         known.push_back(each->name);
+      }
       yaml_.AddFault(path + ".dialect",
                      absl::StrCat(in.has_dialect() ? "" : "is missing, and the id ", Quoted(name),
                                   " is no dialect; known: ",
@@ -1138,6 +1140,7 @@ core::CatalogPtr MakeCatalog(const Config& config) {
     routes.push_back(std::move(to));
   }
   std::vector<std::string> asset_providers;
+  asset_providers.reserve(config.asset_providers.size());
   for (const std::size_t index : config.asset_providers) {
     asset_providers.push_back(providers[index]->id);
   }

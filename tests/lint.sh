@@ -9,6 +9,8 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 BUF_VERSION=1.75.0
+# The first that passes over the headers of the system, three times as fast.
+CLANG_TIDY_VERSION=23.1.4
 failures=0
 
 # Everything that is ours, tracked or about to be.
@@ -79,7 +81,17 @@ check_tidy() {
     verdict tidy "skipped: build the asan preset first"
     return
   fi
-  run tidy python3 tests/tidy.py build/asan
+  # Debian's is older than that.
+  local tools=build/lint/clang-tidy-$CLANG_TIDY_VERSION
+  local program=$tools/clang_tidy/data/bin/clang-tidy
+  mkdir -p "$tools"
+  if [[ ! -x $program ]] &&
+    ! python3 -m pip install --quiet --disable-pip-version-check --target "$tools" \
+      "clang-tidy==$CLANG_TIDY_VERSION" >"$tools/pip.log" 2>&1; then
+    echo "tidy: with Debian's, as pip could not install $CLANG_TIDY_VERSION (see $tools/pip.log)"
+    program=clang-tidy
+  fi
+  run tidy python3 tests/tidy.py build/asan "$program"
 }
 
 for check in ${1:-format shell python protos tidy}; do

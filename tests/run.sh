@@ -88,8 +88,7 @@ tests asan
 check "fuzz: what reads strangers' bytes, 5 s each" tests/fuzz/run.sh --seconds 5
 require "build (tsan: ThreadSanitizer, the tests of what threads share)" build tsan
 tests tsan
-# The programs as they are shipped, and the tests that drive whole programs: those that bring a gateway of
-# their own have run.
+# The programs as they are shipped, and the tests that drive them. All other tests have run.
 require "build (release: GCC, optimised)" build release \
   assetgate assetctl provider-simulator assetgate-bench crashing-gateway
 # Whole programs mostly wait for each other.

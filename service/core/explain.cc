@@ -366,8 +366,9 @@ Explanation::Next VideoItem::NextAttempt(const Explanation& explanation) const {
     next.set_subject(subject);
     return next;
   }
-  if (place_ == UnitRun::Place::kQueued)
+  if (place_ == UnitRun::Place::kQueued) {
     return Queued(place_provider_, CallClass::kSubmission, kStep);
+  }
   const v1::Waiting& waiting = current_.resource.waiting();
   if (waiting.reason() == v1::Waiting::ASSET_PROCESSING) {
     Explanation::Next next = Step(

@@ -92,14 +92,18 @@ void Gate::SetLimits(Limits limits) {
   Divide();
 }
 
-void Gate::Forget() {
+void Gate::Close() {
   troubles_in_a_row_ = 0;
+  hangs_in_a_row_ = 0;
   times_opened_ = 0;
   open_until_ = absl::InfinitePast();
   half_open_ = false;
-  probing_ = false;
-  hangs_in_a_row_ = 0;
   hung_ = false;
+}
+
+void Gate::Forget() {
+  Close();
+  probing_ = false;
   rate_limits_in_a_row_ = 0;
   limited_until_ = absl::InfinitePast();
   limited_unit_.reset();
@@ -143,9 +147,11 @@ void Gate::Refill() {
                      tokens_ + seconds * limits_.requests_per_second);
 }
 
+bool Gate::BreakerHolds(CallClass call_class) const { return !hung_ || !IsPoll(call_class); }
+
 std::optional<Gate::Blocked> Gate::Unwell(CallClass call_class) const {
   const absl::Time now = loop_.Now();
-  if (!hung_ || !IsPoll(call_class)) {
+  if (BreakerHolds(call_class)) {
     if (now < open_until_) return Blocked{v1::Waiting::PROVIDER_UNAVAILABLE, open_until_};
     if (half_open_ && probing_) {
       return Blocked{v1::Waiting::PROVIDER_UNAVAILABLE, now + kFirstOpen};
@@ -228,7 +234,7 @@ void Gate::Take(CallClass call_class) {
   ++in_flight_;
   ++held_[IndexOf(call_class)];
   tokens_ -= 1;
-  if (half_open_ && !(hung_ && IsPoll(call_class))) {
+  if (half_open_ && BreakerHolds(call_class)) {
     probing_ = true;
     last_probe_was_poll_ = IsPoll(call_class);
   }
@@ -237,7 +243,7 @@ void Gate::Take(CallClass call_class) {
 void Gate::Give(CallClass call_class) {
   --in_flight_;
   --held_[IndexOf(call_class)];
-  if (!hung_ || !IsPoll(call_class)) probing_ = false;
+  if (BreakerHolds(call_class)) probing_ = false;
 }
 
 bool Gate::Acquire(CallClass call_class, Granted granted) {
@@ -352,7 +358,7 @@ void Gate::NoteRateLimit(const provider::Failure& failure, std::uint64_t unit, a
 }
 
 void Gate::Release(CallClass call_class, const provider::Failure* failure, std::uint64_t unit) {
-  const bool was_probe = probing_ && !(hung_ && IsPoll(call_class));
+  const bool was_probe = probing_ && BreakerHolds(call_class);
   Give(call_class);
   Refill();
   const absl::Time now = refilled_;
@@ -375,12 +381,7 @@ void Gate::Release(CallClass call_class, const provider::Failure* failure, std::
     }
   } else if (health != CallHealth::kNeutral) {
     // Late answers to calls made before the breaker opened count as well: the provider is back.
-    troubles_in_a_row_ = 0;
-    hangs_in_a_row_ = 0;
-    times_opened_ = 0;
-    half_open_ = false;
-    hung_ = false;
-    open_until_ = absl::InfinitePast();
+    Close();
   }
   if (health == CallHealth::kRateLimited) {
     NoteRateLimit(*failure, unit, now);

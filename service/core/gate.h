@@ -143,6 +143,10 @@ class Gate {
   absl::Time Now();
   void Refill();
   bool BudgetLeft();
+  // Whether an open breaker holds up calls of the class.
+  bool BreakerHolds(CallClass call_class) const;
+  // The provider is well as far as the breaker goes.
+  void Close();
   // Whether the class has a place, and neither the breaker nor the account holds it up.
   bool HasRoom(CallClass call_class) const;
   int InFlight(std::initializer_list<CallClass> classes) const;

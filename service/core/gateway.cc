@@ -363,7 +363,7 @@ absl::StatusOr<GroupEntity> Gateway::NewGroup(const Catalog& catalog, const Call
     return allowed;
   }
   Faults faults;
-  const absl::Status unknown = Validate(request, catalog, faults);
+  absl::Status unknown = Validate(request, catalog, faults);
   if (!faults.empty()) return faults.ToStatus();
   if (!unknown.ok()) return unknown;
 
@@ -432,7 +432,7 @@ absl::StatusOr<std::vector<AssetEntity>> Gateway::NewAssets(
     }
   }
   Faults faults;
-  const absl::Status unknown = Validate(request, catalog, faults);
+  absl::Status unknown = Validate(request, catalog, faults);
   if (!faults.empty()) return faults.ToStatus();
   if (!unknown.ok()) return unknown;
   std::vector<AssetEntity> entities;
@@ -507,7 +507,7 @@ void Gateway::CreateAsset(const Caller& caller, const v1::CreateAssetRequest& re
       return allowed;
     }
     Faults faults;
-    const absl::Status unknown = Validate(request, *catalog, "", faults);
+    absl::Status unknown = Validate(request, *catalog, "", faults);
     if (!faults.empty()) return faults.ToStatus();
     if (!unknown.ok()) return unknown;
     return NewAsset(*catalog, caller, request);
@@ -690,7 +690,7 @@ absl::StatusOr<VideoEntity> Gateway::NewVideo(const Catalog& catalog, const Call
     return allowed;
   }
   Faults faults;
-  const absl::Status unknown = Validate(request, catalog, faults);
+  absl::Status unknown = Validate(request, catalog, faults);
   if (!faults.empty()) return faults.ToStatus();
   if (!unknown.ok()) return unknown;
 
@@ -882,7 +882,7 @@ absl::StatusOr<VideoEntity> Gateway::NewImport(const Catalog& catalog, const Cal
     return NotAllowed();
   }
   Faults faults;
-  const absl::Status unknown = Validate(request, catalog, faults);
+  absl::Status unknown = Validate(request, catalog, faults);
   if (!faults.empty()) return faults.ToStatus();
   if (!unknown.ok()) return unknown;
   const absl::StatusOr<Target> target = ImportTarget(catalog, request);

@@ -462,8 +462,10 @@ class PlacementItem : public EntityItem<EntityT> {
   void PlanUnit(std::size_t unit);
   // After an outcome that is not known: when the next try is due, counted from `since`, as journals
   // date (see Reconciler::behind). Soon, or, where an `outage` of the provider is to be outlived,
-  // when some minutes have passed.
-  void SpreadTries(std::size_t unit, bool outage, absl::Time since);
+  // when some minutes have passed. Gives the time by this gateway's clock.
+  absl::Time SpreadTries(std::size_t unit, bool outage, absl::Time since);
+  // The unit is not tried before `when`.
+  static void PauseUntil(absl::Time when, UnitRun& run);
   absl::Duration LongPause() const;
   // When the next try is due by the record. Whichever clock wrote that may have been ahead: the
   // pause ends when this gateway has known of it for the longest one.

@@ -179,7 +179,7 @@ absl::Duration PlacementItem<EntityT>::LongPause() const {
 }
 
 template <typename EntityT>
-void PlacementItem<EntityT>::SpreadTries(std::size_t unit, bool outage, absl::Time since) {
+absl::Time PlacementItem<EntityT>::SpreadTries(std::size_t unit, bool outage, absl::Time since) {
   const auto& placement = this->draft_.resource.placements(static_cast<int>(unit));
   Unit& record = *this->draft_.record.mutable_units(static_cast<int>(unit));
   const Settings& settings = this->owner_.settings();
@@ -189,6 +189,14 @@ void PlacementItem<EntityT>::SpreadTries(std::size_t unit, bool outage, absl::Ti
   absl::Duration pause = outage ? LongPause() : short_pause;
   if (since + pause >= expires) pause = short_pause;
   *record.mutable_submit_not_before() = base::ToProto(since + pause);
+  return since + pause - this->owner_.behind();
+}
+
+template <typename EntityT>
+void PlacementItem<EntityT>::PauseUntil(absl::Time when, UnitRun& run) {
+  if (when <= run.due) return;
+  run.due = when;
+  run.due_because = v1::Explanation::BACK_OFF;
 }
 
 template <typename EntityT>
@@ -273,11 +281,7 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
         record, Pace{created});
   }
   if (this->owner_.draining()) return;
-  if (const absl::Time not_before = NotBefore(record);
-      record.has_submit_not_before() && not_before > run.due) {
-    run.due = not_before;
-    run.due_because = v1::Explanation::BACK_OFF;
-  }
+  if (record.has_submit_not_before()) PauseUntil(NotBefore(record), run);
   if (run.due > now) return this->WakeAt(run.due);
 
   absl::StatusOr<std::optional<http::Request>> request = Prepare(unit, *provider);
@@ -344,20 +348,16 @@ absl::Status PlacementItem<EntityT>::OnSubmitted(std::size_t unit, const SubmitA
   Unit& record = *this->draft_.record.mutable_units(i);
   if (!this->IsNews(record, answer)) return absl::OkStatus();
   UnitContext context = ContextOf(this->owner_.settings(), record.provider(), this->Now());
-  context.next_try = this->run(unit).due;
   auto& placement = *this->draft_.resource.mutable_placements(i);
   const bool ended = IsFinal(placement.state());
   if (answer.result.outcome == provider::Outcome::kUnknown) {
     // A hiccup costs half a minute; the last try comes when an outage of minutes is over.
     const bool last_follows =
         record.unknown_outcomes() + 2 >= this->owner_.settings().most_unknown_submissions;
-    const absl::Duration behind = this->owner_.behind();
-    SpreadTries(unit, last_follows, this->Now() + behind);
-    context.next_try =
-        std::max(context.next_try, base::FromProto(record.submit_not_before()) - behind);
-    this->run(unit).due = context.next_try;
-    this->run(unit).due_because = v1::Explanation::BACK_OFF;
+    PauseUntil(SpreadTries(unit, last_follows, this->Now() + this->owner_.behind()),
+               this->run(unit));
   }
+  context.next_try = this->run(unit).due;
   this->MarkChanged(ApplySubmit(placement, record, answer.result, context));
   absl::Status status;
   if (!ended && placement.state() == v1::Placement::LOST) {

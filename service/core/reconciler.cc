@@ -276,6 +276,7 @@ void Reconciler::Create(PendingCreation creation) {
     return std::move(creation.done)(std::vector<absl::StatusOr<const Item*>>());
   }
   std::vector<store::Key> keys;
+  keys.reserve(creation.items.size());
   for (const auto& item : creation.items) keys.push_back(item->key());
   auto gathering = std::make_shared<Gathering>(*this, std::move(keys), std::move(creation.done));
   if (creation.claim.has_value()) {
@@ -1746,7 +1747,7 @@ void Reconciler::Send(const Item& item, CatalogPtr catalog, const ProviderEntry&
                       http::SendOptions options,
                       absl::AnyInvocable<void(Item*, http::Result, absl::Duration) &&> done) {
   const absl::Time sent = Now();
-  const store::Key key = item.key();
+  const store::Key& key = item.key();
   const std::uint64_t serial = item.serial_;
   if (sent > options.send_before) {
     // As the client would say, which looks again at the last moment.

@@ -288,7 +288,7 @@ TEST(WatchGuaranteesTest, HoldWhateverHappensInWhateverOrder) {
   const std::uint32_t first = fixed != nullptr
                                   ? static_cast<std::uint32_t>(std::strtoul(fixed, nullptr, 10))
                                   : std::random_device()();
-  const int worlds = fixed != nullptr ? 1 : 150;
+  const int worlds = fixed != nullptr ? 1 : 100;
   int resets = 0;
   int bookmarks = 0;
   for (int i = 0; i < worlds; ++i) {

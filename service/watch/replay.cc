@@ -102,7 +102,7 @@ absl::StatusOr<Replay::Page> Replay::Next() {
     if (!page.ok() || stage_ == Stage::kLog) return page;
   }
   if (stage_ == Stage::kBegin) {
-    const absl::Status begun = Begin();
+    absl::Status begun = Begin();
     if (!begun.ok()) return begun;
     stage_ = Stage::kRows;
   }

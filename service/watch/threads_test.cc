@@ -223,6 +223,7 @@ TEST_F(WatchThreadsTest, EveryReaderEndsWithWhatTheStoreHolds) {
 
   std::vector<std::string> results(paces.size());
   std::vector<std::thread> readers;
+  readers.reserve(paces.size());
   for (std::size_t i = 0; i < paces.size(); ++i) {
     readers.emplace_back([&, i] {
       WatchRequest request = paces[i].request;

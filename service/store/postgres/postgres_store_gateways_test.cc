@@ -113,6 +113,7 @@ class PostgresGatewaysTest : public testing::Test {
   template <typename Run>
   void OnEach(Run run) {
     std::vector<std::thread> threads;
+    threads.reserve(stores_.size());
     for (std::size_t i = 0; i < stores_.size(); ++i) {
       threads.emplace_back([&, i] { run(*stores_[i], static_cast<int>(i)); });
     }

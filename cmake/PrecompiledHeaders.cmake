@@ -1,0 +1,51 @@
+# Most of what a test build compiles is other people's headers, so those that most files read are compiled
+# once. A release build and clang-tidy read each file as it stands: an #include that is missing is seen there.
+#
+# One set for each kind of target, as what is precompiled must be compiled like its readers:
+# precompiled_library, precompiled_test, and precompiled_fuzzed for libraries that fuzzers look into.
+set(PRECOMPILED
+  <algorithm> <atomic> <cstdint> <fstream> <functional> <map> <memory> <optional> <random> <set> <sstream>
+  <string> <thread> <utility> <variant> <vector>
+  <absl/container/flat_hash_map.h> <absl/functional/any_invocable.h> <absl/status/statusor.h>
+  <absl/strings/ascii.h> <absl/strings/match.h> <absl/strings/numbers.h> <absl/strings/str_cat.h>
+  <absl/strings/str_format.h> <absl/strings/str_join.h> <absl/strings/str_split.h>
+  <absl/synchronization/mutex.h> <absl/synchronization/notification.h> <absl/time/clock.h>
+  <absl/time/time.h>
+  <google/protobuf/struct.pb.h> <google/protobuf/util/message_differencer.h>
+  <assetgate/v1/asset_service.pb.h> <assetgate/v1/provider_service.pb.h>
+  <assetgate/v1/video_service.pb.h>)
+
+function(assetgate_precompiled name kind)
+  set(nothing "${PROJECT_BINARY_DIR}/${name}.cc")
+  file(CONFIGURE OUTPUT "${nothing}" CONTENT "int main() { return 0; }\n")
+  if(kind STREQUAL "PROGRAM")
+    add_executable(${name} EXCLUDE_FROM_ALL "${nothing}")
+  else()
+    add_library(${name} OBJECT EXCLUDE_FROM_ALL "${nothing}")
+  endif()
+  target_link_libraries(${name} PRIVATE
+    assetgate::proto absl::flat_hash_map absl::statusor absl::str_format absl::synchronization)
+  target_precompile_headers(${name} PRIVATE ${PRECOMPILED} ${ARGN})
+  # Else it is another file each time that it is compiled, and ccache knows none of its readers again.
+  target_compile_options(${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+endfunction()
+
+if(ASSETGATE_SANITIZE)
+  # Some targets have it from what they are linked with; then all must.
+  add_compile_options(-pthread)
+  assetgate_precompiled(precompiled_library LIBRARY)
+  assetgate_precompiled(precompiled_test PROGRAM <gmock/gmock.h> <gtest/gtest.h>)
+  target_link_libraries(precompiled_test PRIVATE GTest::gmock)
+  if(ASSETGATE_FUZZ)
+    assetgate_precompiled(precompiled_fuzzed LIBRARY)
+    target_compile_options(precompiled_fuzzed PRIVATE ${ASSETGATE_FUZZED})
+  endif()
+endif()
+
+# assetgate_precompile(core precompiled_library)
+function(assetgate_precompile target headers)
+  if(ASSETGATE_SANITIZE)
+    set_property(TARGET ${target} PROPERTY PRECOMPILE_HEADERS_REUSE_FROM ${headers})
+    add_dependencies(${target} ${headers})
+  endif()
+endfunction()
