@@ -1,5 +1,6 @@
 #include "providers/kyy/decode.h"
 
+#include <span>
 #include <string>
 #include <utility>
 
@@ -31,11 +32,13 @@ using provider::SubmitResult;
 using provider::UnitKind;
 using Progress = provider::Observation::Progress;
 
-// `code` of failures: both are on the provider's pages. 22001 is the database's word for a URL that
-// is longer than the account may keep (field).
+// `code` of failures: -1 and 1001 are on the provider's pages. -1 is an id that is not known there;
+// where nothing was asked for by an id, it is a failure like any other. 22001 is the database's
+// word for a URL that is longer than the account may keep (field).
 constexpr DocumentedCode kCodes[] = {
-    {"-1", Meaning::kNotFound}, {"1001", Meaning::kInvalid}, {"22001", Meaning::kInvalid}};
+    {"1001", Meaning::kInvalid}, {"22001", Meaning::kInvalid}, {"-1", Meaning::kNotFound}};
 constexpr FailureRules kRules = {.codes = kCodes};
+constexpr FailureRules kCreateRules = {.codes = std::span(kCodes).first(2)};
 
 constexpr absl::string_view kAssetIds[] = {"assetId", "id"};
 constexpr IdNames kAssetNames = {.names = kAssetIds};
@@ -81,7 +84,7 @@ SubmitResult DecodeUpload(const http::Response& response) {
   const Answer answer(response);
   const std::string id = answers::FindId(answer, kAssetNames);
   if (id.empty()) {
-    return answers::WithoutId(answer, kRules, "an upload was answered without data.assetId");
+    return answers::WithoutId(answer, kCreateRules, "an upload was answered without data.assetId");
   }
   Observation seen;
   seen.progress = Progress::kRunning;
@@ -124,7 +127,8 @@ SubmitResult DecodeCreateVideo(const http::Response& response) {
   const Answer answer(response);
   const std::string id = answers::FindId(answer, kTaskNames);
   if (id.empty()) {
-    return answers::WithoutId(answer, kRules, "a task was answered with neither id nor error");
+    return answers::WithoutId(answer, kCreateRules,
+                              "a task was answered with neither id nor error");
   }
   return answers::Accepted(provider::HandleOf(id),
                            answers::FirstObservation(answer, kTask, id, &ReadTask));

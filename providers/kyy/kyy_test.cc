@@ -105,6 +105,12 @@ TEST_F(KyyTest, WhatHasNoFieldIsNotExpressible) {
   EXPECT_TRUE(can.audio_needs_visual_reference());
 }
 
+TEST_F(KyyTest, UploadsHaveTheTimeThatPullingTheMediaTakes) {
+  const provider::Traits& traits = dialect_->traits();
+  EXPECT_EQ(traits.timeouts.submit_asset, absl::Seconds(150));
+  EXPECT_EQ(traits.max_asset_submissions, 3);
+}
+
 TEST_F(KyyTest, GroupsAreKeptByTheGateway) {
   const provider::Traits& traits = dialect_->traits();
   EXPECT_EQ(traits.asset_capabilities.groups(), v1::AssetCapabilities::KEPT_BY_GATEWAY);

@@ -1,6 +1,7 @@
 #include "provider/answers/edge.h"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -28,14 +29,26 @@ bool IsFromCloudflare(const Answer& answer) {
          !answer.response().HeaderValue("CF-RAY").empty();
 }
 
-// "error code: 1010" and its kin, challenges, and blocks of other edges.
+// "error code: 1010", and 10xx alike.
+bool HasBlockCode(absl::string_view text) {
+  for (const absl::string_view before : {"error code: 10", "error 10"}) {
+    for (std::size_t at = text.find(before); at != absl::string_view::npos;
+         at = text.find(before, at + 1)) {
+      const absl::string_view after = text.substr(at + before.size(), 3);
+      const std::size_t digits =
+          std::find_if_not(after.begin(), after.end(), absl::ascii_isdigit) - after.begin();
+      if (digits == 2) return true;
+    }
+  }
+  return false;
+}
+
+// The edge itself turned the request away, or wants to see a browser first. Pages that merely name
+// an edge are shown for the origin's failures as well.
 bool IsBlock(const Answer& answer, const std::string& text) {
-  if (!answer.response().HeaderValue("cf-mitigated").empty()) return true;
-  return HasAny(text, {"error code: 10", "error 10", "just a moment", "cf-chl",
-                       "challenge-platform", "attention required!", "sorry, you have been blocked",
-                       "cf-error-details", "request could not be satisfied", "incapsula incident",
-                       "akamai", "errors.edgesuite.net", "sucuri", "ddos-guard",
-                       "checking your browser", "web application firewall"});
+  if (!answer.response().HeaderValue("cf-mitigated").empty() || HasBlockCode(text)) return true;
+  return HasAny(text, {"just a moment", "cf-chl", "challenge-platform", "attention required!",
+                       "sorry, you have been blocked", "checking your browser"});
 }
 
 }  // namespace

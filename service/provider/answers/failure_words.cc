@@ -140,21 +140,25 @@ Meaning MeaningOfNumber(int code) {
 
 // In small letters.
 constexpr absl::string_view kDoubtPhrases[] = {
-    "timeout",      "timed out",    "time out",       "deadline exceeded",
-    "upstream",     "gateway",      "internal error", "internal server",
-    "server error", "system error", "unknown error",  "unexpected error",
-    "unavailable",  "try again",    "retry",          "reset by peer",
-    "connection",   "network",      "broken pipe",    "unexpected eof",
-    "busy",         "overload",     "exception",      "do request failed",
-    "bad response", "超时",         "繁忙",           "稍后",
-    "网络",         "系统错误",     "系统异常",       "服务器",
-    "服务异常",     "内部错误",     "未知错误",       "请重试"};
+    "timeout", "timed out", "time out", "deadline exceeded", "upstream", "gateway",
+    "internal error", "internal server", "server error", "system error", "unknown error",
+    "unexpected error", "unavailable", "try again", "retry", "reset by peer", "connection",
+    "network", "broken pipe", "unexpected eof", "busy", "overload", "exception",
+    "do request failed", "bad response", "超时", "繁忙", "稍后", "网络", "系统错误", "系统异常",
+    "服务器", "服务异常", "内部错误", "未知错误", "请重试",
+    // An answer was there, and could not be read or kept.
+    "unmarshal", "beginning of value", "end of json", "response body", "in response", "no response",
+    "invalid response", "unexpected response", "record not found", "duplicate entry"};
 constexpr absl::string_view kContentPhrases[] = {"sensitive content",
                                                  "sensitive information",
                                                  "moderation",
                                                  "content policy",
                                                  "policy violation",
-                                                 "violates",
+                                                 "violates our",
+                                                 "violates the",
+                                                 "violates content",
+                                                 "violates policy",
+                                                 "violates safety",
                                                  "copyright",
                                                  "real person",
                                                  "real people",
@@ -442,6 +446,15 @@ Meaning MeaningOfText(absl::string_view text) {
     if (HasAny(text, list.phrases)) return list.meaning;
   }
   return Meaning::kNone;
+}
+
+bool SpeaksOfLostCall(absl::string_view text) {
+  constexpr absl::string_view kPhrases[] = {
+      "do request failed", "do_request_failed",  "bad response",        "bad_response",
+      "unmarshal",         "beginning of value", "end of json",         "response body",
+      "unexpected eof",    "reset by peer",      "broken pipe",         "upstream connect",
+      "upstream request",  "upstream closed",    "upstream unavailable"};
+  return HasAny(text, kPhrases);
 }
 
 bool SpeaksOfTimeout(absl::string_view text) {

@@ -75,6 +75,8 @@ struct DocumentedCode {
 Meaning MeaningOfCode(absl::string_view code, std::span<const DocumentedCode> documented);
 // By the words of a text. kDoubt wins over everything else: "invalid response from upstream".
 Meaning MeaningOfText(absl::string_view text);
+// Whether a relay says that it asked somebody, and that the answer was lost.
+bool SpeaksOfLostCall(absl::string_view text);
 // Whether a text speaks of a time that ran out: what refuses for that reason refuses nothing.
 bool SpeaksOfTimeout(absl::string_view text);
 // Whether a text tells of refused content.

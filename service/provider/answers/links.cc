@@ -7,14 +7,13 @@
 #include "absl/strings/match.h"
 #include "base/utf8.h"
 #include "provider/answers/answer.h"
+#include "provider/dialect.h"
 
 namespace assetgate::provider::answers {
 namespace {
 
 using rapidjson::Value;
 
-// A pre-signed link of a cloud is a few KiB. Longer ones would fill the rows of the store.
-constexpr std::size_t kMaxUrlBytes = 32 * 1024;
 constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";
 // How deep a link is looked for that stands in none of the listed places.
 constexpr int kMaxDepth = 8;
@@ -143,7 +142,7 @@ std::string UrlIn(const Value* value) {
   if (!absl::StartsWithIgnoreCase(url, "https://") && !absl::StartsWithIgnoreCase(url, "http://")) {
     return "";
   }
-  if (url.size() > kMaxUrlBytes || std::any_of(url.begin(), url.end(), IsSpaceOrControl) ||
+  if (url.size() > kMaxLinkBytes || std::any_of(url.begin(), url.end(), IsSpaceOrControl) ||
       absl::StrContains(url, kReplacement)) {
     return "";
   }

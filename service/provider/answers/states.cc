@@ -155,9 +155,12 @@ bool IsKnownStateWord(absl::string_view word) {
 }
 
 bool SaysWorkFailed(const Answer& answer) {
+  constexpr absl::string_view kWords[] = {"failed",   "failure", "fail",
+                                          "rejected", "refused", "失败"};
   const std::span<const Value* const> layers = answer.layers();
-  return std::any_of(layers.begin(), layers.end(), [](const Value* object) {
-    return Find(kShared, Normal(WordIn(*object))) == Progress::kFailed;
+  return std::any_of(layers.begin(), layers.end(), [&](const Value* object) {
+    return std::find(std::begin(kWords), std::end(kWords), Normal(WordIn(*object))) !=
+           std::end(kWords);
   });
 }
 

@@ -62,7 +62,8 @@ std::optional<Observation::Progress> ProgressOf(absl::string_view word, UnitKind
 // Whether the shared table has the word, for any kind of unit.
 bool IsKnownStateWord(absl::string_view word);
 
-// Whether the answer tells of something that failed, by the shared table, in any of its objects.
+// Whether the answer tells of something that failed, in any of its objects. Not an "error" or a
+// "timeout": these may be the call's, and say nothing of what was done.
 bool SaysWorkFailed(const Answer& answer);
 
 // The state in an answer: a "status" (or "state", "taskStatus", …) at the top or in an envelope.

@@ -102,18 +102,28 @@ bool IsNumber(absl::string_view code) {
   return absl::SimpleAtoi(code, &number);
 }
 
-// Whether words take back what a code says: the dialect's own codes, and those that name what is
-// wrong, stand.
-bool TakenBackByTimeout(const Words& words, Meaning meaning) {
-  const bool named =
-      meaning == Meaning::kContent || (meaning == Meaning::kInvalid && !IsNumber(words.code));
+// Whether words take back what a code says: a relay may give the code of a refusal to an answer
+// that it lost. Codes that name what is wrong stand against a time that ran out.
+bool TakenBack(const Words& words, Meaning meaning) {
+  if (meaning == Meaning::kContent) return false;
+  if (SpeaksOfLostCall(words.message)) return true;
+  const bool named = meaning == Meaning::kInvalid && !IsNumber(words.code);
   return !named && SpeaksOfTimeout(words.message);
+}
+
+// Content that is refused under the code of any faulty request, or under none.
+Meaning ContentByWords(const Words& words, Meaning meaning) {
+  const bool general = meaning == Meaning::kNone || meaning == Meaning::kInvalid;
+  return general && MeaningOfText(words.message) == Meaning::kContent ? Meaning::kContent : meaning;
 }
 
 Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules& rules) {
   const int status = answer.status();
-  const Meaning meaning = MeaningOfCode(words.code, rules.codes);
   const bool turned_away = status == 401 || status == 403 || status == 429;
+  Meaning meaning = MeaningOfCode(words.code, rules.codes);
+  if (answer.is_json() && (status == 400 || status == 403 || status == 422 || status == 451)) {
+    meaning = ContentByWords(words, meaning);
+  }
   switch (meaning) {
     case Meaning::kContent:
       if (status < 500) return Make(answer, words, SubmissionMeaning(meaning));
@@ -123,7 +133,7 @@ Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules
       if ((status == 400 || status == 413 || status == 422 || status == 451 ||
            (status < 500 && !turned_away && status != 402 && status != 404 &&
             absl::ascii_isupper(static_cast<unsigned char>(words.code[0])))) &&
-          !(IsNumber(words.code) && TakenBackByTimeout(words, meaning))) {
+          !TakenBack(words, meaning)) {
         return Make(answer, words, SubmissionMeaning(meaning));
       }
       break;
@@ -159,21 +169,22 @@ Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules
       }
       return verdict;
     }
-    if (TakenBackByTimeout(words, meaning)) return Make(answer, words, kInDoubt);
+    if (TakenBack(words, meaning)) return Make(answer, words, kInDoubt);
   }
   return Make(answer, words, by_status);
 }
 
 Verdict JudgeEnvelope(const Answer& answer, const Words& words, const FailureRules& rules,
                       absl::string_view missing) {
-  // A thing that failed at once, and has no id to follow it by.
-  const bool documented =
-      (rules.is_refusal != nullptr && rules.is_refusal(answer)) || SaysWorkFailed(answer);
+  // The second: a thing that failed at once, and has no id to follow it by.
+  const bool documented = (rules.is_refusal != nullptr && rules.is_refusal(answer)) ||
+                          (words.code.empty() && SaysWorkFailed(answer));
   if (!answer.is_json() || (words.empty() && !documented)) return Unreadable(answer, missing);
   Meaning meaning = MeaningOfCode(words.code, rules.codes);
   if (meaning == Meaning::kSuccess) return Unreadable(answer, missing);
   const bool in_table = MeaningOfCode(words.code, {}) != meaning;
-  if (meaning != Meaning::kNone && !in_table && TakenBackByTimeout(words, meaning)) {
+  if (!in_table) meaning = ContentByWords(words, meaning);
+  if (meaning != Meaning::kNone && !in_table && TakenBack(words, meaning)) {
     meaning = Meaning::kDoubt;
   }
   if (meaning == Meaning::kNone) {
@@ -201,7 +212,9 @@ PollResult Trouble(Failure failure) {
 // Whether the provider itself says that it does not know the unit.
 bool SaysUnknownUnit(const Answer& answer, const Words& words, const FailureRules& rules) {
   const Meaning meaning = MeaningOfCode(words.code, rules.codes);
-  if (answer.ok() || answer.status() == 400) return meaning == Meaning::kNotFound;
+  if (answer.ok() || answer.status() == 400) {
+    return meaning == Meaning::kNotFound && MeaningOfText(words.message) != Meaning::kDoubt;
+  }
   if (answer.status() != 404) return false;
   return (answer.is_json() || (!words.empty() && !IsPage(answer))) && meaning != Meaning::kDoubt;
 }

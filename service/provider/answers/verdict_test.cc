@@ -67,6 +67,14 @@ TEST(JudgeTest, ARefusalIsSure) {
                Outcome::kRefused, v1::CONTENT_REJECTED},
            Row{200, R"({"error":{"message":"may violates our content policy"}})", Outcome::kRefused,
                v1::CONTENT_REJECTED},
+           Row{200, R"({"code":400,"msg":"图片包含敏感内容"})", Outcome::kRefused,
+               v1::CONTENT_REJECTED},
+           Row{400, R"({"error":{"code":"invalid_request","message":"a real person is shown"}})",
+               Outcome::kRefused, v1::CONTENT_REJECTED},
+           Row{403, R"({"error":"blocked by our moderation"})", Outcome::kRefused,
+               v1::CONTENT_REJECTED},
+           Row{422, R"({"detail":"nsfw"})", Outcome::kRefused, v1::CONTENT_REJECTED},
+           Row{451, R"({"message":"copyright"})", Outcome::kRefused, v1::CONTENT_REJECTED},
        }) {
     const http::Response response = Response(row.status, row.body);
     const Verdict verdict = JudgeOf(response);
@@ -95,6 +103,24 @@ TEST(JudgeTest, WhatMayHaveBeenSaidAfterTheWorkIsUnknown) {
            Row{200, R"({"msg":"系统繁忙，请稍后再试"})", {}, {}},
            Row{200, R"({"data":{"status":"failed","fail_reason":"upstream timeout"}})", {}, {}},
            Row{200, R"({"code":"E77","msg":"no"})", {}, {}},
+           Row{200, R"({"status":"timeout"})", {}, {}},
+           Row{200, R"({"status":"error"})", {}, {}},
+           Row{200, R"({"status":"aborted","message":"no"})", {}, {}},
+           Row{200, R"({"status":"failed","code":31337,"msg":"xyzzy"})", {}, {}},
+           Row{200,
+               R"({"code":31337,"msg":"invalid character '<' looking for beginning of value"})",
+               {},
+               {}},
+           Row{200, R"({"code":31337,"msg":"json: cannot unmarshal object"})", {}, {}},
+           Row{200, R"({"code":31337,"msg":"missing task id in response"})", {}, {}},
+           Row{200, R"({"code":31337,"msg":"record not found"})", {}, {}},
+           Row{200, R"({"code":-77,"msg":"violates unique key"})", {}, {}},
+           Row{400, R"({"message":"do request failed"})", {}, {}},
+           Row{422,
+               R"({"error":{"code":"invalid_request","message":"bad response status 502"}})",
+               {},
+               {}},
+           Row{402, R"({"message":"read upstream: unexpected EOF"})", {}, {}},
            Row{200, R"({"code":40017})", {}, {}},
            Row{200, R"({"code":0,"msg":"success","data":null})", {}, {}},
            Row{200, R"({"code":200,"msg":"OK","data":{"foo":1}})", {}, {}},
@@ -183,6 +209,16 @@ TEST(JudgeTest, EdgesSpeakForThemselves) {
   for (const int status : {502, 504, 520, 522, 524, 527}) {
     const http::Response page = Response(status, "<html>x</html>");
     EXPECT_EQ(JudgeOf(page).outcome, Outcome::kUnknown) << status;
+  }
+  // An edge that says that the origin failed, in the words of its pages for everything.
+  for (const char* const body :
+       {"<html>ERROR: The request could not be satisfied. The origin closed the connection.</html>",
+        "<html>Reference #11.2c (errors.edgesuite.net)</html>", "<html>error 100 of Sucuri</html>",
+        "<html>Request unsuccessful. Incapsula incident ID: 1</html>"}) {
+    const http::Response page = Response(503, body);
+    EXPECT_EQ(JudgeOf(page).outcome, Outcome::kUnknown) << body;
+    const http::Response block = Response(403, body);
+    EXPECT_EQ(JudgeOf(block).outcome, Outcome::kNotAccepted) << body;
   }
 }
 
