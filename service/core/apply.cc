@@ -21,9 +21,9 @@ bool Take(const std::string& value, std::string* field) {
   return true;
 }
 
-// Far beyond the ids and links of any provider, and far below what a resource may hold.
+using provider::kMaxLinkBytes;
+// Far beyond the ids of any provider, and far below what a resource may hold.
 constexpr std::size_t kLongestId = 1024;
-constexpr std::size_t kLongestUri = 16384;
 constexpr std::size_t kLongestAnswer = 4096;
 
 std::string Word(const std::string& text) { return provider::CleanText(text, 256); }
@@ -52,7 +52,7 @@ void SetIds(v1::Placement& placement, const provider::Observation& observation, 
   changed |= TakeWhole(observation.provider_id, kLongestId, placement.mutable_provider_asset_id());
   changed |= TakeWhole(observation.provider_tracking_id, kLongestId,
                        placement.mutable_provider_tracking_id());
-  changed |= TakeWhole(observation.provider_uri, kLongestUri, placement.mutable_provider_uri());
+  changed |= TakeWhole(observation.provider_uri, kMaxLinkBytes, placement.mutable_provider_uri());
 }
 void SetIds(v1::GroupPlacement& placement, const provider::Observation& observation,
             bool& changed) {
@@ -238,18 +238,26 @@ v1::Video WithExpiry(v1::Video video, absl::Time end, const UnitContext& context
 
 // Whether every text of it can be kept.
 bool Fits(const v1::Video& video) {
-  return Fits(video.uri(), kLongestUri) && Fits(video.last_frame_uri(), kLongestUri) &&
+  return Fits(video.uri(), kMaxLinkBytes) && Fits(video.last_frame_uri(), kMaxLinkBytes) &&
          IsUtf8(video.resolution()) && IsUtf8(video.aspect_ratio());
 }
 
-// Where the result of a success is. What cannot be kept is as good as missing.
+// Where the result of a success is. A link that cannot be kept is as good as missing.
 provider::Observation::Result ResultOf(const provider::Observation& observation) {
   using Result = provider::Observation::Result;
   if (observation.result == Result::kLinked && observation.video.has_value() &&
-      !Fits(*observation.video)) {
+      !Fits(observation.video->uri(), kMaxLinkBytes)) {
     return Result::kMissing;
   }
   return observation.result;
+}
+
+// The video without what cannot be kept of it: what was paid for is what its link leads to.
+v1::Video Kept(v1::Video video) {
+  if (!Fits(video.last_frame_uri(), kMaxLinkBytes)) video.clear_last_frame_uri();
+  if (!IsUtf8(video.resolution())) video.clear_resolution();
+  if (!IsUtf8(video.aspect_ratio())) video.clear_aspect_ratio();
+  return video;
 }
 
 google::rpc::Status WithoutResult(const provider::Observation& observation,
@@ -362,7 +370,7 @@ bool MayEndLate(const v1::Attempt& attempt) {
 bool HoldsUnkept(const provider::Observation& observation) {
   return !Fits(observation.provider_id, kLongestId) ||
          !Fits(observation.provider_tracking_id, kLongestId) ||
-         !Fits(observation.provider_uri, kLongestUri) ||
+         !Fits(observation.provider_uri, kMaxLinkBytes) ||
          (observation.video.has_value() && !Fits(*observation.video));
 }
 
@@ -532,7 +540,7 @@ bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
   if (state == v1::Attempt::SUCCEEDED) {
     if (observation.video.has_value()) {
       *attempt.mutable_video() =
-          WithExpiry(*observation.video, EndOf(observation, unit, context), context);
+          WithExpiry(Kept(*observation.video), EndOf(observation, unit, context), context);
     }
     attempt.clear_error();
     attempt.clear_provider_answer();

@@ -1,11 +1,14 @@
 #include "core/apply.h"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "provider/answers/links.h"
+#include "rapidjson/document.h"
 
 namespace assetgate::core {
 namespace {
@@ -55,6 +58,12 @@ provider::Observation WithoutResult(provider::Observation::Result result) {
   observation.answer =
       R"({"status":"done","url":"https:\/\/cdn.example\/v.mp4?sig=hush\u0026k=hush2"})";
   return observation;
+}
+
+// A link of that many bytes.
+std::string LinkOf(std::size_t bytes) {
+  const std::string begin = "https://cdn.example/v.mp4?sig=";
+  return begin + std::string(bytes - begin.size(), 's');
 }
 
 TEST(ApplyTest, SameObservationTwiceChangesNothing) {
@@ -392,7 +401,7 @@ TEST(ApplyTest, IdsAndLinksAreKeptWholeOrNotAtAll) {
   };
   const std::string longer = "https://cdn.example/a?sig=" + std::string(5000, 's');
   EXPECT_EQ(placed(longer, "a").provider_uri(), longer);
-  EXPECT_EQ(placed("https://cdn.example/" + std::string(20000, 's'), "a").provider_uri(), "");
+  EXPECT_EQ(placed(LinkOf(provider::kMaxLinkBytes + 1), "a").provider_uri(), "");
   EXPECT_EQ(placed("https://cdn.example/\xe4\xb8", "a").provider_uri(), "");
   const std::string id(300, 'i');
   EXPECT_EQ(placed("https://cdn.example/a", id).provider_asset_id(), id);
@@ -400,6 +409,48 @@ TEST(ApplyTest, IdsAndLinksAreKeptWholeOrNotAtAll) {
   std::string wide = "https://cdn.example/";
   while (wide.size() < 4095) wide += "\xe4\xb8\xad";
   EXPECT_EQ(placed(wide + "\xe4\xb8\xad", "a").provider_uri(), wide + "\xe4\xb8\xad");
+}
+
+TEST(ApplyTest, EveryLinkThatDialectsReadIsKept) {
+  const std::string longest = LinkOf(provider::kMaxLinkBytes);
+  rapidjson::Value value(rapidjson::StringRef(longest));
+  ASSERT_EQ(provider::answers::UrlIn(&value), longest);
+  v1::VideoTask task = TaskWithAttempt(v1::Attempt::RUNNING);
+  provider::Observation done = Seen(Progress::kSucceeded, "done");
+  done.video.emplace().set_uri(longest);
+  done.video->set_last_frame_uri(longest);
+  EXPECT_FALSE(HoldsUnkept(done));
+  ApplyObservation(task, 0, done, At(0));
+  EXPECT_EQ(task.state(), v1::VideoTask::SUCCEEDED);
+  EXPECT_EQ(task.video().uri(), longest);
+  EXPECT_EQ(task.video().last_frame_uri(), longest);
+  v1::Placement placement;
+  placement.set_state(v1::Placement::PROCESSING);
+  provider::Observation active = Seen(Progress::kSucceeded);
+  active.provider_uri = longest;
+  ApplyObservation(placement, active, At(0));
+  EXPECT_EQ(placement.provider_uri(), longest);
+}
+
+TEST(ApplyTest, VideoIsKeptWithoutWhatCannotBeKeptBesideItsLink) {
+  for (const std::string& odd :
+       {LinkOf(provider::kMaxLinkBytes + 1), std::string("https://cdn.example/\xe4\xb8"),
+        std::string("https://cdn.example/\n")}) {
+    v1::VideoTask task = TaskWithAttempt(v1::Attempt::RUNNING);
+    provider::Observation done = Seen(Progress::kSucceeded, "done");
+    done.video.emplace().set_uri("https://cdn.example/v.mp4");
+    done.video->set_last_frame_uri(odd);
+    done.video->set_resolution("720p\xff");
+    done.video->set_aspect_ratio("16:9\xff");
+    EXPECT_TRUE(HoldsUnkept(done));
+    ApplyObservation(task, 0, done, At(0));
+    EXPECT_EQ(task.state(), v1::VideoTask::SUCCEEDED);
+    EXPECT_EQ(task.video().uri(), "https://cdn.example/v.mp4");
+    EXPECT_EQ(task.video().last_frame_uri(), "");
+    EXPECT_EQ(task.video().resolution(), "");
+    EXPECT_EQ(task.video().aspect_ratio(), "");
+    EXPECT_TRUE(v1::VideoTask().ParseFromString(task.SerializeAsString()));
+  }
 }
 
 TEST(ApplyTest, UnknownStateIsSaid) {

@@ -11,6 +11,7 @@
 #ifndef ASSETGATE_PROVIDER_DIALECT_H_
 #define ASSETGATE_PROVIDER_DIALECT_H_
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <optional>
@@ -100,6 +101,10 @@ struct Traits {
   // end; zero where nothing is promised.
   absl::Duration video_lifetime = absl::ZeroDuration();
 };
+
+// A link of more bytes is not kept. Pre-signed ones have a few KiB; longer ones would fill the rows
+// of the store.
+inline constexpr std::size_t kMaxLinkBytes = 32 * 1024;
 
 // What a provider just said of a unit.
 struct Observation {
