@@ -4,6 +4,9 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/string_view.h"
+
 namespace assetgate::core {
 namespace {
 
@@ -39,7 +42,22 @@ absl::Duration BackOff(absl::Duration first, absl::Duration longest, int times) 
   return std::min(longest, first * std::exp2(std::min(times, 16)));
 }
 
+// Whether a provider's code is one, and not a sentence.
+bool IsCodeWord(absl::string_view code) {
+  constexpr std::size_t kLongest = 64;
+  return code.size() <= kLongest && std::all_of(code.begin(), code.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' ||
+                  c == '-';
+         });
+}
+
 }  // namespace
+
+provider::Failure WithoutWords(provider::Failure failure) {
+  failure.message.clear();
+  if (!IsCodeWord(failure.code)) failure.code.clear();
+  return failure;
+}
 
 CallHealth HealthOf(const provider::Failure* failure) {
   if (failure == nullptr) return CallHealth::kGood;
@@ -329,7 +347,7 @@ void Gate::NoteAccount(CallHealth health, const provider::Failure* failure, absl
   }
   if (!hold_.has_value()) {
     // A few can be of one price, or of the key of a moment ago: the next ones may look at once.
-    hold_ = Hold{health, *failure, 0, now};
+    hold_ = Hold{health, {}, 0, now};
   } else if (now >= hold_->next) {
     const int times = hold_->times++;
     if (times >= kQuickLooks) {
@@ -337,7 +355,7 @@ void Gate::NoteAccount(CallHealth health, const provider::Failure* failure, absl
     }
   }
   hold_->health = health;
-  hold_->failure = *failure;
+  hold_->failure = WithoutWords(*failure);
 }
 
 void Gate::NoteRateLimit(const provider::Failure& failure, std::uint64_t unit, absl::Time now) {

@@ -47,6 +47,10 @@ enum class CallHealth {
 // By the failure of a call; good without one.
 CallHealth HealthOf(const provider::Failure* failure);
 
+// What every tenant may know of a failure: reason, status, and a code that is one. Not the
+// provider's words, which can repeat what the one that it refused had sent, a prompt or a URL.
+provider::Failure WithoutWords(provider::Failure failure);
+
 // As the API tells it.
 v1::Provider::State StateOf(base::ProviderCondition condition);
 
@@ -122,6 +126,7 @@ class Gate {
   // Why submissions are held on the account's behalf: what the provider said last. Absent while
   // they are not, and where one may go now to find out.
   struct Held {
+    // Without the provider's words: they were said to one, and this holds up all.
     provider::Failure failure;
     // One is under way whose answer tells more.
     bool under_way = false;

@@ -1,5 +1,6 @@
 #include "core/gate.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -436,56 +437,101 @@ TEST_F(GateTest, SlowUnitsTakeHalfOfThePlacesAtMost) {
   }
 }
 
-TEST_F(GateTest, OneSubmissionAtATimeFindsOutWhetherThereIsCredit) {
-  Gate gate({1000, 64}, loop_);
-  int sent = 0;
-  constexpr int kRefusals = 7;
-  for (int i = 0; i < kRefusals; ++i) ASSERT_TRUE(gate.Acquire(CallClass::kSubmission, [] {}));
-  for (int i = 0; i < kRefusals; ++i) {
-    Over(gate, CallHealth::kOutOfCredit, std::nullopt, CallClass::kSubmission);
+// What holds submissions on the account's behalf, and the condition that it shows.
+struct AccountTrouble {
+  CallHealth health;
+  v1::ErrorReason reason;
+  base::ProviderCondition condition;
+};
+constexpr AccountTrouble kAccountTroubles[] = {
+    {CallHealth::kOutOfCredit, v1::PROVIDER_OUT_OF_CREDIT, base::ProviderCondition::kOutOfCredit},
+    {CallHealth::kCredentials, v1::PROVIDER_CREDENTIALS_REJECTED,
+     base::ProviderCondition::kCredentialsRejected},
+};
+
+TEST_F(GateTest, OneSubmissionAtATimeFindsOutWhetherTheAccountIsWellAgain) {
+  for (const AccountTrouble& trouble : kAccountTroubles) {
+    SCOPED_TRACE(v1::ErrorReason_Name(trouble.reason));
+    Gate gate({1000, 64}, loop_);
+    int sent = 0;
+    constexpr int kRefusals = 7;
+    for (int i = 0; i < kRefusals; ++i) ASSERT_TRUE(gate.Acquire(CallClass::kSubmission, [] {}));
+    for (int i = 0; i < kRefusals; ++i) {
+      Over(gate, trouble.health, std::nullopt, CallClass::kSubmission);
+    }
+    ASSERT_TRUE(gate.HeldSubmissions().has_value());
+    EXPECT_EQ(gate.HeldSubmissions()->failure.reason, trouble.reason);
+    EXPECT_FALSE(gate.HeldSubmissions()->under_way);
+    EXPECT_EQ(gate.condition(), trouble.condition);
+    bool well = false;
+    int under_way = 0;
+    int most_under_way = 0;
+    std::function<void()> go = [&] {
+      ++sent;
+      most_under_way = std::max(most_under_way, ++under_way);
+      loop_.PostAt(loop_.Now() + absl::Milliseconds(200), [&] {
+        --under_way;
+        Over(gate, well ? CallHealth::kGood : trouble.health, std::nullopt, CallClass::kSubmission);
+      });
+    };
+    for (int i = 0; i < 100; ++i) gate.Acquire(CallClass::kSubmission, [&] { go(); });
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_TRUE(gate.Acquire(CallClass::kPoll, [] {})) << "polls go on";
+      Over(gate, CallHealth::kGood);
+    }
+    EXPECT_EQ(gate.condition(), trouble.condition)
+        << "a poll that goes well says nothing of what may be bought";
+    loop_.Advance(absl::Minutes(1));
+    EXPECT_GE(sent, 5) << "after 1, 3, 7, 15, 30 and 45 s";
+    EXPECT_LE(sent, 7);
+    EXPECT_EQ(most_under_way, 1);
+    well = true;
+    loop_.Advance(absl::Seconds(20));
+    EXPECT_EQ(sent, 100) << "all that waited go";
+    EXPECT_FALSE(gate.HeldSubmissions().has_value());
+    EXPECT_EQ(gate.condition(), base::ProviderCondition::kAvailable);
   }
-  ASSERT_TRUE(gate.HeldSubmissions().has_value());
-  EXPECT_EQ(gate.HeldSubmissions()->failure.reason, v1::PROVIDER_OUT_OF_CREDIT);
-  EXPECT_FALSE(gate.HeldSubmissions()->under_way);
-  EXPECT_EQ(gate.condition(), base::ProviderCondition::kOutOfCredit);
-  bool credit = false;
-  std::function<void()> go = [&] {
-    ++sent;
-    Over(gate, credit ? CallHealth::kGood : CallHealth::kOutOfCredit, std::nullopt,
-         CallClass::kSubmission);
-  };
-  for (int i = 0; i < 100; ++i) gate.Acquire(CallClass::kSubmission, [&] { go(); });
-  for (int i = 0; i < 10; ++i) {
-    EXPECT_TRUE(gate.Acquire(CallClass::kPoll, [] {})) << "polls go on";
-    Over(gate, CallHealth::kGood);
-  }
-  EXPECT_EQ(gate.condition(), base::ProviderCondition::kOutOfCredit)
-      << "a poll that goes well says nothing of credit";
-  loop_.Advance(absl::Minutes(1));
-  EXPECT_GE(sent, 6) << "after 1, 3, 7, 15, 30 and 45 s";
-  EXPECT_LE(sent, 7);
-  credit = true;
-  loop_.Advance(absl::Seconds(16));
-  EXPECT_EQ(sent, 100) << "all that waited go";
-  EXPECT_FALSE(gate.HeldSubmissions().has_value());
-  EXPECT_EQ(gate.condition(), base::ProviderCondition::kAvailable);
 }
 
 TEST_F(GateTest, AfterTheFirstRefusalAFewSubmissionsGoOneAfterTheOther) {
-  Gate gate({1000, 64}, loop_);
-  for (int i = 0; i < 6; ++i) {
-    EXPECT_FALSE(gate.HeldSubmissions().has_value()) << "refusal " << i;
-    ASSERT_TRUE(gate.Acquire(CallClass::kSubmission, [] {}));
-    if (i > 0) {
-      ASSERT_TRUE(gate.HeldSubmissions().has_value());
-      EXPECT_TRUE(gate.HeldSubmissions()->under_way);
+  for (const AccountTrouble& trouble : kAccountTroubles) {
+    SCOPED_TRACE(v1::ErrorReason_Name(trouble.reason));
+    Gate gate({1000, 64}, loop_);
+    for (int i = 0; i < 6; ++i) {
+      EXPECT_FALSE(gate.HeldSubmissions().has_value()) << "refusal " << i;
+      ASSERT_TRUE(gate.Acquire(CallClass::kSubmission, [] {}));
+      if (i > 0) {
+        ASSERT_TRUE(gate.HeldSubmissions().has_value());
+        EXPECT_TRUE(gate.HeldSubmissions()->under_way);
+      }
+      Over(gate, trouble.health, std::nullopt, CallClass::kSubmission);
     }
-    Over(gate, CallHealth::kOutOfCredit, std::nullopt, CallClass::kSubmission);
+    ASSERT_TRUE(gate.Acquire(CallClass::kSubmission, [] {}));
+    Over(gate, trouble.health, std::nullopt, CallClass::kSubmission);
+    ASSERT_TRUE(gate.HeldSubmissions().has_value());
+    EXPECT_FALSE(gate.HeldSubmissions()->under_way) << "it waits for its time";
   }
-  ASSERT_TRUE(gate.Acquire(CallClass::kSubmission, [] {}));
-  Over(gate, CallHealth::kOutOfCredit, std::nullopt, CallClass::kSubmission);
-  ASSERT_TRUE(gate.HeldSubmissions().has_value());
-  EXPECT_FALSE(gate.HeldSubmissions()->under_way) << "it waits for its time";
+}
+
+TEST_F(GateTest, WhatHoldsAllHasNoWordsThatWereSaidToOne) {
+  Gate gate({1000, 64}, loop_);
+  provider::Failure refused;
+  refused.reason = v1::PROVIDER_OUT_OF_CREDIT;
+  refused.http_status = 402;
+  refused.message = "no credit for the prompt \"a red fox\"";
+  for (const char* code : {"InsufficientBalance", "no credit for a red fox"}) {
+    refused.code = code;
+    for (int i = 0; i < 7; ++i) {
+      if (!gate.Acquire(CallClass::kSubmission, [] {})) loop_.Advance(absl::Minutes(1));
+      gate.Release(CallClass::kSubmission, &refused);
+    }
+    ASSERT_TRUE(gate.HeldSubmissions().has_value());
+    const provider::Failure told = gate.HeldSubmissions()->failure;
+    EXPECT_EQ(told.reason, v1::PROVIDER_OUT_OF_CREDIT);
+    EXPECT_EQ(told.http_status, 402);
+    EXPECT_EQ(told.message, "");
+    EXPECT_EQ(told.code, refused.code == "InsufficientBalance" ? refused.code : "");
+  }
 }
 
 TEST_F(GateTest, RefusalOfOneModelHoldsNothing) {

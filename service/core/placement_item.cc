@@ -296,7 +296,10 @@ void PlacementItem<EntityT>::PlanUnit(std::size_t unit) {
   if (held.has_value() && run.place != UnitRun::Place::kHeld) {
     // What the provider said to another submission holds for this one too.
     if (!held->under_way) {
-      run.failure = held->failure;
+      // Its own refusal of that kind has the provider's words.
+      if (!run.failure.has_value() || run.failure->reason != held->failure.reason) {
+        run.failure = held->failure;
+      }
       this->MarkChanged(
           SetWaiting(placement, WaitingReasonOf(held->failure), placement.provider(),
                      provider::ToError(held->failure, record.provider()).ToProto().message(), now,

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/hash/hash.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
 #include "base/proto_time.h"
@@ -99,15 +98,6 @@ absl::Status Draining() {
   return base::Error(absl::StatusCode::kUnavailable, v1::DRAINING,
                      "the gateway is going away; try again")
       .RetryAfter(absl::Seconds(1));
-}
-
-// Whether a provider's code is one, and not a sentence.
-bool IsCodeWord(absl::string_view code) {
-  constexpr std::size_t kLongest = 64;
-  return code.size() <= kLongest && std::all_of(code.begin(), code.end(), [](char c) {
-           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' ||
-                  c == '-';
-         });
 }
 
 absl::string_view StateName(const Item& item) {
@@ -1972,12 +1962,9 @@ void Reconciler::DescribeProviders(Reply<std::vector<v1::Provider>> reply) {
 }
 
 void Reconciler::Failed(const ProviderEntry& provider, const provider::Failure& failure) {
-  // Every tenant sees it. The provider's words can repeat what one of them sent, a prompt or a URL:
-  // they are in that resource's own error and in the log.
-  provider::Failure told = failure;
-  told.message.clear();
-  if (!IsCodeWord(told.code)) told.code.clear();
-  last_errors_[provider.id] = {provider::ToError(told, provider.id).ToProto(), Now()};
+  // Every tenant sees it. The provider's words are in that resource's own error and in the log.
+  last_errors_[provider.id] = {provider::ToError(WithoutWords(failure), provider.id).ToProto(),
+                               Now()};
 }
 
 void Reconciler::Count(const UnfinishedUnits& before, const UnfinishedUnits& after) {

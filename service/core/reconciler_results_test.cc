@@ -311,6 +311,55 @@ TEST(ReconcilerResultsTest, CreateIsRefusedWithWhatTheProviderJustSaidToAnother)
   EXPECT_TRUE(later.get().ok());
 }
 
+// They can repeat a prompt, and the next one may be of another tenant.
+TEST(ReconcilerResultsTest, WordsOfARefusalAreOnlyForTheOneThatWasRefused) {
+  const std::string words = "no credit for \"A RED FOX\"";
+  Harness::Options options;
+  options.film_targets = {"alpha"};
+  options.settings.first_back_off = absl::Milliseconds(100);
+  Harness harness(options);
+  // These are tried again soon.
+  v1::CreateVideoTaskRequest video = Harness::Video("waits");
+  video.mutable_max_wait();
+  harness.Create(video);
+  harness.FailNext(http::TransportError::Kind::kConnect, /*maybe_sent=*/false);
+  v1::CreateAssetRequest asset = Harness::Asset("waits", {"alpha"});
+  asset.mutable_max_wait();
+  harness.Create(asset);
+  harness.FailNext(http::TransportError::Kind::kConnect, /*maybe_sent=*/false);
+  for (int i = 0; i < 7; ++i) {
+    auto refused = harness.Create(Harness::Video(absl::StrCat("refused-", i)));
+    harness.AnswerNext(402, words);
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr(words)) << "its own";
+  }
+  const std::size_t sent = harness.http().sent();
+  harness.Advance(absl::Milliseconds(500));
+  std::vector<std::string> told;
+  for (const absl::Status& status : {harness.Create(Harness::Video("next")).status(),
+                                     harness.Create(Harness::Asset("next", {"alpha"})).status()}) {
+    EXPECT_EQ(base::ReasonOf(status), v1::PROVIDER_OUT_OF_CREDIT);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("HTTP 402"));
+    told.push_back(base::ToRpcStatus(status).SerializeAsString());
+  }
+  EXPECT_EQ(harness.http().sent(), sent) << "nothing was sent for them";
+  const auto task = harness.StoredVideo("waits");
+  const auto placed = harness.StoredAsset("waits");
+  ASSERT_TRUE(task.has_value() && placed.has_value());
+  for (const v1::Waiting& waiting :
+       {task->resource.waiting(), placed->resource.placements(0).waiting()}) {
+    EXPECT_EQ(waiting.reason(), v1::Waiting::PROVIDER_OUT_OF_CREDIT);
+    EXPECT_THAT(waiting.message(), HasSubstr("HTTP 402"));
+  }
+  told.push_back(task->resource.SerializeAsString());
+  told.push_back(task->record.SerializeAsString());
+  told.push_back(placed->resource.SerializeAsString());
+  told.push_back(placed->record.SerializeAsString());
+  const v1::Provider alpha = harness.Provider("alpha");
+  EXPECT_EQ(base::ReasonOf(alpha.last_error()), v1::PROVIDER_OUT_OF_CREDIT);
+  told.push_back(alpha.SerializeAsString());
+  for (const std::string& text : told) EXPECT_THAT(text, testing::Not(HasSubstr("RED FOX")));
+}
+
 TEST(ReconcilerResultsTest, UnitsThatHangDoNotHoldUpThoseThatAnswer) {
   Harness::Options options;
   options.limits = {1000, 16};
