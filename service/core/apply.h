@@ -136,7 +136,7 @@ struct Resolution {
   std::string provider_task_id;
   // Where not accepted: the task is to be submitted anew.
   bool resubmit = false;
-  // Of which attempt, by its index; absent: of the one in doubt, while none was resolved before.
+  // Of which attempt, by its index; absent: of the one in doubt, while no other ever was.
   std::optional<int> attempt;
 };
 // Settles an UNCONFIRMED attempt; any other is left alone. `handle`: of an accepted one.

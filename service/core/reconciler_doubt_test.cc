@@ -168,16 +168,18 @@ TEST(ReconcilerDoubtTest, RefusalElsewhereAfterAPersonsWordDeletesNothing) {
 TEST(ReconcilerDoubtTest, AttemptThatWasInDoubtIsNotUsedForAnotherSubmission) {
   Harness harness;
   Cut(harness, Fox());
-  // As a late answer leaves it behind that says "not accepted" of the very submission in doubt.
-  Rewrite<VideoEntity>(harness, "fox", [](VideoEntity& entity) {
-    entity.resource.set_state(v1::VideoTask::PENDING);
-    entity.resource.clear_error();
-    entity.resource.clear_waiting();
-    v1::Attempt& attempt = *entity.resource.mutable_attempts(0);
-    attempt.set_state(v1::Attempt::NOT_ACCEPTED);
-    attempt.set_billing(v1::Attempt::NOT_BILLED);
-  });
+  Rewrite<VideoEntity>(harness, "fox", SettleAsNotAccepted);
   ASSERT_EQ(harness.http().pending(), 1u);
+// As a late answer leaves it behind that says "not accepted" of the very submission in doubt.
+void SettleAsNotAccepted(VideoEntity& entity) {
+  entity.resource.set_state(v1::VideoTask::PENDING);
+  entity.resource.clear_error();
+  entity.resource.clear_waiting();
+  v1::Attempt& attempt = *entity.resource.mutable_attempts(0);
+  attempt.set_state(v1::Attempt::NOT_ACCEPTED);
+  attempt.set_billing(v1::Attempt::NOT_BILLED);
+}
+
   EXPECT_EQ(harness.Task("fox").attempts_size(), 2);
   EXPECT_EQ(harness.Task("fox").attempts(1).state(), v1::Attempt::SUBMITTING);
 }
@@ -195,6 +197,36 @@ TEST(ReconcilerDoubtTest, NothingIsCalledUnbilledThatMayBeBilled) {
       attempt.set_state(v1::Attempt::NOT_ACCEPTED);
       attempt.set_billing(v1::Attempt::UNKNOWN);
       attempt.set_provider_task_id("up-late");
+// The person saw the first submission in doubt; the provider has settled that since, and the second
+// one is in doubt now.
+TEST(ReconcilerDoubtTest, WordThatNamesNoAttemptNeverSettlesASecondDoubt) {
+  Harness harness;
+  Cut(harness, Fox());
+  Rewrite<VideoEntity>(harness, "fox", SettleAsNotAccepted);
+  const std::vector<v1::ResolveVideoTaskRequest> words = {
+      Harness::NotAccepted("fox", /*resubmit=*/true),
+      Harness::NotAccepted("fox", /*resubmit=*/false), Harness::Accepted("fox", "up-1")};
+  const auto refuse_all = [&] {
+    for (const v1::ResolveVideoTaskRequest& word : words) {
+      const absl::Status status = harness.Resolve(word).status();
+      EXPECT_EQ(base::ReasonOf(status), v1::INVALID_FIELD) << status;
+      EXPECT_THAT(base::ToRpcStatus(status).ShortDebugString(), HasSubstr("attempt"));
+    }
+  };
+  ASSERT_EQ(harness.Task("fox").attempts(1).state(), v1::Attempt::SUBMITTING);
+  refuse_all();
+  harness.FailNext(TransportError::Kind::kReset, /*maybe_sent=*/true);
+  ASSERT_EQ(harness.Task("fox").attempts(1).state(), v1::Attempt::UNCONFIRMED);
+  const std::size_t sent = harness.http().sent();
+  refuse_all();
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
+  EXPECT_EQ(harness.http().sent(), sent) << "nothing is bought a third time";
+  v1::ResolveVideoTaskRequest word = words.front();
+  word.set_attempt(1);
+  EXPECT_TRUE(harness.Resolve(word).get().ok());
+  EXPECT_EQ(harness.http().sent(), sent + 1);
+}
+
       *attempt.mutable_resolve_time() = base::ToProto(harness.Now());
     });
     harness.script = [](const http::Request&, const http::SendOptions&) {

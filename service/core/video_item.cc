@@ -1038,6 +1038,15 @@ absl::StatusOr<std::optional<int>> VideoItem::AttemptToResolve(const Resolution&
     return NothingToResolve();
   }
   if (said.attempt.has_value() && *said.attempt != open) {
+  // What a person means whose word comes late is the attempt that was in doubt when it was said.
+  if (!said.attempt.has_value()) {
+    for (int i = 0; i < task.attempts_size(); ++i) {
+      if (i == open || draft_.record.units(i).unknown_outcomes() == 0) continue;
+      return fault("is required, since attempt ", i,
+                   " was in doubt before: say which one this is about; attempt ", open, " is ",
+                   v1::Attempt::State_Name(state));
+    }
+  }
     return fault("is ", *said.attempt, ", which is ",
                  v1::Attempt::State_Name(task.attempts(*said.attempt).state()),
                  "; in doubt is attempt ", open);
