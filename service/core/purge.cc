@@ -13,7 +13,22 @@ using Outcome = store::CommitResult::Outcome;
 // A store that could not be read or written is given this long.
 constexpr absl::Duration kPatience = absl::Minutes(1);
 
+// What the store says of the time that it had lived through when it was opened.
+std::optional<absl::Time> LivedUntil(const store::Store& store) {
+  const absl::Time lived = store.lived_until();
+  if (lived == absl::InfinitePast()) return std::nullopt;
+  return lived;
+}
+
 }  // namespace
+
+Purge::Purge(base::EventLoop& loop, store::Store& store, Telemetry& telemetry, Options options)
+    : loop_(loop),
+      store_(store),
+      telemetry_(telemetry),
+      options_(options),
+      lived_(LivedUntil(store)),
+      followed_(loop.clock().Steady()) {}
 
 void Purge::Start() {
   if (options_.video_tasks_after == absl::InfiniteDuration()) return;
@@ -23,6 +38,8 @@ void Purge::Start() {
 void Purge::BeginSweep() {
   tenant_.clear();
   purged_ = 0;
+  const absl::Duration steady = loop_.clock().Steady();
+  lived_.Follow(loop_.Now(), steady - std::exchange(followed_, steady));
   const std::optional<absl::Time> held = store_.leases().HeldUntil(0);
   if (!held.has_value() || *held <= loop_.Now()) return EndSweep();
   BeginTenant();
@@ -78,15 +95,17 @@ void Purge::Step() {
 }
 
 Purge::Page Purge::LookAt(const store::ListPage& listed) const {
-  const absl::Time ended_before = loop_.Now() - options_.video_tasks_after;
+  const absl::Time ended_before = lived_.Horizon(loop_.Now()) - options_.video_tasks_after;
   Page page;
   if (listed.more) page.end = listed.end;
   bool any_old = false;  // One task whose date is wrong does not hide those behind it.
   for (const store::Row& row : listed.rows) {
-    const v1::VideoTask task = VideoTaskFromRow(row);
+    VideoEntity entity;
+    FromRow(row, entity);
+    const v1::VideoTask& task = entity.resource;
     if (base::FromProto(task.create_time()) < ended_before) any_old = true;
-    if (IsFinal(task.state()) && !row.content.unfinished && task.has_end_time() &&
-        base::FromProto(task.end_time()) < ended_before) {
+    if (entity.understood && IsFinal(task.state()) && !row.content.unfinished &&
+        task.has_end_time() && base::FromProto(task.end_time()) < ended_before) {
       page.writes.push_back({row.key, row.revision, std::nullopt, store::DeleteCause::kPurged});
     }
   }

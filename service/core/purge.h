@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "base/event_loop.h"
 #include "core/telemetry.h"
+#include "store/lived_time.h"
 #include "store/store.h"
 
 namespace assetgate::core {
@@ -25,6 +26,10 @@ namespace assetgate::core {
 // it purged is gone, and the next one begins with the oldest that is left. Of several gateways on
 // one store, the one that holds the first shard does it.
 //
+// A task's age is told by how far time has surely come (see LivedTime), from where the store had it
+// when it was opened: a gateway whose clock is days ahead purges nothing early. What a later
+// release of the gateway wrote, and this one does not understand, stays.
+//
 // Runs on the loop, which reads the store there: give it one that may wait for a disk. The loop and
 // the store must have stopped when it goes.
 class Purge {
@@ -38,8 +43,7 @@ class Purge {
     std::size_t page = 100;
   };
 
-  Purge(base::EventLoop& loop, store::Store& store, Telemetry& telemetry, Options options)
-      : loop_(loop), store_(store), telemetry_(telemetry), options_(options) {}
+  Purge(base::EventLoop& loop, store::Store& store, Telemetry& telemetry, Options options);
 
   Purge(const Purge&) = delete;
   Purge& operator=(const Purge&) = delete;
@@ -70,6 +74,9 @@ class Purge {
   store::Store& store_;
   Telemetry& telemetry_;
   const Options options_;
+  // By which ages are told, and when, on the steady clock, it was last brought on.
+  store::LivedTime lived_;
+  absl::Duration followed_;
   // Of the sweep under way: whose tasks it looks at, where its next page begins, and how many are
   // gone.
   std::string tenant_;

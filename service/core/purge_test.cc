@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -49,8 +50,11 @@ class PurgeTest : public testing::Test {
     return entity;
   }
   void Commit(VideoEntity entity, store::Revision expected = 0) {
-    const store::CommitResult result = store::CommitAndWait(
-        harness_.store(), store::Update(entity.key, expected, ToContent(entity)));
+    Commit(entity.key, ToContent(entity), expected);
+  }
+  void Commit(const store::Key& key, store::Content content, store::Revision expected = 0) {
+    const store::CommitResult result =
+        store::CommitAndWait(harness_.store(), store::Update(key, expected, std::move(content)));
     EXPECT_EQ(result.outcome, store::CommitResult::Outcome::kCommitted);
   }
   void CommitEnded(int from, int to) {
@@ -148,6 +152,7 @@ TEST_F(PurgeTest, NothingUnfinishedOrInDoubtGoes) {
   // Given up by us, while its provider may still be at it.
   VideoEntity expected = Ended("result-expected", v1::VideoTask::FAILED);
   expected.resource.add_attempts()->set_state(v1::Attempt::RUNNING);
+  expected.record.add_units();
   Commit(expected);
   CommitEnded(0, 1);
   Start(2);
@@ -198,6 +203,63 @@ TEST_F(PurgeTest, OneTaskWithAWrongDateHidesNoneBehindIt) {
   Start(3);
   harness_.Advance(kAfter + kSweep);
   EXPECT_THAT(Left(), ElementsAre("wrong"));
+}
+
+TEST_F(PurgeTest, GatewayWhoseClockIsAheadPurgesNothingEarly) {
+  CommitEnded(0, 3);
+  harness_.store().lived = harness_.Now();
+  const absl::Duration ahead = kAfter + absl::Hours(24 * 8);
+  harness_.loop().fake_clock().Step(ahead);
+  Start();
+  harness_.Advance(absl::Hours(3));
+  EXPECT_THAT(Left(), SizeIs(3));
+  harness_.loop().fake_clock().Step(-ahead);
+  harness_.Restart();
+  Start();
+  harness_.Advance(kAfter - absl::Hours(4));
+  EXPECT_THAT(Left(), SizeIs(3));
+  harness_.Advance(absl::Hours(2));
+  EXPECT_THAT(Left(), IsEmpty()) << "in its time";
+}
+
+// Where the store was closed for long, the time that it has lived through comes up to the clock.
+TEST_F(PurgeTest, WhatBecameOldWhileTheStoreWasClosedGoesALittleLater) {
+  CommitEnded(0, 3);
+  harness_.store().lived = harness_.Now();
+  harness_.Advance(kAfter + absl::Hours(24));
+  Start();
+  harness_.Advance(absl::Hours(24));
+  EXPECT_THAT(Left(), SizeIs(3));
+  harness_.Advance(kAfter / 9);
+  EXPECT_THAT(Left(), IsEmpty());
+}
+
+TEST_F(PurgeTest, WhatALaterReleaseWroteStays) {
+  constexpr int kOfALaterRelease = 77;
+  const auto commit = [&](const std::string& id, const std::function<void(v1::Attempt&)>& edit) {
+    VideoEntity entity = Ended(id);
+    entity.record.add_units();
+    entity.resource.add_attempts()->set_state(v1::Attempt::SUCCEEDED);
+    edit(*entity.resource.mutable_attempts(0));
+    store::Content content = ToContent(entity);
+    // That release knows that there is nothing left to do.
+    content.unfinished = false;
+    Commit(entity.key, std::move(content));
+  };
+  commit("known", [](v1::Attempt&) {});
+  commit("state", [](v1::Attempt& attempt) {
+    attempt.set_state(static_cast<v1::Attempt::State>(kOfALaterRelease));
+  });
+  commit("billing", [](v1::Attempt& attempt) {
+    attempt.set_billing(static_cast<v1::Attempt::Billing>(kOfALaterRelease));
+  });
+  VideoEntity unreadable = Ended("unreadable");
+  store::Content content = ToContent(unreadable);
+  content.internal = "\xff\xff";
+  Commit(unreadable.key, std::move(content));
+  Start();
+  harness_.Advance(kAfter + kSweep);
+  EXPECT_THAT(Left(), ElementsAre("state", "billing", "unreadable"));
 }
 
 TEST_F(PurgeTest, WhatChangesMeanwhileIsLookedAtAnew) {
