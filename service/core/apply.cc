@@ -624,6 +624,12 @@ bool ApplySubmit(v1::VideoTask& task, int index, Unit& unit, const provider::Sub
   return false;
 }
 
+void LoseOpenSubmission(Unit& unit) {
+  if (!unit.submission().open()) return;
+  CloseSubmission(unit);
+  unit.set_unknown_outcomes(unit.unknown_outcomes() + 1);
+}
+
 bool ApplyResolution(v1::VideoTask& task, int index, Unit& unit, const Resolution& said,
                      const provider::Handle& handle, const UnitContext& context) {
   v1::Attempt& attempt = *task.mutable_attempts(index);

@@ -128,6 +128,10 @@ bool ApplyObservation(v1::VideoTask& task, int attempt, Unit& unit,
 // Where a result can still come, `unit` says until when it is asked for.
 bool ApplyGivenUp(v1::VideoTask& task, int attempt, Unit& unit, const google::rpc::Status& error,
                   const UnitContext& context);
+// The answer to a submission cannot be stored: what it made, if anything, is not on record. So it
+// counts as one whose outcome is not known, and nobody calls it refused.
+void LoseOpenSubmission(Unit& unit);
+
 // What a person says became of a submission whose outcome is not known.
 struct Resolution {
   // Who says so; empty until callers have identities.

@@ -421,6 +421,7 @@ absl::Status PlacementItem<EntityT>::OnPollTrouble(std::size_t unit,
 
 template <typename EntityT>
 absl::Status PlacementItem<EntityT>::OnUnkept(std::size_t unit, const google::rpc::Status& error) {
+  LoseOpenSubmission(*this->draft_.record.mutable_units(static_cast<int>(unit)));
   this->MarkChanged(ApplyGivenUp(*this->draft_.resource.mutable_placements(static_cast<int>(unit)),
                                  error, this->Now()));
   return absl::OkStatus();

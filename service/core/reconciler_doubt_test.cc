@@ -22,8 +22,11 @@ namespace {
 
 using http::TransportError;
 using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
+using testing::UnorderedElementsAre;
 
 Harness::Options WithKeys() {
   Harness::Options options;
@@ -51,18 +54,13 @@ std::string AuthorizationOf(const http::Request& request) {
   return "";
 }
 
-// Rewrites a stored resource as a gateway of another release would, and starts this one anew.
-template <typename EntityT>
-void Rewrite(Harness& harness, absl::string_view id, const std::function<void(EntityT&)>& edit) {
-  const store::Key key{kDefaultTenant, EntityT::kKind, std::string(id)};
+// Rewrites a stored row, and starts the gateway anew.
+void RewriteRow(Harness& harness, const store::Key& key,
+                const std::function<void(store::Content&)>& edit) {
   const auto row = harness.store().Get(key);
   ASSERT_TRUE(row.ok() && row->has_value());
-  EntityT entity;
-  FromRow(**row, entity);
-  edit(entity);
-  store::Content content = ToContent(entity);
-  content.shard = (*row)->content.shard;
-  content.unfinished = true;
+  store::Content content = (*row)->content;
+  edit(content);
   store::Transaction transaction;
   transaction.writes.push_back({key, (*row)->revision, std::move(content)});
   bool committed = false;
@@ -72,6 +70,21 @@ void Rewrite(Harness& harness, absl::string_view id, const std::function<void(En
   harness.Run();
   ASSERT_TRUE(committed);
   harness.Restart();
+}
+
+// Rewrites a stored resource as a gateway of another release would, and starts this one anew.
+template <typename EntityT>
+void Rewrite(Harness& harness, absl::string_view id, const std::function<void(EntityT&)>& edit) {
+  const auto stored = Stored<EntityT>(harness.store(), id);
+  ASSERT_TRUE(stored.has_value());
+  EntityT entity = *stored;
+  edit(entity);
+  RewriteRow(harness, entity.key, [&](store::Content& content) {
+    const store::Shard shard = content.shard;
+    content = ToContent(entity);
+    content.shard = shard;
+    content.unfinished = true;
+  });
 }
 
 // --- Refusals after a doubt
@@ -165,11 +178,6 @@ TEST(ReconcilerDoubtTest, RefusalElsewhereAfterAPersonsWordDeletesNothing) {
   }
 }
 
-TEST(ReconcilerDoubtTest, AttemptThatWasInDoubtIsNotUsedForAnotherSubmission) {
-  Harness harness;
-  Cut(harness, Fox());
-  Rewrite<VideoEntity>(harness, "fox", SettleAsNotAccepted);
-  ASSERT_EQ(harness.http().pending(), 1u);
 // As a late answer leaves it behind that says "not accepted" of the very submission in doubt.
 void SettleAsNotAccepted(VideoEntity& entity) {
   entity.resource.set_state(v1::VideoTask::PENDING);
@@ -180,23 +188,15 @@ void SettleAsNotAccepted(VideoEntity& entity) {
   attempt.set_billing(v1::Attempt::NOT_BILLED);
 }
 
+TEST(ReconcilerDoubtTest, AttemptThatWasInDoubtIsNotUsedForAnotherSubmission) {
+  Harness harness;
+  Cut(harness, Fox());
+  Rewrite<VideoEntity>(harness, "fox", SettleAsNotAccepted);
+  ASSERT_EQ(harness.http().pending(), 1u);
   EXPECT_EQ(harness.Task("fox").attempts_size(), 2);
   EXPECT_EQ(harness.Task("fox").attempts(1).state(), v1::Attempt::SUBMITTING);
 }
 
-TEST(ReconcilerDoubtTest, NothingIsCalledUnbilledThatMayBeBilled) {
-  for (const bool cancelled : {false, true}) {
-    SCOPED_TRACE(cancelled);
-    Harness harness;
-    Cut(harness, Fox());
-    // A person said "not accepted", and the provider has said since that it accepted it.
-    Rewrite<VideoEntity>(harness, "fox", [&](VideoEntity& entity) {
-      entity.resource.set_state(v1::VideoTask::PENDING);
-      entity.resource.clear_error();
-      v1::Attempt& attempt = *entity.resource.mutable_attempts(0);
-      attempt.set_state(v1::Attempt::NOT_ACCEPTED);
-      attempt.set_billing(v1::Attempt::UNKNOWN);
-      attempt.set_provider_task_id("up-late");
 // The person saw the first submission in doubt; the provider has settled that since, and the second
 // one is in doubt now.
 TEST(ReconcilerDoubtTest, WordThatNamesNoAttemptNeverSettlesASecondDoubt) {
@@ -227,6 +227,19 @@ TEST(ReconcilerDoubtTest, WordThatNamesNoAttemptNeverSettlesASecondDoubt) {
   EXPECT_EQ(harness.http().sent(), sent + 1);
 }
 
+TEST(ReconcilerDoubtTest, NothingIsCalledUnbilledThatMayBeBilled) {
+  for (const bool cancelled : {false, true}) {
+    SCOPED_TRACE(cancelled);
+    Harness harness;
+    Cut(harness, Fox());
+    // A person said "not accepted", and the provider has said since that it accepted it.
+    Rewrite<VideoEntity>(harness, "fox", [&](VideoEntity& entity) {
+      entity.resource.set_state(v1::VideoTask::PENDING);
+      entity.resource.clear_error();
+      v1::Attempt& attempt = *entity.resource.mutable_attempts(0);
+      attempt.set_state(v1::Attempt::NOT_ACCEPTED);
+      attempt.set_billing(v1::Attempt::UNKNOWN);
+      attempt.set_provider_task_id("up-late");
       *attempt.mutable_resolve_time() = base::ToProto(harness.Now());
     });
     harness.script = [](const http::Request&, const http::SendOptions&) {
@@ -474,6 +487,125 @@ TEST(ReconcilerDoubtTest, GroupWithAStateOfALaterReleaseIsLeftAlone) {
             v1::WRITTEN_BY_LATER_RELEASE);
   harness.Advance(absl::Minutes(20));
   EXPECT_EQ(harness.http().sent(), 0u);
+}
+
+// --- What cannot be stored, or read
+
+// The bytes of a text that is not UTF-8: a row with it could be written, and read by nobody.
+constexpr char kNotUtf8[] = "\xff";
+
+// Whether the stored row can be read again.
+bool IsReadable(Harness& harness, const store::Key& key) {
+  const auto row = harness.store().Get(key);
+  return row.ok() && row->has_value() && ReadsBack(key.kind, (*row)->content);
+}
+
+TEST(ReconcilerDoubtTest, AcceptanceThatCannotBeStoredEndsTheTaskAndIsNotBoughtAgain) {
+  Harness harness(WithKeys());
+  const auto created = harness.Create(Fox());
+  harness.AnswerNext(200, absl::StrCat("id=up-", kNotUtf8, " state=running"));
+  harness.Advance(absl::Seconds(15));
+  ASSERT_TRUE(created.has());
+  ASSERT_TRUE(created.get().ok()) << created.status() << ": it may be billed, so it stays";
+  for (const bool restarted : {false, true}) {
+    SCOPED_TRACE(restarted);
+    if (restarted) harness.Restart();
+    harness.Advance(absl::Hours(30));
+    EXPECT_TRUE(IsReadable(harness, {kDefaultTenant, store::Kind::kVideoTask, "fox"}));
+    const v1::VideoTask task = harness.Task("fox");
+    EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
+    EXPECT_EQ(base::ReasonOf(task.error()), v1::INTERNAL_ERROR);
+    EXPECT_THAT(task.error().message(), HasSubstr("not UTF-8"));
+    ASSERT_EQ(task.attempts_size(), 1);
+    EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
+    EXPECT_EQ(harness.http().sent(), restarted ? 0u : 1u);
+  }
+  EXPECT_THAT(harness.telemetry().warnings, Contains(HasSubstr("not committed")));
+}
+
+TEST(ReconcilerDoubtTest, PlacementThatCannotBeStoredFailsAndTheOtherGoesOn) {
+  Harness harness;
+  harness.Create(Harness::Asset("hero", {"alpha", "beta"}));
+  harness.AnswerNext(200, absl::StrCat("id=up-", kNotUtf8, " state=done"));
+  harness.AnswerNext(200, "id=up-2 state=done");
+  harness.Advance(absl::Minutes(2));
+  EXPECT_TRUE(IsReadable(harness, {kDefaultTenant, store::Kind::kAsset, "hero"}));
+  const v1::Asset asset = harness.AssetNow("hero");
+  EXPECT_EQ(asset.state(), v1::Asset::ACTIVE);
+  ASSERT_EQ(asset.placements_size(), 2);
+  EXPECT_EQ(asset.placements(0).state(), v1::Placement::FAILED);
+  EXPECT_EQ(base::ReasonOf(asset.placements(0).error()), v1::INTERNAL_ERROR);
+  EXPECT_EQ(asset.placements(1).provider_asset_id(), "up-2");
+  EXPECT_EQ(harness.http().sent(), 2u);
+}
+
+// As no call of gRPC brings it, which checks its texts.
+TEST(ReconcilerDoubtTest, ItemThatCannotBeStoredIsRefusedAndTheOthersAreMade) {
+  Harness harness;
+  v1::BatchCreateAssetsRequest request;
+  *request.add_requests() = Harness::Asset("odd", {"alpha"});
+  *request.add_requests() = Harness::Asset("fine", {"alpha"});
+  request.mutable_requests(0)->mutable_asset()->set_display_name(kNotUtf8);
+  const auto created = harness.Create(request);
+  harness.AnswerNext(200, "id=up-1 state=done");
+  harness.Advance(absl::Seconds(15));
+  ASSERT_TRUE(created.has());
+  ASSERT_TRUE(created.get().ok()) << created.status();
+  ASSERT_EQ(created->results_size(), 2);
+  EXPECT_EQ(base::ReasonOf(created->results(0).error()), v1::INTERNAL_ERROR);
+  EXPECT_EQ(created->results(1).asset().name(), "assets/fine");
+  EXPECT_FALSE(harness.StoredAsset("odd").has_value());
+  EXPECT_EQ(harness.AssetNow("fine").state(), v1::Asset::ACTIVE);
+  EXPECT_EQ(harness.http().sent(), 1u);
+}
+
+TEST(ReconcilerDoubtTest, RowThatCannotBeReadIsNeverPlannedAndHidesNothingElse) {
+  for (const bool record_alone : {false, true}) {
+    SCOPED_TRACE(record_alone);
+    Harness harness(WithKeys());
+    harness.Create(Harness::Video("other"));
+    harness.AnswerNext(200, "id=up-0 state=done");
+    harness.Create(Fox());
+    harness.AnswerNext(502);
+    const store::Key key{kDefaultTenant, store::Kind::kVideoTask, "fox"};
+    store::Content damaged;
+    RewriteRow(harness, key, [&](store::Content& content) {
+      ASSERT_TRUE(content.unfinished);
+      (record_alone ? content.internal : content.resource) = kNotUtf8;
+      damaged = content;
+    });
+    harness.Advance(absl::Hours(30));
+    EXPECT_EQ(harness.http().sent(), 0u);
+    for (const absl::Status& status :
+         {harness.Cancel("fox").status(), harness.DeleteVideo("fox").status(),
+          harness.Resolve(Harness::NotAccepted("fox", /*resubmit=*/true)).status()}) {
+      EXPECT_FALSE(status.ok());
+    }
+    const auto row = harness.store().Get(key);
+    ASSERT_TRUE(row.ok() && row->has_value());
+    EXPECT_EQ((*row)->content.resource, damaged.resource) << "it is left as it is";
+    EXPECT_EQ((*row)->content.internal, damaged.internal);
+
+    v1::GetVideoTaskRequest get;
+    get.set_name("videoTasks/fox");
+    const auto got = harness.gateway().GetVideoTask(Caller(), get);
+    std::vector<std::string> listed;
+    const auto page = harness.gateway().ListVideoTasks(Caller(), v1::ListVideoTasksRequest());
+    ASSERT_TRUE(page.ok()) << page.status();
+    for (const v1::VideoTask& task : page->video_tasks()) listed.push_back(task.name());
+    harness.Run();
+    if (record_alone) {
+      // What callers see of it can be read.
+      EXPECT_TRUE(got.ok()) << got.status();
+      EXPECT_THAT(listed, UnorderedElementsAre("videoTasks/fox", "videoTasks/other"));
+      continue;
+    }
+    EXPECT_EQ(got.status().code(), absl::StatusCode::kInternal);
+    EXPECT_EQ(base::ReasonOf(got.status()), v1::INTERNAL_ERROR);
+    EXPECT_THAT(std::string(got.status().message()), HasSubstr("cannot be read"));
+    EXPECT_THAT(listed, ElementsAre("videoTasks/other"));
+    EXPECT_THAT(harness.telemetry().unreadable, Contains("videoTasks/fox"));
+  }
 }
 
 }  // namespace

@@ -918,6 +918,7 @@ absl::Status VideoItem::OnPollTrouble(std::size_t unit, const provider::Failure&
 absl::Status VideoItem::OnUnkept(std::size_t unit, const google::rpc::Status& error) {
   const int i = static_cast<int>(unit);
   Unit& record = *draft_.record.mutable_units(i);
+  LoseOpenSubmission(record);
   MarkChanged(ApplyGivenUp(draft_.resource, i, record, error, Context(record.provider())));
   return absl::OkStatus();
 }
