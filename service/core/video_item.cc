@@ -1038,7 +1038,6 @@ absl::StatusOr<std::optional<int>> VideoItem::AttemptToResolve(const Resolution&
   if (state != v1::Attempt::UNCONFIRMED && state != v1::Attempt::SUBMITTING) {
     return NothingToResolve();
   }
-  if (said.attempt.has_value() && *said.attempt != open) {
   // What a person means whose word comes late is the attempt that was in doubt when it was said.
   if (!said.attempt.has_value()) {
     for (int i = 0; i < task.attempts_size(); ++i) {
@@ -1048,6 +1047,7 @@ absl::StatusOr<std::optional<int>> VideoItem::AttemptToResolve(const Resolution&
                    v1::Attempt::State_Name(state));
     }
   }
+  if (said.attempt.has_value() && *said.attempt != open) {
     return fault("is ", *said.attempt, ", which is ",
                  v1::Attempt::State_Name(task.attempts(*said.attempt).state()),
                  "; in doubt is attempt ", open);
