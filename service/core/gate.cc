@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/string_view.h"
+#include "provider/answers/failure_words.h"
 
 namespace assetgate::core {
 namespace {
@@ -336,8 +337,10 @@ void Gate::SchedulePump() {
 
 void Gate::NoteAccount(CallHealth health, const provider::Failure* failure, absl::Time now) {
   if (health == CallHealth::kGood) return hold_.reset();
-  const bool refused = health == CallHealth::kOutOfCredit ||
-                       (health == CallHealth::kCredentials && failure->http_status != 403);
+  const bool refused =
+      health == CallHealth::kOutOfCredit ||
+      (health == CallHealth::kCredentials &&
+       (failure->http_status != 403 || provider::answers::NamesTheKey(failure->code)));
   if (!refused) {
     // The one that was to find out did not: another one does.
     if (hold_.has_value() && now >= hold_->next && hold_->times >= kQuickLooks) {

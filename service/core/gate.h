@@ -66,9 +66,10 @@ v1::Provider::State StateOf(base::ProviderCondition condition);
 // no quarter). Slow polls have half of the places at most: units that hang cannot hold up those
 // that answer.
 //
-// Account: after a submission was answered "no credit" or "key refused" (but for a 403, which can
-// be about one model), submissions are held: one at a time goes, five at once, the others at
-// intervals that grow to 15 s, and finds out whether that is over. Polls go on.
+// Account: after a submission was answered "no credit" or "key refused", submissions are held: one
+// at a time goes, five at once, the others at intervals that grow to 15 s, and finds out whether
+// that is over. Polls go on. A 403 can be about one model, and holds nothing unless its code names
+// the key.
 //
 // 429: holds up the unit that met it, by that unit's own back-off. It holds up the account too when
 // no call of another unit passed within the last minute, or when a second unit meets one before any

@@ -536,13 +536,31 @@ TEST_F(GateTest, WhatHoldsAllHasNoWordsThatWereSaidToOne) {
 
 TEST_F(GateTest, RefusalOfOneModelHoldsNothing) {
   Gate gate({1000, 64}, loop_);
-  ASSERT_TRUE(gate.Acquire(CallClass::kSubmission, [] {}));
   provider::Failure forbidden;
   forbidden.reason = v1::PROVIDER_CREDENTIALS_REJECTED;
   forbidden.http_status = 403;
-  gate.Release(CallClass::kSubmission, &forbidden);
-  EXPECT_FALSE(gate.HeldSubmissions().has_value());
-  EXPECT_EQ(gate.condition(), base::ProviderCondition::kCredentialsRejected);
+  for (const char* code : {"", "forbidden", "AccessDenied.Model"}) {
+    forbidden.code = code;
+    for (int i = 0; i < 7; ++i) {
+      ASSERT_TRUE(gate.Acquire(CallClass::kSubmission, [] {})) << code;
+      gate.Release(CallClass::kSubmission, &forbidden);
+    }
+    EXPECT_FALSE(gate.HeldSubmissions().has_value()) << code;
+    EXPECT_EQ(gate.condition(), base::ProviderCondition::kCredentialsRejected);
+  }
+}
+
+TEST_F(GateTest, ForbiddenWhoseCodeNamesTheKeyHoldsSubmissions) {
+  Gate gate({1000, 64}, loop_);
+  provider::Failure forbidden;
+  forbidden.reason = v1::PROVIDER_CREDENTIALS_REJECTED;
+  forbidden.http_status = 403;
+  forbidden.code = "invalid_api_key";
+  for (int i = 0; i < 7; ++i) ASSERT_TRUE(gate.Acquire(CallClass::kSubmission, [] {}));
+  for (int i = 0; i < 7; ++i) gate.Release(CallClass::kSubmission, &forbidden);
+  ASSERT_TRUE(gate.HeldSubmissions().has_value());
+  EXPECT_EQ(gate.HeldSubmissions()->failure.reason, v1::PROVIDER_CREDENTIALS_REJECTED);
+  EXPECT_FALSE(gate.Acquire(CallClass::kSubmission, [] {}));
 }
 
 TEST_F(GateTest, AnswerThatCannotBeReadIsNoNewsOfHealth) {

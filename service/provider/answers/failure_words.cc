@@ -441,6 +441,16 @@ Meaning MeaningOfCode(absl::string_view code, std::span<const DocumentedCode> do
   return Meaning::kNone;
 }
 
+bool NamesTheKey(absl::string_view code) {
+  constexpr absl::string_view kCodes[] = {
+      "invalid_api_key*", "invalidapikey*",    "invalid_token",   "invalidtoken",
+      "unauthorized",     "invalidaccesskey*", "authentication*", "signaturedoesnotmatch"};
+  return std::any_of(std::begin(kCodes), std::end(kCodes),
+                     [code = absl::StripAsciiWhitespace(code)](absl::string_view known) {
+                       return Fits(code, known);
+                     });
+}
+
 Meaning MeaningOfText(absl::string_view text) {
   for (const Phrases& list : kSharedPhrases) {
     if (HasAny(text, list.phrases)) return list.meaning;

@@ -73,6 +73,9 @@ struct DocumentedCode {
 // By the dialect's table first, then by the table that all share. A code that looks like an HTTP
 // status is taken for it.
 Meaning MeaningOfCode(absl::string_view code, std::span<const DocumentedCode> documented);
+// Whether a code says that the key itself is refused, whatever was asked for with it. "forbidden"
+// and "access_denied" do not: they can be about one model.
+bool NamesTheKey(absl::string_view code);
 // By the words of a text. kDoubt wins over everything else: "invalid response from upstream".
 Meaning MeaningOfText(absl::string_view text);
 // Whether a relay says that it asked somebody, and that the answer was lost.

@@ -104,6 +104,18 @@ TEST(MeaningTest, TheDialectsTableWinsOverTheSharedOne) {
   EXPECT_EQ(MeaningOfCode("E77", {}), Meaning::kNone);
 }
 
+TEST(MeaningTest, OnlySomeCodesOfARefusedCallNameTheKey) {
+  for (const char* code : {"invalid_api_key", "InvalidApiKey.NotFound", "AuthenticationError",
+                           " unauthorized", "SignatureDoesNotMatch"}) {
+    EXPECT_TRUE(NamesTheKey(code)) << code;
+    EXPECT_EQ(MeaningOfCode(code, {}), Meaning::kCredentials) << code;
+  }
+  for (const char* code : {"", "403", "forbidden", "access_denied", "AccessDenied.Model",
+                           "permission_denied", "model_not_found", "insufficient_quota"}) {
+    EXPECT_FALSE(NamesTheKey(code)) << code;
+  }
+}
+
 TEST(MeaningTest, DoubtWinsOverEveryOtherWordOfAText) {
   EXPECT_EQ(MeaningOfText("invalid response from upstream"), Meaning::kDoubt);
   EXPECT_EQ(MeaningOfText("prompt is required"), Meaning::kInvalid);
