@@ -828,6 +828,99 @@ TEST_P(StoreConformanceTest, AGroupIsNeverDeletedWhileAMemberIsCreated) {
   }
 }
 
+TEST_P(StoreConformanceTest, WhatMustBeAbsentAnywhereIsLookedForInEveryTenant) {
+  for (const char* tenant : {"a", "default", "z"}) {
+    CommitAndWait(*store_, Create(Asset("other", tenant), MakeContent("x", {"other"})));
+  }
+  const auto create = [&](absl::string_view id, std::vector<Key> except = {},
+                          Kind kind = Kind::kAsset) {
+    Transaction transaction = Create(Asset(id), MakeContent("x", {"task:7"}));
+    transaction.conditions.absent_anywhere = {{kind, "task:7", std::move(except)},
+                                              {Kind::kAsset, "task:8", {}}};
+    return CommitAndWait(*store_, std::move(transaction));
+  };
+  const Revision first =
+      CommitAndWait(*store_, Create(Asset("held", "z"), MakeContent("x", {"task:7"}))).revisions[0];
+  const Revision head = *store_->Head();
+  CommitResult refused = create("new");
+  EXPECT_EQ(refused.outcome, Outcome::kConditionUnmet);
+  EXPECT_THAT(refused.unmet, ElementsAre(Asset("held", "z")));
+  EXPECT_EQ(*store_->Head(), head);
+  EXPECT_FALSE(store_->Get(Asset("new"))->has_value());
+  EXPECT_EQ(create("of another kind", {}, Kind::kVideoTask).outcome, Outcome::kCommitted);
+
+  // Each row that is left aside is, and no other.
+  const std::vector<Key> known = {Asset("of another kind"), Asset("held", "z")};
+  refused = create("new", {known[0]});
+  EXPECT_THAT(refused.unmet, ElementsAre(known[1]));
+  refused = create("new", {known[1], Asset("held", "a"), Asset("nobody")});
+  EXPECT_THAT(refused.unmet, ElementsAre(known[0]));
+  EXPECT_EQ(create("new", known).outcome, Outcome::kCommitted);
+
+  // A row that no longer has the term is in nobody's way.
+  CommitAndWait(*store_, Update(Asset("held", "z"), first, MakeContent("x", {"task:9"})));
+  CommitAndWait(*store_, Delete(Asset("of another kind"), head + 1));
+  EXPECT_EQ(create("last", {Asset("new")}).outcome, Outcome::kCommitted);
+  // Neither is what has to be absent on the row itself while it is written.
+  Transaction renewed = Update(Asset("last"), head + 5, MakeContent("y", {"task:7"}));
+  renewed.conditions.absent_anywhere = {{Kind::kAsset, "task:7", {Asset("new"), Asset("last")}}};
+  EXPECT_EQ(CommitAndWait(*store_, std::move(renewed)).outcome, Outcome::kCommitted);
+}
+
+TEST_P(StoreConformanceTest, OfTwoThatSayATermIsAbsentAnywhereOneGetsIt) {
+  const auto take = [&](int round, absl::string_view tenant) {
+    const std::string term = absl::StrCat("task:", round);
+    Transaction transaction =
+        Create(Asset(absl::StrCat("t", round), tenant), MakeContent("x", {term}));
+    transaction.conditions.absent_anywhere = {{Kind::kAsset, term, {}}};
+    return transaction;
+  };
+  const auto refused_of = [](const CommitResult& one, const CommitResult& two) {
+    const std::set<Outcome> outcomes = {one.outcome, two.outcome};
+    EXPECT_THAT(outcomes, ElementsAre(Outcome::kCommitted, Outcome::kConditionUnmet));
+    return one.outcome == Outcome::kConditionUnmet ? one : two;
+  };
+  constexpr int kRounds = 40;
+  for (int round = 0; round < kRounds; ++round) {
+    CommitResult mine;
+    CommitResult theirs;
+    std::thread me([&] { mine = CommitAndWait(*store_, take(round, "mine")); });
+    std::thread them([&] { theirs = CommitAndWait(*store_, take(round, "theirs")); });
+    me.join();
+    them.join();
+    refused_of(mine, theirs);
+  }
+  // Of one group likewise, and beside one that takes the term without a condition.
+  std::vector<CommitResult> results(4);
+  absl::Mutex mu;
+  int answered = 0;
+  const auto commit = [&](int which, Transaction transaction) {
+    store_->Commit(std::move(transaction), [&, which](CommitResult result) {
+      absl::MutexLock lock(&mu);
+      results[which] = std::move(result);
+      ++answered;
+    });
+  };
+  {
+    Standstill standstill(*store_);
+    commit(0, take(kRounds, "mine"));
+    commit(1, take(kRounds, "theirs"));
+    Transaction unconditional = take(kRounds + 1, "mine");
+    unconditional.conditions = {};
+    commit(2, std::move(unconditional));
+    commit(3, take(kRounds + 1, "theirs"));
+  }
+  {
+    absl::MutexLock lock(&mu);
+    const auto all = [&] { return answered == 4; };
+    mu.Await(absl::Condition(&all));
+  }
+  EXPECT_THAT(refused_of(results[0], results[1]).unmet,
+              ElementsAre(Asset(absl::StrCat("t", kRounds), "mine")));
+  EXPECT_EQ(results[2].outcome, Outcome::kCommitted);
+  EXPECT_THAT(results[3].unmet, ElementsAre(Asset(absl::StrCat("t", kRounds + 1), "mine")));
+}
+
 TEST_P(StoreConformanceTest, UnfinishedRowsOfAllTenantsAreListedInTheOrderOfKeys) {
   Content unfinished = MakeContent("x");
   unfinished.unfinished = true;

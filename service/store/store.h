@@ -134,12 +134,23 @@ struct Conditions {
     std::string term;
   };
   std::vector<Term> absent;
+  // Terms that no row of the kind has, of whatever tenant, the rows of `except` aside. It costs a
+  // look-up for each tenant, and all other commits wait meanwhile: for what is rare.
+  struct TermAnywhere {
+    Kind kind = Kind::kAsset;
+    std::string term;
+    std::vector<Key> except;
+  };
+  std::vector<TermAnywhere> absent_anywhere;
 };
 
 // Everything in it is committed, or nothing. Two transactions that write rows and name each other's
 // in their conditions (one creates a member of a group; one deletes the group, if it has none) are
 // done one after the other: the rows that `exist` are held until the commit, and what is `absent`
-// is looked for once the rows written are held.
+// is looked for once the rows written are held. What is absent anywhere is looked for while nothing
+// else is committed: of two transactions that each write a term which the other one says is absent
+// anywhere, one is committed and the other is refused, and a row that has the term by then refuses
+// it, whoever wrote that row and on whatever conditions.
 struct Transaction {
   std::vector<Write> writes;
   Conditions conditions;

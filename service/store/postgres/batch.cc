@@ -60,6 +60,12 @@ Batch::Batch(absl::Span<const PendingCommit> group) : group_(group) {
           term_of_.try_emplace(Key{term.tenant, term.kind, term.term}, terms_.size());
       if (added) terms_.push_back({term, {}});
     }
+    for (const Conditions::TermAnywhere& term : transaction.conditions.absent_anywhere) {
+      const auto [it, added] = term_anywhere_of_.try_emplace(std::make_pair(term.kind, term.term),
+                                                             terms_anywhere_.size());
+      if (added) terms_anywhere_.push_back({term.kind, term.term, {}});
+      most_excepted_ = std::max(most_excepted_, term.except.size());
+    }
     if (transaction.claim_request.has_value()) RequestOf(transaction.claim_request->key);
     if (transaction.free_request.has_value()) RequestOf(*transaction.free_request);
   }
@@ -91,8 +97,8 @@ std::vector<Batch::Lock> Batch::Locks() const {
     locks[LockKey("request", {request.key.tenant, request.key.method, request.key.request_id})] =
         false;
   }
+  if (locks.size() > kMostLocks || !terms_anywhere_.empty()) return {{kEverything, false}};
   if (locks.empty()) return {};
-  if (locks.size() > kMostLocks) return {{kEverything, false}};
   std::vector<Lock> ordered = {{kEverything, true}};
   for (const auto& [key, shared] : locks) ordered.push_back({key, shared});
   return ordered;
@@ -189,6 +195,28 @@ void Batch::CheckConditions(const Conditions& conditions, std::vector<Key>& unme
       return std::nullopt;
     }();
     if (found.has_value()) unmet.push_back({absent.tenant, absent.kind, *found});
+  }
+  for (const Conditions::TermAnywhere& absent : conditions.absent_anywhere) {
+    const auto counts = [&](const Key& key) {
+      return std::find(absent.except.begin(), absent.except.end(), key) == absent.except.end();
+    };
+    const auto found = [&]() -> std::optional<Key> {
+      // Rows of this batch are as it has left them, here too.
+      for (const std::size_t at : written_) {
+        const RowSlot& row = rows_[at];
+        if (row.key.kind != absent.kind || row.now.revision == 0 || !counts(row.key)) continue;
+        const std::vector<std::string>& terms = row.now.its_terms();
+        if (std::find(terms.begin(), terms.end(), absent.term) != terms.end()) return row.key;
+      }
+      const std::size_t slot = term_anywhere_of_.at(std::make_pair(absent.kind, absent.term));
+      for (const Key& key : terms_anywhere_[slot].rows) {
+        const auto it = row_of_.find(key);
+        const bool written = it != row_of_.end() && written_.contains(it->second);
+        if (!written && counts(key)) return key;
+      }
+      return std::nullopt;
+    }();
+    if (found.has_value()) unmet.push_back(*found);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -64,6 +65,13 @@ class Batch {
     std::vector<std::string> ids;
   };
 
+  struct TermAnywhereSlot {
+    Kind kind;
+    std::string term;
+    // Rows that have it, of whatever tenant: of each all, or at least term_limit().
+    std::vector<Key> rows;
+  };
+
   // `group` must outlive it.
   explicit Batch(absl::Span<const PendingCommit> group);
 
@@ -73,18 +81,20 @@ class Batch {
   // each other without need.
   //
   // A batch of very many takes the one lock of everything instead, which every other batch shares:
-  // the server has room for some thousands of locks.
+  // the server has room for some thousands of locks. So does one that asks what is absent anywhere:
+  // then no other batch is under way that may write what it looks for.
   struct Lock {
     std::int64_t key;
     bool shared;
   };
   std::vector<Lock> Locks() const;
 
-  // To be filled in: `before`, and `ids`.
+  // To be filled in: `before`, `ids`, and `rows`.
   std::vector<RowSlot>& rows() { return rows_; }
   std::vector<RequestSlot>& requests() { return requests_; }
   std::vector<TermSlot>& terms() { return terms_; }
-  std::size_t term_limit() const { return rows_.size() + 1; }
+  std::vector<TermAnywhereSlot>& terms_anywhere() { return terms_anywhere_; }
+  std::size_t term_limit() const { return rows_.size() + most_excepted_ + 1; }
 
   // Once everything is filled in; again, with another head, as often as needed.
   void Apply(Revision head);
@@ -110,10 +120,14 @@ class Batch {
   std::vector<RowSlot> rows_;
   std::vector<RequestSlot> requests_;
   std::vector<TermSlot> terms_;
+  std::vector<TermAnywhereSlot> terms_anywhere_;
   absl::flat_hash_map<Key, std::size_t> row_of_;
   absl::flat_hash_map<RequestKey, std::size_t> request_of_;
   // By tenant, kind, term.
   absl::flat_hash_map<Key, std::size_t> term_of_;
+  absl::flat_hash_map<std::pair<Kind, std::string>, std::size_t> term_anywhere_of_;
+  // The most rows that a condition leaves aside.
+  std::size_t most_excepted_ = 0;
   // Rows that are written, and not only named in a condition.
   absl::flat_hash_set<std::size_t> written_;
 

@@ -192,6 +192,14 @@ TEST_F(PostgresCostTest, WritesCostWhatTheyWrite) {
     ASSERT_EQ(CommitAndWait(*store_, std::move(third)).outcome, CommitResult::Outcome::kCommitted);
   });
   EXPECT_LE(cost, 100);
+  EXPECT_LE(Cost([&] {
+              Transaction anywhere = Create(Asset("other"), MakeContent("x", {"task:7"}));
+              anywhere.conditions.absent_anywhere = {{Kind::kAsset, "task:7", {}},
+                                                     {Kind::kAsset, "TASK:7", {}}};
+              ASSERT_EQ(CommitAndWait(*store_, std::move(anywhere)).outcome,
+                        CommitResult::Outcome::kCommitted);
+            }),
+            100);
 }
 
 // Tables that have grown since a gateway opened an empty database, and that nothing has looked at
@@ -221,6 +229,13 @@ TEST_F(PostgresYoungTablesTest, RowsAreFoundByTheirKey) {
     }
   });
   EXPECT_LE(cost, 20 * 40);
+  EXPECT_LE(Cost([&] {
+              Transaction anywhere = Create(Asset("other"), MakeContent("x", {"task:7"}));
+              anywhere.conditions.absent_anywhere = {{Kind::kAsset, "task:7", {}}};
+              ASSERT_EQ(CommitAndWait(*store_, std::move(anywhere)).outcome,
+                        CommitResult::Outcome::kCommitted);
+            }),
+            100);
 }
 
 // For the eye; what is asserted is that it ends.

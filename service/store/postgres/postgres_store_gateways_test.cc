@@ -295,6 +295,35 @@ TEST_F(PostgresGatewaysTest, AGroupIsNeverDeletedWhileAnotherGatewayCreatesAMemb
 }
 
 // Groups of everybody name the same few rows, ids and groups in every order.
+TEST_F(PostgresGatewaysTest, OfTwoGatewaysThatSayATermIsAbsentAnywhereOneGetsIt) {
+  OpenMany(2);
+  for (int round = 0; round < 20; ++round) {
+    const std::string term = absl::StrCat("task:", round);
+    CommitResult results[2];
+    OnEach([&](PostgresStore& store, int number) {
+      Transaction transaction =
+          Create({absl::StrCat("tenant-", number), Kind::kAsset, absl::StrCat("t", round)},
+                 MakeContent("x", {term}));
+      // At every other round one of them is an ordinary writer.
+      if (round % 2 == 0 || number == 0) {
+        transaction.conditions.absent_anywhere = {{Kind::kAsset, term, {}}};
+      }
+      results[number] = CommitAndWait(store, std::move(transaction));
+    });
+    const int committed = static_cast<int>(results[0].outcome == Outcome::kCommitted) +
+                          static_cast<int>(results[1].outcome == Outcome::kCommitted);
+    if (round % 2 == 0) {
+      EXPECT_EQ(committed, 1);
+    } else {
+      EXPECT_EQ(results[1].outcome, Outcome::kCommitted) << "no condition, no refusal";
+    }
+    for (const CommitResult& result : results) {
+      if (result.outcome == Outcome::kCommitted) continue;
+      EXPECT_EQ(result.outcome, Outcome::kConditionUnmet) << result.message;
+    }
+  }
+}
+
 TEST_F(PostgresGatewaysTest, OverlappingWritersDoNotDeadlock) {
   constexpr int kEach = 300;
   OpenMany(4);

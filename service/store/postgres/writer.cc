@@ -62,6 +62,23 @@ CROSS JOIN LATERAL (SELECT create_revision FROM terms t
 JOIN resources r ON r.create_revision = t.create_revision
 )sql";
 
+// One tenant after the other, each by one look-up.
+constexpr char kFindTermsAnywhere[] = R"sql(
+WITH RECURSIVE tenants(name) AS (
+  (SELECT tenant FROM resources ORDER BY tenant LIMIT 1)
+  UNION ALL
+  SELECT (SELECT tenant FROM resources WHERE tenant > name ORDER BY tenant LIMIT 1)
+  FROM tenants WHERE name IS NOT NULL
+)
+SELECT u.n, r.tenant, r.id
+FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS u(kind, term, n)
+CROSS JOIN tenants
+CROSS JOIN LATERAL (SELECT create_revision FROM terms t
+                    WHERE t.tenant = tenants.name AND t.kind = u.kind AND t.term = u.term
+                    LIMIT $3::bigint) t
+JOIN resources r ON r.create_revision = t.create_revision
+)sql";
+
 constexpr char kDeleteRows[] = "DELETE FROM resources WHERE create_revision = ANY($1::bigint[])";
 
 constexpr char kDeleteTerms[] = R"sql(
@@ -420,6 +437,15 @@ absl::Status Fill(const Rows& found, std::vector<Batch::TermSlot>& slots) {
   return absl::OkStatus();
 }
 
+absl::Status Fill(const Rows& found, std::vector<Batch::TermAnywhereSlot>& slots) {
+  for (Batch::TermAnywhereSlot& slot : slots) slot.rows.clear();
+  for (int i = 0; i < found.size(); ++i) {
+    Batch::TermAnywhereSlot& slot = slots[static_cast<std::size_t>(found.IntAt(i, 0) - 1)];
+    slot.rows.push_back({found.StringAt(i, 1), slot.kind, found.StringAt(i, 2)});
+  }
+  return absl::OkStatus();
+}
+
 Statement FindRows(const std::vector<Batch::RowSlot>& slots) {
   Columns::Views tenants;
   Columns::Ints kinds;
@@ -457,6 +483,17 @@ Statement FindTerms(const std::vector<Batch::TermSlot>& slots, std::size_t limit
   }
   return {kFindTerms, Parameters().ByteStrings(tenants).Ints(kinds).ByteStrings(terms).Int(
                           static_cast<std::int64_t>(limit))};
+}
+
+Statement FindTermsAnywhere(const std::vector<Batch::TermAnywhereSlot>& slots, std::size_t limit) {
+  Columns::Ints kinds;
+  Columns::Strings terms;
+  for (const Batch::TermAnywhereSlot& slot : slots) {
+    kinds.push_back(static_cast<std::int64_t>(slot.kind));
+    terms.push_back(IndexedTerm(slot.term));
+  }
+  return {kFindTermsAnywhere,
+          Parameters().Ints(kinds).ByteStrings(terms).Int(static_cast<std::int64_t>(limit))};
 }
 
 }  // namespace
@@ -544,6 +581,9 @@ absl::StatusOr<Writer::Begun> Writer::Begin(Connection& connection, Batch& batch
   if (!batch.terms().empty()) {
     statements.push_back(FindTerms(batch.terms(), batch.term_limit()));
   }
+  if (!batch.terms_anywhere().empty()) {
+    statements.push_back(FindTermsAnywhere(batch.terms_anywhere(), batch.term_limit()));
+  }
   absl::StatusOr<std::vector<Rows>> answers = connection.RunAll(statements);
   if (!answers.ok()) return answers.status();
   std::size_t next = head + 1;
@@ -553,6 +593,7 @@ absl::StatusOr<Writer::Begun> Writer::Begin(Connection& connection, Batch& batch
   absl::Status status = fill(batch.rows());
   status.Update(fill(batch.requests()));
   status.Update(fill(batch.terms()));
+  status.Update(fill(batch.terms_anywhere()));
   if (!status.ok()) {
     connection.Execute("ROLLBACK").IgnoreError();
     return status;

@@ -69,6 +69,14 @@ absl::Status Writer::Prepare() {
       {find_term_,
        "SELECT resources.id FROM terms JOIN resources USING (create_revision) "
        "WHERE terms.tenant = ? AND terms.kind = ? AND terms.term = ? LIMIT 1"},
+      // CROSS JOIN: in this order, so that each tenant costs a look-up.
+      {find_term_anywhere_,
+       "WITH RECURSIVE tenants(name) AS (SELECT min(tenant) FROM resources UNION ALL "
+       "SELECT (SELECT min(tenant) FROM resources WHERE tenant > name) FROM tenants "
+       "WHERE name IS NOT NULL) "
+       "SELECT resources.tenant, resources.id FROM tenants CROSS JOIN terms CROSS JOIN resources "
+       "WHERE terms.tenant = tenants.name AND terms.kind = ? AND terms.term = ? "
+       "AND resources.create_revision = terms.create_revision"},
       {read_resource_, "SELECT resource FROM resources WHERE create_revision = ?"},
       {insert_row_,
        "INSERT INTO resources (create_revision, tenant, kind, id, revision, settled, terms, "
@@ -197,6 +205,19 @@ absl::Status Writer::Check(const Conditions& conditions, std::vector<Key>& unmet
     Query query(find_term_);
     query.Text(absent.tenant).Int(static_cast<int>(absent.kind)).Text(absent.term);
     if (query.Next()) unmet.push_back({absent.tenant, absent.kind, query.StringAt(0)});
+    if (!query.status().ok()) return query.status();
+  }
+  for (const Conditions::TermAnywhere& absent : conditions.absent_anywhere) {
+    Query query(find_term_anywhere_);
+    query.Int(static_cast<int>(absent.kind)).Text(absent.term);
+    while (query.Next()) {
+      const Key found = {query.StringAt(0), absent.kind, query.StringAt(1)};
+      if (std::find(absent.except.begin(), absent.except.end(), found) != absent.except.end()) {
+        continue;
+      }
+      unmet.push_back(found);
+      break;
+    }
     if (!query.status().ok()) return query.status();
   }
   return absl::OkStatus();

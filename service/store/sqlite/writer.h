@@ -109,6 +109,7 @@ class Writer {
   Statement read_head_;
   Statement find_row_;
   Statement find_term_;
+  Statement find_term_anywhere_;
   Statement read_resource_;
   Statement insert_row_;
   Statement update_row_;
