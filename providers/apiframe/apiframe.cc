@@ -49,7 +49,11 @@ class ApiframeDialect : public provider::Dialect {
     if (!IsJobId(id)) {
       return provider::NotAnId(id, "a UUID, 5f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c5");
     }
-    return provider::HandleOf(absl::AsciiStrToLower(id));
+    return provider::HandleOf(CanonicalVideoId(id));
+  }
+  // A UUID is the same in capitals.
+  std::string CanonicalVideoId(absl::string_view id) const override {
+    return absl::AsciiStrToLower(id);
   }
 
   std::vector<provider::PollCall> EncodePoll(

@@ -219,6 +219,11 @@ TEST(ApiframeTest, TheKeyGoesIntoItsOwnHeader) {
   EXPECT_EQ(request.headers[0].value, "afk_1");
 }
 
+TEST(ApiframeTest, AJobHasOneSpelling) {
+  EXPECT_EQ(Make()->CanonicalVideoId("5F0C1D2E-3a4b-4c5d-8E6F-708192A3B4C5"),
+            "5f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c5");
+}
+
 TEST(ApiframeTest, AJobThatAPersonFoundIsAskedForByItsUuidInAnyCase) {
   for (const char* const id :
        {"5f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c5", "5F0C1D2E-3A4B-4C5D-8E6F-708192A3B4C5"}) {

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "absl/random/random.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
@@ -668,12 +671,7 @@ void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskReq
     return std::move(reply)(std::move(entity->resource));
   }
   if (entity.ok()) {
-    if (caller.most_unfinished_videos.has_value()) {
-      creation.admit = [this, creator = UnfinishedVideos::Creator{caller.tenant, caller.identity},
-                        id = entity->key.id, most = *caller.most_unfinished_videos] {
-        return unfinished_videos_.Take(creator, id, most);
-      };
-    }
+    LimitUnfinished(caller, entity->key.id, creation);
     creation.entities.push_back(*std::move(entity));
   } else if (absl::Status s = UnlessRepeated(store_, entity.status(), creation); !s.ok()) {
     return std::move(reply)(std::move(s));
@@ -681,6 +679,15 @@ void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskReq
   reconciler_.CreateVideos(std::move(creation),
                            Answering(*this, &Gateway::CreateVideoTask, caller, request, answer_by,
                                      std::move(reply), AnswerFirst<v1::VideoTask>));
+}
+
+void Gateway::LimitUnfinished(const Caller& caller, const std::string& id,
+                              Creation<VideoEntity>& creation) {
+  if (!caller.most_unfinished_videos.has_value()) return;
+  creation.admit = [this, creator = UnfinishedVideos::Creator{caller.tenant, caller.identity}, id,
+                    most = *caller.most_unfinished_videos] {
+    return unfinished_videos_.Take(creator, id, most);
+  };
 }
 
 absl::StatusOr<VideoEntity> Gateway::NewVideo(const Catalog& catalog, const Caller& caller,
@@ -750,34 +757,45 @@ void Gateway::CancelVideoTask(const Caller& caller, const v1::CancelVideoTaskReq
                           std::move(reply));
 }
 
-absl::StatusOr<std::shared_ptr<void>> Gateway::TakeResolution(
-    const Caller& caller, const v1::ResolveVideoTaskRequest& request) {
-  auto row = Read(caller, store::Kind::kVideoTask, request.name());
-  if (!row.ok()) return row.status();
-  const v1::VideoTask task = VideoTaskFromRow(*row);
-  auto places = std::make_shared<std::vector<std::shared_ptr<void>>>();
+AdoptionConditions Gateway::ConditionsOfResolution(const std::string& tenant, const std::string& id,
+                                                   const v1::VideoTask& task) {
+  const CatalogPtr catalog = catalog_.Get();
+  std::vector<store::Conditions::TermAnywhere> conditions;
   for (const v1::Attempt& doubtful : task.attempts()) {
-    if (doubtful.state() != v1::Attempt::UNCONFIRMED) continue;
-    const std::string provider = ParseProvider(doubtful.provider()).value_or("");
-    absl::StatusOr<std::shared_ptr<void>> place = TakeProviderTask(
-        provider, request.provider_task_id(), /*handle=*/"",
-        [&](const std::string& tenant, const v1::VideoTask& other, const v1::Attempt&) {
-          if (tenant == caller.tenant && other.name() == task.name()) return absl::OkStatus();
-          const base::Error taken(
+    // One that is being submitted may have come into doubt by the time this is committed.
+    if (doubtful.state() != v1::Attempt::UNCONFIRMED &&
+        doubtful.state() != v1::Attempt::SUBMITTING) {
+      continue;
+    }
+    ProviderTask taken;
+    taken.provider = ParseProvider(doubtful.provider()).value_or("");
+    taken.id = id;
+    const ProviderEntry* provider = catalog->FindProvider(taken.provider);
+    taken.dialect = provider == nullptr ? nullptr : provider->dialect.get();
+    if (taken.dialect != nullptr) {
+      // An id that is not one is refused when it is resolved.
+      taken.handle = taken.dialect->AdoptVideo(taken.id, doubtful.provider_model()).value_or("");
+    }
+    AdoptionConditions found = FindHolders(
+        taken, [&](const store::Key& holder, const v1::VideoTask& other, const v1::Attempt&) {
+          if (holder.tenant == tenant && other.name() == task.name()) {
+            return absl::OkStatus();
+          }
+          const base::Error error(
               absl::StatusCode::kFailedPrecondition, v1::PROVIDER_TASK_TAKEN,
-              absl::StrCat("\"", request.provider_task_id(), "\" is the task of ",
-                           tenant == caller.tenant ? absl::StrCat("\"", other.name(), "\"")
+              absl::StrCat("\"", id, "\" is the task of ",
+                           holder.tenant == tenant ? absl::StrCat("\"", other.name(), "\"")
                                                    : "somebody else",
                            " at ", doubtful.provider(), "; look for another one, made when \"",
                            task.name(), "\" was sent"));
-          if (tenant != caller.tenant) return absl::Status(taken);
+          if (holder.tenant != tenant) return absl::Status(error);
           return absl::Status(
-              base::Error(taken).Resource(TypeOf(store::Kind::kVideoTask), other.name()));
+              base::Error(error).Resource(TypeOf(store::Kind::kVideoTask), other.name()));
         });
-    if (!place.ok()) return place.status();
-    places->push_back(*std::move(place));
+    if (!found.ok()) return found.status();
+    std::move(found->begin(), found->end(), std::back_inserter(conditions));
   }
-  return std::shared_ptr<void>(places);
+  return conditions;
 }
 
 absl::StatusOr<Target> Gateway::ImportTarget(const Catalog& catalog,
@@ -800,37 +818,32 @@ absl::StatusOr<Target> Gateway::ImportTarget(const Catalog& catalog,
   return faults.ToStatus();
 }
 
-absl::StatusOr<std::shared_ptr<void>> Gateway::TakeProviderTask(
-    const std::string& provider, const std::string& provider_task_id, const std::string& handle,
-    absl::FunctionRef<absl::Status(const std::string& tenant, const v1::VideoTask&,
+AdoptionConditions Gateway::FindHolders(
+    const ProviderTask& task,
+    absl::FunctionRef<absl::Status(const store::Key& holder, const v1::VideoTask&,
                                    const v1::Attempt&)>
-        holder) {
-  const auto task = std::make_pair(provider, provider_task_id);
-  {
-    absl::MutexLock lock(&importing_->mu);
-    if (!importing_->tasks.insert(task).second) {
-      return base::Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_TASK_TAKEN,
-                         absl::StrCat("\"", provider_task_id, "\" at ", provider,
-                                      " is just being taken by another call"));
-    }
-  }
-  // Whether it succeeds or not: until this goes.
-  std::shared_ptr<void> place(nullptr, [importing = importing_, task](void*) {
-    absl::MutexLock lock(&importing->mu);
-    importing->tasks.erase(task);
-  });
-  for (std::string tenant;;) {
-    absl::StatusOr<std::optional<std::string>> next = store_.NextTenant(tenant);
+        judge) {
+  const auto canonical = [&](const std::string& id) {
+    return task.dialect == nullptr ? id : task.dialect->CanonicalVideoId(id);
+  };
+  const std::string own = canonical(task.id);
+  const std::string name = MakeName(kProviders, task.provider);
+  // How rows may spell it: as the provider does, and, since an earlier release kept what a person
+  // had typed, as this one did, or in one case.
+  const std::set<std::string> spellings = {own, task.id, absl::AsciiStrToLower(own),
+                                           absl::AsciiStrToUpper(own)};
+  store::ListQuery query;
+  query.kind = store::Kind::kVideoTask;
+  std::vector<std::string>& clause = query.filter.clauses.emplace_back();
+  for (const std::string& spelling : spellings) clause.push_back(ProviderTaskTerm(spelling));
+  // Rows that have the id and are not in the way: it is another provider's, say.
+  std::vector<store::Key> known;
+  for (;;) {
+    absl::StatusOr<std::optional<std::string>> next = store_.NextTenant(query.tenant);
     if (!next.ok()) return StoreUnreadable();
     if (!next->has_value()) break;
-    tenant = **std::move(next);
-    v1::VideoTaskFilter filter;
-    filter.add_provider_task_ids(provider_task_id);
-    filter.add_providers(MakeName(kProviders, provider));
-    store::ListQuery query;
-    query.tenant = tenant;
-    query.kind = store::Kind::kVideoTask;
-    query.filter = Compile(filter);
+    query.tenant = **std::move(next);
+    query.after_create_revision.reset();
     for (bool more = true; more;) {
       absl::StatusOr<store::ListPage> page = store_.List(query);
       if (!page.ok()) return StoreUnreadable();
@@ -841,31 +854,33 @@ absl::StatusOr<std::shared_ptr<void>> Gateway::TakeProviderTask(
         FromRow(row, other);
         for (int i = 0; i < other.resource.attempts_size(); ++i) {
           const v1::Attempt& attempt = other.resource.attempts(i);
-          const bool same = attempt.provider() == MakeName(kProviders, provider) &&
-                            (attempt.provider_task_id() == provider_task_id ||
-                             (!handle.empty() && i < other.record.units_size() &&
-                              other.record.units(i).handle() == handle));
+          const bool same = attempt.provider() == name &&
+                            (canonical(attempt.provider_task_id()) == own ||
+                             (!task.handle.empty() && i < other.record.units_size() &&
+                              other.record.units(i).handle() == task.handle));
           if (!same) continue;
-          if (absl::Status s = holder(tenant, other.resource, attempt); !s.ok()) return s;
+          if (absl::Status s = judge(row.key, other.resource, attempt); !s.ok()) return s;
         }
+        known.push_back(row.key);
       }
     }
   }
-  return place;
+  std::vector<store::Conditions::TermAnywhere> conditions;
+  for (const std::string& term : clause) {
+    conditions.push_back({store::Kind::kVideoTask, term, known});
+  }
+  return conditions;
 }
 
-absl::StatusOr<std::shared_ptr<void>> Gateway::TakeImport(const Caller& caller,
-                                                          const std::string& provider,
-                                                          const std::string& provider_task_id,
-                                                          const std::string& handle) {
-  return TakeProviderTask(
-      provider, provider_task_id, handle,
-      [&](const std::string& tenant, const v1::VideoTask& other, const v1::Attempt& attempt) {
+AdoptionConditions Gateway::ConditionsOfImport(const std::string& tenant,
+                                               const ProviderTask& task) {
+  return FindHolders(
+      task, [&](const store::Key& holder, const v1::VideoTask& other, const v1::Attempt& attempt) {
         const auto taken = [&](absl::string_view why) {
           return base::Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_TASK_TAKEN,
-                             absl::StrCat("\"", provider_task_id, "\" at ", provider, " ", why));
+                             absl::StrCat("\"", task.id, "\" at ", task.provider, " ", why));
         };
-        if (tenant != caller.tenant) return absl::Status(taken("was made for others"));
+        if (holder.tenant != tenant) return absl::Status(taken("was made for others"));
         if (attempt.state() == v1::Attempt::FAILED || attempt.state() == v1::Attempt::CANCELLED) {
           return absl::OkStatus();
         }
@@ -916,7 +931,7 @@ absl::StatusOr<VideoEntity> Gateway::NewImport(const Catalog& catalog, const Cal
   attempt.set_provider(MakeName(kProviders, provider.id));
   attempt.set_provider_model(target->provider_model);
   attempt.set_credential_id(provider.credential.id);
-  attempt.set_provider_task_id(request.provider_task_id());
+  attempt.set_provider_task_id(provider.dialect->CanonicalVideoId(request.provider_task_id()));
   attempt.set_state(v1::Attempt::QUEUED);
   attempt.set_billing(v1::Attempt::UNKNOWN);
   for (auto* time : {attempt.mutable_create_time(), attempt.mutable_submit_time(),
@@ -945,24 +960,17 @@ void Gateway::ImportVideoTask(const Caller& caller, const v1::ImportVideoTaskReq
   Claim(caller, "ImportVideoTask", request, now, creation);
   absl::StatusOr<VideoEntity> entity = NewImport(*catalog, caller, request, now);
   if (entity.ok()) {
-    // On the reconciler's thread, just before the commit.
-    creation.admit =
-        [this, caller, id = entity->key.id, provider_id = entity->record.units(0).provider(),
-         provider_task_id = request.provider_task_id(),
-         handle = entity->record.units(0).handle()]() -> absl::StatusOr<std::shared_ptr<void>> {
-      auto places = std::make_shared<std::pair<std::shared_ptr<void>, UnfinishedVideos::Place>>();
-      absl::StatusOr<std::shared_ptr<void>> taken =
-          TakeImport(caller, provider_id, provider_task_id, handle);
-      if (!taken.ok()) return taken.status();
-      places->first = *std::move(taken);
-      if (caller.most_unfinished_videos.has_value()) {
-        absl::StatusOr<UnfinishedVideos::Place> counted = unfinished_videos_.Take(
-            {caller.tenant, caller.identity}, id, *caller.most_unfinished_videos);
-        if (!counted.ok()) return counted.status();
-        places->second = *std::move(counted);
-      }
-      return std::shared_ptr<void>(places);
+    const Unit& unit = entity->record.units(0);
+    const ProviderTask taken = {unit.provider(), request.provider_task_id(),
+                                catalog->FindProvider(unit.provider())->dialect.get(),
+                                unit.handle()};
+    // What is found now counts at first: on this thread, which may wait for the store.
+    creation.adopt = [this, tenant = caller.tenant, taken, catalog,
+                      found = std::optional(ConditionsOfImport(caller.tenant, taken))]() mutable {
+      if (found.has_value()) return *std::exchange(found, std::nullopt);
+      return ConditionsOfImport(tenant, taken);
     };
+    LimitUnfinished(caller, entity->key.id, creation);
     creation.entities.push_back(*std::move(entity));
   } else if (absl::Status s = UnlessRepeated(store_, entity.status(), creation); !s.ok()) {
     return std::move(reply)(std::move(s));
@@ -999,25 +1007,31 @@ void Gateway::ResolveVideoTask(const Caller& caller, const v1::ResolveVideoTaskR
     faults.Add("attempt", "is negative; attempts are counted from 0");
   }
   if (!faults.empty()) return std::move(reply)(faults.ToStatus());
-  std::shared_ptr<void> place;
+  std::function<AdoptionConditions(const v1::VideoTask&)> adopt;
   if (request.has_provider_task_id()) {
-    absl::StatusOr<std::shared_ptr<void>> taken = TakeResolution(caller, request);
-    if (!taken.ok()) return std::move(reply)(taken.status());
-    place = *std::move(taken);
+    auto row = Read(caller, store::Kind::kVideoTask, request.name());
+    if (!row.ok()) return std::move(reply)(row.status());
+    const v1::VideoTask read = VideoTaskFromRow(*row);
+    // What is found now counts at first: on this thread, which may wait for the store.
+    AdoptionConditions found =
+        ConditionsOfResolution(caller.tenant, request.provider_task_id(), read);
+    if (!found.ok()) return std::move(reply)(found.status());
+    adopt = [this, tenant = caller.tenant, id = request.provider_task_id(),
+             revision = read.revision(),
+             found = std::optional(*std::move(found))](const v1::VideoTask& task) mutable {
+      if (found.has_value() && task.revision() == revision) {
+        return AdoptionConditions(*std::exchange(found, std::nullopt));
+      }
+      return ConditionsOfResolution(tenant, id, task);
+    };
   }
-  // No other call takes the provider's task until this one's word is committed, or refused.
-  Reply<v1::VideoTask> done = [place = std::move(place), reply = std::move(reply)](
-                                  absl::StatusOr<v1::VideoTask> answer) mutable {
-    place.reset();
-    std::move(reply)(std::move(answer));
-  };
   reconciler_.ResolveVideo(
       {caller.tenant, store::Kind::kVideoTask, *std::move(id)},
       {.resolver = caller.identity,
        .provider_task_id = request.provider_task_id(),
        .resubmit = request.resubmit(),
        .attempt = request.has_attempt() ? std::optional(request.attempt()) : std::nullopt},
-      std::move(done));
+      std::move(adopt), std::move(reply));
 }
 
 void Gateway::DeleteVideoTask(const Caller& caller, const v1::DeleteVideoTaskRequest& request,

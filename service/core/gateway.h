@@ -8,10 +8,8 @@
 #include <string>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "assetgate/v1/asset_service.pb.h"
 #include "assetgate/v1/provider_service.pb.h"
@@ -134,23 +132,33 @@ class Gateway {
   // The provider's model that an imported task was made with.
   absl::StatusOr<Target> ImportTarget(const Catalog& catalog,
                                       const v1::ImportVideoTaskRequest& request) const;
-  // Takes a provider's task for as long as the result lives, so that no other call of this gateway
-  // does; fails while one has it. `holder` is told of each attempt, of any tenant, that is known by
-  // the id (or by `handle`, unless that is empty), and may refuse.
-  absl::StatusOr<std::shared_ptr<void>> TakeProviderTask(
-      const std::string& provider, const std::string& provider_task_id, const std::string& handle,
-      absl::FunctionRef<absl::Status(const std::string& tenant, const v1::VideoTask&,
+  // A provider's task as a person names it.
+  struct ProviderTask {
+    std::string provider;
+    // As it was typed.
+    std::string id;
+    // Null where the provider is not in the config any more.
+    const provider::Dialect* dialect = nullptr;
+    // What `dialect` makes of the id; may be empty.
+    provider::Handle handle;
+  };
+  // Shows `judge` each attempt, of any tenant, that has the task, under whatever spelling of its
+  // id; an error of it is the result. Otherwise: that no other row has the id when it is taken
+  // over, so that of two calls which find the task free, at whatever gateways, one gets it.
+  AdoptionConditions FindHolders(
+      const ProviderTask& task,
+      absl::FunctionRef<absl::Status(const store::Key& holder, const v1::VideoTask&,
                                      const v1::Attempt&)>
-          holder);
-  // Likewise for an import: fails when a task holds it (see VideoService.ImportVideoTask).
-  absl::StatusOr<std::shared_ptr<void>> TakeImport(const Caller& caller,
-                                                   const std::string& provider,
-                                                   const std::string& provider_task_id,
-                                                   const std::string& handle);
-  // Likewise for a resolution: fails when another task, of any tenant, is known by that id where
-  // this one's submission is in doubt.
-  absl::StatusOr<std::shared_ptr<void>> TakeResolution(const Caller& caller,
-                                                       const v1::ResolveVideoTaskRequest& request);
+          judge);
+  // Fails when a task holds what is to be imported (see VideoService.ImportVideoTask).
+  AdoptionConditions ConditionsOfImport(const std::string& tenant, const ProviderTask& task);
+  // Fails when another task, of any tenant, is known by the id where the submission of `task` is in
+  // doubt.
+  AdoptionConditions ConditionsOfResolution(const std::string& tenant, const std::string& id,
+                                            const v1::VideoTask& task);
+  // Has the caller's limit of unfinished videos looked at before the commit.
+  void LimitUnfinished(const Caller& caller, const std::string& id,
+                       Creation<VideoEntity>& creation);
   absl::Time AnswerBy(const Catalog& catalog, const Caller& caller, bool has_max_wait,
                       const google::protobuf::Duration& max_wait) const;
   absl::StatusOr<store::Row> Read(const Caller& caller, store::Kind kind, const std::string& name,
@@ -161,13 +169,6 @@ class Gateway {
   Reconciler& reconciler_;
   UnfinishedVideos& unfinished_videos_;
   const base::Clock& clock_;
-  // Provider tasks that are being imported: shared with the places of those imports, which may
-  // outlive this.
-  struct Importing {
-    absl::Mutex mu;
-    std::set<std::pair<std::string, std::string>> tasks ABSL_GUARDED_BY(mu);
-  };
-  const std::shared_ptr<Importing> importing_ = std::make_shared<Importing>();
 };
 
 }  // namespace assetgate::core

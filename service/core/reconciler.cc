@@ -199,6 +199,7 @@ void Reconciler::CreateTyped(Creation<EntityT> creation,
     }
     pending.claim = std::move(creation.claim);
     pending.admit = std::move(creation.admit);
+    pending.adopt = std::move(creation.adopt);
     pending.same_request = std::move(creation.same_request);
     pending.repeated = std::move(creation.repeated);
     pending.answer_by = creation.answer_by;
@@ -257,6 +258,11 @@ void Reconciler::Create(PendingCreation creation) {
                                                    "more for now"))
                               .RetryAfter(absl::Seconds(5)));
   }
+  if (creation.adopt) {
+    auto conditions = creation.adopt();
+    if (!conditions.ok()) return RefuseCreation(creation, conditions.status());
+    creation.absent_anywhere = *std::move(conditions);
+  }
   if (creation.admit) {
     auto admitted = creation.admit();
     if (!admitted.ok()) return RefuseCreation(creation, admitted.status());
@@ -297,6 +303,7 @@ void Reconciler::CommitCreation(std::shared_ptr<PendingCreation> creation,
   // have been answered.
   store::Transaction transaction;
   transaction.claim_request = creation->claim;
+  transaction.conditions.absent_anywhere = creation->absent_anywhere;
   if (transaction.claim_request.has_value()) {
     std::vector<store::Key>& rows = transaction.claim_request->rows;
     rows = gathering->keys;
@@ -462,6 +469,16 @@ void Reconciler::OnCreated(std::shared_ptr<PendingCreation> creation,
         }
       }
       creation->known_new = true;
+      if (creation->adopt) {
+        // Another task may have what the provider has by now: then this says so.
+        auto conditions = creation->adopt();
+        for (std::size_t i = 0; i < creation->items.size() && !conditions.ok(); ++i) {
+          if (creation->items[i] == nullptr) continue;
+          creation->items[i].reset();
+          gathering->Answer(i, conditions.status());
+        }
+        if (conditions.ok()) creation->absent_anywhere = *std::move(conditions);
+      }
       return CommitCreation(std::move(creation), std::move(gathering));
     }
     case Outcome::kRequestIdTaken:
@@ -1021,13 +1038,25 @@ void Reconciler::CancelVideo(store::Key key, Reply<v1::VideoTask> reply) {
       std::move(key), [](VideoItem& item) { return item.Cancel(); }, std::move(reply));
 }
 
-void Reconciler::ResolveVideo(store::Key key, Resolution said, Reply<v1::VideoTask> reply) {
+void Reconciler::ResolveVideo(store::Key key, Resolution said,
+                              std::function<AdoptionConditions(const v1::VideoTask&)> adopt,
+                              Reply<v1::VideoTask> reply) {
   CommandVideo(
       std::move(key),
-      [said = std::move(said)](VideoItem& item) {
+      [said = std::move(said), adopt = std::move(adopt)](VideoItem& item) -> absl::Status {
+        // For each draft: where the conditions did not hold, this says why, or has others.
+        std::vector<store::Conditions::TermAnywhere> absent;
+        if (adopt) {
+          AdoptionConditions conditions = adopt(item.resource());
+          if (!conditions.ok()) return conditions.status();
+          absent = *std::move(conditions);
+        }
         // Somebody knows of it and relies on it: it stays, even if its creator still waits.
         item.acknowledged_ = true;
-        return item.Resolve(said);
+        if (absl::Status s = item.Resolve(said); !s.ok()) return s;
+        std::move(absent.begin(), absent.end(),
+                  std::back_inserter(item.conditions_.absent_anywhere));
+        return absl::OkStatus();
       },
       std::move(reply));
 }

@@ -37,6 +37,10 @@ namespace assetgate::core {
 template <typename T>
 using Reply = absl::AnyInvocable<void(absl::StatusOr<T>) &&>;
 
+// Asked before a provider's task is taken over: why it may not be, or what has to hold when that is
+// committed. Asked anew, on the reconciler's thread, when it did not hold.
+using AdoptionConditions = absl::StatusOr<std::vector<store::Conditions::TermAnywhere>>;
+
 // New resources that one request asks for: validated, with keys and revision 0.
 template <typename EntityT>
 struct Creation {
@@ -46,6 +50,8 @@ struct Creation {
   // Asked before anything is committed: an error is the answer, unless the request turns out to be
   // a repetition. What it gives lives until the commit is done, or given up.
   std::function<absl::StatusOr<std::shared_ptr<void>>()> admit;
+  // Of what a provider already has; may be empty.
+  std::function<AdoptionConditions()> adopt;
   // Whether a stored request is the same as this one.
   std::function<bool(const std::string& stored)> same_request;
   // Set where the request id is known to be taken: the answer is that of the first request.
@@ -130,7 +136,10 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   void CreateVideos(Creation<VideoEntity> creation,
                     Reply<std::vector<absl::StatusOr<v1::VideoTask>>> reply);
   void CancelVideo(store::Key key, Reply<v1::VideoTask> reply);
-  void ResolveVideo(store::Key key, Resolution said, Reply<v1::VideoTask> reply);
+  // `adopt` is asked with the task as it was committed last; may be empty.
+  void ResolveVideo(store::Key key, Resolution said,
+                    std::function<AdoptionConditions(const v1::VideoTask&)> adopt,
+                    Reply<v1::VideoTask> reply);
   void DeleteGroup(store::Key key, Reply<v1::DeleteAssetGroupResponse> reply);
   void DeleteAsset(store::Key key, Reply<v1::DeleteAssetResponse> reply);
   void DeleteVideo(store::Key key, Reply<v1::DeleteVideoTaskResponse> reply);
@@ -175,6 +184,8 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
     std::optional<store::RequestRow> claim;
     std::function<absl::StatusOr<std::shared_ptr<void>>()> admit;
     std::shared_ptr<void> admitted;
+    std::function<AdoptionConditions()> adopt;
+    std::vector<store::Conditions::TermAnywhere> absent_anywhere;
     std::function<bool(const std::string&)> same_request;
     std::optional<store::RequestRow> repeated;
     // The store has said that its request id was free.

@@ -4,12 +4,14 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/error.h"
 #include "core/testing/harness.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "store/testing.h"
 
 namespace assetgate::core {
 namespace {
@@ -168,6 +170,119 @@ TEST(ReconcilerImportTest, NoResolutionTakesAnotherTenantsTask) {
   EXPECT_THAT(std::string(taken.status().message()), Not(HasSubstr("theirs")));
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
   ASSERT_TRUE(harness.Resolve(Harness::Accepted("fox", "up-8")).get().ok());
+}
+
+TEST(ReconcilerImportTest, TaskIsTheSameInAnotherSpelling) {
+  Harness::Options options;
+  options.alpha.ids_in_any_case = true;
+  Harness harness(options);
+  Accept(harness);
+  Caller stranger;
+  stranger.tenant = "other";
+  // A submission of theirs that is in doubt.
+  Answer<v1::VideoTask> created;
+  harness.gateway().CreateVideoTask(stranger, Harness::Video("wolf"), created.reply());
+  harness.Run();
+  harness.FailNext(http::TransportError::Kind::kReset, /*maybe_sent=*/true);
+  for (const char* spelling : {"UP-7", "Up-7", "up-7"}) {
+    EXPECT_EQ(base::ReasonOf(harness.Import(Import("mine", spelling), stranger).status()),
+              v1::PROVIDER_TASK_TAKEN)
+        << spelling;
+    EXPECT_EQ(base::ReasonOf(harness.Import(Import("mine", spelling)).status()),
+              v1::PROVIDER_TASK_TAKEN)
+        << spelling;
+    const auto resolved = harness.Resolve(Harness::Accepted("wolf", spelling), stranger);
+    EXPECT_EQ(base::ReasonOf(resolved.status()), v1::PROVIDER_TASK_TAKEN) << spelling;
+    EXPECT_THAT(std::string(resolved.status().message()), Not(HasSubstr("fox")));
+  }
+  // What is free is kept, and followed, as the provider spells it.
+  const auto imported = harness.Import(Import("mine", "UP-8"));
+  ASSERT_TRUE(imported.has() && imported.get().ok()) << imported.status();
+  EXPECT_EQ(imported->attempts(0).provider_task_id(), "up-8");
+  EXPECT_EQ(base::ReasonOf(harness.Import(Import("again", "uP-8")).status()),
+            v1::PROVIDER_TASK_TAKEN);
+  const auto resolved = harness.Resolve(Harness::Accepted("wolf", "UP-9"), stranger);
+  ASSERT_TRUE(resolved.has() && resolved.get().ok()) << resolved.status();
+  EXPECT_EQ(resolved->attempts(0).provider_task_id(), "up-9");
+  const auto repeated = harness.Resolve(Harness::Accepted("wolf", "UP-9"), stranger);
+  EXPECT_TRUE(repeated.has() && repeated.get().ok()) << repeated.status();
+  EXPECT_EQ(base::ReasonOf(harness.Import(Import("again", "uP-9")).status()),
+            v1::PROVIDER_TASK_TAKEN);
+}
+
+TEST(ReconcilerImportTest, IdsOfAnotherCaseAreOtherTasksWhereTheProviderTellsThemApart) {
+  Harness harness;
+  ASSERT_TRUE(harness.Import(Import("one", "up-a")).get().ok());
+  EXPECT_TRUE(harness.Import(Import("two", "up-A")).get().ok());
+}
+
+TEST(ReconcilerImportTest, TaskThatAnEarlierReleaseKeptAsItWasTypedIsFound) {
+  Harness::Options options;
+  options.alpha.ids_in_any_case = true;
+  Harness harness(options);
+  Accept(harness);
+  harness.Advance(absl::Seconds(10));
+  harness.AnswerNext(200, "id=up-7 state=done");
+  VideoEntity fox = *harness.StoredVideo("fox");
+  fox.resource.mutable_attempts(0)->set_provider_task_id("UP-7");
+  harness.store().Commit(store::Update(fox.key, fox.revision, ToContent(fox)),
+                         [](const store::CommitResult&) {});
+  harness.Run();
+  ASSERT_EQ(harness.Task("fox").attempts(0).provider_task_id(), "UP-7");
+  for (const char* spelling : {"UP-7", "Up-7", "up-7"}) {
+    EXPECT_EQ(base::ReasonOf(harness.Import(Import("mine", spelling)).status()),
+              v1::PROVIDER_TASK_TAKEN)
+        << spelling;
+  }
+}
+
+TEST(ReconcilerImportTest, OfTwoAtTheSameMomentOneGetsTheTask) {
+  for (const char* tenant : {kDefaultTenant, "other"}) {
+    for (const bool given_up : {false, true}) {
+      SCOPED_TRACE(absl::StrCat(tenant, given_up ? ", given up before" : ""));
+      Harness::Options options;
+      options.alpha.ids_in_any_case = true;
+      Harness harness(options);
+      if (given_up) {
+        Accept(harness);
+        harness.script = [](const http::Request&, const http::SendOptions&) {
+          return http::Result(http::Response{404, {}, "", {}});
+        };
+        harness.Advance(absl::Minutes(12));
+        ASSERT_EQ(harness.Task("fox").state(), v1::VideoTask::FAILED);
+        harness.script = nullptr;
+      }
+      Caller second;
+      second.tenant = tenant;
+      Answer<v1::VideoTask> answers[2];
+      harness.gateway().ImportVideoTask(Caller(), Import("a"), answers[0].reply());
+      harness.gateway().ImportVideoTask(second, Import("b", "UP-7"), answers[1].reply());
+      harness.Run();
+      ASSERT_TRUE(answers[0].has() && answers[0].get().ok()) << answers[0].status();
+      EXPECT_EQ(base::ReasonOf(answers[1].status()), v1::PROVIDER_TASK_TAKEN);
+      EXPECT_EQ(absl::StrContains(answers[1].status().message(), "videoTasks/a"),
+                second.tenant == kDefaultTenant)
+          << answers[1].status();
+      // A refusal leaves nothing behind.
+      auto row = harness.store().Get({tenant, store::Kind::kVideoTask, "b"});
+      ASSERT_TRUE(row.ok());
+      EXPECT_FALSE(row->has_value());
+      EXPECT_TRUE(harness.Import(Import("b", "up-8"), second).get().ok());
+    }
+  }
+}
+
+TEST(ReconcilerImportTest, SameIdAtAnotherProviderMeanwhileIsInNobodysWay) {
+  Harness harness;
+  v1::ImportVideoTaskRequest at_beta = Import("b");
+  at_beta.set_provider("beta");
+  Answer<v1::VideoTask> answers[2];
+  harness.gateway().ImportVideoTask(Caller(), Import("a"), answers[0].reply());
+  harness.gateway().ImportVideoTask(Caller(), at_beta, answers[1].reply());
+  harness.Run();
+  for (const auto& answer : answers) {
+    EXPECT_TRUE(answer.has() && answer.get().ok()) << answer.status();
+  }
 }
 
 TEST(ReconcilerImportTest, IdThatTheProviderDoesNotKnowIsSaidAndFails) {

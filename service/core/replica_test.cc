@@ -506,6 +506,113 @@ TEST(ReplicaTest, PlacementThatAVideoNeedsIsMadeByWhoFollowsTheAsset) {
   EXPECT_EQ(replicas.Task("fox").state(), v1::VideoTask::RUNNING);
 }
 
+v1::ImportVideoTaskRequest Import(absl::string_view id, absl::string_view task_id) {
+  v1::ImportVideoTaskRequest request;
+  request.set_provider("providers/alpha");
+  request.set_provider_task_id(std::string(task_id));
+  request.set_model("film");
+  request.set_video_task_id(std::string(id));
+  return request;
+}
+
+Caller Of(absl::string_view tenant) {
+  Caller caller;
+  caller.tenant = std::string(tenant);
+  return caller;
+}
+
+// A task whose submission is in doubt.
+void Cut(Replicas& replicas, int at, absl::string_view id, absl::string_view tenant) {
+  replicas.Create(at, Harness::Video(id), Of(tenant));
+  replicas.Take(at).Answer(TransportError{TransportError::Kind::kReset, true, "reset"});
+  replicas.Run();
+}
+
+TEST(ReplicaTest, ProviderTaskIsTakenOverByOneOfTwoGateways) {
+  const struct {
+    const char* description;
+    bool a_resolves;
+    bool b_resolves;
+  } kWays[] = {{"two imports", false, false},
+               {"an import and a resolution", false, true},
+               {"a resolution and an import", true, false},
+               {"two resolutions", true, true}};
+  for (const auto& way : kWays) {
+    for (const char* tenant : {kDefaultTenant, "other"}) {
+      for (const int first : {kA, kB}) {
+        SCOPED_TRACE(absl::StrCat(way.description, ", ", tenant, ", first: ", first));
+        Harness::Options options;
+        options.alpha.ids_in_any_case = true;
+        Replicas replicas(2, options);
+        const std::string tenants[] = {kDefaultTenant, tenant};
+        const bool resolves[] = {way.a_resolves, way.b_resolves};
+        const std::string ids[] = {"fox", "wolf"};
+        const std::string spellings[] = {"up-7", "UP-7"};
+        for (const int at : {kA, kB}) {
+          if (resolves[at]) Cut(replicas, at, ids[at], tenants[at]);
+        }
+        // Both have found it free before either is committed.
+        Answer<v1::VideoTask> answers[2];
+        for (const int at : {first, 1 - first}) {
+          if (resolves[at]) {
+            replicas.gateway(at).ResolveVideoTask(
+                Of(tenants[at]), Harness::Accepted(ids[at], spellings[at]), answers[at].reply());
+          } else {
+            replicas.gateway(at).ImportVideoTask(Of(tenants[at]), Import(ids[at], spellings[at]),
+                                                 answers[at].reply());
+          }
+        }
+        replicas.loop(first).RunDue();
+        replicas.Run();
+        ASSERT_TRUE(answers[kA].has() && answers[kB].has());
+        ASSERT_NE(answers[kA].get().ok(), answers[kB].get().ok())
+            << answers[kA].status() << answers[kB].status();
+        const int loser = answers[kA].get().ok() ? kB : kA;
+        EXPECT_NE(loser, first);
+        EXPECT_EQ(base::ReasonOf(answers[loser].status()), v1::PROVIDER_TASK_TAKEN)
+            << answers[loser].status();
+        EXPECT_EQ(absl::StrContains(answers[loser].status().message(), ids[1 - loser]),
+                  tenants[kA] == tenants[kB])
+            << "named to its own tenant alone: " << answers[loser].status();
+        auto row = replicas.real().Get({tenants[loser], store::Kind::kVideoTask, ids[loser]});
+        ASSERT_TRUE(row.ok());
+        ASSERT_EQ(row->has_value(), resolves[loser]);
+        if (!resolves[loser]) continue;
+        EXPECT_EQ(VideoTaskFromRow(**row).state(), v1::VideoTask::UNCONFIRMED);
+        // It goes on: it can be resolved with what is its own.
+        Answer<v1::VideoTask> again;
+        replicas.gateway(loser).ResolveVideoTask(
+            Of(tenants[loser]), Harness::Accepted(ids[loser], "up-8"), again.reply());
+        replicas.Run();
+        EXPECT_TRUE(again.has() && again.get().ok()) << again.status();
+      }
+    }
+  }
+}
+
+TEST(ReplicaTest, AnswerToASubmissionIsRecordedWhoeverTookTheTaskOver) {
+  for (const bool answered_first : {false, true}) {
+    SCOPED_TRACE(answered_first);
+    Replicas replicas(2);
+    replicas.Create(kA, Harness::Video("fox"));
+    auto call = replicas.Take(kA);
+    Answer<v1::VideoTask> imported;
+    replicas.gateway(kB).ImportVideoTask(Of("other"), Import("wolf", "up-7"), imported.reply());
+    if (!answered_first) replicas.Run();
+    std::move(call).Answer(Ok("id=up-7 state=running"));
+    // Where the answer is committed first, the import finds it so, though it had found nothing.
+    if (answered_first) replicas.loop(kA).RunDue();
+    replicas.Run();
+    EXPECT_EQ(replicas.Task("fox").state(), v1::VideoTask::RUNNING);
+    EXPECT_EQ(replicas.Task("fox").attempts(0).provider_task_id(), "up-7");
+    ASSERT_TRUE(imported.has());
+    EXPECT_EQ(imported.get().ok(), !answered_first) << imported.status();
+    if (answered_first) {
+      EXPECT_EQ(base::ReasonOf(imported.status()), v1::PROVIDER_TASK_TAKEN);
+    }
+  }
+}
+
 TEST(ReplicaTest, UnconfirmedTaskIsResolvedWhereItIsNotFollowed) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Video("fox"));

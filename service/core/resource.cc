@@ -370,6 +370,10 @@ store::Conditions::Term AssetsOfGroup(const store::Key& group) {
           absl::StrCat(kGroupTerm, MakeName(kAssetGroups, group.id))};
 }
 
+std::string ProviderTaskTerm(absl::string_view provider_task_id) {
+  return absl::StrCat(kUpstreamIdTerm, provider_task_id);
+}
+
 std::vector<store::Key> RefersTo(const AssetEntity& entity) {
   const auto id = ParseName(kAssetGroups, entity.resource.asset_group());
   if (!id.has_value()) return {};

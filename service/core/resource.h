@@ -101,6 +101,8 @@ store::TermFilter Compile(const v1::VideoTaskFilter& filter);
 // group: while a row has it, the asset or the group is in use.
 store::Conditions::Term UnfinishedTasksUsing(const store::Key& asset);
 store::Conditions::Term AssetsOfGroup(const store::Key& group);
+// The term of tasks with an attempt that has the id, at whatever provider.
+std::string ProviderTaskTerm(absl::string_view provider_task_id);
 // The term of a creator's unfinished tasks, and whose it is that is among those of a task; absent
 // where the task has ended, or has no creator.
 std::string UnfinishedTasksOf(absl::string_view creator);

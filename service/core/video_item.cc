@@ -1072,6 +1072,7 @@ absl::Status VideoItem::Resolve(const Resolution& said) {
         .RetryAfter(absl::Seconds(1));
   }
   provider::Handle handle;
+  Resolution spelled = said;
   if (!said.provider_task_id.empty()) {
     const ProviderEntry* provider = owner_.catalog().FindProvider(record.provider());
     if (provider == nullptr) {
@@ -1092,11 +1093,12 @@ absl::Status VideoItem::Resolve(const Resolution& said) {
       return faults.ToStatus();
     }
     handle = *std::move(adopted);
+    spelled.provider_task_id = provider->dialect->CanonicalVideoId(said.provider_task_id);
   }
   ReleasePlace(unit);
   // Asked for at once, like anything that was just accepted.
   run(unit) = UnitRun();
-  MarkChanged(ApplyResolution(task, open, record, said, handle, Context(record.provider())));
+  MarkChanged(ApplyResolution(task, open, record, spelled, handle, Context(record.provider())));
   return absl::OkStatus();
 }
 

@@ -278,6 +278,9 @@ class Dialect {
   // be one of this provider's tasks, to follow the field's name ("is not …; …").
   virtual absl::StatusOr<Handle> AdoptVideo(absl::string_view id,
                                             absl::string_view model) const = 0;
+  // The provider's own spelling of an id that AdoptVideo takes, for dialects whose ids a person may
+  // write in more than one: two ids are of one video when their own spellings are the same.
+  virtual std::string CanonicalVideoId(absl::string_view id) const { return std::string(id); }
 
   // How to ask for some units: as few calls as the dialect allows, each unit in exactly one of
   // them.

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -207,8 +208,13 @@ provider::SubmitResult FakeDialect::DecodeSubmit(provider::UnitKind kind, const 
 
 absl::StatusOr<provider::Handle> FakeDialect::AdoptVideo(absl::string_view id,
                                                          absl::string_view /*model*/) const {
-  if (!provider::IsId(id) || !absl::StartsWith(id, "up-")) return provider::NotAnId(id, "up-…");
-  return std::string(id);
+  const std::string own = CanonicalVideoId(id);
+  if (!provider::IsId(id) || !absl::StartsWith(own, "up-")) return provider::NotAnId(id, "up-…");
+  return own;
+}
+
+std::string FakeDialect::CanonicalVideoId(absl::string_view id) const {
+  return options_.ids_in_any_case ? absl::AsciiStrToLower(id) : std::string(id);
 }
 
 std::vector<provider::PollCall> FakeDialect::EncodePoll(

@@ -25,6 +25,8 @@ struct FakeDialectOptions {
   // As in Capabilities; it takes any aspect ratio then.
   bool first_frame_sets_aspect_ratio = false;
   std::vector<v1::MediaType> media_types = {v1::IMAGE, v1::VIDEO};
+  // Ids of videos are the same in capitals.
+  bool ids_in_any_case = false;
   // Of its one model, "video-1".
   bool seed = true;
 };
@@ -62,6 +64,7 @@ class FakeDialect final : public provider::Dialect {
                                       const http::Response& response, bool replay) const override;
   absl::StatusOr<provider::Handle> AdoptVideo(absl::string_view id,
                                               absl::string_view model) const override;
+  std::string CanonicalVideoId(absl::string_view id) const override;
   std::vector<provider::PollCall> EncodePoll(
       provider::UnitKind kind, std::span<const provider::Handle> handles) const override;
   provider::PollResult DecodePoll(provider::UnitKind kind, const http::Response& response,

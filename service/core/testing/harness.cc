@@ -328,9 +328,10 @@ Answer<v1::VideoTask> Harness::Cancel(absl::string_view id) {
   Run();
   return answer;
 }
-Answer<v1::VideoTask> Harness::Resolve(const v1::ResolveVideoTaskRequest& request) {
+Answer<v1::VideoTask> Harness::Resolve(const v1::ResolveVideoTaskRequest& request,
+                                       const Caller& caller) {
   Answer<v1::VideoTask> answer;
-  commanded().ResolveVideoTask(Caller(), request, answer.reply());
+  commanded().ResolveVideoTask(caller, request, answer.reply());
   Run();
   return answer;
 }

@@ -199,7 +199,8 @@ class Harness {
   Answer<v1::AssetGroup> Create(const v1::CreateAssetGroupRequest& request);
   Answer<v1::BatchCreateAssetsResponse> Create(const v1::BatchCreateAssetsRequest& request);
   Answer<v1::VideoTask> Cancel(absl::string_view id);
-  Answer<v1::VideoTask> Resolve(const v1::ResolveVideoTaskRequest& request);
+  Answer<v1::VideoTask> Resolve(const v1::ResolveVideoTaskRequest& request,
+                                const Caller& caller = Caller());
   Answer<v1::VideoTask> Import(const v1::ImportVideoTaskRequest& request,
                                const Caller& caller = Caller());
   Answer<v1::DeleteAssetResponse> DeleteAsset(absl::string_view id);
