@@ -657,7 +657,8 @@ def asked_in_time(history, longest=STARVED):
     return violations
 
 
-# Of a run's config: a unit is not asked after more often. Some of it is left for the way.
+# Of a run's config: a unit is not asked after more often. Some of it is left for the way. A poll that
+# was longer on its way than the next one is late for the one before by as much.
 POLL_FLOOR = 0.04
 
 
@@ -695,7 +696,7 @@ def one_poll(history, floor=POLL_FLOOR):
     later = lease + _TAKEOVER if lease else 0.0
     news = sorted(entry["wall"] for entry in _of_kind(history, *_NEWS))
     fast = _catching_up(history)
-    last, used = {}, {}
+    last, gaps, used = {}, {}, {}
     for entry in sorted(_of_kind(history, "upstream"), key=lambda e: e["time"]):
         if not entry["call"].endswith(".get") or not entry["object_id"]:
             continue
@@ -705,7 +706,12 @@ def one_poll(history, floor=POLL_FLOOR):
         if before is None or before["status"] == 0:
             continue
         gap = entry["time"] - before["time"]
-        if gap >= floor or gap >= floor / 2 and any(
+        # Late by half of it at most, and of the first two nobody knows by how much.
+        gap_before = min(gaps.get(unit, 1.5 * floor), 1.5 * floor)
+        gaps[unit] = gap
+        if gap >= floor or gap + gap_before >= 2 * floor:
+            continue
+        if gap >= floor / 2 and any(
                 begin <= entry["time"] and before["time"] <= end for begin, end in fast):
             continue
         # The first of these that has not been an excuse yet.

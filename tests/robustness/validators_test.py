@@ -473,13 +473,25 @@ class ValidatorTest(unittest.TestCase):
     def test_one_poll_sees_a_takeover_long_after_its_cause(self):
         self.assertEqual(list(self.taken_over(1030.0, 1030.1)), ["one_poll"])
 
+    def test_one_poll_lets_a_poll_be_late_by_half_the_floor(self):
+        def polled_at(*times):
+            writer = Writer()
+            for number, when in enumerate(times, 1):
+                writer.upstream(number, "video.get", 1000.0 + when)
+            return validators.one_poll(writer.entries, floor=1.0)
+        self.assertEqual(polled_at(0.0, 1.3, 2.0), [])
+        self.assertEqual(polled_at(0.0, 0.6, 1.6), [])
+        self.assertTrue(polled_at(0.0, 1.0, 1.9))
+        self.assertTrue(polled_at(0.0, 9.0, 9.4))
+        self.assertTrue(polled_at(0.0, 0.4))
+
     def test_one_poll_lets_a_clock_that_catches_up_halve_the_floor(self):
         def polled_after(gap, *news):
             writer = Writer()
             for kind, more in news:
                 writer.add(kind, gateway=0, **more)
-            writer.upstream(1, "video.get", 1000.0)
-            writer.upstream(2, "video.get", 1000.0 + gap)
+            for number, when in enumerate((999.0, 1000.0, 1000.0 + gap), 1):
+                writer.upstream(number, "video.get", when)
             return validators.one_poll(writer.entries, floor=1.0)
         forward = "step", {"wall": 995.0, "offset": 10}
         self.assertEqual(polled_after(0.6, forward), [])
