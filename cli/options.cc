@@ -571,8 +571,8 @@ class Parser {
         "The gateway cannot check a \"no\": with --resubmit, a video that was made after all is\n"
         "made, and billed, twice. An id that the provider does not know ends the task in some\n"
         "minutes. `assetctl videos list --state unconfirmed` lists what is open. Saying the same\n"
-        "again changes nothing. A task that was resolved and sent again can come into doubt a\n"
-        "second time: then --attempt has to say which attempt you looked for, as numbered by\n"
+        "again changes nothing. A task that was sent again can come into doubt a second time:\n"
+        "then --attempt has to say which attempt you looked for, as numbered by\n"
         "`assetctl videos get NAME`.",
         [this] { return ResolveVideo(); });
     resolve->add_option("NAME", name_, "ID or videoTasks/ID")->required();
@@ -590,7 +590,7 @@ class Parser {
         ->needs(no);
     resolve
         ->add_option("--attempt", attempt_,
-                     "Which attempt it is about, counted from 0; needed once one was resolved")
+                     "Which attempt it is about, counted from 0; needed after an earlier doubt")
         ->option_text("NUMBER")
         ->check(CLI::NonNegativeNumber);
   }
