@@ -2,12 +2,20 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "base/utf8.h"
-#include "provider/answers/answer.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "provider/dialect.h"
+#include "provider/json.h"
 
 namespace assetgate::provider::answers {
 namespace {
@@ -15,138 +23,334 @@ namespace {
 using rapidjson::Value;
 
 constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";
-// How deep a link is looked for that stands in none of the listed places.
-constexpr int kMaxDepth = 8;
+// How deep an answer is searched, JSON inside texts included, and how long such a text may be.
+constexpr int kMaxDepth = 10;
+constexpr std::size_t kMaxTextBytes = 256 * 1024;
+// A name in a path is cut there: a hostile answer could repeat a long one before each of its links.
+constexpr std::size_t kMaxNameBytes = 64;
 
-// Where links have been seen. Each may be a text, an object with a link in it, or a list of these.
+// --- The tables ---------------------------------------------------------------------------------
+//
+// Paths are in snake case, and an element of a list has the path of the list: the link in
+// {"result": {"resultUrls": ["https://…"]}} is at "result.result_urls". Links are taken in this
+// order:
+//   1. at a place that the dialect documents
+//   2. at one of kPlaces
+//   3. under one of kAnywhere, at any depth
+//   4. with the name of a video file, anywhere
+//   5. under names that speak of a result (kResultWords), at any depth
+//   6. at one of kLastPlaces
+// Steps 3 to 5 do not look into echoes (kEchoWords).
+
+// Names of kBelow may follow each.
 constexpr absl::string_view kPlaces[] = {
     "content.video_url",
-    "video.url",
-    "video.video_url",
+    "video",
     "video_url",
     "result.video_url",
     "result.video",
-    "result.url",
     "result.videos",
     "result.output",
-    "result.result_url",
     "result.outputs",
+    "result",
     "result_url",
     "output.video_url",
     "output.video",
-    "output.url",
+    "output.videos",
     "output",
     "outputs",
-    "video",
     "videos",
-    "result",
     "results",
-    "content.url",
     "content",
     "download_url",
     "media_url",
     "file_url",
     "output_url",
-    "urls",
-    "url",
 };
-// In an object that stands in the place of a link.
-constexpr absl::string_view kInObject[] = {"video_url", "url",          "uri",
-                                           "video",     "download_url", "file_url"};
-// The names that only a result has, wherever they stand.
+// In an object that stands for a link.
+constexpr absl::string_view kBelow[] = {"video_url",    "url",      "uri",       "video",
+                                        "download_url", "file_url", "result_url"};
+// The names that only a result has.
 constexpr absl::string_view kAnywhere[] = {"video_url", "result_url", "output_url",
                                            "video_download_url"};
-// What a provider echoes of a request, and pictures of the result.
-constexpr absl::string_view kNotResults[] = {"input",      "inputs",     "request",   "params",
-                                             "parameters", "references", "prompt",    "properties",
-                                             "payload",    "cover",      "thumbnail", "metadata"};
+constexpr absl::string_view kVideoFiles[] = {".mp4", ".mov", ".webm", ".m3u8", ".mkv"};
+// A name with one of these words, and below it one of kLinkNames: "files", "media.url".
+constexpr absl::string_view kResultWords[] = {"video", "result",   "output",    "media",
+                                              "file",  "creation", "generated", "generation"};
+constexpr absl::string_view kLinkNames[] = {"url",          "urls",         "uri",     "uris",
+                                            "download_url", "download_uri", "play_url"};
+// Names that can mean anything. Relays of new-api put the link into `metadata`, and older ones into
+// `fail_reason`, where nothing failed. "content[]" is a list.
+constexpr absl::string_view kLastPlaces[] = {
+    "play_url", "hd_url",      "metadata.url",        "data", "link", "src", "resource", "urls",
+    "url",      "fail_reason", "content[].video_url",
+};
 
-bool IsSpaceOrControl(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return absl::ascii_isspace(byte) || absl::ascii_iscntrl(byte);
+// The names of what is not the video: of what a provider echoes of a request or keeps of it, and of
+// pictures and sounds.
+constexpr absl::string_view kEchoWords[] = {
+    "req",    "reference", "input",    "param",    "origin",  "source",     "body",
+    "prompt", "payload",   "metadata", "callback", "webhook", "properties", "cover",
+    "thumb",  "poster",    "preview",  "image",    "audio",   "frame",
+};
+constexpr absl::string_view kOtherFiles[] = {".jpg", ".jpeg", ".png", ".webp",
+                                             ".gif", ".mp3",  ".wav"};
+// The `type` of an item: "image", "image/png".
+constexpr absl::string_view kOtherTypes[] = {"image", "image_url", "audio", "audio_url", "cover"};
+// The names under which the media itself is written.
+constexpr absl::string_view kMediaNames[] = {"b64_json", "base64", "video_base64", "b64",
+                                             "bytes_base64_encoded"};
+
+// --- Names and texts ----------------------------------------------------------------------------
+
+using Table = std::span<const absl::string_view>;
+
+bool Has(Table table, absl::string_view text) {
+  return std::find(table.begin(), table.end(), text) != table.end();
 }
 
-bool IsInline(const Value* value) {
-  return value != nullptr && value->IsString() &&
-         absl::StartsWithIgnoreCase(absl::string_view(value->GetString(), value->GetStringLength()),
-                                    "data:");
+absl::string_view TextIn(const Value& text) { return {text.GetString(), text.GetStringLength()}; }
+
+// "resultUrls", "ResultURLs" and "result-urls" are "result_urls".
+std::string SnakeCase(absl::string_view name) {
+  std::string snake;
+  bool may_end_a_word = false;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (may_end_a_word && absl::ascii_isupper(byte)) snake.push_back('_');
+    may_end_a_word = absl::ascii_islower(byte) || absl::ascii_isdigit(byte);
+    snake.push_back(c == '-' ? '_' : absl::ascii_tolower(byte));
+  }
+  return snake;
 }
 
-// {"b64_json": "AAAA…"}
-bool HoldsMedia(const Value& object) {
-  for (const absl::string_view name : {"b64_json", "base64", "video_base64", "b64"}) {
-    const Value* const media = Member(object, name);
-    if (media != nullptr && media->IsString() && media->GetStringLength() > 0) return true;
+// Whether a word in `path` begins with one of `words`.
+bool HasWord(absl::string_view path, Table words) {
+  return std::any_of(words.begin(), words.end(), [&](absl::string_view word) {
+    for (std::size_t at = path.find(word); at != path.npos; at = path.find(word, at + 1)) {
+      if (at == 0 || path[at - 1] == '_' || path[at - 1] == '.') return true;
+    }
+    return false;
+  });
+}
+
+absl::string_view FirstName(absl::string_view path) { return path.substr(0, path.find('.')); }
+absl::string_view LastName(absl::string_view path) { return path.substr(path.rfind('.') + 1); }
+
+// Whether `path` is `place`, or below it by names of kBelow only.
+bool IsAt(absl::string_view place, absl::string_view path) {
+  if (!absl::ConsumePrefix(&path, place)) return false;
+  while (absl::ConsumePrefix(&path, ".")) {
+    const absl::string_view name = FirstName(path);
+    if (!Has(kBelow, name)) return false;
+    path.remove_prefix(name.size());
+  }
+  return path.empty();
+}
+
+bool IsAnywhere(absl::string_view path) {
+  while (!path.empty()) {
+    const auto is_here = [&](absl::string_view name) { return IsAt(name, path); };
+    if (std::any_of(std::begin(kAnywhere), std::end(kAnywhere), is_here)) return true;
+    path.remove_prefix(FirstName(path).size());
+    absl::ConsumePrefix(&path, ".");
   }
   return false;
 }
 
-// The link that a value is, or holds.
-Link LinkIn(const Value* value, int depth) {
-  Link link;
-  if (value == nullptr || depth > 3) return link;
-  if (value->IsString()) {
-    link.url = UrlIn(value);
-    link.is_inline = link.url.empty() && IsInline(value);
-    return link;
-  }
-  if (value->IsArray()) {
-    for (const Value& element : value->GetArray()) {
-      Link found = LinkIn(&element, depth + 1);
-      if (!found.url.empty()) return found;
-      link.is_inline |= found.is_inline;
-    }
-    return link;
-  }
-  if (!value->IsObject()) return link;
-  for (const absl::string_view name : kInObject) {
-    Link found = LinkIn(Member(*value, name), depth + 1);
-    if (!found.url.empty()) return found;
-    link.is_inline |= found.is_inline;
-  }
-  link.is_inline |= HoldsMedia(*value);
-  return link;
+bool SpeaksOfAResult(absl::string_view path) {
+  const absl::string_view name = LastName(path);
+  return HasWord(name, kResultWords) || (Has(kLinkNames, name) && HasWord(path, kResultWords));
 }
 
-// A link under one of the names of kAnywhere, however deep.
-std::string Search(const Value& value, int depth) {
-  if (depth > kMaxDepth) return "";
-  if (value.IsArray()) {
-    for (const Value& element : value.GetArray()) {
-      if (std::string url = Search(element, depth + 1); !url.empty()) return url;
+bool IsFile(absl::string_view url, Table endings) {
+  const absl::string_view path = url.substr(0, url.find_first_of("?#"));
+  return std::any_of(endings.begin(), endings.end(), [&](absl::string_view ending) {
+    return absl::EndsWithIgnoreCase(path, ending);
+  });
+}
+
+// Whether a text is the media itself, and no picture: "data:video/mp4;base64,AAAA".
+bool IsMedia(absl::string_view text, absl::string_view name) {
+  if (Has(kMediaNames, name)) return !text.empty();
+  return absl::StartsWithIgnoreCase(text, "data:") &&
+         absl::StrContains(text.substr(0, 128), ";base64,") &&
+         !absl::StartsWithIgnoreCase(text, "data:image/") &&
+         !absl::StartsWithIgnoreCase(text, "data:audio/");
+}
+
+// Whether an item is a picture or a sound, or says which role it has in the request.
+bool IsNoResult(const Value& item) {
+  if (Member(item, "role") != nullptr) return true;
+  for (const absl::string_view name : {"type", "file_type", "media_type", "mime_type"}) {
+    const std::string type = absl::AsciiStrToLower(TextAt(item, name));
+    if (Has(kOtherTypes, absl::string_view(type).substr(0, type.find('/')))) return true;
+  }
+  return false;
+}
+
+// The JSON that a text holds: {"resultJson": "{\"resultUrls\": […]}"}.
+std::optional<rapidjson::Document> JsonIn(absl::string_view text) {
+  text = absl::StripLeadingAsciiWhitespace(text);
+  if (text.size() > kMaxTextBytes) return std::nullopt;
+  if (!absl::StartsWith(text, "{") && !absl::StartsWith(text, "[")) return std::nullopt;
+  return ParseAnswer(text);
+}
+
+// --- The search ---------------------------------------------------------------------------------
+
+using LeaveOut = std::function<bool(const Value& object)>;
+
+// Goes through values, and keeps the link at the best place.
+class Search {
+ public:
+  explicit Search(std::initializer_list<absl::string_view> documented) {
+    for (const absl::string_view place : documented) places_.push_back(SnakeCase(place));
+    for (const absl::string_view place : kPlaces) places_.emplace_back(place);
+  }
+
+  void Look(const Value& value, const LeaveOut& leave_out) {
+    leave_out_ = &leave_out;
+    Walk(value, "", 0, /*echoed=*/false);
+  }
+
+  Link Result() const { return {.url = url_, .is_inline = url_.empty() && is_inline_}; }
+
+ private:
+  static constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max();
+
+  void Walk(const Value& value, const std::string& path, int depth, bool echoed) {
+    if (depth > kMaxDepth) return;
+    if (value.IsObject()) {
+      if ((*leave_out_)(value) || (depth > 0 && IsNoResult(value))) return;
+      for (const auto& member : value.GetObject()) {
+        const std::string name = SnakeCase(TextIn(member.name).substr(0, kMaxNameBytes));
+        Walk(member.value, path.empty() ? name : absl::StrCat(path, ".", name), depth + 1,
+             echoed || HasWord(name, kEchoWords));
+      }
+    } else if (value.IsArray()) {
+      // A result's "content" is an object; a list of them is mostly the request's, as Ark writes
+      // it.
+      const bool is_content = LastName(path) == "content";
+      const std::string elements = is_content ? absl::StrCat(path, "[]") : path;
+      for (const Value& element : value.GetArray()) {
+        Walk(element, elements, depth + 1, echoed || is_content);
+      }
+    } else if (value.IsString()) {
+      if (const auto json = JsonIn(TextIn(value)); json.has_value()) {
+        Walk(*json, path, depth + 1, echoed);
+      } else {
+        Consider(value, path, echoed);
+      }
     }
-    return "";
   }
-  if (!value.IsObject()) return "";
-  for (const absl::string_view name : kAnywhere) {
-    if (std::string url = LinkIn(Member(value, name), 1).url; !url.empty()) return url;
+
+  void Consider(const Value& text, absl::string_view path, bool echoed) {
+    std::string url = UrlIn(&text);
+    if (url.empty()) {
+      is_inline_ |= !echoed && IsMedia(TextIn(text), LastName(path));
+      return;
+    }
+    if (IsFile(url, kOtherFiles)) return;
+    const bool is_video_file = IsFile(url, kVideoFiles);
+    std::size_t rank = RankOf(path, is_video_file, echoed);
+    // A text with blanks, under a name that does not promise a link, is a sentence.
+    const bool promised = rank <= places_.size();
+    if (rank == kNowhere || (!promised && absl::StrContains(TextOf(&text), ' '))) return;
+    // Of several links at one place, the one that is a video by its name.
+    rank = 2 * rank + (is_video_file ? 0 : 1);
+    if (rank >= best_rank_) return;
+    best_rank_ = rank;
+    url_ = std::move(url);
   }
-  for (const auto& member : value.GetObject()) {
-    const absl::string_view name(member.name.GetString(), member.name.GetStringLength());
-    const bool echoed =
-        std::any_of(std::begin(kNotResults), std::end(kNotResults),
-                    [&](absl::string_view other) { return absl::EqualsIgnoreCase(name, other); });
-    // A result's "content" is an object; a list of them is the request, as Ark writes it.
-    if (echoed || (member.value.IsArray() && absl::EqualsIgnoreCase(name, "content"))) continue;
-    if (std::string url = Search(member.value, depth + 1); !url.empty()) return url;
+
+  // How far down in the order of the tables above a link is; less is better.
+  std::size_t RankOf(absl::string_view path, bool is_video_file, bool echoed) const {
+    const auto is_here = [&](absl::string_view place) { return IsAt(place, path); };
+    const auto place = std::find_if(places_.begin(), places_.end(), is_here);
+    const std::size_t count = places_.size();
+    if (place != places_.end()) return static_cast<std::size_t>(place - places_.begin());
+    if (!echoed && IsAnywhere(path)) return count;
+    if (!echoed && is_video_file) return count + 1;
+    if (!echoed && SpeaksOfAResult(path)) return count + 2;
+    const auto* const last = std::find_if(std::begin(kLastPlaces), std::end(kLastPlaces), is_here);
+    if (last == std::end(kLastPlaces)) return kNowhere;
+    return count + 3 + static_cast<std::size_t>(last - std::begin(kLastPlaces));
   }
-  return "";
+
+  std::vector<std::string> places_;
+  const LeaveOut* leave_out_ = nullptr;
+  std::size_t best_rank_ = kNowhere;
+  std::string url_;
+  bool is_inline_ = false;
+};
+
+bool IsOneOf(const Value& object, std::span<const Value* const> objects) {
+  return std::find(objects.begin(), objects.end(), &object) != objects.end();
+}
+
+// Tells the task that is asked about from others in the same answer.
+class Others {
+ public:
+  Others(const Answer& answer, const IdNames& ids, std::span<const Value* const> objects)
+      : ids_(ids) {
+    for (const Value* const object : objects) {
+      if (object != nullptr) AddId(*object);
+    }
+    for (const Value* const layer : answer.layers()) {
+      if (known_.empty()) AddId(*layer);
+    }
+  }
+
+  // Whether an object has the id of another task. A plain "id" may be that of a file, unless a
+  // state is beside it.
+  bool IsOther(const Value& object) const {
+    bool other = false;
+    for (const absl::string_view name : ids_.names) {
+      const std::string id = IdIn(Member(object, name));
+      if (id.empty()) continue;
+      const auto is_it = [&](const std::string& known) {
+        return absl::EqualsIgnoreCase(known, id);
+      };
+      if (std::any_of(known_.begin(), known_.end(), is_it)) return false;
+      other |=
+          name != "id" || Member(object, "status") != nullptr || Member(object, "state") != nullptr;
+    }
+    return other;
+  }
+
+ private:
+  void AddId(const Value& object) {
+    if (std::string id = IdOfObject(object, ids_); !id.empty()) known_.push_back(std::move(id));
+  }
+
+  const IdNames& ids_;
+  std::vector<std::string> known_;
+};
+
+void LookInto(std::span<const Value* const> objects, Search& search) {
+  const LeaveOut none = [](const Value&) { return false; };
+  for (const Value* const object : objects) {
+    if (object != nullptr) search.Look(*object, none);
+  }
 }
 
 }  // namespace
 
 std::string UrlIn(const Value* value) {
   if (value == nullptr || !value->IsString()) return "";
-  const absl::string_view url =
-      absl::StripAsciiWhitespace(absl::string_view(value->GetString(), value->GetStringLength()));
+  std::string url = TextOf(value);
   if (!absl::StartsWithIgnoreCase(url, "https://") && !absl::StartsWithIgnoreCase(url, "http://")) {
     return "";
   }
-  if (url.size() > kMaxLinkBytes || std::any_of(url.begin(), url.end(), IsSpaceOrControl) ||
+  // A name of a file that nobody has encoded.
+  if (absl::StrContains(url, ' ')) url = absl::StrReplaceAll(url, {{" ", "%20"}});
+  const auto is_control = [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); };
+  if (url.size() > kMaxLinkBytes || std::any_of(url.begin(), url.end(), is_control) ||
       absl::StrContains(url, kReplacement)) {
     return "";
   }
-  return std::string(url);
+  return url;
 }
 
 std::string FirstUrl(const Value& root, std::initializer_list<absl::string_view> paths) {
@@ -158,30 +362,25 @@ std::string FirstUrl(const Value& root, std::initializer_list<absl::string_view>
 
 Link FindVideo(std::span<const Value* const> objects,
                std::initializer_list<absl::string_view> documented) {
-  Link none;
-  const auto look = [&](absl::string_view place) {
-    for (const Value* const object : objects) {
-      if (object == nullptr) continue;
-      const Value* const value = At(*object, place);
-      if (value != nullptr && value->IsArray() && place == "content") continue;
-      Link link = LinkIn(value, 0);
-      if (!link.url.empty()) return link;
-      none.is_inline |= link.is_inline;
-    }
-    return Link();
+  Search search(documented);
+  LookInto(objects, search);
+  return search.Result();
+}
+
+Link FindVideo(const Answer& answer, const IdNames& ids, std::span<const Value* const> objects,
+               std::initializer_list<absl::string_view> documented) {
+  Search search(documented);
+  LookInto(objects, search);
+  const Others others(answer, ids, objects);
+  const LeaveOut leave_out = [&](const Value& object) {
+    return IsOneOf(object, objects) || others.IsOther(object);
   };
-  for (const absl::string_view place : documented) {
-    if (Link link = look(place); !link.url.empty()) return link;
+  for (const Value* const layer : answer.layers()) {
+    // Those that follow are in it, or beside it, where the layers around it have them as well.
+    if (IsOneOf(*layer, objects)) break;
+    search.Look(*layer, leave_out);
   }
-  for (const absl::string_view place : kPlaces) {
-    if (Link link = look(place); !link.url.empty()) return link;
-  }
-  for (const Value* const object : objects) {
-    if (object == nullptr) continue;
-    if (std::string url = Search(*object, 0); !url.empty()) return {std::move(url), false};
-    none.is_inline |= HoldsMedia(*object);
-  }
-  return none;
+  return search.Result();
 }
 
 std::string FindLastFrame(std::span<const Value* const> objects) {
