@@ -285,55 +285,53 @@ class Search {
   bool is_inline_ = false;
 };
 
-bool IsOneOf(const Value& object, std::span<const Value* const> objects) {
-  return std::find(objects.begin(), objects.end(), &object) != objects.end();
+bool IsOneOf(const Value* object, std::span<const Value* const> objects) {
+  return std::find(objects.begin(), objects.end(), object) != objects.end();
 }
 
-// Tells the task that is asked about from others in the same answer.
-class Others {
- public:
-  Others(const Answer& answer, const IdNames& ids, std::span<const Value* const> objects)
-      : ids_(ids) {
-    for (const Value* const object : objects) {
-      if (object != nullptr) AddId(*object);
-    }
-    for (const Value* const layer : answer.layers()) {
-      if (known_.empty()) AddId(*layer);
-    }
+// Whether `part` is `whole` or is in it.
+bool Contains(const Value& whole, const Value& part, int depth = 0) {
+  if (&whole == &part) return true;
+  if (depth == kMaxDepth) return false;
+  if (whole.IsArray()) {
+    const auto& elements = whole.GetArray();
+    return std::any_of(elements.begin(), elements.end(),
+                       [&](const Value& element) { return Contains(element, part, depth + 1); });
   }
+  if (!whole.IsObject()) return false;
+  const auto& members = whole.GetObject();
+  return std::any_of(members.begin(), members.end(),
+                     [&](const auto& member) { return Contains(member.value, part, depth + 1); });
+}
 
-  // Whether an object has the id of another task. A plain "id" may be that of a file, unless a
-  // state is beside it.
-  bool IsOther(const Value& object) const {
-    bool other = false;
-    for (const absl::string_view name : ids_.names) {
-      const std::string id = IdIn(Member(object, name));
-      if (id.empty()) continue;
-      const auto is_it = [&](const std::string& known) {
-        return absl::EqualsIgnoreCase(known, id);
-      };
-      if (std::any_of(known_.begin(), known_.end(), is_it)) return false;
-      other |=
-          name != "id" || Member(object, "status") != nullptr || Member(object, "state") != nullptr;
-    }
-    return other;
+// Whether an object names a task, and not by one of `known`. A plain "id" may be that of a file,
+// unless a state is beside it.
+bool NamesAnother(const Value& object, const IdNames& ids, const std::vector<std::string>& known) {
+  bool another = false;
+  for (const absl::string_view name : ids.names) {
+    const std::string id = IdIn(Member(object, name));
+    if (id.empty()) continue;
+    const auto is_it = [&](const std::string& other) { return absl::EqualsIgnoreCase(other, id); };
+    if (std::any_of(known.begin(), known.end(), is_it)) return false;
+    another |=
+        name != "id" || Member(object, "status") != nullptr || Member(object, "state") != nullptr;
   }
+  return another;
+}
 
- private:
-  void AddId(const Value& object) {
-    if (std::string id = IdOfObject(object, ids_); !id.empty()) known_.push_back(std::move(id));
-  }
-
-  const IdNames& ids_;
-  std::vector<std::string> known_;
-};
-
-void LookInto(std::span<const Value* const> objects, Search& search) {
-  const LeaveOut none = [](const Value&) { return false; };
+// The ids by which the first of these objects that has any is named.
+std::vector<std::string> IdsOfFirst(std::span<const Value* const> objects, const IdNames& ids) {
+  std::vector<std::string> found;
   for (const Value* const object : objects) {
-    if (object != nullptr) search.Look(*object, none);
+    for (const absl::string_view name : ids.names) {
+      if (std::string id = IdIn(Member(*object, name)); !id.empty()) found.push_back(std::move(id));
+    }
+    if (!found.empty()) break;
   }
+  return found;
 }
+
+bool LeaveOutNothing(const Value& /*object*/) { return false; }
 
 }  // namespace
 
@@ -363,22 +361,39 @@ std::string FirstUrl(const Value& root, std::initializer_list<absl::string_view>
 Link FindVideo(std::span<const Value* const> objects,
                std::initializer_list<absl::string_view> documented) {
   Search search(documented);
-  LookInto(objects, search);
+  for (const Value* const object : objects) {
+    if (object != nullptr) search.Look(*object, &LeaveOutNothing);
+  }
   return search.Result();
 }
 
 Link FindVideo(const Answer& answer, const IdNames& ids, std::span<const Value* const> objects,
                std::initializer_list<absl::string_view> documented) {
+  // The task is the outermost of the objects; what is around it precedes it.
+  const std::span<const Value* const> layers = answer.layers();
+  const auto at = std::find_if(layers.begin(), layers.end(),
+                               [&](const Value* layer) { return IsOneOf(layer, objects); });
+  if (at == layers.end()) return FindVideo(objects, documented);
+  const Value& task = **at;
+  const std::span<const Value* const> around(layers.begin(), at);
+  std::vector<std::string> known = IdsOfFirst({&*at, 1}, ids);
+  if (known.empty()) known = IdsOfFirst(around, ids);
+  const auto names_another = [&](const Value& object) { return NamesAnother(object, ids, known); };
+
   Search search(documented);
-  LookInto(objects, search);
-  const Others others(answer, ids, objects);
-  const LeaveOut leave_out = [&](const Value& object) {
-    return IsOneOf(object, objects) || others.IsOther(object);
-  };
-  for (const Value* const layer : answer.layers()) {
-    // Those that follow are in it, or beside it, where the layers around it have them as well.
-    if (IsOneOf(*layer, objects)) break;
-    search.Look(*layer, leave_out);
+  for (const Value* const object : objects) {
+    if (object == nullptr) continue;
+    // What is in the task belongs to it, whatever its id: that may be the upstream's.
+    if (Contains(task, *object)) {
+      search.Look(*object, &LeaveOutNothing);
+    } else {
+      search.Look(*object, names_another);
+    }
+  }
+  for (const Value* const layer : around) {
+    search.Look(*layer, [&](const Value& object) {
+      return IsOneOf(&object, objects) || names_another(object);
+    });
   }
   return search.Result();
 }

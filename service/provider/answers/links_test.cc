@@ -200,13 +200,16 @@ TEST(FindVideoTest, ADeepAnswerIsSearchedToABound) {
   EXPECT_EQ(Of(nested(10)).url, "");
 }
 
-// The link in an answer about the task "t-1", whose object is the one at `task`.
-std::string InAnswer(const std::string& body, absl::string_view task) {
+// The link in an answer about the task "t-1", whose object is at `task`. Of what is behind the
+// provider, `inner` tells.
+std::string InAnswer(const std::string& body, absl::string_view task,
+                     absl::string_view inner = "nowhere") {
   static constexpr absl::string_view kNames[] = {"task_id", "id"};
   const http::Response response{.status = 200, .headers = {}, .body = body};
   const Answer answer(response);
   if (!answer.is_json()) return "no JSON";
-  const rapidjson::Value* const objects[] = {At(*answer.layers().front(), task), nullptr};
+  const rapidjson::Value& root = *answer.layers().front();
+  const rapidjson::Value* const objects[] = {At(root, task), At(root, inner)};
   return FindVideo(answer, {.names = kNames}, objects, {"video_url"}).url;
 }
 
@@ -235,17 +238,27 @@ TEST(FindVideoTest, TheLinkOfAnotherTaskIsNotTaken) {
   constexpr struct {
     const char* body;
     const char* task;
+    const char* inner = "nowhere";
   } kCases[] = {
-      {R"({"data":[{"id":"t-0","status":"succeeded","video_url":"https://a.test/0.mp4"},
-                   {"id":"t-1","status":"succeeded"}]})",
-       "data.1"},
+      {R"({"data":[{"id":"t-1","status":"succeeded"},
+                   {"id":"t-0","status":"succeeded","video_url":"https://a.test/0.mp4"}]})",
+       "data.0"},
       {R"({"task":{"id":"t-1"},"history":[{"task_id":"t-0","video_url":"https://a.test/0.mp4"}]})",
        "task"},
       {R"({"data":[{"status":"succeeded"},
                    {"task_id":"t-0","video_url":"https://a.test/0.mp4"}]})",
        "data.0"},
+      {R"({"data":{"id":"t-1","status":"succeeded"},
+           "result":{"id":"t-0","status":"succeeded","video_url":"https://a.test/0.mp4"}})",
+       "data", "result"},
   };
-  for (const auto& row : kCases) EXPECT_EQ(InAnswer(row.body, row.task), "") << row.body;
+  for (const auto& row : kCases) EXPECT_EQ(InAnswer(row.body, row.task, row.inner), "") << row.body;
+
+  EXPECT_EQ(InAnswer(R"({"data":{"task_id":"t-1","status":"SUCCESS","data":{"id":"cgt-8",
+                         "status":"succeeded","video_url":"https://a.test/v"}}})",
+                     "data", "data.data"),
+            "https://a.test/v")
+      << "the same task, under the id that the upstream gave it";
 }
 
 }  // namespace
