@@ -2,17 +2,22 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "provider/failure.h"
+#include "base/utf8.h"
+#include "provider/answers/states.h"
+#include "provider/dialect.h"
+#include "provider/rest.h"
 
 namespace assetgate::provider::answers {
 namespace {
@@ -24,259 +29,75 @@ constexpr std::size_t kMaxDetails = 8;
 // Relays behind relays wrap each other's errors; nobody has been seen to go deeper.
 constexpr int kMaxLayers = 4;
 // Of a text that is not JSON.
-constexpr std::size_t kMaxTextBytes = 1024;
+constexpr std::size_t kMaxTextCharacters = 1024;
+constexpr std::size_t kMaxPageBytes = 64 * 1024;
 
-// --- Codes --------------------------------------------------------------------------------------
+// --- Names --------------------------------------------------------------------------------------
 
-// In small letters; a prefix where it ends in '*'. The first that fits counts.
-constexpr DocumentedCode kSharedCodes[] = {
-    {"success*", Meaning::kSuccess},
-    {"succeed*", Meaning::kSuccess},
-    {"ok", Meaning::kSuccess},
-    {"true", Meaning::kSuccess},
-    // What relays say after they have asked somebody.
-    {"do_request_failed", Meaning::kDoubt},
-    {"bad_response*", Meaning::kDoubt},
-    {"read_response_body_failed", Meaning::kDoubt},
-    {"empty_response", Meaning::kDoubt},
-    {"fail_to_fetch_task", Meaning::kDoubt},
-    {"upstream*", Meaning::kDoubt},
-    {"internal*", Meaning::kDoubt},
-    {"server_error", Meaning::kDoubt},
-    {"system_error", Meaning::kDoubt},
-    {"unknown*", Meaning::kDoubt},
-    {"timeout*", Meaning::kDoubt},
-    {"request_timeout", Meaning::kDoubt},
-    {"gateway*", Meaning::kDoubt},
-    {"service_unavailable", Meaning::kDoubt},
-    {"serviceunavailable", Meaning::kDoubt},
-    // Keys and accounts, before "invalid*".
-    {"invalid_api_key*", Meaning::kCredentials},
-    {"invalidapikey*", Meaning::kCredentials},
-    {"invalid_token", Meaning::kCredentials},
-    {"invalidtoken", Meaning::kCredentials},
-    {"invalidaccesskey*", Meaning::kCredentials},
-    {"unauthorized", Meaning::kCredentials},
-    {"authentication*", Meaning::kCredentials},
-    {"signaturedoesnotmatch", Meaning::kCredentials},
-    {"access_denied", Meaning::kCredentials},
-    {"accessdenied*", Meaning::kCredentials},
-    {"permission_denied", Meaning::kCredentials},
-    {"forbidden", Meaning::kCredentials},
-    {"insufficient*", Meaning::kOutOfCredit},
-    {"pre_consume_token_quota_failed", Meaning::kOutOfCredit},
-    {"accountoverdue*", Meaning::kOutOfCredit},
-    {"billing_hard_limit*", Meaning::kOutOfCredit},
-    {"rate_limit*", Meaning::kRateLimited},
-    {"ratelimit*", Meaning::kRateLimited},
-    {"too_many_requests", Meaning::kRateLimited},
-    {"toomanyrequests", Meaning::kRateLimited},
-    {"quotaexceeded*", Meaning::kRateLimited},
-    {"setlimitexceeded*", Meaning::kOperator},
-    {"modelnotopen*", Meaning::kOperator},
-    {"invalidendpointormodel*", Meaning::kOperator},
-    {"operationdenied*", Meaning::kOperator},
-    {"content_policy*", Meaning::kContent},
-    {"content_filter*", Meaning::kContent},
-    {"contentrejected*", Meaning::kContent},
-    {"content_rejected*", Meaning::kContent},
-    {"moderation*", Meaning::kContent},
-    {"task_not_exist", Meaning::kNotFound},
-    {"notfound*", Meaning::kNotFound},
-    {"not_found*", Meaning::kNotFound},
-    {"model_not_found", Meaning::kOperator},
-    {"invalid*", Meaning::kInvalid},
-    {"missing*", Meaning::kInvalid},
-    {"bad_request*", Meaning::kInvalid},
-    {"badrequest*", Meaning::kInvalid},
-    {"validation*", Meaning::kInvalid},
-    {"param*", Meaning::kInvalid},
-    {"unprocessable*", Meaning::kInvalid},
-};
+constexpr absl::string_view kErrorPaths[] = {"error", "ResponseMetadata.Error"};
+constexpr absl::string_view kCodePaths[] = {
+    "code", "error_code", "err_code", "errno", "base_resp.status_code", "errors.0.code"};
+constexpr absl::string_view kMessagePaths[] = {"message",
+                                               "msg",
+                                               "detail",
+                                               "error_message",
+                                               "error_msg",
+                                               "err_msg",
+                                               "error_description",
+                                               "fail_reason",
+                                               "reason",
+                                               "info",
+                                               "status_msg",
+                                               "base_resp.status_msg"};
+// Objects that tell of no failure may have these as well.
+constexpr absl::string_view kTitleNames[] = {"description", "title"};
+// Faults by field, beside a message or in its place.
+constexpr absl::string_view kDetailNames[] = {"errors", "details"};
 
-// Words inside of a code that tell of refused content wherever they stand:
-// "InputImageSensitiveContentDetected.PrivacyInformation".
-constexpr absl::string_view kContentCodes[] = {"sensitivecontent", "policyviolation",
-                                               "privacyinformation", "copyrightrestriction",
-                                               "riskdetection"};
+// Of a failed task or asset. The last ones may tell of something else.
+constexpr absl::string_view kFailurePaths[] = {
+    "error",        "task_error",     "fail_reason",     "failure_reason", "failed_reason",
+    "error_reason", "err_reason",     "error_message",   "error_msg",      "err_msg",
+    "err",          "error_info",     "error_detail",    "failure",        "failure_message",
+    "fail_msg",     "failed_msg",     "task_status_msg", "status_msg",     "status_message",
+    "output.error", "output.message", "cause",           "reason",         "message",
+    "msg",          "detail",         "remark",          "description"};
+constexpr absl::string_view kFailureCodePaths[] = {"error_code", "err_code", "fail_code",
+                                                   "output.code"};
 
-bool Fits(absl::string_view code, absl::string_view pattern) {
-  return absl::ConsumeSuffix(&pattern, "*") ? absl::StartsWithIgnoreCase(code, pattern)
-                                            : absl::EqualsIgnoreCase(code, pattern);
-}
+// --- Texts that are no reason -------------------------------------------------------------------
 
-Meaning MeaningOfNumber(int code) {
-  switch (code) {
-    case 0:
-    case 200:
-    case 201:
-    case 202:
-      return Meaning::kSuccess;
-    case 400:
-    case 413:
-    case 422:
-    case 451:
-      return Meaning::kInvalid;
-    case 401:
-    case 403:
-      return Meaning::kCredentials;
-    case 402:
-      return Meaning::kOutOfCredit;
-    case 404:
-      return Meaning::kNotFound;
-    case 429:
-      return Meaning::kRateLimited;
-    case 408:
-    case 409:
-    case 425:
-    case 499:
-      return Meaning::kDoubt;
-    default:
-      return code >= 500 && code < 600 ? Meaning::kDoubt : Meaning::kNone;
+// A text in small letters, without blanks and full stops around it.
+std::string Plain(absl::string_view text) {
+  std::string lower = absl::AsciiStrToLower(absl::StripAsciiWhitespace(text));
+  absl::string_view said = lower;
+  while (absl::ConsumeSuffix(&said, "!") || absl::ConsumeSuffix(&said, ".") ||
+         absl::ConsumeSuffix(&said, "！") || absl::ConsumeSuffix(&said, "。")) {
   }
+  return std::string(said);
 }
 
-// --- Texts --------------------------------------------------------------------------------------
-
-// In small letters.
-constexpr absl::string_view kDoubtPhrases[] = {
-    "timeout", "timed out", "time out", "deadline exceeded", "upstream", "gateway",
-    "internal error", "internal server", "server error", "system error", "unknown error",
-    "unexpected error", "unavailable", "try again", "retry", "reset by peer", "connection",
-    "network", "broken pipe", "unexpected eof", "busy", "overload", "exception",
-    "do request failed", "bad response", "超时", "繁忙", "稍后", "网络", "系统错误", "系统异常",
-    "服务器", "服务异常", "内部错误", "未知错误", "请重试",
-    // An answer was there, and could not be read or kept.
-    "unmarshal", "beginning of value", "end of json", "response body", "in response", "no response",
-    "invalid response", "unexpected response", "record not found", "duplicate entry"};
-constexpr absl::string_view kContentPhrases[] = {"sensitive content",
-                                                 "sensitive information",
-                                                 "moderation",
-                                                 "content policy",
-                                                 "policy violation",
-                                                 "violates our",
-                                                 "violates the",
-                                                 "violates content",
-                                                 "violates policy",
-                                                 "violates safety",
-                                                 "copyright",
-                                                 "real person",
-                                                 "real people",
-                                                 "human face",
-                                                 "nsfw",
-                                                 "inappropriate",
-                                                 "违规",
-                                                 "敏感",
-                                                 "审核不通过",
-                                                 "审核未通过",
-                                                 "风控",
-                                                 "真人",
-                                                 "肖像",
-                                                 "版权"};
-constexpr absl::string_view kOutOfCreditPhrases[] = {"insufficient",
-                                                     "not enough credit",
-                                                     "not enough balance",
-                                                     "quota is not enough",
-                                                     "out of credit",
-                                                     "no credit",
-                                                     "arrears",
-                                                     "overdue",
-                                                     "余额不足",
-                                                     "额度不足",
-                                                     "积分不足",
-                                                     "欠费"};
-constexpr absl::string_view kCredentialsPhrases[] = {
-    "invalid api key", "invalid key", "invalid token", "unauthorized", "api key is",
-    "authentication",  "banned",      "令牌",          "密钥",         "未授权",
-    "无权限"};
-constexpr absl::string_view kRateLimitedPhrases[] = {"too many requests", "rate limit", "过于频繁",
-                                                     "频率"};
-constexpr absl::string_view kNotFoundPhrases[] = {"not found", "does not exist", "not exist",
-                                                  "no such",   "不存在",         "未找到"};
-constexpr absl::string_view kInvalidPhrases[] = {
-    "invalid",     "required",    "must be",       "must not",       "missing",
-    "not support", "unsupported", "too long",      "too large",      "too many",
-    "too short",   "too small",   "exceed",        "out of range",   "malformed",
-    "bad request", "unreachable", "not reachable", "not accessible", "22001",
-    "validation",  "not allowed", "参数",          "不支持",         "不能为空",
-    "格式",        "过长",        "超过",          "无效",           "非法",
-    "必填"};
-constexpr absl::string_view kRejectedPhrases[] = {
-    "reject", "refus", "denied", "quota", "in use", "not permitted", "disabled", "拒绝", "禁用"};
-
-struct Phrases {
-  Meaning meaning;
-  std::span<const absl::string_view> phrases;
-};
-
-// The most careful first.
-constexpr Phrases kSharedPhrases[] = {
-    {Meaning::kDoubt, kDoubtPhrases},
-    {Meaning::kContent, kContentPhrases},
-    {Meaning::kOutOfCredit, kOutOfCreditPhrases},
-    {Meaning::kCredentials, kCredentialsPhrases},
-    {Meaning::kRateLimited, kRateLimitedPhrases},
-    {Meaning::kNotFound, kNotFoundPhrases},
-    {Meaning::kInvalid, kInvalidPhrases},
-    {Meaning::kRejected, kRejectedPhrases},
-};
-
-bool HasAny(absl::string_view text, std::span<const absl::string_view> phrases) {
-  const std::string lower = absl::AsciiStrToLower(text);
-  return std::any_of(phrases.begin(), phrases.end(),
-                     [&](absl::string_view phrase) { return absl::StrContains(lower, phrase); });
+// "success", "Request OK.", "操作成功"; and not "unsuccessful", nor "扣费成功，任务失败".
+bool IsSuccess(absl::string_view text) {
+  constexpr absl::string_view kWords[] = {"success", "succeed", "成功"};
+  constexpr absl::string_view kBut[] = {"not ", "unsucc", "fail", "失败", "未", "不", ",", "，"};
+  constexpr std::size_t kMaxBytes = 24;
+  const std::string said = Plain(text);
+  if (said.size() > kMaxBytes) return false;
+  const auto has = [&](absl::string_view part) { return absl::StrContains(said, part); };
+  if (std::any_of(std::begin(kBut), std::end(kBut), has)) return false;
+  return said == "ok" || absl::EndsWith(said, " ok") ||
+         std::any_of(std::begin(kWords), std::end(kWords), [&](absl::string_view word) {
+           return absl::StartsWith(said, word) || absl::EndsWith(said, word);
+         });
 }
 
-// --- Where they stand ---------------------------------------------------------------------------
-
-// {"detail": [{"type": "missing", "loc": ["body", "prompt"], "msg": "Field required"}]}
-std::string LinesOf(const Value& faults) {
-  std::vector<std::string> lines;
-  for (const Value& fault : faults.GetArray()) {
-    if (lines.size() == kMaxDetails) break;
-    if (!fault.IsObject()) {
-      if (std::string text = TextOf(&fault); !text.empty()) lines.push_back(std::move(text));
-      continue;
-    }
-    std::vector<std::string> steps;
-    if (const Value* const loc = Member(fault, "loc"); loc != nullptr && loc->IsArray()) {
-      for (const Value& step : loc->GetArray()) {
-        if (std::string text = TextOf(&step); !text.empty()) steps.push_back(std::move(text));
-      }
-    }
-    const std::string message =
-        FirstText(fault, {"msg", "message", "error_message", "detail", "error", "code"});
-    if (steps.empty() && message.empty()) continue;
-    lines.push_back(absl::StrCat(absl::StrJoin(steps, "."), steps.empty() ? "" : ": ", message));
-  }
-  return absl::StrJoin(lines, "; ");
-}
-
-// {"details": {"seedanceParams.duration": ["Too big", "Not whole"]}}
-std::string DetailsOf(const Value& object) {
-  const Value* const details = Member(object, "details");
-  if (details == nullptr || !details->IsObject()) return "";
-  std::vector<std::string> lines;
-  for (const auto& [path, faults] : details->GetObject()) {
-    if (lines.size() == kMaxDetails) break;
-    std::vector<std::string> words;
-    if (faults.IsString()) words.push_back(TextOf(&faults));
-    if (faults.IsArray()) {
-      for (const Value& fault : faults.GetArray()) {
-        if (words.size() == kMaxDetails) break;
-        if (fault.IsString()) words.push_back(TextOf(&fault));
-      }
-    }
-    lines.push_back(absl::StrCat(absl::string_view(path.GetString(), path.GetStringLength()), ": ",
-                                 absl::StrJoin(words, ", ")));
-  }
-  return absl::StrJoin(lines, "; ");
-}
-
-// A text, or the lines of a list of faults.
-std::string TextOrLines(const Value* value) {
-  if (value == nullptr) return "";
-  return value->IsArray() ? LinesOf(*value) : TextOf(value);
+// Whether a text in the place of an error or a reason says that there is none.
+bool IsNoFailure(absl::string_view text) {
+  constexpr absl::string_view kWords[] = {"",     "0",   "200",  "true",      "false",
+                                          "null", "nil", "none", "undefined", "no error"};
+  return IsSuccess(text) ||
+         std::find(std::begin(kWords), std::end(kWords), Plain(text)) != std::end(kWords);
 }
 
 // A code that is one, for whoever reads it: not "0", not "success".
@@ -284,70 +105,226 @@ std::string FailureCode(std::string code) {
   return MeaningOfCode(code, {}) == Meaning::kSuccess ? "" : code;
 }
 
-// A success is no reason why something failed.
-std::string FailureMessage(std::string message) {
-  return absl::EqualsIgnoreCase(message, "success") || absl::EqualsIgnoreCase(message, "ok") ||
-                 absl::EqualsIgnoreCase(message, "null")
-             ? ""
-             : message;
+std::string FailureMessage(std::string message) { return IsNoFailure(message) ? "" : message; }
+
+// The HTTP status whose reason phrase a text is; 0 where it is none.
+int StatusOfPhrase(absl::string_view text) {
+  struct Phrase {
+    absl::string_view text;
+    int status;
+  };
+  constexpr Phrase kPhrases[] = {
+      {"Bad Request", 400},
+      {"Unauthorized", 401},
+      {"Payment Required", 402},
+      {"Forbidden", 403},
+      {"Not Found", 404},
+      {"Method Not Allowed", 405},
+      {"Not Acceptable", 406},
+      {"Request Timeout", 408},
+      {"Conflict", 409},
+      {"Gone", 410},
+      {"Payload Too Large", 413},
+      {"Content Too Large", 413},
+      {"Unsupported Media Type", 415},
+      {"Unprocessable Entity", 422},
+      {"Unprocessable Content", 422},
+      {"Too Many Requests", 429},
+      {"Internal Server Error", 500},
+      {"Not Implemented", 501},
+      {"Bad Gateway", 502},
+      {"Service Unavailable", 503},
+      {"Gateway Timeout", 504},
+  };
+  const auto it = std::find_if(std::begin(kPhrases), std::end(kPhrases), [&](const Phrase& phrase) {
+    return absl::EqualsIgnoreCase(phrase.text, text);
+  });
+  return it == std::end(kPhrases) ? 0 : it->status;
+}
+
+// Whether a text only names a failure, which another one may explain: "invalid_request",
+// "Bad Request", "1".
+bool IsLabel(absl::string_view text) {
+  const bool word = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isgraph(static_cast<unsigned char>(c));
+  });
+  return word || StatusOfPhrase(text) != 0;
+}
+
+// A state, and no reason for it.
+bool IsFailedWord(absl::string_view word) {
+  constexpr absl::string_view kWords[] = {"error", "fail", "failed", "failure", "失败"};
+  return std::any_of(std::begin(kWords), std::end(kWords),
+                     [&](absl::string_view known) { return absl::EqualsIgnoreCase(word, known); });
+}
+
+// Puts `label` into words that have a message: as their code where they have none. A reason phrase
+// says no more than its status, and of a server's failure every word counts.
+void AddLabel(const std::string& label, Words& words) {
+  const int status = StatusOfPhrase(label);
+  if (words.code.empty()) {
+    words.code = status != 0 ? absl::StrCat(status) : label;
+  } else if (status == 0 || status >= 500) {
+    words.message = absl::StrCat(label, ": ", words.message);
+  }
+}
+
+// --- Where they stand ---------------------------------------------------------------------------
+
+// {"type": "missing", "loc": ["body", "prompt"], "msg": "Field required"}
+std::string LineOf(const Value& fault) {
+  if (!fault.IsObject()) return TextOf(&fault);
+  std::vector<std::string> steps;
+  if (const Value* const loc = Member(fault, "loc"); loc != nullptr && loc->IsArray()) {
+    for (const Value& step : loc->GetArray()) {
+      if (std::string text = TextOf(&step); !text.empty()) steps.push_back(std::move(text));
+    }
+  }
+  const std::string message = FirstText(fault, {"msg", "message", "error_message", "detail",
+                                                "description", "title", "error", "code"});
+  return absl::StrCat(absl::StrJoin(steps, "."), steps.empty() || message.empty() ? "" : ": ",
+                      message);
+}
+
+// Faults as one text: "text", ["text", {"msg": "…"}], {"seed": "Not whole", "ratio": ["Unknown"]}.
+std::string LinesOf(const Value& faults) {
+  if (!faults.IsArray() && !faults.IsObject()) return TextOf(&faults);
+  std::vector<std::string> lines;
+  const auto add = [&](std::string line) {
+    if (!line.empty() && lines.size() < kMaxDetails) lines.push_back(std::move(line));
+  };
+  if (faults.IsArray()) {
+    for (const Value& fault : faults.GetArray()) add(LineOf(fault));
+  } else {
+    for (const auto& [name, fault] : faults.GetObject()) {
+      std::vector<std::string> words;
+      if (fault.IsArray()) {
+        for (const Value& word : fault.GetArray()) {
+          if (words.size() < kMaxDetails) words.push_back(LineOf(word));
+        }
+      } else if (fault.IsString()) {
+        words.push_back(TextOf(&fault));
+      }
+      const std::string all = absl::StrJoin(words, ", ");
+      if (all.empty()) continue;
+      add(absl::StrCat(absl::string_view(name.GetString(), name.GetStringLength()), ": ", all));
+    }
+  }
+  return absl::StrJoin(lines, "; ");
+}
+
+std::string CodeIn(const Value& object, std::span<const absl::string_view> paths) {
+  for (const absl::string_view path : paths) {
+    if (std::string code = FailureCode(TextAt(object, path)); !code.empty()) return code;
+  }
+  return "";
+}
+
+std::string MessageIn(const Value& object, std::span<const absl::string_view> paths) {
+  for (const absl::string_view path : paths) {
+    const Value* const value = At(object, path);
+    // A list of texts or of faults; an object is something else.
+    if (value == nullptr || value->IsObject()) continue;
+    if (std::string message = FailureMessage(LinesOf(*value)); !message.empty()) return message;
+  }
+  return "";
+}
+
+void AddDetails(const Value& object, Words& words) {
+  for (const absl::string_view name : kDetailNames) {
+    const Value* const details = Member(object, name);
+    if (details == nullptr) continue;
+    const std::string lines = FailureMessage(LinesOf(*details));
+    if (lines.empty() || absl::StrContains(words.message, lines)) continue;
+    absl::StrAppend(&words.message, words.message.empty() ? "" : ": ", lines);
+  }
 }
 
 // Of the value of an "error".
 Words WordsOfError(const Value& error) {
   Words words;
-  if (error.IsObject()) {
-    words.code = FailureCode(FirstText(error, {"code", "error_code", "status"}));
-    words.type = TextAt(error, "type");
-    words.message = FailureMessage(
-        FirstText(error, {"message", "msg", "detail", "error_message", "reason", "error"}));
-    if (words.message.empty()) words.message = DetailsOf(error);
-    // OpenAI's errors have their code there: "invalid_request_error".
-    if (words.code.empty() && MeaningOfCode(words.type, {}) != Meaning::kNone) {
-      words.code = FailureCode(words.type);
-    }
-  } else if (error.IsArray()) {
-    words.message = LinesOf(error);
-  } else if (!error.IsBool()) {
-    const std::string text = TextOf(&error);
-    if (FailureCode(text) == text) words.message = FailureMessage(text);
+  if (!error.IsObject()) {
+    if (!error.IsBool()) words.message = FailureMessage(LinesOf(error));
+    return words;
   }
+  words.code = CodeIn(error, kCodePaths);
+  if (words.code.empty()) words.code = FailureCode(TextAt(error, "status"));
+  words.type = TextAt(error, "type");
+  // OpenAI's errors have their code there: "invalid_request_error".
+  if (words.code.empty() && MeaningOfCode(words.type, {}) != Meaning::kNone) {
+    words.code = FailureCode(words.type);
+  }
+  words.message = MessageIn(error, kMessagePaths);
+  if (words.message.empty()) words.message = MessageIn(error, kTitleNames);
+  if (words.message.empty()) words.message = MessageIn(error, kErrorPaths);
+  AddDetails(error, words);
   return words;
+}
+
+// The words of the first error in an object that has any.
+Words ErrorIn(const Value& object) {
+  for (const absl::string_view path : kErrorPaths) {
+    const Value* const error = At(object, path);
+    if (error == nullptr) continue;
+    if (Words words = WordsOfError(*error); !words.empty()) return words;
+  }
+  return {};
+}
+
+// {"success": true}: `told` is "true" and `as_number` "1".
+bool Tells(const Value& object, absl::string_view told, absl::string_view as_number) {
+  for (const absl::string_view name : {"success", "ok"}) {
+    if (const std::string text = TextAt(object, name);
+        absl::EqualsIgnoreCase(text, told) || text == as_number) {
+      return true;
+    }
+  }
+  return false;
+}
+bool TellsOfSuccess(const Value& object) { return Tells(object, "true", "1"); }
+bool TellsOfFailure(const Value& object) { return Tells(object, "false", "0"); }
+
+// Some frameworks repeat the HTTP status as a number. 0 where it is not that of a failure.
+std::int64_t FailureStatusIn(const Value& object) {
+  for (const absl::string_view name : {"status", "status_code"}) {
+    const std::int64_t status = IntegerAt(object, name).value_or(0);
+    if (status >= 400 && status < 600) return status;
+  }
+  return 0;
 }
 
 // Of one object, without looking into what it wraps.
 Words OneLayer(const Value& object) {
-  Words words;
-  for (const absl::string_view path : {"error", "ResponseMetadata.Error", "errors"}) {
-    const Value* const error = At(object, path);
-    if (error == nullptr) continue;
-    words = WordsOfError(*error);
-    if (!words.empty()) break;
+  Words words = ErrorIn(object);
+  std::string label;
+  if (words.code.empty() && IsLabel(words.message)) label = std::exchange(words.message, "");
+  if (words.code.empty()) words.code = CodeIn(object, kCodePaths);
+  if (words.message.empty()) words.message = MessageIn(object, kMessagePaths);
+  const std::int64_t status = FailureStatusIn(object);
+  if (words.message.empty() && (!words.code.empty() || status != 0 || TellsOfFailure(object))) {
+    words.message = MessageIn(object, kTitleNames);
   }
-  if (words.code.empty()) {
-    for (const absl::string_view name : {"code", "error_code", "err_code", "errno"}) {
-      if (words.code.empty()) words.code = FailureCode(TextAt(object, name));
-    }
-  }
-  std::string message;
-  for (const absl::string_view name : {"msg", "message", "detail", "error_message", "error_msg",
-                                       "error_description", "fail_reason", "reason", "info"}) {
-    if (message.empty()) message = FailureMessage(TextOrLines(Member(object, name)));
-  }
+  AddDetails(object, words);
   if (words.message.empty()) {
-    words.message = std::move(message);
-  } else if (words.code.empty() && !message.empty() && !absl::StrContains(words.message, ' ')) {
-    // {"error": "invalid_request", "message": "prompt is required"}
-    words.code = std::exchange(words.message, std::move(message));
+    words.message = std::move(label);
+  } else if (!label.empty()) {
+    AddLabel(label, words);
   }
-  if (std::string details = DetailsOf(object); !details.empty()) {
-    absl::StrAppend(&words.message, words.message.empty() ? "" : ": ", details);
-  }
-  // Some frameworks repeat the HTTP status as a number.
-  if (words.code.empty() && !words.message.empty()) {
-    const std::optional<std::int64_t> status = IntegerAt(object, "status");
-    if (status.has_value() && *status >= 400) words.code = absl::StrCat(*status);
+  if (words.code.empty() && !words.message.empty() && status != 0) {
+    words.code = absl::StrCat(status);
   }
   return words;
+}
+
+// {"prompt": ["This field is required."]}: "" where anything else stands in it.
+std::string FaultsByField(const Value& object) {
+  const auto is_text = [](const Value& value) { return value.IsString(); };
+  for (const auto& [name, faults] : object.GetObject()) {
+    if (!faults.IsArray()) return "";
+    const auto& list = faults.GetArray();
+    if (!std::all_of(list.begin(), list.end(), is_text)) return "";
+  }
+  return LinesOf(object);
 }
 
 bool PassesOn(const Words& words) {
@@ -356,13 +333,33 @@ bool PassesOn(const Words& words) {
          absl::StartsWithIgnoreCase(words.code, "bad_response");
 }
 
+// The object of JSON in a text, without what stands around it; "" where there is none.
+absl::string_view ObjectIn(absl::string_view text) {
+  const std::size_t begin = text.find('{');
+  if (begin == absl::string_view::npos) return "";
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = begin; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && c == '{') {
+      ++depth;
+    } else if (!in_string && c == '}' && --depth == 0) {
+      return text.substr(begin, i + 1 - begin);
+    }
+  }
+  return "";
+}
+
 // Follows JSON in the message down to the innermost words.
 Words Unwrap(Words words) {
   words.from_upstream = PassesOn(words);
   for (int layer = 1; layer < kMaxLayers; ++layer) {
-    const std::size_t begin = words.message.find('{');
-    if (begin == std::string::npos) break;
-    const http::Response inside{.status = 0, .headers = {}, .body = words.message.substr(begin)};
+    const http::Response inside{
+        .status = 0, .headers = {}, .body = std::string(ObjectIn(words.message))};
     const Answer inner(inside);
     Words deeper;
     for (const Value* const object : inner.layers()) {
@@ -377,18 +374,72 @@ Words Unwrap(Words words) {
   return words;
 }
 
+// Whether it is what people read: UTF-8 with a letter in it, and no control characters but those
+// between lines.
+bool IsReadable(absl::string_view text) {
+  bool has_letter = false;
+  while (!text.empty()) {
+    const std::size_t length = base::Utf8CharacterLength(text);
+    const absl::string_view character = text.substr(0, length);
+    if (length == 0) return false;
+    if (base::IsControlCharacter(character) && !absl::StrContains("\t\r\n", character))
+      return false;
+    has_letter =
+        has_letter || length > 1 || absl::ascii_isalpha(static_cast<unsigned char>(text[0]));
+    text.remove_prefix(length);
+  }
+  return has_letter;
+}
+
 // What a body says that is not JSON: its title where it is a page, else the text.
 std::string PlainText(absl::string_view body) {
-  if (body.size() > 64 * kMaxTextBytes) body = body.substr(0, 64 * kMaxTextBytes);
+  body = body.substr(0, kMaxPageBytes);
   const std::string lower = absl::AsciiStrToLower(body);
-  const std::size_t title = lower.find("<title>");
-  if (title != std::string::npos) {
+  absl::string_view text = CutCharacters(absl::StripAsciiWhitespace(body), kMaxTextCharacters);
+  if (const std::size_t title = lower.find("<title>"); title != std::string::npos) {
     const std::size_t begin = title + 7;
     const std::size_t end = std::min(lower.find('<', begin), body.size());
-    return std::string(absl::StripAsciiWhitespace(body.substr(begin, end - begin)));
+    text = absl::StripAsciiWhitespace(body.substr(begin, end - begin));
+  } else if (absl::StrContains(lower, '<') || absl::StrContains(body, '{')) {
+    return "";
   }
-  if (absl::StrContains(lower, '<') || absl::StrContains(body, '{')) return "";
-  return std::string(absl::StripAsciiWhitespace(body).substr(0, kMaxTextBytes));
+  return IsReadable(text) ? std::string(text) : "";
+}
+
+// {"code": 1, "description": "提交成功"}
+bool HasSuccessMessage(const Value& object) {
+  const auto is_success = [&](absl::string_view path) { return IsSuccess(TextAt(object, path)); };
+  return std::any_of(std::begin(kMessagePaths), std::end(kMessagePaths), is_success) ||
+         std::any_of(std::begin(kTitleNames), std::end(kTitleNames), is_success);
+}
+
+// Whether an object says that something failed, other than by its state. A code that nobody knows
+// can be one of success.
+bool Fails(const Value& object) {
+  if (TellsOfFailure(object) || !ErrorIn(object).empty()) return true;
+  const Value* const errors = Member(object, "errors");
+  if (errors != nullptr && !FailureMessage(LinesOf(*errors)).empty()) return true;
+  const std::string code = CodeIn(object, kCodePaths);
+  return !code.empty() && (MeaningOfCode(code, {}) != Meaning::kNone || !HasSuccessMessage(object));
+}
+
+// Whether a code, a message or a state in an object says that all is well, or under way.
+bool Succeeds(const Value& object) {
+  if (TellsOfSuccess(object) || HasSuccessMessage(object)) return true;
+  for (const absl::string_view path : kCodePaths) {
+    if (MeaningOfCode(TextAt(object, path), {}) == Meaning::kSuccess) return true;
+  }
+  for (const absl::string_view name : {"status", "state", "task_status"}) {
+    const std::string word = TextAt(object, name);
+    bool unknown = word.empty();
+    const auto progress = unknown ? std::nullopt : ProgressOf(word, UnitKind::kVideo, {}, unknown);
+    if (!unknown && (progress == Observation::Progress::kQueued ||
+                     progress == Observation::Progress::kRunning ||
+                     progress == Observation::Progress::kSucceeded)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -399,91 +450,61 @@ Words WordsOf(const Answer& answer) {
     words = OneLayer(*object);
     if (!words.empty()) break;
   }
+  if (words.empty() && !answer.ok() && !answer.layers().empty()) {
+    words.message = FaultsByField(*answer.layers().front());
+  }
   if (!answer.is_json()) words.message = PlainText(answer.response().body);
   return Unwrap(std::move(words));
 }
 
 Words FailureWordsOf(const Value& object) {
   Words words;
-  for (const absl::string_view name :
-       {"error", "fail_reason", "failure_reason", "error_message", "error_msg", "err_msg",
-        "failed_reason", "reason", "message", "msg", "detail"}) {
-    const Value* const value = Member(object, name);
+  std::string label;
+  for (const absl::string_view path : kFailurePaths) {
+    const Value* const value = At(object, path);
     if (value == nullptr) continue;
-    const Words found = WordsOfError(*value);
+    Words found = WordsOfError(*value);
     if (words.code.empty()) words.code = found.code;
     if (words.type.empty()) words.type = found.type;
-    if (words.message.empty()) words.message = found.message;
-    if (!words.message.empty()) break;
-  }
-  if (words.code.empty()) {
-    for (const absl::string_view name : {"error_code", "err_code", "fail_code"}) {
-      if (words.code.empty()) words.code = FailureCode(TextAt(object, name));
+    if (found.message.empty()) continue;
+    // "TASK_FAILED", with the reason under another name. "failed" says nothing at all.
+    if (found.code.empty() && IsLabel(found.message)) {
+      if (label.empty() || IsFailedWord(label)) {
+        label = std::move(found.message);
+        continue;
+      }
+      if (IsFailedWord(found.message)) continue;
     }
+    words.message = std::move(found.message);
+    break;
+  }
+  AddDetails(object, words);
+  if (words.code.empty()) words.code = CodeIn(object, kFailureCodePaths);
+  if (words.message.empty()) {
+    words.message = std::move(label);
+  } else if (!label.empty() && !IsFailedWord(label)) {
+    AddLabel(label, words);
   }
   return Unwrap(std::move(words));
 }
-
-Meaning MeaningOfCode(absl::string_view code, std::span<const DocumentedCode> documented) {
-  code = absl::StripAsciiWhitespace(code);
-  if (code.empty()) return Meaning::kNone;
-  for (const DocumentedCode& known : documented) {
-    if (Fits(code, known.code)) return known.meaning;
-  }
-  if (int number = 0; absl::SimpleAtoi(code, &number)) return MeaningOfNumber(number);
-  const std::string lower = absl::AsciiStrToLower(code);
-  for (const absl::string_view part : kContentCodes) {
-    if (absl::StrContains(lower, part)) return Meaning::kContent;
-  }
-  for (const DocumentedCode& known : kSharedCodes) {
-    if (Fits(code, known.code)) return known.meaning;
-  }
-  return Meaning::kNone;
-}
-
-bool NamesTheKey(absl::string_view code) {
-  constexpr absl::string_view kCodes[] = {
-      "invalid_api_key*", "invalidapikey*",    "invalid_token",   "invalidtoken",
-      "unauthorized",     "invalidaccesskey*", "authentication*", "signaturedoesnotmatch"};
-  return std::any_of(std::begin(kCodes), std::end(kCodes),
-                     [code = absl::StripAsciiWhitespace(code)](absl::string_view known) {
-                       return Fits(code, known);
-                     });
-}
-
-Meaning MeaningOfText(absl::string_view text) {
-  for (const Phrases& list : kSharedPhrases) {
-    if (HasAny(text, list.phrases)) return list.meaning;
-  }
-  return Meaning::kNone;
-}
-
-bool SpeaksOfLostCall(absl::string_view text) {
-  constexpr absl::string_view kPhrases[] = {
-      "do request failed", "do_request_failed",  "bad response",        "bad_response",
-      "unmarshal",         "beginning of value", "end of json",         "response body",
-      "unexpected eof",    "reset by peer",      "broken pipe",         "upstream connect",
-      "upstream request",  "upstream closed",    "upstream unavailable"};
-  return HasAny(text, kPhrases);
-}
-
-bool SpeaksOfTimeout(absl::string_view text) {
-  constexpr absl::string_view kPhrases[] = {"timeout", "timed out", "time out", "deadline exceeded",
-                                            "超时"};
-  return HasAny(text, kPhrases);
-}
-
-bool SpeaksOfContent(absl::string_view text) { return HasAny(text, kContentPhrases); }
 
 bool SaysFailed(const Answer& answer) {
   if (!answer.ok()) return true;
   if (answer.layers().empty()) return false;
   const Value& outermost = *answer.layers().front();
-  for (const absl::string_view path : {"error", "ResponseMetadata.Error"}) {
-    const Value* const error = At(outermost, path);
-    if (error != nullptr && !WordsOfError(*error).empty()) return true;
-  }
-  return !FailureCode(TextAt(outermost, "code")).empty();
+  if (Fails(outermost)) return true;
+  if (outermost.HasMember("error") && IntegerAt(outermost, "state") == 0) return true;
+  return IsFailedWord(TextAt(outermost, "status"));
+}
+
+bool SaysSucceeded(const Answer& answer) {
+  const std::span<const Value* const> layers = answer.layers();
+  const auto fails = [](const Value* object) {
+    return Fails(*object) ||
+           (IsFailedWord(TextAt(*object, "status")) && !FailureWordsOf(*object).empty());
+  };
+  return !layers.empty() && Succeeds(*layers.front()) &&
+         std::none_of(layers.begin(), layers.end(), fails);
 }
 
 }  // namespace assetgate::provider::answers
