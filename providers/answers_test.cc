@@ -134,6 +134,17 @@ TEST_P(AnswersTest, AReadableIdIsAnAcceptanceInEveryDress) {
            R"({"ID_NAME":"ID","error":{"code":0,"message":""}})",
            R"({"ID_NAME":"ID","error":null,"message":"queued"})",
            R"({"ID_NAME":" ID\n"})",
+           R"({"code":20000,"message":"success","data":{"ID_NAME":"ID"}})",
+           R"({"code":1,"msg":"提交成功","data":{"ID_NAME":"ID"}})",
+           R"({"code":1,"description":"提交成功","result":"ID"})",
+           R"({"output":{"ID_NAME":"ID","task_status":"PENDING"}})",
+           R"({"code":0,"data":{"list":[{"ID_NAME":"ID"}]}})",
+           R"({"code":0,"data":{"items":[{"ID_NAME":"ID"}]}})",
+           R"({"payload":{"ID_NAME":"ID"}})",
+           R"("{\"ID_NAME\":\"ID\"}")",
+           "data: {\"ID_NAME\":\"ID\"}\n\ndata: [DONE]\n\n",
+           "PHP Warning: x in y on line 3\n{\"ID_NAME\":\"ID\"}",
+           R"({"ID_NAME":"ID",} // made)",
            "{\"note\":\"\xB0\xA1\",\"ID_NAME\":\"ID\"}",
            "\xEF\xBB\xBF{\"ID_NAME\":\"ID\"}",
        }) {
@@ -169,6 +180,41 @@ TEST_P(AnswersTest, AServerErrorOrAnUnknownCodeInside200LeavesItOpen) {
                            460, 499, 500, 502, 504, 520, 522, 524, 527, 599}) {
     EXPECT_EQ(Submit(status, R"({"message":"no"})").outcome, Outcome::kUnknown) << status;
   }
+}
+
+TEST_P(AnswersTest, ASuccessIsNoRefusalWhateverItsWords) {
+  for (const char* const body : {
+           R"({"code":0,"msg":"提交成功，不支持取消","data":null})",
+           R"({"success":true,"message":"Task submitted; cancellation is not supported"})",
+           R"({"code":200,"message":"Accepted. Processing must not exceed 10 minutes.","data":{}})",
+           R"({"status":"queued","message":"duration is not supported and was replaced"})",
+           R"({"success":true,"data":{"status":"failed"}})",
+           R"({"status":"error"})",
+           R"({"status":"timeout"})",
+       }) {
+    EXPECT_EQ(Submit(200, body).outcome, Outcome::kUnknown) << body;
+  }
+}
+
+TEST_P(AnswersTest, WhatIsNoIdIsNoAcceptance) {
+  for (const char* const body : {
+           R"({"code":0,"data":"false"})",
+           R"({"code":0,"data":1})",
+           R"({"success":true,"data":"2026-11-30T09:00:00Z"})",
+           R"({"code":0,"data":"<xml/>"})",
+           R"({"data":"inserted"})",
+           R"({"task":"text2video"})",
+           R"({"success":false,"message":"no","id":"req-8f2a"})",
+       }) {
+    EXPECT_NE(Submit(200, body).outcome, Outcome::kAccepted) << body;
+  }
+}
+
+TEST_P(AnswersTest, AnIdBesideTheCallsOwnErrorIsFollowed) {
+  const SubmitResult result =
+      Submit(200, R"({"status":"error","error":{"code":0},"data":{"ID_NAME":"ID"}})");
+  ASSERT_EQ(result.outcome, Outcome::kAccepted);
+  EXPECT_NE(result.observation.progress, Progress::kFailed);
 }
 
 TEST_P(AnswersTest, ASureRefusalIsOne) {
@@ -210,6 +256,11 @@ TEST_P(AnswersTest, EdgesSpeakForThemselves) {
     EXPECT_EQ(result.outcome, Outcome::kNotAccepted) << status;
     EXPECT_EQ(result.failure.reason, v1::PROVIDER_UNAVAILABLE) << status;
   }
+  const SubmitResult json = Submit(403, R"({"type":"https://developers.cloudflare.com/support/",)"
+                                        R"("title":"Error 1010: Access denied","status":403,)"
+                                        R"("error_code":1010,"cloudflare_error":true})");
+  EXPECT_EQ(json.outcome, Outcome::kNotAccepted);
+  EXPECT_TRUE(json.failure.from_edge);
   for (const int status : {403, 429, 503}) {
     const SubmitResult result = Submit(status, "error code: 1010");
     EXPECT_EQ(result.outcome, Outcome::kNotAccepted) << status;
@@ -271,6 +322,70 @@ TEST_P(AnswersTest, StateWordsAreReadInAnyDress) {
   }
 }
 
+TEST_P(AnswersTest, AnAnswerAboutAnotherIsNotTakenForTheUnits) {
+  if (!subject_.polled) return;
+  const std::string other = absl::StrCat(subject_.id.substr(0, subject_.id.size() - 4), "0000");
+  const auto list = [&](const char* shape) {
+    return absl::StrReplaceAll(shape, {{"OTHER", other}});
+  };
+  for (const char* const shape :
+       {R"([{"ID_NAME":"OTHER","STATE":"failed"},{"ID_NAME":"ID","STATE":"processing"}])",
+        R"({"data":[{"ID_NAME":"OTHER","STATE":"failed"},{"ID_NAME":"ID","STATE":"processing"}]})",
+        R"({"data":{"list":[{"ID_NAME":"OTHER","STATE":"failed"},)"
+        R"({"ID_NAME":"ID","STATE":"processing"}]}})"}) {
+    EXPECT_EQ(Seen(list(shape)).progress, Progress::kRunning) << shape;
+  }
+  EXPECT_TRUE(Poll(200, list(R"({"ID_NAME":"OTHER","STATE":"failed"})")).trouble.has_value());
+  EXPECT_TRUE(Poll(200, list(R"({"code":0,"data":{"ID_NAME":"OTHER","STATE":"failed"}})"))
+                  .trouble.has_value());
+}
+
+TEST_P(AnswersTest, AFailureOfTheCallIsNoEndOfTheUnit) {
+  if (!subject_.polled) return;
+  for (const char* const body : {
+           R"({"STATE":"error","message":"Too many requests"})",
+           R"({"STATE":"error","code":"unauthorized","message":"invalid api key"})",
+           R"({"code":500,"STATE":"error","msg":"Read timed out"})",
+           R"({"STATE":"fail","message":"系统繁忙，请稍后再试"})",
+           R"({"STATE":"failed","code":429,"message":"rate limited"})",
+       }) {
+    EXPECT_TRUE(Poll(200, body).trouble.has_value()) << body;
+  }
+  EXPECT_TRUE(Poll(500, R"({"ID_NAME":"ID","STATE":"failed","error":"boom"})").trouble.has_value());
+}
+
+TEST_P(AnswersTest, ASuccessOfTheCallIsNoEndOfTheUnit) {
+  if (!subject_.polled) return;
+  for (const char* const body : {
+           R"({"STATE":"success","data":null})",
+           R"({"STATE":"success","data":{"ID_NAME":"ID","progress":"50%"}})",
+           R"({"STATE":"ok","message":"task not found","data":{}})",
+       }) {
+    const PollResult result = Poll(200, body);
+    EXPECT_TRUE(result.trouble.has_value()) << body;
+  }
+  if (subject_.state_name != "status") return;
+  for (const char* const body : {
+           R"({"status":"success","ID_NAME":"ID","task_status":"processing"})",
+           R"({"status":"ok","state":"processing","ID_NAME":"ID"})",
+           R"({"id":"req-1","status":"success","data":{"ID_NAME":"ID","task_status":"running"}})",
+       }) {
+    EXPECT_EQ(Seen(body).progress, Progress::kRunning) << body;
+  }
+}
+
+TEST_P(AnswersTest, WhatIsSaidOfTheUnitCountsAtAnyStatus) {
+  if (!is_video()) return;
+  for (const int status : {404, 500}) {
+    const PollResult result =
+        Poll(status,
+             R"({"ID_NAME":"ID","STATE":"succeeded","video_url":"https://out.acme.test/v.mp4"})");
+    ASSERT_FALSE(result.trouble.has_value()) << status;
+    ASSERT_EQ(result.news[0].kind, provider::UnitNews::Kind::kObserved) << status;
+    EXPECT_EQ(result.news[0].observation.video->uri(), "https://out.acme.test/v.mp4");
+  }
+}
+
 TEST_P(AnswersTest, ALinkIsFoundWhereverItStands) {
   if (!is_video()) return;
   for (const char* const shape :
@@ -315,7 +430,11 @@ TEST_P(AnswersTest, OnlyTheProviderItselfForgetsAUnit) {
   const PollResult own = Poll(404, R"({"error":"Not found"})");
   ASSERT_FALSE(own.trouble.has_value());
   EXPECT_EQ(own.news[0].kind, provider::UnitNews::Kind::kNotFound);
-  for (const char* const body : {"<html>404 Not Found</html>", ""}) {
+  for (const char* const body :
+       {"<html>404 Not Found</html>", "", R"({"message":"no Route matched with those values"})",
+        R"({"error_msg":"404 Route Not Found"})",
+        R"j({"error":{"message":"Invalid URL (GET /v1/x)","type":"invalid_request_error"}})j",
+        R"({"code":"fail_to_fetch_task","message":"x"})"}) {
     EXPECT_TRUE(Poll(404, body).trouble.has_value()) << body;
   }
 }
@@ -355,6 +474,11 @@ TEST(DeletionAnswersTest, OnlyTheProvidersOwnWordsMeanThatAnAssetIsGone) {
   EXPECT_FALSE(decode(404, R"({"code":404,"msg":"x"})").has_value());
   EXPECT_TRUE(decode(404, "<html>404</html>").has_value());
   EXPECT_TRUE(decode(200, R"({"code":500,"msg":"Read timed out"})").has_value());
+  for (const char* const body :
+       {R"({"code":-1,"msg":"删除失败"})", R"({"code":-1,"msg":"token invalid"})",
+        R"({"code":-1,"msg":"余额不足"})", R"({"code":0,"success":false,"msg":"删除失败"})"}) {
+    EXPECT_TRUE(decode(200, body).has_value()) << body;
+  }
   EXPECT_TRUE(decode(302, "").has_value());
   EXPECT_TRUE(decode(403, "error code: 1010")->from_edge);
 }

@@ -49,7 +49,7 @@ constexpr StateWord kAssetWords[] = {{"processing", Progress::kRunning},
                                      {"failed", Progress::kFailed}};
 constexpr StateNames kAsset = {UnitKind::kAsset, kAssetNames, kAssetWords};
 
-constexpr absl::string_view kJobIds[] = {"jobId", "id"};
+constexpr absl::string_view kJobIds[] = {"jobId", "id", "task_id", "video_id", "generation_id"};
 constexpr IdNames kJobNames = {.names = kJobIds, .has_form = &IsJobId};
 constexpr StateWord kJobWords[] = {{"queued", Progress::kQueued},
                                    {"processing", Progress::kRunning},
@@ -98,8 +98,8 @@ Observation ReadJob(const Answer& answer, const State& state) {
         *video.mutable_expire_time() = base::ToProto(*seen.end_time + kRetention);
         video.set_expire_time_source(v1::Video::PROVIDER);
       }
-      const answers::Link link =
-          answers::FindVideo(objects, {"result.videoUrl", "result", "result.videos"});
+      const answers::Link link = answers::FindVideo(answer, kJobNames, objects,
+                                                    {"result.videoUrl", "result.videos", "result"});
       if (link.url.empty() && expired) {
         seen.progress = Progress::kFailed;
         seen.failure = provider::FailureOf(
@@ -148,13 +148,18 @@ SubmitResult DecodeCreateAsset(const http::Response& response) {
 }
 
 // {"status": "Active", "url": "https://…", "errorMsg": null}
-PollResult DecodeGetAsset(const http::Response& response) {
-  const Answer answer(response);
-  const std::optional<State> state =
-      answer.ok() ? answers::FindState(answer, kAsset) : std::nullopt;
+PollResult DecodeGetAsset(const http::Response& response, const provider::Handle& handle) {
+  const std::string asked = provider::IdOf(handle);
+  const Answer answer(response, asked);
+  const std::optional<State> state = answers::FindState(answer, kAsset, asked);
   if (!state.has_value()) {
     return answers::WithoutState(answer, WordsAndCredits(answer), kRules,
                                  "the answer about an asset has no status");
+  }
+  // Not any "id", which no page tells of.
+  const std::string told = answers::IdIn(answers::Member(*state->object, "assetId"));
+  if (!told.empty() && !absl::EqualsIgnoreCase(told, asked)) {
+    return answers::AboutAnother(answer, "asset");
   }
   Observation seen = answers::ObservationOf(answer, *state, kRules);
   seen.provider_id.clear();
@@ -174,7 +179,7 @@ SubmitResult DecodeGenerateVideo(const http::Response& response, bool replay) {
   seen.provider_id = id;
   // A replay may find its job finished. The result and the bill stand in the job itself, which is
   // asked for next.
-  const std::optional<State> state = answers::FindState(answer, kJob);
+  const std::optional<State> state = answers::FirstState(answer, kJob, id);
   if (state.has_value()) seen.provider_state = state->word;
   seen.progress = !state.has_value() || state->progress == Progress::kQueued ? Progress::kQueued
                                                                              : Progress::kRunning;
@@ -185,13 +190,14 @@ SubmitResult DecodeGenerateVideo(const http::Response& response, bool replay) {
 //  "result": {"videoUrl": "https://…"}, "error": null, "creditCost": 40, "webhookStatus": null,
 //  "createdAt": "2026-07-01T10:00:00.000Z", "completedAt": "2026-07-01T10:02:10.000Z"}
 PollResult DecodeGetJob(const http::Response& response, const provider::Handle& handle) {
-  const Answer answer(response);
-  const std::optional<State> state = answer.ok() ? answers::FindState(answer, kJob) : std::nullopt;
+  const std::string asked = provider::IdOf(handle);
+  const Answer answer(response, asked);
+  const std::optional<State> state = answers::FindState(answer, kJob, asked);
   if (!state.has_value()) {
     return answers::WithoutState(answer, WordsAndCredits(answer), kRules,
                                  "the answer about a job is no job");
   }
-  if (!state->id.empty() && !absl::EqualsIgnoreCase(state->id, provider::IdOf(handle))) {
+  if (!state->id.empty() && !absl::EqualsIgnoreCase(state->id, asked)) {
     return answers::AboutAnother(answer, "job");
   }
   return answers::TaskNews(answer, *state, &ReadJob);

@@ -11,7 +11,7 @@ namespace assetgate::providers::apiframe {
 bool IsJobId(absl::string_view id);
 
 provider::SubmitResult DecodeCreateAsset(const http::Response& response);
-provider::PollResult DecodeGetAsset(const http::Response& response);
+provider::PollResult DecodeGetAsset(const http::Response& response, const provider::Handle& handle);
 
 // `replay`: the same bytes, with the same key, had been sent before, and what came of that is not
 // known.

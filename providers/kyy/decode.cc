@@ -33,8 +33,8 @@ using provider::UnitKind;
 using Progress = provider::Observation::Progress;
 
 // `code` of failures: -1 and 1001 are on the provider's pages. -1 is an id that is not known there;
-// where nothing was asked for by an id, it is a failure like any other. 22001 is the database's
-// word for a URL that is longer than the account may keep (field).
+// where nothing was asked for by an id, it is a failure like any other. 22001: see
+// SpeaksOfALongUrl.
 constexpr DocumentedCode kCodes[] = {
     {"1001", Meaning::kInvalid}, {"22001", Meaning::kInvalid}, {"-1", Meaning::kNotFound}};
 constexpr FailureRules kRules = {.codes = kCodes};
@@ -51,7 +51,8 @@ constexpr StateNames kAsset = {UnitKind::kAsset, kAssetNames, kAssetWords};
 bool IsTaskId(absl::string_view id) {
   return absl::StartsWith(id, "video_") || absl::StartsWith(id, "proj_");
 }
-constexpr absl::string_view kTaskIds[] = {"id", "task_id", "projectId", "video_id"};
+constexpr absl::string_view kTaskIds[] = {"id",       "task_id", "projectId",
+                                          "video_id", "job_id",  "generation_id"};
 constexpr IdNames kTaskNames = {.names = kTaskIds, .has_form = &IsTaskId};
 // `status` of a task. `cancelled` is documented for another model on the same path.
 constexpr StateWord kTaskWords[] = {{"queued", Progress::kQueued},
@@ -71,10 +72,18 @@ Observation ReadTask(const Answer& answer, const State& state) {
   if (const auto length = answers::FindSeconds(objects, {"actualDuration"}); length.has_value()) {
     *video.mutable_duration() = *length;
   }
-  answers::SetResult(answer, answers::FindVideo(objects, {"video_url", "result_url"}),
+  answers::SetResult(answer,
+                     answers::FindVideo(answer, kTaskNames, objects, {"video_url", "result_url"}),
                      std::move(video), seen);
   if (seen.usage.has_value() && seen.usage->total_tokens() > 0) seen.billing = v1::Attempt::BILLED;
   return seen;
+}
+
+// The database's words for a URL that is longer than the account may keep (field).
+bool SpeaksOfALongUrl(absl::string_view message) {
+  const std::string text = absl::AsciiStrToLower(message);
+  return absl::StrContains(text, "22001") || absl::StrContains(text, "data too long") ||
+         absl::StrContains(text, "value too long for type");
 }
 
 }  // namespace
@@ -84,7 +93,12 @@ SubmitResult DecodeUpload(const http::Response& response) {
   const Answer answer(response);
   const std::string id = answers::FindId(answer, kAssetNames);
   if (id.empty()) {
-    return answers::WithoutId(answer, kCreateRules, "an upload was answered without data.assetId");
+    answers::Words words = answers::WordsOf(answer);
+    // Whatever the code beside it.
+    if (answer.ok() && SpeaksOfALongUrl(words.message)) words.code = "22001";
+    return answers::WithoutId(
+        answers::Judge(answer, words, kCreateRules, "an upload was answered without data.assetId"),
+        /*replay=*/false);
   }
   Observation seen;
   seen.progress = Progress::kRunning;
@@ -95,13 +109,13 @@ SubmitResult DecodeUpload(const http::Response& response) {
 // {"code": 0, "msg": null, "data": {"name": "…", "assetId": "asset-…", "status": "Active",
 //  "assetType": "Image", "url": "https://…", "createTime": "2026-04-02 09:15:00"}}
 PollResult DecodeGetAsset(const http::Response& response, const provider::Handle& handle) {
-  const Answer answer(response);
-  const std::optional<State> state =
-      answer.ok() ? answers::FindState(answer, kAsset) : std::nullopt;
+  const std::string asked = provider::IdOf(handle);
+  const Answer answer(response, asked);
+  const std::optional<State> state = answers::FindState(answer, kAsset, asked);
   if (!state.has_value()) {
     return answers::WithoutState(answer, kRules, "the answer about an asset has no data.status");
   }
-  if (!state->id.empty() && !absl::EqualsIgnoreCase(state->id, provider::IdOf(handle))) {
+  if (!state->id.empty() && !absl::EqualsIgnoreCase(state->id, asked)) {
     return answers::AboutAnother(answer, "asset");
   }
   Observation seen = answers::ObservationOf(answer, *state, kRules);
@@ -112,9 +126,7 @@ PollResult DecodeGetAsset(const http::Response& response, const provider::Handle
 // {"code": "0", "msg": null, "data": …}
 std::optional<Failure> DecodeDeleteAsset(const http::Response& response) {
   const Answer answer(response);
-  const bool done = answer.ok() && !answer.layers().empty() &&
-                    answers::MeaningOfCode(answers::TextAt(*answer.layers().front(), "code"),
-                                           kCodes) == Meaning::kSuccess;
+  const bool done = answer.ok() && answers::SaysSucceeded(answer);
   if (done || response.status == 204) return std::nullopt;
   return answers::WithoutDeletion(answer, kRules,
                                   "the answer to a delete is no {code,msg,data} envelope");
@@ -138,12 +150,13 @@ SubmitResult DecodeCreateVideo(const http::Response& response) {
 //  "status": "completed", "video_url": "https://…", "actualDuration": 6.04, "totalTokens": 131040,
 //  "error": null}
 PollResult DecodeGetResult(const http::Response& response, const provider::Handle& handle) {
-  const Answer answer(response);
-  const std::optional<State> state = answer.ok() ? answers::FindState(answer, kTask) : std::nullopt;
+  const std::string asked = provider::IdOf(handle);
+  const Answer answer(response, asked);
+  const std::optional<State> state = answers::FindState(answer, kTask, asked);
   if (!state.has_value()) {
     return answers::WithoutState(answer, kRules, "the answer about a task is no task object");
   }
-  if (!state->id.empty() && state->id != provider::IdOf(handle)) {
+  if (!state->id.empty() && state->id != asked) {
     return answers::AboutAnother(answer, "task");
   }
   return answers::TaskNews(answer, *state, &ReadTask);

@@ -47,10 +47,10 @@ constexpr DocumentedCode kUnavailableCodes[] = {{"model_not_found", Meaning::kNo
 bool IsAssetRefusal(const Answer& answer) {
   if (answer.layers().empty()) return false;
   const rapidjson::Value& body = *answer.layers().front();
-  const auto state = answers::IntegerAt(body, "state");
-  if (state.has_value() && *state != 1) return true;
+  if (answers::IntegerAt(body, "state") == 0) return true;
   const rapidjson::Value* const data = answers::Member(body, "data");
-  return data != nullptr && !answers::TextAt(*data, "Code").empty();
+  const std::string code = data == nullptr ? "" : answers::TextAt(*data, "Code");
+  return !code.empty() && answers::MeaningOfCode(code, {}) != Meaning::kSuccess;
 }
 
 constexpr FailureRules kAssetRules = {.codes = {}, .is_refusal = &IsAssetRefusal};
@@ -136,13 +136,33 @@ Observation ReadTask(const Answer& answer, const State& told) {
   seen.progress_percent = answers::PercentIn(answers::Member(*state.object, "progress"));
   seen.usage = answers::FindUsage(objects);
   if (seen.progress == Progress::kSucceeded) {
-    answers::SetResult(answer, answers::FindVideo(objects, {"content.video_url", "result_url"}),
-                       ReadVideo(objects, inner), seen);
+    const answers::Link link =
+        answers::FindVideo(answer, kTaskNames, objects, {"content.video_url", "result_url"});
+    if (link.url.empty() && !link.is_inline && state.inner_object != nullptr &&
+        inner_progress == Progress::kFailed) {
+      return answers::ObservationOf(answer, told.inner(), kTaskRules);
+    }
+    answers::SetResult(answer, link, ReadVideo(objects, inner), seen);
     if (seen.usage.has_value() && seen.usage->total_tokens() > 0) {
       seen.billing = v1::Attempt::BILLED;
     }
   }
   return seen;
+}
+
+// Whether an answer tells of another task: none of its ids is the one that was asked for, and one
+// of them is of the same form. The relay and Ark behind it each have an id for a task.
+bool IsAnothers(const Answer& answer, absl::string_view asked) {
+  const absl::string_view form = absl::StartsWith(asked, "task_") ? "task_" : "cgt-";
+  bool another = false;
+  for (const rapidjson::Value* const object : answer.layers()) {
+    for (const absl::string_view name : kTaskIds) {
+      const std::string id = answers::IdIn(answers::Member(*object, name));
+      if (absl::EqualsIgnoreCase(id, asked)) return false;
+      another = another || absl::StartsWith(id, form);
+    }
+  }
+  return another && absl::StartsWith(asked, form);
 }
 
 }  // namespace
@@ -179,13 +199,12 @@ SubmitResult DecodeCreateAsset(const http::Response& response) {
 //  "GroupId": "group-…", "Status": "Active", "CreateTime": "…", "UpdateTime": "…", "Error": null},
 //  "error": null}
 PollResult DecodeGetAsset(const http::Response& response, const provider::Handle& handle) {
-  const Answer answer(response);
-  const std::optional<State> state =
-      answer.ok() ? answers::FindState(answer, kAsset) : std::nullopt;
+  const std::string asked = IdsOf(handle).id;
+  const Answer answer(response, asked);
+  const std::optional<State> state = answers::FindState(answer, kAsset, asked);
   if (!state.has_value()) {
     return answers::WithoutState(answer, kAssetRules, "the answer about an asset has no Status");
   }
-  const std::string asked = IdsOf(handle).id;
   if (!state->id.empty() && !asked.empty() && !absl::EqualsIgnoreCase(state->id, asked)) {
     return answers::AboutAnother(answer, "asset");
   }
@@ -218,16 +237,18 @@ SubmitResult DecodeCreateVideo(const http::Response& response) {
 // OpenAI's form: {"id": "…", "status": "completed", "video_url": "https://…", "progress": 100,
 //  "error": {"code": "…", "message": "…"}}
 PollResult DecodeQueryVideo(const http::Response& response, const provider::Handle& handle) {
-  const Answer answer(response);
-  const std::optional<State> state = answer.ok() ? answers::FindState(answer, kTask) : std::nullopt;
+  const std::string asked = IdsOf(handle).task_id;
+  const Answer answer(response, asked);
+  const std::optional<State> state = answers::FindState(answer, kTask, asked);
   if (!state.has_value()) {
     return answers::WithoutState(answer, kTaskRules, "the answer about a task has no status");
   }
+  if (IsAnothers(answer, asked)) return answers::AboutAnother(answer, "task");
   PollResult result = answers::TaskNews(answer, *state, &ReadTask);
   // Answers name the task by one of several ids; what was asked for is the one that polls go to.
   for (provider::UnitNews& news : result.news) {
     if (news.kind == provider::UnitNews::Kind::kObserved) {
-      news.observation.provider_id = IdsOf(handle).task_id;
+      news.observation.provider_id = asked;
     }
   }
   return result;

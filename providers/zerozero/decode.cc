@@ -40,7 +40,7 @@ bool IsTaskId(absl::string_view id) { return absl::StartsWith(id, "vt-"); }
 
 constexpr absl::string_view kGroupIds[] = {"group_id", "id"};
 constexpr absl::string_view kAssetIds[] = {"asset_id", "id"};
-constexpr absl::string_view kTaskIds[] = {"id", "task_id"};
+constexpr absl::string_view kTaskIds[] = {"id", "task_id", "job_id", "video_id", "generation_id"};
 constexpr IdNames kGroupNames = {.names = kGroupIds, .has_form = &IsGroupId};
 constexpr IdNames kAssetNames = {.names = kAssetIds, .has_form = &IsAssetId};
 constexpr IdNames kTaskNames = {.names = kTaskIds, .has_form = &IsTaskId};
@@ -75,7 +75,7 @@ SubmitResult DecodeRegister(const http::Request& request, const http::Response& 
                               absl::StrCat("the answer has no data.", names.ids.names.front()));
   }
   provider::Handle handle = MakeRegisteredHandle(id, Sent(request, "platform"));
-  const std::optional<State> state = answers::FindState(answer, names);
+  const std::optional<State> state = answers::FirstState(answer, names, id);
   Observation seen;
   if (state.has_value()) seen = answers::ObservationOf(answer, *state, kRules);
   seen.provider_id = id;
@@ -84,12 +84,13 @@ SubmitResult DecodeRegister(const http::Request& request, const http::Response& 
 
 PollResult DecodeRegistered(const http::Response& response, const provider::Handle& handle,
                             const StateNames& names) {
-  const Answer answer(response);
-  const std::optional<State> state = answer.ok() ? answers::FindState(answer, names) : std::nullopt;
+  const std::string asked = ReadHandle(handle).id;
+  const Answer answer(response, asked);
+  const std::optional<State> state = answers::FindState(answer, names, asked);
   if (!state.has_value()) {
     return answers::WithoutState(answer, kRules, "the answer has no data.status");
   }
-  if (!state->id.empty() && !absl::EqualsIgnoreCase(state->id, ReadHandle(handle).id)) {
+  if (!state->id.empty() && !absl::EqualsIgnoreCase(state->id, asked)) {
     return answers::AboutAnother(answer, names.ids.names.front());
   }
   Observation seen = answers::ObservationOf(answer, *state, kRules);
@@ -127,9 +128,10 @@ Observation ReadTask(const Answer& answer, const State& state) {
         if (!video.has_seed() && seed.has_value()) video.set_seed(*seed);
       }
       video.set_last_frame_uri(answers::FindLastFrame(objects));
-      answers::SetResult(
-          answer, answers::FindVideo(objects, {"video.url", "video_url", "content.video_url"}),
-          std::move(video), seen);
+      answers::SetResult(answer,
+                         answers::FindVideo(answer, kTaskNames, objects,
+                                            {"video.url", "video_url", "content.video_url"}),
+                         std::move(video), seen);
       seen.billing = v1::Attempt::BILLED;
       break;
     }
@@ -187,12 +189,13 @@ SubmitResult DecodeCreateVideo(const http::Request& request, const http::Respons
 //  "video": {"url": "https://…", "duration": 5, "resolution": "720p", "ratio": "16:9"},
 //  "usage": {"video_tokens": 108900, "completion_tokens": 108900, "total_tokens": 108900}}
 PollResult DecodeGetVideo(const http::Response& response, const provider::Handle& handle) {
-  const Answer answer(response);
-  const std::optional<State> state = answer.ok() ? answers::FindState(answer, kTask) : std::nullopt;
+  const std::string asked = ReadHandle(handle).id;
+  const Answer answer(response, asked);
+  const std::optional<State> state = answers::FindState(answer, kTask, asked);
   if (!state.has_value()) {
     return answers::WithoutState(answer, kRules, "the answer about a task is no task object");
   }
-  if (!state->id.empty() && state->id != ReadHandle(handle).id) {
+  if (!state->id.empty() && state->id != asked) {
     return answers::AboutAnother(answer, "task");
   }
   return answers::TaskNews(answer, *state, &ReadTask);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -45,8 +46,12 @@ int UnicodeEscape(absl::string_view text, std::size_t at) {
 bool IsHighSurrogate(int unit) { return unit >= 0xD800 && unit <= 0xDBFF; }
 bool IsLowSurrogate(int unit) { return unit >= 0xDC00 && unit <= 0xDFFF; }
 
-// How much a text may differ from JSON.
-enum class Tolerance { kNone, kAnswer };
+// How much a text may differ from JSON: not at all; in its bytes; by commas, comments and whatever
+// comes after it as well.
+enum class Tolerance { kNone, kAnswer, kDressed };
+
+// What stands before an answer that is dressed up: an event's "data:", a warning of the program.
+constexpr std::size_t kMaxDressBytes = 1024;
 
 constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";
 constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
@@ -83,8 +88,9 @@ Survey Look(absl::string_view text, Tolerance tolerance) {
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (c == '\0' && !(in_string && tolerance == Tolerance::kAnswer)) {
+    if (c == '\0' && (tolerance == Tolerance::kNone || !in_string)) {
       // RapidJSON takes it for the end of the document.
+      if (tolerance == Tolerance::kDressed) continue;
       survey.acceptable = false;
       return survey;
     }
@@ -114,12 +120,12 @@ Survey Look(absl::string_view text, Tolerance tolerance) {
         } else {
           ++i;
         }
-      } else if (tolerance == Tolerance::kAnswer && static_cast<unsigned char>(c) < 0x20) {
+      } else if (tolerance != Tolerance::kNone && static_cast<unsigned char>(c) < 0x20) {
         survey.mends.push_back({i, 1, " "});
       }
     } else if (c == '"') {
       in_string = true;
-    } else if (tolerance == Tolerance::kAnswer && (c == '-' || absl::ascii_isdigit(c))) {
+    } else if (tolerance != Tolerance::kNone && (c == '-' || absl::ascii_isdigit(c))) {
       const std::size_t length = NumberLength(text.substr(i));
       if (IsBeyondDouble(text.substr(i, length))) survey.mends.push_back({i, length, "null"});
       i += length - 1;
@@ -220,7 +226,7 @@ class ExactNumbers : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Exac
   }
 
  private:
-  bool TooLarge() { return tolerance_ == Tolerance::kAnswer && doc_.Null(); }
+  bool TooLarge() { return tolerance_ != Tolerance::kNone && doc_.Null(); }
 
   Document& doc_;
   const Tolerance tolerance_;
@@ -237,14 +243,24 @@ std::optional<Document> Parse(absl::string_view text, Tolerance tolerance) {
   }
   constexpr unsigned kFlags =
       rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
+  constexpr unsigned kAnswerFlags = kFlags | rapidjson::kParseNanAndInfFlag;
+  constexpr unsigned kDressedFlags = kAnswerFlags | rapidjson::kParseCommentsFlag |
+                                     rapidjson::kParseTrailingCommasFlag |
+                                     rapidjson::kParseStopWhenDoneFlag;
   Document doc;
   rapidjson::Reader reader;
   const auto generate = [&](Document& target) {
     rapidjson::MemoryStream stream(text.data(), text.size());
     ExactNumbers handler(target, tolerance);
-    return tolerance == Tolerance::kAnswer
-               ? !reader.Parse<kFlags | rapidjson::kParseNanAndInfFlag>(stream, handler).IsError()
-               : !reader.Parse<kFlags>(stream, handler).IsError();
+    switch (tolerance) {
+      case Tolerance::kNone:
+        return !reader.Parse<kFlags>(stream, handler).IsError();
+      case Tolerance::kAnswer:
+        return !reader.Parse<kAnswerFlags>(stream, handler).IsError();
+      case Tolerance::kDressed:
+        return !reader.Parse<kDressedFlags>(stream, handler).IsError();
+    }
+    return false;
   };
   doc.Populate(generate);
   if (reader.HasParseError()) return std::nullopt;
@@ -266,7 +282,11 @@ Value Text(Document& doc, absl::string_view text) {
 std::optional<Document> ParseJson(absl::string_view text) { return Parse(text, Tolerance::kNone); }
 
 std::optional<Document> ParseAnswer(absl::string_view text) {
-  return Parse(text, Tolerance::kAnswer);
+  if (std::optional<Document> doc = Parse(text, Tolerance::kAnswer); doc.has_value()) return doc;
+  const std::size_t begin = text.find('{');
+  // A page may have objects in its scripts.
+  if (begin > kMaxDressBytes || absl::StrContains(text.substr(0, begin), '<')) return std::nullopt;
+  return Parse(text.substr(begin), Tolerance::kDressed);
 }
 
 const Value* FindJson(const Value& root, absl::string_view path) {

@@ -19,7 +19,9 @@ std::optional<rapidjson::Document> ParseJson(absl::string_view text);
 
 // Likewise for a provider's answer, in which one faulty field must not hide the others: a
 // byte-order mark is skipped, bytes that are no UTF-8 become U+FFFD, control characters in strings
-// become spaces, and NaN, Infinity and numbers beyond a double become null.
+// become spaces, and NaN, Infinity and numbers beyond a double become null. Where it is no JSON, an
+// object in it that is: behind "data:" or a warning, with comments or commas too many, or before
+// something else.
 std::optional<rapidjson::Document> ParseAnswer(absl::string_view text);
 
 // The member at a path of object keys, "data.content.video_url" (`root` itself at ""); nullptr when

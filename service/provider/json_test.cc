@@ -219,7 +219,18 @@ TEST(ParseAnswerTest, OneFaultyFieldHidesNoOther) {
     EXPECT_EQ(JsonText(*answer, "id"), "t") << bad;
   }
   EXPECT_EQ(JsonText(*ParseAnswer("{\"x\":\"\xB0\"}"), "x"), "\uFFFD");
-  for (const std::string bad : {"", "{", "{\"a\":1}}", "<html>", "{'a':1}"}) {
+  // Dressed up.
+  for (const std::string& dressed :
+       {std::string("data: {\"id\":\"t\"}\n\n"), std::string("Warning: x\n{\"id\":\"t\"}"),
+        std::string("{\"id\":\"t\"}}"), std::string("{\"id\":\"t\"}\n{\"id\":\"u\"}\n"),
+        std::string("{\"id\":\"t\",}"), std::string("{/* \"x\" */\"id\":\"t\"}"),
+        std::string("{\"id\":\"t\"}\0", 11)}) {
+    const std::optional<rapidjson::Document> answer = ParseAnswer(dressed);
+    ASSERT_TRUE(answer.has_value()) << dressed;
+    EXPECT_EQ(JsonText(*answer, "id"), "t") << dressed;
+  }
+  for (const std::string bad :
+       {"", "{", "<html>", "<html>{\"a\":1}</html>", "{'a':1}", "{\"a\":\"cut o"}) {
     EXPECT_FALSE(ParseAnswer(bad).has_value()) << bad;
   }
 }

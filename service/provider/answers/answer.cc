@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
 #include "provider/answers/failure_words.h"
 #include "provider/answers/states.h"
 #include "provider/json.h"
@@ -19,7 +20,13 @@ namespace {
 using rapidjson::Value;
 
 // The keys under which envelopes hold what they wrap.
-constexpr absl::string_view kEnvelopeKeys[] = {"data", "result", "response", "task", "job"};
+constexpr absl::string_view kEnvelopeKeys[] = {"data",  "result", "response", "task",
+                                               "job",   "output", "payload",  "video",
+                                               "asset", "group",  "items",    "list"};
+// Those that can hold the id itself.
+constexpr absl::string_view kBareKeys[] = {"data", "result"};
+// Of a list, that many are looked at for the one that was asked for.
+constexpr rapidjson::SizeType kMaxElements = 1000;
 // Relays behind relays; nobody has been seen to go deeper.
 constexpr int kMaxLayers = 4;
 constexpr std::size_t kMaxExcerptBytes = 4096;
@@ -45,7 +52,44 @@ bool SameName(absl::string_view a, absl::string_view b) {
 
 bool IsCommonName(absl::string_view name) { return SameName(name, "id"); }
 
+bool IsOneOf(absl::string_view name, std::span<const absl::string_view> names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](absl::string_view other) { return SameName(name, other); });
+}
+
+// Whether an element of a list has that id, under whatever name.
+bool Names(const Value& element, absl::string_view id) {
+  if (!element.IsObject()) return false;
+  const auto& members = element.GetObject();
+  return std::any_of(members.begin(), members.end(), [&](const auto& member) {
+    return (member.value.IsString() || member.value.IsNumber()) &&
+           absl::EqualsIgnoreCase(TextOf(&member.value), id);
+  });
+}
+
+// What may be an id without a name that says so: no state, no time, no address, no small number.
+bool IsBareId(absl::string_view id, const IdNames& ids) {
+  if (ids.has_form != nullptr && ids.has_form(id)) return true;
+  if (absl::StrContains(id, "://") || IsKnownStateWord(id)) return false;
+  if (id.find_first_of("<>{}[]\"'") != absl::string_view::npos) return false;
+  const auto digits = std::count_if(id.begin(), id.end(), absl::ascii_isdigit);
+  const bool number = digits == static_cast<std::ptrdiff_t>(id.size());
+  absl::Time time;
+  return digits > 0 && (!number || digits >= 6) &&
+         !absl::ParseTime(absl::RFC3339_full, id, &time, nullptr);
+}
+
+// Relays have success codes of their own, and say so in words.
+bool SaysItWentWell(const Words& words) {
+  const std::string text = absl::AsciiStrToLower(words.message);
+  const auto has = [&](absl::string_view part) { return absl::StrContains(text, part); };
+  return (has("success") || has("submitted") || has("成功")) && !has("unsuccess") && !has("fail") &&
+         !has("失败") && !has("不成功") && !has("未成功");
+}
+
 }  // namespace
+
+bool IsEnvelopeKey(absl::string_view name) { return IsOneOf(name, kEnvelopeKeys); }
 
 const Value* Member(const Value& object, absl::string_view name) {
   if (!object.IsObject()) return nullptr;
@@ -104,28 +148,43 @@ std::optional<double> NumberAt(const Value& root, absl::string_view path) {
   return value == nullptr ? std::nullopt : JsonNumber(*value, "");
 }
 
-Answer::Answer(const http::Response& response) : response_(response) {
+Answer::Answer(const http::Response& response, absl::string_view asked)
+    : response_(response), asked_(asked) {
   std::optional<rapidjson::Document> parsed = ParseAnswer(response.body);
+  // JSON as text.
+  if (parsed.has_value() && parsed->IsString()) {
+    parsed = ParseAnswer({parsed->GetString(), parsed->GetStringLength()});
+  }
   if (!parsed.has_value() || (!parsed->IsObject() && !parsed->IsArray())) return;
   documents_.push_back(*std::move(parsed));
   root_ = &documents_.back();
-  AddLayers(*root_, 1);
+  AddLayers(*root_, 1, /*may_be_bare=*/false);
 }
 
-void Answer::AddLayers(const Value& value, int depth) {
+const Value* Answer::ElementOf(const Value& list) const {
+  const Value* first = nullptr;
+  const rapidjson::SizeType count = std::min(list.Size(), kMaxElements);
+  for (rapidjson::SizeType i = 0; i < count; ++i) {
+    const Value& element = list[i];
+    if (!asked_.empty() && Names(element, asked_)) return &element;
+    const bool better = first == nullptr || (element.IsObject() && !first->IsObject());
+    if (!element.IsNull() && better) first = &element;
+  }
+  return first;
+}
+
+void Answer::AddLayers(const Value& value, int depth, bool may_be_bare) {
   if (depth > kMaxLayers) return;
   if (value.IsArray()) {
-    for (const Value& element : value.GetArray()) {
-      if (element.IsObject()) return AddLayers(element, depth);
-      if (bare_data_ == nullptr && depth > 1 && !element.IsNull()) bare_data_ = &element;
-    }
+    const Value* const element = ElementOf(value);
+    if (element != nullptr && !element->IsArray()) AddLayers(*element, depth, may_be_bare);
     return;
   }
   if (value.IsObject()) {
     layers_.push_back(&value);
     for (const absl::string_view key : kEnvelopeKeys) {
       if (const Value* const inner = Member(value, key); inner != nullptr) {
-        AddLayers(*inner, depth + 1);
+        AddLayers(*inner, depth + 1, IsOneOf(key, kBareKeys));
       }
     }
     return;
@@ -135,11 +194,11 @@ void Answer::AddLayers(const Value& value, int depth) {
     if (absl::StartsWith(absl::StripLeadingAsciiWhitespace(text), "{")) {
       if (std::optional<rapidjson::Document> inner = ParseAnswer(text); inner.has_value()) {
         documents_.push_back(*std::move(inner));
-        return AddLayers(documents_.back(), depth);
+        return AddLayers(documents_.back(), depth, /*may_be_bare=*/false);
       }
     }
   }
-  if (bare_data_ == nullptr) bare_data_ = &value;
+  if (bare_data_ == nullptr && may_be_bare) bare_data_ = &value;
 }
 
 std::string Answer::Excerpt() const { return response_.body.substr(0, kMaxExcerptBytes); }
@@ -166,13 +225,15 @@ std::string IdOfObject(const Value& object, const IdNames& ids) {
 std::string FindId(const Answer& answer, const IdNames& ids) {
   struct Candidate {
     std::string id;
-    bool common_name;
+    // May be the id of the call.
+    bool may_be_the_calls;
   };
   std::vector<Candidate> candidates;
   for (const absl::string_view name : ids.names) {
     for (const Value* const layer : answer.layers()) {
       if (std::string id = IdIn(Member(*layer, name)); !id.empty()) {
-        candidates.push_back({std::move(id), IsCommonName(name)});
+        candidates.push_back(
+            {std::move(id), IsCommonName(name) && layer == answer.layers().front()});
       }
     }
   }
@@ -183,15 +244,14 @@ std::string FindId(const Answer& answer, const IdNames& ids) {
       it != candidates.end()) {
     return it->id;
   }
-  // An id under a name that anything can have, in an answer that says that the call failed, may be
-  // the id of the call.
-  const bool failed = SaysFailed(answer);
+  // In an answer that says that the call failed, an id beside that, under a name that anything can
+  // have, may be the id of the call.
+  const bool failed = SaysFailed(answer) && !(answer.ok() && SaysItWentWell(WordsOf(answer)));
   for (const Candidate& candidate : candidates) {
-    if (!failed || !candidate.common_name) return candidate.id;
+    if (!failed || !candidate.may_be_the_calls) return candidate.id;
   }
   std::string bare = failed ? "" : IdIn(answer.bare_data());
-  if (absl::StrContains(bare, "://") || IsKnownStateWord(bare)) return "";
-  return bare;
+  return IsBareId(bare, ids) ? bare : "";
 }
 
 }  // namespace assetgate::provider::answers

@@ -43,10 +43,14 @@ std::optional<std::int64_t> IntegerAt(const rapidjson::Value& root, absl::string
 // The number at `path`; also from text. Never NaN or infinite.
 std::optional<double> NumberAt(const rapidjson::Value& root, absl::string_view path);
 
+// Whether it is the name under which envelopes hold what they wrap: "data", "Result", "task".
+bool IsEnvelopeKey(absl::string_view name);
+
 class Answer {
  public:
-  // `response` outlives it.
-  explicit Answer(const http::Response& response);
+  // `response` outlives it, and so does `asked`: the id of the unit that was asked for, where it
+  // was.
+  explicit Answer(const http::Response& response, absl::string_view asked = "");
   Answer(const Answer&) = delete;
   Answer& operator=(const Answer&) = delete;
 
@@ -58,7 +62,8 @@ class Answer {
   bool is_json() const { return root_ != nullptr; }
   // The objects that may describe the thing, outermost first: the answer itself, what stands in it
   // under "data", "Result" or another envelope's key, what stands in that, and so on. Where an
-  // envelope holds an array, its first object; where it holds JSON as text, what that says.
+  // envelope holds an array, the object in it that names the unit that was asked for, else its
+  // first object; where it holds JSON as text, what that says.
   std::span<const rapidjson::Value* const> layers() const { return layers_; }
   // What an envelope holds that is neither an object nor an array: the id itself, in
   // {"code": "success", "data": "task_1"}. nullptr where there is none.
@@ -68,9 +73,11 @@ class Answer {
   std::string Excerpt() const;
 
  private:
-  void AddLayers(const rapidjson::Value& value, int depth);
+  void AddLayers(const rapidjson::Value& value, int depth, bool may_be_bare);
+  const rapidjson::Value* ElementOf(const rapidjson::Value& list) const;
 
   const http::Response& response_;
+  const absl::string_view asked_;
   // A deque: what stands in it stays where it is.
   std::deque<rapidjson::Document> documents_;
   const rapidjson::Value* root_ = nullptr;

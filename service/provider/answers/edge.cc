@@ -51,15 +51,24 @@ bool IsBlock(const Answer& answer, const std::string& text) {
                        "sorry, you have been blocked", "checking your browser"});
 }
 
+// What Cloudflare answers in place of a page to whoever asks for JSON (RFC 9457).
+bool IsPageInJson(const Answer& answer) {
+  if (answer.layers().empty()) return false;
+  const rapidjson::Value& body = *answer.layers().front();
+  return TextAt(body, "cloudflare_error") == "true" ||
+         absl::StrContains(TextAt(body, "type"), "://developers.cloudflare.com/");
+}
+
 }  // namespace
 
 bool IsPage(const Answer& answer) {
   if (answer.is_json()) return false;
-  return HasAny(BeginningOf(answer), {"<html", "<!doctype", "<head", "<body", "<title", "<h1"});
+  return HasAny(BeginningOf(answer),
+                {"<html", "<!doctype", "<head", "<body", "<title", "<h1", "<?xml", "<error>"});
 }
 
 Edge EdgeOf(const Answer& answer) {
-  if (answer.is_json()) return Edge::kNone;
+  if (answer.is_json() && !IsPageInJson(answer)) return Edge::kNone;
   const std::string text = BeginningOf(answer);
   const bool told = !absl::StripAsciiWhitespace(text).empty() || IsFromCloudflare(answer);
   switch (answer.status()) {

@@ -4,7 +4,10 @@
 #include <iterator>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "provider/answers/failure_words.h"
+#include "provider/answers/links.h"
 #include "provider/failure.h"
 
 namespace assetgate::provider::answers {
@@ -16,8 +19,9 @@ using rapidjson::Value;
 constexpr std::size_t kMaxWordBytes = 64;
 
 // Where a unit's state word stands, the usual name first.
-constexpr absl::string_view kStateNames[] = {"status", "state", "task_status", "task_state",
-                                             "job_status"};
+constexpr absl::string_view kStateNames[] = {"status",       "state",          "task_status",
+                                             "task_state",   "job_status",     "asset_status",
+                                             "audit_status", "material_status"};
 
 struct SharedWord {
   absl::string_view word;
@@ -26,67 +30,157 @@ struct SharedWord {
 
 // One table for all. What providers have been seen to say, or may say tomorrow.
 constexpr SharedWord kShared[] = {
-    {"queued", Progress::kQueued},        {"queue", Progress::kQueued},
-    {"queueing", Progress::kQueued},      {"queuing", Progress::kQueued},
-    {"in_queue", Progress::kQueued},      {"pending", Progress::kQueued},
-    {"waiting", Progress::kQueued},       {"wait", Progress::kQueued},
-    {"submitted", Progress::kQueued},     {"created", Progress::kQueued},
-    {"accepted", Progress::kQueued},      {"received", Progress::kQueued},
-    {"scheduled", Progress::kQueued},     {"not_start", Progress::kQueued},
-    {"not_started", Progress::kQueued},   {"排队中", Progress::kQueued},
+    {"queued", Progress::kQueued},
+    {"queue", Progress::kQueued},
+    {"queueing", Progress::kQueued},
+    {"queuing", Progress::kQueued},
+    {"in_queue", Progress::kQueued},
+    {"pending", Progress::kQueued},
+    {"waiting", Progress::kQueued},
+    {"wait", Progress::kQueued},
+    {"submitted", Progress::kQueued},
+    {"created", Progress::kQueued},
+    {"accepted", Progress::kQueued},
+    {"received", Progress::kQueued},
+    {"scheduled", Progress::kQueued},
+    {"not_start", Progress::kQueued},
+    {"not_started", Progress::kQueued},
+    {"排队中", Progress::kQueued},
     {"等待中", Progress::kQueued},
+    {"submitting", Progress::kQueued},
+    {"throttled", Progress::kQueued},
+    {"排队", Progress::kQueued},
+    {"等待", Progress::kQueued},
+    {"待处理", Progress::kQueued},
 
-    {"running", Progress::kRunning},      {"processing", Progress::kRunning},
-    {"process", Progress::kRunning},      {"in_process", Progress::kRunning},
-    {"in_progress", Progress::kRunning},  {"inprogress", Progress::kRunning},
-    {"progress", Progress::kRunning},     {"generating", Progress::kRunning},
-    {"started", Progress::kRunning},      {"starting", Progress::kRunning},
-    {"working", Progress::kRunning},      {"rendering", Progress::kRunning},
-    {"preparing", Progress::kRunning},    {"executing", Progress::kRunning},
-    {"ongoing", Progress::kRunning},      {"doing", Progress::kRunning},
-    {"uploading", Progress::kRunning},    {"downloading", Progress::kRunning},
-    {"transcoding", Progress::kRunning},  {"reviewing", Progress::kRunning},
-    {"cancelling", Progress::kRunning},   {"retrying", Progress::kRunning},
-    {"处理中", Progress::kRunning},       {"生成中", Progress::kRunning},
+    {"running", Progress::kRunning},
+    {"processing", Progress::kRunning},
+    {"process", Progress::kRunning},
+    {"in_process", Progress::kRunning},
+    {"in_progress", Progress::kRunning},
+    {"inprogress", Progress::kRunning},
+    {"progress", Progress::kRunning},
+    {"generating", Progress::kRunning},
+    {"started", Progress::kRunning},
+    {"starting", Progress::kRunning},
+    {"working", Progress::kRunning},
+    {"rendering", Progress::kRunning},
+    {"preparing", Progress::kRunning},
+    {"executing", Progress::kRunning},
+    {"ongoing", Progress::kRunning},
+    {"doing", Progress::kRunning},
+    {"uploading", Progress::kRunning},
+    {"downloading", Progress::kRunning},
+    {"transcoding", Progress::kRunning},
+    {"reviewing", Progress::kRunning},
+    {"cancelling", Progress::kRunning},
+    {"retrying", Progress::kRunning},
+    {"处理中", Progress::kRunning},
+    {"生成中", Progress::kRunning},
     {"进行中", Progress::kRunning},
+    {"dreaming", Progress::kRunning},
+    {"运行中", Progress::kRunning},
+    {"执行中", Progress::kRunning},
+    {"執行中", Progress::kRunning},
+    {"审核中", Progress::kRunning},
 
-    {"succeeded", Progress::kSucceeded},  {"success", Progress::kSucceeded},
-    {"successful", Progress::kSucceeded}, {"succeed", Progress::kSucceeded},
-    {"completed", Progress::kSucceeded},  {"complete", Progress::kSucceeded},
-    {"done", Progress::kSucceeded},       {"finished", Progress::kSucceeded},
-    {"finish", Progress::kSucceeded},     {"ok", Progress::kSucceeded},
-    {"ready", Progress::kSucceeded},      {"generated", Progress::kSucceeded},
-    {"成功", Progress::kSucceeded},       {"已完成", Progress::kSucceeded},
+    {"succeeded", Progress::kSucceeded},
+    {"success", Progress::kSucceeded},
+    {"successful", Progress::kSucceeded},
+    {"succeed", Progress::kSucceeded},
+    {"completed", Progress::kSucceeded},
+    {"complete", Progress::kSucceeded},
+    {"done", Progress::kSucceeded},
+    {"finished", Progress::kSucceeded},
+    {"finish", Progress::kSucceeded},
+    {"ok", Progress::kSucceeded},
+    {"ready", Progress::kSucceeded},
+    {"generated", Progress::kSucceeded},
+    {"成功", Progress::kSucceeded},
+    {"已完成", Progress::kSucceeded},
     {"完成", Progress::kSucceeded},
+    {"successed", Progress::kSucceeded},
+    {"生成成功", Progress::kSucceeded},
+    {"已成功", Progress::kSucceeded},
+    {"任务完成", Progress::kSucceeded},
+    {"处理完成", Progress::kSucceeded},
+    {"完了", Progress::kSucceeded},
+    {"partial_success", Progress::kSucceeded},
 
-    {"failed", Progress::kFailed},        {"failure", Progress::kFailed},
-    {"fail", Progress::kFailed},          {"error", Progress::kFailed},
-    {"errored", Progress::kFailed},       {"rejected", Progress::kFailed},
-    {"refused", Progress::kFailed},       {"blocked", Progress::kFailed},
-    {"aborted", Progress::kFailed},       {"timeout", Progress::kFailed},
-    {"timed_out", Progress::kFailed},     {"失败", Progress::kFailed},
+    {"failed", Progress::kFailed},
+    {"failure", Progress::kFailed},
+    {"fail", Progress::kFailed},
+    {"error", Progress::kFailed},
+    {"errored", Progress::kFailed},
+    {"rejected", Progress::kFailed},
+    {"refused", Progress::kFailed},
+    {"blocked", Progress::kFailed},
+    {"aborted", Progress::kFailed},
+    {"timeout", Progress::kFailed},
+    {"timed_out", Progress::kFailed},
+    {"失败", Progress::kFailed},
+    {"生成失败", Progress::kFailed},
+    {"任务失败", Progress::kFailed},
+    {"已失败", Progress::kFailed},
+    {"处理失败", Progress::kFailed},
+    {"處理失敗", Progress::kFailed},
+    {"审核失败", Progress::kFailed},
+    {"审核不通过", Progress::kFailed},
+    {"审核未通过", Progress::kFailed},
+    {"违规", Progress::kFailed},
+    {"已拒绝", Progress::kFailed},
+    {"拒绝", Progress::kFailed},
+    {"超时", Progress::kFailed},
+    {"已超时", Progress::kFailed},
+    {"任务超时", Progress::kFailed},
+    {"已过期", Progress::kFailed},
+    {"异常", Progress::kFailed},
+    {"nsfw", Progress::kFailed},
+    {"exception", Progress::kFailed},
+    {"terminated", Progress::kFailed},
+    {"killed", Progress::kFailed},
+    {"stopped", Progress::kFailed},
+    {"crashed", Progress::kFailed},
+    {"interrupted", Progress::kFailed},
+    {"generate_failed", Progress::kFailed},
+    {"content_moderation_failed", Progress::kFailed},
+    {"create_task_failed", Progress::kFailed},
+    {"sensitive_word_error", Progress::kFailed},
 
-    {"cancelled", Progress::kCancelled},  {"canceled", Progress::kCancelled},
-    {"cancel", Progress::kCancelled},     {"revoked", Progress::kCancelled},
+    {"cancelled", Progress::kCancelled},
+    {"canceled", Progress::kCancelled},
+    {"cancel", Progress::kCancelled},
+    {"revoked", Progress::kCancelled},
     {"已取消", Progress::kCancelled},
+    {"取消", Progress::kCancelled},
+    {"已撤销", Progress::kCancelled},
+    {"user_cancelled", Progress::kCancelled},
 };
 
 // What is registered to be used again has a few words more, and some that mean another thing.
 constexpr SharedWord kRegistered[] = {
-    {"active", Progress::kSucceeded},  {"available", Progress::kSucceeded},
-    {"enabled", Progress::kSucceeded}, {"expired", Progress::kGone},
-    {"deleted", Progress::kGone},      {"removed", Progress::kGone},
-    {"gone", Progress::kGone},         {"cancelled", Progress::kFailed},
-    {"canceled", Progress::kFailed},
+    {"active", Progress::kSucceeded},   {"available", Progress::kSucceeded},
+    {"enabled", Progress::kSucceeded},  {"expired", Progress::kGone},
+    {"deleted", Progress::kGone},       {"removed", Progress::kGone},
+    {"gone", Progress::kGone},          {"cancelled", Progress::kFailed},
+    {"canceled", Progress::kFailed},    {"passed", Progress::kSucceeded},
+    {"approved", Progress::kSucceeded}, {"可用", Progress::kSucceeded},
+    {"正常", Progress::kSucceeded},     {"审核通过", Progress::kSucceeded},
+    {"已删除", Progress::kGone},        {"已过期", Progress::kGone},
+    {"disabled", Progress::kFailed},    {"none", Progress::kRunning},
 };
 
-constexpr SharedWord kTasks[] = {{"expired", Progress::kFailed}};
+constexpr SharedWord kTasks[] = {{"expired", Progress::kFailed}, {"deleted", Progress::kCancelled}};
 
-// In small letters, blanks and hyphens as '_'.
+// In small letters, blanks and hyphens as '_', and without what names an enum:
+// "TASK_STATUS_SUCCEED" is "succeed".
 std::string Normal(absl::string_view word) {
   std::string normal = absl::AsciiStrToLower(absl::StripAsciiWhitespace(word));
   std::replace_if(
       normal.begin(), normal.end(), [](char c) { return c == ' ' || c == '-'; }, '_');
+  for (const absl::string_view prefix : {"task_status_", "task_state_", "job_"}) {
+    if (absl::StartsWith(normal, prefix)) return normal.substr(prefix.size());
+  }
   return normal;
 }
 
@@ -97,17 +191,27 @@ std::optional<Progress> Find(const SharedWord (&table)[kSize], absl::string_view
   return it == std::end(table) ? std::nullopt : std::optional(it->progress);
 }
 
-// The state word of an object; "" where it has none. A number is the status of a call.
+// The word of a call that went well, and of work that did.
+bool MayBeTheCalls(absl::string_view normal) {
+  return normal == "success" || normal == "successful" || normal == "ok";
+}
+
+// The state word of an object; "" where it has none. A number is the status of a call, and so may a
+// success be where another name has a state as well.
 std::string WordIn(const Value& object) {
+  std::string success;
   for (const absl::string_view name : kStateNames) {
     const Value* const value = Member(object, name);
     if (value == nullptr || !value->IsString()) continue;
     const std::string text = TextOf(value);
     // "404": the status of a call, as text.
     if (int number = 0; absl::SimpleAtoi(text, &number) && number >= 100 && number < 600) continue;
-    if (!text.empty()) return CleanText(text, kMaxWordBytes);
+    if (text.empty() || (!success.empty() && !IsKnownStateWord(text))) continue;
+    std::string word = CleanText(text, kMaxWordBytes);
+    if (!MayBeTheCalls(Normal(word))) return word;
+    if (success.empty()) success = std::move(word);
   }
-  return "";
+  return success;
 }
 
 bool IsFinal(Progress progress) {
@@ -164,7 +268,35 @@ bool SaysWorkFailed(const Answer& answer) {
   });
 }
 
-std::optional<State> FindState(const Answer& answer, const StateNames& names) {
+namespace {
+
+// Whether an end in an object that names no unit may be that of the call: its words speak of the
+// key, of a rate, or of an answer that was lost.
+bool FailedTheCall(const Answer& answer) {
+  const Words words = WordsOf(answer);
+  Meaning meaning = MeaningOfCode(words.code, {});
+  if (meaning == Meaning::kNone) meaning = MeaningOfText(words.message);
+  return meaning == Meaning::kDoubt || meaning == Meaning::kCredentials ||
+         meaning == Meaning::kRateLimited || meaning == Meaning::kOutOfCredit;
+}
+
+// Whether a success is that of the call: it names no unit and has no result, and what the call
+// gives stands under a key of its own, without a state.
+bool SucceededTheCall(const Answer& answer, const State& state, UnitKind kind) {
+  const auto& members = state.object->GetObject();
+  const bool wraps = std::any_of(members.begin(), members.end(), [](const auto& member) {
+    return IsEnvelopeKey({member.name.GetString(), member.name.GetStringLength()});
+  });
+  if (!wraps) return false;
+  if (kind != UnitKind::kVideo) return true;
+  const Link link = FindVideo(answer.layers(), {});
+  return link.url.empty() && !link.is_inline;
+}
+
+}  // namespace
+
+std::optional<State> FindState(const Answer& answer, const StateNames& names,
+                               absl::string_view asked) {
   const std::span<const Value* const> layers = answer.layers();
   const auto names_unit = [&](std::size_t i) { return !IdOfObject(*layers[i], names.ids).empty(); };
   const auto has_word = [&](std::size_t i) { return !WordIn(*layers[i]).empty(); };
@@ -172,7 +304,13 @@ std::optional<State> FindState(const Answer& answer, const StateNames& names) {
     while (from < layers.size() && !fits(from)) ++from;
     return from;
   };
-  std::size_t at = next(0, [&](std::size_t i) { return has_word(i) && names_unit(i); });
+  const auto names_asked = [&](std::size_t i) {
+    return !asked.empty() && absl::EqualsIgnoreCase(IdOfObject(*layers[i], names.ids), asked);
+  };
+  std::size_t at = next(0, [&](std::size_t i) { return has_word(i) && names_asked(i); });
+  if (at == layers.size()) {
+    at = next(0, [&](std::size_t i) { return has_word(i) && names_unit(i); });
+  }
   if (at == layers.size()) {
     // None names the unit. A success at the top may be that of the call, where something deeper has
     // a state as well.
@@ -193,6 +331,20 @@ std::optional<State> FindState(const Answer& answer, const StateNames& names) {
       ProgressOf(state.word, names.kind, names.words, state.unknown);
   state.no_news = !progress.has_value();
   state.progress = progress.value_or(Progress::kRunning);
+  const bool ended_badly = state.progress == Progress::kFailed ||
+                           state.progress == Progress::kGone ||
+                           state.progress == Progress::kCancelled;
+  if (!answer.ok()) {
+    // Where the call failed, only what is said of the very unit, and is no failure, which may be
+    // the call's.
+    if (!names_asked(at) || state.unknown || ended_badly) return std::nullopt;
+  } else if (at == 0 && state.id.empty()) {
+    if (ended_badly && FailedTheCall(answer)) return std::nullopt;
+    if (MayBeTheCalls(Normal(state.word)) && state.progress == Progress::kSucceeded &&
+        SucceededTheCall(answer, state, names.kind)) {
+      return std::nullopt;
+    }
+  }
   for (std::size_t i = at + 1; i < layers.size() && state.inner_object == nullptr; ++i) {
     const std::string word = WordIn(*layers[i]);
     if (word.empty()) continue;

@@ -67,8 +67,10 @@ bool IsKnownStateWord(absl::string_view word);
 bool SaysWorkFailed(const Answer& answer);
 
 // The state in an answer: a "status" (or "state", "taskStatus", …) at the top or in an envelope.
-// Absent where there is none. A number is no state word.
-std::optional<State> FindState(const Answer& answer, const StateNames& names);
+// Absent where there is none, and where it is only that of the call. A number is no state word. In
+// an answer that is not 2xx, only a state that is no failure, beside the id that was `asked` for.
+std::optional<State> FindState(const Answer& answer, const StateNames& names,
+                               absl::string_view asked = "");
 
 }  // namespace assetgate::provider::answers
 

@@ -97,6 +97,11 @@ Verdict FromEdge(const Answer& answer, const Words& words, Edge edge) {
   return verdict;
 }
 
+// "InvalidParameter.Url": Ark's own, whichever relay passes it on.
+bool IsArkCode(absl::string_view code) {
+  return !code.empty() && absl::ascii_isupper(static_cast<unsigned char>(code.front()));
+}
+
 bool IsNumber(absl::string_view code) {
   int number = 0;
   return absl::SimpleAtoi(code, &number);
@@ -111,18 +116,31 @@ bool TakenBack(const Words& words, Meaning meaning) {
   return !named && SpeaksOfTimeout(words.message);
 }
 
-// Content that is refused under the code of any faulty request, or under none.
-Meaning ContentByWords(const Words& words, Meaning meaning) {
-  const bool general = meaning == Meaning::kNone || meaning == Meaning::kInvalid;
-  return general && MeaningOfText(words.message) == Meaning::kContent ? Meaning::kContent : meaning;
+// Whether a code says no more than that the request was not taken.
+bool IsGeneral(const Words& words, Meaning meaning) {
+  if (meaning == Meaning::kNone || meaning == Meaning::kInvalid) return true;
+  if (meaning != Meaning::kCredentials) return false;
+  for (const absl::string_view code :
+       {"401", "403", "forbidden", "permission_denied", "access_denied", "accessdenied"}) {
+    if (absl::EqualsIgnoreCase(words.code, code)) return true;
+  }
+  return false;
+}
+
+// Content that is refused, or credit that is not there, under a code that any request may get.
+Meaning RefinedByWords(const Words& words, Meaning meaning) {
+  if (!IsGeneral(words, meaning)) return meaning;
+  const Meaning said = MeaningOfText(words.message);
+  return said == Meaning::kContent || said == Meaning::kOutOfCredit ? said : meaning;
 }
 
 Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules& rules) {
   const int status = answer.status();
   const bool turned_away = status == 401 || status == 403 || status == 429;
+  const bool faulty = status == 400 || status == 422;
   Meaning meaning = MeaningOfCode(words.code, rules.codes);
-  if (answer.is_json() && (status == 400 || status == 403 || status == 422 || status == 451)) {
-    meaning = ContentByWords(words, meaning);
+  if (answer.is_json() && (faulty || status == 401 || status == 403 || status == 451)) {
+    meaning = RefinedByWords(words, meaning);
   }
   switch (meaning) {
     case Meaning::kContent:
@@ -132,7 +150,7 @@ Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules
       // At statuses that are no sure refusal, only a code as Ark's, which names what is wrong.
       if ((status == 400 || status == 413 || status == 422 || status == 451 ||
            (status < 500 && !turned_away && status != 402 && status != 404 &&
-            absl::ascii_isupper(static_cast<unsigned char>(words.code[0])))) &&
+            IsArkCode(words.code))) &&
           !TakenBack(words, meaning)) {
         return Make(answer, words, SubmissionMeaning(meaning));
       }
@@ -143,7 +161,15 @@ Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules
       }
       break;
     case Meaning::kOperator:
-      if (turned_away || status == 404) return Make(answer, words, SubmissionMeaning(meaning));
+      if (turned_away || status == 404 || (faulty && IsArkCode(words.code))) {
+        return Make(answer, words, SubmissionMeaning(meaning));
+      }
+      break;
+    case Meaning::kCredentials:
+    case Meaning::kRateLimited:
+      if (faulty && !words.from_upstream && !IsNumber(words.code)) {
+        return Make(answer, words, SubmissionMeaning(meaning));
+      }
       break;
     case Meaning::kNothingDone:
       return Make(answer, words, SubmissionMeaning(meaning));
@@ -154,7 +180,9 @@ Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules
       break;
   }
   // The relay's key or account somewhere behind it, not ours.
-  if (words.from_upstream && (status == 401 || status == 402 || status == 403)) {
+  if (words.from_upstream &&
+      (status == 401 || status == 402 || status == 403 ||
+       (faulty && (meaning == Meaning::kCredentials || meaning == Meaning::kOutOfCredit)))) {
     return Make(answer, words, {Outcome::kNotAccepted, v1::PROVIDER_UNAVAILABLE, std::nullopt});
   }
   const StatusMeaning by_status = MeaningOfStatus(status);
@@ -181,9 +209,9 @@ Verdict JudgeEnvelope(const Answer& answer, const Words& words, const FailureRul
                           (words.code.empty() && SaysWorkFailed(answer));
   if (!answer.is_json() || (words.empty() && !documented)) return Unreadable(answer, missing);
   Meaning meaning = MeaningOfCode(words.code, rules.codes);
-  if (meaning == Meaning::kSuccess) return Unreadable(answer, missing);
+  if (meaning == Meaning::kSuccess || SaysSucceeded(answer)) return Unreadable(answer, missing);
   const bool in_table = MeaningOfCode(words.code, {}) != meaning;
-  if (!in_table) meaning = ContentByWords(words, meaning);
+  meaning = RefinedByWords(words, meaning);
   if (meaning != Meaning::kNone && !in_table && TakenBack(words, meaning)) {
     meaning = Meaning::kDoubt;
   }
@@ -203,6 +231,20 @@ Verdict JudgeEnvelope(const Answer& answer, const Words& words, const FailureRul
   return Make(answer, words, SubmissionMeaning(meaning));
 }
 
+// Whether a 404 is about the address: a gateway in front knows no way there, or the provider no
+// such call.
+bool SpeaksOfRoute(absl::string_view message) {
+  const std::string text = absl::AsciiStrToLower(message);
+  return absl::StrContains(text, "no route matched") ||
+         absl::StrContains(text, "route not found") || absl::StrContains(text, "invalid url (");
+}
+
+// Whether no more is said than that it failed.
+bool SaysFailure(absl::string_view message) {
+  return absl::StrContains(absl::AsciiStrToLower(message), "fail") ||
+         absl::StrContains(message, "失败");
+}
+
 PollResult Trouble(Failure failure) {
   PollResult result;
   result.trouble = std::move(failure);
@@ -211,17 +253,25 @@ PollResult Trouble(Failure failure) {
 
 // Whether the provider itself says that it does not know the unit.
 bool SaysUnknownUnit(const Answer& answer, const Words& words, const FailureRules& rules) {
+  // Somebody behind it was asked, who may have another name for it.
+  if (words.from_upstream) return false;
   const Meaning meaning = MeaningOfCode(words.code, rules.codes);
+  const Meaning said = MeaningOfText(words.message);
   if (answer.ok() || answer.status() == 400) {
-    return meaning == Meaning::kNotFound && MeaningOfText(words.message) != Meaning::kDoubt;
+    if (meaning != Meaning::kNotFound) return false;
+    // The number that a dialect documents is the code of other failures as well.
+    const bool in_table = MeaningOfCode(words.code, {}) != meaning;
+    if (!in_table || !IsNumber(words.code)) return said != Meaning::kDoubt;
+    return said == Meaning::kNotFound || (said == Meaning::kNone && !SaysFailure(words.message));
   }
-  if (answer.status() != 404) return false;
-  return (answer.is_json() || (!words.empty() && !IsPage(answer))) && meaning != Meaning::kDoubt;
+  if (answer.status() != 404 || SpeaksOfRoute(words.message)) return false;
+  return (answer.is_json() || (!words.empty() && !IsPage(answer))) && meaning != Meaning::kDoubt &&
+         meaning != Meaning::kOperator;
 }
 
 v1::ErrorReason ReasonOfEnd(Progress progress, const Words& words, const FailureRules& rules) {
   if (MeaningOfCode(words.code, rules.codes) == Meaning::kContent ||
-      SpeaksOfContent(words.message)) {
+      MeaningOfText(words.message) == Meaning::kContent) {
     return v1::CONTENT_REJECTED;
   }
   return progress == Progress::kCancelled ? v1::TASK_CANCELLED : v1::PROVIDER_WORK_FAILED;
@@ -333,11 +383,18 @@ Observation ObservationOf(const Answer& answer, const State& state, const Failur
   return seen;
 }
 
+std::optional<State> FirstState(const Answer& answer, const StateNames& names,
+                                absl::string_view id) {
+  std::optional<State> state = FindState(answer, names, id);
+  if (state.has_value() && state->progress == Progress::kFailed && state->id.empty()) return {};
+  return state;
+}
+
 Observation FirstObservation(const Answer& answer, const StateNames& names, absl::string_view id,
                              ReadTask read) {
   Observation seen;
   seen.progress = Progress::kQueued;
-  const std::optional<State> state = FindState(answer, names);
+  const std::optional<State> state = FirstState(answer, names, id);
   if (state.has_value() && !state->no_news) {
     seen = read(answer, *state);
     if (seen.progress == Progress::kSucceeded && seen.result != Observation::Result::kLinked) {

@@ -76,6 +76,11 @@ std::optional<Failure> WithoutDeletion(const Answer& answer, const FailureRules&
 // CONTENT_REJECTED.
 Observation ObservationOf(const Answer& answer, const State& state, const FailureRules& rules);
 
+// The state in the answer to a submission of what it accepted as `id`. A failure that names no
+// thing may be that of the call, whose thing has an id all the same: absent.
+std::optional<State> FirstState(const Answer& answer, const StateNames& names,
+                                absl::string_view id);
+
 // How a dialect reads a task whose state was found.
 using ReadTask = Observation (*)(const Answer& answer, const State& state);
 // What the answer to a submission says of the task that it accepted as `id`: in a queue where it
