@@ -63,7 +63,7 @@ constexpr absl::string_view kFailurePaths[] = {
     "output.error", "output.message", "cause",           "reason",         "message",
     "msg",          "detail",         "remark",          "description"};
 constexpr absl::string_view kFailureCodePaths[] = {"error_code", "err_code", "fail_code",
-                                                   "output.code"};
+                                                   "output.code", "errors.0.code"};
 
 // --- Texts that are no reason -------------------------------------------------------------------
 
@@ -80,7 +80,8 @@ std::string Plain(absl::string_view text) {
 // "success", "Request OK.", "操作成功"; and not "unsuccessful", nor "扣费成功，任务失败".
 bool IsSuccess(absl::string_view text) {
   constexpr absl::string_view kWords[] = {"success", "succeed", "成功"};
-  constexpr absl::string_view kBut[] = {"not ", "unsucc", "fail", "失败", "未", "不", ",", "，"};
+  constexpr absl::string_view kBut[] = {"not ", "unsucc", "fail", "error", "but",
+                                        "失败", "未",     "不",   ",",     "，"};
   constexpr std::size_t kMaxBytes = 24;
   const std::string said = Plain(text);
   if (said.size() > kMaxBytes) return false;
@@ -145,10 +146,11 @@ int StatusOfPhrase(absl::string_view text) {
 // Whether a text only names a failure, which another one may explain: "invalid_request",
 // "Bad Request", "1".
 bool IsLabel(absl::string_view text) {
-  const bool word = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isgraph(static_cast<unsigned char>(c));
-  });
-  return word || StatusOfPhrase(text) != 0;
+  const auto is_part = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("_-.:", c);
+  };
+  return (!text.empty() && std::all_of(text.begin(), text.end(), is_part)) ||
+         StatusOfPhrase(text) != 0;
 }
 
 // A state, and no reason for it.
@@ -380,13 +382,12 @@ bool IsReadable(absl::string_view text) {
   bool has_letter = false;
   while (!text.empty()) {
     const std::size_t length = base::Utf8CharacterLength(text);
-    const absl::string_view character = text.substr(0, length);
     if (length == 0) return false;
-    if (base::IsControlCharacter(character) && !absl::StrContains("\t\r\n", character))
-      return false;
-    has_letter =
-        has_letter || length > 1 || absl::ascii_isalpha(static_cast<unsigned char>(text[0]));
+    const absl::string_view character = text.substr(0, length);
     text.remove_prefix(length);
+    const bool is_space = absl::StrContains("\t\r\n", character);
+    if (base::IsControlCharacter(character) && !is_space) return false;
+    has_letter |= length > 1 || absl::ascii_isalpha(static_cast<unsigned char>(character[0]));
   }
   return has_letter;
 }

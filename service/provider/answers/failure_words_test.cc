@@ -199,6 +199,8 @@ TEST(FailureWordsOfTest, ASuccessOrAStateIsNoReason) {
            Row{R"({"error":"1","message":"why it failed"})", "1", "why it failed"},
            Row{R"({"error":"failed"})", "", "failed"},
            Row{R"({"error":"nsfw","message":"failed"})", "", "nsfw"},
+           Row{R"({"fail_reason":"{\"code\":\"E\",\"message\":\"why\"}","message":"it failed"})",
+               "E", "why"},
            Row{R"({"msg":"success","error_msg":"why"})", "", "why"},
            Row{R"({"reason":"task was not successful"})", "", "task was not successful"},
            Row{R"({"error":{"code":"E"},"message":"why"})", "E", "why"},

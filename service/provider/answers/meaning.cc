@@ -243,6 +243,8 @@ constexpr absl::string_view kLostCallPhrases[] = {
     "task created",
     "task was created",
     "been created",
+    "created but",
+    "submitted but",
     "been submitted",
     "已提交",
     "已创建",
@@ -423,8 +425,8 @@ constexpr Phrases kSharedPhrases[] = {
 };
 
 // A text as phrases are looked for in it: in small letters, with blanks for '_', and without what
-// merely looks like one of them: a parameter by the name of "timeout", and money that was not
-// taken.
+// merely looks like a phrase of doubt: a parameter by the name of "timeout", advice on the request,
+// a thing that the database does not have, money that was not taken.
 std::string Read(absl::string_view text) {
   std::string lower = absl::AsciiStrToLower(text);
   std::replace(lower.begin(), lower.end(), '_', ' ');
@@ -433,6 +435,8 @@ std::string Read(absl::string_view text) {
                                      {"timeout is invalid", "is invalid"},
                                      {"invalid timeout", "invalid"},
                                      {"try again with", "use"},
+                                     {"found in the database", "found"},
+                                     {"found in database", "found"},
                                      {"not charged", "free"},
                                      {"not be charged", "free"},
                                      {"not been charged", "free"},
