@@ -502,6 +502,4 @@ bool SpeaksOfLostCall(absl::string_view text) { return TellsOfLostCall(Read(text
 
 bool SpeaksOfTimeout(absl::string_view text) { return HasAny(Read(text), kTimeoutPhrases); }
 
-bool SpeaksOfContent(absl::string_view text) { return HasAny(Read(text), kContentPhrases); }
-
 }  // namespace assetgate::provider::answers

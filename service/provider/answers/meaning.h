@@ -57,8 +57,6 @@ Meaning MeaningOfText(absl::string_view text);
 bool SpeaksOfLostCall(absl::string_view text);
 // Whether a text speaks of a time that ran out: what refuses for that reason refuses nothing.
 bool SpeaksOfTimeout(absl::string_view text);
-// Whether a text has words of refused content. It may still mean kDoubt: see MeaningOfText.
-bool SpeaksOfContent(absl::string_view text);
 
 }  // namespace assetgate::provider::answers
 

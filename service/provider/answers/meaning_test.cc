@@ -261,7 +261,6 @@ TEST(MeaningOfTextTest, RefusedContentIsKnownByManyWords) {
            "内容安全检测失败",
            "プロンプトに不適切な内容が含まれています",
        }) {
-    EXPECT_TRUE(SpeaksOfContent(text)) << text;
     EXPECT_EQ(MeaningOfText(text), Meaning::kContent) << text;
   }
   EXPECT_NE(MeaningOfText("duration violates the minimum of 4"), Meaning::kContent);
