@@ -6,14 +6,19 @@
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
+#include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "auth/handshake.h"
 #include "base/build_info.h"
 #include "base/clock.h"
+#include "base/line_limit.h"
 #include "base/log.h"
 #include "config.h"
 #include "config_reload.h"
@@ -30,6 +35,9 @@ using assetgate::base::Log;
 constexpr int kFailed = 1;
 constexpr int kBadUsageOrConfig = 2;
 
+// Fewer connections than that are soon used up.
+constexpr rlim_t kFewDescriptors = 8192;
+
 // How often the files that can change are looked at.
 constexpr timespec kLookInterval{5, 0};
 
@@ -38,13 +46,28 @@ constexpr timespec kLookInterval{5, 0};
 const Log* library_log = nullptr;
 assetgate::auth::HandshakeLog* handshake_log = nullptr;
 
+// What a peer can provoke, it can provoke without end.
+assetgate::base::LineLimit* library_lines = nullptr;
+constexpr double kLibraryLinesPerSecond = 5;
+
+// gRPC (1.51) closes its listener for good when a connection cannot have a descriptor, and tells
+// nobody but the log.
+std::atomic<assetgate::Server*> serving{nullptr};
+
 void LogForGrpc(gpr_log_func_args* args) {
   if (library_log == nullptr || args->severity != GPR_LOG_SEVERITY_ERROR) return;
+  if (absl::StartsWith(args->message, "Failed accept4: ")) {
+    if (assetgate::Server* const server = serving.load()) server->LostListener();
+  }
   if (const auto why = assetgate::auth::HandshakeFailure(args->file, args->message)) {
     return handshake_log->Failed(*why);
   }
-  library_log->Warning("grpc",
-                       {{"file", args->file}, {"line", args->line}, {"detail", args->message}});
+  const std::optional<std::int64_t> held_back = library_lines->Take();
+  if (!held_back.has_value()) return;
+  library_log->Warning("grpc", {{"file", args->file},
+                                {"line", args->line},
+                                {"detail", args->message},
+                                {"held_back", *held_back}});
 }
 
 // For instance of a request with a text that is not UTF-8.
@@ -59,6 +82,15 @@ void ForbidCoreFiles() {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
   prctl(PR_SET_DUMPABLE, 0);
+}
+
+// One connection is one descriptor: all that the process may have.
+rlim_t TakeAllDescriptors() {
+  rlimit descriptors{};
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return 0;
+  descriptors.rlim_cur = descriptors.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &descriptors);
+  return descriptors.rlim_cur;
 }
 
 // One line per finding, as it comes, with its remedy on a line below.
@@ -98,6 +130,8 @@ int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
   static const Log log(config.log_format, config.log_level);
   static const assetgate::base::SystemClock clock;
   static assetgate::auth::HandshakeLog handshakes(log, clock);
+  static assetgate::base::LineLimit lines(clock, kLibraryLinesPerSecond);
+  library_lines = &lines;
   library_log = &log;
   handshake_log = &handshakes;
   gpr_set_log_function(LogForGrpc);
@@ -105,11 +139,17 @@ int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
   gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
   google::protobuf::SetLogHandler(LogForProtobuf);
 
+  if (const rlim_t descriptors = TakeAllDescriptors(); descriptors < kFewDescriptors) {
+    log.Warning("few descriptors: a connection needs one; raise ulimit -n",
+                {{"descriptors", static_cast<std::int64_t>(descriptors)},
+                 {"wanted", static_cast<std::int64_t>(kFewDescriptors)}});
+  }
   auto server = assetgate::Server::Start(std::move(config), log);
   if (!server.ok()) {
     std::fprintf(stderr, "assetgate: %s\n", std::string(server.status().message()).c_str());
     return kFailed;
   }
+  serving.store(server->get());
   int received = 0;
   while (received != SIGINT && received != SIGTERM) {
     received = sigtimedwait(&signals, nullptr, &kLookInterval);
@@ -126,6 +166,7 @@ int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
   const timespec delay = absl::ToTimespec(drain_delay);
   sigtimedwait(&signals, nullptr, &delay);
   (*server)->Shutdown();
+  serving.store(nullptr);
   server->reset();
   log.Info("gone");
   return 0;

@@ -99,6 +99,18 @@ constexpr base::MetricKind kKinds[] = {base::MetricKind::kAssetGroup, base::Metr
 // For another catalog to be in force, which waits for what the reconciler is just doing.
 constexpr absl::Duration kReconfigureTimeout = absl::Seconds(10);
 
+// For a connection to become one: TLS, and the first words of HTTP/2.
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
+
+// A compressed message is inflated before its size is looked at: a megabyte of a stranger's becomes
+// a gigabyte of ours. Who sends one is told UNIMPLEMENTED, and that we take none.
+void ForbidCompression(grpc::ServerBuilder& builder) {
+  for (const grpc_compression_algorithm algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
+  }
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+}
+
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
@@ -200,6 +212,7 @@ struct Server::Wiring {
   std::string tls_fault;
   absl::Time certificate_end = absl::InfinitePast();
   std::atomic<bool> draining{false};
+  std::atomic<bool> deaf{false};
   bool shut_down = false;
 
   absl::Status OpenStore(const Decorators& decorators);
@@ -279,6 +292,12 @@ absl::Status Server::Wiring::Listen() {
   builder.RegisterService(videos.get());
   builder.RegisterService(providers.get());
   builder.SetMaxReceiveMessageSize(config.max_message_bytes);
+  ForbidCompression(builder);
+  grpc::ResourceQuota memory("connections");
+  memory.Resize(static_cast<std::size_t>(config.max_connection_bytes));
+  builder.SetResourceQuota(memory);
+  // A peer that says nothing holds a descriptor until then.
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kHandshakeTimeout));
   // A port belongs to one process: a second one is refused instead of getting half of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // Subscribers behind load balancers ping on idle streams.
@@ -308,6 +327,12 @@ absl::Status Server::Wiring::StartAdmin() {
   options.listen = config.admin_listen.ToString();
   options.version = base::ThisBuild().version;
   options.readiness = [this] { return Readiness(); };
+  options.liveness = [this] {
+    return deaf.load() ? absl::UnavailableError(
+                             "the gRPC port takes no connections any more, for it could not have a "
+                             "descriptor; restart this process, with more (ulimit -n)")
+                       : absl::OkStatus();
+  };
   auto started = admin::AdminServer::Start(std::move(options), metrics);
   if (!started.ok()) return started.status();
   admin = *std::move(started);
@@ -498,6 +523,8 @@ void Server::Reload(absl::StatusOr<config::Config> config) { wiring_->Reload(std
 void Server::Reread() { wiring_->Reread(); }
 
 Server::~Server() { Shutdown(); }
+
+void Server::LostListener() { wiring_->deaf.store(true); }
 
 absl::Duration Server::drain_delay() const { return wiring_->config.drain_delay; }
 

@@ -74,7 +74,7 @@ constexpr absl::string_view kGroupIds[] = {"Id", "GroupId"};
 constexpr absl::string_view kAssetIds[] = {"Id", "AssetId"};
 // Of an asset's import and of a video task.
 constexpr absl::string_view kImportIds[] = {"task_id"};
-constexpr absl::string_view kTaskIds[] = {"task_id", "id"};
+constexpr absl::string_view kTaskIds[] = {"task_id", "id", "video_id", "job_id", "generation_id"};
 constexpr IdNames kGroupNames = {.names = kGroupIds, .has_form = &IsGroupId};
 constexpr IdNames kAssetNames = {.names = kAssetIds, .has_form = &IsAssetId};
 constexpr IdNames kImportNames = {.names = kImportIds};

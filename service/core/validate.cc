@@ -108,9 +108,10 @@ void CheckOptionValue(const google::protobuf::Value& value, const std::string& p
       }
       break;
     case google::protobuf::Value::kStringValue: {
-      const absl::string_view text = value.string_value();
-      const std::string scheme =
-          absl::AsciiStrToLower(text.substr(0, std::min(text.size(), text.find("://"))));
+      // As those read it who take a URL: without blanks around it, and "//host/path" as one too.
+      std::string text(absl::StripAsciiWhitespace(value.string_value()));
+      if (absl::StartsWith(text, "//")) text.insert(0, "https:");
+      const std::string scheme = absl::AsciiStrToLower(text.substr(0, text.find("://")));
       const bool is_uri = absl::StrContains(text, "://") && !scheme.empty() &&
                           std::all_of(scheme.begin(), scheme.end(), [](char c) {
                             return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '+' ||

@@ -387,8 +387,12 @@ TEST_F(ValidateTest, ProviderOptionsAreLookedThroughAtAnyDepth) {
   (*options.mutable_fields())["style"].set_string_value("https://cdn.example.org/style.png");
   (*options.mutable_fields())["hero"].set_string_value("asset://asset-1");
   (*options.mutable_fields())["words"].set_string_value("10.0.0.1 is a number");
+  (*options.mutable_fields())["blank"].set_string_value(" http://10.0.0.1/x.png");
+  (*options.mutable_fields())["bare"].set_string_value("//10.0.0.1/x.png");
   EXPECT_THAT(Check(request), ElementsAre("video_task.provider_options[alpha].a.b[1]",
                                           "video_task.provider_options[alpha].a.b[2].poster",
+                                          "video_task.provider_options[alpha].bare",
+                                          "video_task.provider_options[alpha].blank",
                                           "video_task.provider_options[alpha].scale"));
 }
 

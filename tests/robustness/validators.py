@@ -484,7 +484,7 @@ def _maybe_made(request):
     status = request["status"]
     return bool(request["object_id"]) or status in _LEFT_OPEN or \
         status >= 500 and status not in _SURELY_NOT_DONE or \
-        request["fault"] in ("garbage", "truncate", "no_id", "huge") or \
+        status < 400 and request["fault"] in ("garbage", "truncate", "no_id", "huge") or \
         request["fault"] == "status" and status == 200
 
 

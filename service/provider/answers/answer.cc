@@ -191,7 +191,8 @@ void Answer::AddLayers(const Value& value, int depth, bool may_be_bare) {
   }
   if (value.IsString()) {
     const absl::string_view text(value.GetString(), value.GetStringLength());
-    if (absl::StartsWith(absl::StripLeadingAsciiWhitespace(text), "{")) {
+    const absl::string_view begin = absl::StripLeadingAsciiWhitespace(text);
+    if (absl::StartsWith(begin, "{") || absl::StartsWith(begin, "[{")) {
       if (std::optional<rapidjson::Document> inner = ParseAnswer(text); inner.has_value()) {
         documents_.push_back(*std::move(inner));
         return AddLayers(documents_.back(), depth, /*may_be_bare=*/false);

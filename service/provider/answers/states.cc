@@ -83,6 +83,9 @@ constexpr SharedWord kShared[] = {
     {"执行中", Progress::kRunning},
     {"執行中", Progress::kRunning},
     {"审核中", Progress::kRunning},
+    {"運行中", Progress::kRunning},
+    {"处理", Progress::kRunning},
+    {"post_processing", Progress::kRunning},
 
     {"succeeded", Progress::kSucceeded},
     {"success", Progress::kSucceeded},
@@ -146,6 +149,10 @@ constexpr SharedWord kShared[] = {
     {"content_moderation_failed", Progress::kFailed},
     {"create_task_failed", Progress::kFailed},
     {"sensitive_word_error", Progress::kFailed},
+    {"callback_exception", Progress::kFailed},
+    {"dead", Progress::kFailed},
+    {"異常", Progress::kFailed},
+    {"エラー", Progress::kFailed},
 
     {"cancelled", Progress::kCancelled},
     {"canceled", Progress::kCancelled},
@@ -155,6 +162,7 @@ constexpr SharedWord kShared[] = {
     {"取消", Progress::kCancelled},
     {"已撤销", Progress::kCancelled},
     {"user_cancelled", Progress::kCancelled},
+    {"キャンセル", Progress::kCancelled},
 };
 
 // What is registered to be used again has a few words more, and some that mean another thing.
@@ -281,13 +289,14 @@ bool FailedTheCall(const Answer& answer) {
 }
 
 // Whether a success is that of the call: it names no unit and has no result, and what the call
-// gives stands under a key of its own, without a state.
+// gives stands under a key of its own, without a state, or its words tell of something else.
 bool SucceededTheCall(const Answer& answer, const State& state, UnitKind kind) {
   const auto& members = state.object->GetObject();
   const bool wraps = std::any_of(members.begin(), members.end(), [](const auto& member) {
     return IsEnvelopeKey({member.name.GetString(), member.name.GetStringLength()});
   });
-  if (!wraps) return false;
+  const bool says_otherwise = MeaningOfText(WordsOf(answer).message) != Meaning::kNone;
+  if (!wraps && !says_otherwise) return false;
   if (kind != UnitKind::kVideo) return true;
   const Link link = FindVideo(answer.layers(), {});
   return link.url.empty() && !link.is_inline;
