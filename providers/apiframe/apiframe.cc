@@ -69,7 +69,8 @@ class ApiframeDialect : public provider::Dialect {
   provider::PollResult DecodePoll(UnitKind kind, const http::Response& response,
                                   std::span<const provider::Handle> handles) const override {
     const provider::Handle handle = handles.empty() ? provider::Handle() : handles.front();
-    return kind == UnitKind::kVideo ? DecodeGetJob(response, handle) : DecodeGetAsset(response, handle);
+    return kind == UnitKind::kVideo ? DecodeGetJob(response, handle)
+                                    : DecodeGetAsset(response, handle);
   }
 
   // GET /v2/me: whose key it is, and the credits left

@@ -131,7 +131,8 @@ class Apiframe final : public Dialect {
   Response Refusal(int status, Call, absl::string_view message) const override {
     switch (status) {
       case 400:
-        return Error(400, TextOr(message, "Invalid request body"));
+      case 422:
+        return Error(status, TextOr(message, "Invalid request body"));
       case 401:
         return Error(401, TextOr(message, "Invalid API key"));
       case 402:

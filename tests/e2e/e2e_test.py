@@ -770,7 +770,7 @@ class TextGateway(programs.Gateway):
 class HostileTextTest(ProgramTest):
     """What callers send stays what it is: in its field, in its line."""
 
-    NASTY = ('x" \n2026-01-01T00:00:00Z ERROR forged=1\r\n{"level":"error","message":"forged"}\n'
+    NASTY = ('x" \n2026-01-01T00:00:00Z ERROR forged=1\r\n{"level":"error","message":"forged line"}\n'
              "\x1b[31m\x07\x7f\u009b2J\u2028\u2029\u0085 =\\\" level=ERROR")
 
     def provoke(self, gateway):
@@ -882,7 +882,7 @@ class HostileTextTest(ProgramTest):
         for text in self.run_with_log("json"):
             line = json.loads(text, object_pairs_hook=self.no_key_twice)
             self.assertLessEqual({"time", "level", "message"}, line.keys())
-            self.assertNotEqual(line["message"], "forged")
+            self.assertNotEqual(line["message"], "forged line")
 
     def test_text_lines_cannot_be_forged(self):
         for line in self.run_with_log("text"):

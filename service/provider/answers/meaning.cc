@@ -195,7 +195,6 @@ constexpr absl::string_view kLostCallPhrases[] = {
     "upstream request",
     "upstream closed",
     "upstream unavailable",
-    "upstream error",
     "upstream response",
     "upstream returned",
     "upstream service",
