@@ -348,6 +348,7 @@ TEST_P(AnswersTest, AFailureOfTheCallIsNoEndOfTheUnit) {
            R"({"code":500,"STATE":"error","msg":"Read timed out"})",
            R"({"STATE":"fail","message":"系统繁忙，请稍后再试"})",
            R"({"STATE":"failed","code":429,"message":"rate limited"})",
+           R"({"STATE":"expired","message":"token expired"})",
        }) {
     EXPECT_TRUE(Poll(200, body).trouble.has_value()) << body;
   }
@@ -476,7 +477,8 @@ TEST(DeletionAnswersTest, OnlyTheProvidersOwnWordsMeanThatAnAssetIsGone) {
   EXPECT_TRUE(decode(200, R"({"code":500,"msg":"Read timed out"})").has_value());
   for (const char* const body :
        {R"({"code":-1,"msg":"删除失败"})", R"({"code":-1,"msg":"token invalid"})",
-        R"({"code":-1,"msg":"余额不足"})", R"({"code":0,"success":false,"msg":"删除失败"})"}) {
+        R"({"code":-1,"msg":"素材正在使用中"})", R"({"code":-1,"msg":"余额不足"})",
+        R"({"code":0,"success":false,"msg":"删除失败"})"}) {
     EXPECT_TRUE(decode(200, body).has_value()) << body;
   }
   EXPECT_TRUE(decode(302, "").has_value());

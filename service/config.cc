@@ -151,10 +151,9 @@ class Checker {
     out.max_concurrent_calls =
         Number("limits.max_concurrent_calls", in.limits().has_max_concurrent_calls(),
                in.limits().max_concurrent_calls(), 10'000, 1, 1'000'000);
-    out.max_connection_bytes =
-        Number<std::int64_t>("limits.max_connection_bytes", in.limits().has_max_connection_bytes(),
-                             in.limits().max_connection_bytes(), std::int64_t{256} << 20,
-                             std::int64_t{32} << 20, std::int64_t{16} << 30);
+    out.memory = Number<std::int64_t>("limits.memory", in.limits().has_memory(),
+                                      in.limits().memory(), std::int64_t{1} << 30,
+                                      std::int64_t{128} << 20, std::int64_t{64} << 30);
     out.bookmark_interval = Length("watch.bookmark_interval", in.watch().has_bookmark_interval(),
                                    in.watch().bookmark_interval(), absl::Seconds(25),
                                    absl::Seconds(1), absl::Seconds(30));

@@ -43,7 +43,7 @@ TEST_F(ConfigTest, WhatIsNotSaidHasItsDocumentedDefault) {
   EXPECT_EQ(config.max_message_bytes, 4'194'304);
   EXPECT_EQ(config.max_response_bytes, 8'388'608);
   EXPECT_EQ(config.max_concurrent_calls, 10'000);
-  EXPECT_EQ(config.max_connection_bytes, 268'435'456);
+  EXPECT_EQ(config.memory, 1'073'741'824);
   EXPECT_EQ(config.bookmark_interval, absl::Seconds(25));
   EXPECT_EQ(config.shutdown_timeout, absl::Seconds(20));
   EXPECT_EQ(config.drain_delay, absl::ZeroDuration());
@@ -98,7 +98,7 @@ tracking: {first_poll: 1s, min_poll: 1s, max_poll: 15s, asset_period: 30m, video
 submit_timeout: 1m
 log: {format: TEXT, level: warning}
 limits:
-  {max_message_bytes: 65536, max_response_bytes: 65536, max_concurrent_calls: 7, max_connection_bytes: 33554432}
+  {max_message_bytes: 65536, max_response_bytes: 65536, max_concurrent_calls: 7, memory: 134217728}
 watch: {bookmark_interval: 2s}
 shutdown_timeout: 0s
 drain_delay: 1500ms
@@ -115,7 +115,7 @@ debug: {reflection: true, channelz: true}
   EXPECT_EQ(config.log_format, base::LogFormat::kText);
   EXPECT_EQ(config.log_level, base::LogLevel::kWarning);
   EXPECT_EQ(config.max_concurrent_calls, 7);
-  EXPECT_EQ(config.max_connection_bytes, 33'554'432);
+  EXPECT_EQ(config.memory, 134'217'728);
   EXPECT_EQ(config.bookmark_interval, absl::Seconds(2));
   EXPECT_EQ(config.shutdown_timeout, absl::ZeroDuration());
   EXPECT_EQ(config.drain_delay, absl::Milliseconds(1500));

@@ -99,6 +99,9 @@ constexpr base::MetricKind kKinds[] = {base::MetricKind::kAssetGroup, base::Metr
 // For another catalog to be in force, which waits for what the reconciler is just doing.
 constexpr absl::Duration kReconfigureTimeout = absl::Seconds(10);
 
+// Of the process's memory, what all connections may hold: gRPC has about twice what it counts.
+constexpr int kConnectionsShare = 4;
+
 // For a connection to become one: TLS, and the first words of HTTP/2.
 constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 
@@ -294,7 +297,7 @@ absl::Status Server::Wiring::Listen() {
   builder.SetMaxReceiveMessageSize(config.max_message_bytes);
   ForbidCompression(builder);
   grpc::ResourceQuota memory("connections");
-  memory.Resize(static_cast<std::size_t>(config.max_connection_bytes));
+  memory.Resize(static_cast<std::size_t>(config.memory / kConnectionsShare));
   builder.SetResourceQuota(memory);
   // A peer that says nothing holds a descriptor until then.
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kHandshakeTimeout));

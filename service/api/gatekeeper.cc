@@ -50,6 +50,14 @@ bool Allows(const std::set<auth::Role>& roles, Access access) {
   return false;
 }
 
+// The same whatever is wrong with what was shown.
+absl::Status NotAuthenticated() {
+  return base::Error(absl::StatusCode::kUnauthenticated, v1::NOT_AUTHENTICATED,
+                     "no token or certificate was shown that is good here; the gateway's log says "
+                     "what is wrong, and its config (callers) who is known")
+      .SetAct(base::Act::kCaller);
+}
+
 absl::string_view RoleFor(Access access) {
   return access == Access::kWrite ? "WRITER" : "OPERATOR";
 }
@@ -94,6 +102,7 @@ absl::StatusOr<Gatekeeper::Admitted> Gatekeeper::Admit(const grpc::CallbackServe
                          "fetched; try again")
           .RetryAfter(kKeysRetry);
     }
+    if (!identified.ok()) return NotAuthenticated();
     return core::NotAllowed();
   }
   admitted.entry = *std::move(identified);

@@ -41,8 +41,8 @@ class Gatekeeper {
     // Null where nobody is asked who they are.
     auth::CallerPtr entry;
   };
-  // PERMISSION_DENIED NOT_ALLOWED, RESOURCE_EXHAUSTED CALLER_LIMIT, or UNAVAILABLE
-  // ISSUER_KEYS_UNAVAILABLE.
+  // UNAUTHENTICATED NOT_AUTHENTICATED, PERMISSION_DENIED NOT_ALLOWED, RESOURCE_EXHAUSTED
+  // CALLER_LIMIT, or UNAVAILABLE ISSUER_KEYS_UNAVAILABLE.
   absl::StatusOr<Admitted> Admit(const grpc::CallbackServerContext& context, Access access,
                                  absl::string_view method) const;
   // For as long as what is returned lives, one more of the caller's streams is open.

@@ -417,7 +417,7 @@ class EdgeTest(ProgramTest):
         wait_for(lambda: edge.call("GET", "/v1/providers", **bearer)[0] == 200,
                  "the gateway through the edge")
         status, error = edge.call("GET", "/v1/providers")
-        self.assertEqual((status, detail(error, "ErrorInfo")["reason"]), (403, "NOT_ALLOWED"))
+        self.assertEqual((status, detail(error, "ErrorInfo")["reason"]), (401, "NOT_AUTHENTICATED"))
         self.assertEqual(edge.call("POST", "/v1/videoTasks", {"model": "m"}, **bearer)[0], 403)
         self.assertNotIn(TOKEN, edge.text)
 

@@ -246,7 +246,7 @@ class ReloadTest(ProgramTest):
         def refused():
             with self.assertRaises(grpc.RpcError) as raised:
                 self.provider()
-            self.assertEqual(reason_of(raised.exception), "NOT_ALLOWED")
+            self.assertEqual(reason_of(raised.exception), "NOT_AUTHENTICATED")
         refused()
         line = self.reload("config not taken", kyy=BY_FILE + ", mode: DRAIN")
         self.assertIn("callers", line["detail"])

@@ -138,6 +138,12 @@ class SecurityTest(ProgramTest):
         return raised.exception
 
 
+    def unknown(self, call, *arguments):
+        """Refused for want of a credential that is good."""
+        return self.refused(call, *arguments, code=grpc.StatusCode.UNAUTHENTICATED,
+                            reason="NOT_AUTHENTICATED")
+
+
 class CallersTest(SecurityTest):
     def setUp(self):
         super().setUp()
@@ -152,19 +158,22 @@ class CallersTest(SecurityTest):
 
     def test_every_refusal_is_the_same_and_the_log_says_why(self):
         self.writer.create_asset("hero")
+        unknown = [
+            self.unknown(self.nobody.get_asset, "hero"),
+            self.unknown(Caller(self.gateway.channel, "wrong-token-1234").get_asset, "hero"),
+            self.unknown(self.nobody.watch_assets),
+            self.unknown(self.nobody.watch_providers),
+            # Before validation: this is no name of an asset.
+            self.unknown(self.nobody.get_asset, "/////"),
+        ]
+        self.assertEqual(len({error.details() for error in unknown}), 1)
         refusals = [
-            self.refused(self.nobody.get_asset, "hero"),
-            self.refused(Caller(self.gateway.channel, "wrong-token-1234").get_asset, "hero"),
             self.refused(self.reader.create_asset, "other"),
             self.refused(self.reader.delete_asset, "hero"),
             self.refused(self.operator.create_asset, "other"),
             self.refused(self.writer.resolve, "videoTasks/x"),
             self.refused(self.writer.import_video),
             self.refused(self.narrow.create_asset, "other", ("kyy", "zerozero")),
-            self.refused(self.nobody.watch_assets),
-            self.refused(self.nobody.watch_providers),
-            # Before validation: this is no name of an asset.
-            self.refused(self.nobody.get_asset, "/////"),
         ]
         self.assertEqual(len({error.details() for error in refusals}), 1)
         self.why("GetAsset", "neither a bearer token nor a client certificate")
@@ -305,7 +314,7 @@ class CallersTest(SecurityTest):
         self.assertEqual(line["changed"], "callers[writer].token_sha256")
         line = json.loads(self.gateway.wait_line(lambda line: "needs a restart" in line))
         self.assertEqual(line["fields"], "debug.channelz")
-        self.refused(self.writer.list_assets)
+        self.unknown(self.writer.list_assets)
         Caller(self.gateway.channel, "next-token").list_assets()
         # Nobody has to say so.
         self.write_config(text)
@@ -324,7 +333,7 @@ class CallersTest(SecurityTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         refused = self.run_program("assetctl", "--server", self.gateway.address, "assets", "list")
         self.assertNotEqual(refused.returncode, 0)
-        self.assertIn("NOT_ALLOWED", refused.stderr)
+        self.assertIn("NOT_AUTHENTICATED", refused.stderr)
 
 
 class DebugTest(SecurityTest):
@@ -346,7 +355,8 @@ class DebugTest(SecurityTest):
     def test_they_answer_operators_and_nobody_else(self):
         for token in (None, "reader", "writer", "slow"):
             for method in (self.REFLECTION, self.CHANNELZ):
-                self.refused(self.ask, token, method, b"")
+                refused = self.refused if token else self.unknown
+                refused(self.ask, token, method, b"")
         self.gateway.wait_line(lambda line: '"message":"refused"' in line and
                                "ServerReflectionInfo" in line and "lacks the role OPERATOR" in line)
         # Any number of questions in one call.
@@ -437,7 +447,7 @@ class TlsTest(AuthorityTest):
         self.assertEqual(made.creator, "farm")
         # Of the CA, and not in the table.
         self.certificate("other", "ca", "URI:spiffe://prod/ns/render/sa/other")
-        self.refused(Caller(self.channel(gateway, "other")).list_assets)
+        self.unknown(Caller(self.channel(gateway, "other")).list_assets)
         gateway.wait_line(lambda line: "spiffe://prod/ns/render/sa/other" in line and
                           '"message":"refused"' in line)
         # None, one that is nobody's, and one of another CA.
@@ -460,7 +470,7 @@ class TlsTest(AuthorityTest):
             f"  - {{id: script, roles: [READER], token_sha256: [{digest('s3')}]}}\n")
         self.assertEqual(Caller(self.channel(gateway, "farm")).create_asset("a").creator, "farm")
         self.assertEqual(Caller(self.channel(gateway), "s3").list_assets(), ["assets/a"])
-        self.refused(Caller(self.channel(gateway)).list_assets)
+        self.unknown(Caller(self.channel(gateway)).list_assets)
 
     def test_certificates_are_read_again_when_they_change(self):
         _, gateway = self.start(self.tls())
@@ -566,7 +576,7 @@ class JwtTest(IssuerTest):
                 "is not its issuer's": token[:-20] + "A" * 20,
         }.items():
             with self.subTest(why):
-                self.refused(Caller(self.gateway.channel, bad).list_assets)
+                self.unknown(Caller(self.gateway.channel, bad).list_assets)
                 self.gateway.wait_line(lambda line, why=why: '"message":"refused"' in line and
                                        why in line)
                 self.assertNotIn(bad, self.gateway.text)
@@ -640,11 +650,11 @@ class FetchedKeysTest(IssuerTest):
                 Caller(self.gateway.channel, self.token(key="two")).list_assets()
                 return True
             except grpc.RpcError as error:
-                self.assertIn(reason_of(error), ("ISSUER_KEYS_UNAVAILABLE", "NOT_ALLOWED"))
+                self.assertIn(reason_of(error), ("ISSUER_KEYS_UNAVAILABLE", "NOT_AUTHENTICATED"))
                 return False
         wait_for(rotated, "the new key")
         self.assertLessEqual(len(self.keys.seen) - fetched, 2)
-        self.refused(Caller(self.gateway.channel, token).list_assets)
+        self.unknown(Caller(self.gateway.channel, token).list_assets)
         self.keys.answer = (200, b"garbage")
         self.assertTrue(self.lets_in(self.token(key="two")))
 

@@ -385,9 +385,10 @@ constexpr absl::string_view kOutOfCreditPhrases[] = {"insufficient balance",
                                                      "点数不足",
                                                      "欠费"};
 constexpr absl::string_view kCredentialsPhrases[] = {
-    "invalid api key", "invalid key", "invalid token", "unauthorized", "api key is",
-    "authentication",  "banned",      "令牌",          "密钥",         "未授权",
-    "无权限"};
+    "invalid api key", "invalid key",    "invalid token", "unauthorized",
+    "api key is",      "authentication", "banned",        "token expired",
+    "key expired",     "expired token",  "令牌",          "密钥",
+    "未授权",          "无权限"};
 constexpr absl::string_view kRateLimitedPhrases[] = {
     "too many requests", "rate limit", "concurrency limit", "过于频繁", "频率", "并发"};
 // What the caller names, by a link, and what the operator does.
@@ -405,8 +406,9 @@ constexpr absl::string_view kInvalidPhrases[] = {
     "not accessible", "22001",        "validation", "not allowed", "参数",        "不支持",
     "仅支持",         "不能为空",     "格式",       "过长",        "超过",        "超出",
     "无效",           "非法",         "必填"};
-constexpr absl::string_view kRejectedPhrases[] = {
-    "reject", "refus", "denied", "quota", "in use", "not permitted", "disabled", "拒绝", "禁用"};
+constexpr absl::string_view kRejectedPhrases[] = {"reject", "refus",         "denied",   "quota",
+                                                  "in use", "not permitted", "disabled", "拒绝",
+                                                  "禁用",   "使用中",        "被引用"};
 
 struct Phrases {
   Meaning meaning;
