@@ -866,6 +866,7 @@ AdoptionConditions Gateway::FindHolders(
     }
   }
   std::vector<store::Conditions::TermAnywhere> conditions;
+  conditions.reserve(clause.size());
   for (const std::string& term : clause) {
     conditions.push_back({store::Kind::kVideoTask, term, known});
   }

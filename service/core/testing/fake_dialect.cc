@@ -208,7 +208,7 @@ provider::SubmitResult FakeDialect::DecodeSubmit(provider::UnitKind kind, const 
 
 absl::StatusOr<provider::Handle> FakeDialect::AdoptVideo(absl::string_view id,
                                                          absl::string_view /*model*/) const {
-  const std::string own = CanonicalVideoId(id);
+  std::string own = CanonicalVideoId(id);
   if (!provider::IsId(id) || !absl::StartsWith(own, "up-")) return provider::NotAnId(id, "up-…");
   return own;
 }

@@ -204,7 +204,7 @@ using LeaveOut = std::function<bool(const Value& object)>;
 // Goes through values, and keeps the link at the best place.
 class Search {
  public:
-  explicit Search(std::initializer_list<absl::string_view> documented) {
+  Search(std::initializer_list<absl::string_view> documented) {
     for (const absl::string_view place : documented) places_.push_back(SnakeCase(place));
     for (const absl::string_view place : kPlaces) places_.emplace_back(place);
   }
