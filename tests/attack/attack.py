@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import os
 import pathlib
 import resource
 import signal
@@ -44,16 +43,39 @@ class Outcome:
     ended: int | None = None
 
 
-class _Canary:
+class _Background:
+    """Does `_step` again and again on a thread, while its block goes on."""
+
+    INTERVAL = 0.01
+
+    def __init__(self):
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        while not self._over.wait(self.INTERVAL):
+            self._step()
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+
+class _Canary(_Background):
     """Somebody with a credential, who goes on calling."""
 
+    INTERVAL = 0.05
+
     def __init__(self, address, anew):
+        super().__init__()
         self._address, self._anew = address, anew
         self.served = self.failed = 0
         self.slowest = 0.0
         self._channel = None
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def call(self, timeout):
         channel = self._channel
@@ -71,22 +93,16 @@ class _Canary:
             if self._anew:
                 channel.close()
 
-    def _run(self):
-        while not self._over.wait(0.05):
-            begin = time.monotonic()
-            if self.call(5):
-                self.served += 1
-            else:
-                self.failed += 1
-            self.slowest = max(self.slowest, time.monotonic() - begin)
+    def _step(self):
+        begin = time.monotonic()
+        if self.call(5):
+            self.served += 1
+        else:
+            self.failed += 1
+        self.slowest = max(self.slowest, time.monotonic() - begin)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        self._thread.join()
+    def __exit__(self, *raised):
+        super().__exit__(*raised)
         if self._channel is not None:
             self._channel.close()
 
@@ -101,28 +117,18 @@ def _rss(pid, name):
     return 0
 
 
-class _MemoryLimit:
+class _MemoryLimit(_Background):
     """Ends the process as the kernel would in a container, and knows how much it had at most."""
 
     def __init__(self, process, limit):
+        super().__init__()
         self.peak = 0
         self._process, self._limit = process, limit
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def _run(self):
-        while not self._over.wait(0.01):
-            self.peak = max(self.peak, _rss(self._process.pid, "VmHWM"))
-            if _rss(self._process.pid, "VmRSS") > self._limit:
-                self._process.kill()
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        self._thread.join()
+    def _step(self):
+        self.peak = max(self.peak, _rss(self._process.pid, "VmHWM"))
+        if _rss(self._process.pid, "VmRSS") > self._limit:
+            self._process.kill()
 
 
 def suffer(flood, seconds, descriptors=None, memory_limit=MEMORY_LIMIT, extra=""):

@@ -335,33 +335,14 @@ bool PassesOn(const Words& words) {
          absl::StartsWithIgnoreCase(words.code, "bad_response");
 }
 
-// The object of JSON in a text, without what stands around it; "" where there is none.
-absl::string_view ObjectIn(absl::string_view text) {
-  const std::size_t begin = text.find('{');
-  if (begin == absl::string_view::npos) return "";
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = begin; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string && c == '\\') {
-      ++i;
-    } else if (c == '"') {
-      in_string = !in_string;
-    } else if (!in_string && c == '{') {
-      ++depth;
-    } else if (!in_string && c == '}' && --depth == 0) {
-      return text.substr(begin, i + 1 - begin);
-    }
-  }
-  return "";
-}
-
 // Follows JSON in the message down to the innermost words.
 Words Unwrap(Words words) {
   words.from_upstream = PassesOn(words);
   for (int layer = 1; layer < kMaxLayers; ++layer) {
-    const http::Response inside{
-        .status = 0, .headers = {}, .body = std::string(ObjectIn(words.message))};
+    const std::size_t begin = words.message.find('{');
+    if (begin == std::string::npos) break;
+    // What stands behind the JSON is left out by whoever parses it.
+    const http::Response inside{.status = 0, .headers = {}, .body = words.message.substr(begin)};
     const Answer inner(inside);
     Words deeper;
     for (const Value* const object : inner.layers()) {
