@@ -1,8 +1,9 @@
-# Most of what a test build compiles is other people's headers, so those that most files read are compiled
-# once. A release build and clang-tidy read each file as it stands: an #include that is missing is seen there.
+# Most of what a build compiles is other people's headers, so those that most files read are compiled once.
+# clang-tidy reads each file as it stands: an #include that is missing is seen there.
 #
 # One set for each kind of target, as what is precompiled must be compiled like its readers:
 # precompiled_library, precompiled_test, and precompiled_fuzzed for libraries that fuzzers look into.
+option(ASSETGATE_PRECOMPILE "Compile only once the headers that most files read" ON)
 set(PRECOMPILED
   <algorithm> <atomic> <cstdint> <fstream> <functional> <map> <memory> <optional> <random> <set> <sstream>
   <string> <thread> <utility> <variant> <vector>
@@ -27,10 +28,11 @@ function(assetgate_precompiled name kind)
     assetgate::proto absl::flat_hash_map absl::statusor absl::str_format absl::synchronization)
   target_precompile_headers(${name} PRIVATE ${PRECOMPILED} ${ARGN})
   # Else it is another file each time that it is compiled, and ccache knows none of its readers again.
-  target_compile_options(${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+  target_compile_options(${name} PRIVATE
+    "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
 endfunction()
 
-if(ASSETGATE_SANITIZE)
+if(ASSETGATE_PRECOMPILE)
   # Some targets have it from what they are linked with; then all must.
   add_compile_options(-pthread)
   assetgate_precompiled(precompiled_library LIBRARY)
@@ -44,7 +46,7 @@ endif()
 
 # assetgate_precompile(core precompiled_library)
 function(assetgate_precompile target headers)
-  if(ASSETGATE_SANITIZE)
+  if(ASSETGATE_PRECOMPILE)
     set_property(TARGET ${target} PROPERTY PRECOMPILE_HEADERS_REUSE_FROM ${headers})
     add_dependencies(${target} ${headers})
   endif()

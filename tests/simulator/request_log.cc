@@ -134,6 +134,7 @@ Json RequestLog::Counts() const {
       const Counter& counter = counters[i];
       if (counter.requests == 0) continue;
       std::vector<std::pair<std::string, int64_t>> statuses;
+      statuses.reserve(counter.answers.size());
       for (const auto& [status, count] : counter.answers) {
         statuses.emplace_back(status == 0 ? "none" : absl::StrCat(status), count);
       }
