@@ -23,10 +23,8 @@ if(ASSETGATE_BUILD_TESTS OR NOT DEFINED ASSETGATE_BUILD_TESTS)
   find_package(benchmark CONFIG REQUIRED)
 endif()
 
-# google/rpc and google/api: the .proto files of the Debian package, or of any checkout.
-find_path(GOOGLEAPIS_DIR google/rpc/error_details.proto
-  PATHS /usr/share/gocode/src/github.com/gogo/googleapis /usr/include /usr/local/include
-  NO_DEFAULT_PATH REQUIRED)
+# google/rpc and google/api: Debian's copies are too old for google/api/field_behavior.proto.
+set(GOOGLEAPIS_DIR "${PROJECT_SOURCE_DIR}/third_party/googleapis")
 
 # Third-party headers are not ours to warn about.
 add_library(assetgate_rapidjson INTERFACE)

@@ -21,7 +21,6 @@ BUILD=(
   cmake
   curl
   g++
-  golang-github-gogo-googleapis-dev
   libabsl-dev
   libbenchmark-dev
   libcivetweb-dev

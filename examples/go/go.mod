@@ -2,6 +2,6 @@ module assetgate.dev/examples/go
 
 go 1.24
 
-require assetgate.dev/proto v0.0.0
+require assetgate.internal/proto v0.0.0
 
-replace assetgate.dev/proto => ./gen
+replace assetgate.internal/proto => ./gen

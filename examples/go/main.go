@@ -17,7 +17,7 @@ import (
 	"os"
 	"time"
 
-	assetgate "assetgate.dev/proto/assetgate/v1"
+	assetgate "assetgate.internal/proto/assetgate/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"

@@ -28,8 +28,6 @@ from programs import (DEADLINE, ROOT, Process, ProgramTest, config_text, video_s
 from google.api import annotations_pb2
 
 COMPONENTS = ROOT / "deploy/kustomize/components"
-GOOGLEAPIS = ("/usr/share/gocode/src/github.com/gogo/googleapis", "/usr/include",
-              "/usr/local/include")
 TOKEN = "token-of-the-browser-41c7"
 
 
@@ -47,9 +45,7 @@ class DescriptorSet:
     def make(cls, path):
         text = (ROOT / "docs/rest.md").read_text()
         command = re.search(r"^protoc (?:.*\\\n)*.*$", text, re.M).group(0)
-        google = next(each for each in GOOGLEAPIS
-                      if pathlib.Path(each, "google/rpc/status.proto").exists())
-        command = command.replace(GOOGLEAPIS[0], google).replace("assetgate.pb", str(path))
+        command = command.replace("assetgate.pb", str(path))
         subprocess.run(["bash", "-c", command], check=True, cwd=ROOT)
         return cls(path.read_bytes())
 
@@ -196,6 +192,9 @@ class Edge(Process):
         admin, = envoy["static_resources"]["clusters"]
         admin["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] = own
         filter_of(envoy, "grpc_json_transcoder")["proto_descriptor"] = str(folder / "assetgate.pb")
+        script = (COMPONENTS / "edge/rest.lua").read_text()
+        (folder / "rest.lua").write_text(script.replace("/etc/assetgate-descriptors", str(folder)))
+        filter_of(envoy, "lua")["default_source_code"]["filename"] = str(folder / "rest.lua")
         envoy["dynamic_resources"]["cds_config"]["path_config_source"]["path"] = str(
             folder / "gateways.yaml")
         cluster, = gateways["resources"]
