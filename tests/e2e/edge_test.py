@@ -2,62 +2,29 @@
 """REST with JSON, and gRPC-Web, through the edge as it is deployed (deploy/kustomize/components/edge).
 
 Run by CTest. That every RPC can be called so, and is documented, is looked at everywhere; the calls
-themselves need Envoy (`envoy` on PATH), which Debian has no package of, and are skipped without it.
+themselves need Envoy, which is on PATH or comes from a package registry (tools.py), and are skipped without it.
 """
 
 import hashlib
-import http.client
 import json
 import os
 import pathlib
 import re
 import shutil
-import socket
 import struct
 import subprocess
+import time
 import unittest
 import urllib.error
 import urllib.parse
 import urllib.request
 
 import yaml
-from google.protobuf import descriptor_pb2
 
-from programs import (DEADLINE, ROOT, Process, ProgramTest, config_text, video_service_pb2, video_task_pb2,
-                      wait_for)
-from google.api import annotations_pb2
+from edge import (COMPONENTS, DescriptorSet, EdgeProgramTest, detail, filter_of, routes_of, rules_of)
+from programs import (DEADLINE, ROOT, config_text, video_service_pb2, video_task_pb2, wait_for)
 
-COMPONENTS = ROOT / "deploy/kustomize/components"
 TOKEN = "token-of-the-browser-41c7"
-
-
-def rules_of(method):
-    """What google.api.http says of an RPC: (HTTP method, path, body), the additional ones too."""
-    rule = method.options.Extensions[annotations_pb2.http]
-    return [(each.WhichOneof("pattern").upper(), getattr(each, each.WhichOneof("pattern")), each.body)
-            for each in (rule, *rule.additional_bindings) if each.WhichOneof("pattern")]
-
-
-class DescriptorSet:
-    """What the documented command makes (docs/rest.md)."""
-
-    @classmethod
-    def make(cls, path):
-        text = (ROOT / "docs/rest.md").read_text()
-        command = re.search(r"^protoc (?:.*\\\n)*.*$", text, re.M).group(0)
-        command = command.replace("assetgate.pb", str(path))
-        subprocess.run(["bash", "-c", command], check=True, cwd=ROOT)
-        return cls(path.read_bytes())
-
-    def __init__(self, data):
-        self.files = {each.name: each for each in descriptor_pb2.FileDescriptorSet.FromString(data).file}
-
-    def methods(self):
-        """Of our services, as (service, method)."""
-        for file in self.files.values():
-            for service in file.service:
-                for method in service.method:
-                    yield f"{file.package}.{service.name}", method
 
 
 class MappingTest(unittest.TestCase):
@@ -157,125 +124,7 @@ class MappingTest(unittest.TestCase):
         self.assertEqual(plain, tls)
 
 
-def listener_of(envoy, name="edge"):
-    return next(each for each in envoy["static_resources"]["listeners"] if each["name"] == name)
-
-
-def connections_of(envoy, name="edge"):
-    """The HTTP connection manager of a listener."""
-    return listener_of(envoy, name)["filter_chains"][0]["filters"][0]["typed_config"]
-
-
-def routes_of(envoy, name="edge"):
-    host, = connections_of(envoy, name)["route_config"]["virtual_hosts"]
-    return host["routes"]
-
-
-def filter_of(envoy, name):
-    return next(each["typed_config"] for each in connections_of(envoy)["http_filters"]
-                if each["name"] == f"envoy.filters.http.{name}")
-
-
-class Edge(Process):
-    """Envoy with the config of a component; on free ports, and to one gateway on this machine."""
-
-    def __init__(self, folder, gateway, component="edge", authority=None):
-        DescriptorSet.make(folder / "assetgate.pb")
-        envoy = yaml.safe_load((COMPONENTS / "edge/envoy.yaml").read_text())
-        gateways = yaml.safe_load((COMPONENTS / component / "gateways.yaml").read_text())
-        for listener in envoy["static_resources"]["listeners"]:
-            listener["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": 0}
-        # Its own address is in two places, so no port that the system chooses.
-        self.admin = folder / "envoy-admin"
-        own = {"pipe": {"path": str(self.admin)}}
-        envoy["admin"]["address"] = own
-        admin, = envoy["static_resources"]["clusters"]
-        admin["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] = own
-        filter_of(envoy, "grpc_json_transcoder")["proto_descriptor"] = str(folder / "assetgate.pb")
-        script = (COMPONENTS / "edge/rest.lua").read_text()
-        (folder / "rest.lua").write_text(script.replace("/etc/assetgate-descriptors", str(folder)))
-        filter_of(envoy, "lua")["default_source_code"]["filename"] = str(folder / "rest.lua")
-        envoy["dynamic_resources"]["cds_config"]["path_config_source"]["path"] = str(
-            folder / "gateways.yaml")
-        cluster, = gateways["resources"]
-        host, port = gateway.rsplit(":", 1)
-        cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] = {
-            "socket_address": {"address": host, "port_value": int(port)}}
-        if authority is not None:
-            trust = cluster["transport_socket"]["typed_config"]["common_tls_context"]
-            trust["validation_context"]["trusted_ca"]["filename"] = str(authority)
-            trust["validation_context"]["watched_directory"]["path"] = str(authority.parent)
-        (folder / "envoy.yaml").write_text(yaml.safe_dump(envoy))
-        (folder / "gateways.yaml").write_text(yaml.safe_dump(gateways))
-        super().__init__(shutil.which("envoy"), "-c", folder / "envoy.yaml", "--concurrency", 1,
-                         "--use-dynamic-base-id")
-        self.wait_line(lambda line: "starting main dispatch loop" in line)
-        wait_for(lambda: "LIVE" in self.admin_page("/ready"), "Envoy to be ready")
-        self.url = f"http://{self.address('edge')}"
-        self.operations = f"http://{self.address('operations')}"
-
-    def admin_page(self, path):
-        connection = http.client.HTTPConnection("envoy", timeout=DEADLINE)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(str(self.admin))
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().read().decode()
-        finally:
-            connection.close()
-
-    def address(self, listener):
-        statuses = json.loads(self.admin_page("/listeners?format=json"))["listener_statuses"]
-        found, = (each["local_address"]["socket_address"] for each in statuses
-                  if each["name"] == listener)
-        return f"{found['address']}:{found['port_value']}"
-
-    def open(self, method, path, body=None, **headers):
-        data = None if body is None else json.dumps(body).encode()
-        given = {"Content-Type": "application/json"} if data else {}
-        given.update({name.replace("_", "-"): value for name, value in headers.items()})
-        return urllib.request.urlopen(
-            urllib.request.Request(self.url + path, data=data, method=method, headers=given),
-            timeout=DEADLINE)
-
-    def call(self, method, path, body=None, **headers):
-        """(HTTP status, what the JSON says)."""
-        try:
-            with self.open(method, path, body, **headers) as response:
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as error:
-            with error:
-                text = error.read().decode()
-            try:
-                return error.code, json.loads(text)
-            except ValueError:
-                return error.code, text
-
-
-def detail(error, kind):
-    """A detail of an error in JSON."""
-    return next(each for each in error["details"] if each["@type"].endswith(f".{kind}"))
-
-
-class EdgeTest(ProgramTest):
-    SIMULATOR_FLAGS = ("--asset-delay", "50ms", "--queue-delay", "50ms", "--video-delay", "100ms")
-
-    def setUp(self):
-        if shutil.which("envoy") is None:
-            self.skipTest("there is no envoy on PATH to call through")
-        if shutil.which("protoc") is None:
-            self.skipTest("there is no protoc")
-        super().setUp()
-
-    def start_edge(self, gateway, *arguments):
-        return self._started(Edge(self.folder, gateway.address, *arguments))
-
-    def start_all(self):
-        _, gateway = self.start_both()
-        edge = self.start_edge(gateway)
-        wait_for(lambda: edge.call("GET", "/v1/providers")[0] == 200, "the gateway through the edge")
-        return gateway, edge
-
+class EdgeTest(EdgeProgramTest):
     def test_a_video_from_its_creation_to_its_end(self):
         _, edge = self.start_all()
         status, asset = edge.call("POST", "/v1/assets?assetId=hero&requestId=r-1&providers=providers/kyy&maxWait=5s",
@@ -329,7 +178,9 @@ class EdgeTest(ProgramTest):
     def test_errors_are_as_over_grpc(self):
         _, edge = self.start_all()
         status, error = edge.call("GET", "/v1/videoTasks/nowhere")
-        self.assertEqual((status, error["code"]), (404, 5))
+        self.assertEqual(status, 404)
+        self.assertEqual({name: error["error"][name] for name in ("code", "status", "message")},
+                         {"code": 404, "status": "NOT_FOUND", "message": 'there is no "videoTasks/nowhere"'})
         info = detail(error, "ErrorInfo")
         self.assertEqual((info["reason"], info["domain"], info["metadata"]["act"]),
                          ("RESOURCE_NOT_FOUND", "assetgate", "CALLER"))
@@ -343,14 +194,114 @@ class EdgeTest(ProgramTest):
         status, error = edge.call("GET", "/v1/videoTasks:watch?names=videoTasks/nowhere&untilSettled=true")
         self.assertEqual((status, detail(error, "ErrorInfo")["reason"]), (404, "RESOURCE_NOT_FOUND"))
 
-    def test_what_is_misspelt_is_refused(self):
+    # (call, body, the field that the answer names, what it says of it)
+    MISSPELT = [
+        ("POST /v1/videoTasks", {"duratoin": "12s"}, "video_task.duratoin", 'did you mean "duration"?'),
+        ("POST /v1/videoTasks", {"video_task": {}}, "video_task.video_task", "not a field"),
+        ("POST /v1/videoTasks", {"references": [{"role": "REFERENCE", "uri": "https://a.example/a.png"},
+                                                {"rolle": "REFERENCE"}]},
+         "video_task.references[1].rolle", 'did you mean "role"?'),
+        ("POST /v1/videoTasks", {"duration": "5s", "attempts": [{"usage": {"totalTokns": 1}}]},
+         "video_task.attempts[0].usage.totalTokns", "not a field"),
+        ("POST /v1/assets", {"sourceUri": "https://a.example/a.png", "lables": {}}, "asset.lables", "labels"),
+        ("POST /v1/assets:batchCreate", {"requests": [{"asset": {"sourceUrl": "x"}}]},
+         "requests[0].asset.sourceUrl", "sourceUri"),
+        ("POST /v1/videoTasks/a:resolve", {"notAccepted": True, "resubmitt": True}, "resubmitt", "resubmit"),
+        ("GET /v1/videoTasks?pagesize=5", None, "pagesize", "pageSize"),
+        ("GET /v1/videoTasks?filter.statess=RUNNING", None, "filter.statess", "states"),
+        ("GET /v1/videoTasks?page%53ize=5&fliter.states=RUNNING", None, "fliter", "filter"),
+        ("POST /v1/videoTasks?requestID=a", {"model": "m"}, "requestID", "requestId"),
+        # Said in two places: which one counts would be a guess.
+        ("GET /v1/videoTasks/a?name=videoTasks/b", None, "name", "given by the path"),
+        ("POST /v1/videoTasks?videoTask.prompt=x", {"model": "m"}, "video_task", "belongs into the body"),
+        ("POST /v1/videoTasks/a:resolve?notAccepted=true", {}, "not_accepted", "belongs into the body"),
+        ("GET /v1/videoTasks", {"pageSize": 5}, "body", "not taken"),
+        ("DELETE /v1/videoTasks/a", {"name": "videoTasks/b"}, "body", "not taken"),
+    ]
+    # What is no JSON as RFC 8259 has it; protobuf's own reader would take some of it.
+    NO_JSON = ["{", "[", '{"model"', '{"model": }', "{model: 1}", "{'model': 'm'}", '{"model": "m",}', '{"model": "m"} x',
+               '{"model": "m" "prompt": "x"}', '{"model": "' + "\n" + '"}', '{"labels": ' * 70 + "1" + "}" * 70]
+
+    def test_what_is_misspelt_is_refused_by_name_at_any_depth(self):
+        gateway, edge = self.start_all()
+        for call, body, field, words in self.MISSPELT:
+            with self.subTest(call=call, field=field):
+                status, answer = edge.call(*call.split(" "), body)
+                self.assertEqual(status, 400, answer)
+                violation, = detail(answer, "BadRequest")["fieldViolations"]
+                self.assertEqual(violation["field"], field)
+                self.assertIn(words, violation["description"])
+                self.assertEqual(answer["error"]["status"], "INVALID_ARGUMENT")
+                self.assertIn(field, answer["error"]["message"])
+                self.assertEqual(detail(answer, "ErrorInfo")["reason"], "INVALID_FIELD")
+        status, answer = edge.call("POST", "/v1/videoTasks", {"modle": "m", "promt": "x", "model": "m"})
+        self.assertEqual((status, [each["field"] for each in detail(answer, "BadRequest")["fieldViolations"]]),
+                         (400, ["video_task.modle", "video_task.promt"]))
+        # The transcoder reads the values.
+        for call, body, field in (
+                ("GET /v1/videoTasks?filter.states=RUNING", None, "filter.states"),
+                ("GET /v1/videoTasks?pageSize=many", None, "page_size"),
+                ("POST /v1/videoTasks", {"duration": "long"}, "video_task.duration"),
+                ("POST /v1/videoTasks", {"references": [{"role": "REFERNCE"}]}, "video_task.references[0].role")):
+            with self.subTest(call=call, field=field):
+                status, answer = edge.call(*call.split(" "), body)
+                self.assertEqual((status, answer["error"]["status"]), (400, "INVALID_ARGUMENT"))
+                self.assertIn(field, answer["error"]["message"])
+        for text in self.NO_JSON:
+            with self.subTest(text=text):
+                status, answer = edge.call("POST", "/v1/videoTasks", raw=text.encode())
+                self.assertEqual((status, answer["error"]["status"]), (400, "INVALID_ARGUMENT"))
+        # None of all this has reached the gateway.
+        self.assertFalse(gateway.videos.ListVideoTasks(
+            video_service_pb2.ListVideoTasksRequest(), timeout=DEADLINE).video_tasks)
+
+    def test_what_is_spelt_right_passes(self):
         _, edge = self.start_all()
-        self.assertEqual(edge.call("GET", "/v1/videoTasks?pagesize=5")[0], 400)
-        self.assertEqual(edge.call("GET", "/v1/videoTasks?filter.states=RUNING")[0], 400)
-        self.assertEqual(edge.call("POST", "/v1/videoTasks", {"modle": "x"})[0], 400)
-        self.assertEqual(edge.call("GET", "/v1/videotasks")[0], 404)
-        self.assertEqual(edge.call("PUT", "/v1/videoTasks/a", {})[0], 404)
+        body = {
+            # Both spellings of a name; maps and free JSON have names of their own.
+            "sourceUri": "https://a.example/a.png", "media_type": "IMAGE", "display_name": 'a "name" \\ \u00e9',
+            "labels": {"duratoin": "{", "a.b_c": "x"},
+            "providerOptions": {"kyy": {"anyThing": [{"goes": None}, 1.5e3, True, "}"], "x": {}}},
+        }
+        status, asset = edge.call("POST", "/v1/assets?asset_id=spelt&requestId=r-1", body)
+        self.assertEqual(status, 200, asset)
+        self.assertEqual((asset["displayName"], asset["labels"]), (body["display_name"], body["labels"]))
+        self.assertEqual(asset["providerOptions"], body["providerOptions"])
+        self.assertEqual(edge.call("POST", "/v1/assets:batchCreate", {"requests": []})[0], 400)  # The gateway's word.
+        self.assertEqual(edge.call("POST", "/v1/videoTasks/none:cancel")[0], 404)
+        self.assertEqual(edge.call("POST", "/v1/videoTasks/none:cancel", {})[0], 404)
+
+    def test_bodies_are_bounded(self):
+        _, edge = self.start_all()
+        many = {"requests": [{"asset": {"displayName": "x" * 1000}}] * 3800}
+        started = time.monotonic()
+        # Of nearly four MiB, and read: there are too many in it.
+        status, answer = edge.call("POST", "/v1/assets:batchCreate", many)
+        self.assertEqual((status, answer["error"]["status"]), (400, "INVALID_ARGUMENT"), answer)
+        self.assertLess(time.monotonic() - started, 10)
+        status, answer = edge.call("POST", "/v1/assets:batchCreate", {"requests": [{"x" * 5_000_000: 1}]})
+        self.assertEqual((status, answer["error"]["code"]), (413, 413), answer)
+
+    def test_what_is_no_call_is_not_found(self):
+        _, edge = self.start_all()
+        for call in ("GET /v1/videotasks", "PUT /v1/videoTasks/a", "GET /v1/nothing", "POST /v1/videoTasks:cancel",
+                     "GET /v2/videoTasks", "POST /"):
+            with self.subTest(call=call):
+                status, answer = edge.call(*call.split(" "), {} if call.startswith("P") else None)
+                self.assertEqual((status, answer["error"]["status"]), (404, "NOT_FOUND"))
         self.assertEqual(edge.call("GET", "/v1/videoTasks/..%2f..%2fassets")[0], 400)
+
+    def test_a_page_reads_what_is_refused(self):
+        _, edge = self.start_all()
+        for call, body in (("POST /v1/videoTasks", b'{"modle": 1}'), ("GET /v1/videoTasks/none", None)):
+            try:
+                with edge.open(*call.split(" "), raw=body, Origin="https://app.example.com"):
+                    self.fail("not refused")
+            except urllib.error.HTTPError as error:
+                with error:
+                    self.assertEqual(error.headers["Access-Control-Allow-Origin"], "https://app.example.com")
+                    self.assertEqual(error.headers["Content-Type"], "application/json")
+                    self.assertIn("error", json.load(error))
 
     def test_only_the_services_are_given_out(self):
         _, edge = self.start_all()
@@ -429,6 +380,7 @@ class EdgeTest(ProgramTest):
             events = [json.loads(line) for line in stream if line.strip()]
         self.assertEqual([event["type"] for event in events], ["BOOKMARK"])
         wait_for(lambda: edge.call("GET", "/v1/providers")[0] == 503, "no gateway")
+        self.assertEqual(edge.call("GET", "/v1/providers")[1]["error"]["status"], "UNAVAILABLE")
 
 
 if __name__ == "__main__":
