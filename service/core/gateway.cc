@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
 #include "base/proto_time.h"
+#include "core/eligibility.h"
 #include "core/page_token.h"
 #include "core/validate.h"
 #include "google/protobuf/util/message_differencer.h"
@@ -221,14 +222,18 @@ Reply<Results<Resource>> Answering(
     const Caller& caller, const Request& request, absl::Time answer_by, Reply<Response> reply,
     void (*answer)(Results<Resource>, Reply<Response>)) {
   std::optional<std::pair<Caller, Request>> call;
+  // The call owns it, and it is gone when the caller is.
+  std::weak_ptr<WaitedCall> waited;
   if (!request.request_id().empty()) {
     call.emplace(caller, request);
     call->first.deadline = std::min(caller.deadline, answer_by + kDeadlineMargin);
+    waited = std::exchange(call->first.waited, nullptr);
   }
-  return [&gateway, method, call = std::move(call), reply = std::move(reply),
-          answer](absl::StatusOr<Results<Resource>> results) mutable {
+  return [&gateway, method, call = std::move(call), waited = std::move(waited),
+          reply = std::move(reply), answer](absl::StatusOr<Results<Resource>> results) mutable {
     if (results.ok()) return answer(*std::move(results), std::move(reply));
     if (call.has_value() && IsRequestIdFreeAgain(results.status())) {
+      call->first.waited = waited.lock();
       return (gateway.*method)(call->first, call->second, std::move(reply));
     }
     std::move(reply)(results.status());
@@ -579,13 +584,13 @@ absl::StatusOr<watch::WatchRequest> Gateway::WatchAssets(const Caller& caller,
 // --- Videos
 // ---------------------------------------------------------------------------------------
 
-absl::StatusOr<std::vector<Target>> Gateway::Route(const Catalog& catalog, const Caller& caller,
-                                                   const v1::CreateVideoTaskRequest& request,
-                                                   v1::VideoTask& task) {
+absl::StatusOr<Eligibility> Gateway::Route(const Catalog& catalog, const Caller& caller,
+                                           const v1::CreateVideoTaskRequest& request,
+                                           v1::VideoTask& task) {
   absl::StatusOr<ModelEntry> model = catalog.FindModel(task.model(), caller.providers.get());
   if (!model.ok()) return model.status();
   task.set_model(model->id);
-  const bool ratio_asked_for = task.has_aspect_ratio();
+  const v1::VideoTask asked = task;
   FillDefaults(model->defaults, task);
 
   // The media, for what the targets have to say to them.
@@ -616,14 +621,14 @@ absl::StatusOr<std::vector<Target>> Gateway::Route(const Catalog& catalog, const
   std::vector<std::string> wanted;
   for (const std::string& name : request.providers()) wanted.push_back(*ParseProvider(name));
   std::vector<Target> candidates;
+  std::vector<Target> not_named;
   bool allowed = false;
   for (Target& target : model->targets) {
     if (!caller.MayUse(target.provider->id)) continue;
     allowed = true;
-    if (wanted.empty() ||
-        std::find(wanted.begin(), wanted.end(), target.provider->id) != wanted.end()) {
-      candidates.push_back(std::move(target));
-    }
+    const bool named = wanted.empty() ||
+                       std::find(wanted.begin(), wanted.end(), target.provider->id) != wanted.end();
+    (named ? candidates : not_named).push_back(std::move(target));
   }
   if (!allowed) return NotAllowed();
   if (candidates.empty()) {
@@ -632,26 +637,13 @@ absl::StatusOr<std::vector<Target>> Gateway::Route(const Catalog& catalog, const
   }
   if (!faults.empty()) return faults.ToStatus();
 
-  std::vector<Target> eligible;
-  Faults inexpressible;
-  // A route's default is not asked for where a first frame decides it.
-  v1::VideoTask without_ratio;
-  if (!ratio_asked_for && task.has_aspect_ratio()) {
-    without_ratio = task;
-    without_ratio.clear_aspect_ratio();
+  Eligibility found = Judge(asked, task, media, std::move(candidates));
+  if (absl::Status status = CheckEligible(asked, found); !status.ok()) return status;
+  for (Target& target : not_named) {
+    found.passed.push_back(
+        {std::move(target), {{"providers", "names other providers than this one"}}});
   }
-  for (Target& target : candidates) {
-    const bool drop = !ratio_asked_for && task.has_aspect_ratio() &&
-                      target.capabilities->first_frame_sets_aspect_ratio();
-    auto reasons = Inexpressible(drop ? without_ratio : task, media, target);
-    if (reasons.empty()) eligible.push_back(std::move(target));
-    for (auto& [field, description] : reasons) {
-      inexpressible.Add(std::move(field), std::move(description));
-    }
-  }
-  if (eligible.empty()) return inexpressible.ToStatus(v1::FIELD_NOT_EXPRESSIBLE);
-  Order(eligible);
-  return eligible;
+  return found;
 }
 
 void Gateway::CreateVideoTask(const Caller& caller, const v1::CreateVideoTaskRequest& request,
@@ -713,17 +705,21 @@ absl::StatusOr<VideoEntity> Gateway::NewVideo(const Catalog& catalog, const Call
   *task.mutable_labels() = asked.labels();
   task.set_state(v1::VideoTask::PENDING);
   task.set_creator(caller.identity);
-  absl::StatusOr<std::vector<Target>> targets = Route(catalog, caller, request, task);
-  if (!targets.ok()) return targets.status();
-  // As the task would be, without what only one that exists has.
-  if (request.validate_only()) return entity;
+  absl::StatusOr<Eligibility> found = Route(catalog, caller, request, task);
+  if (!found.ok()) return found.status();
+  if (request.validate_only()) {
+    // As the task would be, without what only one that exists has.
+    *task.mutable_validation() = ToProto(*found);
+    return entity;
+  }
+  Order(found->targets);
 
   entity.key = {caller.tenant, store::Kind::kVideoTask,
                 request.video_task_id().empty() ? NewResourceId(now) : request.video_task_id()};
   task.set_name(MakeName(kVideoTasks, entity.key.id));
   *task.mutable_create_time() = base::ToProto(now);
   *task.mutable_update_time() = task.create_time();
-  for (const Target& target : *targets) {
+  for (const Target& target : found->targets) {
     auto* out = entity.record.add_targets();
     out->set_provider(target.provider->id);
     out->set_provider_model(target.provider_model);

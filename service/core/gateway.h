@@ -15,6 +15,7 @@
 #include "assetgate/v1/provider_service.pb.h"
 #include "assetgate/v1/video_service.pb.h"
 #include "core/catalog.h"
+#include "core/eligibility.h"
 #include "core/reconciler.h"
 #include "core/unfinished_videos.h"
 #include "core/waited_call.h"
@@ -125,10 +126,10 @@ class Gateway {
   // One asset of a request that has been validated; checks what it refers to.
   absl::StatusOr<AssetEntity> NewAsset(const Catalog& catalog, const Caller& caller,
                                        const v1::CreateAssetRequest& request);
-  // The targets a task can go to, in the order in which they are tried; fills the task's defaults.
-  absl::StatusOr<std::vector<Target>> Route(const Catalog& catalog, const Caller& caller,
-                                            const v1::CreateVideoTaskRequest& request,
-                                            v1::VideoTask& task);
+  // The targets a task can go to, and those passed over, of those that the caller may use; fills
+  // the task's defaults.
+  absl::StatusOr<Eligibility> Route(const Catalog& catalog, const Caller& caller,
+                                    const v1::CreateVideoTaskRequest& request, v1::VideoTask& task);
   // The provider's model that an imported task was made with.
   absl::StatusOr<Target> ImportTarget(const Catalog& catalog,
                                       const v1::ImportVideoTaskRequest& request) const;

@@ -127,6 +127,13 @@ FakeDialect::FakeDialect(FakeDialectOptions options) : options_(std::move(option
   capabilities_.mutable_seed()->set_expressible(options_.seed);
   capabilities_.mutable_seed()->add_implied(-1);
   capabilities_.mutable_watermark()->add_implied(false);
+  capabilities_.mutable_resolution()->set_expressible(options_.any_resolution ||
+                                                      !options_.resolutions.empty());
+  if (!options_.any_resolution) {
+    for (const std::string& each : options_.resolutions) {
+      capabilities_.mutable_resolution()->add_allowed(each);
+    }
+  }
   capabilities_.set_max_reference_images(9);
   capabilities_.set_max_reference_videos(3);
   capabilities_.set_max_reference_audios(3);

@@ -29,6 +29,10 @@ struct FakeDialectOptions {
   bool ids_in_any_case = false;
   // Of its one model, "video-1".
   bool seed = true;
+  // Likewise. The resolutions that it is known to make; none: it has no such field.
+  std::vector<std::string> resolutions;
+  // It takes any resolution, whatever `resolutions` says.
+  bool any_resolution = false;
 };
 
 // Requests: POST /groups, /assets, /videos; GET the same with /{id}; DELETE /assets/{id}. Bodies
