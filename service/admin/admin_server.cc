@@ -53,7 +53,7 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(AdminServerOptio
                                                                 const base::Metrics& metrics) {
   std::unique_ptr<AdminServer> server(new AdminServer(std::move(options), metrics));
   absl::StatusOr<std::unique_ptr<PageServer>> pages =
-      PageServer::Start({.listen = server->options_.listen},
+      PageServer::Start({.listen = server->options_.listen, .probes = {"/healthz", "/readyz"}},
                         [self = server.get()](absl::string_view path) { return self->Page(path); });
   if (!pages.ok()) return pages.status();
   server->pages_ = *std::move(pages);
