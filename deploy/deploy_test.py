@@ -10,6 +10,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 import yaml
@@ -29,13 +30,48 @@ def port_of(address):
     return int(address.rsplit(":", 1)[1])
 
 
-def variables_of(config):
-    """The environment variables that a config takes secrets from."""
+def sources_of(config, kind):
+    """Where a config takes secrets from: the variables (kind "env"), or the files (kind "file")."""
     sources = [source for provider in config["providers"]
                for credential in ("credential", "previous_credential")
                for source in provider.get(credential, {}).values()]
     sources.append(config["store"].get("postgres", {}).get("uri", {}))
-    return {source["env"] for source in sources if "env" in source}
+    return {source[kind] for source in sources if kind in source}
+
+
+def write_secret(folder, data):
+    """As a cluster's node mounts a Secret: each key is a link into a folder that is replaced as a whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    generation = folder / f"..{len(list(folder.glob('..*')))}"
+    generation.mkdir()
+    for key, value in data.items():
+        (generation / key).write_text(value)
+        if not (folder / key).is_symlink():
+            (folder / key).symlink_to(f"..data/{key}")
+    link = folder / "..next"
+    link.symlink_to(generation.name)
+    link.rename(folder / "..data")
+
+
+def config_with_secrets(text, folder, value):
+    """The text of a config whose secrets are files below /etc, with all of them below a folder of ours."""
+    by_folder = {}
+    for path in map(pathlib.PurePosixPath, sources_of(yaml.safe_load(text), "file")):
+        by_folder.setdefault(path.parent, {})[path.name] = value
+    for mount, data in by_folder.items():
+        write_secret(folder / mount.name, data)
+        text = text.replace(f"{mount}/", f"{folder / mount.name}/")
+    return text
+
+
+def why_not():
+    """Why kustomize's files cannot be rendered here; None where they can."""
+    if shutil.which("kubectl") is None:
+        return "there is no kubectl to render with"
+    said = subprocess.run(["kubectl", "version", "--client", "-o", "json"], capture_output=True,
+                          text=True, check=False).stdout
+    minor = int(re.search(r'"minor": "(\d+)', said).group(1))
+    return None if minor >= 21 else f"kubectl 1.{minor} is too old; 1.21 is needed (Debian 12's is older)"
 
 
 def version():
@@ -103,7 +139,8 @@ class Overlay:
         self.folder = DEPLOY / "kustomize/overlays" / name
         result = subprocess.run(["kubectl", "kustomize", self.folder], capture_output=True,
                                 text=True)
-        if result.returncode != 0:
+        # Warnings too, for instance of what is deprecated.
+        if result.returncode != 0 or result.stderr:
             raise AssertionError(f"kubectl kustomize: {result.stderr}")
         self.objects = [each for each in yaml.safe_load_all(result.stdout) if each]
         self.workload, = self.all("StatefulSet") + self.all("Deployment")
@@ -123,16 +160,13 @@ class Overlay:
     def ports(self):
         return {port["name"]: port["containerPort"] for port in self.container["ports"]}
 
-    def variables(self):
-        """The environment variables of the container: by name, the secret and its key."""
-        found = {}
-        for source in self.container["envFrom"]:
-            name = source["secretRef"]["name"]
-            found.update({key: (name, key) for key in self.secrets.get(name, {})})
-        for variable in self.container.get("env", []):
-            source = variable["valueFrom"]["secretKeyRef"]
-            found[variable["name"]] = (source["name"], source["key"])
-        return found
+    def secret_files(self):
+        """The files of the container that secrets are mounted as: by path, the secret and its key."""
+        volumes = {each["name"]: each["secret"]["secretName"] for each in self.pod["spec"]["volumes"]
+                   if "secret" in each}
+        return {f"{mount['mountPath']}/{key}": (volumes[mount["name"]], key)
+                for mount in self.container["volumeMounts"] if mount["name"] in volumes
+                for key in self.secrets.get(volumes[mount["name"]], {})}
 
 
 class KubernetesChecks:
@@ -142,8 +176,9 @@ class KubernetesChecks:
 
     @classmethod
     def setUpClass(cls):
-        if shutil.which("kubectl") is None:
-            raise unittest.SkipTest("there is no kubectl to render with")
+        reason = why_not()
+        if reason is not None:
+            raise unittest.SkipTest(reason)
         cls.overlay = Overlay(cls.OVERLAY)
         cls.pod = cls.overlay.pod
         cls.container = cls.overlay.container
@@ -170,10 +205,18 @@ class KubernetesChecks:
         self.assertEqual(mount["mountPath"], str(pathlib.PurePosixPath(CONFIG_PATH).parent))
 
     def test_every_secret_that_the_config_asks_for_is_there_and_none_is_idle(self):
-        variables = self.overlay.variables()
-        self.assertEqual(variables_of(self.config), set(variables))
+        files = self.overlay.secret_files()
+        self.assertEqual(sources_of(self.config, "file"), set(files))
         there = {(name, key) for name, data in self.overlay.secrets.items() for key in data}
-        self.assertEqual(set(variables.values()), there)
+        self.assertEqual(set(files.values()), there)
+
+    def test_a_secret_that_changes_is_read_again_where_it_is_mounted(self):
+        # A variable of a process that runs does not change, nor does a file that is mounted by subPath.
+        self.assertEqual(sources_of(self.config, "env"), set())
+        for key in ("env", "envFrom"):
+            self.assertNotIn(key, self.container)
+        for mount in self.container["volumeMounts"]:
+            self.assertNotIn("subPath", mount, mount)
 
     def test_no_secret_is_in_version_control(self):
         for name, data in self.overlay.secrets.items():
@@ -243,17 +286,21 @@ class KubernetesChecks:
     def test_the_program_accepts_the_config_once_the_secrets_are_there(self):
         if program("assetgate") is None:
             self.skipTest("assetgate is not built here")
-        command = [program("assetgate"), "--check-config", self.overlay.folder / "assetgate.yaml"]
-        # Any word can be a key.
-        variables = {name: "postgresql://user:password@host/database"
-                     for name in self.overlay.variables()}
-        filled = subprocess.run(command, env=variables, capture_output=True, text=True)
-        self.assertEqual(filled.returncode, 0, filled.stderr)
-        empty = subprocess.run(command, env=dict.fromkeys(variables, ""), capture_output=True,
-                               text=True)
-        self.assertEqual(empty.returncode, 2)
-        for name in variables:
-            self.assertIn(name, empty.stderr)
+        text = (self.overlay.folder / "assetgate.yaml").read_text()
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            config = folder / "assetgate.yaml"
+            command = [program("assetgate"), "--check-config", config]
+            # Any word can be a key.
+            config.write_text(config_with_secrets(text, folder,
+                                                  "postgresql://user:password@host/database"))
+            filled = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
+            self.assertEqual(filled.returncode, 0, filled.stderr)
+            config_with_secrets(text, folder, "")
+            empty = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
+            self.assertEqual(empty.returncode, 2)
+            for path in sources_of(yaml.safe_load(config.read_text()), "file"):
+                self.assertIn(path, empty.stderr)
 
 
 class EmbeddedOverlayTest(KubernetesChecks, unittest.TestCase):
@@ -375,7 +422,7 @@ class ComposeChecks:
 
     def test_secrets_are_there(self):
         for gateway in self.gateways:
-            self.assertEqual(variables_of(self.config), set(gateway["environment"]))
+            self.assertEqual(sources_of(self.config, "env"), set(gateway["environment"]))
 
     def test_ports_are_those_of_the_config_and_stay_on_this_machine(self):
         inside = {port_of(self.config["listen"]), port_of(self.config["admin"]["listen"])}
