@@ -146,10 +146,14 @@ class Cluster:
         for slot in range(len(self.gateways)):
             self.start(slot=slot)
 
-    def start(self, kind=programs.Gateway, *arguments, slot=0):
+    def start(self, kind=programs.Gateway, *arguments, slot=0, clock_offset=0):
+        """`clock_offset`: by how many seconds its clock is off from the beginning; of a
+        CrashingGateway."""
+        if clock_offset:
+            arguments += "--clock-offset", clock_offset
         gateway = kind(self._home(slot), arguments=arguments)
         # Before anybody can use it.
-        self.history.add("start", gateway=slot, wall=time.time())
+        self.history.add("start", gateway=slot, wall=time.time(), offset=clock_offset)
         self.gateways[slot] = gateway
         return gateway
 

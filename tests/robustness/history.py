@@ -13,7 +13,7 @@ A history is a list of entries, each a dict with `at` (seconds, monotonic) and `
   close     stream, code                            it ended
   quiet     stream                                  it was still open when all had come to rest
   kill      gateway, wall                           a process was killed, or ended
-  start     gateway, wall                           a process serves
+  start     gateway, wall, offset                   a process serves; its clock is off by so many seconds
   store     lease                                   for how many seconds a gateway's work is its
                                                     own, however long it is away; 0: for good
   pause     gateway, wall, seconds                  a process had stood still so long

@@ -148,7 +148,7 @@ class ReplicasTest(GuaranteeTest):
         request = video_request("kept", "kyy", named=False)
         first = self.clients[0].create(request)
         self.cluster.end(slot=2)
-        self.cluster.start(CrashingGateway, "--clock-offset", 8 * DAY, slot=2)
+        self.cluster.start(CrashingGateway, slot=2, clock_offset=8 * DAY)
         wait_for(lambda: len(self.shares()) == GATEWAYS, "a share for each")
         self.create(2, "ahead", "zerozero")
         self.await_state("videoTasks/ahead", VideoTask.SUCCEEDED)

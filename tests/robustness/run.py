@@ -356,8 +356,8 @@ class Nemesis:
             self._offsets[slot] = 0
             self._cluster.start(slot=slot)
         else:
-            self._cluster.start(CrashingGateway, *arguments, "--clock-offset",
-                                self._offsets[slot], slot=slot)
+            self._cluster.start(CrashingGateway, *arguments, slot=slot,
+                                clock_offset=self._offsets[slot])
 
     def _pass_on(self, *these):
         for what in these:

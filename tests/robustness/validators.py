@@ -672,7 +672,7 @@ def _catching_up(history):
     """When the clock of a gateway's work goes twice as fast: after the machine's was set forward, for
     as long as that was, or until the gateway ends. [[begin, end]]"""
     offsets, behind, periods = {}, {}, []
-    for entry in _of_kind(history, "step", "kill"):
+    for entry in _of_kind(history, "start", "step", "kill"):
         gateway, wall = entry["gateway"], entry["wall"]
         since, left = behind.get(gateway, (wall, 0))
         if left > 0:
@@ -680,9 +680,9 @@ def _catching_up(history):
             left = max(0, left - (wall - since))
         if entry["kind"] == "step":
             left += entry["offset"] - offsets.get(gateway, 0)
-            offsets[gateway] = entry["offset"]
         else:
             left = 0
+        offsets[gateway] = entry.get("offset", 0)
         behind[gateway] = wall, left
     return periods + [[since, since + left] for since, left in behind.values() if left > 0]
 

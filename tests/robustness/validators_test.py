@@ -496,6 +496,9 @@ class ValidatorTest(unittest.TestCase):
         forward = "step", {"wall": 995.0, "offset": 10}
         self.assertEqual(polled_after(0.6, forward), [])
         self.assertTrue(polled_after(0.4, forward))
+        again = "step", {"wall": 980.0, "offset": 10}
+        self.assertEqual(polled_after(0.6, again, ("start", {"wall": 990.0, "offset": 0}), forward), [])
+        self.assertTrue(polled_after(0.6, again, ("start", {"wall": 990.0, "offset": 10}), forward))
         # Not when it has caught up, was ahead by more, or has ended; nor where it was set back.
         self.assertTrue(polled_after(0.6, ("step", {"wall": 985.0, "offset": 10})))
         self.assertTrue(polled_after(0.6, ("step", {"wall": 990.0, "offset": -60}),
