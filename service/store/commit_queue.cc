@@ -74,6 +74,7 @@ void CommitQueue::Run() {
     std::vector<PendingCommit> group;
     std::vector<Refused> refused;
     bool probe = false;
+    bool look = false;
     {
       absl::MutexLock lock(&mu_);
       const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
@@ -81,11 +82,13 @@ void CommitQueue::Run() {
       };
       if (idle() && !more_to_expire) {
         writer_waits_ = true;
-        const absl::Duration patience = health_.ok() ? kExpireInterval : options_.probe_interval;
+        const absl::Duration patience =
+            health_.ok() ? options_.look_interval : options_.probe_interval;
         while (idle() && !wake_.WaitWithTimeout(&mu_, patience)) {
         }
         writer_waits_ = false;
         probe = idle() && !health_.ok();
+        look = idle() && health_.ok();
       }
       if (ending_ && queue_.empty() && refused_.empty()) return;
       refused.swap(refused_);
@@ -107,6 +110,7 @@ void CommitQueue::Run() {
       if (queue_.empty()) drained_.SignalAll();
     }
     if (probe) Report(writer_.Probe());
+    if (look) Report(writer_.Look());
     writer_.Tidy();
 
     const absl::Duration now = options_.clock->Steady();

@@ -44,6 +44,9 @@ class GroupWriter {
   virtual void Tell(const std::vector<ChangePtr>& changes) = 0;
   // Whether writing works (again).
   virtual absl::Status Probe() = 0;
+  // While there is nothing to write, now and then: whether what was written is still there. An
+  // error stops writing until Probe succeeds.
+  virtual absl::Status Look() { return absl::OkStatus(); }
   // After each group, and now and then.
   virtual void Tidy() {}
   // Removes some of what is past its time. Gives whether there is more to remove at once.
@@ -62,6 +65,8 @@ class CommitQueue {
     std::size_t max_queue = 10'000;
     // How often, at least, to try whether writing works again after it failed.
     absl::Duration probe_interval = absl::Seconds(1);
+    // How often, at least, to look after what was written while nothing is.
+    absl::Duration look_interval = absl::Seconds(5);
     // Counts commits and times groups, if given.
     base::Metrics* metrics = nullptr;
   };

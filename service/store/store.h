@@ -331,7 +331,8 @@ class Store {
   virtual absl::StatusOr<std::optional<std::string>> NextTenant(const std::string& after) = 0;
   // The newest revision.
   virtual absl::StatusOr<Revision> Head() = 0;
-  // Whether it takes writes right now; what /readyz says.
+  // Whether it takes writes right now; what /readyz says. DATA_LOSS: its files were deleted,
+  // replaced or damaged under it, and it takes none before an operator has acted.
   virtual absl::Status Health() = 0;
   // Transactions handed in and not yet answered.
   virtual std::size_t queue_depth() const = 0;

@@ -68,43 +68,15 @@ std::string WrittenHolder(int fd) {
       absl::StripSuffix(absl::string_view(text, static_cast<std::size_t>(size)), "\n"));
 }
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(const std::string& path) {
-  absl::StatusOr<std::string> real_path = RealPath(path);
-  if (!real_path.ok()) return real_path.status();
-  const std::string lock_path = absl::StrCat(*real_path, ".lock");
-  const int fd = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("store file ", path, ": cannot open ", lock_path, ": ", std::strerror(errno)));
-  }
-  auto lock = std::unique_ptr<FileLock>(new FileLock(*std::move(real_path), fd));
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) {
-      return absl::FailedPreconditionError(absl::StrCat("store file ", path, ": cannot lock ",
-                                                        lock_path, ": ", std::strerror(errno)));
-    }
-    const std::string holder = WrittenHolder(fd);
-    return absl::FailedPreconditionError(
-        absl::StrCat("store file ", path, " is in use",
-                     holder.empty() ? "" : absl::StrCat(" by process ", holder),
-                     ": an embedded store serves one gateway; stop the other one, or give this one "
-                     "another path"));
-  }
-  // Only for the message above; it may fail.
-  const std::string pid = absl::StrCat(::getpid(), "\n");
-  if (::ftruncate(fd, 0) == 0) {
-    [[maybe_unused]] const ssize_t written = ::pwrite(fd, pid.data(), pid.size(), 0);
-  }
-  return lock;
+absl::Status InUse(const std::string& path, const std::string& holder) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "store file ", path, " is in use", holder.empty() ? "" : absl::StrCat(" by process ", holder),
+      ": an embedded store serves one gateway; stop the other one, or give this one "
+      "another path"));
 }
 
-absl::StatusOr<std::optional<int>> FileLock::Holder(const std::string& path) {
-  const absl::StatusOr<std::string> real_path = RealPath(path);
-  if (!real_path.ok()) return real_path.status();
-  struct stat file;
-  if (::stat(absl::StrCat(*real_path, ".lock").c_str(), &file) != 0) return std::nullopt;
+// The process that has a flock on the file that `file` is of, as the system lists locks.
+std::optional<int> HolderOf(const struct stat& file) {
   // "1: FLOCK  ADVISORY  WRITE 4242 fe:01:131 0 EOF": process, device, inode.
   std::ifstream locks("/proc/locks");
   for (std::string line; std::getline(locks, line);) {
@@ -123,7 +95,60 @@ absl::StatusOr<std::optional<int>> FileLock::Holder(const std::string& path) {
   return std::nullopt;
 }
 
-// Closing gives the lock back.
-FileLock::~FileLock() { ::close(fd_); }
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(const std::string& path) {
+  absl::StatusOr<std::string> real_path = RealPath(path);
+  if (!real_path.ok()) return real_path.status();
+  const std::string lock_path = absl::StrCat(*real_path, ".lock");
+  const int fd =
+      ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("store file ", path, ": cannot open ", lock_path, ": ", std::strerror(errno)));
+  }
+  auto lock = std::unique_ptr<FileLock>(new FileLock(path, *std::move(real_path), fd));
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return InUse(path, WrittenHolder(fd));
+    return absl::FailedPreconditionError(
+        absl::StrCat("store file ", path, ": cannot lock ", lock_path, ": ", std::strerror(errno)));
+  }
+  // Only for the message above; it may fail.
+  const std::string pid = absl::StrCat(::getpid(), "\n");
+  if (::ftruncate(fd, 0) == 0) {
+    [[maybe_unused]] const ssize_t written = ::pwrite(fd, pid.data(), pid.size(), 0);
+  }
+  return lock;
+}
+
+absl::Status FileLock::LockFile() {
+  file_fd_ = ::open(real_path_.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+  if (file_fd_ >= 0 && ::flock(file_fd_, LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
+  const int error = errno;
+  struct stat file;
+  if (file_fd_ >= 0 && error == EWOULDBLOCK && ::fstat(file_fd_, &file) == 0) {
+    const std::optional<int> holder = HolderOf(file);
+    return InUse(path_, holder.has_value() ? absl::StrCat(*holder) : "");
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("store file ", path_, ": cannot be locked: ", std::strerror(error)));
+}
+
+absl::StatusOr<std::optional<int>> FileLock::Holder(const std::string& path) {
+  const absl::StatusOr<std::string> real_path = RealPath(path);
+  if (!real_path.ok()) return real_path.status();
+  for (const char* suffix : {"", ".lock"}) {
+    struct stat file;
+    if (::stat(absl::StrCat(*real_path, suffix).c_str(), &file) != 0) continue;
+    if (const std::optional<int> holder = HolderOf(file)) return holder;
+  }
+  return std::nullopt;
+}
+
+// Closing gives the locks back.
+FileLock::~FileLock() {
+  if (file_fd_ >= 0) ::close(file_fd_);
+  ::close(fd_);
+}
 
 }  // namespace assetgate::store::sqlite

@@ -124,10 +124,9 @@ absl::StatusOr<std::string> RenewStoreId(const std::string& path) {
   return (*reader)->StoreId();
 }
 
-// A caller's words for what a read or Health failed with.
+// What a read or Health failed with, for logs and /readyz: no caller sees it.
 absl::Status Unavailable(const absl::Status& status) {
-  return base::Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
-                     absl::StrCat("the store is not available: ", status.message()));
+  return absl::UnavailableError(absl::StrCat("the store is not available: ", status.message()));
 }
 
 }  // namespace
@@ -143,6 +142,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(Options options) 
   const std::string& path = (*lock)->real_path();
   absl::StatusOr<off_t> size = PrepareFile(path);
   if (!size.ok()) return Annotate(size.status(), options.path);
+  if (absl::Status s = (*lock)->LockFile(); !s.ok()) return s;
   if (absl::Status s = PrepareDatabase(path, *size); !s.ok()) return Annotate(s, options.path);
   absl::StatusOr<std::unique_ptr<sqlite::Writer>> writer = sqlite::Writer::Open(path);
   if (!writer.ok()) return Annotate(writer.status(), options.path);
@@ -166,6 +166,7 @@ absl::StatusOr<std::string> SqliteStore::MarkRestored(const std::string& path) {
   }
   absl::StatusOr<off_t> size = PrepareFile(real_path);
   if (!size.ok()) return Annotate(size.status(), path);
+  if (absl::Status s = (*lock)->LockFile(); !s.ok()) return s;
   if (absl::Status s = PrepareDatabase(real_path, *size); !s.ok()) return Annotate(s, path);
   absl::StatusOr<std::string> id = RenewStoreId(real_path);
   if (!id.ok()) return Annotate(id.status(), path);
@@ -203,12 +204,14 @@ SqliteStore::SqliteStore(Options options, std::unique_ptr<sqlite::FileLock> lock
     : options_(std::move(options)),
       lock_(std::move(lock)),
       writer_(std::move(writer)),
+      files_(lock_->real_path()),
       store_id_(std::move(store_id)),
       lived_until_(writer_->lived().value_or(absl::InfinitePast())),
       readers_(lock_->real_path(), options_.max_readers),
       queue_({.clock = options_.clock,
               .max_queue = options_.max_queue,
               .probe_interval = options_.probe_interval,
+              .look_interval = options_.look_interval,
               .metrics = options_.metrics},
              *this) {}
 
@@ -224,8 +227,70 @@ void SqliteStore::Commit(Transaction transaction, CommitDone done) {
 }
 
 absl::Status SqliteStore::Health() {
-  const absl::Status health = queue_.health();
-  return health.ok() ? health : Unavailable(health);
+  absl::Status health = damage();
+  if (health.ok()) health = queue_.health();
+  if (health.ok() || absl::IsDataLoss(health)) return health;
+  return Unavailable(health);
+}
+
+absl::Status SqliteStore::damage() const {
+  absl::MutexLock lock(&mu_);
+  return damage_;
+}
+
+absl::Status SqliteStore::NoteDamage(absl::Status status) {
+  if (!absl::IsDataLoss(status)) return status;
+  absl::MutexLock lock(&mu_);
+  if (damage_.ok()) {
+    damage_ = absl::DataLossError(
+        absl::StrCat("store file ", options_.path, " is damaged: ", status.message(),
+                     "; nothing is written any more. Restore a backup, and restart the gateway"));
+  }
+  return status;
+}
+
+absl::Status SqliteStore::CheckFiles() {
+  if (absl::Status s = damage(); !s.ok()) return s;
+  const absl::StatusOr<bool> touched = files_.Check();
+  if (!touched.ok()) return touched.status();
+  if (!*touched) return absl::OkStatus();
+  if (absl::Status s = NoteDamage(CheckContent()); !s.ok()) return s;
+  files_.Accept();
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::CheckContent() {
+  // Connections of their own have no pages of before in memory.
+  const std::string& path = lock_->real_path();
+  struct stat file;
+  if (::stat(path.c_str(), &file) != 0) return SystemError("cannot be looked at");
+  if (file.st_size <= kFullCheckBytes) {
+    absl::StatusOr<sqlite::Connection> connection =
+        sqlite::Connection::Open(path, absl::Seconds(1));
+    if (!connection.ok()) return connection.status();
+    if (absl::Status s = CheckFile(*connection); !s.ok()) return s;
+  }
+  const absl::StatusOr<std::unique_ptr<sqlite::Reader>> reader = sqlite::Reader::Open(path);
+  if (!reader.ok()) return reader.status();
+  const absl::StatusOr<std::string> id = (*reader)->StoreId();
+  if (!id.ok()) return id.status();
+  const absl::StatusOr<Revision> head = (*reader)->Head();
+  if (!head.ok()) return head.status();
+  if (*id != store_id_) return absl::DataLossError("somebody has put another store in its place");
+  if (*head < writer_->head()) {
+    return absl::DataLossError("somebody has put an older state in its place");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::Probe() {
+  if (absl::Status s = CheckFiles(); !s.ok()) return s;
+  return NoteDamage(writer_->Probe());
+}
+
+void SqliteStore::Tidy() {
+  // A damaged or foreign file is left as it is.
+  if (CheckFiles().ok() && writer_->Checkpoint()) files_.Accept();
 }
 
 void SqliteStore::Tell(const std::vector<ChangePtr>& changes) {
@@ -241,7 +306,11 @@ absl::StatusOr<bool> SqliteStore::Expire() {
   const absl::Duration steady = options_.clock->Steady();
   const absl::Duration passed = steady - expired_.value_or(steady);
   expired_ = steady;
-  return writer_->Expire(options_.retention, options_.clock->Now(), passed, kExpireLimit);
+  if (absl::Status s = CheckFiles(); !s.ok()) return s;
+  absl::StatusOr<bool> more =
+      writer_->Expire(options_.retention, options_.clock->Now(), passed, kExpireLimit);
+  if (!more.ok()) return NoteDamage(more.status());
+  return more;
 }
 
 GroupWriter::Group SqliteStore::Write(absl::Span<const PendingCommit> group) {
@@ -249,6 +318,10 @@ GroupWriter::Group SqliteStore::Write(absl::Span<const PendingCommit> group) {
   const absl::Time now = options_.clock->Now();
   Group done;
   done.results.resize(group.size());
+  if (absl::Status s = CheckFiles(); !s.ok()) {
+    Fail(s, /*unknown=*/false, done);
+    return done;
+  }
   Writer::Ended ended{Writer::End::kRolledBack, writer_->Begin()};
   if (ended.status.ok()) {
     for (std::size_t i = 0; i < group.size() && ended.status.ok(); ++i) {
@@ -258,28 +331,34 @@ GroupWriter::Group SqliteStore::Write(absl::Span<const PendingCommit> group) {
       ended = writer_->Commit();
     } else {
       writer_->Rollback();
-      done.fault_of_one = !absl::IsUnavailable(ended.status);
+      done.fault_of_one = !absl::IsUnavailable(ended.status) && !absl::IsDataLoss(ended.status);
     }
   }
-  if (ended.end == Writer::End::kCommitted) return done;
+  if (ended.end == Writer::End::kCommitted) {
+    // A commit counts only if it is in the file that the next start will find.
+    if (absl::Status s = CheckFiles(); !s.ok()) Fail(s, /*unknown=*/true, done);
+    return done;
+  }
+  Fail(NoteDamage(ended.status), ended.end == Writer::End::kUnknown, done);
+  return done;
+}
 
+void SqliteStore::Fail(const absl::Status& status, bool unknown, Group& group) {
   // What did not fit did not fit to something that now does not count either.
-  for (CommitResult& result : done.results) {
-    const bool may_count =
-        result.outcome == Outcome::kCommitted && ended.end == Writer::End::kUnknown;
+  for (CommitResult& result : group.results) {
+    const bool may_count = unknown && result.outcome == Outcome::kCommitted;
     result = CommitResult();
     result.outcome = may_count ? Outcome::kUnknown : Outcome::kUnavailable;
-    result.message = std::string(ended.status.message());
+    result.message = std::string(status.message());
   }
-  done.changes.clear();
-  done.status = ended.status;
-  return done;
+  group.changes.clear();
+  group.status = status;
 }
 
 template <typename Result, typename Read>
 absl::StatusOr<Result> SqliteStore::ReadWith(Read read) {
   absl::StatusOr<Result> result = readers_.With<Result>(std::move(read));
-  if (!result.ok()) return Unavailable(result.status());
+  if (!result.ok()) return Unavailable(NoteDamage(result.status()));
   return result;
 }
 

@@ -19,6 +19,7 @@
 #include "base/metrics.h"
 #include "store/commit_queue.h"
 #include "store/sqlite/file_lock.h"
+#include "store/sqlite/open_files.h"
 #include "store/sqlite/reader.h"
 #include "store/sqlite/writer.h"
 #include "store/store.h"
@@ -35,6 +36,11 @@ namespace assetgate::store {
 //
 // When the disk is full or fails, transactions are answered kUnavailable (kUnknown where the
 // failure left it open) and Health says why; the store tries by itself whether the disk is back.
+//
+// When somebody deletes, replaces or truncates one of its files, or the file turns out to be
+// damaged, the store takes no more writes: Health is DATA_LOSS, a commit that was under way is
+// kUnknown. Reads go on as far as they can. A file that comes back is used again, one that was
+// damaged is not before the next Open, which checks it.
 class SqliteStore final : public Store, private GroupWriter {
  public:
   struct Options {
@@ -52,6 +58,8 @@ class SqliteStore final : public Store, private GroupWriter {
     std::size_t max_look_ups = 10'000;
     // How often, at least, to try whether writing works again after it failed.
     absl::Duration probe_interval = absl::Seconds(1);
+    // How often, at least, to look whether the files are still there.
+    absl::Duration look_interval = absl::Seconds(5);
     // Counts commits and times groups, if given. Must outlive the store.
     base::Metrics* metrics = nullptr;
   };
@@ -105,9 +113,21 @@ class SqliteStore final : public Store, private GroupWriter {
   // GroupWriter.
   Group Write(absl::Span<const PendingCommit> group) override;
   void Tell(const std::vector<ChangePtr>& changes) override;
-  absl::Status Probe() override { return writer_->Probe(); }
-  void Tidy() override { writer_->Checkpoint(); }
+  absl::Status Probe() override;
+  absl::Status Look() override { return CheckFiles(); }
+  void Tidy() override;
   absl::StatusOr<bool> Expire() override;
+
+  // On the queue's thread: whether what is committed is still in the files.
+  absl::Status CheckFiles();
+  // Whether a file that somebody else has written to is still this store, with all that is
+  // committed.
+  absl::Status CheckContent();
+  // Keeps the first DATA_LOSS of a read or a write. Returns `status`.
+  absl::Status NoteDamage(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status damage() const ABSL_LOCKS_EXCLUDED(mu_);
+  // A failed group: nothing of it counts, but what may have been committed.
+  static void Fail(const absl::Status& status, bool unknown, Group& group);
 
   template <typename Result, typename Read>
   absl::StatusOr<Result> ReadWith(Read read);
@@ -117,6 +137,7 @@ class SqliteStore final : public Store, private GroupWriter {
   const std::unique_ptr<sqlite::FileLock> lock_;
   // Of the queue's thread.
   const std::unique_ptr<sqlite::Writer> writer_;
+  sqlite::OpenFiles files_;
   // Of the steady clock, when what is past was last looked for.
   std::optional<absl::Duration> expired_;
   const std::string store_id_;
@@ -124,7 +145,9 @@ class SqliteStore final : public Store, private GroupWriter {
   sqlite::ReaderPool readers_;
   SoleLeases leases_;
 
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
+  // What ends writing for good.
+  absl::Status damage_ ABSL_GUARDED_BY(mu_);
   ChangeListener* listener_ ABSL_GUARDED_BY(mu_) = nullptr;
   // Last: its thread uses all of the above.
   CommitQueue queue_;

@@ -466,8 +466,8 @@ absl::Status Writer::ExpireInGroup(const Retention& retention, absl::Time now, s
   return absl::OkStatus();
 }
 
-void Writer::Checkpoint() {
-  if (wal_pages_ < checkpoint_at_) return;
+bool Writer::Checkpoint() {
+  if (wal_pages_ < checkpoint_at_) return false;
   int mode = SQLITE_CHECKPOINT_PASSIVE;
   if (wal_pages_ >= kBlockingCheckpointPages) {
     mode = SQLITE_CHECKPOINT_RESTART;
@@ -477,6 +477,7 @@ void Writer::Checkpoint() {
   connection_.SetBusyTimeout(kBusyTimeout);
   // Copied or not: until the log begins anew, the next time is after as much again.
   checkpoint_at_ = wal_pages_ + kCheckpointPages;
+  return true;
 }
 
 }  // namespace assetgate::store::sqlite

@@ -63,8 +63,9 @@ class Writer {
                               std::int64_t limit);
 
   // Moves what is committed from the log into the file, when the log has grown enough to be worth
-  // it. What stops it is no harm: the log grows until it works again.
-  void Checkpoint();
+  // it. What stops it is no harm: the log grows until it works again. Gives whether it may have
+  // written to the file.
+  bool Checkpoint();
 
  private:
   explicit Writer(Connection connection) : connection_(std::move(connection)) {}
