@@ -16,6 +16,7 @@ find_path(RAPIDJSON_INCLUDE rapidjson/document.h REQUIRED)
 find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
 find_path(CIVETWEB_INCLUDE civetweb.h REQUIRED)
 find_library(CIVETWEB_LIBRARY civetweb REQUIRED)
+find_library(JEMALLOC_LIBRARY jemalloc REQUIRED)
 find_path(LIBJWT_INCLUDE jwt.h REQUIRED)
 find_library(LIBJWT_LIBRARY jwt REQUIRED)
 if(ASSETGATE_BUILD_TESTS OR NOT DEFINED ASSETGATE_BUILD_TESTS)
@@ -46,3 +47,13 @@ add_library(assetgate::libjwt ALIAS assetgate_libjwt)
 add_library(assetgate_cli11 INTERFACE)
 target_include_directories(assetgate_cli11 SYSTEM INTERFACE "${CLI11_INCLUDE}")
 add_library(assetgate::cli11 ALIAS assetgate_cli11)
+
+# In place of the C library's allocator, which keeps what was freed: in a program of ours that serves.
+# Sanitizers have one of their own.
+add_library(assetgate_allocator INTERFACE)
+if(NOT ASSETGATE_SANITIZE)
+  # Nothing refers to it by name.
+  target_link_libraries(assetgate_allocator INTERFACE
+    -Wl,--push-state,--no-as-needed "${JEMALLOC_LIBRARY}" -Wl,--pop-state)
+endif()
+add_library(assetgate::allocator ALIAS assetgate_allocator)

@@ -29,6 +29,7 @@ BUILD=(
   libgmock-dev
   libgrpc++-dev
   libgtest-dev
+  libjemalloc-dev
   libjwt-dev
   libpq-dev
   libprotobuf-dev

@@ -6,13 +6,11 @@
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <string>
 
-#include "absl/strings/match.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "auth/handshake.h"
@@ -50,15 +48,8 @@ assetgate::auth::HandshakeLog* handshake_log = nullptr;
 assetgate::base::LineLimit* library_lines = nullptr;
 constexpr double kLibraryLinesPerSecond = 5;
 
-// gRPC (1.51) closes its listener for good when a connection cannot have a descriptor, and tells
-// nobody but the log.
-std::atomic<assetgate::Server*> serving{nullptr};
-
 void LogForGrpc(gpr_log_func_args* args) {
   if (library_log == nullptr || args->severity != GPR_LOG_SEVERITY_ERROR) return;
-  if (absl::StartsWith(args->message, "Failed accept4: ")) {
-    if (assetgate::Server* const server = serving.load()) server->LostListener();
-  }
   if (const auto why = assetgate::auth::HandshakeFailure(args->file, args->message)) {
     return handshake_log->Failed(*why);
   }
@@ -149,7 +140,6 @@ int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
     std::fprintf(stderr, "assetgate: %s\n", std::string(server.status().message()).c_str());
     return kFailed;
   }
-  serving.store(server->get());
   int received = 0;
   while (received != SIGINT && received != SIGTERM) {
     received = sigtimedwait(&signals, nullptr, &kLookInterval);
@@ -166,7 +156,6 @@ int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
   const timespec delay = absl::ToTimespec(drain_delay);
   sigtimedwait(&signals, nullptr, &delay);
   (*server)->Shutdown();
-  serving.store(nullptr);
   server->reset();
   log.Info("gone");
   return 0;

@@ -42,6 +42,7 @@
 #include "core/telemetry.h"
 #include "core/unfinished_videos.h"
 #include "http/curl_client.h"
+#include "listener/listener.h"
 #include "store/change_fan_out.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
@@ -101,6 +102,13 @@ constexpr absl::Duration kReconfigureTimeout = absl::Seconds(10);
 
 // Of the process's memory, what all connections may hold: gRPC has about twice what it counts.
 constexpr int kConnectionsShare = 4;
+// Above this part of it, strangers get next to nothing.
+constexpr double kScarceFrom = 0.4;
+
+constexpr int kMaxReadBytes = 64 << 10;
+
+// Of the process's memory, what answers may hold that are not yet written.
+constexpr int kUnsentShare = 8;
 
 // For a connection to become one: TLS, and the first words of HTTP/2.
 constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
@@ -195,6 +203,7 @@ struct Server::Wiring {
   // One of the two above.
   http::Client* http = &curl;
   std::optional<auth::Authenticator> authenticator;
+  std::unique_ptr<listener::Listener> listener;
   std::optional<api::Gatekeeper> gatekeeper;
   std::unique_ptr<core::UnfinishedVideos> unfinished_videos;
   std::unique_ptr<core::Reconciler> reconciler;
@@ -209,18 +218,17 @@ struct Server::Wiring {
   std::optional<api::DebugServices> debug;
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<admin::AdminServer> admin;
-  int port = 0;
   // What Reread has said.
   std::string key_fault;
   std::string tls_fault;
   absl::Time certificate_end = absl::InfinitePast();
   std::atomic<bool> draining{false};
-  std::atomic<bool> deaf{false};
   bool shut_down = false;
 
   absl::Status OpenStore(const Decorators& decorators);
   void ListenToChanges();
   absl::Status Listen();
+  absl::Status Serve();
   absl::Status StartAdmin();
   void Measure();
   void MeasureProvider(const std::string& id);
@@ -270,6 +278,24 @@ absl::Status Server::Wiring::OpenStore(const Decorators& decorators) {
 }
 
 absl::Status Server::Wiring::Listen() {
+  listener::ListenerOptions options;
+  options.host = config.listen.host;
+  options.port = config.listen.port;
+  options.unacknowledged = config.connections.keepalive_timeout;
+  // With its metadata.
+  options.strangers.first_call_bytes = config.max_message_bytes + (64 << 10);
+  options.strangers.memory =
+      static_cast<std::int64_t>(kScarceFrom * static_cast<double>(config.memory));
+  auto opened = listener::Listener::Open(std::move(options), log, clock);
+  if (!opened.ok()) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", config.listen.ToString(),
+                                               " (listen): ", opened.status().message()));
+  }
+  listener = *std::move(opened);
+  return absl::OkStatus();
+}
+
+absl::Status Server::Wiring::Serve() {
   const api::Parts parts{*gateway, *gatekeeper, call_limit, metrics, clock, log};
   assets = std::make_unique<api::AssetService>(parts, *watcher);
   videos = std::make_unique<api::VideoService>(parts, *watcher);
@@ -290,7 +316,8 @@ absl::Status Server::Wiring::Listen() {
       return state.status();
     credentials = auth::MakeTlsCredentials(files);
   }
-  builder.AddListeningPort(config.listen.ToString(), credentials, &port);
+  auto connections = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
   builder.RegisterService(assets.get());
   builder.RegisterService(videos.get());
   builder.RegisterService(providers.get());
@@ -301,8 +328,8 @@ absl::Status Server::Wiring::Listen() {
   builder.SetResourceQuota(memory);
   // A peer that says nothing holds a descriptor until then.
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(kHandshakeTimeout));
-  // A port belongs to one process: a second one is refused instead of getting half of the calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // A read that brings many calls makes all of them before anybody can look at the first.
+  builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kMaxReadBytes);
   // Subscribers behind load balancers ping on idle streams.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -317,11 +344,8 @@ absl::Status Server::Wiring::Listen() {
                                Milliseconds(each.max_age_grace));
   }
   server = builder.BuildAndStart();
-  if (server == nullptr || port == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", config.listen.ToString(),
-                     " (listen): the address is in use or not this host's"));
-  }
+  if (server == nullptr) return absl::InternalError("gRPC does not start; the log says why");
+  listener->Serve(std::move(connections));
   return absl::OkStatus();
 }
 
@@ -330,12 +354,6 @@ absl::Status Server::Wiring::StartAdmin() {
   options.listen = config.admin_listen.ToString();
   options.version = base::ThisBuild().version;
   options.readiness = [this] { return Readiness(); };
-  options.liveness = [this] {
-    return deaf.load() ? absl::UnavailableError(
-                             "the gRPC port takes no connections any more, for it could not have a "
-                             "descriptor; restart this process, with more (ulimit -n)")
-                       : absl::OkStatus();
-  };
   auto started = admin::AdminServer::Start(std::move(options), metrics);
   if (!started.ok()) return started.status();
   admin = *std::move(started);
@@ -432,6 +450,7 @@ void Server::Wiring::Shutdown() {
   if (provider_watcher != nullptr) provider_watcher->Drain();
   // A call that has come in is served, up to the last one.
   if (reconciler != nullptr) reconciler->Hurry();
+  if (listener != nullptr) listener->Stop();
   if (server != nullptr) {
     server->Shutdown(absl::ToChronoTime(begin + kCallsShare * config.shutdown_timeout));
   }
@@ -527,8 +546,6 @@ void Server::Reread() { wiring_->Reread(); }
 
 Server::~Server() { Shutdown(); }
 
-void Server::LostListener() { wiring_->deaf.store(true); }
-
 absl::Duration Server::drain_delay() const { return wiring_->config.drain_delay; }
 
 void Server::Leave() { wiring_->Leave(); }
@@ -537,7 +554,7 @@ void Server::Shutdown() { wiring_->Shutdown(); }
 
 std::string Server::address() const {
   config::HostPort address = wiring_->config.listen;
-  address.port = wiring_->port;
+  address.port = wiring_->listener->port();
   return address.ToString();
 }
 
@@ -571,7 +588,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
   // Keys are checked on the loop that may take its time.
   wiring.authenticator.emplace(auth::Callers(), wiring.machine_clock,
                                auth::Fetching{*wiring.http, wiring.replay_loop});
-  wiring.gatekeeper.emplace(*wiring.authenticator, wiring.limiter, wiring.log);
+  if (absl::Status status = wiring.Listen(); !status.ok()) return status;
+  wiring.gatekeeper.emplace(*wiring.authenticator, wiring.limiter, wiring.log,
+                            &wiring.listener->strangers());
   if (absl::Status status = wiring.authenticator->Replace(wiring.config.callers); !status.ok()) {
     return status;
   }
@@ -581,7 +600,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
     return status;
   }
   wiring.Measure();
-  if (absl::Status status = wiring.Listen(); !status.ok()) return status;
+  if (absl::Status status = wiring.Serve(); !status.ok()) return status;
   if (absl::Status status = wiring.StartAdmin(); !status.ok()) return status;
   // Not on the reconciler's thread: it reads pages of the store.
   wiring.purge = std::make_unique<core::Purge>(

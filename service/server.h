@@ -54,10 +54,6 @@ class Server {
   // them. To be called every few seconds.
   void Reread();
 
-  // To be told when gRPC has given up its port, which it never opens again: from then on /healthz
-  // says that this process is to be restarted. Thread-safe.
-  void LostListener();
-
   // Of the config in force: how long to wait between Leave and Shutdown.
   absl::Duration drain_delay() const;
   // Says that it is about to go away: not ready, and not serving to those who ask gRPC's health

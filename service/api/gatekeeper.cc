@@ -76,12 +76,26 @@ base::TraceContext TraceOf(const grpc::CallbackServerContext& context) {
   return base::ParseTraceContext(Text(parent->second), state);
 }
 
+void Gatekeeper::Tell(const grpc::CallbackServerContext& context, bool known) const {
+  if (strangers_ == nullptr || !strangers_->any()) return;
+  if (known) {
+    strangers_->Admitted(context.peer());
+  } else {
+    strangers_->Refused(context.peer());
+  }
+}
+
 absl::StatusOr<Gatekeeper::Admitted> Gatekeeper::Admit(const grpc::CallbackServerContext& context,
                                                        Access access,
                                                        absl::string_view method) const {
   Admitted admitted;
-  if (authenticator_.open()) return admitted;
+  if (authenticator_.open()) {
+    Tell(context, true);
+    return admitted;
+  }
   absl::StatusOr<auth::CallerPtr> identified = authenticator_.Identify(CredentialsOf(context));
+  // Of one whose keys are being fetched nothing can be said.
+  if (!absl::IsUnavailable(identified.status())) Tell(context, identified.ok());
   std::string why;
   if (!identified.ok()) {
     why = std::string(identified.status().message());

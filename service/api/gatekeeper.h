@@ -14,6 +14,7 @@
 #include "base/trace_context.h"
 #include "core/gateway.h"
 #include "grpcpp/grpcpp.h"
+#include "listener/strangers.h"
 
 namespace assetgate::api {
 
@@ -31,9 +32,14 @@ enum class Access {
 // is looked at. Why one is refused stands in the log, and not in the answer. Thread-safe.
 class Gatekeeper {
  public:
-  // The arguments must outlive it.
-  Gatekeeper(const auth::Authenticator& authenticator, auth::Limiter& limiter, base::Log log)
-      : authenticator_(authenticator), limiter_(limiter), log_(std::move(log)) {}
+  // The arguments must outlive it. `strangers` are told whose connections they are no more; null
+  // where nobody watches them.
+  Gatekeeper(const auth::Authenticator& authenticator, auth::Limiter& limiter, base::Log log,
+             listener::Strangers* strangers = nullptr)
+      : authenticator_(authenticator),
+        limiter_(limiter),
+        log_(std::move(log)),
+        strangers_(strangers) {}
 
   struct Admitted {
     // Its tenant, identity and providers.
@@ -50,12 +56,16 @@ class Gatekeeper {
   absl::StatusOr<auth::Limiter::Slot> OpenStream(const Admitted& admitted) const;
 
  private:
+  // Says whether the peer of this call is one whom we know.
+  void Tell(const grpc::CallbackServerContext& context, bool known) const;
+
   const auth::Authenticator& authenticator_;
   // Of "refused" lines: whoever reaches the port can cause them.
   static constexpr double kLinesPerSecond = 10;
 
   auth::Limiter& limiter_;
   const base::Log log_;
+  listener::Strangers* const strangers_;
   const base::SystemClock clock_;
   mutable base::LineLimit lines_{clock_, kLinesPerSecond};
 };
