@@ -546,6 +546,46 @@ TEST_P(StoreConformanceTest, ListPagesInEachOrder) {
   EXPECT_EQ(page.rows[0].content.resource, "changed");
 }
 
+TEST_P(StoreConformanceTest, PagesAreBoundedInBytes) {
+  for (int i = 0; i < 10; ++i) {
+    Content content = MakeContent(std::string(100, 'r'), {"t", "u"});
+    content.internal = std::string(50, 'i');
+    CommitAndWait(*store_, Create(Asset(absl::StrCat(i)), std::move(content)));
+  }
+  const std::vector<TermFilter> filters = {{}, {{{"t"}}}, {{{"t"}, {"u"}}}};
+  for (const TermFilter& filter : filters) {
+    for (const auto order : {ListQuery::Order::kNewestFirst, ListQuery::Order::kOldestFirst}) {
+      SCOPED_TRACE(
+          absl::StrCat(filter.clauses.size(), " clauses, order ", static_cast<int>(order)));
+      ListQuery query{.tenant = "default", .filter = filter, .order = order, .limit = 9};
+      query.max_bytes = 450;
+      const ListPage page = *store_->List(query);
+      EXPECT_EQ(page.rows.size(), 3u) << "the row that reaches it is the last one";
+      EXPECT_TRUE(page.more);
+      query.max_bytes = 451;
+      EXPECT_EQ(store_->List(query)->rows.size(), 4u);
+      query.max_bytes = 1;
+      EXPECT_EQ(store_->List(query)->rows.size(), 1u) << "one row, however large it is";
+      query.max_bytes = 450;
+      int short_pages = 0;
+      EXPECT_THAT(AllRows(*store_, query, &short_pages), SizeIs(10));
+      EXPECT_GE(short_pages, 3);
+      query.max_bytes = kMaxPageBytes;
+      EXPECT_THAT(AllRows(*store_, query, &short_pages), SizeIs(10));
+    }
+  }
+  Revision after = 0;
+  std::vector<std::size_t> sizes;
+  for (;;) {
+    const ChangesPage page =
+        *store_->ReadChanges({.tenant = "default", .after = after, .limit = 9, .max_bytes = 450});
+    sizes.push_back(page.changes.size());
+    after = page.upto;
+    if (page.upto == page.head) break;
+  }
+  EXPECT_THAT(sizes, ElementsAre(5, 5)) << "five have 500 bytes";
+}
+
 TEST_P(StoreConformanceTest, ListPagesGoOnWhereTheyStoodWhileRowsComeAndGo) {
   for (int i = 0; i < 10; ++i) {
     CommitAndWait(*store_, Create(Asset(absl::StrCat(i)), MakeContent("x", {"t"})));

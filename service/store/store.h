@@ -236,6 +236,9 @@ class ChangeListener {
   virtual void OnGap(Revision /*upto*/) {}
 };
 
+// What one page of rows or of changes holds at most, the last one aside.
+inline constexpr std::size_t kMaxPageBytes = std::size_t{4} << 20;
+
 // A page of rows. Newest first, a page costs what it shows, however many rows there are; where rows
 // have each word of a filter and few have all, it costs what the rarest word does. Oldest first, a
 // filter that many rows match in few places may make it walk over those between. Either way it
@@ -252,6 +255,8 @@ struct ListQuery {
   std::optional<Revision> after_create_revision;
   // At least 1.
   std::size_t limit = 50;
+  // Of `resource` and `internal` of all rows together: the row that reaches it is the last one.
+  std::size_t max_bytes = kMaxPageBytes;
 };
 struct ListPage {
   // At most `limit`; with `more`, they may be fewer, and even none.
@@ -283,6 +288,8 @@ struct ChangesQuery {
   Revision after = 0;
   // At most this many changes are looked at, matching or not.
   std::size_t limit = 1000;
+  // Of `resource` of all changes together: the change that reaches it is the last one.
+  std::size_t max_bytes = kMaxPageBytes;
 };
 struct ChangesPage {
   // Those of the tenant and kind, in the order of revisions.
@@ -306,7 +313,8 @@ struct Retention {
   std::int64_t max_changes = 1'000'000;
 };
 
-// Thread-safe. Reads see every commit whose writer was told. A read that fails says UNAVAILABLE.
+// Thread-safe. Reads see every commit whose writer was told. A read that fails says UNAVAILABLE, in
+// words that are for logs: they name hosts, users and files.
 class Store {
  public:
   virtual ~Store() = default;

@@ -244,7 +244,7 @@ void Hub::DoJoin(std::shared_ptr<Subscriber> subscriber, store::Revision after) 
     const std::optional<Effect> effect = EffectOf(interest.filter, it->change());
     if (effect.has_value()) missed.push_back(it->EventFor(*effect));
   }
-  if (!subscriber->OnJoined(after, std::move(missed))) return;
+  if (!subscriber->OnJoined(after, std::move(missed))) return subscriber->Wake();
   auto member = std::make_unique<Member>();
   member->subscriber = subscriber;
   // The store may have told it of changes that the hub has yet to hear of.

@@ -39,8 +39,8 @@ class Subscriber {
   virtual const Interest& interest() const = 0;
 
   // The answer to Hub::Join: `missed` is what happened after `upto`, the revision that Join named;
-  // what follows is offered. False where the subscriber has closed meanwhile: then it has not
-  // joined. Wake follows.
+  // what follows is offered. False where the subscriber has closed meanwhile, or has no room for so
+  // much: then it has not joined. Wake follows.
   virtual bool OnJoined(store::Revision upto, std::vector<EventPtr> missed) = 0;
   // The other answer: the hub no longer has all changes after the revision that Join named. Wake
   // follows.

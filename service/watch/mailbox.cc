@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace assetgate::watch {
+namespace {
+
+std::size_t SizeOf(const EventPtr& event) { return event->change()->resource.size(); }
+
+}  // namespace
 
 void Mailbox::Open(store::Revision safe) {
   *this = Mailbox();
@@ -13,6 +18,7 @@ void Mailbox::Open(store::Revision safe) {
 
 void Mailbox::Put(EventPtr event) {
   if (overflowed_) return;
+  EventPtr* superseded = nullptr;
   if (filling_.size() >= kKeepEach) {
     if (places_ == nullptr) {
       places_ = std::make_unique<absl::flat_hash_map<std::string, std::size_t>>();
@@ -21,16 +27,19 @@ void Mailbox::Put(EventPtr event) {
       }
     }
     const auto [place, is_new] = places_->try_emplace(event->change()->key.id, filling_.size());
-    if (!is_new) {
-      filling_[place->second] = std::move(event);
-      return;
-    }
+    if (!is_new) superseded = &filling_[place->second];
   }
-  if (taking_.size() - next_ + filling_.size() >= kCapacity) {
+  if (superseded != nullptr) bytes_ -= SizeOf(*superseded);
+  bytes_ += SizeOf(event);
+  const std::size_t others =
+      taking_.size() - next_ + filling_.size() - (superseded == nullptr ? 0 : 1);
+  if (others >= kCapacity || (others > 0 && bytes_ > kMaxBytes)) {
     Overflow();
-    return;
+  } else if (superseded != nullptr) {
+    *superseded = std::move(event);
+  } else {
+    filling_.push_back(std::move(event));
   }
-  filling_.push_back(std::move(event));
 }
 
 void Mailbox::Overflow() {
@@ -42,6 +51,8 @@ void Mailbox::Overflow() {
 EventPtr Mailbox::Take() {
   if (drained()) return nullptr;
   EventPtr event = std::move(taking_[next_++]);
+  // After an overflow nothing is put any more.
+  if (!overflowed_) bytes_ -= SizeOf(event);
   if (drained()) {
     safe_ = taking_upto_;
     taking_.clear();

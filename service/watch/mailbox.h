@@ -22,15 +22,17 @@ namespace assetgate::watch {
 // point inside it is a revision up to which everything was taken. The end of a generation is one:
 // `safe()`.
 //
-// When more than 1,024 events would wait, the filling generation is thrown away and nothing more
-// fits: `overflowed()`. What was still to be taken remains; once it was taken, all after `safe()`
-// has to come from the log instead, and none of it has been taken before.
+// When more than 1,024 events would wait, or several whose resources have more than 1 MiB together,
+// the filling generation is thrown away and nothing more fits: `overflowed()`. What was still to be
+// taken remains; once it was taken, all after `safe()` has to come from the log instead, and none
+// of it has been taken before.
 //
 // Not thread-safe.
 class Mailbox {
  public:
   static constexpr std::size_t kKeepEach = 32;
   static constexpr std::size_t kCapacity = 1024;
+  static constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
 
   // Begins anew, empty: everything up to `safe` has reached the reader.
   void Open(store::Revision safe);
@@ -65,6 +67,8 @@ class Mailbox {
   // The place of each resource's last event in `filling_`, by id; only while it is long.
   std::unique_ptr<absl::flat_hash_map<std::string, std::size_t>> places_;
   bool overflowed_ = false;
+  // Of the resources that wait in both.
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace assetgate::watch

@@ -1,5 +1,6 @@
 #include "watch/mailbox.h"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,8 +15,9 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-EventPtr PutEvent(const std::string& id, store::Revision revision) {
+EventPtr PutEvent(const std::string& id, store::Revision revision, std::size_t bytes = 0) {
   auto change = std::make_shared<store::Change>();
+  change->resource.assign(bytes, 'x');
   change->key.id = id;
   change->revision = revision;
   return Event::Put(std::move(change));
@@ -97,6 +99,36 @@ TEST(MailboxTest, AnEventPutAfterTheHeardRevisionWasReadIsCoveredBySafe) {
   mailbox.NextGeneration(10);
   mailbox.Take();
   EXPECT_EQ(mailbox.safe(), 12);
+}
+
+TEST(MailboxTest, WhatWaitsIsBoundedInBytes) {
+  constexpr std::size_t kQuarter = Mailbox::kMaxBytes / 4;
+  Mailbox mailbox;
+  mailbox.Open(0);
+  for (store::Revision r = 1; r <= 4; ++r) mailbox.Put(PutEvent("a", r, kQuarter));
+  mailbox.NextGeneration(4);
+  mailbox.Take();
+  mailbox.Put(PutEvent("a", 5, kQuarter));
+  EXPECT_FALSE(mailbox.overflowed()) << "what was taken counts no more";
+  mailbox.Put(PutEvent("b", 6, 1));
+  EXPECT_TRUE(mailbox.overflowed());
+  EXPECT_THAT(TakeAll(mailbox), ElementsAre("a@2", "a@3", "a@4"));
+  mailbox.Open(6);
+  mailbox.Put(PutEvent("c", 7, 2 * Mailbox::kMaxBytes));
+  EXPECT_FALSE(mailbox.overflowed()) << "one event fits however large it is";
+  mailbox.Put(PutEvent("d", 8));
+  EXPECT_TRUE(mailbox.overflowed());
+}
+
+TEST(MailboxTest, ASupersededStateNoLongerCounts) {
+  Mailbox mailbox;
+  mailbox.Open(0);
+  store::Revision revision = 0;
+  for (std::size_t i = 0; i < Mailbox::kKeepEach; ++i) {
+    mailbox.Put(PutEvent(absl::StrCat("fill", i), ++revision));
+  }
+  for (int i = 0; i < 10; ++i) mailbox.Put(PutEvent("large", ++revision, Mailbox::kMaxBytes));
+  EXPECT_FALSE(mailbox.overflowed());
 }
 
 TEST(MailboxTest, OverflowKeepsWhatIsBeingTakenAndThrowsTheRestAway) {

@@ -117,6 +117,7 @@ absl::StatusOr<Replay::Rows> Replay::ReadMatching() {
   query.filter = interest_.filter;
   query.after_create_revision = after_create_revision_;
   query.limit = options_.rows_per_page;
+  query.max_bytes = options_.bytes_per_page;
   absl::StatusOr<store::ListPage> page = store_.List(query);
   if (!page.ok()) return page.status();
   if (!after_create_revision_.has_value()) began_ = page->head;
@@ -128,15 +129,23 @@ absl::StatusOr<Replay::Rows> Replay::ReadMatching() {
 
 absl::StatusOr<Replay::Rows> Replay::ReadGivenIds() {
   Rows found;
-  const std::size_t end = std::min(interest_.ids.size(), next_id_ + options_.rows_per_page);
+  std::size_t end = std::min(interest_.ids.size(), next_id_ + options_.rows_per_page);
   std::vector<store::Revision> as_of;
+  std::size_t bytes = 0;
   for (std::size_t i = next_id_; i < end; ++i) {
     absl::StatusOr<std::optional<store::Row>> row = Get(interest_.ids[i]);
     if (!row.ok()) return row.status();
     as_of.push_back(row->has_value() ? std::max(began_, (*row)->revision) : began_);
     if (row->has_value() && interest_.filter.Matches((*row)->content.terms)) {
+      bytes += (*row)->content.resource.size();
       found.rows.push_back(std::move(**row));
     }
+    if (bytes < options_.bytes_per_page) continue;
+    // The page is full; where ids must exist, those of its rest do too.
+    for (std::size_t rest = i + 1; ids_must_exist_ && rest < end; ++rest) {
+      if (row = Get(interest_.ids[rest]); !row.ok()) return row.status();
+    }
+    end = i + 1;
   }
   // Not before all could be read: a page that fails is read again.
   for (const store::Revision revision : as_of) {
@@ -221,6 +230,7 @@ absl::StatusOr<Replay::Page> Replay::ReadLog() {
   query.kind = interest_.kind;
   query.after = upto_;
   query.limit = options_.changes_per_page;
+  query.max_bytes = options_.bytes_per_page;
   absl::StatusOr<store::ChangesPage> read = store_.ReadChanges(query);
   if (!read.ok()) return read.status();
   if (read->head < upto_ || read->compacted) {

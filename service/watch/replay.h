@@ -74,6 +74,9 @@ class Replay {
   struct Options {
     std::size_t rows_per_page = 256;
     std::size_t changes_per_page = 512;
+    // Of the resources of a page together, the last one aside: what a reader that does not read
+    // costs.
+    std::size_t bytes_per_page = 256 << 10;
   };
 
   // `resume_token` is the request's; empty for a fresh watch. With `until_settled`, a watch that

@@ -252,9 +252,11 @@ bool Stream::OnJoined(store::Revision upto, std::vector<EventPtr> missed) {
   absl::MutexLock lock(&mu_);
   if (closed_) return false;
   step_ = Step::kIdle;
-  source_ = Source::kLive;
   mailbox_.Open(upto);
   for (EventPtr& event : missed) mailbox_.Put(std::move(event));
+  // The log goes on where it was left.
+  if (mailbox_.overflowed()) return false;
+  source_ = Source::kLive;
   if (settling_ != nullptr) settling_->OnCaughtUp();
   if (std::exchange(tell_caught_up_, false)) bookmark_wanted_ = true;
   return true;

@@ -23,6 +23,7 @@
 namespace assetgate::watch {
 namespace {
 
+using ::testing::_;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::Ge;
@@ -409,6 +410,32 @@ TEST_F(WatchStreamTest, ASnapshotIsReadOnlyAsFastAsItIsTaken) {
   EXPECT_EQ(store_.reads(), 2);
 }
 
+TEST_F(WatchStreamTest, PagesAreBoundedInBytes) {
+  // Three fit by number.
+  options_.replay.bytes_per_page = 250;
+  store_.padding = 100;
+  for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id);
+  for (const std::vector<std::string>& ids :
+       {std::vector<std::string>(), std::vector<std::string>{"a", "b", "c", "d", "e"}}) {
+    SCOPED_TRACE(ids.size());
+    WatchRequest request;
+    request.ids = ids;
+    const auto stream = Open(request);
+    const int reads = store_.reads();
+    EXPECT_THAT(SettleTexts(*stream),
+                ElementsAre("RESET FRESH", _, _, _, _, _, "BOOKMARK complete"));
+    EXPECT_GE(store_.reads() - reads, 2);
+  }
+  store_.padding = 1000;
+  store_.Put("large");
+  const auto stream = Open({});
+  EXPECT_EQ(stream->Next().event, nullptr);
+  loop_.RunDue();
+  EXPECT_EQ(Text(*stream->Next().event), "RESET FRESH");
+  EXPECT_EQ(Text(*stream->Next().event), "PUT large@6");
+  EXPECT_EQ(stream->Next().event, nullptr) << "it fills a page of its own";
+}
+
 // Resuming.
 
 TEST_F(WatchStreamTest, AResumedWatchGetsWhatHappenedSinceAndIsToldThatItCaughtUp) {
@@ -563,6 +590,24 @@ TEST_F(WatchStreamTest, AReaderTooSlowForItsMailboxGoesBackToTheLogAndMissesNoth
   store_.Put("z");
   loop_.RunDue();
   EXPECT_THAT(Texts(stream->Read()), ElementsAre("PUT z@3001"));
+}
+
+TEST_F(WatchStreamTest, AReaderTooSlowForLargeResourcesGoesBackToTheLogAndMissesNothing) {
+  options_.replay = {};
+  const auto stream = Open({});
+  View view;
+  view.BeginStream(false);
+  for (const EventPtr& event : Settle(*stream)) EXPECT_EQ(view.Apply(*event), "");
+  store_.padding = 200 << 10;
+  for (int i = 0; i < 30; ++i) {
+    store_.Put(absl::StrCat("a", i));
+    loop_.RunDue();
+  }
+  for (const EventPtr& event : Settle(*stream)) EXPECT_EQ(view.Apply(*event), "");
+  EXPECT_EQ(view.CheckUpto(store_.History(), stream->stream().interest(), 30), "");
+  store_.Put("z");
+  loop_.RunDue();
+  EXPECT_THAT(Texts(stream->Read()), ElementsAre("PUT z@31"));
 }
 
 TEST_F(WatchStreamTest, TooSlowForTheLogAsWellStartsOver) {

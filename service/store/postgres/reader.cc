@@ -25,25 +25,39 @@ constexpr char kExtent[] = "SELECT head.revision, compaction.upto FROM head, com
   "r.tenant, r.kind, r.id, r.create_revision, r.revision, r.unfinished, r.shard, r.settled, " \
   "r.terms, r.resource, r.internal"
 
+// Of the rows of a statement, in their order, those up to the one with which they hold so many
+// bytes, and what is no row (it has no create_revision). What comes after them is looked up, and
+// not sent.
+#define UP_TO_BYTES(statement, held, max_bytes)                                  \
+  "SELECT * FROM (SELECT q.*, coalesce(" held ", 0) AS held, sum(coalesce(" held \
+  ", 0)) OVER (ROWS UNBOUNDED PRECEDING) AS held_in_all FROM (" statement        \
+  ") AS q) AS p WHERE held_in_all - held < " max_bytes "::bigint OR create_revision IS NULL"
+#define ROWS_UP_TO_BYTES(statement, max_bytes) \
+  UP_TO_BYTES(statement, "octet_length(resource) + octet_length(internal)", max_bytes)
+
 // Two bounds and an order, and not an equality: on a table without statistics the planner takes
 // resources_by_age for as good an index, and that reads all rows of the tenant and kind.
 constexpr char kGet[] = "SELECT " ROW_COLUMNS
                         " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
                         "id >= $3::bytea AND id <= $3::bytea ORDER BY id LIMIT 1";
-constexpr char kNewest[] = "SELECT " ROW_COLUMNS
-                           " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
-                           "create_revision <= $3::bigint ORDER BY create_revision DESC "
-                           "LIMIT $4::bigint";
-constexpr char kOldest[] = "SELECT " ROW_COLUMNS
-                           " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
-                           "create_revision > $3::bigint ORDER BY create_revision "
-                           "LIMIT $4::bigint";
+constexpr char kNewest[] =
+    ROWS_UP_TO_BYTES("SELECT " ROW_COLUMNS
+                     " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
+                     "create_revision <= $3::bigint ORDER BY create_revision DESC "
+                     "LIMIT $4::bigint",
+                     "$5");
+constexpr char kOldest[] =
+    ROWS_UP_TO_BYTES("SELECT " ROW_COLUMNS
+                     " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
+                     "create_revision > $3::bigint ORDER BY create_revision "
+                     "LIMIT $4::bigint",
+                     "$5");
 // What matches clauses, and last, in a column after those of a row, where to go on, where that is
 // not the end. Leaps from clause to clause to the next revision that all of them have, so it costs
 // about what the rarest clause has; it ends after so many look-ups of a word, wherever it is, but
 // not where it began. `candidate` is where the next leap begins; `match` is there where the leap
 // before was to a row that all clauses have.
-constexpr char kNewestMatching[] =
+constexpr char kNewestMatching[] = ROWS_UP_TO_BYTES(
     "WITH RECURSIVE walk(candidate, clause, agreeing, match, matches, look_ups) AS ("
     "SELECT $3::bigint, 0::bigint, 0::bigint, NULL::bigint, 0::bigint, 0::bigint UNION ALL "
     "SELECT CASE WHEN newest IS NULL THEN 0 WHEN leap.agreeing = $7::bigint THEN newest - 1 "
@@ -65,18 +79,20 @@ constexpr char kNewestMatching[] =
     "WHERE match IS NOT NULL UNION ALL "
     "SELECT NULL, CASE WHEN min(candidate) > 0 THEN min(candidate) + 1 END FROM walk) AS m "
     "LEFT JOIN LATERAL (SELECT * FROM resources WHERE create_revision = m.created OFFSET 0) AS r "
-    "ON true ORDER BY m.created DESC NULLS LAST";
+    "ON true ORDER BY m.created DESC NULLS LAST",
+    "$9");
 // Of one word the index alone has the rows in order, without a call of the function for each. By
 // LATERAL and OFFSET, the rows are looked up one by one, whatever the planner thinks of LIMIT.
-constexpr char kNewestWithTerm[] =
+constexpr char kNewestWithTerm[] = ROWS_UP_TO_BYTES(
     "SELECT " ROW_COLUMNS
     " FROM (SELECT create_revision AS row FROM terms WHERE tenant = $1::bytea AND "
     "kind = $2::bigint AND term = $5::bytea AND create_revision <= $3::bigint "
     "ORDER BY create_revision DESC LIMIT $4::bigint) AS m CROSS JOIN LATERAL "
-    "(SELECT * FROM resources WHERE create_revision = m.row OFFSET 0) AS r ORDER BY m.row DESC";
+    "(SELECT * FROM resources WHERE create_revision = m.row OFFSET 0) AS r ORDER BY m.row DESC",
+    "$6");
 // Likewise, but of the next so many rows. Each row's terms are looked up one by one, by the whole
 // key: EXISTS would be turned into a join, and that into a walk over all terms.
-constexpr char kOldestMatching[] =
+constexpr char kOldestMatching[] = ROWS_UP_TO_BYTES(
     "WITH walk AS MATERIALIZED (SELECT create_revision AS created FROM resources WHERE "
     "tenant = $1::bytea AND kind = $2::bigint AND create_revision > $3::bigint "
     "ORDER BY create_revision LIMIT $8::bigint) "
@@ -87,7 +103,8 @@ constexpr char kOldestMatching[] =
     "t.create_revision = walk.created)) = $7::bigint ORDER BY created LIMIT $4::bigint) "
     "UNION ALL SELECT NULL, CASE WHEN count(*) = $8 THEN max(created) END FROM walk) AS m "
     "LEFT JOIN LATERAL (SELECT * FROM resources WHERE create_revision = m.created OFFSET 0) AS r "
-    "ON true ORDER BY m.created NULLS LAST";
+    "ON true ORDER BY m.created NULLS LAST",
+    "$9");
 constexpr char kUnfinished[] =
     "SELECT " ROW_COLUMNS
     " FROM resources r WHERE unfinished AND (tenant, kind, id) > ($1::bytea, $2::bigint, "
@@ -107,9 +124,11 @@ constexpr char kUnfinishedOfFew[] =
 #define CHANGE_COLUMNS                                                                        \
   "revision, tenant, kind, id, create_revision, deleted, cause, settled, unfinished, shard, " \
   "terms, previous_terms, resource, writer"
-constexpr char kChanges[] = "SELECT " CHANGE_COLUMNS
-                            " FROM changes WHERE tenant = $1::bytea AND kind = $2::bigint AND "
-                            "revision > $3::bigint ORDER BY revision LIMIT $4::bigint";
+constexpr char kChanges[] =
+    UP_TO_BYTES("SELECT " CHANGE_COLUMNS
+                " FROM changes WHERE tenant = $1::bytea AND kind = $2::bigint AND "
+                "revision > $3::bigint ORDER BY revision LIMIT $4::bigint",
+                "octet_length(resource)", "$5");
 constexpr char kLog[] = "SELECT " CHANGE_COLUMNS
                         " FROM changes WHERE revision > $1::bigint ORDER BY revision "
                         "LIMIT $2::bigint";
@@ -125,6 +144,18 @@ constexpr char kNextTenant[] =
 constexpr char kHolder[] =
     "SELECT g.name FROM shards s JOIN gateways g ON g.owner = s.owner "
     "WHERE s.shard = $1::bigint AND s.expires_at > now()";
+
+// What is beyond is as good as no limit.
+std::int64_t AsInt(std::size_t number) {
+  return static_cast<std::int64_t>(
+      std::min<std::size_t>(number, std::numeric_limits<std::int64_t>::max() / 2));
+}
+
+std::size_t HeldBy(const std::vector<Row>& rows) {
+  std::size_t bytes = 0;
+  for (const Row& row : rows) bytes += row.content.resource.size() + row.content.internal.size();
+  return bytes;
+}
 
 std::int64_t KindNumber(Kind kind) { return static_cast<std::int64_t>(kind); }
 
@@ -259,6 +290,7 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query,
   } else if (walks) {
     parameters.ByteStrings(words.words).Ints(words.clause_of).Int(words.clauses).Int(most);
   }
+  parameters.Int(AsInt(query.max_bytes));
 
   absl::StatusOr<std::vector<Rows>> answers =
       RunInOneState(connection, {{sql, std::move(parameters)}});
@@ -270,8 +302,9 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query,
   absl::StatusOr<std::vector<Row>> rows = ReadRows(found, shown);
   if (!rows.ok()) return rows.status();
   page.rows = *std::move(rows);
-  if (page.rows.size() > query.limit) {
-    page.rows.resize(query.limit);
+  const bool cut = page.rows.size() > query.limit;
+  if (cut) page.rows.resize(query.limit);
+  if (cut || HeldBy(page.rows) >= query.max_bytes) {
     page.more = true;
     page.end = page.rows.back().create_revision;
   } else if (walks && !found.IsNull(shown, kRowColumns)) {
@@ -287,7 +320,8 @@ absl::StatusOr<ChangesPage> ReadChanges(Connection& connection, const ChangesQue
                                                 .Bytes(query.tenant)
                                                 .Int(KindNumber(query.kind))
                                                 .Int(query.after)
-                                                .Int(static_cast<std::int64_t>(query.limit))}});
+                                                .Int(AsInt(query.limit))
+                                                .Int(AsInt(query.max_bytes))}});
   if (!answers.ok()) return answers.status();
   ChangesPage page;
   page.head = (*answers)[0].IntAt(0, 0);
@@ -300,7 +334,11 @@ absl::StatusOr<ChangesPage> ReadChanges(Connection& connection, const ChangesQue
   if (!changes.ok()) return changes.status();
   page.changes = *std::move(changes);
   if (!page.changes.empty()) page.upto = page.changes.back()->revision;
-  if (page.changes.size() < query.limit) page.upto = std::max(query.after, page.head);
+  std::size_t held = 0;
+  for (const ChangePtr& change : page.changes) held += change->resource.size();
+  if (page.changes.size() < query.limit && held < query.max_bytes) {
+    page.upto = std::max(query.after, page.head);
+  }
   return page;
 }
 

@@ -1,6 +1,7 @@
 #include "store/sqlite/reader.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
 
 #include "absl/cleanup/cleanup.h"
@@ -35,6 +36,25 @@ absl::Status Append(absl::StatusOr<Row> row, std::vector<Row>& rows) {
   if (!row.ok()) return row.status();
   rows.push_back(*std::move(row));
   return absl::OkStatus();
+}
+
+// What the rows of a page hold.
+class PageBytes {
+ public:
+  explicit PageBytes(std::size_t max) : max_(max) {}
+  void Add(const Row& row) { held_ += row.content.resource.size() + row.content.internal.size(); }
+  // The page is full.
+  bool reached() const { return held_ >= max_; }
+
+ private:
+  const std::size_t max_;
+  std::size_t held_ = 0;
+};
+
+bool IsFull(const std::vector<Row>& rows, std::size_t max_bytes) {
+  PageBytes bytes(max_bytes);
+  for (const Row& row : rows) bytes.Add(row);
+  return bytes.reached();
 }
 
 }  // namespace
@@ -149,8 +169,9 @@ absl::StatusOr<ListPage> Reader::List(const ListQuery& query, std::size_t max_lo
       break;
   }
   if (!status.ok()) return status;
-  if (page.rows.size() > query.limit) {
-    page.rows.resize(query.limit);
+  const bool cut = page.rows.size() > query.limit;
+  if (cut) page.rows.resize(query.limit);
+  if (cut || IsFull(page.rows, query.max_bytes)) {
     page.more = true;
     page.end = page.rows.back().create_revision;
   }
@@ -168,20 +189,24 @@ absl::Status Reader::ListNewestFirst(const ListQuery& query, std::size_t max_loo
         .Int(static_cast<int>(query.kind))
         .Int(upto)
         .Int(static_cast<std::int64_t>(query.limit) + 1);
-    while (found.Next()) {
+    PageBytes bytes(query.max_bytes);
+    while (!bytes.reached() && found.Next()) {
       Key key{query.tenant, query.kind, found.StringAt(0)};
       if (absl::Status s = Append(ReadRow(found, 1, std::move(key)), page.rows); !s.ok()) return s;
+      bytes.Add(page.rows.back());
     }
     return found.status();
   }
   MatchingRows matching(term_rows_, query.tenant, query.kind, query.filter, upto, max_look_ups);
-  while (page.rows.size() <= query.limit) {
+  PageBytes bytes(query.max_bytes);
+  while (page.rows.size() <= query.limit && !bytes.reached()) {
     absl::StatusOr<Revision> match = matching.Next();
     if (!match.ok()) return match.status();
     if (*match == 0) break;
     if (absl::Status s = AppendRow({query.tenant, query.kind, ""}, *match, page.rows); !s.ok()) {
       return s;
     }
+    bytes.Add(page.rows.back());
   }
   page.more = matching.rest() > 0;
   if (page.more) page.end = matching.rest() + 1;
@@ -196,7 +221,8 @@ absl::Status Reader::ListOldestFirst(const ListQuery& query, std::size_t max_loo
   found.Text(query.tenant)
       .Int(static_cast<int>(query.kind))
       .Int(query.after_create_revision.value_or(0));
-  while (page.rows.size() <= query.limit && found.Next()) {
+  PageBytes bytes(query.max_bytes);
+  while (page.rows.size() <= query.limit && !bytes.reached() && found.Next()) {
     if (!query.filter.clauses.empty()) {
       if (look_ups > 0 && look_ups >= max_look_ups) {
         page.more = true;
@@ -210,6 +236,7 @@ absl::Status Reader::ListOldestFirst(const ListQuery& query, std::size_t max_loo
     }
     Key key{query.tenant, query.kind, found.StringAt(0)};
     if (absl::Status s = Append(ReadRow(found, 1, std::move(key)), page.rows); !s.ok()) return s;
+    bytes.Add(page.rows.back());
   }
   return found.status();
 }
@@ -242,7 +269,8 @@ absl::StatusOr<ChangesPage> Reader::ReadChanges(const ChangesQuery& query) {
       .Int(static_cast<int>(query.kind))
       .Int(query.after)
       .Int(static_cast<std::int64_t>(query.limit));
-  while (found.Next()) {
+  std::size_t bytes = 0;
+  while (bytes < query.max_bytes && found.Next()) {
     auto change = std::make_shared<Change>();
     change->revision = found.IntAt(0);
     change->key = {query.tenant, query.kind, found.StringAt(1)};
@@ -257,11 +285,14 @@ absl::StatusOr<ChangesPage> Reader::ReadChanges(const ChangesQuery& query) {
     if (!terms.ok()) return terms.status();
     change->previous_terms = *std::move(terms);
     change->resource = found.StringAt(8);
+    bytes += change->resource.size();
     page.upto = change->revision;
     page.changes.push_back(std::move(change));
   }
   if (!found.status().ok()) return found.status();
-  if (page.changes.size() < query.limit) page.upto = std::max(query.after, page.head);
+  if (bytes < query.max_bytes && page.changes.size() < query.limit) {
+    page.upto = std::max(query.after, page.head);
+  }
   return page;
 }
 

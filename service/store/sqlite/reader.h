@@ -45,6 +45,7 @@ class Reader {
   absl::StatusOr<Extent> ReadExtent();
   // Append at most limit + 1 rows; `more` and `end` are set where they end before that, and before
   // the last row.
+  // Each adds rows to a page until it is full, or holds one row more than `query.limit`.
   absl::Status ListNewestFirst(const ListQuery& query, std::size_t max_look_ups, ListPage& page);
   absl::Status ListOldestFirst(const ListQuery& query, std::size_t max_look_ups, ListPage& page);
   absl::Status AppendRow(const Key& key, Revision create_revision, std::vector<Row>& rows);

@@ -14,7 +14,6 @@
 
 #include "absl/base/call_once.h"
 #include "absl/strings/str_cat.h"
-#include "base/error.h"
 #include "store/sqlite/migrations.h"
 
 namespace assetgate::store {

@@ -29,7 +29,7 @@ store::Revision FakeStore::Put(const std::string& id, std::vector<std::string> t
       row.create_revision = revision;
       newest_first_.emplace(revision, row.key);
     }
-    row.content.resource = ResourceOf(id, revision);
+    row.content.resource = ResourceOf(id, revision) + std::string(padding, 'x');
     row.content.settled = settled;
     row.content.terms = std::move(terms);
     change->create_revision = row.create_revision;
@@ -143,6 +143,7 @@ absl::StatusOr<store::ListPage> FakeStore::List(const store::ListQuery& query) {
   absl::MutexLock lock(&mu_);
   store::ListPage page;
   page.head = head();
+  std::size_t bytes = 0;
   // Falling: the first one that is older.
   auto next = query.after_create_revision.has_value()
                   ? newest_first_.upper_bound(*query.after_create_revision)
@@ -158,12 +159,13 @@ absl::StatusOr<store::ListPage> FakeStore::List(const store::ListQuery& query) {
         !query.filter.Matches(row.content.terms)) {
       continue;
     }
-    if (page.rows.size() == query.limit) {
+    if (page.rows.size() == query.limit || bytes >= query.max_bytes) {
       page.more = true;
       page.end = page.rows.back().create_revision;
       break;
     }
     page.rows.push_back(row);
+    bytes += row.content.resource.size() + row.content.internal.size();
   }
   return page;
 }
@@ -178,10 +180,13 @@ absl::StatusOr<store::ChangesPage> FakeStore::ReadChanges(const store::ChangesQu
     page.compacted = true;
     return page;
   }
-  for (std::size_t looked = 0; looked < query.limit && page.upto < page.head; ++looked) {
+  std::size_t bytes = 0;
+  for (std::size_t looked = 0;
+       looked < query.limit && bytes < query.max_bytes && page.upto < page.head; ++looked) {
     const store::ChangePtr& change = history_[static_cast<std::size_t>(page.upto++)];
     if (change->key.tenant == query.tenant && change->key.kind == query.kind) {
       page.changes.push_back(change);
+      bytes += change->resource.size();
     }
   }
   return page;

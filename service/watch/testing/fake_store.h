@@ -32,6 +32,8 @@ class FakeStore final : public store::Store {
                          store::DeleteCause cause = store::DeleteCause::kDeleted);
   // What Put writes: an asset whose display name is "ID@REVISION", serialized.
   static std::string ResourceOf(const std::string& id, store::Revision revision);
+  // Bytes of what Put writes beyond that.
+  std::size_t padding = 0;
   // Of the rows above. Default: assets of the tenant "default".
   store::Kind kind = store::Kind::kAsset;
   std::string tenant = kTenant;

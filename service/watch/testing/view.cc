@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "watch/testing/fake_store.h"
 
@@ -10,7 +11,8 @@ namespace assetgate::watch {
 
 View::View()
     : View([](const store::Change& change) {
-        return change.resource == FakeStore::ResourceOf(change.key.id, change.revision);
+        return absl::StartsWith(change.resource,
+                                FakeStore::ResourceOf(change.key.id, change.revision));
       }) {}
 
 void View::BeginStream(bool resumed) {
