@@ -16,6 +16,8 @@
 #include "base/proto_time.h"
 #include "core/eligibility.h"
 #include "core/page_token.h"
+#include "core/refusal.h"
+#include "core/sizes.h"
 #include "core/validate.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "provider/rest.h"
@@ -25,9 +27,9 @@ namespace {
 
 constexpr int kDefaultPage = 50;
 constexpr int kLargestPage = 1000;
-// Of one page's resources. Below what gRPC's clients take in one message unless they are told
-// otherwise (4 MiB), with room for one more resource.
-constexpr std::size_t kLargestPageBytes = 3 << 20;
+// What an answer has beside each of its resources: the tag and length of the field, and the
+// revision.
+constexpr std::size_t kBytesBesideResource = 24;
 // Of rows that are read at a time: large ones are not read by the thousand for an answer that has
 // room for some tens of them.
 constexpr std::size_t kStorePage = 100;
@@ -51,12 +53,15 @@ absl::Status NoSuch(store::Kind kind, const std::string& name) {
       .Resource(TypeOf(kind), name);
 }
 
-// Whether the caller may use all that it names.
-template <typename Names>
-absl::Status CheckMayUse(const Caller& caller, const Names& providers) {
+// Whether the caller may use all providers that it names, and gives options for.
+template <typename Names, typename Options>
+absl::Status CheckMayUse(const Caller& caller, const Names& providers, const Options& options) {
   for (const std::string& name : providers) {
     const auto id = ParseProvider(name);
     if (id.has_value() && !caller.MayUse(*id)) return NotAllowed();
+  }
+  for (const auto& [id, unused] : options) {
+    if (!caller.MayUse(id)) return NotAllowed();
   }
   return absl::OkStatus();
 }
@@ -103,25 +108,28 @@ absl::Status UnlessRepeated(store::Store& store, absl::Status fault, Creation<En
 // A page that is short, even empty, where what matches is far between, or large.
 absl::StatusOr<store::ListPage> ReadPage(store::Store& store, store::ListQuery query) {
   const std::size_t limit = query.limit;
-  std::size_t bytes = 0;
+  std::size_t room = kMaxAnswerBytes;
   store::ListPage page;
   for (int poor = 0; poor < kMostPoorPages;) {
     query.limit = std::min(kStorePage, limit - page.rows.size());
+    query.max_bytes = room;
     absl::StatusOr<store::ListPage> next = store.List(query);
     if (!next.ok()) return StoreUnreadable();
-    page.more = next->more;
-    page.end = next->end;
     if (next->rows.size() < query.limit) ++poor;
     for (store::Row& row : next->rows) {
-      const bool last = &row == &next->rows.back();
-      bytes += row.content.resource.size();
+      const std::size_t size = row.content.resource.size() + kBytesBesideResource;
+      // The first one is shown however large it is.
+      if (!page.rows.empty() && size > room) {
+        page.more = true;
+        page.end = page.rows.back().create_revision;
+        return page;
+      }
+      room -= std::min(room, size);
       page.rows.push_back(std::move(row));
-      if (bytes < kLargestPageBytes) continue;
-      if (last) return page;
-      page.more = true;
-      page.end = page.rows.back().create_revision;
-      return page;
     }
+    page.more = next->more;
+    page.end = next->end;
+    if (room == 0) break;
     if (!page.more || page.rows.size() == limit) break;
     query.after_create_revision = page.end;
   }
@@ -165,20 +173,35 @@ bool IsRead(const Resource& resource, const store::Row& row, Reconciler& reconci
   return false;
 }
 
-// What cannot be read hides nothing else.
+// A stored resource, for an answer. One that is larger than any is made now was stored by an
+// earlier release, mostly with fields that no release knows: those are left out.
+template <typename Resource>
+Resource Shown(const store::Row& row, Resource (*from_row)(const store::Row&)) {
+  Resource resource = from_row(row);
+  if (row.content.resource.size() > kMaxResourceBytes) resource.DiscardUnknownFields();
+  return resource;
+}
+
+// What cannot be read, or is larger than clients take, hides nothing else.
 template <typename Resource, typename Add>
 void AddRows(const std::vector<store::Row>& rows, Reconciler& reconciler,
              Resource (*from_row)(const store::Row&), Add add) {
   for (const store::Row& row : rows) {
-    Resource resource = from_row(row);
-    if (IsRead(resource, row, reconciler)) add(std::move(resource));
+    Resource resource = Shown(row, from_row);
+    if (!IsRead(resource, row, reconciler)) continue;
+    if (row.content.resource.size() > kMaxAnswerBytes &&
+        resource.ByteSizeLong() > kMaxAnswerBytes) {
+      reconciler.NoteUnreadable(row.key);
+      continue;
+    }
+    add(std::move(resource));
   }
 }
 
 template <typename Resource>
 absl::StatusOr<Resource> Readable(const store::Row& row, Reconciler& reconciler,
                                   Resource (*from_row)(const store::Row&)) {
-  Resource resource = from_row(row);
+  Resource resource = Shown(row, from_row);
   if (IsRead(resource, row, reconciler)) return resource;
   return base::Error(absl::StatusCode::kInternal, v1::INTERNAL_ERROR,
                      absl::StrCat("\"", MakeName(CollectionOf(row.key.kind), row.key.id),
@@ -315,12 +338,6 @@ absl::StatusOr<watch::WatchRequest> WatchOf(const Caller& caller, store::Kind ki
 
 }  // namespace
 
-absl::Status NotAllowed() {
-  return base::Error(absl::StatusCode::kPermissionDenied, v1::NOT_ALLOWED,
-                     "this caller may not do this; the gateway's log says why, and its config "
-                     "(callers) who may do what");
-}
-
 absl::Time Gateway::AnswerBy(const Catalog& catalog, const Caller& caller, bool has_max_wait,
                              const google::protobuf::Duration& max_wait) const {
   const Settings& settings = catalog.settings();
@@ -367,7 +384,9 @@ void Gateway::CreateAssetGroup(const Caller& caller, const v1::CreateAssetGroupR
 absl::StatusOr<GroupEntity> Gateway::NewGroup(const Catalog& catalog, const Caller& caller,
                                               const v1::CreateAssetGroupRequest& request,
                                               absl::Time now) {
-  if (absl::Status allowed = CheckMayUse(caller, request.providers()); !allowed.ok()) {
+  if (absl::Status allowed =
+          CheckMayUse(caller, request.providers(), request.asset_group().provider_options());
+      !allowed.ok()) {
     return allowed;
   }
   Faults faults;
@@ -426,7 +445,7 @@ void Gateway::DeleteAssetGroup(const Caller& caller, const v1::DeleteAssetGroupR
   auto id = IdOf(store::Kind::kAssetGroup, request.name(), "name");
   if (!id.ok()) return std::move(reply)(id.status());
   reconciler_.DeleteGroup({caller.tenant, store::Kind::kAssetGroup, *std::move(id)},
-                          std::move(reply));
+                          caller.providers, std::move(reply));
 }
 
 // --- Assets
@@ -435,7 +454,9 @@ void Gateway::DeleteAssetGroup(const Caller& caller, const v1::DeleteAssetGroupR
 absl::StatusOr<std::vector<AssetEntity>> Gateway::NewAssets(
     const Catalog& catalog, const Caller& caller, const v1::BatchCreateAssetsRequest& request) {
   for (const v1::CreateAssetRequest& item : request.requests()) {
-    if (absl::Status allowed = CheckMayUse(caller, item.providers()); !allowed.ok()) {
+    if (absl::Status allowed =
+            CheckMayUse(caller, item.providers(), item.asset().provider_options());
+        !allowed.ok()) {
       return allowed;
     }
   }
@@ -444,10 +465,17 @@ absl::StatusOr<std::vector<AssetEntity>> Gateway::NewAssets(
   if (!faults.empty()) return faults.ToStatus();
   if (!unknown.ok()) return unknown;
   std::vector<AssetEntity> entities;
+  std::size_t bytes = 0;
   for (const v1::CreateAssetRequest& item : request.requests()) {
     absl::StatusOr<AssetEntity> entity = NewAsset(catalog, caller, item);
     if (!entity.ok()) return entity.status();
+    bytes += entity->resource.ByteSizeLong() + kBytesBesideResource;
     entities.push_back(*std::move(entity));
+  }
+  if (bytes > kMaxAnswerBytes) {
+    faults.Add("requests", absl::StrCat("would be answered with ", bytes, " bytes; at most ",
+                                        kMaxAnswerBytes, " are possible, so make several batches"));
+    return faults.ToStatus();
   }
   return entities;
 }
@@ -511,7 +539,9 @@ void Gateway::CreateAsset(const Caller& caller, const v1::CreateAssetRequest& re
   creation.waited = caller.waited;
   Claim(caller, "CreateAsset", request, clock_.Now(), creation);
   absl::StatusOr<AssetEntity> entity = [&]() -> absl::StatusOr<AssetEntity> {
-    if (absl::Status allowed = CheckMayUse(caller, request.providers()); !allowed.ok()) {
+    if (absl::Status allowed =
+            CheckMayUse(caller, request.providers(), request.asset().provider_options());
+        !allowed.ok()) {
       return allowed;
     }
     Faults faults;
@@ -573,7 +603,8 @@ void Gateway::DeleteAsset(const Caller& caller, const v1::DeleteAssetRequest& re
                           Reply<v1::DeleteAssetResponse> reply) {
   auto id = IdOf(store::Kind::kAsset, request.name(), "name");
   if (!id.ok()) return std::move(reply)(id.status());
-  reconciler_.DeleteAsset({caller.tenant, store::Kind::kAsset, *std::move(id)}, std::move(reply));
+  reconciler_.DeleteAsset({caller.tenant, store::Kind::kAsset, *std::move(id)}, caller.providers,
+                          std::move(reply));
 }
 
 absl::StatusOr<watch::WatchRequest> Gateway::WatchAssets(const Caller& caller,
@@ -685,7 +716,9 @@ void Gateway::LimitUnfinished(const Caller& caller, const std::string& id,
 absl::StatusOr<VideoEntity> Gateway::NewVideo(const Catalog& catalog, const Caller& caller,
                                               const v1::CreateVideoTaskRequest& request,
                                               absl::Time now) {
-  if (absl::Status allowed = CheckMayUse(caller, request.providers()); !allowed.ok()) {
+  if (absl::Status allowed =
+          CheckMayUse(caller, request.providers(), request.video_task().provider_options());
+      !allowed.ok()) {
     return allowed;
   }
   Faults faults;
@@ -750,7 +783,7 @@ void Gateway::CancelVideoTask(const Caller& caller, const v1::CancelVideoTaskReq
   auto id = IdOf(store::Kind::kVideoTask, request.name(), "name");
   if (!id.ok()) return std::move(reply)(id.status());
   reconciler_.CancelVideo({caller.tenant, store::Kind::kVideoTask, *std::move(id)},
-                          std::move(reply));
+                          caller.providers, std::move(reply));
 }
 
 AdoptionConditions Gateway::ConditionsOfResolution(const std::string& tenant, const std::string& id,
@@ -794,10 +827,10 @@ AdoptionConditions Gateway::ConditionsOfResolution(const std::string& tenant, co
   return conditions;
 }
 
-absl::StatusOr<Target> Gateway::ImportTarget(const Catalog& catalog,
+absl::StatusOr<Target> Gateway::ImportTarget(const Catalog& catalog, const Caller& caller,
                                              const v1::ImportVideoTaskRequest& request) const {
   const std::string provider = *ParseProvider(request.provider());
-  absl::StatusOr<ModelEntry> model = catalog.FindModel(request.model());
+  absl::StatusOr<ModelEntry> model = catalog.FindModel(request.model(), caller.providers.get());
   if (!model.ok()) {
     // The provider's own name of it.
     auto pinned = catalog.FindModel(
@@ -897,7 +930,7 @@ absl::StatusOr<VideoEntity> Gateway::NewImport(const Catalog& catalog, const Cal
   absl::Status unknown = Validate(request, catalog, faults);
   if (!faults.empty()) return faults.ToStatus();
   if (!unknown.ok()) return unknown;
-  const absl::StatusOr<Target> target = ImportTarget(catalog, request);
+  const absl::StatusOr<Target> target = ImportTarget(catalog, caller, request);
   if (!target.ok()) return target.status();
   const ProviderEntry& provider = *target->provider;
   absl::StatusOr<provider::Handle> handle =
@@ -1023,7 +1056,7 @@ void Gateway::ResolveVideoTask(const Caller& caller, const v1::ResolveVideoTaskR
     };
   }
   reconciler_.ResolveVideo(
-      {caller.tenant, store::Kind::kVideoTask, *std::move(id)},
+      {caller.tenant, store::Kind::kVideoTask, *std::move(id)}, caller.providers,
       {.resolver = caller.identity,
        .provider_task_id = request.provider_task_id(),
        .resubmit = request.resubmit(),
@@ -1036,7 +1069,7 @@ void Gateway::DeleteVideoTask(const Caller& caller, const v1::DeleteVideoTaskReq
   auto id = IdOf(store::Kind::kVideoTask, request.name(), "name");
   if (!id.ok()) return std::move(reply)(id.status());
   reconciler_.DeleteVideo({caller.tenant, store::Kind::kVideoTask, *std::move(id)},
-                          std::move(reply));
+                          caller.providers, std::move(reply));
 }
 
 absl::StatusOr<watch::WatchRequest> Gateway::WatchVideoTasks(
@@ -1114,6 +1147,28 @@ absl::StatusOr<v1::ListModelsResponse> Gateway::ListModels(const Caller& caller,
   }
   return response;
 }
+bool Gateway::MayExplain(const Caller& caller, const store::Row& row) {
+  if (caller.providers == nullptr) return true;
+  switch (row.key.kind) {
+    case store::Kind::kVideoTask: {
+      VideoEntity task;
+      FromRow(row, task);
+      return MayUseAll(caller.providers, task.record.units()) &&
+             MayUseAll(caller.providers, task.record.targets());
+    }
+    case store::Kind::kAsset: {
+      AssetEntity asset;
+      FromRow(row, asset);
+      return MayUseAll(caller.providers, asset.record.units());
+    }
+    default: {
+      GroupEntity group;
+      FromRow(row, group);
+      return MayUseAll(caller.providers, group.record.units());
+    }
+  }
+}
+
 
 void Gateway::Explain(const Caller& caller, const v1::ExplainRequest& request,
                       Reply<v1::Explanation> reply) {
@@ -1121,11 +1176,27 @@ void Gateway::Explain(const Caller& caller, const v1::ExplainRequest& request,
        {store::Kind::kVideoTask, store::Kind::kAsset, store::Kind::kAssetGroup}) {
     if (!ParseName(CollectionOf(kind), request.name()).has_value()) continue;
     auto row = Read(caller, kind, request.name());
+    if (!MayExplain(caller, *row)) return std::move(reply)(NotAllowed());
     if (!row.ok()) return std::move(reply)(row.status());
     std::string holder;
     // Beside the point where it cannot be read.
     if (row->content.unfinished) holder = store_.HolderOf(row->content.shard).value_or("");
-    return reconciler_.Explain(*std::move(row), std::move(holder), std::move(reply));
+    return reconciler_.Explain(
+        *std::move(row), std::move(holder),
+        [providers = caller.providers,
+         reply = std::move(reply)](absl::StatusOr<v1::Explanation> explanation) mutable {
+          if (explanation.ok() && providers != nullptr) {
+            // Targets of the route that the task could not go to.
+            auto* passed = explanation->mutable_passed_targets();
+            passed->erase(std::remove_if(passed->begin(), passed->end(),
+                                         [&](const auto& target) {
+                                           return !providers->contains(
+                                               ParseProvider(target.provider()).value_or(""));
+                                         }),
+                          passed->end());
+          }
+          std::move(reply)(std::move(explanation));
+        });
   }
   Faults faults;
   faults.Add("name", request.name().empty()

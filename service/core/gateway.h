@@ -17,7 +17,9 @@
 #include "core/catalog.h"
 #include "core/eligibility.h"
 #include "core/reconciler.h"
+#include "core/refusal.h"
 #include "core/unfinished_videos.h"
+#include "core/usable_providers.h"
 #include "core/waited_call.h"
 #include "store/store.h"
 #include "watch/stream.h"
@@ -29,8 +31,7 @@ struct Caller {
   std::string tenant = kDefaultTenant;
   // Stands in `creator`; empty where nobody is asked who they are.
   std::string identity;
-  // The ids of the providers that it may use; null: all.
-  std::shared_ptr<const std::set<std::string>> providers;
+  UsableProviders providers;
   // How many unfinished videos it may have; absent: as many as it likes.
   std::optional<int> most_unfinished_videos;
   absl::Time deadline = absl::InfiniteFuture();
@@ -43,9 +44,6 @@ struct Caller {
     return providers == nullptr || providers->contains(provider);
   }
 };
-
-// PERMISSION_DENIED NOT_ALLOWED: the same whatever it is that is not allowed.
-absl::Status NotAllowed();
 
 // Thread-safe. Calls that take a Reply answer on the reconciler's thread, or, when the request is
 // faulty, inside the call. Each goes by the catalog that is in force when it comes.
@@ -131,8 +129,10 @@ class Gateway {
   absl::StatusOr<Eligibility> Route(const Catalog& catalog, const Caller& caller,
                                     const v1::CreateVideoTaskRequest& request, v1::VideoTask& task);
   // The provider's model that an imported task was made with.
-  absl::StatusOr<Target> ImportTarget(const Catalog& catalog,
+  absl::StatusOr<Target> ImportTarget(const Catalog& catalog, const Caller& caller,
                                       const v1::ImportVideoTaskRequest& request) const;
+  // Whether the caller may use all providers that an explanation of the row could name.
+  static bool MayExplain(const Caller& caller, const store::Row& row);
   // A provider's task as a person names it.
   struct ProviderTask {
     std::string provider;

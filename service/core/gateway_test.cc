@@ -2,15 +2,21 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
 #include "core/resource.h"
+#include "core/sizes.h"
 #include "core/testing/harness.h"
+#include "core/validate.h"
+#include "google/protobuf/struct.pb.h"
 #include "gtest/gtest.h"
 
 namespace assetgate::core {
@@ -174,6 +180,167 @@ TEST(GatewayModelsTest, UnknownModelIsAnsweredWithTheCallersOwnModels) {
     const auto got = harness.gateway().GetModel(LimitedTo({"beta"}), request);
     EXPECT_EQ(base::ReasonOf(got.status()), v1::RESOURCE_NOT_FOUND);
     EXPECT_EQ(got.status().ToString().find("alpha"), std::string::npos) << got.status();
+  }
+}
+
+// Options of so many bytes, for a dialect that takes any.
+google::protobuf::Struct Options(std::size_t bytes) {
+  google::protobuf::Struct options;
+  (*options.mutable_fields())["note"].set_string_value(std::string(bytes, 'x'));
+  return options;
+}
+
+TEST(GatewaySizeTest, AResourceThatIsTooLargeIsRefusedAtItsLargestField) {
+  struct Case {
+    std::size_t bytes;
+    bool accepted;
+  };
+  for (const Case& c : {Case{kMaxResourceBytes - 1000, true}, Case{kMaxResourceBytes, false}}) {
+    SCOPED_TRACE(c.bytes);
+    v1::CreateVideoTaskRequest request = Harness::Video();
+    // Fields of the resource itself have limits of their own, but not all have one together.
+    v1::VideoTask& task = *request.mutable_video_task();
+    task.mutable_error()->set_message(std::string(c.bytes, 'x'));
+    Faults faults;
+    CheckSize("video_task", task, faults);
+    EXPECT_EQ(faults.empty(), c.accepted);
+    if (c.accepted) continue;
+    const absl::Status status = faults.ToStatus();
+    EXPECT_EQ(base::ReasonOf(status), v1::INVALID_FIELD);
+    EXPECT_NE(status.ToString().find("video_task.error"), std::string::npos) << status;
+    EXPECT_NE(status.ToString().find("1048576"), std::string::npos) << status;
+    Harness harness;
+    const auto created = harness.Create(request);
+    EXPECT_EQ(base::ReasonOf(created.status()), v1::INVALID_FIELD);
+  }
+}
+
+TEST(GatewaySizeTest, ABatchWhoseAnswerWouldNotFitMakesNothing) {
+  Harness harness;
+  v1::BatchCreateAssetsRequest request;
+  for (int i = 0; i < 60; ++i) {
+    v1::CreateAssetRequest item = Harness::Asset(absl::StrCat("asset-", i), {});
+    (*item.mutable_asset()->mutable_provider_options())["alpha"] = Options(60'000);
+    *request.add_requests() = std::move(item);
+  }
+  const auto made = harness.Create(request);
+  EXPECT_EQ(base::ReasonOf(made.status()), v1::INVALID_FIELD) << made.status();
+  EXPECT_NE(made.status().ToString().find("requests"), std::string::npos);
+  EXPECT_EQ(harness.gateway().ListAssets(Caller(), v1::ListAssetsRequest())->assets_size(), 0);
+  request.mutable_requests()->DeleteSubrange(50, 10);
+  const auto fewer = harness.Create(request);
+  ASSERT_TRUE(fewer.get().ok()) << fewer.status();
+  EXPECT_LT(fewer.get()->ByteSizeLong(), kMessageLimit);
+}
+
+// As an earlier release stored it.
+void Store(Harness& harness, const std::string& id, const v1::Asset& asset) {
+  store::Content content;
+  content.resource = asset.SerializeAsString();
+  store::Transaction transaction;
+  transaction.writes.push_back(
+      {{std::string(kDefaultTenant), store::Kind::kAsset, id}, 0, std::move(content), {}});
+  auto outcome = store::CommitResult::Outcome::kUnavailable;
+  harness.store().Commit(std::move(transaction),
+                         [&](const store::CommitResult& result) { outcome = result.outcome; });
+  harness.Run();
+  ASSERT_EQ(outcome, store::CommitResult::Outcome::kCommitted);
+}
+
+TEST(GatewaySizeTest, WhatAnEarlierReleaseStoredTooLargeHidesNothingElse) {
+  Harness harness;
+  v1::Asset asset;
+  asset.set_name("assets/plain");
+  Store(harness, "plain", asset);
+  asset.set_name("assets/unknown");
+  asset.GetReflection()->MutableUnknownFields(&asset)->AddLengthDelimited(
+      900, std::string(5 << 20, 'x'));
+  Store(harness, "unknown", asset);
+  asset.Clear();
+  asset.set_name("assets/known");
+  asset.set_display_name(std::string(5 << 20, 'x'));
+  Store(harness, "known", asset);
+
+  std::vector<std::string> names;
+  v1::ListAssetsRequest request;
+  do {
+    const auto page = harness.gateway().ListAssets(Caller(), request);
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_LT(page->ByteSizeLong(), kMessageLimit);
+    for (const v1::Asset& each : page->assets()) names.push_back(each.name());
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(names, (std::vector<std::string>{"assets/unknown", "assets/plain"}));
+  EXPECT_EQ(harness.telemetry().unreadable.size(), 1u);
+}
+
+// What concerns a provider that the caller may not use.
+TEST(GatewayProvidersTest, CommandsAndExplanationsReachTheCallersOwnProvidersAlone) {
+  struct Row {
+    std::set<std::string> usable;
+    bool allowed;
+  };
+  for (const Row& row :
+       {Row{{"alpha", "beta"}, true}, Row{{"alpha"}, true}, Row{{"beta"}, false}, Row{{}, false}}) {
+    SCOPED_TRACE(row.usable.size());
+    const Caller caller = LimitedTo(row.usable);
+    const auto expect = [&](const absl::Status& status) {
+      if (!row.allowed) {
+        EXPECT_EQ(base::ReasonOf(status), v1::NOT_ALLOWED) << status;
+        EXPECT_EQ(status.ToString().find("alpha"), std::string::npos) << status;
+      } else {
+        EXPECT_TRUE(status.ok()) << status;
+      }
+    };
+    Harness::Options options;
+    options.film_targets = {"alpha"};
+    Harness harness(options);
+    const auto run = [&](auto call, const auto& request, auto response) {
+      std::optional<absl::StatusOr<decltype(response)>> answer;
+      (harness.gateway().*call)(
+          caller, request, [&](absl::StatusOr<decltype(response)> a) { answer = std::move(a); });
+      harness.Run();
+      ASSERT_TRUE(answer.has_value());
+      expect(answer->status());
+    };
+    v1::CreateAssetRequest asset = Harness::Asset("hero", {"alpha"});
+    asset.mutable_max_wait()->set_seconds(0);
+    const auto placed = harness.Create(asset);
+    harness.AnswerNext(400, "{}");
+    v1::CreateVideoTaskRequest video = Harness::Video("fox");
+    video.mutable_max_wait()->set_seconds(0);
+    const auto made = harness.Create(video);
+    harness.AnswerNext(400, "{}");
+    ASSERT_TRUE(placed.has() && made.has());
+
+    v1::ExplainRequest explain;
+    explain.set_name("videoTasks/fox");
+    run(&Gateway::Explain, explain, v1::Explanation());
+    v1::DeleteVideoTaskRequest remove_video;
+    remove_video.set_name("videoTasks/fox");
+    run(&Gateway::DeleteVideoTask, remove_video, v1::DeleteVideoTaskResponse());
+    v1::DeleteAssetRequest remove_asset;
+    remove_asset.set_name("assets/hero");
+    run(&Gateway::DeleteAsset, remove_asset, v1::DeleteAssetResponse());
+    EXPECT_EQ(harness.StoredAsset("hero").has_value(), !row.allowed);
+    EXPECT_EQ(harness.StoredVideo("fox").has_value(), !row.allowed);
+  }
+}
+
+TEST(GatewayProvidersTest, OptionsForAProviderThatMayNotBeUsedAreNotAllowedAndNameNobody) {
+  Harness harness;
+  v1::CreateAssetRequest request = Harness::Asset("hero", {});
+  for (const char* id : {"alpha", "unknown"}) {
+    SCOPED_TRACE(id);
+    request.mutable_asset()->clear_provider_options();
+    (*request.mutable_asset()->mutable_provider_options())[id] = Options(1);
+    std::optional<absl::Status> status;
+    harness.gateway().CreateAsset(LimitedTo({"beta"}), request,
+                                  [&](const absl::StatusOr<v1::Asset>& a) { status = a.status(); });
+    harness.Run();
+    ASSERT_TRUE(status.has_value());
+    EXPECT_EQ(base::ReasonOf(*status), v1::NOT_ALLOWED);
+    EXPECT_EQ(status->ToString().find("beta"), std::string::npos) << *status;
   }
 }
 

@@ -92,6 +92,8 @@ struct Pace {
 struct Waiter {
   absl::Time answer_by;
   absl::AnyInvocable<void(absl::StatusOr<const Item*>) &&> done;
+  // Of a call that repeats another one: once its caller has hung up, nobody needs the answer.
+  std::weak_ptr<WaitedCall> repetition = {};
 };
 
 // What is under way for one unit; not stored.

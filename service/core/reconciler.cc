@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
 #include "base/proto_time.h"
+#include "core/refusal.h"
 #include "provider/mask.h"
 
 namespace assetgate::core {
@@ -203,6 +204,7 @@ void Reconciler::CreateTyped(Creation<EntityT> creation,
     pending.same_request = std::move(creation.same_request);
     pending.repeated = std::move(creation.repeated);
     pending.answer_by = creation.answer_by;
+    pending.waited = creation.waited;
     pending.done = [reply = std::move(reply)](
                        absl::StatusOr<std::vector<absl::StatusOr<const Item*>>> results) mutable {
       if (!results.ok()) return std::move(reply)(results.status());
@@ -580,7 +582,8 @@ void Reconciler::AnswerDuplicate(const store::RequestRow& row, PendingCreation& 
                                      return AnswerGone(*gathering, i, row);
                                    }
                                    gathering->Answer(i, answer.status());
-                                 }});
+                                 },
+                                 creation.waited});
       PostAdvance(**loaded);
     }
   }
@@ -606,6 +609,8 @@ void Reconciler::AnswerGone(Gathering& gathering, std::size_t i, const store::Re
 void Reconciler::AddWaiter(Item& item, Waiter waiter) {
   const absl::Time answer_by = hurried_ ? Now() : waiter.answer_by;
   waiter.answer_by = answer_by;
+  // Who repeats a call and hangs up, again and again, is not kept as often.
+  std::erase_if(item.waiters_, [](const Waiter& each) { return HungUp(each.repetition); });
   item.waiters_.push_back(std::move(waiter));
   parts_.loop.PostAt(answer_by, [this, key = item.key()] {
     // Not while a deletion is on its way: its verdict answers.
@@ -1033,17 +1038,27 @@ void Reconciler::Drop(const store::Key& key) {
 // --- Commands
 // -------------------------------------------------------------------------------------
 
-void Reconciler::CancelVideo(store::Key key, Reply<v1::VideoTask> reply) {
+void Reconciler::CancelVideo(store::Key key, UsableProviders usable, Reply<v1::VideoTask> reply) {
   CommandVideo(
-      std::move(key), [](VideoItem& item) { return item.Cancel(); }, std::move(reply));
+      std::move(key),
+      [usable = std::move(usable)](VideoItem& item) {
+        if (!MayUseAll(usable, item.current().record.units())) return NotAllowed();
+        return item.Cancel();
+      },
+      std::move(reply));
 }
 
-void Reconciler::ResolveVideo(store::Key key, Resolution said,
+void Reconciler::ResolveVideo(store::Key key, UsableProviders usable, Resolution said,
                               std::function<AdoptionConditions(const v1::VideoTask&)> adopt,
                               Reply<v1::VideoTask> reply) {
   CommandVideo(
       std::move(key),
-      [said = std::move(said), adopt = std::move(adopt)](VideoItem& item) -> absl::Status {
+      [usable = std::move(usable), said = std::move(said),
+       adopt = std::move(adopt)](VideoItem& item) -> absl::Status {
+        if (!MayUseAll(usable, item.current().record.units()) ||
+            (said.resubmit && !MayUseAll(usable, item.current().record.targets()))) {
+          return NotAllowed();
+        }
         // For each draft: where the conditions did not hold, this says why, or has others.
         std::vector<store::Conditions::TermAnywhere> absent;
         if (adopt) {
@@ -1106,119 +1121,128 @@ void AddRetained(const std::string& provider_name, Response& response) {
 
 }  // namespace
 
-void Reconciler::DeleteGroup(store::Key key, Reply<v1::DeleteAssetGroupResponse> reply) {
-  parts_.loop.Post([this, key = std::move(key), reply = std::move(reply)]() mutable {
-    auto loaded = FindOrLoad(key);
-    if (!loaded.ok()) return std::move(reply)(loaded.status());
-    if (*loaded == nullptr) return std::move(reply)(NotFound(key));
-    auto response = std::make_shared<v1::DeleteAssetGroupResponse>();
-    Change change;
-    change.apply = [key, response](Item& base) {
-      auto& item = static_cast<GroupItem&>(base);
-      response->Clear();
-      for (int i = 0; i < item.current().record.units_size(); ++i) {
-        if (BeingSubmitted(item.current().record.units(i).submission())) {
-          return InUse(item.name(), "it is just being submitted to a provider; try again");
-        }
-        if (!item.resource().placements(i).provider_group_id().empty() ||
-            MayHaveBeenMade(item.current().record.units(i))) {
-          AddRetained(item.resource().placements(i).provider(), *response);
-        }
-      }
-      item.Remove({}, {.absent = {AssetsOfGroup(key)}});
-      return absl::OkStatus();
-    };
-    change.unmet = [key](const store::Key& member) {
-      return InUse(MakeName(kAssetGroups, key.id),
-                   absl::StrCat("\"", MakeName(kAssets, member.id),
-                                "\" belongs to it; delete its assets first"));
-    };
-    change.done = [response, reply = std::move(reply)](absl::Status status) mutable {
-      if (!status.ok()) return std::move(reply)(status);
-      std::move(reply)(*response);
-    };
-    AddChange(**loaded, std::move(change));
-  });
-}
-
-void Reconciler::DeleteAsset(store::Key key, Reply<v1::DeleteAssetResponse> reply) {
-  parts_.loop.Post([this, key = std::move(key), reply = std::move(reply)]() mutable {
-    auto loaded = FindOrLoad(key);
-    if (!loaded.ok()) return std::move(reply)(loaded.status());
-    if (*loaded == nullptr) return std::move(reply)(NotFound(key));
-    auto response = std::make_shared<v1::DeleteAssetResponse>();
-    auto deletions = std::make_shared<std::vector<store::Key>>();
-    Change change;
-    change.apply = [this, key, response, deletions](Item& base) {
-      auto& item = static_cast<AssetItem&>(base);
-      response->Clear();
-      deletions->clear();
-      std::vector<store::Write> writes;
-      for (int i = 0; i < item.current().record.units_size(); ++i) {
-        const Unit& unit = item.current().record.units(i);
-        if (BeingSubmitted(unit.submission())) {
-          return InUse(item.name(), absl::StrCat("it is just being submitted to ", unit.provider(),
-                                                 "; try again"));
-        }
-        if (unit.handle().empty()) {
-          if (MayHaveBeenMade(unit)) {
-            AddRetained(MakeName(kProviders, unit.provider()), *response);
+void Reconciler::DeleteGroup(store::Key key, UsableProviders usable,
+                             Reply<v1::DeleteAssetGroupResponse> reply) {
+  parts_.loop.Post(
+      [this, key = std::move(key), usable = std::move(usable), reply = std::move(reply)]() mutable {
+        auto loaded = FindOrLoad(key);
+        if (!loaded.ok()) return std::move(reply)(loaded.status());
+        if (*loaded == nullptr) return std::move(reply)(NotFound(key));
+        auto response = std::make_shared<v1::DeleteAssetGroupResponse>();
+        Change change;
+        change.apply = [key, usable = std::move(usable), response](Item& base) {
+          auto& item = static_cast<GroupItem&>(base);
+          if (!MayUseAll(usable, item.current().record.units())) return NotAllowed();
+          response->Clear();
+          for (int i = 0; i < item.current().record.units_size(); ++i) {
+            if (BeingSubmitted(item.current().record.units(i).submission())) {
+              return InUse(item.name(), "it is just being submitted to a provider; try again");
+            }
+            if (!item.resource().placements(i).provider_group_id().empty() ||
+                MayHaveBeenMade(item.current().record.units(i))) {
+              AddRetained(item.resource().placements(i).provider(), *response);
+            }
           }
-          continue;
-        }
-        if (item.resource().placements(i).state() == v1::Placement::LOST) continue;
-        const ProviderEntry* provider = catalog().FindProvider(unit.provider());
-        if (provider == nullptr ||
-            !provider->dialect->EncodeDeleteAsset(unit.handle()).has_value()) {
-          AddRetained(MakeName(kProviders, unit.provider()), *response);
-          continue;
-        }
-        UpstreamDeletion deletion;
-        deletion.set_asset(item.name());
-        deletion.set_provider(unit.provider());
-        deletion.set_handle(unit.handle());
-        deletion.set_credential_id(unit.credential_id());
-        *deletion.mutable_create_time() = base::ToProto(Now());
-        store::Write write;
-        write.key = {key.tenant, store::Kind::kUpstreamDeletion, NewResourceId(Now())};
-        write.content.emplace();
-        write.content->internal = deletion.SerializeAsString();
-        write.content->unfinished = true;
-        write.content->shard = leases().Pick().value_or(item.shard_);
-        deletions->push_back(write.key);
-        writes.push_back(std::move(write));
-      }
-      item.Remove(std::move(writes), {.absent = {UnfinishedTasksUsing(key)}});
-      return absl::OkStatus();
-    };
-    change.unmet = [key](const store::Key& task) {
-      return InUse(MakeName(kAssets, key.id),
-                   absl::StrCat("the unfinished \"", MakeName(kVideoTasks, task.id),
-                                "\" is made from it; wait for it or cancel it"));
-    };
-    change.done = [this, response, deletions,
-                   reply = std::move(reply)](absl::Status status) mutable {
-      if (!status.ok()) return std::move(reply)(status);
-      for (const store::Key& deletion : *deletions) {
-        // Loading begins the work.
-        if (auto item = FindOrLoad(deletion); !item.ok()) {
-          telemetry().OnWarning(deletion.id, "an upstream deletion begins at the next restart");
-        }
-      }
-      std::move(reply)(*response);
-    };
-    AddChange(**loaded, std::move(change));
-  });
+          item.Remove({}, {.absent = {AssetsOfGroup(key)}});
+          return absl::OkStatus();
+        };
+        change.unmet = [key](const store::Key& member) {
+          return InUse(MakeName(kAssetGroups, key.id),
+                       absl::StrCat("\"", MakeName(kAssets, member.id),
+                                    "\" belongs to it; delete its assets first"));
+        };
+        change.done = [response, reply = std::move(reply)](absl::Status status) mutable {
+          if (!status.ok()) return std::move(reply)(status);
+          std::move(reply)(*response);
+        };
+        AddChange(**loaded, std::move(change));
+      });
 }
 
-void Reconciler::DeleteVideo(store::Key key, Reply<v1::DeleteVideoTaskResponse> reply) {
-  parts_.loop.Post([this, key = std::move(key), reply = std::move(reply)]() mutable {
+void Reconciler::DeleteAsset(store::Key key, UsableProviders usable,
+                             Reply<v1::DeleteAssetResponse> reply) {
+  parts_.loop.Post(
+      [this, key = std::move(key), usable = std::move(usable), reply = std::move(reply)]() mutable {
+        auto loaded = FindOrLoad(key);
+        if (!loaded.ok()) return std::move(reply)(loaded.status());
+        if (*loaded == nullptr) return std::move(reply)(NotFound(key));
+        auto response = std::make_shared<v1::DeleteAssetResponse>();
+        auto deletions = std::make_shared<std::vector<store::Key>>();
+        Change change;
+        change.apply = [this, key, usable = std::move(usable), response, deletions](Item& base) {
+          auto& item = static_cast<AssetItem&>(base);
+          if (!MayUseAll(usable, item.current().record.units())) return NotAllowed();
+          response->Clear();
+          deletions->clear();
+          std::vector<store::Write> writes;
+          for (int i = 0; i < item.current().record.units_size(); ++i) {
+            const Unit& unit = item.current().record.units(i);
+            if (BeingSubmitted(unit.submission())) {
+              return InUse(item.name(), absl::StrCat("it is just being submitted to ",
+                                                     unit.provider(), "; try again"));
+            }
+            if (unit.handle().empty()) {
+              if (MayHaveBeenMade(unit)) {
+                AddRetained(MakeName(kProviders, unit.provider()), *response);
+              }
+              continue;
+            }
+            if (item.resource().placements(i).state() == v1::Placement::LOST) continue;
+            const ProviderEntry* provider = catalog().FindProvider(unit.provider());
+            if (provider == nullptr ||
+                !provider->dialect->EncodeDeleteAsset(unit.handle()).has_value()) {
+              AddRetained(MakeName(kProviders, unit.provider()), *response);
+              continue;
+            }
+            UpstreamDeletion deletion;
+            deletion.set_asset(item.name());
+            deletion.set_provider(unit.provider());
+            deletion.set_handle(unit.handle());
+            deletion.set_credential_id(unit.credential_id());
+            *deletion.mutable_create_time() = base::ToProto(Now());
+            store::Write write;
+            write.key = {key.tenant, store::Kind::kUpstreamDeletion, NewResourceId(Now())};
+            write.content.emplace();
+            write.content->internal = deletion.SerializeAsString();
+            write.content->unfinished = true;
+            write.content->shard = leases().Pick().value_or(item.shard_);
+            deletions->push_back(write.key);
+            writes.push_back(std::move(write));
+          }
+          item.Remove(std::move(writes), {.absent = {UnfinishedTasksUsing(key)}});
+          return absl::OkStatus();
+        };
+        change.unmet = [key](const store::Key& task) {
+          return InUse(MakeName(kAssets, key.id),
+                       absl::StrCat("the unfinished \"", MakeName(kVideoTasks, task.id),
+                                    "\" is made from it; wait for it or cancel it"));
+        };
+        change.done = [this, response, deletions,
+                       reply = std::move(reply)](absl::Status status) mutable {
+          if (!status.ok()) return std::move(reply)(status);
+          for (const store::Key& deletion : *deletions) {
+            // Loading begins the work.
+            if (auto item = FindOrLoad(deletion); !item.ok()) {
+              telemetry().OnWarning(deletion.id, "an upstream deletion begins at the next restart");
+            }
+          }
+          std::move(reply)(*response);
+        };
+        AddChange(**loaded, std::move(change));
+      });
+}
+
+void Reconciler::DeleteVideo(store::Key key, UsableProviders usable,
+                             Reply<v1::DeleteVideoTaskResponse> reply) {
+  parts_.loop.Post([this, key = std::move(key), usable = std::move(usable),
+                    reply = std::move(reply)]() mutable {
     auto loaded = FindOrLoad(key);
     if (!loaded.ok()) return std::move(reply)(loaded.status());
     if (*loaded == nullptr) return std::move(reply)(NotFound(key));
     Change change;
-    change.apply = [](Item& base) {
+    change.apply = [usable = std::move(usable)](Item& base) {
       auto& item = static_cast<VideoItem&>(base);
+      if (!MayUseAll(usable, item.current().record.units())) return NotAllowed();
       if (item.resource().state() == v1::VideoTask::UNCONFIRMED) {
         return InUse(item.name(),
                      "it is not known whether its provider accepted it; wait, or settle it first "

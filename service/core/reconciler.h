@@ -27,6 +27,7 @@
 #include "core/model_slots.h"
 #include "core/settings.h"
 #include "core/telemetry.h"
+#include "core/usable_providers.h"
 #include "core/waited_call.h"
 #include "http/client.h"
 #include "store/store.h"
@@ -135,14 +136,18 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
                     Reply<std::vector<absl::StatusOr<v1::Asset>>> reply);
   void CreateVideos(Creation<VideoEntity> creation,
                     Reply<std::vector<absl::StatusOr<v1::VideoTask>>> reply);
-  void CancelVideo(store::Key key, Reply<v1::VideoTask> reply);
+  // Commands. Each is NOT_ALLOWED where the resource has an attempt or a placement at a provider
+  // that is not `usable`.
+  void CancelVideo(store::Key key, UsableProviders usable, Reply<v1::VideoTask> reply);
   // `adopt` is asked with the task as it was committed last; may be empty.
-  void ResolveVideo(store::Key key, Resolution said,
+  void ResolveVideo(store::Key key, UsableProviders usable, Resolution said,
                     std::function<AdoptionConditions(const v1::VideoTask&)> adopt,
                     Reply<v1::VideoTask> reply);
-  void DeleteGroup(store::Key key, Reply<v1::DeleteAssetGroupResponse> reply);
-  void DeleteAsset(store::Key key, Reply<v1::DeleteAssetResponse> reply);
-  void DeleteVideo(store::Key key, Reply<v1::DeleteVideoTaskResponse> reply);
+  void DeleteGroup(store::Key key, UsableProviders usable,
+                   Reply<v1::DeleteAssetGroupResponse> reply);
+  void DeleteAsset(store::Key key, UsableProviders usable, Reply<v1::DeleteAssetResponse> reply);
+  void DeleteVideo(store::Key key, UsableProviders usable,
+                   Reply<v1::DeleteVideoTaskResponse> reply);
 
   // Why the resource in `row` stands where it stands. `gateway`: the name of who holds its shard;
   // empty where that is not known. Changes nothing.
@@ -191,6 +196,7 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
     // The store has said that its request id was free.
     bool known_new = false;
     absl::Time answer_by;
+    std::weak_ptr<WaitedCall> waited;
     CreateDone done;
   };
   struct Gathering;

@@ -7,6 +7,12 @@
 
 namespace assetgate::core {
 
+absl::Status NotAllowed() {
+  return base::Error(absl::StatusCode::kPermissionDenied, v1::NOT_ALLOWED,
+                     "this caller may not do this; the gateway's log says why, and its config "
+                     "(callers) who may do what");
+}
+
 absl::Status CombinedRefusal(const v1::ProviderFailures& failures) {
   google::rpc::Status combined = failures.failures(0).status();
   if (failures.failures_size() > 1) {

@@ -7,6 +7,9 @@
 
 namespace assetgate::core {
 
+// PERMISSION_DENIED NOT_ALLOWED: the same whatever it is that is not allowed.
+absl::Status NotAllowed();
+
 // The only failure itself; of several, the first one's code and reason, a message with all of them,
 // and ProviderFailures. `failures` is not empty.
 absl::Status CombinedRefusal(const v1::ProviderFailures& failures);

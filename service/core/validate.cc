@@ -17,6 +17,7 @@
 #include "core/media_uri.h"
 #include "core/resource.h"
 #include "core/settings.h"
+#include "core/sizes.h"
 #include "google/protobuf/descriptor.h"
 #include "provider/rest.h"
 
@@ -347,6 +348,7 @@ absl::Status Validate(const v1::CreateAssetGroupRequest& request, const Catalog&
   CheckLength("asset_group.display_name", group.display_name(), kLongestDisplayName, faults);
   CheckLength("asset_group.description", group.description(), kLongestDescription, faults);
   CheckLabels("asset_group.labels", group.labels(), faults);
+  CheckSize("asset_group", group, faults);
   CheckId("asset_group_id", request.asset_group_id(), faults);
   if (absl::StartsWith(request.asset_group_id(), DefaultGroupId(""))) {
     faults.Add("asset_group_id",
@@ -373,6 +375,7 @@ absl::Status Validate(const v1::CreateAssetRequest& request, const Catalog& cata
   }
   CheckLength(prefix + "asset.display_name", asset.display_name(), kLongestDisplayName, faults);
   CheckLabels(prefix + "asset.labels", asset.labels(), faults);
+  CheckSize(prefix + "asset", asset, faults);
   if (!asset.asset_group().empty()) {
     CheckCollectionName(prefix + "asset.asset_group", kAssetGroups, asset.asset_group(), faults);
   }
@@ -458,6 +461,7 @@ absl::Status Validate(const v1::CreateVideoTaskRequest& request, const Catalog& 
   }
   CheckLength("video_task.prompt", task.prompt(), kLongestPrompt, faults);
   CheckLabels("video_task.labels", task.labels(), faults);
+  CheckSize("video_task", task, faults);
   if (task.has_duration()) {
     if (task.duration().nanos() != 0 || task.duration().seconds() == 0 ||
         task.duration().seconds() > 86'400 || task.duration().seconds() < -1) {

@@ -2,6 +2,7 @@
 #ifndef ASSETGATE_CORE_WAITED_CALL_H_
 #define ASSETGATE_CORE_WAITED_CALL_H_
 
+#include <memory>
 #include <set>
 #include <string>
 
@@ -19,6 +20,13 @@ struct WaitedCall {
   int upstream_calls = 0;
   std::set<std::string> providers;
 };
+
+// Whether the caller of a call has hung up. Of calls that nobody owns (`call` was never set),
+// nobody knows.
+inline bool HungUp(const std::weak_ptr<WaitedCall>& call) {
+  const std::weak_ptr<WaitedCall> never_set;
+  return call.expired() && (call.owner_before(never_set) || never_set.owner_before(call));
+}
 
 }  // namespace assetgate::core
 

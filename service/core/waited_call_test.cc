@@ -146,5 +146,37 @@ TEST_F(WaitedCallTest, TheGroupThatAnAssetNeedsIsMadeForItsCaller) {
   EXPECT_EQ(answered_->upstream_calls, 2);
 }
 
+TEST_F(WaitedCallTest, WhoRepeatsACallAndHangsUpIsNotKept) {
+  Harness harness;
+  v1::CreateVideoTaskRequest request = Harness::Video("fox");
+  request.set_request_id("r-1");
+  const auto first = harness.Create(request);
+  ASSERT_FALSE(first.has()) << "it is being submitted";
+  // Each caller waits for the first one's answer, and hangs up.
+  std::vector<std::weak_ptr<int>> replies;
+  for (int i = 0; i < 5; ++i) {
+    auto call = std::make_shared<WaitedCall>();
+    auto kept = std::make_shared<int>(i);
+    replies.push_back(kept);
+    harness.gateway().CreateVideoTask(
+        Waiting(call), request, [kept = std::move(kept)](const absl::StatusOr<v1::VideoTask>&) {
+          ADD_FAILURE() << "answered " << *kept;
+        });
+    harness.Run();
+  }
+  // One more, who waits on.
+  auto call = std::make_shared<WaitedCall>();
+  std::optional<absl::StatusOr<v1::VideoTask>> answer;
+  harness.gateway().CreateVideoTask(
+      Waiting(call), request,
+      [&answer](absl::StatusOr<v1::VideoTask> task) { answer = std::move(task); });
+  harness.Run();
+  for (const auto& reply : replies) EXPECT_TRUE(reply.expired());
+  harness.AnswerNext(200, "id=up-1 state=running");
+  EXPECT_TRUE(first.has());
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_TRUE(answer->ok()) << answer->status();
+}
+
 }  // namespace
 }  // namespace assetgate::core
