@@ -1,7 +1,5 @@
 #include "cli/client.h"
 
-#include <grpcpp/generic/generic_stub.h>
-
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -10,10 +8,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/notification.h"
 #include "base/build_info.h"
 #include "base/error.h"
 #include "google/rpc/status.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 
 namespace assetgate::cli {
 
@@ -134,30 +132,12 @@ Client::Client(const std::shared_ptr<grpc::Channel>& channel) {
 }
 
 absl::StatusOr<bool> Client::Serving(absl::Duration timeout, const std::stop_token& stop) {
-  // Its two messages are small enough to be done by hand: Debian has no package of their classes.
-  constexpr char kMethod[] = "/grpc.health.v1.Health/Check";
-  constexpr absl::string_view kServing("\x08\x01", 2);  // status: SERVING
-  grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
-  const std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
-  grpc::GenericStub stub(channel_);
-  const grpc::ByteBuffer request(nullptr, 0);  // service: "", the whole
-  grpc::ByteBuffer response;
-  absl::Notification over;
-  grpc::Status status;
-  stub.UnaryCall(&context, kMethod, {}, &request, &response, [&](grpc::Status ended) {
-    status = std::move(ended);
-    over.Notify();
-  });
-  over.WaitForNotification();
-  if (!status.ok()) return ToStatus(status);
-  std::vector<grpc::Slice> slices;
-  if (!response.Dump(&slices).ok()) return PlainError(absl::StatusCode::kInternal, "no answer");
-  std::string bytes;
-  for (const grpc::Slice& slice : slices) {
-    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  }
-  return bytes == kServing;
+  const auto health = grpc::health::v1::Health::NewStub(channel_);
+  const auto answer =
+      Call(*health, &grpc::health::v1::Health::Stub::Check,
+           grpc::health::v1::HealthCheckRequest() /* service "": all of it */, timeout, stop);
+  if (!answer.ok()) return answer.status();
+  return answer->status() == grpc::health::v1::HealthCheckResponse::SERVING;
 }
 
 }  // namespace assetgate::cli

@@ -29,14 +29,16 @@ struct Endpoint {
   // HOST:PORT, or anything else that gRPC resolves: of several addresses, the first that answers is
   // used, until it goes away.
   std::string server = "127.0.0.1:8080";
-  // A file with a bearer token; empty: none. White space around it is ignored. Over plain text it
-  // is sent in clear.
+  // A file with a bearer token; empty: none. White space around it is ignored. Without TLS
+  // it is sent in clear text, which to another machine only goes with `insecure`.
   std::string token_file;
   // Who signs the gateway's certificate: a file, or "system"; empty: no TLS.
   std::string ca;
   // The certificate that is shown, and its key; empty: none.
   std::string certificate;
   std::string key;
+  // Whether the token may go to another machine without TLS.
+  bool insecure = false;
 };
 
 // A channel to it. INVALID_ARGUMENT where a file cannot be read.

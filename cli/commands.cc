@@ -15,6 +15,7 @@
 #include "cli/doctor.h"
 #include "cli/json.h"
 #include "cli/options.h"
+#include "cli/reach.h"
 #include "cli/tables.h"
 #include "cli/watch.h"
 
@@ -25,6 +26,8 @@ namespace {
 constexpr absl::Duration kCallMargin = absl::Seconds(20);
 constexpr absl::Duration kDefaultMaxWait = absl::Seconds(10);
 constexpr int kBatchSize = 100;
+// Of the look at what is in the way to a gateway.
+constexpr absl::Duration kLookTimeout = absl::Seconds(3);
 // Of each question to a gateway that may be in trouble.
 constexpr absl::Duration kDoctorTimeout = absl::Seconds(10);
 
@@ -284,7 +287,8 @@ class Session {
 
   ExitCode Fail(const absl::Status& status, const std::string& request_id) {
     env_.out.flush();
-    const CallContext context{options_.endpoint.server, request_id};
+    CallContext context = ContextOf(options_.endpoint, status, kLookTimeout);
+    context.request_id = request_id;
     if (options_.output == Output::kJson) {
       env_.err << ExplainJson(status, context) << '\n';
     } else {
@@ -366,7 +370,7 @@ ExitCode Session::Do(const WatchCommand& command) {
 ExitCode Session::Do(const DoctorCommand&) {
   const absl::Duration timeout = options_.timeout.value_or(kDoctorTimeout);
   const std::vector<Finding> findings =
-      Examine(client_, options_.endpoint.server, timeout, env_.interrupted);
+      Examine(client_, options_.endpoint, timeout, env_.interrupted);
   if (env_.interrupted.stop_requested()) return ExitCode::kInterrupted;
   bool failed = false;
   for (const Finding& finding : findings) {

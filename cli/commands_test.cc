@@ -358,8 +358,8 @@ TEST_F(CommandsTest, WatchPrintsLinesWherePiped) {
   SettleAssets(
       {MakeAsset("assets/a", v1::Asset::ACTIVE), MakeAsset("assets/b", v1::Asset::FAILED)});
   EXPECT_EQ(Run({"assets", "watch", "--until-settled"}), ExitCode::kWorkFailed);
-  EXPECT_THAT(out_.str(), HasSubstr("  assets/a  ACTIVE\n"));
-  EXPECT_THAT(out_.str(), HasSubstr("  assets/b  FAILED\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("  assets/a  ACTIVE          -  -\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("  assets/b  FAILED          -  -\n"));
 
   EXPECT_EQ(Run({"-o", "json", "assets", "watch", "--until-settled"}), ExitCode::kWorkFailed);
   const std::vector<std::string> lines = absl::StrSplit(out_.str(), '\n', absl::SkipEmpty());

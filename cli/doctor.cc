@@ -8,6 +8,7 @@
 #include "cli/failure.h"
 #include "cli/json.h"
 #include "cli/model.h"
+#include "cli/reach.h"
 #include "google/protobuf/struct.pb.h"
 
 namespace assetgate::cli {
@@ -62,19 +63,27 @@ const char* NameOf(Verdict verdict) {
 
 }  // namespace
 
-std::vector<Finding> Examine(Client& client, const std::string& server, absl::Duration timeout,
+std::vector<Finding> Examine(Client& client, const Endpoint& endpoint, absl::Duration timeout,
                              const std::stop_token& stop) {
   std::vector<Finding> findings;
-  const std::string gateway = absl::StrCat("gateway ", server);
+  const std::string gateway = absl::StrCat("gateway ", endpoint.server);
   v1::ListProvidersRequest request;
   auto listed = Client::Call(client.providers(), &v1::ProviderService::Stub::ListProviders, request,
                              timeout, stop);
   if (!listed.ok()) {
-    findings.push_back({Verdict::kFailed, gateway,
-                        absl::StrCat("does not answer: ", listed.status().message()),
-                        "is it running, and reachable from here? Choose another address with "
-                        "--server; where it runs, look at its log, or at assetgate --doctor "
-                        "--config FILE"});
+    const CallContext context = ContextOf(endpoint, listed.status(), timeout);
+    std::string remedy = WhatToDo(listed.status(), context);
+    // A gateway that refuses is there.
+    const bool away = listed.status().code() == absl::StatusCode::kUnavailable ||
+                      listed.status().code() == absl::StatusCode::kDeadlineExceeded;
+    if (away && context.unreachable.empty()) {
+      absl::StrAppend(&remedy,
+                      "; where it runs, look at its log, or at assetgate --doctor --config FILE");
+    }
+    findings.push_back(
+        {Verdict::kFailed, gateway,
+         absl::StrCat(away ? "does not answer: " : "refuses: ", listed.status().message()),
+         Sanitize(remedy)});
     return findings;
   }
   findings.push_back(

@@ -25,7 +25,7 @@ struct Finding {
 
 // Asks whether the gateway answers, for its health, its version and its providers. Each question
 // takes at most `timeout`; what cannot be known without an earlier answer is left out.
-std::vector<Finding> Examine(Client& client, const std::string& server, absl::Duration timeout,
+std::vector<Finding> Examine(Client& client, const Endpoint& endpoint, absl::Duration timeout,
                              const std::stop_token& stop);
 
 // "ok       gateway …: …", and a line with the remedy where there is one.

@@ -112,6 +112,27 @@ bool MayBeRepeated(const google::rpc::Status& status, const google::rpc::ErrorIn
   }
 }
 
+// After a call of which nobody knows whether it changed anything.
+std::string MayHaveBeenDone(const CallContext& context) {
+  return context.request_id.empty()
+             ? "it may have been done: look, or say it once more to find out"
+             : "it may have been done: repeat the call with the same --request-id to find out";
+}
+
+// Who was not let in, or may not do that, mends it with other credentials and not with another
+// request.
+std::string AboutCredentials(const google::rpc::Status& status, const CallContext& context) {
+  if (status.code() == google::rpc::PERMISSION_DENIED) {
+    return "whoever runs the gateway can allow it (roles, providers); or show another token with "
+           "--token-file";
+  }
+  return context.shows_credential
+             ? "check what was shown, --token-file or --certificate: it is unknown to the gateway, "
+               "or has expired; the gateway's log has the reason"
+             : "show who calls: --token-file FILE (or ASSETCTL_TOKEN_FILE), or --certificate FILE "
+               "and --key FILE";
+}
+
 std::string Remedy(const google::rpc::Status& status, const google::rpc::ErrorInfo& info,
                    const CallContext& context) {
   v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
@@ -137,7 +158,14 @@ std::string Remedy(const google::rpc::Status& status, const google::rpc::ErrorIn
       return "wait until the work that refers to it is finished, or cancel that first";
     case v1::COMMIT_UNKNOWN:
     case v1::CALLER_GONE:
-      return "it may have been done: repeat the call with the same --request-id to find out";
+      return MayHaveBeenDone(context);
+    case v1::ASSET_FAILED:
+      return "see what the assets' providers say: assetctl assets get NAME; then use another one";
+    case v1::CONTENT_REJECTED:
+      return "change what it shows or says: the same is refused again";
+    case v1::SUBMISSION_UNKNOWN:
+      return "whoever runs the gateway has to look at the provider, and settle it: assetctl videos "
+             "resolve NAME --help";
     case v1::FIELD_NOT_EXPRESSIBLE:
       return "change or leave out these fields; `assetctl models get MODEL` shows what each "
              "provider can express";
@@ -147,6 +175,10 @@ std::string Remedy(const google::rpc::Status& status, const google::rpc::ErrorIn
       return "whoever runs the gateway has to top up its account at the provider";
     default:
       break;
+  }
+  if (status.code() == google::rpc::UNAUTHENTICATED ||
+      status.code() == google::rpc::PERMISSION_DENIED) {
+    return AboutCredentials(status, context);
   }
   const std::string act = MetadataOf(info, "act");
   const auto delay = base::RetryDelayOf(status);
@@ -158,13 +190,19 @@ std::string Remedy(const google::rpc::Status& status, const google::rpc::ErrorIn
   if (act == "OPERATOR") return "whoever runs the gateway has to look at this";
   if (act == "CALLER") return "correct the request and send it again";
   if (info.reason().empty() && status.code() == google::rpc::UNAVAILABLE) {
+    if (!context.unreachable.empty()) {
+      return absl::StrCat(context.server, " is there, but ", context.unreachable);
+    }
     return absl::StrCat("is the gateway running at ", context.server,
                         "? Choose another with --server or ASSETCTL_SERVER");
   }
   if (info.reason().empty() && status.code() == google::rpc::DEADLINE_EXCEEDED) {
     return context.request_id.empty() ? "try again, or give it longer with --timeout"
-                                      : "it may have been done: repeat the call with the same "
-                                        "--request-id to find out";
+                                      : MayHaveBeenDone(context);
+  }
+  if (info.reason().empty() && status.code() == google::rpc::UNIMPLEMENTED) {
+    return absl::StrCat("what answers at ", context.server,
+                        " is an older assetgate, or something else");
   }
   return "";
 }
@@ -203,8 +241,11 @@ ExitCode ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kFailedPrecondition:
       return ExitCode::kFailedPrecondition;
     case absl::StatusCode::kResourceExhausted:
-      return base::ReasonOf(status) == v1::MESSAGE_TOO_LARGE ? ExitCode::kInvalidArgument
-                                                             : ExitCode::kUnavailable;
+      // The second is gRPC's own word, for either direction.
+      return base::ReasonOf(status) == v1::MESSAGE_TOO_LARGE ||
+                     absl::StrContains(status.message(), "larger than max")
+                 ? ExitCode::kInvalidArgument
+                 : ExitCode::kUnavailable;
     case absl::StatusCode::kUnavailable:
       return ExitCode::kUnavailable;
     case absl::StatusCode::kUnknown:
@@ -257,6 +298,11 @@ std::vector<std::string> Explain(const absl::Status& absl_status, const CallCont
         absl::StrCat(context.request_id, " (a repetition with --request-id never makes it twice)"));
   }
   return lines;
+}
+
+std::string WhatToDo(const absl::Status& status, const CallContext& context) {
+  const google::rpc::Status proto = base::ToRpcStatus(status);
+  return Remedy(proto, base::InfoOf(proto), context);
 }
 
 std::string Brief(const google::rpc::Status& error) {

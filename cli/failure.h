@@ -38,12 +38,19 @@ struct CallContext {
   std::string server;
   // Of calls that make something: a repetition with it is safe. Else empty.
   std::string request_id;
+  // Whether a token or a certificate was shown.
+  bool shows_credential = false;
+  // Where nothing was reached: what ExplainUnreachable found; else empty.
+  std::string unreachable;
 };
 
 // `status` (not OK) as lines for people: what went wrong, every faulty field with the flag that
 // sets it, what the provider said, who can mend it and how.
 std::vector<std::string> Explain(const absl::Status& status, const CallContext& context,
                                  const Look& look);
+
+// Who can mend it and how, in a sentence; empty where nothing is known. Not sanitized.
+std::string WhatToDo(const absl::Status& status, const CallContext& context);
 
 // The same on one line, for `error` fields of resources: "REASON: message".
 std::string Brief(const google::rpc::Status& error);

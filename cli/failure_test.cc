@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/error.h"
 #include "cli/client.h"
@@ -104,6 +105,45 @@ TEST(ExplainTest, SaysWhoCanMendItAndWhen) {
 TEST(ExplainTest, AnUnreachableGatewayIsAskedAfterByAddress) {
   EXPECT_THAT(Text(PlainError(absl::StatusCode::kUnavailable, "connection refused")),
               HasSubstr("is the gateway running at host:1?"));
+}
+
+TEST(ExplainTest, WhoIsNotLetInIsToldAboutCredentialsAndNotAboutTheRequest) {
+  const Error stranger(absl::StatusCode::kUnauthenticated, v1::NOT_AUTHENTICATED, "show a token");
+  const Error forbidden(absl::StatusCode::kPermissionDenied, v1::NOT_ALLOWED, "not for you");
+  struct Case {
+    absl::Status status;
+    bool shows_credential;
+    std::string advice;
+  };
+  const Case cases[] = {
+      {stranger, false, "show who calls: --token-file FILE"},
+      {stranger, true, "check what was shown"},
+      {forbidden, true, "whoever runs the gateway can allow it"},
+      // A proxy's, without an ErrorInfo.
+      {PlainError(absl::StatusCode::kUnauthenticated, "no"), false, "show who calls"},
+      {PlainError(absl::StatusCode::kPermissionDenied, "no"), true,
+       "whoever runs the gateway can allow it"},
+  };
+  for (const Case& each : cases) {
+    const std::string text = absl::StrJoin(
+        Explain(each.status, {"host:1", "r1", each.shows_credential, ""}, kPlain), "\n");
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("what to do: ", each.advice)));
+    EXPECT_THAT(text, Not(HasSubstr("correct the request")));
+  }
+}
+
+TEST(ExplainTest, OnlyWhatHasARequestIdIsToBeRepeatedWithIt) {
+  for (const v1::ErrorReason reason : {v1::COMMIT_UNKNOWN, v1::CALLER_GONE}) {
+    const absl::Status status = Error(absl::StatusCode::kUnknown, reason, "not known");
+    EXPECT_THAT(WhatToDo(status, {"host:1", "r1", false, ""}), HasSubstr("--request-id"));
+    EXPECT_THAT(WhatToDo(status, {"host:1", "", false, ""}), Not(HasSubstr("--request-id")));
+  }
+}
+
+TEST(ExplainTest, WhatIsInTheWayIsSaidInPlaceOfAGuess) {
+  const std::string told = WhatToDo(PlainError(absl::StatusCode::kUnavailable, "connection reset"),
+                                    {"host:1", "", false, "it speaks TLS: say --ca FILE"});
+  EXPECT_EQ(told, "host:1 is there, but it speaks TLS: say --ca FILE");
 }
 
 TEST(ExplainTest, CreatesShowTheirRequestId) {

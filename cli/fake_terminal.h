@@ -58,6 +58,23 @@ class FakeTerminal final : public Terminal {
     if (row_ >= broken.size()) row_ = broken.size() - 1;
     lines_ = broken;
     size_.width = width;
+    ScrollToCursor();
+  }
+
+  // Of another height: lines from above come back into sight, or leave it.
+  void SetHeight(int height) {
+    const std::size_t grown = static_cast<std::size_t>(std::max(0, height - size_.height));
+    top_ -= std::min(top_, grown);
+    size_.height = height;
+    ScrollToCursor();
+  }
+
+  // What is in sight, as Screen().
+  std::vector<std::string> Visible() const {
+    std::vector<std::string> lines = Screen();
+    const std::size_t hidden = std::min(top_, lines.size());
+    lines.erase(lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(hidden));
+    return lines;
   }
 
   int writes() const { return writes_; }
@@ -66,12 +83,18 @@ class FakeTerminal final : public Terminal {
   bool quiet() const { return quiet_; }
 
  private:
+  void ScrollToCursor() {
+    const std::size_t height = static_cast<std::size_t>(size_.height);
+    if (row_ >= top_ + height) top_ = row_ + 1 - height;
+  }
+
   void TakeCharacter(char c) {
     if (c == '\r') {
       column_ = 0;
     } else if (c == '\n') {
       ++row_;
       if (row_ >= lines_.size()) lines_.emplace_back();
+      ScrollToCursor();
     } else {
       std::string& line = lines_[row_];
       if (column_ >= static_cast<std::size_t>(size_.width)) column_ = line.size() - 1;
@@ -92,9 +115,16 @@ class FakeTerminal final : public Terminal {
     if (command == 'A') {
       int up = 1;
       (void)absl::SimpleAtoi(argument, &up);
-      const std::size_t height = static_cast<std::size_t>(size_.height);
-      const std::size_t top = lines_.size() > height ? lines_.size() - height : 0;
-      row_ = row_ - top < static_cast<std::size_t>(up) ? top : row_ - static_cast<std::size_t>(up);
+      row_ = std::max(top_, row_ - std::min(row_, static_cast<std::size_t>(up)));
+    }
+    if (command == 'H') {
+      row_ = top_;
+      column_ = 0;
+      return;
+    }
+    if (command == 'J' && argument == "2") {
+      for (std::size_t i = top_; i < lines_.size(); ++i) lines_[i].clear();
+      return;
     }
     if (command == 'K' || command == 'J') {
       // After a character in the last column the cursor stands on it.
@@ -106,6 +136,7 @@ class FakeTerminal final : public Terminal {
 
   Size size_;
   std::vector<std::string> lines_ = {""};
+  std::size_t top_ = 0;  // The first line in sight.
   std::size_t row_ = 0;
   std::size_t column_ = 0;
   int writes_ = 0;

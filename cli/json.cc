@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "google/protobuf/any.pb.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -75,7 +76,7 @@ bool Print(const Message& message, bool pretty, std::string& json) {
   options.add_whitespace = pretty;
   json.clear();
   return google::protobuf::util::BinaryToJsonString(
-             resolver, std::string(kTypePrefix) + "/" + message.GetDescriptor()->full_name(), wire,
+             resolver, absl::StrCat(kTypePrefix, "/", message.GetDescriptor()->full_name()), wire,
              &json, options)
       .ok();
 }

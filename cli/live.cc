@@ -17,6 +17,11 @@ namespace {
 
 // "◐ " and the longest state.
 constexpr int kStateWidth = 13;
+constexpr int kTimeWidth = 6;
+// The longest state of a resource, UNCONFIRMED and UNAVAILABLE.
+constexpr int kEventStateWidth = 11;
+// At least this much of the details is shown.
+constexpr int kDetailWidth = 10;
 
 // Good news first, bad news last, where they are seen.
 int Rank(Tone tone) {
@@ -184,18 +189,23 @@ Cell TimeCell(const Row& row, absl::Time now) {
 void RenderSection(const Section& section, const LiveFrame& frame, int name_width,
                    int provider_width, const Look& look, std::vector<std::string>& lines) {
   lines.push_back(HeadingOf(section, frame.width, look));
-  const int bar = frame.width >= 100 ? 16 : frame.width >= 76 ? 8 : 0;
   const bool progress = section.subject == Subject::kVideos;
   // What belongs to a provider, and is underway.
   const bool work = section.subject != Subject::kProviders;
+  // The longest bar that leaves names whole, and something of the details.
+  const int taken = name_width + kStateWidth + provider_width + kTimeWidth + kDetailWidth + 5 * 2;
+  int bar = 0;
+  for (const int length : {8, 16}) {
+    if (frame.width >= 60 + 2 * length && frame.width >= taken + length + 5) bar = length;
+  }
   std::vector<Column> columns = {{TitleOf(section.subject), name_width, false, 12},
                                  {"STATE", kStateWidth, false, 0}};
   if (work) {
     columns.push_back({"PROVIDER", provider_width, false, 0});
-    columns.push_back({"TIME", 6, true, 0});
+    columns.push_back({"TIME", kTimeWidth, true, 0});
   }
   if (progress) columns.push_back({bar == 0 ? "" : "PROGRESS", bar + (bar == 0 ? 4 : 5)});
-  columns.push_back({"DETAIL", 6, false, 10});
+  columns.push_back({"DETAIL", 6, false, kDetailWidth});
 
   std::vector<std::vector<Cell>> rows;
   for (const Entry& entry : section.entries) {
@@ -237,23 +247,54 @@ std::string WhyGone(const Event& event) {
 }
 std::string WhyGone(const v1::ProviderEvent&) { return "not configured any more"; }
 
+// One line of a watch. Its columns are always the same five, so that a script finds each by its
+// place, with "-" where one holds nothing, and then the details.
+struct EventLine {
+  std::string stamp;
+  std::string name;
+  std::string state;
+  Tone tone = Tone::kPlain;
+  std::optional<int> percent;
+  std::string providers;
+  std::vector<std::string> details;  // Sanitized, painted.
+};
+
+std::string ToString(const EventLine& line, const Look& look) {
+  const std::string state = line.state.empty() ? "-" : Sanitize(line.state);
+  const std::string padding(
+      static_cast<std::size_t>(std::max(0, kEventStateWidth - DisplayWidth(state))), ' ');
+  const std::string percent =
+      line.percent.has_value() ? absl::StrCat(*line.percent, "%") : std::string("-");
+  std::string text = absl::StrCat(
+      line.stamp, "  ", Sanitize(line.name), "  ", Paint(state, line.tone, look), padding, "  ",
+      absl::StrFormat("%4s", percent), "  ", line.providers.empty() ? "-" : line.providers);
+  for (const std::string& detail : line.details) absl::StrAppend(&text, "  ", detail);
+  return text;
+}
+
 // What RESET and DELETE have in common; nullopt for a PUT.
 template <typename Event>
 std::optional<std::string> RenderOther(const Event& event, absl::string_view collection,
                                        absl::string_view name, absl::Time now, const Look& look) {
-  const std::string stamp = Stamp(false, {}, now);
+  EventLine line;
+  line.stamp = Stamp(false, {}, now);
   switch (event.type()) {
     case v1::PUT:
       return std::nullopt;
     case v1::RESET:
       if (event.reset_reason() == v1::FRESH) return "";
-      return absl::StrCat(stamp, "  ", collection, "  ",
-                          Paint(absl::StrCat("RESET (", v1::ResetReason_Name(event.reset_reason()),
-                                             "): the watch starts over"),
-                                Tone::kWaiting, look));
+      line.name = std::string(collection);
+      line.state = "RESET";
+      line.tone = Tone::kWaiting;
+      line.details.push_back(
+          Paint(absl::StrCat(v1::ResetReason_Name(event.reset_reason()), ": the watch starts over"),
+                Tone::kWaiting, look));
+      return ToString(line, look);
     case v1::DELETE:
-      return absl::StrCat(stamp, "  ", Sanitize(name), "  ",
-                          Paint(WhyGone(event), Tone::kQuiet, look));
+      line.name = std::string(name);
+      line.state = WhyGone(event);
+      line.tone = Tone::kQuiet;
+      return ToString(line, look);
     default:
       return "";
   }
@@ -320,49 +361,50 @@ std::vector<std::string> RenderResults(const WatchModel& model, const Look& look
 std::string RenderEvent(const v1::AssetEvent& event, absl::Time now, const Look& look) {
   const v1::Asset& asset = event.asset();
   if (auto other = RenderOther(event, "assets", asset.name(), now, look)) return *other;
-  std::string line = absl::StrCat(
-      Stamp(asset.has_update_time(), asset.update_time(), now), "  ", Sanitize(asset.name()), "  ",
-      Paint(v1::Asset::State_Name(asset.state()), ToneOf(asset.state()), look));
+  EventLine line{.stamp = Stamp(asset.has_update_time(), asset.update_time(), now),
+                 .name = asset.name(),
+                 .state = v1::Asset::State_Name(asset.state()),
+                 .tone = ToneOf(asset.state())};
   for (const v1::Placement& placement : asset.placements()) {
     absl::StrAppend(
-        &line, "  ", Sanitize(IdOf(placement.provider())), "=",
-        Paint(v1::Placement::State_Name(placement.state()), ToneOf(placement.state()), look));
+        &line.providers, line.providers.empty() ? "" : ",", Sanitize(IdOf(placement.provider())),
+        "=", Paint(v1::Placement::State_Name(placement.state()), ToneOf(placement.state()), look));
   }
   for (const Row& row : EntryOf(asset, now).rows) {
     if (row.detail.empty() || row.tone == Tone::kGood || row.provider.empty()) continue;
-    absl::StrAppend(&line, "  ", Paint(Sanitize(row.detail), row.detail_tone, look));
+    line.details.push_back(Paint(Sanitize(row.detail), row.detail_tone, look));
   }
-  return line;
+  return ToString(line, look);
 }
 
 std::string RenderEvent(const v1::VideoTaskEvent& event, absl::Time now, const Look& look) {
   const v1::VideoTask& task = event.video_task();
   if (auto other = RenderOther(event, "videoTasks", task.name(), now, look)) return *other;
-  std::string line = absl::StrCat(
-      Stamp(task.has_update_time(), task.update_time(), now), "  ", Sanitize(task.name()), "  ",
-      Paint(v1::VideoTask::State_Name(task.state()), ToneOf(task.state()), look));
-  if (task.has_progress_percent()) absl::StrAppend(&line, "  ", task.progress_percent(), "%");
-  if (const absl::string_view provider = ProviderOf(task); !provider.empty()) {
-    absl::StrAppend(&line, "  ", Sanitize(provider));
-  }
+  EventLine line{.stamp = Stamp(task.has_update_time(), task.update_time(), now),
+                 .name = task.name(),
+                 .state = v1::VideoTask::State_Name(task.state()),
+                 .tone = ToneOf(task.state()),
+                 .providers = Sanitize(ProviderOf(task))};
+  if (task.has_progress_percent()) line.percent = task.progress_percent();
   for (const Row& row : EntryOf(task, now).rows) {
     if (row.detail.empty()) continue;
-    absl::StrAppend(&line, "  ", Paint(Sanitize(row.detail), row.detail_tone, look));
+    line.details.push_back(Paint(Sanitize(row.detail), row.detail_tone, look));
   }
-  return line;
+  return ToString(line, look);
 }
 
 std::string RenderEvent(const v1::ProviderEvent& event, absl::Time now, const Look& look) {
   const v1::Provider& provider = event.provider();
   if (auto other = RenderOther(event, "providers", provider.name(), now, look)) return *other;
-  std::string line = absl::StrCat(
-      Stamp(false, {}, now), "  ", Sanitize(provider.name()), "  ",
-      Paint(v1::Provider::State_Name(provider.state()), ToneOf(provider.state()), look));
+  EventLine line{.stamp = Stamp(false, {}, now),
+                 .name = provider.name(),
+                 .state = v1::Provider::State_Name(provider.state()),
+                 .tone = ToneOf(provider.state())};
   for (const Row& row : EntryOf(provider, now).rows) {
     if (row.detail.empty()) continue;
-    absl::StrAppend(&line, "  ", Paint(Sanitize(row.detail), row.detail_tone, look));
+    line.details.push_back(Paint(Sanitize(row.detail), row.detail_tone, look));
   }
-  return line;
+  return ToString(line, look);
 }
 
 }  // namespace assetgate::cli

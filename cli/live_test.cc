@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "base/error.h"
 #include "base/proto_time.h"
 #include "cli/fake_gateway.h"
@@ -13,6 +14,7 @@ namespace assetgate::cli {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
@@ -151,11 +153,11 @@ TEST(RenderLiveTest, ShowsProvidersAndWhatIsWrongWithThem) {
 
 TEST(RenderEventTest, AProviderIsALine) {
   EXPECT_THAT(RenderEvent(KyyIsOut(), kNow, kAscii),
-              HasSubstr("  providers/kyy  UNAVAILABLE  mode DRAIN; the provider refuses"));
+              HasSubstr("  providers/kyy  UNAVAILABLE     -  -  mode DRAIN; the provider refuses"));
   v1::ProviderEvent gone = KyyIsOut();
   gone.set_type(v1::DELETE);
   EXPECT_THAT(RenderEvent(gone, kNow, kAscii),
-              HasSubstr("  providers/kyy  not configured any more"));
+              HasSubstr("  providers/kyy  not configured any more     -  -"));
 }
 
 TEST(RenderLiveTest, SaysWhenThereIsNothing) {
@@ -264,12 +266,42 @@ TEST(RenderEventTest, OneLineSaysItAll) {
   v1::Asset hero = Hero();
   *hero.mutable_update_time() = Ago(0);
   EXPECT_EQ(RenderEvent(Put(hero), kNow, kAscii),
-            "2027-01-15T08:00:00Z  assets/hero  ACTIVE  zerozero=ACTIVE  kyy=SUBMITTING  "
+            "2027-01-15T08:00:00Z  assets/hero  ACTIVE          -  zerozero=ACTIVE,kyy=SUBMITTING,"
             "octopusx=FAILED  waits for its turn at kyy, next try in 4s  PROVIDER_REJECTED: too "
             "large");
   EXPECT_EQ(RenderEvent(Put(Running()), kNow, kAscii),
-            "2027-01-15T08:00:00Z  videoTasks/clip  RUNNING  50%  kyy  kyy is working on it "
+            "2027-01-15T08:00:00Z  videoTasks/clip  RUNNING       50%  kyy  kyy is working on it "
             "(in_progress)");
+}
+
+// A script takes a column by its number, whatever there is to say.
+TEST(RenderEventTest, EveryLineHasTheSameColumns) {
+  v1::VideoTaskEvent gone = Put(MakeTask("videoTasks/a", v1::VideoTask::FAILED));
+  gone.set_type(v1::DELETE);
+  gone.set_delete_cause(v1::PURGED);
+  struct Case {
+    std::string line;
+    std::vector<std::string> columns;
+  };
+  const std::string stamp = "2027-01-15T08:00:00Z";
+  const Case cases[] = {
+      {RenderEvent(Put(Running()), kNow, kAscii), {"videoTasks/clip", "RUNNING", "50%", "kyy"}},
+      {RenderEvent(Put(MakeTask("videoTasks/a", v1::VideoTask::PENDING)), kNow, kAscii),
+       {"videoTasks/a", "PENDING", "-", "-"}},
+      {RenderEvent(gone, kNow, kAscii), {"videoTasks/a", "PURGED", "-", "-"}},
+      {RenderEvent(Reset<v1::VideoTaskEvent>(v1::COMPACTED), kNow, kAscii),
+       {"videoTasks", "RESET", "-", "-"}},
+      {RenderEvent(Put(MakeAsset("assets/a", v1::Asset::REGISTERED)), kNow, kAscii),
+       {"assets/a", "REGISTERED", "-", "-"}},
+  };
+  for (const Case& each : cases) {
+    const std::vector<std::string> words = absl::StrSplit(each.line, ' ', absl::SkipEmpty());
+    ASSERT_GE(words.size(), 5u) << each.line;
+    EXPECT_EQ(words[0], stamp) << each.line;
+    EXPECT_THAT(std::vector<std::string>(words.begin() + 1, words.begin() + 5),
+                ElementsAreArray(each.columns))
+        << each.line;
+  }
 }
 
 TEST(RenderEventTest, BookmarksAndFreshStartsAreSilent) {
@@ -280,7 +312,7 @@ TEST(RenderEventTest, BookmarksAndFreshStartsAreSilent) {
   v1::AssetEvent gone = Put(MakeAsset("assets/a", v1::Asset::ACTIVE));
   gone.set_type(v1::DELETE);
   gone.set_delete_cause(v1::LEFT_FILTER);
-  EXPECT_THAT(RenderEvent(gone, kNow, kAscii), HasSubstr("assets/a  LEFT_FILTER"));
+  EXPECT_THAT(RenderEvent(gone, kNow, kAscii), HasSubstr("assets/a  LEFT_FILTER     -  -"));
 }
 
 TEST(RenderResultsTest, AddressesAreWhole) {

@@ -18,6 +18,8 @@ int main(int argc, char** argv) {
   using assetgate::cli::Environment;
   std::setlocale(LC_CTYPE, "");
   std::ios::sync_with_stdio(false);
+  // What gRPC itself logs is for its developers; errors of calls are said by this program.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
 
   const char* const term = std::getenv("TERM");
   const bool capable = term != nullptr && std::strcmp(term, "dumb") != 0;

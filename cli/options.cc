@@ -17,6 +17,8 @@
 #include "base/proto_time.h"
 #include "cli/arguments.h"
 #include "cli/client.h"
+#include "cli/misspelt.h"
+#include "cli/reach.h"
 
 // Sets `target` to the value of a StatusOr, or returns its error.
 #define ASSIGN_OR_RETURN(target, expression)      \
@@ -63,7 +65,7 @@ Exit codes:
     4  no such resource                130  interrupted
     5  it exists already
 
-Every command has its own --help.)";
+Every command has its own --help; "assetctl help COMMAND" and "assetctl version" work as well.)";
 
 constexpr char kGlobal[] =
     "Options of all commands (--server, --output, --timeout, ...): assetctl --help";
@@ -185,6 +187,10 @@ class Parser {
     app_.add_option("--key", endpoint_.key, "TLS: its key, in PEM (environment: ASSETCTL_KEY)")
         ->option_text("FILE")
         ->envname("ASSETCTL_KEY");
+    app_.add_flag("--insecure", endpoint_.insecure,
+                  "Show the token without TLS although the gateway is on another machine: anybody "
+                  "on the way can read it (environment: ASSETCTL_INSECURE=true)")
+        ->envname("ASSETCTL_INSECURE");
     app_.add_option("-o,--output", output_, "What to print")
         ->option_text("table|json|name")
         ->transform(CLI::CheckedTransformer(
@@ -213,7 +219,11 @@ class Parser {
     AddDoctor();
   }
 
-  std::variant<Options, EarlyExit> Parse(const Words& words) {
+  std::variant<Options, EarlyExit> Parse(const Words& said) {
+    const Words words = WithHelpAsOption(app_, said);
+    if (const auto misspelt = FindMisspelt(app_, words)) {
+      return EarlyExit{2, absl::StrCat("error: ", *misspelt, "\nSee assetctl --help\n")};
+    }
     try {
       // CLI11 takes the words last one first.
       app_.parse(Words(words.rbegin(), words.rend()));
@@ -233,6 +243,16 @@ class Parser {
     }
     if (!endpoint_.certificate.empty() && endpoint_.ca.empty()) {
       return Mistake("--certificate needs TLS: say --ca, who signs the gateway's certificate");
+    }
+    if (endpoint_.insecure && !endpoint_.ca.empty()) {
+      return Mistake("--insecure means without TLS, and --ca with it: leave one out");
+    }
+    if (!endpoint_.token_file.empty() && endpoint_.ca.empty() && !endpoint_.insecure &&
+        !IsLoopback(endpoint_.server)) {
+      return Mistake(absl::StrCat(
+          "--token-file: the token would go to ", endpoint_.server,
+          " in clear text; say --ca FILE (or --ca system) for TLS, or --insecure where nobody else "
+          "can listen on the way"));
     }
     options.endpoint = endpoint_;
     options.color = color_;
@@ -524,7 +544,8 @@ class Parser {
     create->add_option("--seed", seed_, "Makes the result repeatable; -1 is random")
         ->option_text("N");
     AddCreateFlags(create, "Only this provider of the model's; may be repeated");
-    create->add_flag("--validate-only", validate_only_, "Check everything and make nothing");
+    create->add_flag("--validate-only", validate_only_,
+                     "Check everything, show where it can go and where not, and make nothing");
     create->add_flag("--wait", wait_, "Watch it until it is finished")->excludes("--validate-only");
 
     NamedVerb<v1::GetVideoTaskRequest>(videos, "get", "Show one video task, with its attempts", "",

@@ -87,7 +87,7 @@ struct EarlyExit {
 };
 
 // Reads the words after the program's name. The environment counts: ASSETCTL_SERVER,
-// ASSETCTL_TOKEN_FILE, ASSETCTL_CA, ASSETCTL_CERTIFICATE and ASSETCTL_KEY.
+// ASSETCTL_TOKEN_FILE, ASSETCTL_CA, ASSETCTL_CERTIFICATE, ASSETCTL_KEY and ASSETCTL_INSECURE.
 std::variant<Options, EarlyExit> ParseCommandLine(const std::vector<std::string>& words);
 
 }  // namespace assetgate::cli

@@ -22,6 +22,11 @@ Cell Text(absl::string_view text, Tone tone = Tone::kPlain) {
   return {std::string(text), tone, std::nullopt};
 }
 
+// What the next command may need: an id, a name, a link.
+Cell Whole(absl::string_view text, Tone tone = Tone::kPlain) {
+  return {std::string(text), tone, std::nullopt, /*whole=*/true};
+}
+
 template <typename Time>
 Cell Age(const Time& time, const Page& page) {
   return Text(ShortDuration(page.now - base::FromProto(time)));
@@ -73,18 +78,41 @@ class Sheet {
   void Waits(bool has, const v1::Waiting& waiting) {
     if (has) Field("waiting", WhyWaiting(waiting, page_.now), Tone::kWaiting);
   }
+  // Nothing is cut: where the table is wider than the page, each row becomes a list of its fields.
   void AddTable(const std::vector<Column>& columns, const Rows& rows) {
-    if (rows.empty()) return;
-    lines_.emplace_back();
-    std::optional<int> width = page_.width;
-    if (width.has_value()) *width -= 2;
-    for (const std::string& line : LayOut(columns, rows, page_.look, width)) {
-      lines_.push_back(absl::StrCat("  ", line));
+    if (rows.empty() || AddIfItFits(columns, rows)) return;
+    for (const std::vector<Cell>& row : rows) {
+      lines_.emplace_back();
+      for (std::size_t i = 0; i < row.size() && i < columns.size(); ++i) {
+        Field(columns[i].title.empty() ? "detail" : Lower(columns[i].title), row[i].text,
+              row[i].tone);
+      }
+    }
+  }
+  // The same for a table whose rows are properties, named in the first column, of what the other
+  // columns are: there each of these becomes a list.
+  void AddComparison(const std::vector<Column>& columns, const Rows& rows) {
+    if (AddIfItFits(columns, rows)) return;
+    for (std::size_t i = 1; i < columns.size(); ++i) {
+      lines_.emplace_back();
+      lines_.push_back(
+          absl::StrCat("  ", Paint(Sanitize(columns[i].title), Tone::kStrong, page_.look)));
+      for (const std::vector<Cell>& row : rows) Field(row[0].text, row[i].text, row[i].tone);
     }
   }
   std::vector<std::string> Take() { return std::move(lines_); }
 
  private:
+  bool AddIfItFits(const std::vector<Column>& columns, const Rows& rows) {
+    const auto table = LayOut(columns, rows, page_.look, std::nullopt);
+    for (const std::string& line : table) {
+      if (page_.width.has_value() && PaintedWidth(line) + 2 > *page_.width) return false;
+    }
+    lines_.emplace_back();
+    for (const std::string& line : table) lines_.push_back(absl::StrCat("  ", line));
+    return true;
+  }
+
   const Page& page_;
   std::vector<std::string> lines_;
 };
@@ -181,14 +209,12 @@ std::vector<std::string> Table(const std::vector<v1::AssetGroup>& groups, const 
       placements.push_back(absl::StrCat(IdOf(placement.provider()), "=",
                                         v1::Placement::State_Name(placement.state())));
     }
-    rows.push_back({Text(IdOf(group.name())), Age(group.create_time(), page),
+    rows.push_back({Whole(IdOf(group.name())), Age(group.create_time(), page),
                     Text(group.display_name()), Text(absl::StrJoin(placements, " "))});
   }
-  return LayOutPage({{"GROUP", 0, false, 12},
-                     {"AGE", 0, true},
-                     {"DISPLAY NAME", 0, false, 12},
-                     {"PLACEMENTS", 0, false, 10}},
-                    rows, page);
+  return LayOutPage(
+      {{"GROUP"}, {"AGE", 0, true}, {"DISPLAY NAME", 0, false, 12}, {"PLACEMENTS", 0, false, 10}},
+      rows, page);
 }
 
 std::vector<std::string> Table(const std::vector<v1::Asset>& assets, const Page& page) {
@@ -199,18 +225,18 @@ std::vector<std::string> Table(const std::vector<v1::Asset>& assets, const Page&
       placements.push_back(absl::StrCat(IdOf(placement.provider()), "=",
                                         v1::Placement::State_Name(placement.state())));
     }
-    rows.push_back({Text(IdOf(asset.name())),
+    rows.push_back({Whole(IdOf(asset.name())),
                     Text(v1::Asset::State_Name(asset.state()), ToneOf(asset.state())),
                     Text(Lower(v1::MediaType_Name(asset.media_type()))),
-                    Age(asset.create_time(), page), Text(IdOf(asset.asset_group())),
+                    Age(asset.create_time(), page), Whole(IdOf(asset.asset_group())),
                     Text(absl::StrJoin(placements, " ")),
                     Text(WithoutQuery(asset.source_uri()), Tone::kQuiet)});
   }
-  return LayOutPage({{"ASSET", 0, false, 12},
+  return LayOutPage({{"ASSET"},
                      {"STATE"},
                      {"TYPE"},
                      {"AGE", 0, true},
-                     {"GROUP", 0, false, 8},
+                     {"GROUP"},
                      {"PLACEMENTS", 0, false, 16},
                      {"SOURCE", 0, false, 10}},
                     rows, page);
@@ -220,17 +246,18 @@ std::vector<std::string> Table(const std::vector<v1::VideoTask>& tasks, const Pa
   Rows rows;
   for (const v1::VideoTask& task : tasks) {
     const Row row = EntryOf(task, page.now).rows.front();
-    rows.push_back({Text(IdOf(task.name())),
+    rows.push_back({Whole(IdOf(task.name())),
                     Text(v1::VideoTask::State_Name(task.state()), ToneOf(task.state())),
                     row.percent.has_value() ? Text(absl::StrCat(*row.percent, "%")) : Text(""),
-                    Age(task.create_time(), page), Text(task.model()), Text(ProviderOf(task)),
-                    Text(row.detail, row.detail_tone)});
+                    Age(task.create_time(), page), Whole(task.model()), Text(ProviderOf(task)),
+                    task.has_video() ? Whole(row.detail, row.detail_tone)
+                                     : Text(row.detail, row.detail_tone)});
   }
-  return LayOutPage({{"VIDEO", 0, false, 12},
+  return LayOutPage({{"VIDEO"},
                      {"STATE"},
                      {"DONE", 0, true},
                      {"AGE", 0, true},
-                     {"MODEL", 0, false, 12},
+                     {"MODEL"},
                      {"PROVIDER"},
                      {"DETAIL", 0, false, 10}},
                     rows, page);
@@ -242,7 +269,7 @@ std::vector<std::string> Table(const std::vector<v1::Provider>& providers, const
     const Tone tone = provider.state() == v1::Provider::AVAILABLE  ? Tone::kGood
                       : provider.state() == v1::Provider::DEGRADED ? Tone::kWaiting
                                                                    : Tone::kBad;
-    rows.push_back({Text(IdOf(provider.name())), Text(provider.dialect()),
+    rows.push_back({Whole(IdOf(provider.name())), Text(provider.dialect()),
                     Text(v1::Provider::Mode_Name(provider.mode()),
                          provider.mode() == v1::Provider::SERVE ? Tone::kPlain : Tone::kWaiting),
                     Text(v1::Provider::State_Name(provider.state()), tone),
@@ -265,14 +292,14 @@ std::vector<std::string> Table(const std::vector<v1::Model>& models, const Page&
   for (const v1::Model& model : models) {
     bool first = true;
     for (const auto& target : model.targets()) {
-      rows.push_back({Text(first ? IdOf(model.name()) : ""), Text(IdOf(target.provider())),
-                      Text(target.provider_model()),
+      rows.push_back({Whole(first ? IdOf(model.name()) : ""), Whole(IdOf(target.provider())),
+                      Whole(target.provider_model()),
                       Text(Describe(target.capabilities().duration())),
                       Text(Describe(target.capabilities().resolution())),
                       Text(ModesOf(target.capabilities()))});
       first = false;
     }
-    if (model.targets().empty()) rows.push_back({Text(IdOf(model.name()))});
+    if (model.targets().empty()) rows.push_back({Whole(IdOf(model.name()))});
   }
   return LayOutPage({{"MODEL"},
                      {"PROVIDER"},
@@ -297,7 +324,7 @@ std::vector<std::string> Details(const v1::AssetGroup& group, const Page& page) 
                     Text(v1::Placement::State_Name(placement.state()), ToneOf(placement.state())),
                     Text(placement.provider_group_id()), Remark(placement, page)});
   }
-  sheet.AddTable({{"PROVIDER"}, {"STATE"}, {"ITS ID THERE"}, {"", 0, false, 10}}, rows);
+  sheet.AddTable({{"PROVIDER"}, {"STATE"}, {"ITS ID THERE"}, {""}}, rows);
   return sheet.Take();
 }
 
@@ -332,13 +359,9 @@ std::vector<std::string> Details(const v1::Asset& asset, const Page& page) {
                     Text(placement.provider_asset_id()), Text(placement.provider_state()),
                     Remark(placement, page)});
   }
-  sheet.AddTable({{"PROVIDER"},
-                  {"STATE"},
-                  {"TIME", 0, true},
-                  {"ITS ID THERE", 0, false, 12},
-                  {"ITS STATE THERE", 0, false, 8},
-                  {"", 0, false, 10}},
-                 rows);
+  sheet.AddTable(
+      {{"PROVIDER"}, {"STATE"}, {"TIME", 0, true}, {"ITS ID THERE"}, {"ITS STATE THERE"}, {""}},
+      rows);
   return sheet.Take();
 }
 
@@ -459,7 +482,7 @@ std::vector<std::string> Details(const v1::Model& model, const Page& page) {
   using T = v1::Model::Target;
   const auto limit = [](int number) { return number == 0 ? "-" : absl::StrCat("up to ", number); };
   for (const auto& target : model.targets()) {
-    columns.push_back({std::string(IdOf(target.provider())), 0, false, 14});
+    columns.push_back({std::string(IdOf(target.provider()))});
   }
   add("model there", [](const T& t) { return t.provider_model(); });
   add("priority", [](const T& t) { return absl::StrCat(t.priority()); });
@@ -510,7 +533,7 @@ std::vector<std::string> Details(const v1::Model& model, const Page& page) {
   });
   add("safe to repeat", [](const T& t) { return YesNo(t.capabilities().idempotent_submission()); });
   add("can cancel", [](const T& t) { return YesNo(t.capabilities().can_cancel()); });
-  if (!model.targets().empty()) sheet.AddTable(columns, rows);
+  if (!model.targets().empty()) sheet.AddComparison(columns, rows);
   return sheet.Take();
 }
 
@@ -575,14 +598,14 @@ std::vector<std::string> Details(const v1::Explanation& explanation, const Page&
                     unit.has_next() ? why(unit.next()) : Text(unit.error(), Tone::kBad)});
   }
   sheet.AddTable({{"PROVIDER"},
-                  {"MODEL", 0, false, 12},
-                  {"STATE", 0, false, 12},
+                  {"MODEL"},
+                  {"STATE"},
                   {"SENT"},
                   {"POLLS", 0, true},
                   {"LAST"},
-                  {"ANSWER", 0, false, 12},
+                  {"ANSWER"},
                   {"NEXT"},
-                  {"WHY", 0, false, 20}},
+                  {"WHY"}},
                  rows);
   rows.clear();
   for (const auto& target : explanation.passed_targets()) {
@@ -590,7 +613,7 @@ std::vector<std::string> Details(const v1::Explanation& explanation, const Page&
                     Text(in(target.has_next_try_time(), target.next_try_time())),
                     Text(target.message())});
   }
-  sheet.AddTable({{"PASSED OVER"}, {"MODEL", 0, false, 12}, {"NEXT"}, {"WHY", 0, false, 20}}, rows);
+  sheet.AddTable({{"PASSED OVER"}, {"MODEL"}, {"NEXT"}, {"WHY"}}, rows);
   return sheet.Take();
 }
 

@@ -25,19 +25,8 @@ constexpr absl::string_view kNoWrap = "\x1b[?7l";
 constexpr absl::string_view kWrap = "\x1b[?7h";
 constexpr absl::string_view kClearLine = "\x1b[K";
 constexpr absl::string_view kClearBelow = "\x1b[J";
-
-// Columns of a painted line.
-int PaintedWidth(absl::string_view line) {
-  std::string plain;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '\x1b') {
-      while (i < line.size() && line[i] != 'm') ++i;
-    } else {
-      plain.push_back(line[i]);
-    }
-  }
-  return DisplayWidth(plain);
-}
+// All that is in sight, and back to its top.
+constexpr absl::string_view kClearScreen = "\x1b[2J\x1b[H";
 
 sigset_t OurSignals() {
   sigset_t set;
@@ -48,37 +37,46 @@ sigset_t OurSignals() {
 
 }  // namespace
 
-std::string Block::ToTop(int width) const {
+std::string Block::ToTop(Terminal::Size size) const {
   // A terminal that has become narrower has broken the old lines into several.
   int rows = 0;
   for (const std::string& line : lines_) {
-    rows += width_ <= width ? 1 : std::max(1, (PaintedWidth(line) + width - 1) / width);
+    rows += drawn_.width <= size.width
+                ? 1
+                : std::max(1, (PaintedWidth(line) + size.width - 1) / size.width);
+  }
+  // What has left the screen at its top is out of the cursor's reach, and comes back into sight
+  // when the terminal grows. So where a frame did not fit, the screen begins anew.
+  if (rows + 1 >= std::min(size.height, drawn_.height) &&
+      (size.width != drawn_.width || size.height != drawn_.height)) {
+    return std::string(kClearScreen);
   }
   return rows == 0 ? "\r" : absl::StrCat("\r\x1b[", rows, "A");
 }
 
 void Block::Draw(const std::vector<std::string>& lines) {
-  const int width = terminal_.size().width;
+  const Terminal::Size size = terminal_.size();
   std::string bytes;
   if (!drawing_) {
     drawing_ = true;
+    drawn_ = size;
     terminal_.SetQuiet(true);
     absl::StrAppend(&bytes, kHideCursor);
   }
-  absl::StrAppend(&bytes, kBeginFrame, kNoWrap, ToTop(width));
+  absl::StrAppend(&bytes, kBeginFrame, kNoWrap, ToTop(size));
   for (const std::string& line : lines) {
     // After a line that fills the terminal the cursor stands on its last character.
-    absl::StrAppend(&bytes, line, PaintedWidth(line) < width ? kClearLine : "", "\r\n");
+    absl::StrAppend(&bytes, line, PaintedWidth(line) < size.width ? kClearLine : "", "\r\n");
   }
   absl::StrAppend(&bytes, kClearBelow, kWrap, kEndFrame);
   terminal_.Write(bytes);
   lines_ = lines;
-  width_ = width;
+  drawn_ = size;
 }
 
 void Block::Erase() {
   if (!drawing_) return;
-  terminal_.Write(absl::StrCat(ToTop(terminal_.size().width), kClearBelow));
+  terminal_.Write(absl::StrCat(ToTop(terminal_.size()), kClearBelow));
   lines_.clear();
 }
 

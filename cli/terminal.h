@@ -66,13 +66,14 @@ class Block {
   void End();
 
  private:
-  std::string ToTop(int width) const;
+  // To where the frame on a terminal of this size begins.
+  std::string ToTop(Terminal::Size size) const;
 
   Terminal& terminal_;
   bool drawing_ = false;
-  // The frame that is on the terminal.
+  // The frame that is on the terminal, and the size that it was drawn for.
   std::vector<std::string> lines_;
-  int width_ = 0;
+  Terminal::Size drawn_;
 };
 
 // A terminal behind a file descriptor, which stays the caller's.

@@ -70,6 +70,32 @@ TEST(BlockTest, ANarrowerTerminalHasBrokenTheOldLines) {
   EXPECT_THAT(terminal.Screen(), ElementsAre("before", "0123456", "short"));
 }
 
+TEST(BlockTest, AFrameThatLeftTheScreenDoesNotComeBack) {
+  FakeTerminal terminal(40, 8);
+  Block block(terminal);
+  const std::string wide(40, 'x');
+  block.Draw({wide, wide, wide, wide});
+  // Broken into four lines each, of which eight are in sight, and then of a usual size again.
+  terminal.Reflow(10);
+  block.Draw({"narrow"});
+  EXPECT_THAT(terminal.Visible(), ElementsAre("narrow"));
+  terminal.SetHeight(4);
+  block.Draw({"a", "b", "c"});
+  terminal.SetHeight(8);
+  block.Draw({"d", "e", "f"});
+  EXPECT_THAT(terminal.Visible(), ElementsAre("d", "e", "f"));
+}
+
+TEST(BlockTest, WhatWasThereBeforeStaysWhereFramesFit) {
+  FakeTerminal terminal(40, 20);
+  terminal.Write("before\r\n");
+  Block block(terminal);
+  block.Draw({"one", "two"});
+  terminal.SetHeight(10);
+  block.Draw({"three", "four"});
+  EXPECT_THAT(terminal.Visible(), ElementsAre("before", "three", "four"));
+}
+
 TEST(BlockTest, ALineAsWideAsTheTerminalIsShownWhole) {
   FakeTerminal terminal(10, 20);
   Block block(terminal);

@@ -173,6 +173,18 @@ std::string Paint(absl::string_view text, Tone tone, const Look& look) {
   return absl::StrCat("\x1b[", CodeOf(tone), "m", text, "\x1b[0m");
 }
 
+int PaintedWidth(absl::string_view line) {
+  std::string plain;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '\x1b') {
+      while (i < line.size() && line[i] != 'm') ++i;
+    } else {
+      plain.push_back(line[i]);
+    }
+  }
+  return DisplayWidth(plain);
+}
+
 std::string ShortDuration(absl::Duration duration) {
   const std::int64_t seconds = std::max<std::int64_t>(0, absl::ToInt64Seconds(duration));
   if (seconds < 60) return absl::StrCat(seconds, "s");
@@ -219,13 +231,16 @@ std::vector<std::string> LayOut(std::vector<Column> columns, std::vector<std::ve
                                 const Look& look, std::optional<int> width) {
   DropEmptyColumns(columns, rows);
   std::vector<int> widths;
+  std::vector<int> whole(columns.size(), 0);  // What the whole cells of a column take.
   widths.reserve(columns.size());
   for (const Column& column : columns) {
     widths.push_back(std::max(column.min_width, DisplayWidth(column.title)));
   }
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i) {
-      widths[i] = std::max(widths[i], WidthOf(row[i]));
+      const int taken = WidthOf(row[i]);
+      widths[i] = std::max(widths[i], taken);
+      if (row[i].whole) whole[i] = std::max(whole[i], taken);
     }
   }
   if (width.has_value()) {
@@ -233,10 +248,12 @@ std::vector<std::string> LayOut(std::vector<Column> columns, std::vector<std::ve
     for (const int w : widths) excess += w + kGap;
     for (std::size_t i = columns.size(); i-- > 0 && excess > 0;) {
       if (columns[i].yield_to <= 0) continue;
-      const int given = std::min(excess, std::max(0, widths[i] - columns[i].yield_to));
+      const int least = std::max(columns[i].yield_to, whole[i]);
+      const int given = std::min(excess, std::max(0, widths[i] - least));
       widths[i] -= given;
       excess -= given;
     }
+    if (excess > 0 && *std::max_element(whole.begin(), whole.end()) > 0) width.reset();
   }
 
   const auto line_of = [&](const std::vector<Cell>& row) {

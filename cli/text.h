@@ -38,6 +38,9 @@ std::string Fit(absl::string_view text, int width, const Look& look);
 // `text` in the colour of `tone`; as it is where `look` has no colours.
 std::string Paint(absl::string_view text, Tone tone, const Look& look);
 
+// How many columns a line takes in which Paint has painted.
+int PaintedWidth(absl::string_view line);
+
 // A length of time at a glance, at most 6 columns: "0s", "59s", "4m05s", "3h07m", "12d".
 std::string ShortDuration(absl::Duration duration);
 
@@ -64,11 +67,14 @@ struct Cell {
   Tone tone = Tone::kPlain;
   // Set where the text is painted already, and takes that many columns. It is trusted as it is.
   std::optional<int> painted_width;
+  // Never cut, however narrow the terminal is: it breaks the line then. For what is to be copied
+  // into the next command.
+  bool whole = false;
 };
 
 // A header line and one line per row, two spaces between columns, without trailing spaces. With
-// `width`, no line is wider. Rows may be shorter than `columns`. Columns without a minimum width in
-// which nothing stands are left out.
+// `width`, no line is wider, unless the cells that are `whole` make it so. Rows may be shorter than
+// `columns`. Columns without a minimum width in which nothing stands are left out.
 std::vector<std::string> LayOut(std::vector<Column> columns, std::vector<std::vector<Cell>> rows,
                                 const Look& look, std::optional<int> width);
 

@@ -7,6 +7,8 @@ namespace assetgate::cli {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::StartsWith;
 
 constexpr Look kPlain{.color = false, .utf8 = true};
 constexpr Look kAscii{.color = false, .utf8 = false};
@@ -111,6 +113,19 @@ TEST(LayOutTest, NoLineIsEverWiderThanAllowed) {
       EXPECT_LE(DisplayWidth(line), width) << line;
     }
   }
+}
+
+TEST(LayOutTest, WhatIsToBeCopiedIsNeverCut) {
+  const Cell id{"01a1fc54c91c-bf468e64913f22bd", Tone::kPlain, std::nullopt, /*whole=*/true};
+  for (const int width : {1, 20, 40, 80}) {
+    const auto lines =
+        LayOut({{"NAME"}, {"WHY", 0, false, 4}}, {{id, {"a very long reason"}}}, kPlain, width);
+    EXPECT_THAT(lines[1], StartsWith(id.text + "  a v")) << width;
+  }
+  // What else there is yields to it.
+  EXPECT_THAT(
+      LayOut({{"NAME"}, {"WHY", 0, false, 4}}, {{id, {"a very long reason"}}}, kPlain, 40)[1],
+      EndsWith("  a very l…"));
 }
 
 TEST(LayOutTest, CellsAreSanitized) {

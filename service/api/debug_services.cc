@@ -20,6 +20,8 @@
 #include "assetgate/v1/asset_service.grpc.pb.h"
 #include "assetgate/v1/provider_service.grpc.pb.h"
 #include "assetgate/v1/video_service.grpc.pb.h"
+#include "google/protobuf/generated_message_reflection.h"
+#include "grpc/health/v1/health.pb.h"
 #include "provider/failure.h"
 
 namespace assetgate::api {
@@ -160,6 +162,8 @@ class DebugServices::Relays final : public grpc::CallbackGenericService {
 
 DebugServices::DebugServices(DebugSwitches switches, const Gatekeeper& gatekeeper)
     : hidden_(std::make_unique<Hidden>()) {
+  // Reflection names gRPC's own health service, and describes what is linked into the program.
+  google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   if (switches.channelz) grpc::channelz::experimental::InitChannelzService();
   grpc::ServerBuilder builder;
