@@ -83,6 +83,27 @@ TEST_F(CommandsTest, CreatePrintsWhatWasMade) {
             "\"media_type\": \"IMAGE\",\n \"state\": \"PROCESSING\"\n}\n");
 }
 
+TEST_F(CommandsTest, ValidateOnlyShowsWhereTheTaskCanGoAndWhereNot) {
+  gateway_.create_video = [](const v1::CreateVideoTaskRequest& request, v1::VideoTask* task) {
+    EXPECT_TRUE(request.validate_only());
+    task->set_state(v1::VideoTask::PENDING);
+    auto* target = task->mutable_validation()->add_targets();
+    target->set_provider("providers/zerozero");
+    target->set_provider_model("seedance-2-0");
+    auto* passed = task->mutable_validation()->add_passed_targets();
+    passed->set_provider("providers/kyy");
+    passed->set_provider_model("seedance-2.0");
+    auto* reason = passed->add_reasons();
+    reason->set_field("video_task.resolution");
+    reason->set_message("cannot express it; leave it unset");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"videos", "create", "--model", "m", "--validate-only"}), ExitCode::kOk);
+  EXPECT_THAT(out_.str(), HasSubstr("can go to        zerozero (seedance-2-0)\n"));
+  EXPECT_THAT(out_.str(), HasSubstr("passed over      kyy (seedance-2.0): video_task.resolution: "
+                                    "cannot express it; leave it unset\n"));
+}
+
 TEST_F(CommandsTest, ErrorsGoToStandardErrorWithTheirExitCode) {
   gateway_.create_video = [](const v1::CreateVideoTaskRequest&, v1::VideoTask*) {
     return ToGrpc(Error(absl::StatusCode::kInvalidArgument, v1::INVALID_FIELD, "wrong")

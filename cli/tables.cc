@@ -117,6 +117,24 @@ class Sheet {
   std::vector<std::string> lines_;
 };
 
+// Where a task that was only checked can go, and where not.
+void AddValidation(const v1::Validation& validation, Sheet& sheet) {
+  const auto of = [](const auto& target) {
+    return absl::StrCat(IdOf(target.provider()), " (", target.provider_model(), ")");
+  };
+  std::vector<std::string> targets;
+  for (const auto& target : validation.targets()) targets.push_back(of(target));
+  sheet.Field("can go to", absl::StrJoin(targets, ", "), Tone::kGood);
+  for (const auto& passed : validation.passed_targets()) {
+    std::vector<std::string> reasons;
+    for (const auto& reason : passed.reasons()) {
+      reasons.push_back(absl::StrCat(reason.field(), ": ", reason.message()));
+    }
+    sheet.Field("passed over", absl::StrCat(of(passed), ": ", absl::StrJoin(reasons, "; ")),
+                Tone::kWaiting);
+  }
+}
+
 // What a row of a placement, or an attempt, says at the end.
 template <typename Unit>
 Cell Remark(const Unit& unit, const Page& page) {
@@ -438,6 +456,7 @@ std::vector<std::string> Details(const v1::VideoTask& task, const Page& page) {
                   {"TRIES", 0, true},
                   {"", 0, false, 10}},
                  rows);
+  AddValidation(task.validation(), sheet);
   return sheet.Take();
 }
 

@@ -83,7 +83,10 @@ absl::Status CheckEligible(const v1::VideoTask& asked, const Eligibility& found)
   Faults faults;
   if (found.targets.empty()) {
     for (const Eligibility::Passed& passed : found.passed) {
-      for (const auto& [field, description] : passed.reasons) faults.Add(field, description);
+      for (const auto& [field, description] : passed.reasons) {
+        faults.Add(field, absl::StrCat("provider ", passed.target.provider->id, " (model ",
+                                       passed.target.provider_model, ") ", description));
+      }
     }
     return faults.ToStatus(v1::FIELD_NOT_EXPRESSIBLE);
   }

@@ -13,7 +13,7 @@
 
 namespace assetgate::core {
 
-// (path of the field, what is wrong with its value), as in a request's faults.
+// (path of the field, what the target says to its value), as Inexpressible gives them.
 using Reasons = std::vector<std::pair<std::string, std::string>>;
 
 struct Eligibility {

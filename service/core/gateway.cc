@@ -671,8 +671,7 @@ absl::StatusOr<Eligibility> Gateway::Route(const Catalog& catalog, const Caller&
   Eligibility found = Judge(asked, task, media, std::move(candidates));
   if (absl::Status status = CheckEligible(asked, found); !status.ok()) return status;
   for (Target& target : not_named) {
-    found.passed.push_back(
-        {std::move(target), {{"providers", "names other providers than this one"}}});
+    found.passed.push_back({std::move(target), {{"providers", "is not named in the request"}}});
   }
   return found;
 }

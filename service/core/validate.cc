@@ -653,13 +653,9 @@ bool Contains(const Values& values, const T& value) {
 // Collects why one target cannot.
 class Reasons {
  public:
-  explicit Reasons(const Target& target)
-      : who_(absl::StrCat("provider ", target.provider->id, " (model ", target.provider_model,
-                          ") ")) {}
-
   template <typename... Text>
   void Add(absl::string_view field, const Text&... text) {
-    reasons_.emplace_back(absl::StrCat("video_task.", field), absl::StrCat(who_, text...));
+    reasons_.emplace_back(absl::StrCat("video_task.", field), absl::StrCat(text...));
   }
   void Check(absl::string_view field, bool set, bool value,
              const v1::Capabilities::BoolField& capability) {
@@ -703,7 +699,6 @@ class Reasons {
   std::vector<std::pair<std::string, std::string>> Take() && { return std::move(reasons_); }
 
  private:
-  const std::string who_;
   std::vector<std::pair<std::string, std::string>> reasons_;
 };
 
@@ -712,7 +707,7 @@ class Reasons {
 std::vector<std::pair<std::string, std::string>> Inexpressible(
     const v1::VideoTask& task, const std::vector<v1::MediaType>& media, const Target& target) {
   const v1::Capabilities& can = *target.capabilities;
-  Reasons reasons(target);
+  Reasons reasons;
   bool first_frame = false;
   bool last_frame = false;
   int images = 0;
