@@ -81,7 +81,8 @@ std::string CheckBaseUrl(std::string& url, bool allow_insecure) {
   const bool https = absl::StartsWithIgnoreCase(url, "https://");
   const bool http = absl::StartsWithIgnoreCase(url, "http://");
   if (!https && !http) {
-    return absl::StrCat(shown, " does not begin with https://; write https://HOST/PATH");
+    // Not shown: it may be a key.
+    return "does not begin with https://; write https://HOST/PATH";
   }
   if (url.find_first_of("?#") != std::string::npos) {
     return absl::StrCat(shown, " has a query or a fragment; end it with the path");
@@ -151,6 +152,10 @@ class Checker {
     out.max_concurrent_calls =
         Number("limits.max_concurrent_calls", in.limits().has_max_concurrent_calls(),
                in.limits().max_concurrent_calls(), 10'000, 1, 1'000'000);
+    out.max_concurrent_calls_per_caller = Number("limits.max_concurrent_calls_per_caller",
+                                                 in.limits().has_max_concurrent_calls_per_caller(),
+                                                 in.limits().max_concurrent_calls_per_caller(),
+                                                 (out.max_concurrent_calls + 1) / 2, 1, 1'000'000);
     out.memory = Number<std::int64_t>("limits.memory", in.limits().has_memory(),
                                       in.limits().memory(), std::int64_t{1} << 30,
                                       std::int64_t{128} << 20, std::int64_t{64} << 30);
@@ -329,8 +334,7 @@ class Checker {
                        "[assetgate]");
       }
       if (!made.issuer.empty() && !seen.insert(made.issuer).second) {
-        yaml_.AddFault(path + ".issuer",
-                       absl::StrCat(Quoted(made.issuer), " is there twice; keep one"));
+        yaml_.AddFault(path + ".issuer", "is there twice; keep one");
       }
     }
     if (in.callers().empty() && !in.jwt_issuers().empty()) {
@@ -362,11 +366,10 @@ class Checker {
       }
     } else if (from.has_issuer() && (!auth::FaultOfKeyUrl(issuer.issuer).empty() ||
                                      absl::StrContains(issuer.issuer, '?'))) {
-      yaml_.AddFault(
-          path + ".issuer",
-          absl::StrCat(Quoted(issuer.issuer),
-                       " is no URL at which a discovery document could be; name its keys "
-                       "with jwks_url or jwks_file"));
+      // Not shown: it may be a token.
+      yaml_.AddFault(path + ".issuer",
+                     "is no URL at which a discovery document could be; name its keys with "
+                     "jwks_url or jwks_file");
     }
     if (from.has_ca_file()) {
       CheckFile(path + ".ca_file", issuer.ca_file, "-----BEGIN CERTIFICATE-----",
@@ -415,8 +418,9 @@ class Checker {
 
   void CheckId(const std::string& path, const std::string& id) {
     if (IsId(id)) return;
-    yaml_.AddFault(path, absl::StrCat(Quoted(id), " is not an id; use at most ", kMaxIdLength,
-                                      " of a-z, 0-9 and -"));
+    // Not shown: a key that stands in the place of its id is not one.
+    yaml_.AddFault(path,
+                   absl::StrCat("is not an id; use at most ", kMaxIdLength, " of a-z, 0-9 and -"));
   }
 
   void CheckCredentialsOf(const file::Caller& from, const std::string& path, const file::Config& in,
@@ -454,8 +458,7 @@ class Checker {
           std::none_of(
               out.callers.issuers.begin(), out.callers.issuers.end(),
               [&](const auth::JwtIssuer& each) { return each.issuer == subject.issuer; })) {
-        yaml_.AddFault(at + ".issuer",
-                       absl::StrCat(Quoted(subject.issuer), " is not one of jwt_issuers"));
+        yaml_.AddFault(at + ".issuer", "is not one of jwt_issuers");
       }
       CheckOnce(at, absl::StrCat("jwt ", subject.issuer, "\n", subject.subject));
       caller.subjects.push_back(std::move(subject));
@@ -502,7 +505,7 @@ class Checker {
         from.limits().requests_per_second(), 0, 0.01, 100'000);
     caller.limits.open_streams =
         Number<int>(path + ".limits.open_streams", from.limits().has_open_streams(),
-                    from.limits().open_streams(), 0, 1, 1'000'000);
+                    from.limits().open_streams(), 1'000, 1, 1'000'000);
     caller.limits.unfinished_videos =
         Number<int>(path + ".limits.unfinished_videos", from.limits().has_unfinished_videos(),
                     from.limits().unfinished_videos(), 0, 1, 500'000);

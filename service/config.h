@@ -135,6 +135,7 @@ struct Config {
   int max_message_bytes = 0;
   int max_response_bytes = 0;
   int max_concurrent_calls = 0;
+  int max_concurrent_calls_per_caller = 0;
   std::int64_t memory = 0;
   absl::Duration bookmark_interval;
   absl::Duration shutdown_timeout;

@@ -43,6 +43,7 @@ TEST_F(ConfigTest, WhatIsNotSaidHasItsDocumentedDefault) {
   EXPECT_EQ(config.max_message_bytes, 4'194'304);
   EXPECT_EQ(config.max_response_bytes, 8'388'608);
   EXPECT_EQ(config.max_concurrent_calls, 10'000);
+  EXPECT_EQ(config.max_concurrent_calls_per_caller, 5'000);
   EXPECT_EQ(config.memory, 1'073'741'824);
   EXPECT_EQ(config.bookmark_interval, absl::Seconds(25));
   EXPECT_EQ(config.shutdown_timeout, absl::Seconds(20));
@@ -98,7 +99,8 @@ tracking: {first_poll: 1s, min_poll: 1s, max_poll: 15s, asset_period: 30m, video
 submit_timeout: 1m
 log: {format: TEXT, level: warning}
 limits:
-  {max_message_bytes: 65536, max_response_bytes: 65536, max_concurrent_calls: 7, memory: 134217728}
+  {max_message_bytes: 65536, max_response_bytes: 65536, max_concurrent_calls: 7,
+   max_concurrent_calls_per_caller: 3, memory: 134217728}
 watch: {bookmark_interval: 2s}
 shutdown_timeout: 0s
 drain_delay: 1500ms
@@ -115,6 +117,7 @@ debug: {reflection: true, channelz: true}
   EXPECT_EQ(config.log_format, base::LogFormat::kText);
   EXPECT_EQ(config.log_level, base::LogLevel::kWarning);
   EXPECT_EQ(config.max_concurrent_calls, 7);
+  EXPECT_EQ(config.max_concurrent_calls_per_caller, 3);
   EXPECT_EQ(config.memory, 134'217'728);
   EXPECT_EQ(config.bookmark_interval, absl::Seconds(2));
   EXPECT_EQ(config.shutdown_timeout, absl::ZeroDuration());
@@ -203,12 +206,12 @@ routes:
 submit_timeout: 9000h
 )"),
       R"(f.yaml:2: listen: "somewhere" is not an address; write HOST:PORT, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080
-f.yaml:4: providers[0].id: "Fake One" is not an id; use at most 63 of a-z, 0-9 and -
+f.yaml:4: providers[0].id: is not an id; use at most 63 of a-z, 0-9 and -
 f.yaml:5: providers[0].dialect: "fakee" is no dialect; known: fake
-f.yaml:8: providers[1].base_url: "api.fake.example" does not begin with https://; write https://HOST/PATH
+f.yaml:8: providers[1].base_url: does not begin with https://; write https://HOST/PATH
 f.yaml:9: providers[1].credential.api_key: environment variable MISSING_KEY is not set; export it where assetgate starts, or use {file: PATH}
 f.yaml:9: providers[1].credential.token: dialect fake has no such secret; it has: api_key
-f.yaml:10: providers[1].options.platform: "NORTH" is not known here; it can be EAST, WEST
+f.yaml:10: providers[1].options.platform: is not known here; it can be EAST, WEST
 f.yaml:10: providers[1].options.proj_name: unknown key; did you mean project_name? (known here: project_name, platform, shards)
 f.yaml:11: providers[1].previous_credential_id: names a previous_credential, but there is none; add it, or remove this
 f.yaml:12: providers[2].credential.api_key: is missing; dialect fake needs it: {env: NAME} or {file: PATH}
@@ -569,6 +572,7 @@ connections: {max_age: 30m, max_age_grace: 1m, keepalive_time: 30s, max_concurre
   EXPECT_EQ(script.limits.open_streams, 7);
   EXPECT_EQ(script.limits.unfinished_videos, 9);
   EXPECT_EQ(farm.limits.unfinished_videos, 0);
+  EXPECT_EQ(farm.limits.open_streams, 1'000);
   EXPECT_EQ(config.callers.issuers[0].jwks_file, "jwks.json");
   EXPECT_EQ(config.connections.max_age, absl::Minutes(30));
   EXPECT_EQ(config.connections.max_concurrent_streams, 5);
@@ -587,10 +591,10 @@ TEST_F(ConfigTest, CallersThatAreWrong) {
   EXPECT_THAT(faults(absl::StrCat("{roles: [READER], token_sha256: [", hash, "]}")),
               HasSubstr("callers[0].id: is missing"));
   EXPECT_THAT(faults(absl::StrCat("{id: A b, roles: [READER], token_sha256: [", hash, "]}")),
-              HasSubstr("callers[0].id: \"A b\" is not an id"));
+              HasSubstr("callers[0].id: is not an id"));
   EXPECT_THAT(
       faults(absl::StrCat("{id: a, tenant: \"\", roles: [READER], token_sha256: [", hash, "]}")),
-      HasSubstr("callers[0].tenant: \"\" is not an id"));
+      HasSubstr("callers[0].tenant: is not an id"));
   EXPECT_THAT(faults("{id: a, roles: [KING], token_sha256: []}"), HasSubstr("callers[0].roles"));
   // Whoever writes the token itself must not find it in a log.
   EXPECT_THAT(
@@ -599,7 +603,7 @@ TEST_F(ConfigTest, CallersThatAreWrong) {
   EXPECT_THAT(faults("{id: a, roles: [READER], certificates: [x.example]}"),
               HasSubstr("callers[0].certificates[0]: needs tls.client_ca"));
   EXPECT_THAT(faults("{id: a, roles: [READER], jwts: [{issuer: \"https://x\", subject: s}]}"),
-              HasSubstr("callers[0].jwts[0].issuer: \"https://x\" is not one of jwt_issuers"));
+              HasSubstr("callers[0].jwts[0].issuer: is not one of jwt_issuers"));
   EXPECT_THAT(faults(absl::StrCat("{id: a, roles: [READER], token_sha256: [", hash,
                                   "]}, {id: b, roles: [READER], token_sha256: [", hash, "]}")),
               HasSubstr("callers[1].token_sha256[0]: is the same as callers[0].token_sha256[0]"));
@@ -650,7 +654,7 @@ TEST_F(ConfigTest, KeysOfIssuersThatAreFetched) {
               HasSubstr("jwks_url: is of no use beside jwks_file"));
   EXPECT_THAT(faults("jwks_file: f, ca_file: ca.crt"),
               HasSubstr("ca_file: is for keys that are fetched"));
-  EXPECT_THAT(faults(""), HasSubstr("jwt_issuers[0].issuer: \"i\" is no URL"));
+  EXPECT_THAT(faults(""), HasSubstr("jwt_issuers[0].issuer: is no URL"));
   const auto fetched = [&](absl::string_view more) {
     return faults(absl::StrCat("jwks_url: \"https://k.example/\", ", more));
   };

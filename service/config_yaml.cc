@@ -341,7 +341,9 @@ struct YamlFile::Reader {
       return;
     }
     const std::string& text = node.Scalar();
-    const std::string shown = secret ? "the value" : Quoted(text);
+    // A secret may stand under the wrong key; numbers and durations are short.
+    constexpr std::size_t kMostShown = 20;
+    const std::string shown = secret || text.size() > kMostShown ? "the value" : Quoted(text);
     const bool quoted = node.Tag() == kQuotedTag;
     switch (field.cpp_type()) {
       case FieldDescriptor::CPPTYPE_STRING:
@@ -392,7 +394,8 @@ struct YamlFile::Reader {
       case FieldDescriptor::CPPTYPE_ENUM: {
         const EnumValueDescriptor* value = FindEnumValue(*field.enum_type(), text);
         if (value == nullptr) {
-          file.AddFault(path, absl::StrCat(shown, " is not known here; it can be ",
+          // Not shown: a secret may stand under the wrong key.
+          file.AddFault(path, absl::StrCat("is not known here; it can be ",
                                            absl::StrJoin(EnumNames(*field.enum_type()), ", ")));
           return;
         }

@@ -110,6 +110,14 @@ constexpr int kMaxReadBytes = 64 << 10;
 // Of the process's memory, what answers may hold that are not yet written.
 constexpr int kUnsentShare = 8;
 
+api::CallLimit::Limits CallLimitsOf(const config::Config& config) {
+  const auto unsent = static_cast<std::size_t>(config.memory / kUnsentShare);
+  return {.calls = config.max_concurrent_calls,
+          .calls_per_caller = config.max_concurrent_calls_per_caller,
+          .unsent = unsent,
+          .unsent_per_caller = unsent / 2};
+}
+
 // For a connection to become one: TLS, and the first words of HTTP/2.
 constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 
@@ -167,7 +175,7 @@ struct Server::Wiring {
         metrics(base::ThisBuild()),
         telemetry(metrics, log),
         limiter(clock),
-        call_limit(config.max_concurrent_calls),
+        call_limit(CallLimitsOf(config)),
         hub_loop("ag-hub", &clock),
         replay_loop("ag-replay", &clock),
         loop("ag-core", &clock),

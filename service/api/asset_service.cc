@@ -4,6 +4,7 @@
 
 namespace assetgate::api {
 
+using grpc::ByteBuffer;
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
@@ -23,82 +24,51 @@ AssetService::AssetService(const Parts& parts, watch::Watcher& watcher)
              "assetgate.v1.AssetService/WatchAssets", base::MetricKind::kAsset) {}
 
 ServerUnaryReactor* AssetService::CreateAssetGroup(CallbackServerContext* context,
-                                                   const v1::CreateAssetGroupRequest* request,
-                                                   v1::AssetGroup* response) {
-  return create_group_.Run(context, *request, response,
-                           [&](const core::Caller& caller, core::Reply<v1::AssetGroup> reply) {
-                             gateway_.CreateAssetGroup(caller, *request, std::move(reply));
-                           });
+                                                   const ByteBuffer* request,
+                                                   ByteBuffer* response) {
+  return create_group_.Run(context, request, response, &core::Gateway::CreateAssetGroup);
 }
 
 ServerUnaryReactor* AssetService::GetAssetGroup(CallbackServerContext* context,
-                                                const v1::GetAssetGroupRequest* request,
-                                                v1::AssetGroup* response) {
-  return get_group_.RunNow(context, *request, response, [&](const core::Caller& caller) {
-    return gateway_.GetAssetGroup(caller, *request);
-  });
+                                                const ByteBuffer* request, ByteBuffer* response) {
+  return get_group_.Run(context, request, response, &core::Gateway::GetAssetGroup);
 }
 
 ServerUnaryReactor* AssetService::ListAssetGroups(CallbackServerContext* context,
-                                                  const v1::ListAssetGroupsRequest* request,
-                                                  v1::ListAssetGroupsResponse* response) {
-  return list_groups_.RunNow(context, *request, response, [&](const core::Caller& caller) {
-    return gateway_.ListAssetGroups(caller, *request);
-  });
+                                                  const ByteBuffer* request, ByteBuffer* response) {
+  return list_groups_.Run(context, request, response, &core::Gateway::ListAssetGroups);
 }
 
 ServerUnaryReactor* AssetService::DeleteAssetGroup(CallbackServerContext* context,
-                                                   const v1::DeleteAssetGroupRequest* request,
-                                                   v1::DeleteAssetGroupResponse* response) {
-  return delete_group_.Run(
-      context, *request, response,
-      [&](const core::Caller& caller, core::Reply<v1::DeleteAssetGroupResponse> reply) {
-        gateway_.DeleteAssetGroup(caller, *request, std::move(reply));
-      });
+                                                   const ByteBuffer* request,
+                                                   ByteBuffer* response) {
+  return delete_group_.Run(context, request, response, &core::Gateway::DeleteAssetGroup);
 }
 
 ServerUnaryReactor* AssetService::CreateAsset(CallbackServerContext* context,
-                                              const v1::CreateAssetRequest* request,
-                                              v1::Asset* response) {
-  return create_.Run(context, *request, response,
-                     [&](const core::Caller& caller, core::Reply<v1::Asset> reply) {
-                       gateway_.CreateAsset(caller, *request, std::move(reply));
-                     });
+                                              const ByteBuffer* request, ByteBuffer* response) {
+  return create_.Run(context, request, response, &core::Gateway::CreateAsset);
 }
 
 ServerUnaryReactor* AssetService::BatchCreateAssets(CallbackServerContext* context,
-                                                    const v1::BatchCreateAssetsRequest* request,
-                                                    v1::BatchCreateAssetsResponse* response) {
-  return batch_create_.Run(
-      context, *request, response,
-      [&](const core::Caller& caller, core::Reply<v1::BatchCreateAssetsResponse> reply) {
-        gateway_.BatchCreateAssets(caller, *request, std::move(reply));
-      });
+                                                    const ByteBuffer* request,
+                                                    ByteBuffer* response) {
+  return batch_create_.Run(context, request, response, &core::Gateway::BatchCreateAssets);
 }
 
 ServerUnaryReactor* AssetService::GetAsset(CallbackServerContext* context,
-                                           const v1::GetAssetRequest* request,
-                                           v1::Asset* response) {
-  return get_.RunNow(context, *request, response, [&](const core::Caller& caller) {
-    return gateway_.GetAsset(caller, *request);
-  });
+                                           const ByteBuffer* request, ByteBuffer* response) {
+  return get_.Run(context, request, response, &core::Gateway::GetAsset);
 }
 
 ServerUnaryReactor* AssetService::ListAssets(CallbackServerContext* context,
-                                             const v1::ListAssetsRequest* request,
-                                             v1::ListAssetsResponse* response) {
-  return list_.RunNow(context, *request, response, [&](const core::Caller& caller) {
-    return gateway_.ListAssets(caller, *request);
-  });
+                                             const ByteBuffer* request, ByteBuffer* response) {
+  return list_.Run(context, request, response, &core::Gateway::ListAssets);
 }
 
 ServerUnaryReactor* AssetService::DeleteAsset(CallbackServerContext* context,
-                                              const v1::DeleteAssetRequest* request,
-                                              v1::DeleteAssetResponse* response) {
-  return delete_.Run(context, *request, response,
-                     [&](const core::Caller& caller, core::Reply<v1::DeleteAssetResponse> reply) {
-                       gateway_.DeleteAsset(caller, *request, std::move(reply));
-                     });
+                                              const ByteBuffer* request, ByteBuffer* response) {
+  return delete_.Run(context, request, response, &core::Gateway::DeleteAsset);
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* AssetService::WatchAssets(

@@ -8,38 +8,50 @@
 
 namespace assetgate::api {
 
-class AssetService final : public v1::AssetService::WithRawCallbackMethod_WatchAssets<
-                               v1::AssetService::CallbackService> {
+// Every method raw: its request is parsed once it is known who calls.
+using RawAssetService = v1::AssetService::WithRawCallbackMethod_CreateAssetGroup<
+    v1::AssetService::WithRawCallbackMethod_GetAssetGroup<
+        v1::AssetService::WithRawCallbackMethod_ListAssetGroups<
+            v1::AssetService::WithRawCallbackMethod_DeleteAssetGroup<
+                v1::AssetService::WithRawCallbackMethod_CreateAsset<
+                    v1::AssetService::WithRawCallbackMethod_BatchCreateAssets<
+                        v1::AssetService::WithRawCallbackMethod_GetAsset<
+                            v1::AssetService::WithRawCallbackMethod_ListAssets<
+                                v1::AssetService::WithRawCallbackMethod_DeleteAsset<
+                                    v1::AssetService::WithRawCallbackMethod_WatchAssets<
+                                        v1::AssetService::Service>>>>>>>>>>;
+
+class AssetService final : public RawAssetService {
  public:
   AssetService(const Parts& parts, watch::Watcher& watcher);
 
   grpc::ServerUnaryReactor* CreateAssetGroup(grpc::CallbackServerContext* context,
-                                             const v1::CreateAssetGroupRequest* request,
-                                             v1::AssetGroup* response) override;
+                                             const grpc::ByteBuffer* request,
+                                             grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* GetAssetGroup(grpc::CallbackServerContext* context,
-                                          const v1::GetAssetGroupRequest* request,
-                                          v1::AssetGroup* response) override;
+                                          const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ListAssetGroups(grpc::CallbackServerContext* context,
-                                            const v1::ListAssetGroupsRequest* request,
-                                            v1::ListAssetGroupsResponse* response) override;
+                                            const grpc::ByteBuffer* request,
+                                            grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* DeleteAssetGroup(grpc::CallbackServerContext* context,
-                                             const v1::DeleteAssetGroupRequest* request,
-                                             v1::DeleteAssetGroupResponse* response) override;
+                                             const grpc::ByteBuffer* request,
+                                             grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* CreateAsset(grpc::CallbackServerContext* context,
-                                        const v1::CreateAssetRequest* request,
-                                        v1::Asset* response) override;
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* BatchCreateAssets(grpc::CallbackServerContext* context,
-                                              const v1::BatchCreateAssetsRequest* request,
-                                              v1::BatchCreateAssetsResponse* response) override;
+                                              const grpc::ByteBuffer* request,
+                                              grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* GetAsset(grpc::CallbackServerContext* context,
-                                     const v1::GetAssetRequest* request,
-                                     v1::Asset* response) override;
+                                     const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ListAssets(grpc::CallbackServerContext* context,
-                                       const v1::ListAssetsRequest* request,
-                                       v1::ListAssetsResponse* response) override;
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* DeleteAsset(grpc::CallbackServerContext* context,
-                                        const v1::DeleteAssetRequest* request,
-                                        v1::DeleteAssetResponse* response) override;
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* request) override;
 

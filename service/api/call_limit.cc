@@ -5,21 +5,81 @@
 #include "base/error.h"
 
 namespace assetgate::api {
+namespace {
 
-absl::StatusOr<CallLimit::Place> CallLimit::Take() {
-  Place place;
-  if (under_way_.fetch_add(1) < most_) {
-    place.reset(this);
-    return place;
+// Nobody knows when one of them is answered; most are within moments.
+constexpr absl::Duration kRetry = absl::Seconds(1);
+
+absl::Status TooMuch(v1::ErrorReason reason, absl::string_view message) {
+  return base::Error(absl::StatusCode::kResourceExhausted, reason, message).RetryAfter(kRetry);
+}
+
+}  // namespace
+
+absl::Status CallLimit::CheckUnsent(const std::string& caller, const Use& use,
+                                    std::size_t bytes) const {
+  if (!caller.empty() && use.unsent > 0 && use.unsent + bytes > limits_.unsent_per_caller) {
+    return TooMuch(v1::CALLER_LIMIT,
+                   absl::StrCat("\"", caller, "\" has ", use.unsent,
+                                " bytes of answers to read; read them, and try again"));
   }
-  under_way_.fetch_sub(1);
-  // Nobody knows when one of them is answered; most are within moments.
-  return base::Error(
-             absl::StatusCode::kResourceExhausted, v1::OVERLOADED,
-             absl::StrCat("the gateway answers ", most_,
-                          " calls at one time, all that limits.max_concurrent_calls allows; "
-                          "try again"))
-      .RetryAfter(absl::Seconds(1));
+  if (all_.unsent > 0 && all_.unsent + bytes > limits_.unsent) {
+    return TooMuch(v1::OVERLOADED,
+                   "the gateway has as many answers that are not yet read as it may keep; try "
+                   "again");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CallLimit::Place> CallLimit::Take(const std::string& caller, Sort sort) {
+  const auto index = static_cast<std::size_t>(sort);
+  absl::MutexLock lock(&mu_);
+  const auto found = by_caller_.find(caller);
+  const Use use = found == by_caller_.end() ? Use() : found->second;
+  if (!caller.empty() && use.calls[index] >= limits_.calls_per_caller) {
+    return TooMuch(v1::CALLER_LIMIT,
+                   absl::StrCat("\"", caller, "\" waits for the answers to ", use.calls[index],
+                                sort == Sort::kRead ? " reads" : " calls",
+                                ", its share here (limits.max_concurrent_calls_per_caller); try "
+                                "again when some have been answered"));
+  }
+  if (all_.calls[index] >= limits_.calls) {
+    return TooMuch(v1::OVERLOADED,
+                   absl::StrCat("the gateway answers ", limits_.calls,
+                                sort == Sort::kRead ? " reads" : " calls",
+                                " at one time, all that limits.max_concurrent_calls allows; try "
+                                "again"));
+  }
+  if (absl::Status status = CheckUnsent(caller, use, 1); !status.ok()) return status;
+  ++all_.calls[index];
+  ++by_caller_[caller].calls[index];
+  return Place(this, caller, sort);
+}
+
+absl::Status CallLimit::Place::Hold(std::size_t bytes) {
+  absl::MutexLock lock(&limit_->mu_);
+  Use& use = limit_->by_caller_[caller_];
+  if (sort_ == Sort::kRead) {
+    if (absl::Status status = limit_->CheckUnsent(caller_, use, bytes); !status.ok()) {
+      return status;
+    }
+  }
+  unsent_ = bytes;
+  use.unsent += bytes;
+  limit_->all_.unsent += bytes;
+  return absl::OkStatus();
+}
+
+CallLimit::Place::~Place() {
+  if (limit_ == nullptr) return;
+  const auto index = static_cast<std::size_t>(sort_);
+  absl::MutexLock lock(&limit_->mu_);
+  limit_->all_.unsent -= unsent_;
+  --limit_->all_.calls[index];
+  const auto it = limit_->by_caller_.find(caller_);
+  it->second.unsent -= unsent_;
+  --it->second.calls[index];
+  if (it->second.calls == Use().calls) limit_->by_caller_.erase(it);
 }
 
 }  // namespace assetgate::api

@@ -1,6 +1,10 @@
 #include "api/call_limit.h"
 
+#include <cstddef>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "gtest/gtest.h"
@@ -8,28 +12,112 @@
 namespace assetgate::api {
 namespace {
 
-TEST(CallLimitTest, RefusesWhatIsTooManyUntilOneHasEnded) {
-  CallLimit limit(2);
-  auto first = limit.Take();
-  auto second = limit.Take();
-  ASSERT_TRUE(first.ok() && second.ok());
-  const absl::Status refused = limit.Take().status();
-  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(base::ReasonOf(refused), v1::OVERLOADED);
-  EXPECT_EQ(base::RetryDelayOf(base::ToRpcStatus(refused)), absl::Seconds(1));
-  first->reset();
-  EXPECT_TRUE(limit.Take().ok());
+using Place = CallLimit::Place;
+using Sort = CallLimit::Sort;
+
+constexpr CallLimit::Limits kSmall = {
+    .calls = 3, .calls_per_caller = 2, .unsent = 100, .unsent_per_caller = 60};
+
+void ExpectRefused(const absl::Status& status, v1::ErrorReason reason) {
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  EXPECT_EQ(base::ReasonOf(status), reason) << status;
+  EXPECT_EQ(base::RetryDelayOf(base::ToRpcStatus(status)), absl::Seconds(1));
+}
+
+TEST(CallLimitTest, AFurtherCallIsRefusedByWhatIsUnderWay) {
+  struct Held {
+    std::string caller;
+    Sort sort;
+  };
+  const std::vector<Held> two_of_a = {{"a", Sort::kOther}, {"a", Sort::kOther}};
+  const std::vector<Held> three = {{"a", Sort::kOther}, {"a", Sort::kOther}, {"b", Sort::kOther}};
+  struct Case {
+    std::string name;
+    std::vector<Held> held;
+    Held next;
+    // Absent: it gets a place.
+    std::optional<v1::ErrorReason> refusal;
+  };
+  const std::vector<Case> cases = {
+      {"nothing is under way", {}, {"a", Sort::kOther}, std::nullopt},
+      {"its share is used up", two_of_a, {"a", Sort::kOther}, v1::CALLER_LIMIT},
+      {"another caller's share is not", two_of_a, {"b", Sort::kOther}, std::nullopt},
+      {"reads do not wait behind its own creates", two_of_a, {"a", Sort::kRead}, std::nullopt},
+      {"all places are taken", three, {"c", Sort::kOther}, v1::OVERLOADED},
+      {"reads do not wait behind anybody's creates", three, {"c", Sort::kRead}, std::nullopt},
+      {"nobody is authenticated: all places are one's",
+       {{"", Sort::kRead}, {"", Sort::kRead}},
+       {"", Sort::kRead},
+       std::nullopt},
+      {"nobody is authenticated, and all places are taken",
+       {{"", Sort::kRead}, {"", Sort::kRead}, {"", Sort::kRead}},
+       {"", Sort::kRead},
+       v1::OVERLOADED},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    CallLimit limit(kSmall);
+    std::vector<Place> places;
+    for (const Held& held : c.held) {
+      auto place = limit.Take(held.caller, held.sort);
+      ASSERT_TRUE(place.ok()) << place.status();
+      places.push_back(*std::move(place));
+    }
+    const auto next = limit.Take(c.next.caller, c.next.sort);
+    if (c.refusal.has_value()) {
+      ExpectRefused(next.status(), *c.refusal);
+      places.pop_back();
+      EXPECT_TRUE(limit.Take(c.next.caller, c.next.sort).ok()) << "one was given back";
+    } else {
+      EXPECT_TRUE(next.ok()) << next.status();
+    }
+  }
 }
 
 TEST(CallLimitTest, APlaceThatMovesIsStillOne) {
-  CallLimit limit(1);
-  auto taken = limit.Take();
+  CallLimit limit({.calls = 1, .calls_per_caller = 1});
+  auto taken = limit.Take("a", Sort::kRead);
   ASSERT_TRUE(taken.ok());
-  CallLimit::Place place = *std::move(taken);
-  EXPECT_FALSE(limit.Take().ok());
-  place.reset();
-  EXPECT_TRUE(limit.Take().ok());
-  EXPECT_TRUE(limit.Take().ok()) << "the one before was given back at once";
+  {
+    Place place;
+    place = *std::move(taken);
+    EXPECT_FALSE(limit.Take("a", Sort::kRead).ok());
+  }
+  auto again = limit.Take("a", Sort::kRead);
+  EXPECT_TRUE(again.ok());
+  EXPECT_FALSE(limit.Take("a", Sort::kRead).ok()) << "the first was given back twice";
+}
+
+TEST(CallLimitTest, AnswersThatAreNotReadHoldUpFurtherOnes) {
+  CallLimit limit(kSmall);
+  auto unread = limit.Take("a", Sort::kRead);
+  auto second = limit.Take("a", Sort::kRead);
+  auto of_b = limit.Take("b", Sort::kRead);
+  ASSERT_TRUE(unread.ok() && second.ok() && of_b.ok());
+  EXPECT_TRUE(unread->Hold(50).ok());
+  ExpectRefused(second->Hold(11), v1::CALLER_LIMIT);
+  ExpectRefused(of_b->Hold(51), v1::OVERLOADED);
+  EXPECT_TRUE(of_b->Hold(50).ok());
+  ExpectRefused(limit.Take("b", Sort::kOther).status(), v1::OVERLOADED);
+  unread = Place();
+  EXPECT_TRUE(second->Hold(11).ok()) << "the one before it was read";
+}
+
+TEST(CallLimitTest, WhatWasDoneIsAlwaysAnswered) {
+  CallLimit limit(kSmall);
+  auto create = limit.Take("a", Sort::kOther);
+  auto another = limit.Take("a", Sort::kOther);
+  ASSERT_TRUE(create.ok() && another.ok());
+  EXPECT_TRUE(create->Hold(60).ok());
+  EXPECT_TRUE(another->Hold(60).ok());
+  ExpectRefused(limit.Take("a", Sort::kRead).status(), v1::CALLER_LIMIT);
+}
+
+TEST(CallLimitTest, OneAnswerFitsHoweverLargeItIs) {
+  CallLimit limit(kSmall);
+  auto place = limit.Take("a", Sort::kRead);
+  ASSERT_TRUE(place.ok());
+  EXPECT_TRUE(place->Hold(1000).ok());
 }
 
 }  // namespace

@@ -29,12 +29,14 @@ auth::Credentials CredentialsOf(const grpc::CallbackServerContext& context) {
   }
   const std::shared_ptr<const grpc::AuthContext> peer = context.auth_context();
   if (peer == nullptr || !peer->IsPeerAuthenticated()) return credentials;
-  for (const char* property : {GRPC_PEER_SPIFFE_ID_PROPERTY_NAME, GRPC_PEER_URI_PROPERTY_NAME,
-                               GRPC_PEER_DNS_PROPERTY_NAME}) {
+  const auto add = [&](const char* property, std::vector<std::string>& names) {
     for (const grpc::string_ref& name : peer->FindPropertyValues(property)) {
-      credentials.certificate_names.emplace_back(Text(name));
+      names.emplace_back(Text(name));
     }
-  }
+  };
+  add(GRPC_PEER_SPIFFE_ID_PROPERTY_NAME, credentials.certificate_uris);
+  add(GRPC_PEER_URI_PROPERTY_NAME, credentials.certificate_uris);
+  add(GRPC_PEER_DNS_PROPERTY_NAME, credentials.certificate_dns_names);
   return credentials;
 }
 

@@ -4,6 +4,7 @@
 
 namespace assetgate::api {
 
+using grpc::ByteBuffer;
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
@@ -21,12 +22,13 @@ ProviderService::ProviderService(const Parts& parts, core::ProviderWatcher& watc
       explain_(parts, "assetgate.v1.ProviderService/Explain", Access::kRead) {}
 
 ServerUnaryReactor* ProviderService::ListProviders(CallbackServerContext* context,
-                                                   const v1::ListProvidersRequest* request,
-                                                   v1::ListProvidersResponse* response) {
-  return list_providers_.Run(
-      context, *request, response,
-      [&](const core::Caller& caller, core::Reply<v1::ListProvidersResponse> reply) {
-        gateway_.ListProviders(caller, *request,
+                                                   const ByteBuffer* request,
+                                                   ByteBuffer* response) {
+  return list_providers_.Run<v1::ListProvidersRequest, v1::ListProvidersResponse>(
+      context, request, response,
+      [&](const core::Caller& caller, const v1::ListProvidersRequest& asked,
+          core::Reply<v1::ListProvidersResponse> reply) {
+        gateway_.ListProviders(caller, asked,
                                [this, reply = std::move(reply)](
                                    absl::StatusOr<v1::ListProvidersResponse> listed) mutable {
                                  if (listed.ok()) listed->set_gateway_version(version_);
@@ -36,12 +38,8 @@ ServerUnaryReactor* ProviderService::ListProviders(CallbackServerContext* contex
 }
 
 ServerUnaryReactor* ProviderService::GetProvider(CallbackServerContext* context,
-                                                 const v1::GetProviderRequest* request,
-                                                 v1::Provider* response) {
-  return get_provider_.Run(context, *request, response,
-                           [&](const core::Caller& caller, core::Reply<v1::Provider> reply) {
-                             gateway_.GetProvider(caller, *request, std::move(reply));
-                           });
+                                                 const ByteBuffer* request, ByteBuffer* response) {
+  return get_provider_.Run(context, request, response, &core::Gateway::GetProvider);
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* ProviderService::WatchProviders(
@@ -60,28 +58,18 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* ProviderService::WatchProviders(
 }
 
 ServerUnaryReactor* ProviderService::ListModels(CallbackServerContext* context,
-                                                const v1::ListModelsRequest* request,
-                                                v1::ListModelsResponse* response) {
-  return list_models_.RunNow(context, *request, response, [&](const core::Caller& caller) {
-    return gateway_.ListModels(caller, *request);
-  });
+                                                const ByteBuffer* request, ByteBuffer* response) {
+  return list_models_.Run(context, request, response, &core::Gateway::ListModels);
 }
 
 ServerUnaryReactor* ProviderService::GetModel(CallbackServerContext* context,
-                                              const v1::GetModelRequest* request,
-                                              v1::Model* response) {
-  return get_model_.RunNow(context, *request, response, [&](const core::Caller& caller) {
-    return gateway_.GetModel(caller, *request);
-  });
+                                              const ByteBuffer* request, ByteBuffer* response) {
+  return get_model_.Run(context, request, response, &core::Gateway::GetModel);
 }
 
 ServerUnaryReactor* ProviderService::Explain(CallbackServerContext* context,
-                                             const v1::ExplainRequest* request,
-                                             v1::Explanation* response) {
-  return explain_.Run(context, *request, response,
-                      [&](const core::Caller& caller, core::Reply<v1::Explanation> reply) {
-                        gateway_.Explain(caller, *request, std::move(reply));
-                      });
+                                             const ByteBuffer* request, ByteBuffer* response) {
+  return explain_.Run(context, request, response, &core::Gateway::Explain);
 }
 
 }  // namespace assetgate::api

@@ -11,29 +11,37 @@
 
 namespace assetgate::api {
 
-class ProviderService final : public v1::ProviderService::WithRawCallbackMethod_WatchProviders<
-                                  v1::ProviderService::CallbackService> {
+// Every method raw: its request is parsed once it is known who calls.
+using RawProviderService = v1::ProviderService::WithRawCallbackMethod_ListProviders<
+    v1::ProviderService::WithRawCallbackMethod_GetProvider<
+        v1::ProviderService::WithRawCallbackMethod_ListModels<
+            v1::ProviderService::WithRawCallbackMethod_GetModel<
+                v1::ProviderService::WithRawCallbackMethod_Explain<
+                    v1::ProviderService::WithRawCallbackMethod_WatchProviders<
+                        v1::ProviderService::Service>>>>>>;
+
+class ProviderService final : public RawProviderService {
  public:
   // `version`: the program's own.
   ProviderService(const Parts& parts, core::ProviderWatcher& watcher, std::string version);
 
   grpc::ServerUnaryReactor* ListProviders(grpc::CallbackServerContext* context,
-                                          const v1::ListProvidersRequest* request,
-                                          v1::ListProvidersResponse* response) override;
+                                          const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* GetProvider(grpc::CallbackServerContext* context,
-                                        const v1::GetProviderRequest* request,
-                                        v1::Provider* response) override;
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchProviders(
       grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* context,
-                                       const v1::ListModelsRequest* request,
-                                       v1::ListModelsResponse* response) override;
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
-                                     const v1::GetModelRequest* request,
-                                     v1::Model* response) override;
+                                     const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
-                                    const v1::ExplainRequest* request,
-                                    v1::Explanation* response) override;
+                                    const grpc::ByteBuffer* request,
+                                    grpc::ByteBuffer* response) override;
 
  private:
   core::Gateway& gateway_;

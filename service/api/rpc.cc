@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "api/status_conversion.h"
 #include "base/error.h"
 #include "core/resource.h"
 
@@ -40,51 +42,103 @@ void AddPushback(const absl::Status& status, grpc::CallbackServerContext& contex
   }
 }
 
-void Method::Complete(const grpc::CallbackServerContext& context, const std::string& request_id,
-                      core::Caller& caller) const {
-  const auto deadline = context.deadline();
+std::shared_ptr<Method::Call> Method::Begin(grpc::CallbackServerContext& context,
+                                            grpc::ByteBuffer& answer) {
+  auto call = std::make_shared<Call>(*this, context, answer);
+  call->Hold(call);
+  return call;
+}
+
+absl::StatusOr<core::Caller> Method::Call::Admit() {
+  absl::StatusOr<Gatekeeper::Admitted> admitted =
+      method_.gatekeeper_.Admit(context_, method_.access_, method_.name_);
+  if (!admitted.ok()) {
+    refused_ = true;
+    return admitted.status();
+  }
+  identity_ = admitted->caller.identity;
+  absl::StatusOr<CallLimit::Place> place = method_.call_limit_.Take(
+      identity_,
+      method_.access_ == Access::kRead ? CallLimit::Sort::kRead : CallLimit::Sort::kOther);
+  if (!place.ok()) return place.status();
+  place_ = *std::move(place);
+  return std::move(admitted->caller);
+}
+
+void Method::Call::Complete(const std::string& request_id, std::string name, core::Caller& caller) {
+  const auto deadline = context_.deadline();
   if (deadline != std::chrono::system_clock::time_point::max()) {
     // As far from now as gRPC says, by the clock that the rest of the gateway goes by.
-    caller.deadline = clock_.Now() + (absl::FromChrono(deadline) - absl::Now());
+    caller.deadline = method_.clock_.Now() + (absl::FromChrono(deadline) - absl::Now());
   }
-  caller.context.request_id = request_id.empty() && access_ != Access::kRead
-                                  ? core::NewResourceId(clock_.Now())
+  const Access access = method_.access_;
+  caller.context.request_id = request_id.empty() && access != Access::kRead
+                                  ? core::NewResourceId(method_.clock_.Now())
                                   : request_id.substr(0, 128);
-  base::TraceContext trace = TraceOf(context);
+  base::TraceContext trace = TraceOf(context_);
   caller.context.trace_id = trace.trace_id;
-  if (access_ == Access::kWrite || access_ == Access::kOperate) {
+  if (access == Access::kWrite || access == Access::kOperate) {
     caller.waited = std::make_shared<core::WaitedCall>();
     caller.waited->trace = std::move(trace);
   }
+  name_ = std::move(name);
+  log_context_ = caller.context;
+  waited_ = caller.waited;
 }
 
-void Method::Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& status, absl::Time began,
-                    const Calling& calling, absl::FunctionRef<Subject()> subject) {
-  const absl::Duration took = std::max(absl::ZeroDuration(), clock_.Now() - began);
-  metrics_.Ended(status.code(), took);
+grpc::ServerUnaryReactor* Method::Call::Fail(const absl::Status& status) {
+  if (!ended_.exchange(true)) End(status, [this] { return Subject{.names = name_}; });
+  return this;
+}
+
+void Method::Call::OnCancel() {
+  if (ended_.exchange(true)) return;
+  // The reconciler may be using it: nothing is read from it.
+  waited_.reset();
+  End(base::Error(absl::StatusCode::kCancelled, v1::CALLER_GONE, "the caller hung up"),
+      [this] { return Subject{.names = name_}; });
+}
+
+void Method::Call::OnDone() {
+  place_ = CallLimit::Place();
+  // The last use of this, unless its reply is still to come.
+  const std::shared_ptr<Call> self = std::move(self_);
+}
+
+absl::Status Method::Call::Write(absl::StatusOr<grpc::ByteBuffer> answer) {
+  if (!answer.ok()) return answer.status();
+  if (absl::Status status = place_.Hold(answer->Length()); !status.ok()) return status;
+  answer_.Swap(&*answer);
+  return absl::OkStatus();
+}
+
+void Method::Call::End(const absl::Status& status, absl::FunctionRef<Subject()> subject) {
+  AddPushback(status, context_);
+  const absl::Duration took = std::max(absl::ZeroDuration(), method_.clock_.Now() - began_);
+  method_.metrics_.Ended(status.code(), took);
   const base::LogLevel level =
-      calling.refused ? base::LogLevel::kDebug : LevelOf(status.code(), access_ != Access::kRead);
-  if (log_.Enabled(level)) {
+      refused_ ? base::LogLevel::kDebug : LevelOf(status.code(), method_.access_ != Access::kRead);
+  if (method_.log_.Enabled(level)) {
     Subject about = subject();
-    const core::WaitedCall* const waited = calling.waited.get();
-    if (waited != nullptr && !waited->providers.empty()) {
-      about.providers = absl::StrJoin(waited->providers, ",");
+    if (waited_ != nullptr && !waited_->providers.empty()) {
+      about.providers = absl::StrJoin(waited_->providers, ",");
     } else if (about.providers.empty() && !status.ok()) {
       about.providers = ProviderIn(status);
     }
-    log_.With(calling.log_context)
+    method_.log_.With(log_context_)
         .Write(level, "call",
-               {{"method", name_},
-                {"caller", calling.identity},
+               {{"method", method_.name_},
+                {"caller", identity_},
                 {"name", about.names},
                 {"providers", about.providers},
                 {"code", absl::StatusCodeToString(status.code())},
                 {"reason", ReasonOf(status)},
                 {"took", took},
-                {"upstream_calls", waited == nullptr ? 0 : waited->upstream_calls},
+                {"upstream_calls", waited_ == nullptr ? 0 : waited_->upstream_calls},
                 {"detail", status.message()}});
   }
-  reactor->Finish(ToGrpcStatus(status));
+  waited_.reset();
+  Finish(ToGrpcStatus(status));
 }
 
 }  // namespace assetgate::api

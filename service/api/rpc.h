@@ -2,25 +2,28 @@
 #ifndef ASSETGATE_API_RPC_H_
 #define ASSETGATE_API_RPC_H_
 
+#include <atomic>
 #include <concepts>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "api/call_limit.h"
 #include "api/gatekeeper.h"
-#include "api/status_conversion.h"
 #include "api/subject.h"
+#include "api/wire.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/trace_context.h"
 #include "core/gateway.h"
 #include "core/reconciler.h"
+#include "core/waited_call.h"
 #include "google/protobuf/message.h"
 #include "grpcpp/grpcpp.h"
 
@@ -40,12 +43,20 @@ struct Parts {
 // RetryInfo is for people's code, grpc-retry-pushback-ms is for gRPC.
 void AddPushback(const absl::Status& status, grpc::CallbackServerContext& context);
 
-// One unary method: makes callers out of contexts, and answers out of results. Thread-safe.
+// One unary method: makes callers out of contexts, and answers out of results. The service declares
+// it raw (WithRawCallbackMethod_…), so that nothing of a request is parsed before its caller is
+// known.
+//
+// A call holds its place (see CallLimit) until its answer is written. One whose caller hangs up
+// ends at once, and the result that comes for it later is dropped.
+//
+// Threading: thread-safe. Lifetime: outlives its calls.
 class Method {
  public:
   // `name` is its full name: "assetgate.v1.AssetService/CreateAsset".
   Method(const Parts& parts, absl::string_view name, Access access)
-      : gatekeeper_(parts.gatekeeper),
+      : gateway_(parts.gateway),
+        gatekeeper_(parts.gatekeeper),
         call_limit_(parts.call_limit),
         clock_(parts.clock),
         log_(parts.log),
@@ -53,111 +64,124 @@ class Method {
         name_(name.substr(name.find('/') + 1)),
         access_(access) {}
 
-  // Runs `call(caller, reply)`, if the caller may, and answers with what `reply` gets, whenever
-  // that is. gRPC keeps `request` and `response` until then.
+  // Has `handle(caller, request, reply)` run, if the caller may, and answers with the Response that
+  // `reply` gets, whenever that is. `request` does not outlive `handle`. gRPC owns what is
+  // returned.
   template <std::derived_from<google::protobuf::Message> Request,
-            std::derived_from<google::protobuf::Message> Response, typename Call>
-  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const Request& request,
-                                Response* response, Call call) {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    absl::StatusOr<CallLimit::Place> place = call_limit_.Take();
-    absl::StatusOr<Gatekeeper::Admitted> admitted =
-        place.ok() ? gatekeeper_.Admit(*context, access_, name_) : place.status();
-    core::Caller caller = admitted.ok() ? std::move(admitted->caller) : core::Caller();
+            std::derived_from<google::protobuf::Message> Response, typename Handle>
+  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                grpc::ByteBuffer* answer, Handle handle) {
+    const std::shared_ptr<Call> call = Begin(*context, *answer);
+    absl::StatusOr<core::Caller> caller = call->Admit();
+    if (!caller.ok()) return call->Fail(caller.status());
+    const absl::StatusOr<Request> request = Parse<Request>(*bytes);
+    if (!request.ok()) return call->Fail(request.status());
     std::string request_id;
-    if constexpr (requires { request.request_id(); }) request_id = request.request_id();
-    Complete(*context, request_id, caller);
-    Unanswered answer(*this, *context, reactor, clock_.Now(), caller,
-                      place.ok() ? *std::move(place) : nullptr);
-    if (!admitted.ok()) {
-      answer.Refuse(admitted.status(), [&] { return SubjectOf(request, *response); });
-      return reactor;
-    }
-    core::Reply<Response> reply = [answer = std::move(answer), &request,
-                                   response](absl::StatusOr<Response> result) mutable {
-      const absl::Status status = result.status();
-      if (status.ok()) *response = *std::move(result);
-      answer.Give(status, [&] { return SubjectOf(request, *response); });
+    if constexpr (requires { request->request_id(); }) request_id = request->request_id();
+    call->Complete(request_id, NameIn(*request), *caller);
+    core::Reply<Response> reply = [unanswered =
+                                       Unanswered(call)](absl::StatusOr<Response> result) mutable {
+      unanswered.Take()->Answer(std::move(result));
     };
-    call(caller, std::move(reply));
-    return reactor;
+    handle(*caller, *request, std::move(reply));
+    return call.get();
   }
 
-  // Answers with what `call(caller)` returns.
-  template <std::derived_from<google::protobuf::Message> Request,
-            std::derived_from<google::protobuf::Message> Response, typename Call>
-  grpc::ServerUnaryReactor* RunNow(grpc::CallbackServerContext* context, const Request& request,
-                                   Response* response, Call call) {
-    return Run(context, request, response,
-               [&](const core::Caller& caller, core::Reply<Response> reply) {
-                 std::move(reply)(call(caller));
-               });
+  // Has the gateway handle it: as its method answers, or with what that returns.
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                grpc::ByteBuffer* answer,
+                                void (core::Gateway::*handle)(const core::Caller&, const Request&,
+                                                              core::Reply<Response>)) {
+    return Run<Request, Response>(
+        context, bytes, answer,
+        [&](const core::Caller& caller, const Request& request, core::Reply<Response> reply) {
+          (gateway_.*handle)(caller, request, std::move(reply));
+        });
+  }
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* Run(
+      grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes, grpc::ByteBuffer* answer,
+      absl::StatusOr<Response> (core::Gateway::*handle)(const core::Caller&, const Request&)) {
+    return Run<Request, Response>(
+        context, bytes, answer,
+        [&](const core::Caller& caller, const Request& request, core::Reply<Response> reply) {
+          std::move(reply)((gateway_.*handle)(caller, request));
+        });
   }
 
  private:
-  // What is logged of a caller.
-  struct Calling {
-    std::string identity;
-    base::LogContext log_context;
-    // Null where no provider is waited for.
-    std::shared_ptr<const core::WaitedCall> waited;
+  // One call, which its answer or its caller's hanging up ends, whichever comes first. Held by
+  // itself until gRPC is done with it, and by its reply.
+  class Call final : public grpc::ServerUnaryReactor {
+   public:
+    Call(Method& method, grpc::CallbackServerContext& context, grpc::ByteBuffer& answer)
+        : method_(method), context_(context), answer_(answer), began_(method.clock_.Now()) {}
+
+    void Hold(std::shared_ptr<Call> self) { self_ = std::move(self); }
+    // Who calls; an error where they may not, or there is no place for the call.
+    absl::StatusOr<core::Caller> Admit();
+    // Adds to the caller what the call itself says. `name` is that of the resource it is about.
+    void Complete(const std::string& request_id, std::string name, core::Caller& caller);
+
+    template <typename Response>
+    void Answer(absl::StatusOr<Response> result) {
+      if (ended_.exchange(true)) return;
+      absl::Status status = result.status();
+      if (status.ok()) status = Write(Serialize(*result));
+      End(status,
+          [&] { return result.ok() ? SubjectOf(name_, *result) : SubjectOf(name_, Response()); });
+    }
+    // Answers with an error. Returns the reactor.
+    grpc::ServerUnaryReactor* Fail(const absl::Status& status);
+
+    void OnCancel() override;
+    void OnDone() override;
+
+   private:
+    // Puts an answer into what gRPC sends. An error where the caller has too much to read already.
+    absl::Status Write(absl::StatusOr<grpc::ByteBuffer> answer);
+    // Counts and logs the call, and has gRPC end it. `subject` is asked for only where there is a
+    // line to write.
+    void End(const absl::Status& status, absl::FunctionRef<Subject()> subject);
+
+    Method& method_;
+    // These two live until OnDone.
+    grpc::CallbackServerContext& context_;
+    grpc::ByteBuffer& answer_;
+    const absl::Time began_;
+    // Whoever sets it ends the call, and nobody else touches what follows.
+    std::atomic<bool> ended_{false};
+    // What is logged of the caller.
+    std::string identity_;
+    base::LogContext log_context_;
+    std::string name_;
+    // Null where no provider is waited for. Gone when the caller is.
+    std::shared_ptr<core::WaitedCall> waited_;
     // The gatekeeper did not let it in, and has said so in the log as often as it may.
-    bool refused = false;
+    bool refused_ = false;
+    CallLimit::Place place_;
+    std::shared_ptr<Call> self_;
   };
 
   // A call that has to be answered: one that is dropped unanswered, which would be a defect, still
   // ends, and with it the process when it is told to.
   class Unanswered {
    public:
-    Unanswered(Method& method, grpc::CallbackServerContext& context,
-               grpc::ServerUnaryReactor* reactor, absl::Time began, const core::Caller& caller,
-               CallLimit::Place place)
-        : method_(method),
-          context_(context),
-          reactor_(reactor),
-          began_(began),
-          calling_{caller.identity, caller.context, caller.waited},
-          place_(std::move(place)) {}
-    Unanswered(Unanswered&& other) noexcept
-        : method_(other.method_),
-          context_(other.context_),
-          reactor_(std::exchange(other.reactor_, nullptr)),
-          began_(other.began_),
-          calling_(std::move(other.calling_)),
-          place_(std::move(other.place_)) {}
+    explicit Unanswered(std::shared_ptr<Call> call) : call_(std::move(call)) {}
+    Unanswered(Unanswered&&) noexcept = default;
     ~Unanswered() {
-      Give(absl::InternalError("the call was dropped unanswered"), [] { return Subject(); });
+      if (call_ != nullptr) call_->Fail(absl::InternalError("the call was dropped unanswered"));
     }
-
-    void Refuse(const absl::Status& status, absl::FunctionRef<Subject()> subject) {
-      calling_.refused = true;
-      Give(status, subject);
-    }
-    void Give(const absl::Status& status, absl::FunctionRef<Subject()> subject) {
-      if (reactor_ == nullptr) return;
-      AddPushback(status, context_);
-      // Before the caller can know.
-      place_.reset();
-      method_.Finish(std::exchange(reactor_, nullptr), status, began_, calling_, subject);
-    }
+    std::shared_ptr<Call> Take() { return std::exchange(call_, nullptr); }
 
    private:
-    Method& method_;
-    // Lives until the reactor is finished.
-    grpc::CallbackServerContext& context_;
-    grpc::ServerUnaryReactor* reactor_;
-    const absl::Time began_;
-    Calling calling_;
-    CallLimit::Place place_;
+    std::shared_ptr<Call> call_;
   };
 
-  // Adds what the call itself says.
-  void Complete(const grpc::CallbackServerContext& context, const std::string& request_id,
-                core::Caller& caller) const;
-  // `subject` is asked for only where there is a line to write.
-  void Finish(grpc::ServerUnaryReactor* reactor, const absl::Status& status, absl::Time began,
-              const Calling& calling, absl::FunctionRef<Subject()> subject);
+  std::shared_ptr<Call> Begin(grpc::CallbackServerContext& context, grpc::ByteBuffer& answer);
 
+  core::Gateway& gateway_;
   const Gatekeeper& gatekeeper_;
   CallLimit& call_limit_;
   const base::Clock& clock_;

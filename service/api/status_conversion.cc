@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "assetgate/v1/errors.pb.h"
@@ -103,6 +105,20 @@ void CutTexts(google::rpc::Status& status, std::size_t limit) {
   CutFailures(status, limit);
 }
 
+// What base::Error did not make was not meant for callers: it may name hosts, users and files.
+absl::Status ForCallers(const absl::Status& status) {
+  bool made_for_callers = absl::IsCancelled(status);
+  status.ForEachPayload([&](absl::string_view, const absl::Cord&) { made_for_callers = true; });
+  if (made_for_callers) return status;
+  if (absl::IsUnavailable(status)) {
+    return base::Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
+                       "the store is not available right now; try again")
+        .RetryAfter(absl::Seconds(1));
+  }
+  return base::Error(absl::StatusCode::kInternal, v1::INTERNAL_ERROR,
+                     "an internal error; the gateway's log says which");
+}
+
 bool TooLarge(const google::rpc::Status& status) {
   return status.ByteSizeLong() > kMaxDetailsBytes;
 }
@@ -167,7 +183,7 @@ google::rpc::Status Bounded(google::rpc::Status status) {
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  const google::rpc::Status bounded = Bounded(base::ToRpcStatus(status));
+  const google::rpc::Status bounded = Bounded(base::ToRpcStatus(ForCallers(status)));
   return grpc::Status(static_cast<grpc::StatusCode>(bounded.code()), bounded.message(),
                       bounded.SerializeAsString());
 }

@@ -17,9 +17,11 @@ inline constexpr std::size_t kMaxMessageBytes = 1536;
 inline constexpr std::size_t kMaxDetailsBytes = 4352;
 
 // `status` as gRPC sends it: its code and message, and the google.rpc details that base/error.h
-// attached. Control characters and broken UTF-8 in the message are replaced. What is too large is
-// cut: long texts first, then the last providers' refusals, then the last violations (the message
-// says how many), and whatever else is least important; the ErrorInfo always stays.
+// attached. One that base/error.h did not make says nothing but UNAVAILABLE STORE_UNAVAILABLE or
+// INTERNAL: its words are for the log. Control characters and broken UTF-8 in the message are
+// replaced. What is too large is cut: long texts first, then the last providers' refusals, then the
+// last violations (the message says how many), and whatever else is least important; the ErrorInfo
+// always stays.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 // The same without gRPC: what becomes of the details.

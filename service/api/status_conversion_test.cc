@@ -48,7 +48,7 @@ TEST(StatusConversionTest, OkIsOk) { EXPECT_TRUE(ToGrpcStatus(absl::OkStatus()).
 TEST(StatusConversionTest, EveryCodeKeepsItsNumber) {
   for (int code = 1; code <= 16; ++code) {
     const grpc::Status status =
-        ToGrpcStatus(absl::Status(static_cast<absl::StatusCode>(code), "why"));
+        ToGrpcStatus(base::Error(static_cast<absl::StatusCode>(code), v1::INVALID_FIELD, "why"));
     EXPECT_EQ(status.error_code(), code);
     EXPECT_EQ(status.error_message(), "why");
   }
@@ -72,6 +72,29 @@ TEST(StatusConversionTest, TheDetailsOfAnErrorArrive) {
 TEST(StatusConversionTest, AStatusMadeElsewhereGetsAnErrorInfo) {
   const google::rpc::Status details = DetailsOf(ToGrpcStatus(absl::InternalError("oops")));
   EXPECT_EQ(base::ReasonOf(details), v1::INTERNAL_ERROR);
+}
+
+TEST(StatusConversionTest, WhatWasNotMadeForCallersSaysNothingOfTheInside) {
+  const std::string inside =
+      "connection to server at \"db.internal\" (10.0.0.7), port 5432, user \"gw\" failed";
+  struct Row {
+    absl::Status status;
+    grpc::StatusCode code;
+    v1::ErrorReason reason;
+  };
+  const Row rows[] = {
+      {absl::UnavailableError(inside), grpc::StatusCode::UNAVAILABLE, v1::STORE_UNAVAILABLE},
+      {absl::DataLossError(inside), grpc::StatusCode::INTERNAL, v1::INTERNAL_ERROR},
+      {absl::InternalError(inside), grpc::StatusCode::INTERNAL, v1::INTERNAL_ERROR},
+      {absl::NotFoundError(inside), grpc::StatusCode::INTERNAL, v1::INTERNAL_ERROR},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.status.ToString());
+    const grpc::Status told = ToGrpcStatus(row.status);
+    EXPECT_EQ(told.error_code(), row.code);
+    EXPECT_EQ(base::ReasonOf(DetailsOf(told)), row.reason);
+    EXPECT_EQ((told.error_message() + told.error_details()).find("db.internal"), std::string::npos);
+  }
 }
 
 TEST(StatusConversionTest, TheMessageIsMadeFitToSend) {

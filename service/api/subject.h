@@ -42,9 +42,10 @@ std::string NameIn(const Request& request) {
   return id.empty() ? "" : core::MakeName(collection, id);
 }
 
-// Of a call that was answered with `response`, which is empty where the call failed.
-template <typename Request, typename Response>
-Subject SubjectOf(const Request& request, const Response& response) {
+// Of a call that was answered with `response`, which is empty where the call failed; `name` is that
+// in its request.
+template <typename Response>
+Subject SubjectOf(const std::string& name, const Response& response) {
   std::set<std::string> providers;
   const auto add = [&providers](const auto& units) {
     for (const auto& unit : units) {
@@ -60,7 +61,7 @@ Subject SubjectOf(const Request& request, const Response& response) {
     }
   } else {
     if constexpr (requires { response.name(); }) subject.names = response.name();
-    if (subject.names.empty()) subject.names = NameIn(request);
+    if (subject.names.empty()) subject.names = name;
   }
   if constexpr (requires { response.placements(); }) add(response.placements());
   if constexpr (requires { response.attempts(); }) add(response.attempts());

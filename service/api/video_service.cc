@@ -4,6 +4,7 @@
 
 namespace assetgate::api {
 
+using grpc::ByteBuffer;
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
@@ -21,65 +22,39 @@ VideoService::VideoService(const Parts& parts, watch::Watcher& watcher)
              "assetgate.v1.VideoService/WatchVideoTasks", base::MetricKind::kVideoTask) {}
 
 ServerUnaryReactor* VideoService::CreateVideoTask(CallbackServerContext* context,
-                                                  const v1::CreateVideoTaskRequest* request,
-                                                  v1::VideoTask* response) {
-  return create_.Run(context, *request, response,
-                     [&](const core::Caller& caller, core::Reply<v1::VideoTask> reply) {
-                       gateway_.CreateVideoTask(caller, *request, std::move(reply));
-                     });
+                                                  const ByteBuffer* request, ByteBuffer* response) {
+  return create_.Run(context, request, response, &core::Gateway::CreateVideoTask);
 }
 
 ServerUnaryReactor* VideoService::GetVideoTask(CallbackServerContext* context,
-                                               const v1::GetVideoTaskRequest* request,
-                                               v1::VideoTask* response) {
-  return get_.RunNow(context, *request, response, [&](const core::Caller& caller) {
-    return gateway_.GetVideoTask(caller, *request);
-  });
+                                               const ByteBuffer* request, ByteBuffer* response) {
+  return get_.Run(context, request, response, &core::Gateway::GetVideoTask);
 }
 
 ServerUnaryReactor* VideoService::ListVideoTasks(CallbackServerContext* context,
-                                                 const v1::ListVideoTasksRequest* request,
-                                                 v1::ListVideoTasksResponse* response) {
-  return list_.RunNow(context, *request, response, [&](const core::Caller& caller) {
-    return gateway_.ListVideoTasks(caller, *request);
-  });
+                                                 const ByteBuffer* request, ByteBuffer* response) {
+  return list_.Run(context, request, response, &core::Gateway::ListVideoTasks);
 }
 
 ServerUnaryReactor* VideoService::CancelVideoTask(CallbackServerContext* context,
-                                                  const v1::CancelVideoTaskRequest* request,
-                                                  v1::VideoTask* response) {
-  return cancel_.Run(context, *request, response,
-                     [&](const core::Caller& caller, core::Reply<v1::VideoTask> reply) {
-                       gateway_.CancelVideoTask(caller, *request, std::move(reply));
-                     });
+                                                  const ByteBuffer* request, ByteBuffer* response) {
+  return cancel_.Run(context, request, response, &core::Gateway::CancelVideoTask);
 }
 
 ServerUnaryReactor* VideoService::ImportVideoTask(CallbackServerContext* context,
-                                                  const v1::ImportVideoTaskRequest* request,
-                                                  v1::VideoTask* response) {
-  return import_.Run(context, *request, response,
-                     [&](const core::Caller& caller, core::Reply<v1::VideoTask> reply) {
-                       gateway_.ImportVideoTask(caller, *request, std::move(reply));
-                     });
+                                                  const ByteBuffer* request, ByteBuffer* response) {
+  return import_.Run(context, request, response, &core::Gateway::ImportVideoTask);
 }
 
 ServerUnaryReactor* VideoService::ResolveVideoTask(CallbackServerContext* context,
-                                                   const v1::ResolveVideoTaskRequest* request,
-                                                   v1::VideoTask* response) {
-  return resolve_.Run(context, *request, response,
-                      [&](const core::Caller& caller, core::Reply<v1::VideoTask> reply) {
-                        gateway_.ResolveVideoTask(caller, *request, std::move(reply));
-                      });
+                                                   const ByteBuffer* request,
+                                                   ByteBuffer* response) {
+  return resolve_.Run(context, request, response, &core::Gateway::ResolveVideoTask);
 }
 
 ServerUnaryReactor* VideoService::DeleteVideoTask(CallbackServerContext* context,
-                                                  const v1::DeleteVideoTaskRequest* request,
-                                                  v1::DeleteVideoTaskResponse* response) {
-  return delete_.Run(
-      context, *request, response,
-      [&](const core::Caller& caller, core::Reply<v1::DeleteVideoTaskResponse> reply) {
-        gateway_.DeleteVideoTask(caller, *request, std::move(reply));
-      });
+                                                  const ByteBuffer* request, ByteBuffer* response) {
+  return delete_.Run(context, request, response, &core::Gateway::DeleteVideoTask);
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* VideoService::WatchVideoTasks(

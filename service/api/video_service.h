@@ -8,32 +8,42 @@
 
 namespace assetgate::api {
 
-class VideoService final : public v1::VideoService::WithRawCallbackMethod_WatchVideoTasks<
-                               v1::VideoService::CallbackService> {
+// Every method raw: its request is parsed once it is known who calls.
+using RawVideoService = v1::VideoService::WithRawCallbackMethod_CreateVideoTask<
+    v1::VideoService::WithRawCallbackMethod_GetVideoTask<
+        v1::VideoService::WithRawCallbackMethod_ListVideoTasks<
+            v1::VideoService::WithRawCallbackMethod_CancelVideoTask<
+                v1::VideoService::WithRawCallbackMethod_ImportVideoTask<
+                    v1::VideoService::WithRawCallbackMethod_ResolveVideoTask<
+                        v1::VideoService::WithRawCallbackMethod_DeleteVideoTask<
+                            v1::VideoService::WithRawCallbackMethod_WatchVideoTasks<
+                                v1::VideoService::Service>>>>>>>>;
+
+class VideoService final : public RawVideoService {
  public:
   VideoService(const Parts& parts, watch::Watcher& watcher);
 
   grpc::ServerUnaryReactor* CreateVideoTask(grpc::CallbackServerContext* context,
-                                            const v1::CreateVideoTaskRequest* request,
-                                            v1::VideoTask* response) override;
+                                            const grpc::ByteBuffer* request,
+                                            grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* GetVideoTask(grpc::CallbackServerContext* context,
-                                         const v1::GetVideoTaskRequest* request,
-                                         v1::VideoTask* response) override;
+                                         const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ListVideoTasks(grpc::CallbackServerContext* context,
-                                           const v1::ListVideoTasksRequest* request,
-                                           v1::ListVideoTasksResponse* response) override;
+                                           const grpc::ByteBuffer* request,
+                                           grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* CancelVideoTask(grpc::CallbackServerContext* context,
-                                            const v1::CancelVideoTaskRequest* request,
-                                            v1::VideoTask* response) override;
+                                            const grpc::ByteBuffer* request,
+                                            grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ImportVideoTask(grpc::CallbackServerContext* context,
-                                            const v1::ImportVideoTaskRequest* request,
-                                            v1::VideoTask* response) override;
+                                            const grpc::ByteBuffer* request,
+                                            grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ResolveVideoTask(grpc::CallbackServerContext* context,
-                                             const v1::ResolveVideoTaskRequest* request,
-                                             v1::VideoTask* response) override;
+                                             const grpc::ByteBuffer* request,
+                                             grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* DeleteVideoTask(grpc::CallbackServerContext* context,
-                                            const v1::DeleteVideoTaskRequest* request,
-                                            v1::DeleteVideoTaskResponse* response) override;
+                                            const grpc::ByteBuffer* request,
+                                            grpc::ByteBuffer* response) override;
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchVideoTasks(
       grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override;
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -16,6 +17,7 @@
 #include "assetgate/v1/provider_service.pb.h"
 #include "assetgate/v1/video_service.pb.h"
 #include "core/resource.h"
+#include "core/sizes.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
 
@@ -87,14 +89,27 @@ int RevisionFieldOf(store::Kind kind) {
   return v1::Asset::kRevisionFieldNumber;
 }
 
+// A resource that is larger than any is made now, without fields that no release knows (see
+// Gateway); empty where it is not, or cannot be read.
+std::string Trimmed(const store::Change& change) {
+  if (change.resource.size() <= core::kMaxResourceBytes) return "";
+  const auto trim = [&](auto message) -> std::string {
+    if (!message.ParseFromString(change.resource)) return "";
+    message.DiscardUnknownFields();
+    return message.SerializeAsString();
+  };
+  return change.key.kind == store::Kind::kVideoTask ? trim(v1::VideoTask()) : trim(v1::Asset());
+}
+
 // The change of a PUT or DELETE: the stored resource has no revision, so that it need not be
 // serialized again when it is committed; a field that is appended is as good as one in its place.
 std::string SerializeChange(const watch::Event& event) {
   const store::Change& change = *event.change();
+  const std::string trimmed = Trimmed(change);
+  const std::string& resource = trimmed.empty() ? change.resource : trimmed;
   const auto revision = static_cast<std::uint64_t>(change.revision);
   const int revision_field = RevisionFieldOf(change.key.kind);
-  const std::size_t resource_size =
-      change.resource.size() + VarintFieldSize(revision_field, revision);
+  const std::size_t resource_size = resource.size() + VarintFieldSize(revision_field, revision);
   const bool deleted = event.type() == v1::DELETE;
   std::string bytes(VarintFieldSize(kType, event.type()) +
                         BytesFieldSize(kResource, resource_size) +
@@ -104,7 +119,7 @@ std::string SerializeChange(const watch::Event& event) {
   Encoder encoder(reinterpret_cast<std::uint8_t*>(bytes.data()));
   encoder.Varint(kType, event.type());
   encoder.BytesHead(kResource, resource_size);
-  encoder.Raw(change.resource);
+  encoder.Raw(resource);
   encoder.Varint(revision_field, revision);
   encoder.Varint(kRevision, revision);
   if (deleted) encoder.Varint(kDeleteCause, event.delete_cause());
@@ -114,17 +129,20 @@ std::string SerializeChange(const watch::Event& event) {
 // An event as gRPC writes it.
 class EncodedEvent final : public watch::Encoded {
  public:
-  explicit EncodedEvent(const watch::Event& event) : readable_(IsReadable(event)) {
+  explicit EncodedEvent(const watch::Event& event) {
+    if (!IsReadable(event)) return;
+    std::string serialized = SerializeEvent(event);
+    readable_ = serialized.size() <= core::kMaxAnswerBytes;
     if (!readable_) return;
     // The slice owns it.
-    auto* bytes = new std::string(SerializeEvent(event));
+    auto* bytes = new std::string(std::move(serialized));
     grpc::Slice slice(
         bytes->data(), bytes->size(), [](void* owner) { delete static_cast<std::string*>(owner); },
         bytes);
     buffer_ = grpc::ByteBuffer(&slice, 1);
   }
   const grpc::ByteBuffer& buffer() const { return buffer_; }
-  // Whether a client can parse it: one message that it cannot ends its whole stream.
+  // Whether a client can take and parse it: one message that it cannot ends its whole stream.
   bool readable() const { return readable_; }
 
  private:
@@ -136,7 +154,7 @@ class EncodedEvent final : public watch::Encoded {
                : v1::Asset().ParseFromString(change->resource);
   }
 
-  const bool readable_;
+  bool readable_ = false;
   grpc::ByteBuffer buffer_;
 };
 

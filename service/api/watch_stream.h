@@ -17,7 +17,6 @@
 #include "absl/time/time.h"
 #include "api/gatekeeper.h"
 #include "base/clock.h"
-#include "base/error.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "grpcpp/grpcpp.h"
@@ -104,17 +103,6 @@ class WatchMethod {
 // Has `watcher` open what is asked for, which it outlives.
 absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watcher& watcher,
                                                absl::StatusOr<watch::WatchRequest> request);
-
-// The message in `bytes`; INVALID_ARGUMENT when they are none.
-template <typename Message>
-absl::StatusOr<Message> Parse(const grpc::ByteBuffer& bytes) {
-  // Parsing empties a buffer; this copy shares its bytes.
-  grpc::ByteBuffer copy = bytes;
-  Message message;
-  if (grpc::SerializationTraits<Message>::Deserialize(&copy, &message).ok()) return message;
-  return base::Error(absl::StatusCode::kInvalidArgument, v1::INVALID_FIELD,
-                     "the request is not a " + Message::descriptor()->full_name());
-}
 
 // `event` as an AssetEvent, VideoTaskEvent or ProviderEvent, whichever its resource belongs to,
 // serialized.

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "api/wire.h"
 #include "assetgate/v1/asset_service.grpc.pb.h"
 #include "assetgate/v1/provider_service.pb.h"
 #include "assetgate/v1/video_service.grpc.pb.h"
@@ -355,9 +356,10 @@ TEST_F(WatchCallTest, ARequestThatIsNoneIsInvalid) {
   // Field 1 announces more bytes than there are.
   grpc::Slice garbage(std::string("\x0a\x7f garbage"));
   const grpc::ByteBuffer bytes(&garbage, 1);
-  EXPECT_EQ(Parse<v1::WatchAssetsRequest>(bytes).status().code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(base::ReasonOf(Parse<v1::WatchAssetsRequest>(bytes).status()), v1::INVALID_FIELD);
+  const absl::Status status = Parse<v1::WatchAssetsRequest>(bytes).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(base::ReasonOf(status), v1::INVALID_FIELD);
+  EXPECT_EQ(bytes.Length(), 0u) << "a stream does not keep its request";
 }
 
 TEST_F(WatchCallTest, DrainEndsCallsWithATokenAndRetryInfo) {

@@ -37,6 +37,9 @@ CallerPtr FindBySubject(const std::vector<CallerPtr>& callers, const Subject& su
   return nullptr;
 }
 
+// A host name has no colon.
+bool IsUri(absl::string_view name) { return absl::StrContains(name, ':'); }
+
 CallerPtr FindByName(const std::vector<CallerPtr>& callers, const std::string& name) {
   for (const CallerPtr& caller : callers) {
     const std::vector<std::string>& names = caller->certificates;
@@ -132,11 +135,19 @@ absl::StatusOr<CallerPtr> Authenticator::Identify(const Credentials& credentials
     return Nobody(absl::StrCat("the subject \"", provider::CleanText(subject->subject, 256),
                                "\" of ", subject->issuer, " is not in callers"));
   }
-  if (credentials.certificate_names.empty()) {
+  if (credentials.certificate_uris.empty() && credentials.certificate_dns_names.empty()) {
     return Nobody("it has neither a bearer token nor a client certificate");
   }
-  for (const std::string& name : credentials.certificate_names) {
-    if (CallerPtr caller = FindByName(table->callers, name)) return caller;
+  std::vector<std::string> names;
+  for (const std::string& uri : credentials.certificate_uris) {
+    CallerPtr caller = IsUri(uri) ? FindByName(table->callers, uri) : nullptr;
+    if (caller != nullptr) return caller;
+    names.push_back(absl::StrCat("URI ", uri));
+  }
+  for (const std::string& dns_name : credentials.certificate_dns_names) {
+    CallerPtr caller = IsUri(dns_name) ? nullptr : FindByName(table->callers, dns_name);
+    if (caller != nullptr) return caller;
+    names.push_back(absl::StrCat("DNS ", dns_name));
   }
   return Nobody(
       absl::StrCat("none of its certificate's names is in callers: ",

@@ -20,8 +20,10 @@ namespace assetgate::auth {
 
 // What a call brings along.
 struct Credentials {
-  // Of a client certificate that TLS has verified: its SPIFFE id, URIs and DNS names.
-  std::vector<std::string> certificate_names;
+  // Of a client certificate that TLS has verified: its URIs, a SPIFFE id among them, and its DNS
+  // names. Apart, since whoever may have a certificate for a DNS name could spell a URI in it.
+  std::vector<std::string> certificate_uris;
+  std::vector<std::string> certificate_dns_names;
   // The values of the metadata `authorization`.
   std::vector<std::string> authorization;
 };

@@ -55,17 +55,26 @@ class AuthenticatorTest : public ::testing::Test {
 };
 
 TEST_F(AuthenticatorTest, EachIsKnownByWhatTheTableSays) {
-  EXPECT_EQ(Who({.certificate_names = {"spiffe://prod/ns/render/sa/farm"}}), "farm");
-  EXPECT_EQ(Who({.certificate_names = {"x.example", "farm.example"}}), "farm");
+  EXPECT_EQ(Who({.certificate_uris = {"spiffe://prod/ns/render/sa/farm"}}), "farm");
+  EXPECT_EQ(Who({.certificate_dns_names = {"x.example", "farm.example"}}), "farm");
   EXPECT_EQ(Who({.authorization = {"Bearer hunter2"}}), "script");
   EXPECT_EQ(Who({.authorization = {"bearer  hunter3 "}}), "script");
   EXPECT_EQ(Who({.authorization = {absl::StrCat("Bearer ", Token("pod-1"))}}), "pod");
 }
 
+TEST_F(AuthenticatorTest, ANameOfOneKindIsNotTakenForOneOfTheOther) {
+  const std::string uri = "spiffe://prod/ns/render/sa/farm";
+  EXPECT_THAT(Who({.certificate_dns_names = {uri}}), HasSubstr("is in callers: DNS spiffe://"));
+  EXPECT_THAT(Who({.certificate_uris = {"farm.example"}}), HasSubstr("is in callers: URI farm"));
+  EXPECT_EQ(Who({.certificate_uris = {uri}, .certificate_dns_names = {uri}}), "farm");
+}
+
 TEST_F(AuthenticatorTest, ATokenSaysMoreThanACertificate) {
-  EXPECT_EQ(Who({{"farm.example"}, {"Bearer hunter2"}}), "script");
+  EXPECT_EQ(Who({.certificate_dns_names = {"farm.example"}, .authorization = {"Bearer hunter2"}}),
+            "script");
   // And one that is wrong is not made up for.
-  EXPECT_THAT(Who({{"farm.example"}, {"Bearer wrong"}}), HasSubstr("is not in callers"));
+  EXPECT_THAT(Who({.certificate_dns_names = {"farm.example"}, .authorization = {"Bearer wrong"}}),
+              HasSubstr("is not in callers"));
 }
 
 TEST_F(AuthenticatorTest, WhyOneIsNobodyIsSaidWithoutTheToken) {
@@ -78,7 +87,7 @@ TEST_F(AuthenticatorTest, WhyOneIsNobodyIsSaidWithoutTheToken) {
   EXPECT_THAT(Who({.authorization = {"Bearer hunter2", "Bearer hunter2"}}), HasSubstr("several"));
   EXPECT_THAT(Who({.authorization = {absl::StrCat("Bearer ", Token("pod-2"))}}),
               HasSubstr("subject \"pod-2\" of https://issuer.example"));
-  EXPECT_THAT(Who({.certificate_names = {"a.example", "b\n.example"}}),
+  EXPECT_THAT(Who({.certificate_dns_names = {"a.example", "b\n.example"}}),
               AllOf(HasSubstr("a.example"), Not(HasSubstr("\n"))));
 }
 

@@ -44,7 +44,7 @@ struct Caller {
   std::optional<std::set<std::string>> providers;
   CallerLimits limits;
 
-  // Names in client certificates: URIs (SPIFFE ids) or DNS names.
+  // Names in client certificates: URIs (SPIFFE ids), which have a colon, or DNS names.
   std::vector<std::string> certificates;
   // SHA-256 of bearer tokens, 32 bytes each.
   std::vector<std::string> token_digests;

@@ -1146,6 +1146,7 @@ absl::StatusOr<v1::ListModelsResponse> Gateway::ListModels(const Caller& caller,
   }
   return response;
 }
+
 bool Gateway::MayExplain(const Caller& caller, const store::Row& row) {
   if (caller.providers == nullptr) return true;
   switch (row.key.kind) {
@@ -1168,15 +1169,14 @@ bool Gateway::MayExplain(const Caller& caller, const store::Row& row) {
   }
 }
 
-
 void Gateway::Explain(const Caller& caller, const v1::ExplainRequest& request,
                       Reply<v1::Explanation> reply) {
   for (const store::Kind kind :
        {store::Kind::kVideoTask, store::Kind::kAsset, store::Kind::kAssetGroup}) {
     if (!ParseName(CollectionOf(kind), request.name()).has_value()) continue;
     auto row = Read(caller, kind, request.name());
-    if (!MayExplain(caller, *row)) return std::move(reply)(NotAllowed());
     if (!row.ok()) return std::move(reply)(row.status());
+    if (!MayExplain(caller, *row)) return std::move(reply)(NotAllowed());
     std::string holder;
     // Beside the point where it cannot be read.
     if (row->content.unfinished) holder = store_.HolderOf(row->content.shard).value_or("");

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/error.h"
 #include "store/postgres/reader.h"
 #include "store/postgres/schema.h"
 
@@ -34,10 +33,9 @@ Connection::Options ConnectionOptions(const PostgresStore::Options& options) {
   return connection;
 }
 
-// A caller's words for what a read or Health failed with.
+// What a read or Health failed with, for logs and /readyz: no caller sees it.
 absl::Status Unavailable(const absl::Status& status) {
-  return base::Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
-                     absl::StrCat("the store is not available: ", status.message()));
+  return absl::UnavailableError(absl::StrCat("the store is not available: ", status.message()));
 }
 
 absl::Status ExplainConnect(const absl::Status& status) {
