@@ -564,6 +564,17 @@ TEST_F(CommandsTest, DoctorLooksAtTheGatewayAndItsProviders) {
   EXPECT_THAT(out_.str(), HasSubstr(R"("verdict":"FAILED")"));
 }
 
+TEST_F(CommandsTest, DoctorSaysWhenTheGatewayRefusedItsConfig) {
+  gateway_.list_providers = [](const v1::ListProvidersRequest&, v1::ListProvidersResponse* out) {
+    out->mutable_config_rejected_time()->set_seconds(1'800'000'000);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(Run({"doctor"}), ExitCode::kOther);
+  EXPECT_THAT(out_.str(), HasSubstr("FAILED   config: the gateway refused a changed config or "
+                                    "secret at 2027-01-15T08:00:00+00:00"));
+  EXPECT_THAT(out_.str(), HasSubstr("assetgate --check-config FILE"));
+}
+
 TEST_F(CommandsTest, DoctorSaysWhatIsNotServingAndWhatDoesNotAnswer) {
   gateway_.list_providers = [](const v1::ListProvidersRequest&, v1::ListProvidersResponse*) {
     return grpc::Status::OK;

@@ -5,6 +5,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "base/proto_time.h"
 #include "cli/failure.h"
 #include "cli/json.h"
 #include "cli/model.h"
@@ -92,6 +94,18 @@ std::vector<Finding> Examine(Client& client, const Endpoint& endpoint, absl::Dur
                                      ? std::string("it does not tell its version")
                                      : absl::StrCat("version ", listed->gateway_version())),
        ""});
+  if (listed->has_config_rejected_time()) {
+    findings.push_back(
+        {Verdict::kFailed, "config",
+         absl::StrCat(
+             "the gateway refused a changed config or secret at ",
+             absl::FormatTime(absl::RFC3339_sec, base::FromProto(listed->config_rejected_time()),
+                              absl::UTCTimeZone()),
+             " and serves on with the former one"),
+         "its log says what is wrong (\"config not taken\"); where it runs, check the file: "
+         "assetgate "
+         "--check-config FILE"});
+  }
   const auto serving = client.Serving(timeout, stop);
   Finding health{Verdict::kOk, "health", "SERVING", ""};
   if (!serving.ok()) {

@@ -13,12 +13,20 @@
 namespace assetgate::config {
 namespace {
 
-// The keys of the file whose values can change while the gateway serves; all others wait for a
-// restart.
+// The keys of the file whose values, or the fields whose value, can change while the gateway
+// serves; all others wait for a restart.
 constexpr absl::string_view kChangeable[] = {
     "allow_insecure_listen",  // Of use at a start alone.
-    "asset_providers",       "callers",        "drain_delay", "jwt_issuers", "providers", "routes",
-    "shutdown_timeout",      "submit_timeout", "tracking",
+    "log.level",
+    "asset_providers",
+    "callers",
+    "drain_delay",
+    "jwt_issuers",
+    "providers",
+    "routes",
+    "shutdown_timeout",
+    "submit_timeout",
+    "tracking",
 };
 
 template <typename Named>
@@ -48,6 +56,7 @@ class Merger {
     merged.drain_delay = next_.drain_delay;
     merged.shutdown_timeout = next_.shutdown_timeout;
     MergeProviders(merged);
+    merged.log_level = next_.log_level;
     MergeRoutes(merged);
     MergeCallers(merged);
     for (const auto* fields : {&in_force_.fields, &next_.fields}) {
@@ -62,9 +71,11 @@ class Merger {
  private:
   bool Waits(absl::string_view path) const {
     const absl::string_view top = TopOf(path);
-    return std::find(std::begin(kChangeable), std::end(kChangeable), top) ==
-               std::end(kChangeable) ||
-           waiting_.contains(std::string(top)) || waiting_.contains(std::string(ElementOf(path)));
+    const bool changeable =
+        std::any_of(std::begin(kChangeable), std::end(kChangeable),
+                    [&](absl::string_view each) { return each == top || each == path; });
+    return !changeable || waiting_.contains(std::string(top)) ||
+           waiting_.contains(std::string(ElementOf(path)));
   }
 
   // One that is gone may still have work, and whoever is at it knows it by its id; one of another

@@ -150,11 +150,11 @@ TEST_F(ConfigReloadTest, AKeyIsNamedByItsIdAndNeverShown) {
 TEST_F(ConfigReloadTest, WhatNeedsARestartStaysAndTheRestIsTaken) {
   const std::string next = absl::StrCat(
       With({{"127.0.0.1:1000", "127.0.0.1:2000"}, {"max_in_flight: 3", "max_in_flight: 9"}}),
-      "store: {sqlite: {path: other.db}}\nlog: {level: DEBUG}\n"
+      "store: {sqlite: {path: other.db}}\nlog: {format: TEXT}\n"
       "tls: {certificate: c, key: k}\nadmin: {listen: 127.0.0.1:3}\n");
   const Reload reload = After(next);
   EXPECT_THAT(reload.changed, ElementsAre("providers[east].limits.max_in_flight"));
-  EXPECT_THAT(reload.at_restart, ElementsAre("admin.listen", "listen", "log.level",
+  EXPECT_THAT(reload.at_restart, ElementsAre("admin.listen", "listen", "log.format",
                                              "store.sqlite.path", "tls.certificate", "tls.key"));
   EXPECT_EQ(reload.config.listen.port, 1000);
   EXPECT_EQ(reload.config.sqlite_path, "assetgate.db");
@@ -167,6 +167,14 @@ TEST_F(ConfigReloadTest, WhatNeedsARestartStaysAndTheRestIsTaken) {
   again = PlanReload(reload.config, Good(kConfig));
   EXPECT_THAT(again->changed, ElementsAre("providers[east].limits.max_in_flight"));
   EXPECT_THAT(again->at_restart, IsEmpty());
+}
+
+TEST_F(ConfigReloadTest, TheLevelOfTheLogChangesAtOnceAndItsFormatAtARestart) {
+  const Reload reload = After(absl::StrCat(kConfig, "log: {level: DEBUG, format: TEXT}\n"));
+  EXPECT_THAT(reload.changed, ElementsAre("log.level"));
+  EXPECT_THAT(reload.at_restart, ElementsAre("log.format"));
+  EXPECT_EQ(reload.config.log_level, base::LogLevel::kDebug);
+  EXPECT_EQ(reload.config.log_format, base::LogFormat::kJson);
 }
 
 TEST_F(ConfigReloadTest, AProviderComesWhileItServesAndGoesAtARestart) {

@@ -21,6 +21,7 @@
 #include "admin/admin_server.h"
 #include "api/asset_service.h"
 #include "api/call_limit.h"
+#include "api/config_state.h"
 #include "api/debug_services.h"
 #include "api/gatekeeper.h"
 #include "api/provider_service.h"
@@ -221,6 +222,7 @@ struct Server::Wiring {
   std::unique_ptr<core::Purge> purge;
   std::unique_ptr<api::AssetService> assets;
   std::unique_ptr<api::VideoService> videos;
+  api::ConfigState config_state;
   std::unique_ptr<api::ProviderService> providers;
   std::vector<std::unique_ptr<base::Metrics::Computation>> computations;
   std::optional<api::DebugServices> debug;
@@ -307,8 +309,8 @@ absl::Status Server::Wiring::Serve() {
   const api::Parts parts{*gateway, *gatekeeper, call_limit, metrics, clock, log};
   assets = std::make_unique<api::AssetService>(parts, *watcher);
   videos = std::make_unique<api::VideoService>(parts, *watcher);
-  providers =
-      std::make_unique<api::ProviderService>(parts, *provider_watcher, base::ThisBuild().version);
+  providers = std::make_unique<api::ProviderService>(parts, *provider_watcher,
+                                                     base::ThisBuild().version, config_state);
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
@@ -486,13 +488,16 @@ void Server::Wiring::Reload(absl::StatusOr<config::Config> next) {
   }
   metrics.SetConfigReload(status.ok());
   if (!status.ok()) {
+    config_state.Rejected(machine_clock.Now());
     // One line per fault.
     for (absl::string_view fault : absl::StrSplit(status.message(), '\n')) {
       log.Error("config not taken; the former stays in force", {{"detail", fault}});
     }
     return;
   }
+  config_state.Taken();
   config = std::move(reload->config);
+  log.SetLevel(config.log_level);
   Reconfigure();
   log.Info(
       "config read again",

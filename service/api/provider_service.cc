@@ -1,6 +1,9 @@
 #include "api/provider_service.h"
 
+#include <optional>
 #include <utility>
+
+#include "base/proto_time.h"
 
 namespace assetgate::api {
 
@@ -9,10 +12,11 @@ using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
 ProviderService::ProviderService(const Parts& parts, core::ProviderWatcher& watcher,
-                                 std::string version)
+                                 std::string version, const ConfigState& config)
     : gateway_(parts.gateway),
       watcher_(watcher),
       version_(std::move(version)),
+      config_(config),
       list_providers_(parts, "assetgate.v1.ProviderService/ListProviders", Access::kRead),
       get_provider_(parts, "assetgate.v1.ProviderService/GetProvider", Access::kRead),
       watch_providers_(parts.gatekeeper, parts.metrics, parts.clock, parts.log,
@@ -31,10 +35,17 @@ ServerUnaryReactor* ProviderService::ListProviders(CallbackServerContext* contex
         gateway_.ListProviders(caller, asked,
                                [this, reply = std::move(reply)](
                                    absl::StatusOr<v1::ListProvidersResponse> listed) mutable {
-                                 if (listed.ok()) listed->set_gateway_version(version_);
+                                 if (listed.ok()) AddGateway(*listed);
                                  std::move(reply)(std::move(listed));
                                });
       });
+}
+
+void ProviderService::AddGateway(v1::ListProvidersResponse& listed) const {
+  listed.set_gateway_version(version_);
+  if (const std::optional<absl::Time> rejected = config_.rejected()) {
+    *listed.mutable_config_rejected_time() = base::ToProto(*rejected);
+  }
 }
 
 ServerUnaryReactor* ProviderService::GetProvider(CallbackServerContext* context,

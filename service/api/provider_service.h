@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "api/config_state.h"
 #include "api/rpc.h"
 #include "api/watch_stream.h"
 #include "assetgate/v1/provider_service.grpc.pb.h"
@@ -22,8 +23,9 @@ using RawProviderService = v1::ProviderService::WithRawCallbackMethod_ListProvid
 
 class ProviderService final : public RawProviderService {
  public:
-  // `version`: the program's own.
-  ProviderService(const Parts& parts, core::ProviderWatcher& watcher, std::string version);
+  // `version`: the program's own. `config` outlives this.
+  ProviderService(const Parts& parts, core::ProviderWatcher& watcher, std::string version,
+                  const ConfigState& config);
 
   grpc::ServerUnaryReactor* ListProviders(grpc::CallbackServerContext* context,
                                           const grpc::ByteBuffer* request,
@@ -44,9 +46,13 @@ class ProviderService final : public RawProviderService {
                                     grpc::ByteBuffer* response) override;
 
  private:
+  // What the answer says of the gateway itself.
+  void AddGateway(v1::ListProvidersResponse& listed) const;
+
   core::Gateway& gateway_;
   core::ProviderWatcher& watcher_;
   const std::string version_;
+  const ConfigState& config_;
   Method list_providers_;
   Method get_provider_;
   WatchMethod watch_providers_;

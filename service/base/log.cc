@@ -264,6 +264,10 @@ Log Log::With(const LogContext& context) const {
   return log;
 }
 
+void Log::SetLevel(LogLevel level) const {
+  if (core_ != nullptr) core_->logger.set_level(ToSpdlog(level));
+}
+
 bool Log::Enabled(LogLevel level) const {
   return core_ != nullptr && core_->logger.should_log(ToSpdlog(level));
 }

@@ -88,6 +88,8 @@ class Log {
   // The same log with `context` in each line, in place of what was there.
   Log With(const LogContext& context) const;
 
+  // From now on, of this log and of all its copies. Thread-safe.
+  void SetLevel(LogLevel level) const;
   // Whether lines of that level are written; ask only where the fields are dear to make.
   bool Enabled(LogLevel level) const;
 

@@ -55,6 +55,18 @@ TEST_F(LogTest, JsonLineHoldsTheEventAndItsTypedFields) {
                           "\"took\":1.5}\n"));
 }
 
+TEST_F(LogTest, ALevelThatChangesHoldsForAllCopies) {
+  const Log log = Make(LogFormat::kText, LogLevel::kWarning);
+  const Log copy = log.With({});
+  copy.Info("before");
+  log.SetLevel(LogLevel::kDebug);
+  copy.Debug("during");
+  EXPECT_TRUE(copy.Enabled(LogLevel::kDebug));
+  copy.SetLevel(LogLevel::kError);
+  log.Warning("after");
+  EXPECT_THAT(sink_->lines, ElementsAre(HasSubstr("during")));
+}
+
 TEST_F(LogTest, TextLineQuotesOnlyWhatNeedsIt) {
   Make(LogFormat::kText)
       .Warning("poll failed", {{"provider", "kyy"},

@@ -136,6 +136,7 @@ bool Examine(const std::string& config_path, const Tools& tools, const Report& r
   ExamineIssuers(*config, tools, counted);
   for (const config::Provider& provider : config->providers) {
     ExamineProvider(provider, tools, counted);
+  ExamineReload(*config, tools, counted);
   }
   return !failed;
 }

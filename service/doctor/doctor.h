@@ -21,7 +21,7 @@ struct Tools {
 };
 
 // Looks at everything that the config names, in this order: the config itself, secrets, store,
-// ports, the keys of issuers of JWTs that are fetched, then each provider's host, key and clock.
+// ports, a gateway that runs here, the keys of issuers of JWTs that are fetched, then each provider's host, key and clock.
 // Beside a running gateway as well: nothing is made, changed or locked, and no provider is asked
 // for anything that costs. Where the config cannot be used, its faults are all there is to tell.
 // True when nothing has failed.
@@ -33,6 +33,8 @@ void ExamineSecrets(const config::Config& config, const Report& report);
 std::optional<int> ExamineStore(const config::Config& config, const Report& report);
 // `gateway`: what ExamineStore has found.
 void ExaminePorts(const config::Config& config, std::optional<int> gateway, const Report& report);
+// Whether the gateway that has the admin port took its newest config; nothing where none runs.
+void ExamineReload(const config::Config& config, const Tools& tools, const Report& report);
 // These two wait for the answers.
 void ExamineIssuers(const config::Config& config, const Tools& tools, const Report& report);
 void ExamineProvider(const config::Provider& provider, const Tools& tools, const Report& report);

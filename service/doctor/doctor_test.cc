@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/clock.h"
 #include "doctor/port.h"
 #include "gmock/gmock.h"
@@ -321,6 +322,33 @@ TEST_F(DoctorTest, StoreThatCannotBeOpenedHasFailed) {
   EXPECT_EQ(store.verdict, Verdict::kFailed);
   EXPECT_THAT(store.detail, HasSubstr("not a SQLite database"));
   EXPECT_FALSE(well_);
+}
+
+TEST_F(DoctorTest, AGatewayThatRefusedItsConfigIsTold) {
+  const auto with = [&](const ScriptedServer& admin) {
+    return absl::StrReplaceAll(Config("kyy", "https://nowhere.invalid"),
+                               {{"admin: {listen: 127.0.0.1:0}",
+                                 absl::StrCat("admin: {listen: \"127.0.0.1:", admin.port(), "\"}")},
+                                {"{id: one,", "{id: one, mode: OFF,"}});
+  };
+  const std::string time = "assetgate_config_last_reload_success_timestamp_seconds 1800000000\n";
+  {
+    ScriptedServer admin(Answering(200, "assetgate_config_last_reload_successful 0\n" + time));
+    const Finding refused = Of(Examine(with(admin)), "config in force");
+    EXPECT_FALSE(well_);
+    EXPECT_EQ(refused.verdict, Verdict::kFailed);
+    EXPECT_THAT(refused.detail, HasSubstr("read at 2027-01-15T08:00:00+00:00"));
+    EXPECT_THAT(refused.remedy, HasSubstr("config not taken"));
+    EXPECT_EQ(admin.requests().at(0).path, "/metrics");
+  }
+  {
+    ScriptedServer admin(Answering(200, "assetgate_config_last_reload_successful 1\n" + time));
+    EXPECT_EQ(Of(Examine(with(admin)), "config in force").verdict, Verdict::kOk);
+    EXPECT_TRUE(well_);
+  }
+  // Another program's port says nothing of a gateway.
+  ScriptedServer other(Answering(404, "who?"));
+  for (const Finding& finding : Examine(with(other))) EXPECT_NE(finding.what, "config in force");
 }
 
 // A port of 127.0.0.1 that this very process listens on.

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
 import unittest
 
 import grpc
@@ -107,6 +108,20 @@ class ReloadTest(ProgramTest):
                       if line.startswith("assetgate_config_last_reload"))
         return (float(values["assetgate_config_last_reload_successful"]),
                 float(values["assetgate_config_last_reload_success_timestamp_seconds"]))
+
+    def doctor(self):
+        """What assetctl finds."""
+        return subprocess.run([programs.BIN / "assetctl", "--server", self.gateway.address, "doctor"],
+                              capture_output=True, text=True, timeout=DEADLINE, check=False).stdout
+
+    def test_the_log_tells_more_as_soon_as_the_config_says_so(self):
+        before = len(self.gateway.lines)
+        self.provider()
+        self.assertEqual(self.reload(extra="log: {level: DEBUG}")["changed"], "log.level")
+        self.assertNotIn("GetProvider", "\n".join(self.gateway.lines[before:]))
+        before = len(self.gateway.lines)
+        self.provider()
+        self.assertEqual(self.line("call", before)["method"], "GetProvider")
 
     def made_once(self, *request_ids):
         """Each was made at a provider, and none twice."""
@@ -223,7 +238,9 @@ class ReloadTest(ProgramTest):
         self.assertIn("routse", line["detail"])
         self.assertEqual(self.succeeded(), (0, first_time))
         self.assertEqual(self.provider().mode, Provider.SERVE)
+        self.assertIn("FAILED   config: the gateway refused a changed config", self.doctor())
         self.assertEqual(self.reload()["changed"], "nothing")
+        self.assertNotIn("config", self.doctor())
         succeeded, second_time = self.succeeded()
         self.assertEqual(succeeded, 1)
         self.assertGreater(second_time, first_time)
