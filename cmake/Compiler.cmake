@@ -43,11 +43,6 @@ add_library(assetgate_warnings INTERFACE)
 target_compile_options(assetgate_warnings INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wunused -Wcast-qual
   -Wno-missing-field-initializers)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # GCC 12 takes a std::string that another is appended to for an overflow (its bug 105329). The
-  # sanitized builds look at what really happens.
-  target_compile_options(assetgate_warnings INTERFACE -Wno-array-bounds -Wno-restrict)
-endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(assetgate_warnings INTERFACE -Wthread-safety -Wthread-safety-beta)
   # RapidJSON's iterators of members compare themselves in a way that C++20 calls ambiguous; the
