@@ -21,10 +21,10 @@ struct Tools {
 };
 
 // Looks at everything that the config names, in this order: the config itself, secrets, store,
-// ports, a gateway that runs here, the keys of issuers of JWTs that are fetched, then each provider's host, key and clock.
-// Beside a running gateway as well: nothing is made, changed or locked, and no provider is asked
-// for anything that costs. Where the config cannot be used, its faults are all there is to tell.
-// True when nothing has failed.
+// ports, a gateway that runs here, the keys of issuers of JWTs that are fetched, then each
+// provider's host, key and clock. Beside a running gateway as well: nothing is made, changed or
+// locked, and no provider is asked for anything that costs. Where the config cannot be used, its
+// faults are all there is to tell. True when nothing has failed.
 bool Examine(const std::string& config_path, const Tools& tools, const Report& report);
 
 // The parts; each adds what it finds.
