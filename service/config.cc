@@ -636,7 +636,7 @@ class Checker {
     CheckCredentials(in, path, traits, out);
     CheckTimeouts(in, path, traits, out);
     CheckHeaders(in, path, traits, out);
-    CheckProxy(in, path, out);
+    CheckProxy(in, path, out.base_url, out.egress);
     CheckSlots(in.slots(), path + ".slots", out);
     return out;
   }
@@ -679,8 +679,12 @@ class Checker {
     }
   }
 
-  void CheckProxy(const file::Provider& in, const std::string& path, Provider& out) {
-    if (in.has_proxy_credential() && (!in.has_proxy() || in.proxy() == kProxyOfEnvironment)) {
+  // Of a provider, or of what keys are fetched with: `url` is what is reached through it.
+  template <typename Entry>
+  void CheckProxy(const Entry& in, const std::string& path, absl::string_view url,
+                  http::Egress& out) {
+    const bool of_environment = in.has_proxy() && in.proxy() == kProxyOfEnvironment;
+    if (in.has_proxy_credential() && (!in.has_proxy() || of_environment)) {
       yaml_.AddFault(path + ".proxy_credential",
                      in.has_proxy() ? "is of no use beside proxy: environment, where the variable "
                                       "holds user and password; remove it"
@@ -688,28 +692,29 @@ class Checker {
       return;
     }
     if (!in.has_proxy()) return;
-    if (in.proxy() == kProxyOfEnvironment) {
-      absl::StatusOr<EnvironmentProxy> proxy =
-          ProxyOfEnvironment(out.base_url, environment_.getenv);
+    if (of_environment) {
+      absl::StatusOr<EnvironmentProxy> proxy = ProxyOfEnvironment(url, environment_.getenv);
       if (!proxy.ok()) {
         yaml_.AddFault(path + ".proxy", proxy.status().message());
         return;
       }
-      out.egress.proxy = std::move(proxy->url);
-      out.egress.proxy_credential = base::Secret(std::move(proxy->credential));
-      out.egress.no_proxy = std::move(proxy->no_proxy);
+      out.proxy = std::move(proxy->url);
+      out.proxy_credential = base::Secret(std::move(proxy->credential));
+      out.no_proxy = std::move(proxy->no_proxy);
       return;
     }
-    out.egress.proxy = in.proxy();
+    out.proxy = in.proxy();
     if (const std::string fault = FaultOfProxy(in.proxy()); !fault.empty()) {
       yaml_.AddFault(path + ".proxy", fault);
+    } else if (http::IsOfThisMachine(url)) {
+      yaml_.AddFault(path + ".proxy",
+                     "is of no use for an address of this machine, which the proxy would look for "
+                     "on its own; remove it");
     }
     if (!in.has_proxy_credential() || yaml_.HasFault(path + ".proxy_credential")) return;
     const std::string at = path + ".proxy_credential";
-    out.proxy_credential_source = {in.proxy_credential().env(), in.proxy_credential().file()};
-    out.egress.proxy_credential = ReadSecret(at, in.proxy_credential());
-    if (!yaml_.HasFault(at) &&
-        out.egress.proxy_credential.Reveal().find(':') == std::string::npos) {
+    out.proxy_credential = ReadSecret(at, in.proxy_credential());
+    if (!yaml_.HasFault(at) && out.proxy_credential.Reveal().find(':') == std::string::npos) {
       yaml_.AddFault(at, "has no colon (the value is not shown); it should be USER:PASSWORD");
     }
   }

@@ -65,8 +65,6 @@ struct Provider {
   // What the file says, or else the dialect where the file sets no `timeout`.
   provider::CallTimeouts timeouts;
   http::Egress egress;
-  // Where `proxy_credential` of the file came from; neither is set where there is none.
-  SecretSource proxy_credential_source;
   core::SlotLimits slots;
   // The dialect's intervals, with what the file says in their place.
   provider::Polling group_polling;

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "http/egress.h"
 
 namespace assetgate::config {
 namespace {
@@ -132,6 +133,7 @@ std::string FaultOfProxy(absl::string_view url) {
 
 absl::StatusOr<EnvironmentProxy> ProxyOfEnvironment(absl::string_view base_url,
                                                     const GetEnvironment& getenv) {
+  if (http::IsOfThisMachine(base_url)) return EnvironmentProxy();
   // As libcurl reads them: HTTP_PROXY in capitals may come from a CGI client.
   std::vector<std::string> names = {"https_proxy", "HTTPS_PROXY"};
   if (absl::StartsWithIgnoreCase(base_url, "http://")) names = {"http_proxy"};

@@ -37,7 +37,7 @@ struct EnvironmentProxy {
   std::string no_proxy;
 };
 using GetEnvironment = std::function<std::optional<std::string>(const std::string& name)>;
-// An error names the variable and what is wrong with it.
+// None for a URL of this machine. An error names the variable and what is wrong with it.
 absl::StatusOr<EnvironmentProxy> ProxyOfEnvironment(absl::string_view base_url,
                                                     const GetEnvironment& getenv);
 

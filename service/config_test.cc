@@ -423,6 +423,14 @@ TEST_F(ConfigTest, AProxyIsOneThatIsNamed) {
   EXPECT_EQ(config.providers[0].egress.proxy_credential.Reveal(), "me:word");
 }
 
+TEST_F(ConfigTest, AProxyIsNotForThisMachine) {
+  EXPECT_THAT(ProviderFaults("base_url: \"http://127.0.0.1:8090\"\n  proxy: http://p.example:1"),
+              HasSubstr("providers[0].proxy: is of no use for an address of this machine"));
+  variables_["https_proxy"] = variables_["http_proxy"] = "http://p.example:1";
+  const Config config = GoodProvider("base_url: \"http://localhost:8090\"\n  proxy: environment");
+  EXPECT_EQ(config.providers[0].egress.proxy, "");
+}
+
 TEST_F(ConfigTest, ProxiesThatAreNone) {
   EXPECT_THAT(ProviderFaults("proxy: \"http://me:LEAKED@proxy.example:3128\""),
               AllOf(HasSubstr("proxy_credential"), Not(HasSubstr("LEAKED"))));

@@ -1,8 +1,12 @@
 #include "http/egress.h"
 
 #include <algorithm>
+#include <cstddef>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/strip.h"
+#include "base/loopback.h"
 
 namespace assetgate::http {
 
@@ -13,9 +17,23 @@ void Egress::ApplyTo(Request& request, SendOptions& options) const {
         [&](const Header& each) { return absl::EqualsIgnoreCase(each.name, header.name); });
     if (!own) request.headers.push_back(header);
   }
+  if (IsOfThisMachine(options.base_url)) return;
   options.proxy = proxy;
   options.proxy_credential = proxy_credential;
   options.no_proxy = no_proxy;
+}
+
+bool IsOfThisMachine(absl::string_view url) {
+  const std::size_t slashes = url.find("//");
+  if (slashes == absl::string_view::npos) return false;
+  absl::string_view host = url.substr(slashes + 2);
+  host = host.substr(0, host.find_first_of("/?#"));
+  if (absl::ConsumePrefix(&host, "[")) {
+    host = host.substr(0, host.find(']'));
+  } else {
+    host = host.substr(0, host.rfind(':'));
+  }
+  return base::IsLoopback(absl::AsciiStrToLower(host));
 }
 
 bool SameEgress(const Egress& a, const Egress& b) {
