@@ -169,13 +169,21 @@ class RulesTest(unittest.TestCase):
             self.assertEqual(known.faults(rule["expr"]), [], rule["alert"])
 
     def test_every_alert_says_how_bad_it_is_and_what_to_do(self):
-        operations = (ROOT / "docs/operations.md").read_text()
         for rule in rules():
             self.assertIn("for", rule, rule["alert"])
             self.assertIn(rule["labels"]["severity"], ("warning", "critical"), rule["alert"])
             self.assertTrue(rule["annotations"]["summary"], rule["alert"])
             self.assertGreater(len(rule["annotations"]["description"]), 80, rule["alert"])
-            self.assertIn(f"`{rule['alert']}`", operations)
+
+    def test_every_alert_leads_to_its_own_part_of_the_runbook(self):
+        headings = re.findall(r"^#+ (\w+)$", (ROOT / "docs/operations.md").read_text(), flags=re.M)
+        for rule in rules():
+            self.assertIn(rule["alert"], headings)
+            # A heading's anchor is its words in lower case.
+            self.assertEqual(rule["annotations"]["runbook_url"],
+                             "https://assetgate.internal/docs/operations.md#" + rule["alert"].lower())
+        alerts = [each for each in headings if each.startswith("Assetgate")]
+        self.assertEqual(alerts, [rule["alert"] for rule in rules()])
 
     def test_every_alert_has_a_case_for_and_against_it(self):
         tests = yaml.safe_load((HERE / "rules_test.yaml").read_text())["tests"]

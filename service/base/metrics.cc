@@ -110,6 +110,26 @@ const char* LabelOf(SubmissionOutcome outcome) {
   return "unknown";
 }
 
+const char* LabelOf(VideoOutcome outcome) {
+  switch (outcome) {
+    case VideoOutcome::kSucceeded:
+      return "succeeded";
+    case VideoOutcome::kFailed:
+      return "failed";
+    case VideoOutcome::kContentRejected:
+      return "content_rejected";
+    case VideoOutcome::kResultMissing:
+      return "result_missing";
+    case VideoOutcome::kLost:
+      return "lost";
+    case VideoOutcome::kNotAccepted:
+      return "not_accepted";
+    case VideoOutcome::kCancelled:
+      return "cancelled";
+  }
+  return "unknown";
+}
+
 const char* LabelOf(CommitOutcome outcome) {
   switch (outcome) {
     case CommitOutcome::kCommitted:
@@ -202,6 +222,13 @@ const Histogram::BucketBoundaries& WaitBuckets() {
   // From one call's turn to the ceilings of polling, and what is far beyond.
   static const Histogram::BucketBoundaries buckets = {.01, .05, .1, .25, .5,  1,   2.5, 5,
                                                       10,  20,  30, 60,  120, 300, 900};
+  return buckets;
+}
+
+const Histogram::BucketBoundaries& VideoBuckets() {
+  // From the shortest clips to a day in a provider's queue.
+  static const Histogram::BucketBoundaries buckets = {10,  20,   30,   60,   90,   120,   180,  300,
+                                                      600, 1200, 1800, 3600, 7200, 21600, 86400};
   return buckets;
 }
 
@@ -314,6 +341,20 @@ struct Metrics::Instruments {
   Family<Counter>& submissions =
       Declare<Counter>(registry, "assetgate_submissions_total",
                        "Submissions of units to providers, by what came of them.");
+  Family<Counter>& videos_finished =
+      Declare<Counter>(registry, "assetgate_videos_finished_total",
+                       "Video tasks that ended, by the provider and the model of their last "
+                       "attempt, and how. Each is "
+                       "counted once, by the gateway that committed its end.");
+  Family<Histogram>& video_seconds = Declare<Histogram>(
+      registry, "assetgate_video_seconds",
+      "From the creation of a video task until its video was there, of those that succeeded.");
+  Family<Counter>& video_tokens =
+      Declare<Counter>(registry, "assetgate_video_tokens_total",
+                       "Tokens that providers said attempts were charged.");
+  Family<Counter>& video_credits =
+      Declare<Counter>(registry, "assetgate_video_credits_total",
+                       "Credits that providers said attempts were charged, in their units.");
   Family<Gauge>& provider_state = Declare<Gauge>(registry, "assetgate_provider_state",
                                                  "1 for the state that a provider is in, as the "
                                                  "newest calls show it; 0 for the others.");
@@ -503,6 +544,28 @@ Histogram& Metrics::DetectionSeconds(absl::string_view provider, MetricKind kind
   return instruments_->detection.Add(
       {{"provider", std::string(provider)}, {"kind", LabelOf(kind)}, {"basis", LabelOf(basis)}},
       WaitBuckets());
+}
+
+Counter& Metrics::VideosFinished(absl::string_view provider, absl::string_view model,
+                                 VideoOutcome outcome) {
+  return instruments_->videos_finished.Add({{"provider", std::string(provider)},
+                                            {"model", std::string(model)},
+                                            {"outcome", LabelOf(outcome)}});
+}
+
+Histogram& Metrics::VideoSeconds(absl::string_view provider, absl::string_view model) {
+  return instruments_->video_seconds.Add(
+      {{"provider", std::string(provider)}, {"model", std::string(model)}}, VideoBuckets());
+}
+
+Counter& Metrics::VideoTokens(absl::string_view provider, absl::string_view model) {
+  return instruments_->video_tokens.Add(
+      {{"provider", std::string(provider)}, {"model", std::string(model)}});
+}
+
+Counter& Metrics::VideoCredits(absl::string_view provider, absl::string_view model) {
+  return instruments_->video_credits.Add(
+      {{"provider", std::string(provider)}, {"model", std::string(model)}});
 }
 
 Counter& Metrics::OddAnswers(absl::string_view provider, MetricKind kind, Oddity oddity) {

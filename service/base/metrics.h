@@ -2,8 +2,9 @@
 //
 // Layers that measure get a `Metrics&` and keep the references that it gives out: looking one up
 // takes a lock and a map, using one takes an atomic or two. All names begin with `assetgate_`;
-// durations are in seconds. Label values come from closed sets (enums, the config's provider ids,
-// our own method names), so that the number of series has a bound: never an id of a caller's.
+// durations are in seconds. Label values come from closed sets (enums, the config's provider ids
+// and the models of its routes, our own method names), so that the number of series has a bound:
+// never an id of a caller's.
 //
 // clang-format off
 //   | name (assetgate_…)   | labels                       | what                                |
@@ -18,6 +19,10 @@
 //   | upstream_calls_total | provider, operation, outcome | calls to providers that ended       |
 //   | upstream_seconds     | provider, operation          | how long they took                  |
 //   | submissions_total    | provider, kind, outcome      | what came of submissions            |
+//   | videos_finished_total | provider, model, outcome    | video tasks that ended              |
+//   | video_seconds        | provider, model              | create to end of those with a video |
+//   | video_tokens_total   | provider, model              | tokens that attempts were charged   |
+//   | video_credits_total  | provider, model              | credits likewise                    |
 //   | provider_state       | provider, state              | 1 for the one that it is in         |
 //   | budget_wait_seconds  | provider                     | calls that the budget held up       |
 //   | detection_seconds    | provider, kind, basis        | finished there until committed here |
@@ -125,6 +130,18 @@ enum class Oddity {
   kLateResult,     // "late_result": an end of what the gateway had given up
 };
 
+// The label `outcome` of a video task: how it ended.
+enum class VideoOutcome {
+  kSucceeded,        // "succeeded"
+  kFailed,           // "failed": the provider had accepted it, and said so
+  kContentRejected,  // "content_rejected": for what the request shows or says
+  kResultMissing,    // "result_missing": the provider reports success without a link to the result
+  kLost,             // "lost": the provider forgot it, or never gave a final state
+  kNotAccepted,      // "not_accepted": no provider took it
+  kCancelled,        // "cancelled"
+};
+inline constexpr int kVideoOutcomes = 7;
+
 // The label `outcome` of a change: committed, lost to a concurrent change, or the store failed.
 enum class CommitOutcome { kCommitted, kConflict, kFailed };
 
@@ -184,6 +201,12 @@ class Metrics {
   prometheus::Histogram& BudgetWaitSeconds(absl::string_view provider);
   prometheus::Histogram& DetectionSeconds(absl::string_view provider, MetricKind kind,
                                           DetectionBasis basis);
+  // `model`: the provider's name of it, as a route of the config has it, or "other".
+  prometheus::Counter& VideosFinished(absl::string_view provider, absl::string_view model,
+                                      VideoOutcome outcome);
+  prometheus::Histogram& VideoSeconds(absl::string_view provider, absl::string_view model);
+  prometheus::Counter& VideoTokens(absl::string_view provider, absl::string_view model);
+  prometheus::Counter& VideoCredits(absl::string_view provider, absl::string_view model);
   prometheus::Counter& OddAnswers(absl::string_view provider, MetricKind kind, Oddity oddity);
 
   prometheus::Gauge& Unconfirmed(absl::string_view provider);

@@ -117,8 +117,27 @@ TEST(MetricsTest, EveryLabelValueHasItsOwnName) {
   EXPECT_EQ(series, kUpstreamOperations * kCallOutcomes);
 }
 
+TEST(MetricsTest, EveryVideoOutcomeHasItsOwnName) {
+  Metrics metrics({.version = "1"});
+  for (int outcome = 0; outcome < kVideoOutcomes; ++outcome) {
+    metrics.VideosFinished("p", "m", static_cast<VideoOutcome>(outcome)).Increment();
+  }
+  int series = 0;
+  for (const absl::string_view line : absl::StrSplit(metrics.Scrape(), '\n')) {
+    if (!absl::StartsWith(line, "assetgate_videos_finished_total{")) continue;
+    ++series;
+    EXPECT_TRUE(absl::EndsWith(line, " 1")) << line;
+    EXPECT_THAT(std::string(line), Not(HasSubstr("\"unknown\"")));
+  }
+  EXPECT_EQ(series, kVideoOutcomes);
+}
+
 TEST(MetricsTest, EveryOtherInstrumentHasItsNameAndLabels) {
   Metrics metrics({.version = "1"});
+  metrics.VideosFinished("kyy", "seedance", VideoOutcome::kResultMissing).Increment();
+  metrics.VideoSeconds("kyy", "seedance").Observe(125);
+  metrics.VideoTokens("kyy", "seedance").Increment(700);
+  metrics.VideoCredits("kyy", "other").Increment(1.5);
   metrics.Submissions("kyy", MetricKind::kVideoTask, SubmissionOutcome::kNotAccepted).Increment();
   metrics.SetProviderState("kyy", ProviderCondition::kDown);
   metrics.SetProviderState("kyy", ProviderCondition::kOutOfCredit);
@@ -148,6 +167,11 @@ TEST(MetricsTest, EveryOtherInstrumentHasItsNameAndLabels) {
   const std::vector<std::pair<std::string, std::string>> expected = {
       {R"(assetgate_submissions_total{kind="video_task",outcome="not_accepted",provider="kyy"})",
        "1"},
+      {R"(assetgate_videos_finished_total{model="seedance",outcome="result_missing",provider="kyy"})",
+       "1"},
+      {R"(assetgate_video_seconds_sum{model="seedance",provider="kyy"})", "125"},
+      {R"(assetgate_video_tokens_total{model="seedance",provider="kyy"})", "700"},
+      {R"(assetgate_video_credits_total{model="other",provider="kyy"})", "1.5"},
       {R"(assetgate_provider_state{provider="kyy",state="out_of_credit"})", "1"},
       {R"(assetgate_provider_state{provider="kyy",state="down"})", "0"},
       {R"(assetgate_provider_state{provider="kyy",state="available"})", "0"},

@@ -137,6 +137,16 @@ absl::StatusOr<ModelEntry> Catalog::FindModel(absl::string_view name, Visible vi
   return NoSuchModel(name, visible);
 }
 
+std::set<std::string> Catalog::ModelsOf(absl::string_view provider) const {
+  std::set<std::string> models;
+  for (const ModelEntry& route : routes_) {
+    for (const Target& target : route.targets) {
+      if (target.provider->id == provider) models.insert(target.provider_model);
+    }
+  }
+  return models;
+}
+
 absl::Status Catalog::NoSuchProvider(absl::string_view id, Visible visible) const {
   std::vector<std::string> known;
   for (const auto& provider : providers_) {

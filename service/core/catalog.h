@@ -110,6 +110,9 @@ class Catalog {
   // the known names, nearest first.
   absl::StatusOr<ModelEntry> FindModel(absl::string_view name, Visible visible = nullptr) const;
 
+  // The provider's names of the models that routes have made there.
+  std::set<std::string> ModelsOf(absl::string_view provider) const;
+
   // The errors for names that are not there, with the known ones, nearest first.
   absl::Status NoSuchProvider(absl::string_view id, Visible visible = nullptr) const;
   absl::Status NoSuchModel(absl::string_view name, Visible visible = nullptr) const;

@@ -513,6 +513,8 @@ class VideoItem final : public EntityItem<VideoEntity> {
   void SpreadPolls() override;
   bool Reconsider(const ProviderChanges& changes) override;
   void Plan() override;
+  // Tells what ended, and what it was charged.
+  void AcceptDraft(store::Revision revision) override;
   bool Answerable() const override;
   std::optional<absl::Status> Refusal() const override;
   bool MayBeRefused() const override;

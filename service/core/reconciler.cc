@@ -2053,6 +2053,7 @@ void Reconciler::NoteState(const ProviderEntry& provider) {
   const base::ProviderCondition condition = its_gate.condition();
   const auto [known, first] = states_.try_emplace(provider.id, condition);
   if (!first && std::exchange(known->second, condition) == condition) return;
+  if (first) telemetry().OnVideoModels(provider.id, catalog().ModelsOf(provider.id));
   telemetry().OnProviderState(provider.id, condition, its_gate.state_reason());
   if (provider_listener_ != nullptr) provider_listener_->OnProvidersChanged();
 }

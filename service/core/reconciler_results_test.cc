@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/error.h"
+#include "base/proto_time.h"
 #include "core/testing/harness.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -16,7 +17,10 @@ namespace assetgate::core {
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
 
 http::Result Ok(std::string body) { return http::Response{200, {}, std::move(body)}; }
 http::Result Status(int status, std::string body = "") {
@@ -35,6 +39,34 @@ void Accept(Harness& harness, absl::string_view id) {
   harness.Create(Harness::Video(id));
   harness.AnswerNext(200, "id=up-1 state=queued");
   ASSERT_EQ(harness.Task(id).state(), v1::VideoTask::QUEUED);
+}
+
+TEST(ReconcilerResultsTest, AnEndIsToldOnceWithItsTimeAndWhatItWasCharged) {
+  Harness harness;
+  Accept(harness, "fox");
+  harness.Advance(absl::Seconds(30));
+  EXPECT_THAT(harness.telemetry().video_ends, IsEmpty());
+  Answer(harness, Ok("id=up-1 state=done credits=2.5"));
+  harness.Advance(absl::Minutes(1));
+  const v1::VideoTask task = harness.Task("fox");
+  ASSERT_EQ(task.state(), v1::VideoTask::SUCCEEDED);
+  const absl::Duration took =
+      base::FromProto(task.end_time()) - base::FromProto(task.create_time());
+  EXPECT_GE(took, absl::Seconds(30));
+  EXPECT_THAT(harness.telemetry().video_ends,
+              ElementsAre(VideoEnd{"alpha", "video-1", base::VideoOutcome::kSucceeded, took}));
+  EXPECT_THAT(harness.telemetry().video_usages,
+              ElementsAre(VideoUsage{"alpha", "video-1", 0, 2.5}));
+  harness.Restart();
+  harness.Advance(absl::Hours(2));
+  EXPECT_EQ(harness.telemetry().video_ends.size(), 1u) << "a restart tells no end again";
+  EXPECT_EQ(harness.telemetry().video_usages.size(), 1u);
+}
+
+TEST(ReconcilerResultsTest, EveryProviderIsToldOfWithTheModelsOfItsRoutes) {
+  Harness harness;
+  EXPECT_THAT(harness.telemetry().video_models, ElementsAre(Pair("alpha", ElementsAre("video-1")),
+                                                            Pair("beta", ElementsAre("video-1"))));
 }
 
 TEST(ReconcilerResultsTest, MissingResultIsAskedForAcrossARestart) {

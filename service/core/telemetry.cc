@@ -155,6 +155,32 @@ void LoggedTelemetry::OnDetected(absl::string_view provider, base::MetricKind ki
   metrics_.DetectionSeconds(provider, kind, basis).Observe(absl::ToDoubleSeconds(lag));
 }
 
+void LoggedTelemetry::OnVideoEnd(const VideoEnd& end) {
+  metrics_.VideosFinished(end.provider, end.model, end.outcome).Increment();
+  if (end.took.has_value()) {
+    metrics_.VideoSeconds(end.provider, end.model).Observe(absl::ToDoubleSeconds(*end.took));
+  }
+}
+
+void LoggedTelemetry::OnVideoUsage(const VideoUsage& usage) {
+  if (usage.tokens > 0) metrics_.VideoTokens(usage.provider, usage.model).Increment(usage.tokens);
+  if (usage.credits > 0) {
+    metrics_.VideoCredits(usage.provider, usage.model).Increment(usage.credits);
+  }
+}
+
+void LoggedTelemetry::OnVideoModels(absl::string_view provider,
+                                    const std::set<std::string>& models) {
+  // What is counted begins at zero, so that the first event is a rise.
+  for (const std::string& model : models) {
+    for (int i = 0; i < base::kVideoOutcomes; ++i) {
+      metrics_.VideosFinished(provider, model, static_cast<base::VideoOutcome>(i));
+    }
+    metrics_.VideoTokens(provider, model);
+    metrics_.VideoCredits(provider, model);
+  }
+}
+
 void LoggedTelemetry::OnOddAnswer(absl::string_view provider, base::MetricKind kind,
                                   base::Oddity oddity, absl::string_view resource,
                                   absl::string_view word) {

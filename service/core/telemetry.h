@@ -3,6 +3,7 @@
 #define ASSETGATE_CORE_TELEMETRY_H_
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "absl/container/flat_hash_set.h"
@@ -10,6 +11,7 @@
 #include "absl/time/time.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "core/video_end.h"
 #include "http/client.h"
 #include "provider/failure.h"
 
@@ -55,6 +57,12 @@ class Telemetry {
   // base::DetectionBasis.
   virtual void OnDetected(absl::string_view provider, base::MetricKind kind,
                           base::DetectionBasis basis, absl::Duration lag) = 0;
+  // The end of a video task is committed. Told once of each, by the gateway that committed it.
+  virtual void OnVideoEnd(const VideoEnd& end) = 0;
+  // What providers say that an attempt was charged has grown, and that is committed.
+  virtual void OnVideoUsage(const VideoUsage& usage) = 0;
+  // A provider comes into use; these models are made there by the routes of the config.
+  virtual void OnVideoModels(absl::string_view provider, const std::set<std::string>& models) = 0;
   // An answer about `resource` was not as the provider documents it. `word` is what was odd, for
   // people, where there is a word for it.
   virtual void OnOddAnswer(absl::string_view provider, base::MetricKind kind, base::Oddity oddity,
@@ -84,6 +92,9 @@ class LoggedTelemetry final : public Telemetry {
   void OnBudgetWait(absl::string_view provider, absl::Duration waited) override;
   void OnDetected(absl::string_view provider, base::MetricKind kind, base::DetectionBasis basis,
                   absl::Duration lag) override;
+  void OnVideoEnd(const VideoEnd& end) override;
+  void OnVideoUsage(const VideoUsage& usage) override;
+  void OnVideoModels(absl::string_view provider, const std::set<std::string>& models) override;
   // Counted each time, and logged once per provider, kind, oddity and word, as far as these are
   // few.
   void OnOddAnswer(absl::string_view provider, base::MetricKind kind, base::Oddity oddity,

@@ -15,6 +15,7 @@
 #include "core/reconciler.h"
 #include "core/refusal.h"
 #include "core/validate.h"
+#include "core/video_end.h"
 
 namespace assetgate::core {
 namespace {
@@ -921,6 +922,15 @@ absl::Status VideoItem::OnUnkept(std::size_t unit, const google::rpc::Status& er
   LoseOpenSubmission(record);
   MarkChanged(ApplyGivenUp(draft_.resource, i, record, error, Context(record.provider())));
   return absl::OkStatus();
+}
+
+void VideoItem::AcceptDraft(store::Revision revision) {
+  const std::optional<VideoEnd> end = EndOf(current_.resource, draft_.resource, owner_.catalog());
+  const std::vector<VideoUsage> usages =
+      UsageBetween(current_.resource, draft_.resource, owner_.catalog());
+  EntityItem::AcceptDraft(revision);
+  if (end.has_value()) owner_.telemetry().OnVideoEnd(*end);
+  for (const VideoUsage& usage : usages) owner_.telemetry().OnVideoUsage(usage);
 }
 
 UnfinishedUnits VideoItem::Units() const {

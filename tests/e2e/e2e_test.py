@@ -404,7 +404,8 @@ class ServiceTest(ProgramTest):
         table = {"assetgate_" + name: set(filter(None, labels.split(", "))) for name, labels in
                  re.findall(r"^//   \| ([a-z_]+) +\| ([a-z_, ]*?) *\|", header, flags=re.M)}
         closed = {
-            "provider": {*MODELS, ""}, "kind": {"asset_group", "asset", "video_task"},
+            "provider": {*MODELS, "", "none", "other"},
+            "model": {*MODELS.values(), "none", "other"}, "kind": {"asset_group", "asset", "video_task"},
             "state": {"available", "degraded", "down", "credentials_rejected", "out_of_credit"},
             "code": {code.name for code in grpc.StatusCode}, "queue": {"store_writer", "watch_hub"},
             "type": {"reset", "put", "delete", "bookmark"}, "basis": {"finish_time", "last_poll"},
@@ -412,7 +413,7 @@ class ServiceTest(ProgramTest):
                 path.read_text() for path in (programs.ROOT / "service/api").glob("*.cc"))))}
         fixed = {"version", "commit", "flags", "le"}
         # These are enumerations of at most so many words.
-        bounds = {"operation": 7, "outcome": 16, "reason": 20, "oddity": 6}
+        bounds = {"operation": 7, "outcome": 16 + 4 + 3 + 7, "reason": 20, "oddity": 6}
         seen = {}
         for line in self.gateway.page("/metrics").splitlines():
             if line.startswith(("#", "process_")):
@@ -478,6 +479,11 @@ class ServiceTest(ProgramTest):
             self.assertRegex(metrics, rf"(?m)^{name}[{{ ]", f"{name} is missing")
         self.assertRegex(metrics, r'assetgate_rpcs_total\{[^}]*CreateVideoTask')
         self.assertRegex(metrics, r'assetgate_upstream_calls_total\{[^}]*provider="kyy"')
+        # How it ended, once, and after how long.
+        self.assertIn(f'assetgate_videos_finished_total{{model="{MODELS["kyy"]}",outcome="succeeded",'
+                      'provider="kyy"} 1\n', metrics)
+        self.assertIn(f'assetgate_video_seconds_count{{model="{MODELS["kyy"]}",provider="kyy"}} 1\n', metrics)
+        self.assertNotRegex(metrics, r'assetgate_videos_finished_total\{[^}]*outcome="failed"[^}]*\} [1-9]')
 
     def line(self, message, **fields):
         """The first line of the log with these fields."""

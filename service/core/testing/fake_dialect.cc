@@ -50,6 +50,9 @@ provider::Observation Observe(provider::UnitKind kind,
       observation.progress == Progress::kRunning && !state.empty() && state != "running";
   int percent = 0;
   if (absl::SimpleAtoi(word("progress"), &percent)) observation.progress_percent = percent;
+  if (double credits = 0; absl::SimpleAtod(word("credits"), &credits)) {
+    observation.usage.emplace().set_credits(credits);
+  }
   if (state == "failed" || word("reason") != "") {
     provider::Failure failure;
     failure.message = word("why");

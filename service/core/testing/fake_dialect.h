@@ -45,10 +45,11 @@ struct FakeDialectOptions {
 // id is unknown. States are queued, running, done, failed, cancelled, gone; any other word is an
 // unknown state. Beside done, `result=` says missing
 // or inline, and `link=` where the video is; `inner=` is the state inside, where the other one
-// lags; `reason=` of a failure is content or cancelled. On a poll "unreadable" cannot be read.
-// `edge` anywhere: not the provider answered. Other statuses mean what provider::MeaningOfStatus
-// says, but for a 409 to a repetition, which is unknown. On a poll 404 is "not found", and anything
-// else but 2xx is trouble. A video that a person found has an id that begins with "up-".
+// lags; `credits=` is what it was charged; `reason=` of a failure is content or cancelled. On a
+// poll "unreadable" cannot be read. `edge` anywhere: not the provider answered. Other statuses mean
+// what provider::MeaningOfStatus says, but for a 409 to a repetition, which is unknown. On a poll
+// 404 is "not found", and anything else but 2xx is trouble. A video that a person found has an id
+// that begins with "up-".
 class FakeDialect final : public provider::Dialect {
  public:
   explicit FakeDialect(FakeDialectOptions options = {});

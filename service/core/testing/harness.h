@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +25,7 @@
 #include "core/testing/fake_dialect.h"
 #include "core/testing/faulty_store.h"
 #include "core/testing/shared_store.h"
+#include "core/video_end.h"
 #include "gtest/gtest.h"
 #include "http/testing/fake_client.h"
 #include "store/sqlite/sqlite_store.h"
@@ -66,6 +69,11 @@ class RecordedTelemetry final : public Telemetry {
                   absl::Duration lag) override {
     detections.emplace_back(basis, lag);
   }
+  void OnVideoEnd(const VideoEnd& end) override { video_ends.push_back(end); }
+  void OnVideoUsage(const VideoUsage& usage) override { video_usages.push_back(usage); }
+  void OnVideoModels(absl::string_view provider, const std::set<std::string>& models) override {
+    video_models[std::string(provider)] = models;
+  }
   void OnOddAnswer(absl::string_view provider, base::MetricKind, base::Oddity oddity,
                    absl::string_view, absl::string_view word) override {
     oddities.push_back({std::string(provider), oddity, std::string(word)});
@@ -83,6 +91,9 @@ class RecordedTelemetry final : public Telemetry {
   std::vector<std::pair<std::string, base::ProviderCondition>> provider_states;
   std::vector<absl::Duration> budget_waits;
   std::vector<std::pair<base::DetectionBasis, absl::Duration>> detections;
+  std::vector<VideoEnd> video_ends;
+  std::vector<VideoUsage> video_usages;
+  std::map<std::string, std::set<std::string>> video_models;
   struct OddAnswer {
     std::string provider;
     base::Oddity oddity;
