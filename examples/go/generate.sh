@@ -23,6 +23,6 @@ mkdir -p "$here/gen"
 protoc -I "$here/../../proto" -I "$googleapis" \
   --go_out="$here/gen" --go_opt=module=assetgate.internal/proto \
   --go-grpc_out="$here/gen" --go-grpc_opt=module=assetgate.internal/proto "$@"
-printf 'module assetgate.internal/proto\n\ngo 1.24\n' >"$here/gen/go.mod"
-(cd "$here/gen" && go mod tidy)
-(cd "$here" && go mod tidy)
+# With the versions of go.mod, which stays as it is.
+sed -e 's|^module .*|module assetgate.internal/proto|' -e '/assetgate\.internal\/proto v/d' \
+  -e '/^replace /d' "$here/go.mod" >"$here/gen/go.mod"

@@ -255,6 +255,18 @@ class EdgeTest(EdgeProgramTest):
         self.assertFalse(gateway.videos.ListVideoTasks(
             video_service_pb2.ListVideoTasksRequest(), timeout=DEADLINE).video_tasks)
 
+    def test_the_commands_of_the_page(self):
+        _, edge = self.start_all()
+        block = re.search(r"```sh\n(EDGE=.*?)```", (ROOT / "docs/rest.md").read_text(), re.S).group(1)
+        # --fail-with-body: an error of HTTP's ends the script.
+        script = block.replace("http://assetgate-edge.assetgate:8080", edge.url)
+        script = script.replace("curl ", "curl -sS --fail-with-body ")
+        done = subprocess.run(["bash", "-ec", script], text=True, stdin=subprocess.DEVNULL, capture_output=True,
+                              check=False, timeout=DEADLINE, env={**os.environ, "TOKEN": TOKEN})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertGreater(done.stdout.count('"videoTasks/sea"'), 3, done.stdout)
+        self.assertIn('"SUCCEEDED"', done.stdout)
+
     def test_what_is_spelt_right_passes(self):
         _, edge = self.start_all()
         body = {
