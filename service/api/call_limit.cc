@@ -16,14 +16,13 @@ absl::Status TooMuch(v1::ErrorReason reason, absl::string_view message) {
 
 }  // namespace
 
-absl::Status CallLimit::CheckUnsent(const std::string& caller, const Use& use,
-                                    std::size_t bytes) const {
-  if (!caller.empty() && use.unsent > 0 && use.unsent + bytes > limits_.unsent_per_caller) {
+absl::Status CallLimit::CheckUnsent(const std::string& caller, const Use& use) const {
+  if (!caller.empty() && use.unsent >= limits_.unsent_per_caller) {
     return TooMuch(v1::CALLER_LIMIT,
                    absl::StrCat("\"", caller, "\" has ", use.unsent,
                                 " bytes of answers to read; read them, and try again"));
   }
-  if (all_.unsent > 0 && all_.unsent + bytes > limits_.unsent) {
+  if (all_.unsent >= limits_.unsent) {
     return TooMuch(v1::OVERLOADED,
                    "the gateway has as many answers that are not yet read as it may keep; try "
                    "again");
@@ -50,24 +49,17 @@ absl::StatusOr<CallLimit::Place> CallLimit::Take(const std::string& caller, Sort
                                 " at one time, all that limits.max_concurrent_calls allows; try "
                                 "again"));
   }
-  if (absl::Status status = CheckUnsent(caller, use, 1); !status.ok()) return status;
+  if (absl::Status status = CheckUnsent(caller, use); !status.ok()) return status;
   ++all_.calls[index];
   ++by_caller_[caller].calls[index];
   return Place(this, caller, sort);
 }
 
-absl::Status CallLimit::Place::Hold(std::size_t bytes) {
+void CallLimit::Place::Hold(std::size_t bytes) {
   absl::MutexLock lock(&limit_->mu_);
-  Use& use = limit_->by_caller_[caller_];
-  if (sort_ == Sort::kRead) {
-    if (absl::Status status = limit_->CheckUnsent(caller_, use, bytes); !status.ok()) {
-      return status;
-    }
-  }
   unsent_ = bytes;
-  use.unsent += bytes;
+  limit_->by_caller_[caller_].unsent += bytes;
   limit_->all_.unsent += bytes;
-  return absl::OkStatus();
 }
 
 CallLimit::Place::~Place() {

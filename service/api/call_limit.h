@@ -31,7 +31,7 @@ class CallLimit {
     int calls = 10'000;
     // Of each sort, what one caller may have. Callers that are not authenticated share all places.
     int calls_per_caller = 5'000;
-    // Bytes of answers that are not yet written.
+    // Bytes of answers that are not yet written; the answer that reaches it is the last one.
     std::size_t unsent = 128 << 20;
     std::size_t unsent_per_caller = 64 << 20;
   };
@@ -57,10 +57,9 @@ class CallLimit {
     }
     ~Place();
 
-    // Counts an answer of `bytes` until the place is given back. At most once. A read whose answer
-    // does not fit fails like Take; the answer of any other call says what was done and always
-    // fits: once there are too many, Take refuses further calls.
-    absl::Status Hold(std::size_t bytes);
+    // Counts an answer of `bytes` until the place is given back. At most once. It always fits: work
+    // that was done is not thrown away. Once there is too much, Take refuses further calls.
+    void Hold(std::size_t bytes);
 
    private:
     friend class CallLimit;
@@ -84,8 +83,8 @@ class CallLimit {
     std::array<int, 2> calls = {};
     std::size_t unsent = 0;
   };
-  // An error where a further `bytes` of unsent answers are too many.
-  absl::Status CheckUnsent(const std::string& caller, const Use& use, std::size_t bytes) const
+  // An error where answers that are not yet written are too many.
+  absl::Status CheckUnsent(const std::string& caller, const Use& use) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Limits limits_;

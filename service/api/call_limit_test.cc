@@ -88,36 +88,30 @@ TEST(CallLimitTest, APlaceThatMovesIsStillOne) {
   EXPECT_FALSE(limit.Take("a", Sort::kRead).ok()) << "the first was given back twice";
 }
 
-TEST(CallLimitTest, AnswersThatAreNotReadHoldUpFurtherOnes) {
+TEST(CallLimitTest, AnswersThatAreNotReadHoldUpFurtherCalls) {
   CallLimit limit(kSmall);
   auto unread = limit.Take("a", Sort::kRead);
-  auto second = limit.Take("a", Sort::kRead);
-  auto of_b = limit.Take("b", Sort::kRead);
-  ASSERT_TRUE(unread.ok() && second.ok() && of_b.ok());
-  EXPECT_TRUE(unread->Hold(50).ok());
-  ExpectRefused(second->Hold(11), v1::CALLER_LIMIT);
-  ExpectRefused(of_b->Hold(51), v1::OVERLOADED);
-  EXPECT_TRUE(of_b->Hold(50).ok());
-  ExpectRefused(limit.Take("b", Sort::kOther).status(), v1::OVERLOADED);
-  unread = Place();
-  EXPECT_TRUE(second->Hold(11).ok()) << "the one before it was read";
+  ASSERT_TRUE(unread.ok());
+  unread->Hold(59);
+  auto last = limit.Take("a", Sort::kRead);
+  ASSERT_TRUE(last.ok()) << "there is room for one more, however large it is";
+  last->Hold(1000);
+  for (const Sort sort : {Sort::kRead, Sort::kOther}) {
+    ExpectRefused(limit.Take("a", sort).status(), v1::CALLER_LIMIT);
+    ExpectRefused(limit.Take("b", sort).status(), v1::OVERLOADED);
+  }
+  *last = Place();
+  EXPECT_TRUE(limit.Take("a", Sort::kRead).ok()) << "that one was read";
+  EXPECT_TRUE(limit.Take("b", Sort::kRead).ok());
 }
 
-TEST(CallLimitTest, WhatWasDoneIsAlwaysAnswered) {
+TEST(CallLimitTest, OneCallersAnswersDoNotHoldUpAnother) {
   CallLimit limit(kSmall);
-  auto create = limit.Take("a", Sort::kOther);
-  auto another = limit.Take("a", Sort::kOther);
-  ASSERT_TRUE(create.ok() && another.ok());
-  EXPECT_TRUE(create->Hold(60).ok());
-  EXPECT_TRUE(another->Hold(60).ok());
+  auto unread = limit.Take("a", Sort::kRead);
+  ASSERT_TRUE(unread.ok());
+  unread->Hold(60);
   ExpectRefused(limit.Take("a", Sort::kRead).status(), v1::CALLER_LIMIT);
-}
-
-TEST(CallLimitTest, OneAnswerFitsHoweverLargeItIs) {
-  CallLimit limit(kSmall);
-  auto place = limit.Take("a", Sort::kRead);
-  ASSERT_TRUE(place.ok());
-  EXPECT_TRUE(place->Hold(1000).ok());
+  EXPECT_TRUE(limit.Take("b", Sort::kRead).ok());
 }
 
 }  // namespace

@@ -139,7 +139,7 @@ class Method {
     void OnDone() override;
 
    private:
-    // Puts an answer into what gRPC sends. An error where the caller has too much to read already.
+    // Puts an answer into what gRPC sends.
     absl::Status Write(absl::StatusOr<grpc::ByteBuffer> answer);
     // Counts and logs the call, and has gRPC end it. `subject` is asked for only where there is a
     // line to write.

@@ -1040,6 +1040,7 @@ void Gateway::ResolveVideoTask(const Caller& caller, const v1::ResolveVideoTaskR
   if (request.has_provider_task_id()) {
     auto row = Read(caller, store::Kind::kVideoTask, request.name());
     if (!row.ok()) return std::move(reply)(row.status());
+    if (!MayUseProvidersOf(caller, *row)) return std::move(reply)(NotAllowed());
     const v1::VideoTask read = VideoTaskFromRow(*row);
     // What is found now counts at first: on this thread, which may wait for the store.
     AdoptionConditions found =
@@ -1147,7 +1148,7 @@ absl::StatusOr<v1::ListModelsResponse> Gateway::ListModels(const Caller& caller,
   return response;
 }
 
-bool Gateway::MayExplain(const Caller& caller, const store::Row& row) {
+bool Gateway::MayUseProvidersOf(const Caller& caller, const store::Row& row) {
   if (caller.providers == nullptr) return true;
   switch (row.key.kind) {
     case store::Kind::kVideoTask: {
@@ -1176,7 +1177,7 @@ void Gateway::Explain(const Caller& caller, const v1::ExplainRequest& request,
     if (!ParseName(CollectionOf(kind), request.name()).has_value()) continue;
     auto row = Read(caller, kind, request.name());
     if (!row.ok()) return std::move(reply)(row.status());
-    if (!MayExplain(caller, *row)) return std::move(reply)(NotAllowed());
+    if (!MayUseProvidersOf(caller, *row)) return std::move(reply)(NotAllowed());
     std::string holder;
     // Beside the point where it cannot be read.
     if (row->content.unfinished) holder = store_.HolderOf(row->content.shard).value_or("");

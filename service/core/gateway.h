@@ -131,8 +131,8 @@ class Gateway {
   // The provider's model that an imported task was made with.
   absl::StatusOr<Target> ImportTarget(const Catalog& catalog, const Caller& caller,
                                       const v1::ImportVideoTaskRequest& request) const;
-  // Whether the caller may use all providers that an explanation of the row could name.
-  static bool MayExplain(const Caller& caller, const store::Row& row);
+  // Whether the caller may use all providers that have a part in the row, or may get one.
+  static bool MayUseProvidersOf(const Caller& caller, const store::Row& row);
   // A provider's task as a person names it.
   struct ProviderTask {
     std::string provider;

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""A caller with a credential that does not read what it asks for: what that costs the gateway, and
+others. At the program as it is shipped. Run by CTest."""
+
+import hashlib
+import pathlib
+import signal
+import struct
+import sys
+import tempfile
+import unittest
+
+import grpc
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+from http2 import DATA, END_HEADERS, END_STREAM, HEADERS, Connection, call_headers, frame  # noqa: E402
+from programs import (DEADLINE, Gateway, config_text, reason_of, video_service_pb2,  # noqa: E402
+                      video_task_pb2, wait_for)
+
+GREEDY, OTHER = "token-of-greedy-77f0", "token-of-other-1b9c"
+CALLERS = "callers:\n" + "".join(
+    f"  - {{id: {name}, token_sha256: [{hashlib.sha256(token.encode()).hexdigest()}], roles: [WRITER]}}\n"
+    for name, token in (("greedy", GREEDY), ("other", OTHER)))
+# Of about 40 KB each: more than an answer has room for.
+TASKS = 100
+PROMPT = "\U00020000" * 10_000
+# With an answer of 3 MiB each, a gateway that kept them all would have some 700 MB.
+CALLS = 200
+# What it has before, and what gRPC and the allocator hold beside the answers.
+BASE = 128 << 20
+
+
+def _resident(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmHWM")
+
+
+class UnreadTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="assetgate-unread-")
+        self.addCleanup(folder.cleanup)
+        path = pathlib.Path(folder.name)
+        (path / "assetgate.yaml").write_text(config_text("http://127.0.0.1:9", CALLERS))
+        self.gateway = Gateway(path)
+        self.addCleanup(self.gateway.end, signal.SIGKILL)
+        for number in range(TASKS):
+            self.gateway.videos.CreateVideoTask(video_service_pb2.CreateVideoTaskRequest(
+                video_task=video_task_pb2.VideoTask(model="seedance-2", prompt=PROMPT),
+                video_task_id=f"t-{number}", max_wait={"seconds": 0}), **self._as(OTHER))
+
+    @staticmethod
+    def _as(token):
+        return {"timeout": DEADLINE, "metadata": (("authorization", f"Bearer {token}"),)}
+
+    def _list(self, token, page_size=1):
+        return self.gateway.videos.ListVideoTasks(
+            video_service_pb2.ListVideoTasksRequest(page_size=page_size), **self._as(token))
+
+    def _call_unread(self, method, request):
+        """Calls it CALLS times, on connections that open no window for the answers. Returns them once
+        all calls have their HEADERS, an error or the beginning of an answer, or the gateway has
+        closed the connection, as it does with those that hold most when memory is short."""
+        data = request.SerializeToString()
+        message = b"\0" + struct.pack(">I", len(data)) + data
+        block = call_headers(f"/assetgate.v1.VideoService/{method}",
+                             ("authorization", f"Bearer {GREEDY}"))
+        connections = []
+        each_calls = CALLS // 4
+        for _ in range(4):
+            connection = Connection(self.gateway.address)
+            self.addCleanup(connection.close)
+            connections.append(connection)
+            for stream in range(1, 2 * each_calls, 2):
+                connection.send(frame(HEADERS, END_HEADERS, stream, block) +
+                                frame(DATA, END_STREAM, stream, message))
+        wait_for(lambda: all(each.closed or each.seen.get(HEADERS, 0) >= each_calls
+                             for each in connections), f"answers to {method}")
+        return connections
+
+    def test_answers_that_are_not_read_are_bounded_and_others_are_served(self):
+        connections = self._call_unread(
+            "ListVideoTasks", video_service_pb2.ListVideoTasksRequest(page_size=1000))
+        self.assertLess(_resident(self.gateway.process.pid), BASE + (192 << 20))
+        # The greedy one is told so, and nobody else is hurt.
+        with self.assertRaises(grpc.RpcError) as refused:
+            self._list(GREEDY, 1000)
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self.assertEqual(reason_of(refused.exception), "CALLER_LIMIT")
+        self.assertGreater(len(self._list(OTHER, 1000).video_tasks), 50)
+        # It has its places back when it hangs up.
+        for connection in connections:
+            connection.close()
+        wait_for(lambda: self._is_served(GREEDY), "a place for who has hung up")
+
+    def _is_served(self, token):
+        try:
+            return len(self._list(token).video_tasks) == 1
+        except grpc.RpcError as error:
+            self.assertEqual(error.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+            return False
+
+    def test_watches_that_are_not_read_are_bounded(self):
+        self._call_unread("WatchVideoTasks", video_service_pb2.WatchVideoTasksRequest())
+        # Pages are read in turns; this comes behind them.
+        events = self.gateway.videos.WatchVideoTasks(
+            video_service_pb2.WatchVideoTasksRequest(names=["videoTasks/t-1"]), **self._as(OTHER))
+        self.assertTrue(any(event.snapshot_complete for event in events))
+        events.cancel()
+        self.assertLess(_resident(self.gateway.process.pid), BASE + (192 << 20))
+
+
+if __name__ == "__main__":
+    unittest.main()
