@@ -354,8 +354,10 @@ class Checker {
     }
     if (from.has_jwks_file()) {
       if (from.jwks_file().empty()) yaml_.AddFault(path + ".jwks_file", "is empty");
-      if (from.has_ca_file() || from.has_token_file()) {
-        yaml_.AddFault(path + (from.has_ca_file() ? ".ca_file" : ".token_file"),
+      if (from.has_ca_file() || from.has_token_file() || from.has_proxy()) {
+        yaml_.AddFault(path + (from.has_ca_file()      ? ".ca_file"
+                               : from.has_token_file() ? ".token_file"
+                                                       : ".proxy"),
                        "is for keys that are fetched; leave it out beside jwks_file");
       }
       return;
@@ -376,6 +378,7 @@ class Checker {
                 "holds no certificate in PEM");
     }
     if (from.has_token_file()) CheckFile(path + ".token_file", issuer.token_file, "", "is empty");
+    CheckProxy(from, path, from.has_jwks_url() ? issuer.jwks_url : issuer.issuer, issuer.egress);
   }
 
   // That the file can be read, and holds `part` and something else than white space.

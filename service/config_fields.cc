@@ -100,6 +100,12 @@ Fields FieldsOf(const file::Config& in, const Config& config) {
           absl::StrCat(absl::HashOf(provider.egress.proxy_credential.Reveal()));
     }
   }
+  for (const auth::JwtIssuer& issuer : config.callers.issuers) {
+    if (!issuer.egress.proxy_credential.empty()) {
+      fields[absl::StrCat("jwt_issuers[", issuer.issuer, "].proxy_credential")] =
+          absl::StrCat(absl::HashOf(issuer.egress.proxy_credential.Reveal()));
+    }
+  }
   if (!config.postgres_uri.empty()) {
     fields["store.postgres.uri"] = absl::StrCat(absl::HashOf(config.postgres_uri.Reveal()));
   }

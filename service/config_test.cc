@@ -671,6 +671,34 @@ TEST_F(ConfigTest, KeysOfIssuersThatAreFetched) {
   EXPECT_THAT(fetched("token_file: empty"), HasSubstr("token_file: \"empty\" is empty"));
 }
 
+TEST_F(ConfigTest, KeysOfAnIssuerAreFetchedThroughAProxyThatIsNamed) {
+  variables_["https_proxy"] = "http://environment.example:1";
+  variables_["PROXY_USER"] = "me:word";
+  const auto with = [&](absl::string_view more) {
+    return absl::StrCat(
+        kSmallest, "callers: [{id: a, roles: [READER], token_sha256: [", std::string(64, 'a'),
+        "]}]\njwt_issuers: [{issuer: \"https://one.example\", audiences: [a]", more, "}]\n");
+  };
+  EXPECT_EQ(Good(with("")).callers.issuers[0].egress.proxy, "");
+  EXPECT_EQ(Good(with(", proxy: environment")).callers.issuers[0].egress.proxy,
+            "http://environment.example:1");
+  const Config config =
+      Good(with(", proxy: \"http://p.example:3128\", proxy_credential: {env: PROXY_USER}"));
+  EXPECT_EQ(config.callers.issuers[0].egress.proxy, "http://p.example:3128");
+  EXPECT_EQ(config.callers.issuers[0].egress.proxy_credential.Reveal(), "me:word");
+  EXPECT_EQ(config.fields.count("jwt_issuers[https://one.example].proxy_credential"), 1u);
+  for (const auto& [path, text] : config.fields) EXPECT_THAT(text, Not(HasSubstr("me:word")));
+
+  EXPECT_THAT(Faults(with(", proxy_credential: {env: PROXY_USER}")),
+              HasSubstr("jwt_issuers[0].proxy_credential: is of no use without proxy"));
+  EXPECT_THAT(Faults(with(", proxy: \"http://me:LEAKED@p.example:1\"")),
+              AllOf(HasSubstr("jwt_issuers[0].proxy: holds an @"), Not(HasSubstr("LEAKED"))));
+  EXPECT_THAT(Faults(with(", jwks_url: \"http://127.0.0.1/\", proxy: \"http://p.example:1\"")),
+              HasSubstr("jwt_issuers[0].proxy: is of no use for an address of this machine"));
+  EXPECT_THAT(Faults(with(", jwks_file: f, proxy: \"http://p.example:1\"")),
+              HasSubstr("jwt_issuers[0].proxy: is for keys that are fetched"));
+}
+
 TEST_F(ConfigTest, AStoreInPostgres) {
   Config config = Good(absl::StrCat(
       kSmallest,

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "http/egress.h"
+
 namespace assetgate::auth {
 
 enum class Role {
@@ -64,12 +66,15 @@ struct JwtIssuer {
   // For fetching them; empty: the system's authorities, and no token.
   std::string ca_file;
   std::string token_file;
+  // How calls for them leave.
+  http::Egress egress;
 
   // Whether its keys are fetched; and from the same place, in the same way, as another's.
   bool fetched() const { return jwks_file.empty(); }
   bool FetchedLike(const JwtIssuer& other) const {
     return fetched() && other.fetched() && issuer == other.issuer && jwks_url == other.jwks_url &&
-           ca_file == other.ca_file && token_file == other.token_file;
+           ca_file == other.ca_file && token_file == other.token_file &&
+           http::SameEgress(egress, other.egress);
   }
 };
 

@@ -64,6 +64,7 @@ void Get(const JwtIssuer& issuer, const Fetching& fetching, const std::string& u
     if (!token.ok()) return std::move(done)(token.status());
     request.headers.push_back({"Authorization", absl::StrCat("Bearer ", *token)});
   }
+  issuer.egress.ApplyTo(request, options);
   fetching.http.Send(std::move(request), std::move(options),
                      [&loop = fetching.loop, shown = http::RedactUri(url),
                       done = std::move(done)](http::Result result) mutable {

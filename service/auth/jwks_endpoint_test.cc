@@ -62,6 +62,10 @@ class JwksEndpointTest : public testing::Test {
         .status();
   }
   std::string Fault() const { return std::string(endpoint_->status().message()); }
+  static http::Result Discovery(const std::string& url, const std::string& issuer = kIssuer) {
+    return http::Response{
+        200, {}, absl::StrCat(R"({"issuer":")", issuer, R"(","jwks_uri":")", url, "\"}")};
+  }
 
   base::FakeEventLoop loop_;
   http::FakeHttpClient http_;
@@ -212,10 +216,6 @@ class TokenTest : public JwksEndpointTest {
     }
     return "";
   }
-  http::Result Discovery(const std::string& url, const std::string& issuer = kIssuer) {
-    return http::Response{
-        200, {}, absl::StrCat(R"({"issuer":")", issuer, R"(","jwks_uri":")", url, "\"}")};
-  }
 };
 
 TEST_F(TokenTest, TheDiscoveryDocumentSaysWhereKeysAre) {
@@ -279,6 +279,44 @@ TEST_F(TokenTest, ATokenIsReadAnewEachTimeAndNeverTold) {
   Wait(2 * JwksEndpoint::kFirstRetry);
   EXPECT_EQ(http_.pending(), 0u);
   EXPECT_THAT(Fault(), HasSubstr(Path()));
+}
+
+// The same, through a proxy.
+class ProxyTest : public JwksEndpointTest {
+ protected:
+  static JwtIssuer Issuer() {
+    JwtIssuer issuer{.issuer = kIssuer, .audiences = {"assetgate"}};
+    issuer.egress.proxy = "http://proxy.example:3128";
+    issuer.egress.proxy_credential = base::Secret("me:word-1");
+    return issuer;
+  }
+  ProxyTest() : JwksEndpointTest(Issuer()) {}
+};
+
+TEST_F(ProxyTest, TheDiscoveryDocumentAndTheKeysAreFetchedThroughIt) {
+  endpoint_->Refresh();
+  for (const auto& [url, answer] : std::vector<std::pair<std::string, http::Result>>{
+           {"https://issuer.example", Discovery("https://keys.example/jwks")},
+           {"https://keys.example", http::Response{200, {}, Set(first_.Jwk())}}}) {
+    auto call = Take();
+    EXPECT_EQ(call.options.base_url, url);
+    EXPECT_EQ(call.options.proxy, "http://proxy.example:3128");
+    EXPECT_EQ(call.options.proxy_credential.Reveal(), "me:word-1");
+    std::move(call).Answer(answer);
+    loop_.RunDue();
+  }
+  EXPECT_TRUE(Verify(first_).ok());
+}
+
+TEST_F(ProxyTest, KeysOnThisMachineAreFetchedStraight) {
+  endpoint_->Refresh();
+  Answer(Discovery("http://127.0.0.1:9000/jwks"));
+  auto call = Take();
+  EXPECT_EQ(call.options.base_url, "http://127.0.0.1:9000");
+  EXPECT_EQ(call.options.proxy, "");
+  std::move(call).Answer(http::Response{200, {}, Set(first_.Jwk())});
+  loop_.RunDue();
+  EXPECT_TRUE(Verify(first_).ok());
 }
 
 TEST(KeyUrlTest, OnlyWhatNobodyOnTheWayCanChange) {
