@@ -473,6 +473,10 @@ Metrics::Metrics(const BuildInfo& build) : instruments_(std::make_unique<Instrum
     StoreCommits(outcome);
   }
   Purged(MetricKind::kVideoTask);
+  // Of tasks that were never submitted; those of providers begin with these.
+  for (const VideoOutcome outcome : {VideoOutcome::kNotAccepted, VideoOutcome::kCancelled}) {
+    VideosFinished("none", "none", outcome);
+  }
   for (const MetricKind kind :
        {MetricKind::kAssetGroup, MetricKind::kAsset, MetricKind::kVideoTask}) {
     Unreadable(kind);

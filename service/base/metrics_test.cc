@@ -117,6 +117,16 @@ TEST(MetricsTest, EveryLabelValueHasItsOwnName) {
   EXPECT_EQ(series, kUpstreamOperations * kCallOutcomes);
 }
 
+TEST(MetricsTest, TasksThatAreNeverSubmittedAreCountedFromZero) {
+  const Metrics metrics({.version = "1"});
+  for (const char* outcome : {"not_accepted", "cancelled"}) {
+    EXPECT_EQ(
+        ValueOf(metrics, absl::StrCat("assetgate_videos_finished_total{model=\"none\",outcome=\"",
+                                      outcome, "\",provider=\"none\"}")),
+        "0");
+  }
+}
+
 TEST(MetricsTest, EveryVideoOutcomeHasItsOwnName) {
   Metrics metrics({.version = "1"});
   for (int outcome = 0; outcome < kVideoOutcomes; ++outcome) {
@@ -124,7 +134,7 @@ TEST(MetricsTest, EveryVideoOutcomeHasItsOwnName) {
   }
   int series = 0;
   for (const absl::string_view line : absl::StrSplit(metrics.Scrape(), '\n')) {
-    if (!absl::StartsWith(line, "assetgate_videos_finished_total{")) continue;
+    if (!absl::StartsWith(line, "assetgate_videos_finished_total{model=\"m\"")) continue;
     ++series;
     EXPECT_TRUE(absl::EndsWith(line, " 1")) << line;
     EXPECT_THAT(std::string(line), Not(HasSubstr("\"unknown\"")));
