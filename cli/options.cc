@@ -47,8 +47,8 @@ constexpr char kDescription[] =
 constexpr char kFooter[] = R"(Examples:
   assetctl assets create https://example.com/hero.png --id hero --provider kyy --wait
   assetctl videos create --model seedance-2 --prompt "image 1 waves" --reference assets/hero --wait
-  assetctl watch                         everything, live
-  assetctl videos list --state failed --output json | jq -r .name
+  assetctl watch                         # everything, live
+  assetctl videos list --state failed --output json >failed.jsonl
 
 Names: ID and COLLECTION/ID mean the same, for instance hero and assets/hero.
 
@@ -408,7 +408,9 @@ class Parser {
   }
 
   void AddLinesFlag(CLI::App* app) {
-    app->add_flag("--lines", lines_, "One line per event, also on a terminal");
+    app->add_flag("--lines", lines_,
+                  "One line per event, also on a terminal: time, name, state, progress, "
+                  "provider, and what there is to say; - where one of them is not known");
   }
 
   void AddGroups() {
@@ -484,7 +486,7 @@ class Parser {
         "Examples:\n"
         "  assetctl assets watch --group summer\n"
         "  assetctl assets watch hero voice --until-settled\n"
-        "  assetctl assets watch --output json --resume-token-file token | consume\n"
+        "  assetctl assets watch --output json --resume-token-file token >>events.jsonl\n"
         "TIME is how long it has been in its state, and how long it took once it is finished.\n"
         "JSON lines are AssetEvents as they come: RESET means that you forget what you hold,\n"
         "BOOKMARK carries a resume token.",
@@ -516,7 +518,8 @@ class Parser {
         "  assetctl videos create --model seedance-2 --prompt \"image 1 waves to image 2\" \\\n"
         "      --reference assets/hero --reference https://example.com/friend.png \\\n"
         "      --duration 5s --resolution 720p --aspect-ratio 16:9 --no-watermark\n"
-        "  assetctl videos create --model providers/kyy/models/seedance-2-0 --prompt \"...\" \\\n"
+        "  assetctl videos create --model providers/kyy/models/seedance_2_0_pro --prompt \"...\" "
+        "\\\n"
         "      --first-frame assets/hero --validate-only\n"
         "Media are https://... or assets/ID, with image:, video: or audio: in front where the\n"
         "name does not tell. The prompt calls them \"image 1\", \"video 2\", in the order given.\n"
@@ -584,11 +587,12 @@ class Parser {
         "A task is UNCONFIRMED when its submission was sent and the answer was lost: there may be\n"
         "a video, and a bill. Look into the provider's own list of tasks, or its bill, around the\n"
         "time that `assetctl videos get NAME` tells, and say what you found:\n"
-        "  assetctl videos resolve my-video --provider-task-id vt-71c0    it is this one; follow "
+        "  assetctl videos resolve my-video --provider-task-id vt-71c0    # it is this one: follow "
         "it\n"
-        "  assetctl videos resolve my-video --not-accepted                nothing; it is FAILED\n"
-        "  assetctl videos resolve my-video --not-accepted --resubmit     nothing; send it again\n"
-        "  assetctl videos resolve my-video --attempt 1 --not-accepted    it is about attempt 1\n"
+        "  assetctl videos resolve my-video --not-accepted                # nothing: it is FAILED\n"
+        "  assetctl videos resolve my-video --not-accepted --resubmit     # nothing: send it "
+        "again\n"
+        "  assetctl videos resolve my-video --attempt 1 --not-accepted    # it is about attempt 1\n"
         "The gateway cannot check a \"no\": with --resubmit, a video that was made after all is\n"
         "made, and billed, twice. An id that the provider does not know ends the task in some\n"
         "minutes. `assetctl videos list --state unconfirmed` lists what is open. Saying the same\n"
@@ -617,15 +621,15 @@ class Parser {
   }
 
   void AddImport(CLI::App* videos) {
-    CLI::App* import =
-        Verb(videos, "import", "Follow a task that a provider already has; nothing is submitted",
-             "Example:\n"
-             "  assetctl videos import vt-71c0 --provider kyy --model seedance-2 --id found-again\n"
-             "It is how a result is had that the gateway gave up (FAILED with PROVIDER_FORGOT,\n"
-             "TRACKING_EXPIRED or RESULT_MISSING), or that was made without the gateway. The "
-             "provider is\n"
-             "asked for it at once. Who imports needs the role OPERATOR, where callers have roles.",
-             [this] { return ImportVideo(); });
+    CLI::App* import = Verb(
+        videos, "import", "Follow a task that a provider already has; nothing is submitted",
+        "Example:\n"
+        "  assetctl videos import vt-71c0 --provider zerozero --model seedance-2 --id found-again\n"
+        "It is how a result is had that the gateway gave up (FAILED with PROVIDER_FORGOT,\n"
+        "TRACKING_EXPIRED or RESULT_MISSING), or that was made without the gateway. The "
+        "provider is\n"
+        "asked for it at once. Who imports needs the role OPERATOR, where callers have roles.",
+        [this] { return ImportVideo(); });
     import->add_option("PROVIDER_TASK_ID", name_, "The provider's own id of the task")->required();
     import->add_option("--provider", import_provider_, "Where it is")
         ->required()
@@ -685,7 +689,7 @@ class Parser {
   void AddModels() {
     CLI::App* models = Collection("models", "Models, and what they can express",
                                   "Examples:\n  assetctl models\n  assetctl models get seedance-2\n"
-                                  "  assetctl models get providers/kyy/models/seedance-2-0");
+                                  "  assetctl models get providers/kyy/models/seedance_2_0_pro");
     const Build list = [this]() -> absl::StatusOr<Command> {
       return Command(ListOf<v1::ListModelsRequest>());
     };
@@ -720,7 +724,7 @@ class Parser {
         &app_, "explain", "Say why a video, an asset or a group is where it is",
         "Examples:\n"
         "  assetctl explain videoTasks/my-video\n"
-        "  assetctl explain my-video              an ID alone is a video's\n"
+        "  assetctl explain my-video              # an ID alone is a video's\n"
         "  assetctl explain assets/hero --output json\n"
         "What it waits for, how often each provider was asked and what it answered, when it is\n"
         "asked next and why then, and which providers were passed over. It changes nothing.",

@@ -11,7 +11,6 @@ namespace assetgate::cli {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 
 template <typename T>
 T Parse(const std::vector<std::string>& words) {

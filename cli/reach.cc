@@ -203,7 +203,12 @@ class Handshake {
       SSL_CTX_use_certificate_chain_file(context_.get(), endpoint.certificate.c_str());
       SSL_CTX_use_PrivateKey_file(context_.get(), endpoint.key.c_str(), SSL_FILETYPE_PEM);
     }
+    SSL_CTX_set_client_cert_cb(context_.get(), [](SSL* session, X509**, EVP_PKEY**) {
+      *static_cast<bool*>(SSL_get_app_data(session)) = true;
+      return 0;
+    });
     session_.reset(SSL_new(context_.get()));
+    SSL_set_app_data(session_.get(), &certificate_is_missing_);
     static constexpr unsigned char kHttp2[] = {2, 'h', '2'};
     SSL_set_alpn_protos(session_.get(), kHttp2, sizeof kHttp2);
     if (IsIpAddress(to.host)) {
@@ -219,18 +224,23 @@ class Handshake {
   std::optional<int> Do() {
     return Drive(session_.get(), fd_, deadline_, [this] { return SSL_connect(session_.get()); });
   }
-  // Whether the server ends the connection for want of a certificate: with TLS 1.3 that comes after
-  // the handshake.
-  bool CertificateIsRequired() {
+  // The session points into it.
+  Handshake(const Handshake&) = delete;
+  Handshake& operator=(const Handshake&) = delete;
+  // Whether the server goes on after the handshake: with TLS 1.3, what it says to the client's
+  // certificate, or to none, comes then. A gRPC server that goes on speaks first.
+  bool IsAccepted() {
     char byte;
-    const auto reason =
-        Drive(session_.get(), fd_, deadline_, [&] { return SSL_peek(session_.get(), &byte, 1); });
-    return reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED;
+    return Drive(session_.get(), fd_, deadline_,
+                 [&] { return SSL_peek(session_.get(), &byte, 1); }) == 0;
   }
+  // Whether the server asked for a certificate when there was none to show.
+  bool certificate_is_missing() const { return certificate_is_missing_; }
   long verdict() const { return SSL_get_verify_result(session_.get()); }
   Certificate certificate() const { return Certificate(SSL_get1_peer_certificate(session_.get())); }
 
  private:
+  bool certificate_is_missing_ = false;
   Context context_;
   Session session_;
   const absl::Time deadline_;
@@ -298,8 +308,14 @@ std::string ExplainUnreachable(const Endpoint& endpoint, absl::Duration timeout)
     std::string fault = OfCertificate(endpoint, to, handshake.verdict(), certificate.get());
     if (!fault.empty()) return fault;
   }
-  if (!handshake.CertificateIsRequired()) return "";
-  return "it wants to see a certificate of its caller: say --certificate FILE and --key FILE";
+  if (handshake.IsAccepted()) return "";
+  if (handshake.certificate_is_missing()) {
+    return "it wants to see a certificate of its caller: say --certificate FILE and --key FILE";
+  }
+  return endpoint.certificate.empty()
+             ? ""
+             : absl::StrCat("it does not take the certificate that --certificate names, ",
+                            endpoint.certificate, ": ask whoever runs it for one that it knows");
 }
 
 CallContext ContextOf(const Endpoint& endpoint, const absl::Status& status,

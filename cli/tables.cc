@@ -448,13 +448,13 @@ std::vector<std::string> Details(const v1::VideoTask& task, const Page& page) {
   }
   sheet.AddTable({{"#", 0, true},
                   {"PROVIDER"},
-                  {"MODEL", 0, false, 12},
+                  {"MODEL"},
                   {"ATTEMPT"},
-                  {"ITS ID THERE", 0, false, 12},
-                  {"ITS STATE THERE", 0, false, 8},
+                  {"ITS ID THERE"},
+                  {"ITS STATE THERE"},
                   {"BILLING"},
                   {"TRIES", 0, true},
-                  {"", 0, false, 10}},
+                  {""}},
                  rows);
   AddValidation(task.validation(), sheet);
   return sheet.Take();

