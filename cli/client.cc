@@ -1,7 +1,5 @@
 #include "cli/client.h"
 
-#include <fstream>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -10,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "base/build_info.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "google/rpc/status.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 
@@ -67,13 +66,11 @@ class TokenInterceptorFactory final : public grpc::experimental::ClientIntercept
 };
 
 absl::StatusOr<std::string> ReadFile(absl::string_view flag, const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (file.bad() || text.empty()) {
-    return PlainError(absl::StatusCode::kInvalidArgument,
-                      absl::StrCat(flag, ": ", path, " cannot be read, or is empty"));
-  }
-  return text;
+  absl::StatusOr<std::string> text = base::ReadFile(path, base::kMaxKeyFileBytes);
+  if (text.ok() && !text->empty()) return text;
+  return PlainError(
+      absl::StatusCode::kInvalidArgument,
+      absl::StrCat(flag, ": ", path, " ", text.ok() ? "is empty" : text.status().message()));
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const Endpoint& endpoint) {

@@ -14,7 +14,9 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "base/file.h"
 #include "cli/failure.h"
 #include "cli/json.h"
 
@@ -23,6 +25,8 @@ namespace {
 
 constexpr absl::Duration kFrameInterval = absl::Milliseconds(80);
 constexpr std::size_t kInboxLimit = 1024;
+// A resume token of each kind has some hundred bytes.
+constexpr std::size_t kMaxBookmarkBytes = 64 << 10;
 
 // What the follower threads say.
 struct Connected {
@@ -274,14 +278,13 @@ WatchOutcome Watch(Client& client, WatchPlan plan, const FollowOptions& options,
 
 absl::StatusOr<Bookmarks> ReadBookmarks(const std::string& path) {
   Bookmarks bookmarks;
-  std::ifstream file(path);
-  if (!file.is_open()) {
-    if (errno == ENOENT) return bookmarks;
+  const absl::StatusOr<std::string> text = base::ReadFile(path, kMaxBookmarkBytes);
+  if (absl::IsNotFound(text.status())) return bookmarks;
+  if (!text.ok()) {
     return PlainError(absl::StatusCode::kUnknown,
-                      absl::StrCat("cannot read ", path, ": ", std::strerror(errno)));
+                      absl::StrCat("cannot read ", path, ": it ", text.status().message()));
   }
-  std::string line;
-  while (std::getline(file, line)) {
+  for (const absl::string_view line : absl::StrSplit(*text, '\n', absl::SkipEmpty())) {
     const std::pair<std::string, std::string> parts = absl::StrSplit(line, absl::MaxSplits(' ', 1));
     std::string* const token = parts.first == AssetWatch::kCollection   ? &bookmarks.assets
                                : parts.first == VideoWatch::kCollection ? &bookmarks.videos

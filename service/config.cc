@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
 #include <set>
 #include <string>
@@ -18,12 +17,14 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "auth/jwks_endpoint.h"
+#include "base/file.h"
 #include "base/loopback.h"
 #include "base/proto_time.h"
 #include "base/spelling.h"
 #include "config.pb.h"
 #include "config_egress.h"
 #include "config_fields.h"
+#include "config_files.h"
 #include "config_yaml.h"
 #include "core/resource.h"
 #include "provider/failure.h"
@@ -32,8 +33,6 @@
 namespace assetgate::config {
 namespace {
 
-constexpr std::size_t kMaxFileBytes = 1 << 20;
-constexpr std::size_t kMaxSecretBytes = 64 << 10;
 constexpr std::size_t kMaxIdLength = 63;
 // A `proxy` that is not a URL.
 constexpr absl::string_view kProxyOfEnvironment = "environment";
@@ -287,18 +286,7 @@ class Checker {
       }
       return;
     }
-    Tls& tls = out.tls.emplace();
-    tls.certificate = Text("tls.certificate", in.tls().has_certificate(), in.tls().certificate(),
-                           "name the file with the certificate");
-    tls.key = Text("tls.key", in.tls().has_key(), in.tls().key(), "name the file with its key");
-    tls.client_ca = in.tls().client_ca();
-    if (in.tls().client_certificate() != file::Tls::CLIENT_CERTIFICATE_UNSPECIFIED &&
-        tls.client_ca.empty()) {
-      yaml_.AddFault("tls.client_certificate",
-                     "needs client_ca: the file with who signs clients' certificates");
-    }
-    tls.client_certificate_required =
-        !tls.client_ca.empty() && in.tls().client_certificate() != file::Tls::OPTIONAL;
+    out.tls = ReadTls(in.tls(), environment_, yaml_);
   }
 
   void CheckConnections(const file::Connections& in, Connections& out) {
@@ -353,13 +341,17 @@ class Checker {
       return;
     }
     if (from.has_jwks_file()) {
-      if (from.jwks_file().empty()) yaml_.AddFault(path + ".jwks_file", "is empty");
+      if (from.jwks_file().empty()) {
+        yaml_.AddFault(path + ".jwks_file", "is empty; name the file of its keys");
+        return;
+      }
       if (from.has_ca_file() || from.has_token_file() || from.has_proxy()) {
         yaml_.AddFault(path + (from.has_ca_file()      ? ".ca_file"
                                : from.has_token_file() ? ".token_file"
                                                        : ".proxy"),
                        "is for keys that are fetched; leave it out beside jwks_file");
       }
+      ReadFilesOf(path, environment_, yaml_, issuer);
       return;
     }
     if (from.has_jwks_url()) {
@@ -373,23 +365,14 @@ class Checker {
                      "is no URL at which a discovery document could be; name its keys with "
                      "jwks_url or jwks_file");
     }
-    if (from.has_ca_file()) {
-      CheckFile(path + ".ca_file", issuer.ca_file, "-----BEGIN CERTIFICATE-----",
-                "holds no certificate in PEM");
+    if (from.has_ca_file() && from.ca_file().empty()) {
+      yaml_.AddFault(path + ".ca_file", "is empty; name a file, or leave it out");
     }
-    if (from.has_token_file()) CheckFile(path + ".token_file", issuer.token_file, "", "is empty");
+    if (from.has_token_file() && from.token_file().empty()) {
+      yaml_.AddFault(path + ".token_file", "is empty; name a file, or leave it out");
+    }
     CheckProxy(from, path, from.has_jwks_url() ? issuer.jwks_url : issuer.issuer, issuer.egress);
-  }
-
-  // That the file can be read, and holds `part` and something else than white space.
-  void CheckFile(const std::string& path, const std::string& file, absl::string_view part,
-                 absl::string_view fault) {
-    const auto text = environment_.read_file(file, kMaxSecretBytes);
-    if (!text.ok()) {
-      yaml_.AddFault(path, absl::StrCat(Quoted(file), " ", text.status().message()));
-    } else if (absl::StripAsciiWhitespace(*text).empty() || !absl::StrContains(*text, part)) {
-      yaml_.AddFault(path, absl::StrCat(Quoted(file), " ", fault));
-    }
+    ReadFilesOf(path, environment_, yaml_, issuer);
   }
 
   // What tells callers apart must not tell two.
@@ -858,7 +841,8 @@ class Checker {
       text = *value;
     } else {
       where = absl::StrCat("file ", Quoted(source.file()));
-      absl::StatusOr<std::string> content = environment_.read_file(source.file(), kMaxSecretBytes);
+      absl::StatusOr<std::string> content =
+          environment_.read_file(source.file(), base::kMaxSecretBytes);
       if (!content.ok()) {
         yaml_.AddFault(path, absl::StrCat(where, " ", content.status().message()));
         return {};
@@ -1106,17 +1090,9 @@ std::optional<std::string> Environment::ProcessVariable(const std::string& name)
   return std::string(value);
 }
 
-absl::StatusOr<std::string> Environment::ReadFile(const std::string& path, std::size_t max_bytes) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return absl::NotFoundError("cannot be opened; does it exist, and may it be read?");
-  std::string text(max_bytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad()) return absl::UnavailableError("cannot be read");
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > max_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat("is larger than ", max_bytes, " bytes"));
-  }
-  return text;
+absl::Status CheckTimes(const Config& config) {
+  if (!config.tls.has_value() || config.tls->time_fault.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(config.tls->time_fault);
 }
 
 core::CatalogPtr MakeCatalog(const Config& config) {
@@ -1164,9 +1140,9 @@ core::CatalogPtr MakeCatalog(const Config& config) {
 
 absl::StatusOr<Config> Parse(absl::string_view text, const std::string& name,
                              const Environment& environment) {
-  if (text.size() > kMaxFileBytes) {
+  if (text.size() > base::kMaxConfigBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat(name, ":1: the file is larger than ", kMaxFileBytes, " bytes"));
+        absl::StrCat(name, ":1: the file is larger than ", base::kMaxConfigBytes, " bytes"));
   }
   YamlFile yaml(name);
   yaml.SetSecretType(file::Secret::descriptor());
@@ -1182,7 +1158,7 @@ absl::StatusOr<Config> Parse(absl::string_view text, const std::string& name,
 }
 
 absl::StatusOr<Config> Load(const std::string& path, const Environment& environment) {
-  absl::StatusOr<std::string> text = environment.read_file(path, kMaxFileBytes);
+  absl::StatusOr<std::string> text = environment.read_file(path, base::kMaxConfigBytes);
   if (!text.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ":1: the file ", text.status().message()));
   }

@@ -13,10 +13,13 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "assetgate/v1/provider.pb.h"
 #include "assetgate/v1/video_task.pb.h"
 #include "auth/callers.h"
+#include "auth/tls_material.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "core/catalog.h"
@@ -98,13 +101,18 @@ struct Connections {
   int max_concurrent_streams = 1000;
 };
 
-// Paths of PEM files.
 struct Tls {
+  // Paths of PEM files.
   std::string certificate;
   std::string key;
   // Empty: clients are not asked for certificates.
   std::string client_ca;
   bool client_certificate_required = false;
+  // What the files held: whole, and belonging together.
+  auth::TlsMaterial material;
+  // The line that says that the certificate has expired, or is not valid yet; empty where neither
+  // is so. See CheckTimes.
+  std::string time_fault;
 };
 
 struct Config {
@@ -150,20 +158,25 @@ struct Environment {
   std::vector<const provider::DialectFactory*> dialects;
   // The value of an environment variable; absent when it is not set. The process's own by default.
   std::function<std::optional<std::string>(const std::string& name)> getenv = ProcessVariable;
-  // What a file holds; an error, which does not repeat the path, where that is more than
-  // `max_bytes`. The file system's by default.
+  // As base::ReadFile, which it is by default.
   std::function<absl::StatusOr<std::string>(const std::string& path, std::size_t max_bytes)>
-      read_file = ReadFile;
+      read_file = base::ReadFile;
+  // By which certificates are valid.
+  std::function<absl::Time()> now = absl::Now;
 
   static std::optional<std::string> ProcessVariable(const std::string& name);
-  static absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
 };
 
 // Providers, routes and core's numbers in the form in which core takes them.
 core::CatalogPtr MakeCatalog(const Config& config);
 
-// Reads and checks the file at `path`, and the secrets it points to. Reads files, opens nothing
-// else.
+// Whether all certificates were valid when the config was read: a gateway does not start otherwise.
+// It is apart from Load, since one that serves must take other changes although its certificate has
+// expired.
+absl::Status CheckTimes(const Config& config);
+
+// Reads and checks the file at `path`, and the files it points to: secrets, certificates, keys.
+// Reads files, opens nothing else.
 //
 // The error's message has one line per fault, in the order of the file:
 //   assetgate.yaml:12: providers[1].base_url: "api.kyy.example" has no scheme; write

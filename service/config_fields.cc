@@ -100,11 +100,25 @@ Fields FieldsOf(const file::Config& in, const Config& config) {
           absl::StrCat(absl::HashOf(provider.egress.proxy_credential.Reveal()));
     }
   }
+  // Of files, what they hold counts beside where they are.
+  const auto add_content = [&fields](const std::string& path, const std::string& content) {
+    if (!content.empty()) absl::StrAppend(&fields[path], "\n", absl::HashOf(content));
+  };
+  if (config.tls.has_value()) {
+    add_content("tls.certificate", config.tls->material.certificate);
+    add_content("tls.key", config.tls->material.key.Reveal());
+    add_content("tls.client_ca", config.tls->material.client_ca);
+  }
   for (const auth::JwtIssuer& issuer : config.callers.issuers) {
-    if (!issuer.egress.proxy_credential.empty()) {
-      fields[absl::StrCat("jwt_issuers[", issuer.issuer, "].proxy_credential")] =
-          absl::StrCat(absl::HashOf(issuer.egress.proxy_credential.Reveal()));
+    const std::string path = absl::StrCat("jwt_issuers[", issuer.issuer, "].");
+    if (issuer.keys != nullptr) {
+      for (const auth::JwkKey& key : *issuer.keys) {
+        add_content(path + "jwks_file", absl::StrCat(key.id, "\n", key.algorithm, "\n", key.pem));
+      }
     }
+    add_content(path + "ca_file", issuer.ca);
+    add_content(path + "token_file", issuer.token.Reveal());
+    add_content(path + "proxy_credential", issuer.egress.proxy_credential.Reveal());
   }
   if (!config.postgres_uri.empty()) {
     fields["store.postgres.uri"] = absl::StrCat(absl::HashOf(config.postgres_uri.Reveal()));

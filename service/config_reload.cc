@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "absl/hash/hash.h"
 #include "absl/status/status.h"
@@ -26,6 +27,7 @@ constexpr absl::string_view kChangeable[] = {
     "routes",
     "shutdown_timeout",
     "submit_timeout",
+    "tls",
     "tracking",
 };
 
@@ -58,6 +60,7 @@ class Merger {
     MergeProviders(merged);
     merged.log_level = next_.log_level;
     MergeRoutes(merged);
+    MergeTls(merged);
     MergeCallers(merged);
     for (const auto* fields : {&in_force_.fields, &next_.fields}) {
       for (const auto& [path, text] : *fields) {
@@ -122,6 +125,20 @@ class Merger {
     }
   }
 
+  // Another certificate, from wherever, is for the next connections. Whether there is TLS at all,
+  // and whether clients are asked for certificates, belongs to the port.
+  void MergeTls(Config& merged) {
+    const auto port_of = [](const std::optional<Tls>& tls) {
+      return std::tuple(tls.has_value(), tls.has_value() && !tls->client_ca.empty(),
+                        tls.has_value() && tls->client_certificate_required);
+    };
+    if (port_of(in_force_.tls) == port_of(next_.tls)) {
+      merged.tls = next_.tls;
+    } else {
+      waiting_.insert("tls");
+    }
+  }
+
   // Nobody is asked for a certificate before the next start: whoever has nothing else would be
   // locked out.
   void MergeCallers(Config& merged) {
@@ -168,6 +185,9 @@ absl::StatusOr<Reload> PlanReload(const Config& in_force, Config next) {
         "callers: there are none any more, which would let in whoever reaches the port; put them "
         "back, or restart the gateway if everybody is meant");
   }
+  const bool same_certificate = in_force.tls.has_value() && next.tls.has_value() &&
+                                in_force.tls->material == next.tls->material;
+  if (const absl::Status times = CheckTimes(next); !times.ok() && !same_certificate) return times;
   Reload reload;
   reload.config = Merger(in_force, next).Merge();
   reload.changed =

@@ -25,7 +25,8 @@ struct Reload {
 };
 
 // Parts wait for a restart together with what they depend on. Refuses a config without callers
-// where there are some: then nothing of it is taken.
+// where there are some, and one with another certificate that is not valid now: then nothing of it
+// is taken.
 absl::StatusOr<Reload> PlanReload(const Config& in_force, Config next);
 
 // Reads a config, and knows when to read it again. For one thread.
@@ -36,7 +37,7 @@ class Reader {
 
   // As Load.
   absl::StatusOr<Config> Read();
-  // Whether a file, the config or that of a secret, is another than the last Read has found:
+  // Whether a file, the config or one that it names, is another than the last Read has found:
   // another content, or gone, or there.
   bool Changed() const;
 

@@ -15,6 +15,7 @@
 namespace assetgate::config {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -35,12 +36,7 @@ class ConfigReloadTest : public ConfigTest {
  protected:
   ConfigReloadTest() {
     environment_.dialects.push_back(&kOther);
-    environment_.read_file = [this](const std::string& path,
-                                    std::size_t) -> absl::StatusOr<std::string> {
-      const auto found = files_.find(path);
-      if (found == files_.end()) return absl::NotFoundError("cannot be opened");
-      return found->second;
-    };
+    files_["/run/west"] = "sk-western";
   }
 
   // kConfig, with other words in the place of some.
@@ -61,8 +57,6 @@ class ConfigReloadTest : public ConfigTest {
     EXPECT_TRUE(reload.ok()) << reload.status();
     return reload.ok() ? *std::move(reload) : Reload{};
   }
-
-  std::map<std::string, std::string> files_ = {{"/run/west", "sk-western"}};
 };
 
 TEST_F(ConfigReloadTest, ACommentAndAnotherOrderChangeNothing) {
@@ -148,6 +142,7 @@ TEST_F(ConfigReloadTest, AKeyIsNamedByItsIdAndNeverShown) {
 }
 
 TEST_F(ConfigReloadTest, WhatNeedsARestartStaysAndTheRestIsTaken) {
+  WriteTls("c", "k", "ca");
   const std::string next = absl::StrCat(
       With({{"127.0.0.1:1000", "127.0.0.1:2000"}, {"max_in_flight: 3", "max_in_flight: 9"}}),
       "store: {sqlite: {path: other.db}}\nlog: {format: TEXT}\n"
@@ -230,6 +225,7 @@ TEST_F(ConfigReloadTest, CallersThatAreGoneRefuseTheWholeConfig) {
 }
 
 TEST_F(ConfigReloadTest, CallersWithCertificatesWaitUntilSomebodyAsksForThem) {
+  WriteTls("c", "k", "ca");
   const Reload reload = Between(
       absl::StrCat(kConfig, kCallers),
       absl::StrCat(kConfig,
@@ -238,6 +234,54 @@ TEST_F(ConfigReloadTest, CallersWithCertificatesWaitUntilSomebodyAsksForThem) {
   EXPECT_THAT(reload.changed, IsEmpty());
   EXPECT_THAT(reload.at_restart, ::testing::Contains("callers[farm].certificates"));
   EXPECT_THAT(reload.config.callers.callers[0].token_digests, SizeIs(1));
+}
+
+TEST_F(ConfigReloadTest, AnotherCertificateIsTakenFromWhereverItIs) {
+  const std::string before = absl::StrCat(kConfig, "tls: {certificate: c, key: k}\n");
+  WriteTls("c", "k", "ca");
+  const std::string first = files_["c"];
+  const Config in_force = Good(before);
+  WriteTls("c", "k", "ca");
+  absl::StatusOr<Reload> reload = PlanReload(in_force, Good(before));
+  ASSERT_TRUE(reload.ok()) << reload.status();
+  EXPECT_THAT(reload->changed, ElementsAre("tls.certificate", "tls.key"));
+  EXPECT_THAT(reload->at_restart, IsEmpty());
+  EXPECT_EQ(reload->config.tls->material.certificate, files_["c"]);
+  for (const auto& [path, text] : reload->config.fields) {
+    EXPECT_THAT(path + text, Not(HasSubstr("BEGIN")));
+  }
+
+  WriteTls("new.crt", "new.key", "new.ca");
+  reload = PlanReload(in_force,
+                      Good(absl::StrCat(kConfig, "tls: {certificate: new.crt, key: new.key}\n")));
+  EXPECT_THAT(reload->changed, ElementsAre("tls.certificate", "tls.key"));
+  EXPECT_EQ(reload->config.tls->certificate, "new.crt");
+
+  // Whether clients are asked belongs to the port.
+  reload = PlanReload(
+      in_force, Good(absl::StrCat(kConfig, "tls: {certificate: c, key: k, client_ca: ca}\n")));
+  EXPECT_THAT(reload->changed, IsEmpty());
+  EXPECT_THAT(reload->at_restart, ElementsAre("tls.certificate", "tls.client_ca", "tls.key"));
+  EXPECT_EQ(reload->config.tls->material.certificate, first);
+}
+
+TEST_F(ConfigReloadTest, ACertificateThatHasExpiredKeepsOnlyItselfOut) {
+  const std::string before = absl::StrCat(kConfig, "tls: {certificate: c, key: k}\n");
+  WriteTls("c", "k", "ca");
+  const Config in_force = Good(before);
+  environment_.now = [] { return absl::Now() + absl::Hours(24 * 365 * 100); };
+  // That in force is as good as it was: what else changes is taken.
+  const Config later = Good(absl::StrCat(With({{"max_in_flight: 3", "max_in_flight: 9"}}),
+                                         "tls: {certificate: c, key: k}\n"));
+  EXPECT_THAT(std::string(CheckTimes(later).message()),
+              AllOf(HasSubstr("f.yaml:"), HasSubstr("tls.certificate: the file that it names "
+                                                    "expired at ")));
+  const absl::StatusOr<Reload> reload = PlanReload(in_force, later);
+  ASSERT_TRUE(reload.ok()) << reload.status();
+  EXPECT_THAT(reload->changed, ElementsAre("providers[east].limits.max_in_flight"));
+  WriteTls("c", "k", "ca");
+  EXPECT_THAT(std::string(PlanReload(in_force, Good(before)).status().message()),
+              HasSubstr("expired at "));
 }
 
 TEST_F(ConfigReloadTest, AFileIsReadAgainWhenItIsAnother) {

@@ -10,7 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "auth/testing/issuer_key.h"
 #include "testing/config_fixture.h"
 
 namespace assetgate::config {
@@ -315,9 +318,9 @@ TEST_F(ConfigTest, SecretsThatAreNone) {
   };
   EXPECT_THAT(faults("{}"), HasSubstr("must be {env: NAME} or {file: PATH}"));
   EXPECT_THAT(faults("{env: KEY, file: /x}"), HasSubstr("names both env and file"));
-  EXPECT_THAT(faults("{file: /nowhere/key}"), HasSubstr("file \"/nowhere/key\" cannot be opened"));
-  EXPECT_THAT(faults("{file: /}"), HasSubstr("cannot be read"));
-  EXPECT_THAT(faults("{file: /dev/zero}"), HasSubstr("larger than 65536 bytes"));
+  EXPECT_THAT(faults("{file: /nowhere/key}"), HasSubstr("file \"/nowhere/key\" does not exist"));
+  EXPECT_THAT(faults("{file: /}"), HasSubstr("is a directory"));
+  EXPECT_THAT(faults("{file: /dev/zero}"), HasSubstr("is a device"));
   variables_["EMPTY"] = " \n";
   EXPECT_THAT(faults("{env: EMPTY}"), HasSubstr("environment variable EMPTY is empty"));
   variables_["BROKEN"] = "sk-LEAKED\nX-Forged: 1";
@@ -534,6 +537,7 @@ TEST_F(ConfigTest, PlainTextForOthersHasToBeSaid) {
       "or, where something else encrypts, write allow_insecure_listen: true");
   Good(absl::StrCat(kSmallest, "listen: 0.0.0.0:8080\nallow_insecure_listen: true\n"));
   Good(absl::StrCat(kSmallest, "listen: \"[::1]:8080\"\n"));
+  WriteTls("a.crt", "a.key", "ca.crt");
   const Config config = Good(absl::StrCat(
       kSmallest,
       "listen: 0.0.0.0:8080\ntls: {certificate: a.crt, key: a.key, client_ca: ca.crt}\n"));
@@ -549,6 +553,8 @@ TEST_F(ConfigTest, PlainTextForOthersHasToBeSaid) {
 }
 
 TEST_F(ConfigTest, CallersAndWhatTheyMayDo) {
+  WriteTls("a.crt", "a.key", "ca.crt");
+  files_["jwks.json"] = absl::StrCat("{\"keys\":[", auth::IssuerKey::Ec("k").Jwk(), "]}");
   const std::string hash(64, 'a');
   const Config config = Good(absl::StrCat(kSmallest, R"(
 tls: {certificate: a.crt, key: a.key, client_ca: ca.crt, client_certificate: OPTIONAL}
@@ -630,12 +636,9 @@ TEST_F(ConfigTest, CallersThatAreWrong) {
 }
 
 TEST_F(ConfigTest, KeysOfIssuersThatAreFetched) {
-  environment_.read_file = [](const std::string& path, std::size_t) -> absl::StatusOr<std::string> {
-    if (path == "ca.crt") return "-----BEGIN CERTIFICATE-----\n";
-    if (path == "token") return "abc\n";
-    if (path == "empty") return " \n";
-    return absl::NotFoundError("cannot be opened");
-  };
+  WriteTls("a.crt", "a.key", "ca.crt");
+  files_["token"] = "abc\n";
+  files_["empty"] = " \n";
   const auto with = [&](absl::string_view issuers) {
     return absl::StrCat(kSmallest, "callers: [{id: a, roles: [READER], token_sha256: [",
                         std::string(64, 'a'), "]}]\njwt_issuers: [", issuers, "]\n");
@@ -648,7 +651,9 @@ TEST_F(ConfigTest, KeysOfIssuersThatAreFetched) {
   EXPECT_TRUE(config.callers.issuers[0].fetched());
   EXPECT_EQ(config.callers.issuers[1].jwks_url, "https://k.example/jwks?p=1");
   EXPECT_EQ(config.callers.issuers[1].ca_file, "ca.crt");
+  EXPECT_EQ(config.callers.issuers[1].ca, files_["ca.crt"]);
   EXPECT_EQ(config.callers.issuers[1].token_file, "token");
+  EXPECT_EQ(config.callers.issuers[1].token.Reveal(), "abc");
 
   const auto faults = [&](absl::string_view more) {
     return Faults(with(absl::StrCat("{issuer: i, audiences: [a], ", more, "}")));
@@ -666,9 +671,12 @@ TEST_F(ConfigTest, KeysOfIssuersThatAreFetched) {
   const auto fetched = [&](absl::string_view more) {
     return faults(absl::StrCat("jwks_url: \"https://k.example/\", ", more));
   };
-  EXPECT_THAT(fetched("ca_file: token"), HasSubstr("ca_file: \"token\" holds no certificate"));
-  EXPECT_THAT(fetched("ca_file: nowhere"), HasSubstr("ca_file: \"nowhere\" cannot"));
-  EXPECT_THAT(fetched("token_file: empty"), HasSubstr("token_file: \"empty\" is empty"));
+  EXPECT_THAT(fetched("ca_file: token"),
+              HasSubstr("ca_file: the file that it names holds no whole certificate"));
+  EXPECT_THAT(fetched("ca_file: nowhere"),
+              HasSubstr("ca_file: the file that it names does not exist"));
+  EXPECT_THAT(fetched("token_file: empty"),
+              HasSubstr("token_file: the file that it names is empty"));
 }
 
 TEST_F(ConfigTest, KeysOfAnIssuerAreFetchedThroughAProxyThatIsNamed) {
@@ -744,11 +752,10 @@ TEST_F(ConfigTest, ConnectionStringsThatAreWrongOrWouldTellAPassword) {
 }
 
 TEST_F(ConfigTest, FilesThatAreNoConfig) {
-  EXPECT_EQ(
-      Load("/nowhere/assetgate.yaml", environment_).status().message(),
-      "/nowhere/assetgate.yaml:1: the file cannot be opened; does it exist, and may it be read?");
+  EXPECT_EQ(Load("/nowhere/assetgate.yaml", environment_).status().message(),
+            "/nowhere/assetgate.yaml:1: the file does not exist");
   EXPECT_THAT(std::string(Load("/dev/zero", environment_).status().message()),
-              HasSubstr("larger than 1048576 bytes"));
+              HasSubstr("is a device; name a regular file"));
   EXPECT_THAT(Faults(std::string(2'000'000, ' ')), HasSubstr("larger than 1048576 bytes"));
 }
 

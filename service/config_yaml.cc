@@ -452,6 +452,11 @@ void YamlFile::AddFault(const std::string& path, absl::string_view what) {
   AddFaultAtLine(LineOf(path), path, what);
 }
 
+std::string YamlFile::Describe(const std::string& path, absl::string_view what) const {
+  return absl::StrCat(name_, ":", LineOf(path), ": ",
+                      provider::CleanText(absl::StrCat(path, ": ", what), kMaxFaultBytes));
+}
+
 void YamlFile::AddFaultAtLine(int line, const std::string& path, absl::string_view what) {
   // The first fault at a key is the cause; what follows from it would only confuse.
   if (!faulty_.insert(path).second && !path.empty()) return;

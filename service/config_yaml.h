@@ -56,6 +56,8 @@ class YamlFile {
   // Adds a fault at `path` ("providers[1].base_url"), unless one is known there already. `what`
   // says what is wrong, and the remedy. The line is that of the path, or of what encloses it.
   void AddFault(const std::string& path, absl::string_view what);
+  // The line that would tell of such a fault, without adding it.
+  std::string Describe(const std::string& path, absl::string_view what) const;
   bool HasFault(const std::string& path) const { return faulty_.count(path) > 0; }
 
   // INVALID_ARGUMENT with one line per fault, in the order of the file; OK when there is none.

@@ -4,14 +4,21 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <string>
+#include <thread>
+#include <utility>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "auth/handshake.h"
 #include "base/build_info.h"
@@ -23,6 +30,7 @@
 #include "doctor/doctor.h"
 #include "http/curl_client.h"
 #include "providers/dialects.h"
+#include "reload_thread.h"
 #include "server.h"
 
 namespace {
@@ -36,8 +44,11 @@ constexpr int kBadUsageOrConfig = 2;
 // Fewer connections than that are soon used up.
 constexpr rlim_t kFewDescriptors = 8192;
 
-// How often the files that can change are looked at.
-constexpr timespec kLookInterval{5, 0};
+// A read of the config that takes longer hangs in a file.
+constexpr absl::Duration kSlowRead = absl::Seconds(5);
+
+// The end takes drain_delay and shutdown_timeout, and at most this longer.
+constexpr absl::Duration kEndPatience = absl::Seconds(15);
 
 // The lines of gRPC and Protocol Buffers go into ours. Both take a plain function, so the logs that
 // these write to are global.
@@ -84,6 +95,29 @@ rlim_t TakeAllDescriptors() {
   return descriptors.rlim_cur;
 }
 
+// Ends the process when an orderly end takes too long: something hangs that nobody can wait for.
+// What was acknowledged is in the store, as after a crash.
+class EndLimit {
+ public:
+  EndLimit(absl::Duration limit, const Log& log)
+      : thread_([this, limit, &log] {
+          if (ended_.WaitForNotificationWithTimeout(limit)) return;
+          log.Error("the end takes too long; going away at once",
+                    {{"waited", absl::FormatDuration(limit)}});
+          _exit(kFailed);
+        }) {}
+  ~EndLimit() {
+    ended_.Notify();
+    thread_.join();
+  }
+  EndLimit(const EndLimit&) = delete;
+  EndLimit& operator=(const EndLimit&) = delete;
+
+ private:
+  absl::Notification ended_;
+  std::thread thread_;
+};
+
 // One line per finding, as it comes, with its remedy on a line below.
 int Examine(const std::string& config_path, const assetgate::config::Environment& environment) {
   using assetgate::doctor::Finding;
@@ -107,7 +141,8 @@ int Examine(const std::string& config_path, const assetgate::config::Environment
 }
 
 int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
-  // Blocked before any thread exists, so that only sigwait below gets them.
+  // Blocked before any thread exists, so that only sigwait below gets them. This thread reads no
+  // files while it serves: signals are answered whatever a file does.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
@@ -140,14 +175,23 @@ int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
     std::fprintf(stderr, "assetgate: %s\n", std::string(server.status().message()).c_str());
     return kFailed;
   }
+  auto files = std::make_unique<assetgate::ReloadThread>(
+      reader,
+      assetgate::ReloadThread::Actions{[&server](absl::StatusOr<assetgate::config::Config> next) {
+                                         (*server)->Reload(std::move(next));
+                                       },
+                                       [&server] { (*server)->Reread(); }});
   int received = 0;
   while (received != SIGINT && received != SIGTERM) {
-    received = sigtimedwait(&signals, nullptr, &kLookInterval);
-    (*server)->Reread();
-    const bool looked = received < 0;
-    if (received == SIGHUP || (looked && reader.Changed())) (*server)->Reload(reader.Read());
+    if (sigwait(&signals, &received) != 0 || received != SIGHUP) continue;
+    if (const absl::Duration since = files->Wake(); since > kSlowRead) {
+      log.Warning("the config is still being read; a file that it names does not answer",
+                  {{"since", absl::FormatDuration(since)}});
+    }
   }
+  const bool read = files->Stop();
   const absl::Duration drain_delay = (*server)->drain_delay();
+  const EndLimit limit(drain_delay + (*server)->shutdown_timeout() + kEndPatience, log);
   log.Info("going away", {{"signal", received == SIGINT ? "SIGINT" : "SIGTERM"},
                           {"drain_delay", absl::FormatDuration(drain_delay)}});
   (*server)->Leave();
@@ -156,6 +200,11 @@ int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
   const timespec delay = absl::ToTimespec(drain_delay);
   sigtimedwait(&signals, nullptr, &delay);
   (*server)->Shutdown();
+  if (!read) {
+    log.Warning("gone while a file did not answer");
+    _exit(0);
+  }
+  files.reset();
   server->reset();
   log.Info("gone");
   return 0;
@@ -184,8 +233,10 @@ int main(int argc, char** argv) {
   auto* config_option =
       app.add_option("--config", config_path, "Serve with this config (YAML)")->type_name("FILE");
   auto* check_option =
-      app.add_option("--check-config", check_path,
-                     "Check this config, secrets included, and exit; opens no port and no store")
+      app.add_option(
+             "--check-config", check_path,
+             "Check this config, with the secrets, certificates and keys that it names, and "
+             "exit; opens no port and no store")
           ->type_name("FILE");
   config_option->excludes(check_option);
   bool mark_restored = false;
@@ -221,6 +272,10 @@ int main(int argc, char** argv) {
   auto config = reader.Read();
   if (!config.ok()) {
     std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
+    return kBadUsageOrConfig;
+  }
+  if (const absl::Status times = assetgate::config::CheckTimes(*config); !times.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(times.message()).c_str());
     return kBadUsageOrConfig;
   }
   if (!check_path.empty()) {

@@ -30,6 +30,7 @@
 #include "auth/authenticator.h"
 #include "auth/limiter.h"
 #include "auth/server_credentials.h"
+#include "auth/tls_material.h"
 #include "base/build_info.h"
 #include "base/clock.h"
 #include "base/event_loop.h"
@@ -75,16 +76,10 @@ core::ProviderWatcher::Options MakeProviderWatcherOptions(const config::Config& 
   return options;
 }
 
-auth::TlsFiles TlsFilesOf(const config::Tls& tls) {
-  auth::TlsFiles files;
-  files.certificate = tls.certificate;
-  files.key = tls.key;
-  files.client_ca = tls.client_ca;
-  if (!tls.client_ca.empty()) {
-    files.clients = tls.client_certificate_required ? auth::ClientCertificates::kRequired
-                                                    : auth::ClientCertificates::kOptional;
-  }
-  return files;
+auth::ClientCertificates ClientCertificatesOf(const config::Tls& tls) {
+  if (tls.client_ca.empty()) return auth::ClientCertificates::kNone;
+  return tls.client_certificate_required ? auth::ClientCertificates::kRequired
+                                         : auth::ClientCertificates::kOptional;
 }
 
 // Whose unfinished videos are limited.
@@ -226,11 +221,14 @@ struct Server::Wiring {
   std::unique_ptr<api::ProviderService> providers;
   std::vector<std::unique_ptr<base::Metrics::Computation>> computations;
   std::optional<api::DebugServices> debug;
+  // Outlives the server.
+  std::optional<auth::ServerTls> tls;
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<admin::AdminServer> admin;
   // What Reread has said.
   std::string key_fault;
-  std::string tls_fault;
+  std::string certificate_fault;
+  std::string store_fault;
   absl::Time certificate_end = absl::InfinitePast();
   std::atomic<bool> draining{false};
   bool shut_down = false;
@@ -249,6 +247,8 @@ struct Server::Wiring {
   void Reconfigure();
   void Follow(const std::set<core::UnfinishedVideos::Creator>& limited);
   void Reread();
+  // Tells of the certificate in force.
+  void NoteCertificate();
   void Leave();
   void Shutdown();
   void StopThreads();
@@ -321,10 +321,9 @@ absl::Status Server::Wiring::Serve() {
   }
   std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
   if (config.tls.has_value()) {
-    const auth::TlsFiles files = TlsFilesOf(*config.tls);
-    if (const auto state = auth::CheckTls(files, machine_clock.Now()); !state.ok())
-      return state.status();
-    credentials = auth::MakeTlsCredentials(files);
+    tls.emplace(config.tls->material, ClientCertificatesOf(*config.tls));
+    credentials = tls->MakeCredentials();
+    NoteCertificate();
   }
   auto connections = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
@@ -426,7 +425,12 @@ admin::Readiness Server::Wiring::Readiness() {
     readiness.status = absl::UnavailableError("the gateway is going away");
     return readiness;
   }
-  if (const absl::Status health = store->Health(); !health.ok()) {
+  const absl::Status health = store->Health();
+  if (absl::IsDataLoss(health)) {
+    // What is acknowledged from now on would be lost.
+    readiness.status =
+        absl::UnavailableError(absl::StrCat("the store has lost its files: ", health.message()));
+  } else if (!health.ok()) {
     // Reads go on and work that is under way is kept: taking all gateways away would help nobody.
     readiness.degraded.push_back(absl::StrCat("the store takes no writes: ", health.message()));
   }
@@ -481,10 +485,10 @@ void Server::Wiring::Shutdown() {
 void Server::Wiring::Reload(absl::StatusOr<config::Config> next) {
   absl::StatusOr<config::Reload> reload =
       next.ok() ? config::PlanReload(config, *std::move(next)) : next.status();
-  absl::Status status = reload.status();
+  const absl::Status status = reload.status();
   if (status.ok() && ChangesCallers(*reload)) {
-    status = authenticator->Replace(reload->config.callers);
-    if (status.ok()) Follow(LimitedBy(reload->config.callers));
+    authenticator->Replace(reload->config.callers);
+    Follow(LimitedBy(reload->config.callers));
   }
   metrics.SetConfigReload(status.ok());
   if (!status.ok()) {
@@ -497,6 +501,10 @@ void Server::Wiring::Reload(absl::StatusOr<config::Config> next) {
   }
   config_state.Taken();
   config = std::move(reload->config);
+  if (tls.has_value()) {
+    tls->Replace(config.tls->material);
+    NoteCertificate();
+  }
   log.SetLevel(config.log_level);
   Reconfigure();
   log.Info(
@@ -536,19 +544,27 @@ void Server::Wiring::Reread() {
     told = std::string(status.message());
     if (!status.ok()) log.Warning(message, {{"detail", told}});
   };
-  tell(authenticator->RereadKeys(), key_fault,
+  tell(authenticator->RefreshKeys(), key_fault,
        "keys of an issuer of JWTs not to be had; the former stay");
   metrics.SetIssuerKeyTimes(authenticator->FetchTimes());
+  const absl::Status health = store->Health();
+  tell(absl::IsDataLoss(health) ? health : absl::OkStatus(), store_fault,
+       "the store has lost its files");
   if (!config.tls.has_value()) return;
-  const auto state = auth::CheckTls(TlsFilesOf(*config.tls), machine_clock.Now());
-  tell(state.status(), tls_fault, "certificates not good; the former stay");
-  if (!state.ok() || state->not_after == certificate_end) return;
-  certificate_end = state->not_after;
-  metrics.SetCertificateExpiry(certificate_end);
-  log.Info(
-      "certificate",
-      {{"file", config.tls->certificate},
-       {"expires", absl::FormatTime(absl::RFC3339_sec, certificate_end, absl::UTCTimeZone())}});
+  const std::string fault =
+      auth::FaultOfTime(config.tls->material.certificate, machine_clock.Now());
+  tell(fault.empty() ? absl::OkStatus() : absl::FailedPreconditionError(fault), certificate_fault,
+       "clients refuse the certificate");
+}
+
+void Server::Wiring::NoteCertificate() {
+  const absl::Time end = auth::CertificateEnd(config.tls->material.certificate);
+  if (end == certificate_end) return;
+  certificate_end = end;
+  metrics.SetCertificateExpiry(end);
+  log.Info("certificate",
+           {{"file", config.tls->certificate},
+            {"expires", absl::FormatTime(absl::RFC3339_sec, end, absl::UTCTimeZone())}});
 }
 
 Server::Server(std::unique_ptr<Wiring> wiring) : wiring_(std::move(wiring)) {}
@@ -560,6 +576,8 @@ void Server::Reread() { wiring_->Reread(); }
 Server::~Server() { Shutdown(); }
 
 absl::Duration Server::drain_delay() const { return wiring_->config.drain_delay; }
+
+absl::Duration Server::shutdown_timeout() const { return wiring_->config.shutdown_timeout; }
 
 void Server::Leave() { wiring_->Leave(); }
 
@@ -604,9 +622,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
   if (absl::Status status = wiring.Listen(); !status.ok()) return status;
   wiring.gatekeeper.emplace(*wiring.authenticator, wiring.limiter, wiring.log,
                             &wiring.listener->strangers());
-  if (absl::Status status = wiring.authenticator->Replace(wiring.config.callers); !status.ok()) {
-    return status;
-  }
+  wiring.authenticator->Replace(wiring.config.callers);
   wiring.ListenToChanges();
   if (absl::Status status = wiring.unfinished_videos->Follow(LimitedBy(wiring.config.callers));
       !status.ok()) {

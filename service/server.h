@@ -50,12 +50,14 @@ class Server {
   // force when this returns. One that has faults, or files that cannot be read, changes nothing.
   // The log and a metric say what has become of it. Not from several threads.
   void Reload(absl::StatusOr<config::Config> config);
-  // Looks whether certificates and key files have changed, and says in the log what has become of
-  // them. To be called every few seconds.
+  // Has keys of issuers fetched that are due, and says in the log what is wrong with them, with the
+  // store's files, and with the certificate in force. Reads no file but the store. To be called
+  // every few seconds, from the thread of Reload.
   void Reread();
 
   // Of the config in force: how long to wait between Leave and Shutdown.
   absl::Duration drain_delay() const;
+  absl::Duration shutdown_timeout() const;
   // Says that it is about to go away: not ready, and not serving to those who ask gRPC's health
   // service. Everything goes on as before, for those who have not heard.
   void Leave();

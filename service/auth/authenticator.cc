@@ -75,7 +75,11 @@ std::shared_ptr<const Authenticator::Table> Authenticator::MakeTable(Callers cal
         if (each->issuer().FetchedLike(issuer)) endpoint = each;
       }
     }
-    if (endpoint == nullptr) endpoint = std::make_shared<JwksEndpoint>(issuer, fetching_);
+    if (endpoint == nullptr) {
+      endpoint = std::make_shared<JwksEndpoint>(issuer, fetching_);
+    } else {
+      endpoint->FetchWith(issuer);
+    }
     endpoints.push_back(std::move(endpoint));
   }
   table->verifier =
@@ -88,23 +92,15 @@ std::shared_ptr<const Authenticator::Table> Authenticator::table() const {
   return table_;
 }
 
-absl::Status Authenticator::Replace(Callers callers) {
+void Authenticator::Replace(Callers callers) {
   std::shared_ptr<const Table> table = MakeTable(std::move(callers), this->table().get());
-  if (absl::Status status = table->verifier->Reload(); !status.ok()) return status;
-  // What comes of it is for RereadKeys to tell.
+  // What comes of it is for RefreshKeys to tell.
   table->verifier->Refresh().IgnoreError();
   absl::MutexLock lock(&mu_);
   table_ = std::move(table);
-  return absl::OkStatus();
 }
 
-absl::Status Authenticator::RereadKeys() {
-  const std::shared_ptr<const Table> table = this->table();
-  const absl::Status read = table->verifier->Reload();
-  const absl::Status fetched = table->verifier->Refresh();
-  if (read.ok() || fetched.ok()) return read.ok() ? fetched : read;
-  return absl::FailedPreconditionError(absl::StrCat(read.message(), "; ", fetched.message()));
-}
+absl::Status Authenticator::RefreshKeys() { return table()->verifier->Refresh(); }
 
 std::map<std::string, absl::Time> Authenticator::FetchTimes() const {
   std::map<std::string, absl::Time> times;
@@ -149,9 +145,8 @@ absl::StatusOr<CallerPtr> Authenticator::Identify(const Credentials& credentials
     if (caller != nullptr) return caller;
     names.push_back(absl::StrCat("DNS ", dns_name));
   }
-  return Nobody(
-      absl::StrCat("none of its certificate's names is in callers: ",
-                   provider::CleanText(absl::StrJoin(credentials.certificate_names, ", "), 512)));
+  return Nobody(absl::StrCat("none of its certificate's names is in callers: ",
+                             provider::CleanText(absl::StrJoin(names, ", "), 512)));
 }
 
 }  // namespace assetgate::auth

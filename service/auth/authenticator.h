@@ -40,12 +40,11 @@ class Authenticator {
   Authenticator(Callers callers, const base::Clock& clock, const Fetching& fetching);
 
   // Puts another table into the place of the present one, and begins to fetch the keys that are to
-  // be. Calls that are under way keep who they are, and keys that were fetched stay. An error where
-  // a key file cannot be read: then all stays as it was.
-  absl::Status Replace(Callers callers) ABSL_LOCKS_EXCLUDED(mu_);
-  // Reads the key files again that have changed, and fetches keys that are due. The error names
-  // what could not be had, where the keys stay as they were. To be called every few seconds.
-  absl::Status RereadKeys() ABSL_LOCKS_EXCLUDED(mu_);
+  // be. Calls that are under way keep who they are, and keys that were fetched stay.
+  void Replace(Callers callers) ABSL_LOCKS_EXCLUDED(mu_);
+  // Fetches keys that are due. The error names what could not be had, where the keys stay as they
+  // were. To be called every few seconds.
+  absl::Status RefreshKeys() ABSL_LOCKS_EXCLUDED(mu_);
   // When the keys of each issuer were fetched that publishes them; InfinitePast where they were
   // not.
   std::map<std::string, absl::Time> FetchTimes() const ABSL_LOCKS_EXCLUDED(mu_);

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "auth/jwks.h"
+#include "base/secret.h"
 #include "http/egress.h"
 
 namespace assetgate::auth {
@@ -59,22 +61,25 @@ struct JwtIssuer {
   std::string issuer;
   // A token is for one of these (the claim `aud`). Never empty.
   std::vector<std::string> audiences;
-  // Where its keys are: a JWKS (RFC 7517) in a file, read again when it changes; or one at a URL.
-  // With neither, the issuer's OpenID Connect discovery document says at which URL.
+  // Where its keys are: a JWKS (RFC 7517) in a file; or one at a URL. With neither, the issuer's
+  // OpenID Connect discovery document says at which URL.
   std::string jwks_file;
   std::string jwks_url;
   // For fetching them; empty: the system's authorities, and no token.
   std::string ca_file;
   std::string token_file;
+
+  // What the files held when the config was read.
+  JwkKeysPtr keys;
+  std::string ca;
+  base::Secret token;
   // How calls for them leave.
   http::Egress egress;
 
-  // Whether its keys are fetched; and from the same place, in the same way, as another's.
+  // Whether its keys are fetched; and from the same place as another's.
   bool fetched() const { return jwks_file.empty(); }
   bool FetchedLike(const JwtIssuer& other) const {
-    return fetched() && other.fetched() && issuer == other.issuer && jwks_url == other.jwks_url &&
-           ca_file == other.ca_file && token_file == other.token_file &&
-           http::SameEgress(egress, other.egress);
+    return fetched() && other.fetched() && issuer == other.issuer && jwks_url == other.jwks_url;
   }
 };
 

@@ -2,6 +2,7 @@
 #ifndef ASSETGATE_AUTH_JWKS_H_
 #define ASSETGATE_AUTH_JWKS_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct JwkKey {
   std::string algorithm;
   std::string pem;
 };
+
+using JwkKeysPtr = std::shared_ptr<const std::vector<JwkKey>>;
 
 // The keys in `json` that sign: RSA of at least 2,048 bits, and EC on P-256, P-384 and P-521.
 // Others (for encryption, symmetric ones, of types not known here, too small or broken) are passed

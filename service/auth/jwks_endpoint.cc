@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <fstream>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -23,7 +22,6 @@ namespace {
 constexpr absl::Duration kTimeout = absl::Seconds(10);
 constexpr std::size_t kLargestAnswer = 1 << 20;
 constexpr std::size_t kLongestUrl = 2048;
-constexpr std::size_t kLongestToken = 64 << 10;
 constexpr absl::string_view kDiscoveryPath = "/.well-known/openid-configuration";
 
 using FetchDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<JwkKey>>) &&>;
@@ -36,18 +34,6 @@ absl::string_view OriginOf(absl::string_view url) {
   return url.substr(0, url.find_first_of("/?", slashes + 2));
 }
 
-absl::StatusOr<std::string> ReadToken(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string token(kLongestToken, '\0');
-  file.read(token.data(), static_cast<std::streamsize>(token.size()));
-  token.resize(static_cast<std::size_t>(file.gcount()));
-  absl::StripAsciiWhitespace(&token);
-  if (token.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(path, ": cannot be read, or is empty"));
-  }
-  return token;
-}
-
 // On the loop: GETs `url`; `done` gets the body of a 200, on the loop as well.
 void Get(const JwtIssuer& issuer, const Fetching& fetching, const std::string& url, bool with_token,
          BodyDone done) {
@@ -55,14 +41,12 @@ void Get(const JwtIssuer& issuer, const Fetching& fetching, const std::string& u
   http::SendOptions options;
   options.base_url = std::string(OriginOf(url));
   options.timeout = kTimeout;
-  options.ca_file = issuer.ca_file;
+  options.ca = issuer.ca;
   options.max_response_bytes = kLargestAnswer;
   request.path = url.substr(options.base_url.size());
   request.headers = {{"Accept", "application/json"}};
-  if (with_token && !issuer.token_file.empty()) {
-    const absl::StatusOr<std::string> token = ReadToken(issuer.token_file);
-    if (!token.ok()) return std::move(done)(token.status());
-    request.headers.push_back({"Authorization", absl::StrCat("Bearer ", *token)});
+  if (with_token && !issuer.token.empty()) {
+    request.headers.push_back({"Authorization", absl::StrCat("Bearer ", issuer.token.Reveal())});
   }
   issuer.egress.ApplyTo(request, options);
   fetching.http.Send(std::move(request), std::move(options),
@@ -162,7 +146,19 @@ void FetchJwks(const JwtIssuer& issuer, const Fetching& fetching, FetchDone done
   });
 }
 
-JwksEndpoint::KeysPtr JwksEndpoint::keys() const {
+void JwksEndpoint::FetchWith(const JwtIssuer& issuer) {
+  absl::MutexLock lock(&mu_);
+  if (ca_ == issuer.ca && token_.Reveal() == issuer.token.Reveal() &&
+      http::SameEgress(egress_, issuer.egress)) {
+    return;
+  }
+  ca_ = issuer.ca;
+  token_ = issuer.token;
+  egress_ = issuer.egress;
+  due_ = absl::InfinitePast();
+}
+
+JwkKeysPtr JwksEndpoint::keys() const {
   absl::MutexLock lock(&mu_);
   return keys_;
 }
@@ -197,7 +193,11 @@ bool JwksEndpoint::Miss() {
 void JwksEndpoint::Begin() {
   under_way_ = true;
   began_ = Now();
-  FetchJwks(issuer_, fetching_,
+  JwtIssuer issuer = issuer_;
+  issuer.ca = ca_;
+  issuer.token = token_;
+  issuer.egress = egress_;
+  FetchJwks(issuer, fetching_,
             [self = weak_from_this()](absl::StatusOr<std::vector<JwkKey>> fetched) {
               if (const auto endpoint = self.lock()) endpoint->End(std::move(fetched));
             });

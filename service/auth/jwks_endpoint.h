@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -16,12 +17,14 @@
 #include "auth/callers.h"
 #include "auth/jwks.h"
 #include "base/event_loop.h"
+#include "base/secret.h"
 #include "http/client.h"
+#include "http/egress.h"
 
 namespace assetgate::auth {
 
-// What keys are fetched with. Both outlive whatever fetches. The loop is where files are read and
-// keys are checked: one that may take its time.
+// What keys are fetched with. Both outlive whatever fetches. The loop is where keys are checked:
+// one that may take its time.
 struct Fetching {
   http::Client& http;
   base::EventLoop& loop;
@@ -55,13 +58,20 @@ class JwksEndpoint final : public std::enable_shared_from_this<JwksEndpoint> {
   static constexpr absl::Duration kLongestRetry = absl::Minutes(1);
 
   JwksEndpoint(JwtIssuer issuer, const Fetching& fetching)
-      : issuer_(std::move(issuer)), fetching_(fetching) {}
+      : issuer_(std::move(issuer)),
+        fetching_(fetching),
+        ca_(issuer_.ca),
+        token_(issuer_.token),
+        egress_(issuer_.egress) {}
 
+  // As it was made with: whose keys, and from where.
   const JwtIssuer& issuer() const { return issuer_; }
+  // Takes what keys are fetched with (`ca`, `token`, `egress`) from `issuer`, which is fetched like
+  // this one. Where that is another than before, keys are fetched again at the next Refresh.
+  void FetchWith(const JwtIssuer& issuer) ABSL_LOCKS_EXCLUDED(mu_);
 
-  using KeysPtr = std::shared_ptr<const std::vector<JwkKey>>;
   // Null until they were fetched once.
-  KeysPtr keys() const ABSL_LOCKS_EXCLUDED(mu_);
+  JwkKeysPtr keys() const ABSL_LOCKS_EXCLUDED(mu_);
   // When these were fetched; InfinitePast where there are none.
   absl::Time fetch_time() const ABSL_LOCKS_EXCLUDED(mu_);
   // What became of the newest fetch that has ended.
@@ -81,7 +91,10 @@ class JwksEndpoint final : public std::enable_shared_from_this<JwksEndpoint> {
   const JwtIssuer issuer_;
   const Fetching fetching_;
   mutable absl::Mutex mu_;
-  KeysPtr keys_ ABSL_GUARDED_BY(mu_);
+  std::string ca_ ABSL_GUARDED_BY(mu_);
+  base::Secret token_ ABSL_GUARDED_BY(mu_);
+  http::Egress egress_ ABSL_GUARDED_BY(mu_);
+  JwkKeysPtr keys_ ABSL_GUARDED_BY(mu_);
   absl::Time fetch_time_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   absl::Status status_ ABSL_GUARDED_BY(mu_);
   bool under_way_ ABSL_GUARDED_BY(mu_) = false;

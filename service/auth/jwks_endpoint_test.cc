@@ -1,7 +1,8 @@
 #include "auth/jwks_endpoint.h"
 
-#include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "auth/jwt.h"
@@ -205,11 +206,8 @@ class TokenTest : public JwksEndpointTest {
   TokenTest()
       : JwksEndpointTest({.issuer = kIssuer,
                           .audiences = {"assetgate"},
-                          .ca_file = "ca.pem",
-                          .token_file = Path()}) {
-    std::ofstream(Path()) << "\n sesame-1 \n";
-  }
-  static std::string Path() { return testing::TempDir() + "jwks_endpoint_test_token"; }
+                          .ca = "authority",
+                          .token = base::Secret("sesame-1")}) {}
   static std::string Authorization(const http::Request& request) {
     for (const http::Header& header : request.headers) {
       if (header.name == "Authorization") return header.value;
@@ -223,13 +221,13 @@ TEST_F(TokenTest, TheDiscoveryDocumentSaysWhereKeysAre) {
   auto call = Take();
   EXPECT_EQ(absl::StrCat(call.options.base_url, call.request.path),
             "https://issuer.example/realm/.well-known/openid-configuration");
-  EXPECT_EQ(call.options.ca_file, "ca.pem");
+  EXPECT_EQ(call.options.ca, "authority");
   EXPECT_EQ(Authorization(call.request), "Bearer sesame-1");
   std::move(call).Answer(Discovery("https://issuer.example/keys/"));
   call = Take();
   EXPECT_EQ(absl::StrCat(call.options.base_url, call.request.path), "https://issuer.example/keys/");
   EXPECT_EQ(Authorization(call.request), "Bearer sesame-1");
-  EXPECT_EQ(call.options.ca_file, "ca.pem");
+  EXPECT_EQ(call.options.ca, "authority");
   std::move(call).Answer(http::Response{200, {}, Set(first_.Jwk())});
   loop_.RunDue();
   EXPECT_TRUE(Verify(first_).ok()) << Verify(first_);
@@ -266,19 +264,20 @@ TEST_F(TokenTest, ADiscoveryDocumentThatIsWrongIsNotFollowed) {
   }
 }
 
-TEST_F(TokenTest, ATokenIsReadAnewEachTimeAndNeverTold) {
+TEST_F(TokenTest, AnotherTokenIsUsedAtOnceAndNoneIsTold) {
   endpoint_->Refresh();
   Answer(http::Response{401, {}, "sesame-1"});
   EXPECT_THAT(Fault(), AllOf(HasSubstr("HTTP 401"), Not(HasSubstr("sesame"))));
-  std::ofstream(Path()) << "sesame-2";
-  Wait(JwksEndpoint::kFirstRetry);
+  JwtIssuer next = endpoint_->issuer();
+  endpoint_->FetchWith(next);
+  endpoint_->Refresh();
+  EXPECT_EQ(http_.pending(), 0u) << "the same token waits for its time";
+  next.token = base::Secret("sesame-2");
+  endpoint_->FetchWith(next);
+  endpoint_->Refresh();
   auto call = Take();
   EXPECT_EQ(Authorization(call.request), "Bearer sesame-2");
   std::move(call).Answer(http::Response{401, {}, ""});
-  std::ofstream(Path()) << " ";
-  Wait(2 * JwksEndpoint::kFirstRetry);
-  EXPECT_EQ(http_.pending(), 0u);
-  EXPECT_THAT(Fault(), HasSubstr(Path()));
 }
 
 // The same, through a proxy.
@@ -317,6 +316,18 @@ TEST_F(ProxyTest, KeysOnThisMachineAreFetchedStraight) {
   std::move(call).Answer(http::Response{200, {}, Set(first_.Jwk())});
   loop_.RunDue();
   EXPECT_TRUE(Verify(first_).ok());
+}
+
+TEST_F(ProxyTest, AnotherProxyIsUsedAtOnce) {
+  endpoint_->Refresh();
+  Answer(TransportError{TransportError::Kind::kConnect, false, "the proxy refused"});
+  JwtIssuer next = Issuer();
+  next.egress.proxy_credential = base::Secret("me:word-2");
+  endpoint_->FetchWith(next);
+  endpoint_->Refresh();
+  auto call = Take();
+  EXPECT_EQ(call.options.proxy_credential.Reveal(), "me:word-2");
+  std::move(call).Answer(http::Response{503, {}, ""});
 }
 
 TEST(KeyUrlTest, OnlyWhatNobodyOnTheWayCanChange) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <fstream>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -104,12 +103,6 @@ std::string WhereKeysAre(const JwtIssuer& issuer) {
   return issuer.jwks_url.empty() ? "what its issuer publishes" : http::RedactUri(issuer.jwks_url);
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError("cannot be read");
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
 }  // namespace
 
 bool LooksLikeJwt(absl::string_view token) {
@@ -119,33 +112,6 @@ bool LooksLikeJwt(absl::string_view token) {
 JwtVerifier::JwtVerifier(std::vector<JwtIssuer> issuers, const base::Clock& clock,
                          std::vector<JwksEndpointPtr> endpoints)
     : issuers_(std::move(issuers)), endpoints_(std::move(endpoints)), clock_(clock) {}
-
-absl::Status JwtVerifier::Reload() {
-  std::vector<std::string> faults;
-  for (const JwtIssuer& issuer : issuers_) {
-    if (issuer.fetched()) continue;
-    absl::StatusOr<std::string> text = ReadFile(issuer.jwks_file);
-    absl::Status fault = text.status();
-    if (fault.ok()) {
-      {
-        absl::MutexLock lock(&mu_);
-        const auto read = read_.find(issuer.issuer);
-        if (read != read_.end() && read->second.text == *text) continue;
-      }
-      absl::StatusOr<std::vector<JwkKey>> keys = ParseJwks(*text);
-      fault = keys.status();
-      if (fault.ok()) {
-        absl::MutexLock lock(&mu_);
-        read_[issuer.issuer] = {*std::move(text),
-                                std::make_shared<const std::vector<JwkKey>>(*std::move(keys))};
-        continue;
-      }
-    }
-    faults.push_back(absl::StrCat(issuer.jwks_file, ": ", fault.message()));
-  }
-  if (faults.empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrJoin(faults, "; "));
-}
 
 absl::Status JwtVerifier::Refresh() {
   std::vector<std::string> faults;
@@ -165,11 +131,9 @@ JwksEndpoint* JwtVerifier::EndpointOf(const JwtIssuer& issuer) const {
   return nullptr;
 }
 
-JwtVerifier::KeysPtr JwtVerifier::KeysOf(const JwtIssuer& issuer) const {
+JwkKeysPtr JwtVerifier::KeysOf(const JwtIssuer& issuer) const {
   if (const JwksEndpoint* endpoint = EndpointOf(issuer)) return endpoint->keys();
-  absl::MutexLock lock(&mu_);
-  const auto read = read_.find(issuer.issuer);
-  return read == read_.end() ? nullptr : read->second.keys;
+  return issuer.keys;
 }
 
 absl::StatusOr<Subject> JwtVerifier::Verify(const std::string& token) const {
@@ -199,7 +163,7 @@ absl::StatusOr<Subject> JwtVerifier::Verify(const std::string& token) const {
     return Refused("has critical extensions, none of which is known here");
 
   JwksEndpoint* endpoint = EndpointOf(*known);
-  const KeysPtr keys = KeysOf(*known);
+  const JwkKeysPtr keys = KeysOf(*known);
   if (keys == nullptr) {
     if (endpoint == nullptr) {
       return Refused("cannot be verified: there are no keys of its issuer");

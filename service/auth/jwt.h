@@ -2,17 +2,13 @@
 #ifndef ASSETGATE_AUTH_JWT_H_
 #define ASSETGATE_AUTH_JWT_H_
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "auth/callers.h"
 #include "auth/jwks.h"
 #include "auth/jwks_endpoint.h"
@@ -33,9 +29,6 @@ class JwtVerifier {
   JwtVerifier(std::vector<JwtIssuer> issuers, const base::Clock& clock,
               std::vector<JwksEndpointPtr> endpoints = {});
 
-  // Reads the key files that have changed. What cannot be read stays as it was; the error names all
-  // such files.
-  absl::Status Reload() ABSL_LOCKS_EXCLUDED(mu_);
   // Has keys fetched that are due. The error tells what came of the newest fetches that failed.
   absl::Status Refresh();
   const std::vector<JwksEndpointPtr>& endpoints() const { return endpoints_; }
@@ -43,26 +36,16 @@ class JwtVerifier {
   // Who it was issued for. UNAUTHENTICATED says for the log why not, without the token: of an
   // unknown issuer or signed by an unknown key, altered, expired, not valid yet, for another
   // audience. UNAVAILABLE: it cannot be told now, since keys of its issuer are being fetched.
-  absl::StatusOr<Subject> Verify(const std::string& token) const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<Subject> Verify(const std::string& token) const;
 
  private:
-  using KeysPtr = JwksEndpoint::KeysPtr;
-  // Of a file.
-  struct Read {
-    std::string text;
-    KeysPtr keys;
-  };
-
   // Null where the issuer's keys are in a file.
   JwksEndpoint* EndpointOf(const JwtIssuer& issuer) const;
-  KeysPtr KeysOf(const JwtIssuer& issuer) const ABSL_LOCKS_EXCLUDED(mu_);
+  JwkKeysPtr KeysOf(const JwtIssuer& issuer) const;
 
   const std::vector<JwtIssuer> issuers_;
   const std::vector<JwksEndpointPtr> endpoints_;
   const base::Clock& clock_;
-  mutable absl::Mutex mu_;
-  // By issuer.
-  std::map<std::string, Read> read_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace assetgate::auth

@@ -1,8 +1,19 @@
 #include "auth/server_credentials.h"
 
-#include <fstream>
+#include <arpa/inet.h>
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/grpcpp.h>
+#include <netinet/in.h>
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include "gmock/gmock.h"
+#include <cstdint>
+#include <memory>
+#include <string>
+
 #include "gtest/gtest.h"
 #include "http/testing/scripted_server.h"
 
@@ -10,62 +21,79 @@ namespace assetgate::auth {
 namespace {
 
 using http::testing::Certificate;
-using ::testing::HasSubstr;
 
-class CheckTlsTest : public ::testing::Test {
- protected:
-  CheckTlsTest() {
-    const Certificate certificate = Certificate::SelfSigned();
-    files_.certificate = Write("tls.crt", certificate.certificate);
-    files_.key = Write("tls.key", certificate.key);
+// What a TLS client is shown at `port` of this machine, in PEM; empty where the handshake fails.
+std::string CertificateAt(int port) {
+  const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()),
+                                                             SSL_CTX_free);
+  const std::unique_ptr<SSL, void (*)(SSL*)> ssl(SSL_new(context.get()), SSL_free);
+  constexpr unsigned char kHttp2[] = {2, 'h', '2'};
+  SSL_set_alpn_protos(ssl.get(), kHttp2, sizeof(kHttp2));
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  SSL_set_fd(ssl.get(), socket);
+  std::string pem;
+  if (SSL_connect(ssl.get()) == 1) {
+    const std::unique_ptr<X509, void (*)(X509*)> shown(SSL_get1_peer_certificate(ssl.get()),
+                                                       X509_free);
+    const std::unique_ptr<BIO, int (*)(BIO*)> text(BIO_new(BIO_s_mem()), BIO_free);
+    PEM_write_bio_X509(text.get(), shown.get());
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(text.get(), &data);
+    pem.assign(data, static_cast<std::size_t>(size));
   }
-  static std::string Write(const std::string& name, const std::string& text) {
-    std::string path = ::testing::TempDir() + "check_tls_test_" + name;
-    std::ofstream(path) << text;
-    return path;
-  }
-  std::string Why() {
-    const auto state = CheckTls(files_, now_);
-    EXPECT_FALSE(state.ok());
-    return std::string(state.status().message());
-  }
+  ::close(socket);
+  return pem;
+}
 
-  TlsFiles files_;
-  absl::Time now_ = absl::Now();
+// A gRPC server that does nothing but listen.
+class Served {
+ public:
+  explicit Served(ServerTls& tls) {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", tls.MakeCredentials(), &port_);
+    builder.RegisterCallbackGenericService(&service_);
+    server_ = builder.BuildAndStart();
+    EXPECT_NE(server_, nullptr);
+  }
+  int port() const { return port_; }
+
+ private:
+  int port_ = 0;
+  grpc::CallbackGenericService service_;
+  std::unique_ptr<grpc::Server> server_;
 };
 
-TEST_F(CheckTlsTest, GoodFilesTellWhenTheyEnd) {
-  const auto state = CheckTls(files_, now_);
-  ASSERT_TRUE(state.ok()) << state.status();
-  EXPECT_GT(state->not_after, now_);
+TlsMaterial MaterialOf(const Certificate& certificate) {
+  return {certificate.certificate, base::Secret(certificate.key), ""};
 }
 
-TEST_F(CheckTlsTest, EveryFaultNamesTheFile) {
-  const TlsFiles good = files_;
-  files_.certificate = "/not/there.crt";
-  EXPECT_EQ(Why(), "/not/there.crt: cannot be read");
-  files_ = good;
-  files_.certificate = Write("empty", "");
-  EXPECT_THAT(Why(), HasSubstr("empty: is empty"));
-  files_ = good;
-  files_.certificate = good.key;
-  EXPECT_THAT(Why(), HasSubstr("holds no certificate in PEM"));
-  files_ = good;
-  files_.key = good.certificate;
-  EXPECT_THAT(Why(), HasSubstr("holds no private key in PEM"));
-  files_.key = Write("other.key", Certificate::SelfSigned().key);
-  EXPECT_THAT(Why(), HasSubstr("is not the key of"));
-  files_ = good;
-  files_.clients = ClientCertificates::kRequired;
-  files_.client_ca = Write("ca", "nonsense");
-  EXPECT_THAT(Why(), HasSubstr("holds no certificate in PEM"));
+TEST(ServerTlsTest, NewConnectionsSeeTheNewestCertificate) {
+  const Certificate first = Certificate::SelfSigned();
+  const Certificate second = Certificate::SelfSigned();
+  ServerTls tls(MaterialOf(first), ClientCertificates::kNone);
+  const Served served(tls);
+  const int port = served.port();
+  EXPECT_EQ(CertificateAt(port), first.certificate);
+  EXPECT_EQ(CertificateAt(port), first.certificate);
+  tls.Replace(MaterialOf(second));
+  EXPECT_EQ(CertificateAt(port), second.certificate);
+  tls.Replace(MaterialOf(second));
+  tls.Replace(MaterialOf(first));
+  EXPECT_EQ(CertificateAt(port), first.certificate);
 }
 
-TEST_F(CheckTlsTest, TimesAreLookedAt) {
-  now_ = absl::Now() + absl::Hours(24 * 365 * 100);
-  EXPECT_THAT(Why(), HasSubstr("expired at"));
-  now_ = absl::Now() - absl::Hours(24 * 365 * 10);
-  EXPECT_THAT(Why(), HasSubstr("is valid from"));
+TEST(ServerTlsTest, EveryServerIsGivenTheCertificateInForce) {
+  const Certificate certificate = Certificate::SelfSigned();
+  ServerTls tls(MaterialOf(certificate), ClientCertificates::kNone);
+  for (int i = 0; i < 2; ++i) {
+    const Served served(tls);
+    EXPECT_EQ(CertificateAt(served.port()), certificate.certificate) << i;
+  }
 }
 
 }  // namespace

@@ -126,6 +126,9 @@ bool Examine(const std::string& config_path, const Tools& tools, const Report& r
     }
     return false;
   }
+  if (const absl::Status times = config::CheckTimes(*config); !times.ok()) {
+    counted({Verdict::kFailed, "config", std::string(times.message()), ""});
+  }
   counted({Verdict::kOk, "config",
            absl::StrCat(config_path, ": ", config->providers.size(), " providers, ",
                         config->routes.size(), " routes"),

@@ -30,9 +30,9 @@ struct SendOptions {
   bool submission = false;
   // Not begun after this: ends with kExpired and maybe_sent = false.
   absl::Time send_before = absl::InfiniteFuture();
-  // PEM file of the only authorities that may have signed the server's certificate, read for this
-  // request; empty: those of the client.
-  std::string ca_file;
+  // In PEM, the only authorities that may have signed the server's certificate; empty: those of the
+  // client.
+  std::string ca;
   // Of the answer's body; where the client's own limit is lower, that.
   std::size_t max_response_bytes = std::numeric_limits<std::size_t>::max();
   // The proxy through which to reach the server: http://, https:// or socks5h://HOST:PORT; empty

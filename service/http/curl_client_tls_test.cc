@@ -72,21 +72,17 @@ TEST_F(CurlClientTlsTest, EndOfTheCertificateIsToldToWhoAsks) {
 
 TEST_F(CurlClientTlsTest, ARequestMayTrustAnAuthorityOfItsOwnAndNoOther) {
   const Certificate other = Certificate::SelfSigned();
-  const std::string other_file = ::testing::TempDir() + "curl_client_tls_test_other_ca.pem";
-  other.WriteTo(other_file);
   ScriptedServer ours(ServeAll, {.certificate = certificate_});
   ScriptedServer theirs(ServeAll, {.certificate = other});
-  const auto get = [&](const ScriptedServer& server, const std::string& ca_file) {
-    return Exchange(*client_, {.path = "/"}, {.base_url = server.url(), .ca_file = ca_file});
+  const auto get = [&](const ScriptedServer& server, const std::string& ca) {
+    return Exchange(*client_, {.path = "/"}, {.base_url = server.url(), .ca = ca});
   };
-  EXPECT_EQ(get(theirs, other_file).WaitForResponse().body, "ok");
-  EXPECT_EQ(get(ours, other_file).WaitForError().kind, Kind::kTls);
+  EXPECT_EQ(get(theirs, other.certificate).WaitForResponse().body, "ok");
+  EXPECT_EQ(get(ours, other.certificate).WaitForError().kind, Kind::kTls);
   // Neither its trust nor its connection is left to others.
   EXPECT_EQ(get(theirs, "").WaitForError().kind, Kind::kTls);
   EXPECT_EQ(get(ours, "").WaitForResponse().body, "ok");
-  // The file is read anew.
-  certificate_.WriteTo(other_file);
-  EXPECT_EQ(get(ours, other_file).WaitForResponse().body, "ok");
+  EXPECT_EQ(get(ours, certificate_.certificate).WaitForResponse().body, "ok");
 }
 
 TEST_F(CurlClientTlsTest, UnknownCertificateIsRefusedAndNothingSent) {

@@ -279,9 +279,10 @@ bool Transfer::SetRequest() {
     setter.Set(CURLOPT_PROXYUSERNAME, user.c_str()).Set(CURLOPT_PROXYPASSWORD, password.c_str());
   }
 
-  if (!options_.ca_file.empty()) {
-    // Not kept in curl's cache of authorities: the file may have changed since the last time.
-    setter.Set(CURLOPT_CAINFO, options_.ca_file.c_str())
+  if (!options_.ca.empty()) {
+    // Lent: it lives as long as the exchange.
+    curl_blob ca{options_.ca.data(), options_.ca.size(), CURL_BLOB_NOCOPY};
+    setter.Set(CURLOPT_CAINFO_BLOB, &ca)
         .Set(CURLOPT_CAPATH, static_cast<char*>(nullptr))
         .Set(CURLOPT_CA_CACHE_TIMEOUT, 0L);
   }

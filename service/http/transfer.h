@@ -41,7 +41,7 @@ class Transfer {
   // An error of this exchange; `text` must not hold secrets.
   TransportError Error(TransportError::Kind kind, absl::string_view text) const;
   // Whether the handle is as good as new for another exchange.
-  bool reusable() const { return options_.ca_file.empty(); }
+  bool reusable() const { return options_.ca.empty(); }
   // Forgets the exchange, and returns who is still to be told.
   Done Release();
 

@@ -2,6 +2,7 @@
 #ifndef ASSETGATE_TESTING_CONFIG_FIXTURE_H_
 #define ASSETGATE_TESTING_CONFIG_FIXTURE_H_
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,8 +14,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "base/file.h"
 #include "config.h"
 #include "gtest/gtest.h"
+#include "http/testing/scripted_server.h"
 #include "provider/dialect.h"
 #include "testdata/fake_options.pb.h"
 
@@ -133,11 +136,26 @@ class ConfigTest : public ::testing::Test {
                              more, "\n"));
   }
 
+  // Puts a certificate into the files `certificate` and `authority`, and its key into `key`.
+  void WriteTls(const std::string& certificate, const std::string& key,
+                const std::string& authority) {
+    const http::testing::Certificate made = http::testing::Certificate::SelfSigned();
+    files_[certificate] = files_[authority] = made.certificate;
+    files_[key] = made.key;
+  }
+
   std::map<std::string, std::string> variables_ = {{"KEY", "sk-current"}, {"OLD_KEY", "sk-former"}};
+  // What is in none of these is looked for in the file system.
+  std::map<std::string, std::string> files_;
   Environment environment_ = {
-      {&kFake}, [this](const std::string& name) {
+      {&kFake},
+      [this](const std::string& name) {
         const auto found = variables_.find(name);
         return found == variables_.end() ? std::nullopt : std::optional<std::string>(found->second);
+      },
+      [this](const std::string& path, std::size_t max_bytes) -> absl::StatusOr<std::string> {
+        const auto found = files_.find(path);
+        return found == files_.end() ? base::ReadFile(path, max_bytes) : found->second;
       }};
 };
 

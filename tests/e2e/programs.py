@@ -59,6 +59,8 @@ class Process:
     """A program, and everything it says, line by line."""
 
     STDIN = subprocess.DEVNULL
+    # Under which user, by number; None: this one.
+    USER = None
 
     def __init__(self, name, *arguments, env=None, cwd=None):
         self.lines = []
@@ -66,7 +68,7 @@ class Process:
         self._done = False
         self.process = subprocess.Popen(
             [BIN / name, *map(str, arguments)], stdin=self.STDIN, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", cwd=cwd,
+            stderr=subprocess.STDOUT, user=self.USER, text=True, errors="replace", cwd=cwd,
             env={**os.environ, **(env or {})})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

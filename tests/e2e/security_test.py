@@ -502,11 +502,11 @@ class TlsTest(AuthorityTest):
 
     def test_what_is_wrong_with_certificates_is_said_at_the_start(self):
         self.check_start("tls: {certificate: not-there.crt, key: server.key}\n",
-                         "not-there.crt: cannot be read")
+                         "tls.certificate: the file that it names does not exist")
         self.check_start("tls: {certificate: server.crt, key: farm.key}\n",
-                         "farm.key: is not the key of server.crt")
+                         "tls.key: the file that it names is not the key of the certificate")
         self.certificate("server", "ca", "DNS:localhost", days=-1)
-        self.check_start(self.tls(), "server.crt: expired at")
+        self.check_start(self.tls(), "tls.certificate: the file that it names expired at")
 
     def test_plain_text_for_others_has_to_be_said(self):
         simulator = self.start_simulator()
