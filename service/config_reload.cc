@@ -56,9 +56,9 @@ class Merger {
     Config merged = in_force_;
     merged.core = next_.core;
     merged.drain_delay = next_.drain_delay;
+    merged.log_level = next_.log_level;
     merged.shutdown_timeout = next_.shutdown_timeout;
     MergeProviders(merged);
-    merged.log_level = next_.log_level;
     MergeRoutes(merged);
     MergeTls(merged);
     MergeCallers(merged);

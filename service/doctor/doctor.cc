@@ -136,10 +136,10 @@ bool Examine(const std::string& config_path, const Tools& tools, const Report& r
   ExamineSecrets(*config, counted);
   const std::optional<int> gateway = ExamineStore(*config, counted);
   ExaminePorts(*config, gateway, counted);
+  ExamineReload(*config, tools, counted);
   ExamineIssuers(*config, tools, counted);
   for (const config::Provider& provider : config->providers) {
     ExamineProvider(provider, tools, counted);
-  ExamineReload(*config, tools, counted);
   }
   return !failed;
 }
