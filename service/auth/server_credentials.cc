@@ -68,9 +68,10 @@ grpc_ssl_certificate_config_reload_status ServerTls::Fetch(
   if (!tls.fresh_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
   const grpc_ssl_pem_key_cert_pair pair = {tls.material_.key.Reveal().c_str(),
                                            tls.material_.certificate.c_str()};
-  *config = grpc_ssl_server_certificate_config_create(
-      tls.clients_ == ClientCertificates::kNone ? nullptr : tls.material_.client_ca.c_str(), &pair,
-      1);
+  // gRPC wants roots also where it asks nobody for a certificate; then they count for nothing.
+  const std::string& roots = tls.clients_ == ClientCertificates::kNone ? tls.material_.certificate
+                                                                       : tls.material_.client_ca;
+  *config = grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
   tls.fresh_ = false;
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
