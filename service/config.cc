@@ -840,7 +840,7 @@ class Checker {
       }
       text = *value;
     } else {
-      where = absl::StrCat("file ", Quoted(source.file()));
+      where = "the file (not shown, as its path may be the secret itself)";
       absl::StatusOr<std::string> content =
           environment_.read_file(source.file(), base::kMaxSecretBytes);
       if (!content.ok()) {

@@ -318,7 +318,7 @@ TEST_F(ConfigTest, SecretsThatAreNone) {
   };
   EXPECT_THAT(faults("{}"), HasSubstr("must be {env: NAME} or {file: PATH}"));
   EXPECT_THAT(faults("{env: KEY, file: /x}"), HasSubstr("names both env and file"));
-  EXPECT_THAT(faults("{file: /nowhere/key}"), HasSubstr("file \"/nowhere/key\" does not exist"));
+  EXPECT_THAT(faults("{file: /nowhere/key}"), HasSubstr("the secret itself) does not exist"));
   EXPECT_THAT(faults("{file: /}"), HasSubstr("is a directory"));
   EXPECT_THAT(faults("{file: /dev/zero}"), HasSubstr("is a device"));
   variables_["EMPTY"] = " \n";
@@ -326,6 +326,47 @@ TEST_F(ConfigTest, SecretsThatAreNone) {
   variables_["BROKEN"] = "sk-LEAKED\nX-Forged: 1";
   EXPECT_THAT(faults("{env: BROKEN}"), AllOf(HasSubstr("should be the key alone"),
                                              Not(HasSubstr("LEAKED")), Not(HasSubstr("Forged"))));
+}
+
+TEST_F(ConfigTest, ASecretUnderAWrongKeyIsNotShown) {
+  constexpr absl::string_view kSecret = "sk-LEAKED-9f3b7c51d2/x+y=";
+  struct Case {
+    // Of the fault.
+    absl::string_view key;
+    // Of a provider, or of the whole config where it begins with a line break.
+    absl::string_view text;
+  };
+  const Case cases[] = {
+      {"credential.api_key", "credential: {api_key: {file: SECRET}}"},
+      {"credential.api_key", "credential: {api_key: {env: SECRET}}"},
+      {"mode", "mode: SECRET"},
+      {"credential_id", "credential_id: SECRET"},
+      {"base_url", "base_url: SECRET"},
+      {"timeout", "timeout: SECRET"},
+      {"limits.max_in_flight", "limits: {max_in_flight: SECRET}"},
+      {"allow_insecure_http", "allow_insecure_http: SECRET"},
+      {"log.level", "\nlog: {level: SECRET}"},
+      {"jwt_issuers[0].issuer", "\njwt_issuers: [{issuer: SECRET, audiences: [a]}]"},
+      {"jwt_issuers[0].token_file",
+       "\njwt_issuers: [{issuer: \"https://i.example\", audiences: [a], token_file: SECRET}]"},
+      {"jwt_issuers[0].ca_file",
+       "\njwt_issuers: [{issuer: \"https://i.example\", audiences: [a], ca_file: SECRET}]"},
+      {"callers[0].id", "\ncallers: [{id: SECRET, roles: [READER], token_sha256: []}]"},
+      {"callers[0].roles", "\ncallers: [{id: a, roles: [SECRET]}]"},
+      {"callers[0].tenant", "\ncallers: [{id: a, roles: [READER], tenant: SECRET}]"},
+      {"callers[0].jwts[0].issuer",
+       "\ncallers: [{id: a, roles: [READER], jwts: [{issuer: SECRET, subject: s}]}]"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.text);
+    const std::string text = absl::StrReplaceAll(c.text, {{"SECRET", kSecret}});
+    const bool whole = absl::StartsWith(text, "\n");
+    const std::string said =
+        whole ? Faults(absl::StrCat(kSmallest, text.substr(1), "\n"))
+              : Faults(absl::StrCat("providers: [{id: fake, dialect: fake, ", text, "}]\n"));
+    EXPECT_THAT(said, HasSubstr(c.key));
+    EXPECT_THAT(said, Not(HasSubstr("LEAKED")));
+  }
 }
 
 TEST_F(ConfigTest, AKeyInPlaceOfAVariablesNameIsNotShown) {
