@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <fstream>
 #include <memory>
 #include <set>
@@ -9,6 +10,9 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "base/file.h"
 #include "config.h"
 #include "providers/dialects.h"
 
@@ -26,9 +30,12 @@ struct Loaded {
   Config config;
   // The environment variables that it asked for.
   std::set<std::string> variables;
+  // The files below /etc that it asked for.
+  std::set<std::string> files;
 };
 
-// The config at a path below deploy/, with every environment variable set.
+// The config at a path below deploy/, with every environment variable set, and every file that a
+// cluster mounts below /etc.
 Loaded LoadDeployed(const std::string& path) {
   Loaded loaded;
   Environment environment;
@@ -36,6 +43,12 @@ Loaded LoadDeployed(const std::string& path) {
   environment.getenv = [&loaded](const std::string& name) {
     loaded.variables.insert(name);
     return std::optional<std::string>(kSecret);
+  };
+  environment.read_file = [&loaded](const std::string& file,
+                                    std::size_t max_bytes) -> absl::StatusOr<std::string> {
+    if (!absl::StartsWith(file, "/etc/")) return base::ReadFile(file, max_bytes);
+    loaded.files.insert(file);
+    return kSecret;
   };
   absl::StatusOr<Config> config =
       Load(std::string(ASSETGATE_SOURCE_DIR) + "/deploy/" + path, environment);
@@ -78,13 +91,15 @@ TEST(DeployedConfigTest, KubernetesConfigIsServedToTheOutside) {
 }
 
 TEST(DeployedConfigTest, ConfigsOfSeveralGatewaysShareADatabase) {
-  for (const std::string path :
-       {"kustomize/overlays/replicated/assetgate.yaml", "simulator.replicas.yaml"}) {
-    const Loaded shared = LoadDeployed(path);
-    EXPECT_EQ(shared.config.postgres_uri.Reveal(), kSecret) << path;
-    EXPECT_THAT(shared.variables, Contains("ASSETGATE_POSTGRES_URI")) << path;
-    EXPECT_EQ(shared.config.listen.host, "0.0.0.0") << path;
-    EXPECT_THAT(shared.config.providers, SizeIs(4)) << path;
+  const Loaded cluster = LoadDeployed("kustomize/overlays/replicated/assetgate.yaml");
+  EXPECT_THAT(cluster.files, Contains("/etc/assetgate-database/uri"));
+  const Loaded simulator = LoadDeployed("simulator.replicas.yaml");
+  EXPECT_THAT(simulator.variables, Contains("ASSETGATE_POSTGRES_URI"));
+  for (const Loaded* shared : {&cluster, &simulator}) {
+    const std::string path = shared == &cluster ? "replicated" : "simulator.replicas.yaml";
+    EXPECT_EQ(shared->config.postgres_uri.Reveal(), kSecret) << path;
+    EXPECT_EQ(shared->config.listen.host, "0.0.0.0") << path;
+    EXPECT_THAT(shared->config.providers, SizeIs(4)) << path;
   }
 }
 
