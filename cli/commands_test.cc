@@ -17,6 +17,7 @@ namespace assetgate::cli {
 namespace {
 
 using base::Error;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -389,6 +390,38 @@ TEST_F(CommandsTest, WatchPrintsLinesWherePiped) {
                                  R"({"type":"PUT","asset":{"name":"assets/b","state":"FAILED"}})",
                                  R"({"type":"BOOKMARK","resume_token":"dA==",)"
                                  R"("snapshot_complete":true})"));
+}
+
+TEST_F(CommandsTest, WhatTheNextCommandNeedsIsNeverCut) {
+  const std::string id = "01a1fc54c91c-bf468e64913f22bd";
+  const std::string link = "https://cdn.example.com/v/01a1fc54c91c.mp4?signature=0123456789abcdef";
+  v1::VideoTask task = MakeTask("videoTasks/" + id, v1::VideoTask::SUCCEEDED);
+  task.set_model("a-route-with-a-long-name");
+  task.mutable_video()->set_uri(link);
+  v1::Attempt& attempt = *task.add_attempts();
+  attempt.set_provider("providers/octopusx");
+  attempt.set_provider_model("doubao-seedance-2-0-260128");
+  attempt.set_provider_task_id("cgt-20261130135723-x9tqw-and-more");
+  gateway_.create_video = [&](const v1::CreateVideoTaskRequest&, v1::VideoTask* made) {
+    *made = task;
+    return grpc::Status::OK;
+  };
+  gateway_.list_assets = [&](const v1::ListAssetsRequest&, v1::ListAssetsResponse* page) {
+    v1::Asset& asset = *page->add_assets();
+    asset = MakeAsset("assets/" + id, v1::Asset::ACTIVE);
+    asset.set_asset_group("assetGroups/" + id);
+    return grpc::Status::OK;
+  };
+  for (const int width : {20, 80, 200}) {
+    FakeTerminal terminal(width, 24);
+    EXPECT_EQ(Run({"videos", "create", "--model", "m"}, &terminal), ExitCode::kOk);
+    for (const std::string& whole :
+         {task.name(), task.model(), link, attempt.provider_model(), attempt.provider_task_id()}) {
+      EXPECT_THAT(out_.str(), HasSubstr(whole)) << width;
+    }
+    EXPECT_EQ(Run({"assets", "list"}, &terminal), ExitCode::kOk);
+    EXPECT_THAT(out_.str(), ContainsRegex(id + ".*" + id)) << width;
+  }
 }
 
 TEST_F(CommandsTest, WatchDrawsATableOnATerminal) {

@@ -96,7 +96,8 @@ std::string OfCommand(const CLI::App& app, const std::string& word) {
   const std::string meant = base::DidYouMean(word, known);
   return absl::StrCat(Called(app), " has no command \"", word, "\"; ",
                       meant.empty() ? absl::StrCat("it has ", absl::StrJoin(known, ", "))
-                                    : absl::StrCat("did you mean ", Called(app), " ", meant, "?"));
+                                    : absl::StrCat("did you mean ", Called(app), " ", meant, "?"),
+                      "\nSee ", Called(app), " --help");
 }
 
 std::string OfOption(const CLI::App& app, absl::string_view word) {
@@ -107,7 +108,8 @@ std::string OfOption(const CLI::App& app, absl::string_view word) {
   }
   const std::string meant = base::DidYouMean(name, known);
   return absl::StrCat(Called(app), " has no option ", name,
-                      meant.empty() ? "" : absl::StrCat("; did you mean ", meant, "?"));
+                      meant.empty() ? "" : absl::StrCat("; did you mean ", meant, "?"), "\nSee ",
+                      Called(app), " --help");
 }
 
 }  // namespace

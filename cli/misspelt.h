@@ -9,8 +9,9 @@
 
 namespace assetgate::cli {
 
-// What is wrong with the first command or option among `words` that `app` does not have, and which
-// one may have been meant; nullopt where it has all of them. Values are not looked at.
+// What is wrong with the first command or option among `words` that `app` does not have, which one
+// may have been meant, and whose help to read; nullopt where it has all of them. Values are not
+// looked at.
 std::optional<std::string> FindMisspelt(const CLI::App& app, const std::vector<std::string>& words);
 
 // `words` with `help` and `version`, where a command may stand, as the options that they mean:

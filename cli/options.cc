@@ -222,7 +222,7 @@ class Parser {
   std::variant<Options, EarlyExit> Parse(const Words& said) {
     const Words words = WithHelpAsOption(app_, said);
     if (const auto misspelt = FindMisspelt(app_, words)) {
-      return EarlyExit{2, absl::StrCat("error: ", *misspelt, "\nSee assetctl --help\n")};
+      return EarlyExit{2, absl::StrCat("error: ", *misspelt, "\n")};
     }
     try {
       // CLI11 takes the words last one first.
