@@ -397,10 +397,14 @@ void VideoItem::ExplainTargets(Explanation& out) const {
   for (int i = 0; i < record.targets_size(); ++i) {
     const auto& target = record.targets(i);
     const std::string& model = target.provider_model();
-    if (taken && ParseProvider(task.attempts(last).provider()) == target.provider() &&
-        task.attempts(last).provider_model() == model) {
-      continue;
-    }
+    // What became of an attempt there is said with the attempt; a target that may be tried again
+    // says when.
+    const bool attempted = std::any_of(
+        task.attempts().begin(), task.attempts().end(), [&](const v1::Attempt& attempt) {
+          return ParseProvider(attempt.provider()) == target.provider() &&
+                 attempt.provider_model() == model;
+        });
+    if (attempted && (taken || IsFinal(task.state()))) continue;
     google::rpc::Status error;
     if (!error.ParseFromString(target.error())) error.Clear();
     if (target.ineligible() || ((taken || IsFinal(task.state())) && error.code() != 0)) {

@@ -16,6 +16,7 @@ namespace assetgate::core {
 namespace {
 
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 using v1::Explanation;
 
@@ -210,6 +211,20 @@ TEST(ExplainTest, PassedTargetsSayWhy) {
   ASSERT_EQ(told.units_size(), 1);
   EXPECT_EQ(told.units(0).state(), "NOT_ACCEPTED");
   EXPECT_THAT(told.units(0).error(), HasSubstr("top up"));
+}
+
+TEST(ExplainTest, TargetThatWasAttemptedIsListedOnce) {
+  Harness harness;
+  harness.Create(Harness::Video("fox"));
+  harness.AnswerNext(402, "top up");
+  harness.AnswerNext(200, "id=v-1 state=running");
+  const Explanation told = Explain(harness, "videoTasks/fox");
+  EXPECT_EQ(told.state(), "RUNNING") << told.DebugString();
+  ASSERT_EQ(told.units_size(), 2);
+  EXPECT_EQ(told.units(0).provider(), "providers/alpha");
+  EXPECT_THAT(told.units(0).error(), HasSubstr("top up"));
+  EXPECT_EQ(told.units(1).provider(), "providers/beta");
+  EXPECT_THAT(told.passed_targets(), IsEmpty());
 }
 
 TEST(ExplainTest, TaskThatWaitsForAnAssetNamesIt) {
