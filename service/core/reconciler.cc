@@ -570,7 +570,7 @@ void Reconciler::AnswerDuplicate(const store::RequestRow& row, PendingCreation& 
       gathering->Answer(i, CommitUnknown());
       continue;
     }
-    auto loaded = FindOrLoad(row.rows[i]);
+    auto loaded = FindNewest(row.rows[i]);
     if (!loaded.ok()) {
       gathering->Answer(i, loaded.status());
     } else if (*loaded == nullptr) {
@@ -700,6 +700,20 @@ absl::StatusOr<Item*> Reconciler::FindOrLoad(const store::Key& key) {
   if (!row->has_value()) return nullptr;
   // What is not kept by work goes again with the next round.
   return &Adopt(**row);
+}
+
+absl::StatusOr<Item*> Reconciler::FindNewest(const store::Key& key) {
+  Item* const item = Find(key);
+  // What it commits just now fails where somebody else was faster.
+  if (item == nullptr || item->committing_) return FindOrLoad(key);
+  const auto row = parts_.store.Get(key);
+  if (!row.ok()) return StoreUnreadable();
+  if (row->has_value()) {
+    Refresh(*item, **row);
+  } else {
+    Vanish(*item);
+  }
+  return FindOrLoad(key);
 }
 
 Item& Reconciler::Adopt(const store::Row& row) {

@@ -259,6 +259,9 @@ class Reconciler final : public store::ChangeListener, public store::LeaseListen
   Item* Find(const store::Key& key, std::uint64_t serial);
   std::uint64_t NextSerial() { return ++last_serial_; }
   absl::StatusOr<Item*> FindOrLoad(const store::Key& key);
+  // The same, as it is in the store: this gateway may not have heard yet what others have told of
+  // it, or may have lost its lease while it stood still.
+  absl::StatusOr<Item*> FindNewest(const store::Key& key);
   std::unique_ptr<Item> NewItem(const store::Key& key);
   void AddChange(Item& item, Change change);
   void WakeAll(const absl::flat_hash_set<store::Key>& keys);

@@ -228,6 +228,29 @@ TEST(ReplicaTest, OpenAssetSubmissionOfADeadGatewayIsSubmittedAgain) {
   EXPECT_EQ(replicas.AssetNow("hero").state(), v1::Asset::ACTIVE);
 }
 
+TEST(ReplicaTest, RepetitionIsAnsweredWithWhatOthersHaveMadeOfIt) {
+  Replicas replicas(2);
+  v1::CreateVideoTaskRequest request = Harness::Video("fox");
+  request.set_request_id("once");
+  replicas.Create(kA, request);
+  replicas.AnswerNext(kA, 200, "id=up-1 state=running");
+  ASSERT_EQ(replicas.Task("fox").state(), v1::VideoTask::RUNNING);
+  replicas.Pause(kA);
+  replicas.Skip(absl::Seconds(11));
+  replicas.MoveAll(kA, kB);
+  replicas.Advance(absl::Seconds(10));
+  replicas.AnswerNext(kB, 200, "id=up-1 state=done");
+  ASSERT_EQ(replicas.Task("fox").state(), v1::VideoTask::SUCCEEDED);
+
+  // It has been told nothing yet of what happened meanwhile.
+  const Answer<v1::VideoTask> repeated = replicas.Create(kA, request);
+  replicas.Wake(kA);
+  replicas.loop(kA).RunDue();
+  replicas.Run();
+  ASSERT_TRUE(repeated.status().ok());
+  EXPECT_EQ(repeated->state(), v1::VideoTask::SUCCEEDED);
+}
+
 // A's call is out, or its answer has arrived, when it is stopped for so long that B takes over and
 // calls the submission lost.
 class PausedGatewayTest : public testing::Test {
