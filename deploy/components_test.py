@@ -23,9 +23,8 @@ KUSTOMIZE = DEPLOY / "kustomize"
 RENDERED = {
     "embedded": ("overlays/embedded", ()),
     "replicated": ("overlays/replicated", ()),
-    "embedded with all that fits": ("overlays/embedded",
-                                    ("tls-cert-manager", "network-policy", "edge", "edge-tls")),
-    "replicated with an edge": ("overlays/replicated", ("edge", "network-policy")),
+    "embedded with all that fits": ("overlays/embedded", ("tls-cert-manager", "edge", "edge-tls")),
+    "replicated with an edge": ("overlays/replicated", ("edge",)),
     "replicated with TLS": ("overlays/replicated", ("tls",)),
     "production": ("examples/production", ()),
 }

@@ -187,7 +187,7 @@ absl::StatusOr<Reload> PlanReload(const Config& in_force, Config next) {
   }
   const bool same_certificate = in_force.tls.has_value() && next.tls.has_value() &&
                                 in_force.tls->material == next.tls->material;
-  if (const absl::Status times = CheckTimes(next); !times.ok() && !same_certificate) return times;
+  if (absl::Status times = CheckTimes(next); !times.ok() && !same_certificate) return times;
   Reload reload;
   reload.config = Merger(in_force, next).Merge();
   reload.changed =

@@ -31,13 +31,11 @@ struct AdminServerOptions {
   std::string version;
   // Asked at each request for /readyz, by several threads at once; must not block.
   std::function<Readiness()> readiness;
-  // Likewise for /healthz: why the process is of no more use, if so.
-  std::function<absl::Status()> liveness = [] { return absl::OkStatus(); };
 };
 
 // Serves, to whoever can reach the port:
 //   /         what there is
-//   /healthz  200, or 503 where only a restart helps: for liveness probes
+//   /healthz  200 while the process answers at all: for liveness probes
 //   /readyz   200, or 503 with the reason, then what is degraded: for readiness probes
 //   /metrics  Prometheus' text format
 class AdminServer {
