@@ -28,18 +28,21 @@ double SecondsOf(const timeval& time) {
 
 }  // namespace
 
+// See proc(5). Both pages can be read although the process may not be dumped.
+double ReadResidentBytes() {
+  const auto memory = WordsOf("/proc/self/statm", '\0');
+  double pages = 0;
+  if (memory.size() < 2 || !absl::SimpleAtod(memory[1], &pages)) return 0;
+  return pages * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
 ProcessUsage ReadProcessUsage() {
   ProcessUsage usage;
   rusage used;
   if (getrusage(RUSAGE_SELF, &used) == 0) {
     usage.cpu_seconds = SecondsOf(used.ru_utime) + SecondsOf(used.ru_stime);
   }
-  // See proc(5). Both can be read although the process may not be dumped.
-  double pages = 0;
-  if (const auto memory = WordsOf("/proc/self/statm", '\0');
-      memory.size() > 1 && absl::SimpleAtod(memory[1], &pages)) {
-    usage.resident_bytes = pages * static_cast<double>(sysconf(_SC_PAGESIZE));
-  }
+  usage.resident_bytes = ReadResidentBytes();
   // The program's name stands in parentheses, and may hold anything.
   const auto state = WordsOf("/proc/self/stat", ')');
   if (state.size() <= 17 || !absl::SimpleAtoi(state[17], &usage.threads)) usage.threads = 0;

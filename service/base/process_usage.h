@@ -13,6 +13,8 @@ struct ProcessUsage {
 
 // Zero is what could not be read. Thread-safe.
 ProcessUsage ReadProcessUsage();
+// `resident_bytes` alone, for those who ask often.
+double ReadResidentBytes();
 
 }  // namespace assetgate::base
 

@@ -1,6 +1,5 @@
 #include "listener/listener.h"
 
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,8 +15,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/process_usage.h"
 
 namespace assetgate::listener {
 namespace {
@@ -34,19 +33,6 @@ constexpr double kLinesPerSecond = 1;
 
 void Set(int descriptor, int level, int option, int value) {
   ::setsockopt(descriptor, level, option, &value, sizeof value);
-}
-
-// What of the process is in memory.
-std::int64_t ResidentMemory() {
-  const int file = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-  if (file < 0) return 0;
-  char text[128] = "";
-  const ssize_t size = ::read(file, text, sizeof text - 1);
-  ::close(file);
-  long long total = 0;
-  long long resident = 0;
-  if (size <= 0 || std::sscanf(text, "%lld %lld", &total, &resident) != 2) return 0;
-  return resident * ::sysconf(_SC_PAGESIZE);
 }
 
 bool IsWantOfDescriptors(int error) {
@@ -100,7 +86,9 @@ Listener::Listener(ListenerOptions options, base::Log log, const base::Clock& cl
       log_(std::move(log)),
       lines_(clock, kLinesPerSecond),
       strangers_(options_.strangers, clock) {
-  if (!options_.memory) options_.memory = ResidentMemory;
+  if (!options_.memory) {
+    options_.memory = [] { return static_cast<std::int64_t>(base::ReadResidentBytes()); };
+  }
 }
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(ListenerOptions options, base::Log log,
