@@ -35,6 +35,9 @@ absl::Status MeasureCreates(const Settings& settings, const CreatesOptions& opti
   loop.reset();
 
   const Counted counted = *counted_after - *counted_before;
+  if (counted.groups <= 0 || counted.submissions <= 0) {
+    return absl::InternalError("/metrics counts no commits or no submissions");
+  }
   // What a change adds to the log is about two pages and their headers.
   const double changes_per_group = counted.changes / counted.groups;
   const absl::Duration sync =

@@ -178,8 +178,11 @@ absl::StatusOr<Counted> ReadCounted(const Rig& rig) {
            {"assetgate_upstream_seconds_count" + submissions, &counted.submissions},
            {"assetgate_upstream_seconds_sum" + submissions, &counted.submission_seconds}}) {
     const auto read = rig.Metric(name);
-    if (!read.ok()) return read.status();
-    *value = *read;
+    if (read.ok()) {
+      *value = *read;
+    } else if (!absl::IsNotFound(read.status())) {
+      return read.status();
+    }
   }
   return counted;
 }

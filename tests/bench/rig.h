@@ -105,6 +105,7 @@ struct Counted {
   double submissions = 0;
   double submission_seconds = 0;
 };
+// What has not happened yet is zero.
 absl::StatusOr<Counted> ReadCounted(const Rig& rig);
 Counted operator-(const Counted& later, const Counted& earlier);
 
