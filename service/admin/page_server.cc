@@ -1,6 +1,7 @@
 #include "admin/page_server.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -59,6 +60,14 @@ class SignalsBlocked {
  private:
   sigset_t before_;
 };
+
+bool SomebodyWaits(const Descriptor& listener) {
+  const int before = errno;
+  pollfd waited{listener.get(), POLLIN, 0};
+  const bool waits = ::poll(&waited, 1, 0) == 1;
+  errno = before;
+  return waits;
+}
 
 }  // namespace
 
@@ -256,7 +265,8 @@ Descriptor PageServer::Loop::AcceptOne() {
     const int socket = ::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket >= 0) return Descriptor(socket);
     if (errno == EINTR || errno == ECONNABORTED) continue;
-    const int error = errno;
+    // That no descriptor is left, the system says also where nobody waits.
+    const int error = SomebodyWaits(listener_) ? errno : EAGAIN;
     const bool used_up = error == EMFILE || error == ENFILE;
     // The reserve becomes this connection's descriptor, or that of the oldest one.
     if (used_up && (reserve_.get() >= 0 || CloseOldest()) && reserve_.get() >= 0) {

@@ -189,8 +189,11 @@ bool Listener::Accept(int port) {
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
     // Else, say, one that has gone again while it waited.
-    if (!IsWantOfDescriptors(errno)) continue;
     const int error = errno;
+    if (!IsWantOfDescriptors(error)) continue;
+    // The system says so also where nobody waits.
+    pollfd waited{port, POLLIN, 0};
+    if (::poll(&waited, 1, 0) != 1) return true;
     const bool freed = strangers_.CloseOldest();
     if (const std::optional<std::int64_t> held_back = lines_.Take()) {
       log_.Error("no descriptor for a connection; raise ulimit -n",
