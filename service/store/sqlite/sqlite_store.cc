@@ -145,6 +145,8 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(Options options) 
   if (absl::Status s = PrepareDatabase(path, *size); !s.ok()) return Annotate(s, options.path);
   absl::StatusOr<std::unique_ptr<sqlite::Writer>> writer = sqlite::Writer::Open(path);
   if (!writer.ok()) return Annotate(writer.status(), options.path);
+  // Before the clock can be set to another time.
+  (*writer)->BeginToLive(options.clock->Now());
   absl::StatusOr<std::unique_ptr<sqlite::Reader>> reader = sqlite::Reader::Open(path);
   if (!reader.ok()) return Annotate(reader.status(), options.path);
   absl::StatusOr<std::string> store_id = (*reader)->StoreId();

@@ -32,6 +32,10 @@ class Writer {
 
   // The newest time that the store has lived through; absent where it is new.
   std::optional<absl::Time> lived() const { return lived_.newest(); }
+  // A new store begins to live now; of another one, its time stands.
+  void BeginToLive(absl::Time now) {
+    if (!lived_.newest().has_value()) lived_.Follow(now, absl::ZeroDuration());
+  }
 
   absl::Status Begin();
   // Checks one transaction and, if it fits, does it, and appends its changes. An error means that
