@@ -25,6 +25,15 @@ namespace {
 // What gRPC's clients take unless they are told otherwise.
 constexpr std::size_t kMessageLimit = 4 << 20;
 
+// Puts rows into the store as no call would.
+void Commit(Harness& harness, store::Transaction transaction) {
+  auto outcome = store::CommitResult::Outcome::kUnavailable;
+  harness.store().Commit(std::move(transaction),
+                         [&](const store::CommitResult& result) { outcome = result.outcome; });
+  harness.Run();
+  ASSERT_EQ(outcome, store::CommitResult::Outcome::kCommitted);
+}
+
 TEST(GatewayListTest, APageFitsIntoOneMessageAndTheNextGoesOnAfterIt) {
   Harness harness;
   constexpr int kTasks = 500;
@@ -89,11 +98,7 @@ TEST(GatewayListTest, APageOfWhatIsFarBetweenEndsEarlyAndItsTokenGoesOn) {
     transaction.writes.push_back(
         {{std::string(kDefaultTenant), store::Kind::kAsset, id}, 0, std::move(content), {}});
   }
-  auto outcome = store::CommitResult::Outcome::kUnavailable;
-  harness.store().Commit(std::move(transaction),
-                         [&](const store::CommitResult& result) { outcome = result.outcome; });
-  harness.Run();
-  ASSERT_EQ(outcome, store::CommitResult::Outcome::kCommitted);
+  ASSERT_NO_FATAL_FAILURE(Commit(harness, std::move(transaction)));
 
   std::vector<std::string> names;
   int empty_pages = 0;
@@ -240,11 +245,7 @@ void Store(Harness& harness, const std::string& id, const v1::Asset& asset) {
   store::Transaction transaction;
   transaction.writes.push_back(
       {{std::string(kDefaultTenant), store::Kind::kAsset, id}, 0, std::move(content), {}});
-  auto outcome = store::CommitResult::Outcome::kUnavailable;
-  harness.store().Commit(std::move(transaction),
-                         [&](const store::CommitResult& result) { outcome = result.outcome; });
-  harness.Run();
-  ASSERT_EQ(outcome, store::CommitResult::Outcome::kCommitted);
+  ASSERT_NO_FATAL_FAILURE(Commit(harness, std::move(transaction)));
 }
 
 TEST(GatewaySizeTest, WhatAnEarlierReleaseStoredTooLargeHidesNothingElse) {
