@@ -10,8 +10,9 @@
 #include "absl/strings/str_split.h"
 #include "base/error.h"
 #include "base/proto_time.h"
-#include "cli/fake_gateway.h"
-#include "cli/fake_terminal.h"
+#include "base/testing/fake_clock.h"
+#include "cli/testing/fake_gateway.h"
+#include "cli/testing/fake_terminal.h"
 
 namespace assetgate::cli {
 namespace {

@@ -8,7 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "base/error.h"
 #include "base/proto_time.h"
-#include "cli/fake_gateway.h"
+#include "cli/testing/fake_gateway.h"
 
 namespace assetgate::cli {
 namespace {

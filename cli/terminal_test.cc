@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
-#include "cli/fake_terminal.h"
+#include "cli/testing/fake_terminal.h"
 
 namespace assetgate::cli {
 namespace {

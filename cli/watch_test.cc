@@ -13,8 +13,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "base/error.h"
-#include "cli/fake_gateway.h"
-#include "cli/fake_terminal.h"
+#include "base/testing/fake_clock.h"
+#include "cli/testing/fake_gateway.h"
+#include "cli/testing/fake_terminal.h"
 
 namespace assetgate::cli {
 namespace {

@@ -25,13 +25,13 @@
 #include "base/clock.h"
 #include "base/line_limit.h"
 #include "base/log.h"
-#include "config.h"
-#include "config_reload.h"
+#include "config/config.h"
+#include "config/reload.h"
 #include "doctor/doctor.h"
 #include "http/curl_client.h"
 #include "providers/dialects.h"
-#include "reload_thread.h"
-#include "server.h"
+#include "server/reload_thread.h"
+#include "server/server.h"
 
 namespace {
 

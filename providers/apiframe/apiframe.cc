@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "provider/json.h"
+#include "base/json.h"
 #include "provider/rest.h"
 #include "providers/apiframe/capabilities.h"
 #include "providers/apiframe/decode.h"
@@ -79,9 +79,9 @@ class ApiframeDialect : public provider::Dialect {
   }
   // {"team": {"credits": 60, …}, …}; `team` may be null
   std::optional<provider::Credit> DecodeCredit(const http::Response& response) const override {
-    const std::optional<rapidjson::Document> answer = provider::ParseJson(response.body);
+    const std::optional<rapidjson::Document> answer = base::ParseJson(response.body);
     if (response.status / 100 != 2 || !answer.has_value()) return std::nullopt;
-    const std::optional<double> credits = provider::JsonNumber(*answer, "team.credits");
+    const std::optional<double> credits = base::JsonNumber(*answer, "team.credits");
     if (!credits.has_value()) return std::nullopt;
     return provider::Credit{*credits, "credits"};
   }

@@ -9,13 +9,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "base/json.h"
 #include "base/proto_time.h"
 #include "provider/answers/answer.h"
 #include "provider/answers/facts.h"
 #include "provider/answers/links.h"
 #include "provider/answers/states.h"
 #include "provider/answers/verdict.h"
-#include "provider/json.h"
 #include "provider/rest.h"
 
 namespace assetgate::providers::apiframe {
@@ -90,7 +90,7 @@ Observation ReadJob(const Answer& answer, const State& state) {
   switch (seen.progress) {
     case Progress::kSucceeded: {
       seen.billing = has_cost && *cost == 0 ? v1::Attempt::NOT_BILLED : v1::Attempt::BILLED;
-      const bool expired = provider::JsonBool(job, "expired").value_or(false);
+      const bool expired = base::JsonBool(job, "expired").value_or(false);
       v1::Video video;
       video.set_last_frame_uri(answers::FindLastFrame(objects));
       // The file is gone. When it went is not said.

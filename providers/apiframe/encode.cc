@@ -6,15 +6,16 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "provider/json.h"
+#include "base/json.h"
+#include "base/uri.h"
 #include "provider/rest.h"
 #include "providers/apiframe/capabilities.h"
 
 namespace assetgate::providers::apiframe {
 namespace {
 
+using base::SetJson;
 using provider::ResolvedReference;
-using provider::SetJson;
 
 // The words of `type`; nullptr for what is no media type here.
 const char* AssetType(v1::MediaType type) {
@@ -73,7 +74,7 @@ absl::StatusOr<http::Request> EncodeCreateAsset(const provider::AssetSubmission&
 // GET /v2/assets/{assetId}
 http::Request EncodeGetAsset(const provider::Handle& handle) {
   return provider::JsonRequest(
-      "GET", absl::StrCat("/assets/", http::PercentEncode(provider::IdOf(handle))));
+      "GET", absl::StrCat("/assets/", base::PercentEncode(provider::IdOf(handle))));
 }
 
 // POST /v2/videos/generate
@@ -125,7 +126,7 @@ absl::StatusOr<http::Request> EncodeGenerateVideo(const provider::VideoSubmissio
     params[field].PushBack(media, body.GetAllocator());
   }
   if (!params.ObjectEmpty()) SetJson(body, body, "seedanceParams", std::move(params));
-  provider::MergeOptions(body, body, submission.options);
+  base::MergeOptions(body, body, submission.options);
   http::Request request = provider::JsonRequest("POST", "/videos/generate", body);
   if (!submission.idempotency_key.empty()) {
     request.headers.push_back({"Idempotency-Key", submission.idempotency_key});
@@ -136,7 +137,7 @@ absl::StatusOr<http::Request> EncodeGenerateVideo(const provider::VideoSubmissio
 // GET /v2/jobs/{id}
 http::Request EncodeGetJob(const provider::Handle& handle) {
   return provider::JsonRequest("GET",
-                               absl::StrCat("/jobs/", http::PercentEncode(provider::IdOf(handle))));
+                               absl::StrCat("/jobs/", base::PercentEncode(provider::IdOf(handle))));
 }
 
 void AuthorizeRequest(http::Request& request, const provider::Credential& credential) {

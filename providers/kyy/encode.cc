@@ -5,7 +5,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "provider/json.h"
+#include "base/json.h"
+#include "base/uri.h"
 #include "provider/rest.h"
 
 namespace assetgate::providers::kyy {
@@ -54,7 +55,7 @@ const char* FieldOf(const ResolvedReference& reference) {
 
 void AddToArray(rapidjson::Document& body, const char* field, rapidjson::Value element) {
   if (!body.HasMember(field)) {
-    provider::SetJson(body, body, field, rapidjson::Value(rapidjson::kArrayType));
+    base::SetJson(body, body, field, rapidjson::Value(rapidjson::kArrayType));
   }
   body[field].PushBack(element, body.GetAllocator());
 }
@@ -70,25 +71,25 @@ absl::StatusOr<http::Request> EncodeUpload(const provider::AssetSubmission& subm
         absl::StrCat("kyy has no assetType for media type ", submission.asset.media_type()));
   }
   rapidjson::Document body(rapidjson::kObjectType);
-  provider::SetJson(body, body, "assetType", type);
-  provider::SetJson(body, body, "url", provider::UriOf(submission.source_uri));
+  base::SetJson(body, body, "assetType", type);
+  base::SetJson(body, body, "url", provider::UriOf(submission.source_uri));
   if (!submission.asset.display_name().empty()) {
-    provider::SetJson(body, body, "name", submission.asset.display_name());
+    base::SetJson(body, body, "name", submission.asset.display_name());
   }
-  provider::MergeOptions(body, body, submission.options);
+  base::MergeOptions(body, body, submission.options);
   return provider::JsonRequest("POST", "/kyyVideo2/asset/upload", body);
 }
 
 // GET /kyyVideo2/asset/{assetId}
 http::Request EncodeGetAsset(const provider::Handle& handle) {
   return provider::JsonRequest(
-      "GET", absl::StrCat("/kyyVideo2/asset/", http::PercentEncode(provider::IdOf(handle))));
+      "GET", absl::StrCat("/kyyVideo2/asset/", base::PercentEncode(provider::IdOf(handle))));
 }
 
 // DELETE /kyyVideo2/asset/{assetId}
 http::Request EncodeDeleteAsset(const provider::Handle& handle) {
   return provider::JsonRequest(
-      "DELETE", absl::StrCat("/kyyVideo2/asset/", http::PercentEncode(provider::IdOf(handle))));
+      "DELETE", absl::StrCat("/kyyVideo2/asset/", base::PercentEncode(provider::IdOf(handle))));
 }
 
 // POST /v1/kyyvideo2/videos
@@ -97,16 +98,16 @@ http::Request EncodeDeleteAsset(const provider::Handle& handle) {
 absl::StatusOr<http::Request> EncodeCreateVideo(const provider::VideoSubmission& submission) {
   const v1::VideoTask& task = submission.task;
   rapidjson::Document body(rapidjson::kObjectType);
-  provider::SetJson(body, body, "model", submission.provider_model);
-  provider::SetJson(body, body, "prompt", task.prompt());
+  base::SetJson(body, body, "model", submission.provider_model);
+  base::SetJson(body, body, "prompt", task.prompt());
   if (task.has_duration()) {
-    provider::SetJson(body, body, "duration", rapidjson::Value(task.duration().seconds()));
+    base::SetJson(body, body, "duration", rapidjson::Value(task.duration().seconds()));
   }
   if (task.has_aspect_ratio()) {
-    provider::SetJson(body, body, "aspect_ratio", task.aspect_ratio());
+    base::SetJson(body, body, "aspect_ratio", task.aspect_ratio());
   }
   if (task.has_generate_audio()) {
-    provider::SetJson(body, body, "generateAudio", rapidjson::Value(task.generate_audio()));
+    base::SetJson(body, body, "generateAudio", rapidjson::Value(task.generate_audio()));
   }
   for (const ResolvedReference& reference : submission.references) {
     const char* const field = FieldOf(reference);
@@ -119,17 +120,17 @@ absl::StatusOr<http::Request> EncodeCreateVideo(const provider::VideoSubmission&
     if (reference.role == v1::Reference::REFERENCE) {
       AddToArray(body, field, std::move(media));
     } else {
-      provider::SetJson(body, body, field, std::move(media));
+      base::SetJson(body, body, field, std::move(media));
     }
   }
-  provider::MergeOptions(body, body, submission.options);
+  base::MergeOptions(body, body, submission.options);
   return provider::JsonRequest("POST", "/v1/kyyvideo2/videos", body);
 }
 
 // GET /v1/result/{id}
 http::Request EncodeGetResult(const provider::Handle& handle) {
   return provider::JsonRequest(
-      "GET", absl::StrCat("/v1/result/", http::PercentEncode(provider::IdOf(handle))));
+      "GET", absl::StrCat("/v1/result/", base::PercentEncode(provider::IdOf(handle))));
 }
 
 }  // namespace assetgate::providers::kyy

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "assetgate/v1/video_task.pb.h"
-#include "provider/json.h"
+#include "base/json.h"
 #include "provider/rest.h"
 #include "provider/testing/exchange_test.h"
 #include "providers/kyy/options.pb.h"

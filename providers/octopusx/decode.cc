@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "base/text.h"
 #include "provider/answers/answer.h"
 #include "provider/answers/facts.h"
 #include "provider/answers/links.h"
@@ -105,8 +106,8 @@ v1::Video ReadVideo(answers::Objects objects, const rapidjson::Value& inner) {
   if (const auto length = answers::FindSeconds(objects, {"duration"}); length.has_value()) {
     *video.mutable_duration() = *length;
   }
-  video.set_resolution(provider::CleanText(answers::TextAt(inner, "resolution"), 64));
-  video.set_aspect_ratio(provider::CleanText(answers::TextAt(inner, "ratio"), 64));
+  video.set_resolution(base::CleanText(answers::TextAt(inner, "resolution"), 64));
+  video.set_aspect_ratio(base::CleanText(answers::TextAt(inner, "ratio"), 64));
   if (const auto fps = answers::NumberAt(inner, "framespersecond");
       fps.has_value() && *fps > 0 && *fps <= 1000) {
     video.set_fps(*fps);

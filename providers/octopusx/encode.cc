@@ -7,7 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "provider/json.h"
+#include "base/json.h"
+#include "base/uri.h"
 #include "provider/rest.h"
 #include "providers/octopusx/handle.h"
 
@@ -89,11 +90,11 @@ absl::StatusOr<rapidjson::Value> EncodeReference(const ResolvedReference& refere
                                             reference.media_type));
   }
   rapidjson::Value url(rapidjson::kObjectType);
-  provider::SetJson(body, url, "url", provider::MediaText(reference));
+  base::SetJson(body, url, "url", provider::MediaText(reference));
   rapidjson::Value item(rapidjson::kObjectType);
-  provider::SetJson(body, item, "type", type);
-  provider::SetJson(body, item, type, std::move(url));
-  provider::SetJson(body, item, "role", role);
+  base::SetJson(body, item, "type", type);
+  base::SetJson(body, item, type, std::move(url));
+  base::SetJson(body, item, "role", role);
   return item;
 }
 
@@ -103,23 +104,23 @@ rapidjson::Value EncodeMetadata(const provider::VideoSubmission& submission,
   const v1::VideoTask& task = submission.task;
   rapidjson::Value metadata(rapidjson::kObjectType);
   const auto set = [&](const char* key, auto value) {
-    provider::SetJson(body, metadata, key, rapidjson::Value(value));
+    base::SetJson(body, metadata, key, rapidjson::Value(value));
   };
   if (task.has_duration()) set("duration", task.duration().seconds());
-  if (task.has_resolution()) provider::SetJson(body, metadata, "resolution", task.resolution());
+  if (task.has_resolution()) base::SetJson(body, metadata, "resolution", task.resolution());
   // Beside a first frame, which decides it, Ark takes none: "adaptive" is what it does.
   const bool first_frame = std::any_of(
       submission.references.begin(), submission.references.end(),
       [](const auto& reference) { return reference.role == v1::Reference::FIRST_FRAME; });
   if (task.has_aspect_ratio() && !first_frame) {
-    provider::SetJson(body, metadata, "ratio", task.aspect_ratio());
+    base::SetJson(body, metadata, "ratio", task.aspect_ratio());
   }
   if (task.has_seed()) set("seed", task.seed());
   if (task.has_camera_fixed()) set("camera_fixed", task.camera_fixed());
   if (task.has_watermark()) set("watermark", task.watermark());
   if (task.has_generate_audio()) set("generate_audio", task.generate_audio());
   if (task.has_return_last_frame()) set("return_last_frame", task.return_last_frame());
-  provider::MergeOptions(body, metadata, submission.options);
+  base::MergeOptions(body, metadata, submission.options);
   return metadata;
 }
 
@@ -130,12 +131,12 @@ rapidjson::Value EncodeMetadata(const provider::VideoSubmission& submission,
 absl::StatusOr<http::Request> EncodeCreateGroup(const provider::GroupSubmission& submission) {
   const v1::AssetGroup& group = submission.group;
   rapidjson::Document body(rapidjson::kObjectType);
-  provider::SetJson(body, body, "Name", NameOf(group.display_name(), group.name()));
+  base::SetJson(body, body, "Name", NameOf(group.display_name(), group.name()));
   if (!group.description().empty()) {
-    provider::SetJson(body, body, "Description",
-                      provider::CutCharacters(group.description(), kMaxDescriptionCharacters));
+    base::SetJson(body, body, "Description",
+                  provider::CutCharacters(group.description(), kMaxDescriptionCharacters));
   }
-  provider::MergeOptions(body, body, submission.options);
+  base::MergeOptions(body, body, submission.options);
   return provider::JsonRequest("POST", "/v1/seedance/asset/CreateAssetGroup", body);
 }
 
@@ -150,12 +151,12 @@ absl::StatusOr<http::Request> EncodeCreateAsset(const provider::AssetSubmission&
   const std::string group = IdsOf(submission.group).id;
   if (group.empty()) return absl::InternalError("octopusx registers assets in groups only");
   rapidjson::Document body(rapidjson::kObjectType);
-  provider::SetJson(body, body, "GroupId", group);
-  provider::SetJson(body, body, "URL", provider::UriOf(submission.source_uri));
-  provider::SetJson(body, body, "AssetType", type);
-  provider::SetJson(body, body, "Name",
-                    NameOf(submission.asset.display_name(), submission.asset.name()));
-  provider::MergeOptions(body, body, submission.options);
+  base::SetJson(body, body, "GroupId", group);
+  base::SetJson(body, body, "URL", provider::UriOf(submission.source_uri));
+  base::SetJson(body, body, "AssetType", type);
+  base::SetJson(body, body, "Name",
+                NameOf(submission.asset.display_name(), submission.asset.name()));
+  base::MergeOptions(body, body, submission.options);
   return provider::JsonRequest("POST", "/v1/seedance/asset/CreateAsset", body);
 }
 
@@ -166,9 +167,9 @@ http::Request EncodeGetAsset(const provider::Handle& handle) {
   rapidjson::Document body(rapidjson::kObjectType);
   if (ids.task_id.empty()) {
     // CreateAsset answered without one: sibling services do, and read the asset by its id.
-    provider::SetJson(body, body, "Id", ids.id);
+    base::SetJson(body, body, "Id", ids.id);
   } else {
-    provider::SetJson(body, body, "task_id", ids.task_id);
+    base::SetJson(body, body, "task_id", ids.task_id);
   }
   return provider::JsonRequest("POST", "/v1/seedance/asset/GetAsset", body);
 }
@@ -178,27 +179,27 @@ http::Request EncodeGetAsset(const provider::Handle& handle) {
 //  "metadata": {"duration": 5, "resolution": "720p", "ratio": "16:9"}}
 absl::StatusOr<http::Request> EncodeCreateVideo(const provider::VideoSubmission& submission) {
   rapidjson::Document body(rapidjson::kObjectType);
-  provider::SetJson(body, body, "model", submission.provider_model);
+  base::SetJson(body, body, "model", submission.provider_model);
   rapidjson::Value content(rapidjson::kArrayType);
   rapidjson::Value text(rapidjson::kObjectType);
-  provider::SetJson(body, text, "type", "text");
-  provider::SetJson(body, text, "text", submission.task.prompt());
+  base::SetJson(body, text, "type", "text");
+  base::SetJson(body, text, "text", submission.task.prompt());
   content.PushBack(text, body.GetAllocator());
   for (const ResolvedReference& reference : submission.references) {
     absl::StatusOr<rapidjson::Value> item = EncodeReference(reference, body);
     if (!item.ok()) return item.status();
     content.PushBack(*item, body.GetAllocator());
   }
-  provider::SetJson(body, body, "content", std::move(content));
+  base::SetJson(body, body, "content", std::move(content));
   rapidjson::Value metadata = EncodeMetadata(submission, body);
-  if (!metadata.ObjectEmpty()) provider::SetJson(body, body, "metadata", std::move(metadata));
+  if (!metadata.ObjectEmpty()) base::SetJson(body, body, "metadata", std::move(metadata));
   return provider::JsonRequest("POST", "/v1/video/generations", body);
 }
 
 // GET /v1/video/generations/{task_id}
 http::Request EncodeQueryVideo(const provider::Handle& handle) {
   return provider::JsonRequest(
-      "GET", absl::StrCat("/v1/video/generations/", http::PercentEncode(IdsOf(handle).task_id)));
+      "GET", absl::StrCat("/v1/video/generations/", base::PercentEncode(IdsOf(handle).task_id)));
 }
 
 }  // namespace assetgate::providers::octopusx

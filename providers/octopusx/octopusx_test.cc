@@ -8,7 +8,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "provider/json.h"
+#include "base/json.h"
 #include "provider/testing/exchange_test.h"
 #include "providers/octopusx/handle.h"
 #include "providers/octopusx/options.pb.h"

@@ -6,12 +6,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "provider/answers/answer.h"
 #include "provider/answers/facts.h"
 #include "provider/answers/links.h"
 #include "provider/answers/states.h"
 #include "provider/answers/verdict.h"
-#include "provider/json.h"
 #include "providers/zerozero/handle.h"
 
 namespace assetgate::providers::zerozero {
@@ -60,8 +61,8 @@ constexpr StateNames kTask = {UnitKind::kVideo, kTaskNames, kTaskWords};
 
 // What was sent under `key`.
 std::string Sent(const http::Request& request, absl::string_view key) {
-  const std::optional<rapidjson::Document> body = provider::ParseJson(request.body);
-  return body.has_value() ? provider::JsonText(*body, key) : "";
+  const std::optional<rapidjson::Document> body = base::ParseJson(request.body);
+  return body.has_value() ? base::JsonText(*body, key) : "";
 }
 
 // --- Groups and assets --------------------------------------------------------------------------
@@ -107,7 +108,7 @@ Observation ReadTask(const Answer& answer, const State& state) {
   Observation seen = answers::ObservationOf(answer, state, kRules);
   const rapidjson::Value& task = *state.object;
   const rapidjson::Value* const objects[] = {state.object, state.inner_object};
-  seen.upstream_provider = provider::CleanText(answers::TextAt(task, "provider"), 64);
+  seen.upstream_provider = base::CleanText(answers::TextAt(task, "provider"), 64);
   seen.usage = answers::FindUsage(objects);
   switch (seen.progress) {
     case Progress::kSucceeded: {
@@ -116,9 +117,9 @@ Observation ReadTask(const Answer& answer, const State& state) {
         *video.mutable_duration() = *length;
       }
       video.set_resolution(
-          provider::CleanText(answers::FirstText(task, {"video.resolution", "resolution"}), 64));
+          base::CleanText(answers::FirstText(task, {"video.resolution", "resolution"}), 64));
       video.set_aspect_ratio(
-          provider::CleanText(answers::FirstText(task, {"video.ratio", "ratio"}), 64));
+          base::CleanText(answers::FirstText(task, {"video.ratio", "ratio"}), 64));
       for (const absl::string_view path : {"video.fps", "fps"}) {
         const auto fps = answers::NumberAt(task, path);
         if (!video.has_fps() && fps.value_or(0) > 0) video.set_fps(*fps);

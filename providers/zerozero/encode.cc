@@ -6,15 +6,16 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "provider/json.h"
+#include "base/json.h"
+#include "base/uri.h"
 #include "provider/rest.h"
 #include "providers/zerozero/handle.h"
 
 namespace assetgate::providers::zerozero {
 namespace {
 
+using base::SetJson;
 using provider::ResolvedReference;
-using provider::SetJson;
 
 // 0-0 documents no limits of names; these are the ones of the material service behind it.
 constexpr std::size_t kMaxNameCharacters = 64;
@@ -70,8 +71,8 @@ std::string RegisteredPath(absl::string_view collection, const Settings& setting
                            const provider::Handle& handle) {
   const HandleParts parts = ReadHandle(handle);
   return absl::StrCat(
-      "/", collection, "/", http::PercentEncode(parts.id), "?platform=",
-      http::PercentEncode(parts.platform.empty() ? settings.platform : parts.platform));
+      "/", collection, "/", base::PercentEncode(parts.id), "?platform=",
+      base::PercentEncode(parts.platform.empty() ? settings.platform : parts.platform));
 }
 
 }  // namespace
@@ -91,7 +92,7 @@ http::Request EncodeCreateGroup(const Settings& settings,
             provider::CutCharacters(group.description(), kMaxDescriptionCharacters));
   }
   if (!settings.project_name.empty()) SetJson(body, body, "project_name", settings.project_name);
-  provider::MergeOptions(body, body, submission.options);
+  base::MergeOptions(body, body, submission.options);
   return provider::JsonRequest("POST", "/asset-groups", body);
 }
 
@@ -122,7 +123,7 @@ absl::StatusOr<http::Request> EncodeCreateAsset(const Settings& settings,
     SetJson(body, body, "name",
             provider::CutCharacters(submission.asset.display_name(), kMaxNameCharacters));
   }
-  provider::MergeOptions(body, body, submission.options);
+  base::MergeOptions(body, body, submission.options);
   return provider::JsonRequest("POST", "/assets", body);
 }
 
@@ -182,7 +183,7 @@ absl::StatusOr<http::Request> EncodeCreateVideo(const Settings& settings,
   if (!resources.Empty()) SetJson(body, body, "resources", std::move(resources));
   if (!settings.route.empty()) SetJson(body, body, "provider", settings.route);
   if (!upstream.ObjectEmpty()) SetJson(body, body, "provider_options", std::move(upstream));
-  provider::MergeOptions(body, body, submission.options);
+  base::MergeOptions(body, body, submission.options);
   return provider::JsonRequest("POST", "/video/tasks", body);
 }
 
@@ -191,8 +192,8 @@ absl::StatusOr<http::Request> EncodeCreateVideo(const Settings& settings,
 // Without `model` a task is found only by the deployment that made it, and for a day.
 http::Request EncodeGetVideo(const provider::Handle& handle) {
   const HandleParts parts = ReadHandle(handle);
-  return provider::JsonRequest("GET", absl::StrCat("/video/tasks/", http::PercentEncode(parts.id),
-                                                   "?model=", http::PercentEncode(parts.model)));
+  return provider::JsonRequest("GET", absl::StrCat("/video/tasks/", base::PercentEncode(parts.id),
+                                                   "?model=", base::PercentEncode(parts.model)));
 }
 
 }  // namespace assetgate::providers::zerozero

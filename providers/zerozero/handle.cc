@@ -2,16 +2,16 @@
 
 #include <optional>
 
-#include "provider/json.h"
+#include "base/json.h"
 
 namespace assetgate::providers::zerozero {
 namespace {
 
 provider::Handle Make(absl::string_view id, absl::string_view key, absl::string_view value) {
   rapidjson::Document doc(rapidjson::kObjectType);
-  provider::SetJson(doc, doc, "id", id);
-  provider::SetJson(doc, doc, key, value);
-  return provider::WriteJson(doc);
+  base::SetJson(doc, doc, "id", id);
+  base::SetJson(doc, doc, key, value);
+  return base::WriteJson(doc);
 }
 
 }  // namespace
@@ -25,11 +25,11 @@ provider::Handle MakeVideoHandle(absl::string_view id, absl::string_view model) 
 }
 
 HandleParts ReadHandle(const provider::Handle& handle) {
-  const std::optional<rapidjson::Document> doc = provider::ParseJson(handle);
+  const std::optional<rapidjson::Document> doc = base::ParseJson(handle);
   if (!doc.has_value()) return {};
-  return {.id = provider::JsonText(*doc, "id"),
-          .platform = provider::JsonText(*doc, "platform"),
-          .model = provider::JsonText(*doc, "model")};
+  return {.id = base::JsonText(*doc, "id"),
+          .platform = base::JsonText(*doc, "platform"),
+          .model = base::JsonText(*doc, "model")};
 }
 
 }  // namespace assetgate::providers::zerozero

@@ -12,7 +12,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "provider/json.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "provider/rest.h"
 #include "providers/zerozero/capabilities.h"
 #include "providers/zerozero/decode.h"
@@ -108,13 +109,13 @@ class ZerozeroDialect : public provider::Dialect {
     if (std::optional<provider::Failure> failure = Dialect::DecodeCheckCredential(response)) {
       return failure;
     }
-    const std::optional<rapidjson::Document> answer = provider::ParseJson(response.body);
+    const std::optional<rapidjson::Document> answer = base::ParseJson(response.body);
     if (!answer.has_value()) {
       provider::Failure failure = provider::FailureOf(response, "", "the answer is not JSON");
       failure.reason = v1::PROVIDER_PROTOCOL_ERROR;
       return failure;
     }
-    if (provider::JsonBool(*answer, "isValid") == false) {
+    if (base::JsonBool(*answer, "isValid") == false) {
       provider::Failure failure = provider::FailureOf(response, "", "the key is not valid");
       failure.reason = v1::PROVIDER_CREDENTIALS_REJECTED;
       return failure;
@@ -128,11 +129,11 @@ class ZerozeroDialect : public provider::Dialect {
     return std::nullopt;
   }
   std::optional<provider::Credit> DecodeCredit(const http::Response& response) const override {
-    const std::optional<rapidjson::Document> answer = provider::ParseJson(response.body);
+    const std::optional<rapidjson::Document> answer = base::ParseJson(response.body);
     if (response.status / 100 != 2 || !answer.has_value()) return std::nullopt;
-    const std::optional<double> remaining = provider::JsonNumber(*answer, "remaining");
+    const std::optional<double> remaining = base::JsonNumber(*answer, "remaining");
     if (!remaining.has_value()) return std::nullopt;
-    const std::string unit = provider::CleanText(provider::JsonText(*answer, "unit"), 16);
+    const std::string unit = base::CleanText(base::JsonText(*answer, "unit"), 16);
     return provider::Credit{*remaining, unit.empty() ? "credits" : unit};
   }
 

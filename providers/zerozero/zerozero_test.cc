@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/util/json_util.h"
 #include "gtest/gtest.h"
-#include "provider/json.h"
 #include "provider/testing/exchange_test.h"
 #include "providers/zerozero/options.pb.h"
 
@@ -138,9 +138,9 @@ TEST(ZerozeroTest, LongNamesAreCutBetweenCharacters) {
   group.set_display_name(name);
   const auto request = Make()->EncodeSubmitGroup({.group = group, .options = {}});
   ASSERT_TRUE(request.ok());
-  const auto body = provider::ParseJson(request->body);
+  const auto body = base::ParseJson(request->body);
   ASSERT_TRUE(body.has_value());
-  EXPECT_EQ(provider::JsonText(*body, "name").size(), 64u * 3);
+  EXPECT_EQ(base::JsonText(*body, "name").size(), 64u * 3);
 }
 
 TEST(ZerozeroTest, WhatCannotBeRegisteredIsADefect) {

@@ -26,55 +26,55 @@ AssetService::AssetService(const Parts& parts, watch::Watcher& watcher)
 ServerUnaryReactor* AssetService::CreateAssetGroup(CallbackServerContext* context,
                                                    const ByteBuffer* request,
                                                    ByteBuffer* response) {
-  return create_group_.Run(context, request, response, &core::Gateway::CreateAssetGroup);
+  return create_group_.Run(context, request, response, &calls::Gateway::CreateAssetGroup);
 }
 
 ServerUnaryReactor* AssetService::GetAssetGroup(CallbackServerContext* context,
                                                 const ByteBuffer* request, ByteBuffer* response) {
-  return get_group_.Run(context, request, response, &core::Gateway::GetAssetGroup);
+  return get_group_.Run(context, request, response, &calls::Gateway::GetAssetGroup);
 }
 
 ServerUnaryReactor* AssetService::ListAssetGroups(CallbackServerContext* context,
                                                   const ByteBuffer* request, ByteBuffer* response) {
-  return list_groups_.Run(context, request, response, &core::Gateway::ListAssetGroups);
+  return list_groups_.Run(context, request, response, &calls::Gateway::ListAssetGroups);
 }
 
 ServerUnaryReactor* AssetService::DeleteAssetGroup(CallbackServerContext* context,
                                                    const ByteBuffer* request,
                                                    ByteBuffer* response) {
-  return delete_group_.Run(context, request, response, &core::Gateway::DeleteAssetGroup);
+  return delete_group_.Run(context, request, response, &calls::Gateway::DeleteAssetGroup);
 }
 
 ServerUnaryReactor* AssetService::CreateAsset(CallbackServerContext* context,
                                               const ByteBuffer* request, ByteBuffer* response) {
-  return create_.Run(context, request, response, &core::Gateway::CreateAsset);
+  return create_.Run(context, request, response, &calls::Gateway::CreateAsset);
 }
 
 ServerUnaryReactor* AssetService::BatchCreateAssets(CallbackServerContext* context,
                                                     const ByteBuffer* request,
                                                     ByteBuffer* response) {
-  return batch_create_.Run(context, request, response, &core::Gateway::BatchCreateAssets);
+  return batch_create_.Run(context, request, response, &calls::Gateway::BatchCreateAssets);
 }
 
 ServerUnaryReactor* AssetService::GetAsset(CallbackServerContext* context,
                                            const ByteBuffer* request, ByteBuffer* response) {
-  return get_.Run(context, request, response, &core::Gateway::GetAsset);
+  return get_.Run(context, request, response, &calls::Gateway::GetAsset);
 }
 
 ServerUnaryReactor* AssetService::ListAssets(CallbackServerContext* context,
                                              const ByteBuffer* request, ByteBuffer* response) {
-  return list_.Run(context, request, response, &core::Gateway::ListAssets);
+  return list_.Run(context, request, response, &calls::Gateway::ListAssets);
 }
 
 ServerUnaryReactor* AssetService::DeleteAsset(CallbackServerContext* context,
                                               const ByteBuffer* request, ByteBuffer* response) {
-  return delete_.Run(context, request, response, &core::Gateway::DeleteAsset);
+  return delete_.Run(context, request, response, &calls::Gateway::DeleteAsset);
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* AssetService::WatchAssets(
     CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
   return watch_.Answer(*context,
-                       [&](const core::Caller& caller) -> absl::StatusOr<WatchMethod::Opening> {
+                       [&](const calls::Caller& caller) -> absl::StatusOr<WatchMethod::Opening> {
                          const absl::StatusOr<v1::WatchAssetsRequest> request =
                              Parse<v1::WatchAssetsRequest>(*bytes);
                          if (!request.ok()) return request.status();

@@ -56,7 +56,7 @@ class AssetService final : public RawAssetService {
                                                           const grpc::ByteBuffer* request) override;
 
  private:
-  core::Gateway& gateway_;
+  calls::Gateway& gateway_;
   Method create_group_;
   Method get_group_;
   Method list_groups_;

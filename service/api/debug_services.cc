@@ -20,6 +20,7 @@
 #include "assetgate/v1/asset_service.grpc.pb.h"
 #include "assetgate/v1/provider_service.grpc.pb.h"
 #include "assetgate/v1/video_service.grpc.pb.h"
+#include "base/text.h"
 #include "google/protobuf/generated_message_reflection.h"
 #include "grpc/health/v1/health.pb.h"
 #include "provider/failure.h"
@@ -146,7 +147,7 @@ class DebugServices::Relays final : public grpc::CallbackGenericService {
       return new Refused(grpc::Status(grpc::StatusCode::UNIMPLEMENTED, ""));
     }
     const auto admitted =
-        gatekeeper_.Admit(*context, Access::kOperate, provider::CleanText(method.substr(1), 128));
+        gatekeeper_.Admit(*context, Access::kOperate, base::CleanText(method.substr(1), 128));
     if (!admitted.ok()) {
       AddPushback(admitted.status(), *context);
       return new Refused(ToGrpcStatus(admitted.status()));

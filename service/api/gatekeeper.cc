@@ -119,7 +119,7 @@ absl::StatusOr<Gatekeeper::Admitted> Gatekeeper::Admit(const grpc::CallbackServe
           .RetryAfter(kKeysRetry);
     }
     if (!identified.ok()) return NotAuthenticated();
-    return core::NotAllowed();
+    return model::NotAllowed();
   }
   admitted.entry = *std::move(identified);
   const auth::Caller& entry = *admitted.entry;

@@ -12,7 +12,7 @@
 #include "base/line_limit.h"
 #include "base/log.h"
 #include "base/trace_context.h"
-#include "core/gateway.h"
+#include "calls/gateway.h"
 #include "grpcpp/grpcpp.h"
 #include "listener/strangers.h"
 
@@ -43,7 +43,7 @@ class Gatekeeper {
 
   struct Admitted {
     // Its tenant, identity and providers.
-    core::Caller caller;
+    calls::Caller caller;
     // Null where nobody is asked who they are.
     auth::CallerPtr entry;
   };

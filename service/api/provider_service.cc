@@ -11,7 +11,7 @@ using grpc::ByteBuffer;
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
-ProviderService::ProviderService(const Parts& parts, core::ProviderWatcher& watcher,
+ProviderService::ProviderService(const Parts& parts, calls::ProviderWatcher& watcher,
                                  std::string version, const ConfigState& config)
     : gateway_(parts.gateway),
       watcher_(watcher),
@@ -30,8 +30,8 @@ ServerUnaryReactor* ProviderService::ListProviders(CallbackServerContext* contex
                                                    ByteBuffer* response) {
   return list_providers_.Run<v1::ListProvidersRequest, v1::ListProvidersResponse>(
       context, request, response,
-      [&](const core::Caller& caller, const v1::ListProvidersRequest& asked,
-          core::Reply<v1::ListProvidersResponse> reply) {
+      [&](const calls::Caller& caller, const v1::ListProvidersRequest& asked,
+          reconcile::Reply<v1::ListProvidersResponse> reply) {
         gateway_.ListProviders(caller, asked,
                                [this, reply = std::move(reply)](
                                    absl::StatusOr<v1::ListProvidersResponse> listed) mutable {
@@ -50,13 +50,13 @@ void ProviderService::AddGateway(v1::ListProvidersResponse& listed) const {
 
 ServerUnaryReactor* ProviderService::GetProvider(CallbackServerContext* context,
                                                  const ByteBuffer* request, ByteBuffer* response) {
-  return get_provider_.Run(context, request, response, &core::Gateway::GetProvider);
+  return get_provider_.Run(context, request, response, &calls::Gateway::GetProvider);
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* ProviderService::WatchProviders(
     CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
   return watch_providers_.Answer(
-      *context, [&](const core::Caller& caller) -> absl::StatusOr<WatchMethod::Opening> {
+      *context, [&](const calls::Caller& caller) -> absl::StatusOr<WatchMethod::Opening> {
         const absl::StatusOr<v1::WatchProvidersRequest> request =
             Parse<v1::WatchProvidersRequest>(*bytes);
         if (!request.ok()) return request.status();
@@ -70,17 +70,17 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* ProviderService::WatchProviders(
 
 ServerUnaryReactor* ProviderService::ListModels(CallbackServerContext* context,
                                                 const ByteBuffer* request, ByteBuffer* response) {
-  return list_models_.Run(context, request, response, &core::Gateway::ListModels);
+  return list_models_.Run(context, request, response, &calls::Gateway::ListModels);
 }
 
 ServerUnaryReactor* ProviderService::GetModel(CallbackServerContext* context,
                                               const ByteBuffer* request, ByteBuffer* response) {
-  return get_model_.Run(context, request, response, &core::Gateway::GetModel);
+  return get_model_.Run(context, request, response, &calls::Gateway::GetModel);
 }
 
 ServerUnaryReactor* ProviderService::Explain(CallbackServerContext* context,
                                              const ByteBuffer* request, ByteBuffer* response) {
-  return explain_.Run(context, request, response, &core::Gateway::Explain);
+  return explain_.Run(context, request, response, &calls::Gateway::Explain);
 }
 
 }  // namespace assetgate::api

@@ -8,7 +8,7 @@
 #include "api/rpc.h"
 #include "api/watch_stream.h"
 #include "assetgate/v1/provider_service.grpc.pb.h"
-#include "core/provider_watcher.h"
+#include "calls/provider_watcher.h"
 
 namespace assetgate::api {
 
@@ -24,7 +24,7 @@ using RawProviderService = v1::ProviderService::WithRawCallbackMethod_ListProvid
 class ProviderService final : public RawProviderService {
  public:
   // `version`: the program's own. `config` outlives this.
-  ProviderService(const Parts& parts, core::ProviderWatcher& watcher, std::string version,
+  ProviderService(const Parts& parts, calls::ProviderWatcher& watcher, std::string version,
                   const ConfigState& config);
 
   grpc::ServerUnaryReactor* ListProviders(grpc::CallbackServerContext* context,
@@ -49,8 +49,8 @@ class ProviderService final : public RawProviderService {
   // What the answer says of the gateway itself.
   void AddGateway(v1::ListProvidersResponse& listed) const;
 
-  core::Gateway& gateway_;
-  core::ProviderWatcher& watcher_;
+  calls::Gateway& gateway_;
+  calls::ProviderWatcher& watcher_;
   const std::string version_;
   const ConfigState& config_;
   Method list_providers_;

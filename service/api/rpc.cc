@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "api/status_conversion.h"
 #include "base/error.h"
-#include "core/resource.h"
+#include "model/resource.h"
 
 namespace assetgate::api {
 namespace {
@@ -49,7 +49,7 @@ std::shared_ptr<Method::Call> Method::Begin(grpc::CallbackServerContext& context
   return call;
 }
 
-absl::StatusOr<core::Caller> Method::Call::Admit() {
+absl::StatusOr<calls::Caller> Method::Call::Admit() {
   absl::StatusOr<Gatekeeper::Admitted> admitted =
       method_.gatekeeper_.Admit(context_, method_.access_, method_.name_);
   if (!admitted.ok()) {
@@ -65,7 +65,8 @@ absl::StatusOr<core::Caller> Method::Call::Admit() {
   return std::move(admitted->caller);
 }
 
-void Method::Call::Complete(const std::string& request_id, std::string name, core::Caller& caller) {
+void Method::Call::Complete(const std::string& request_id, std::string name,
+                            calls::Caller& caller) {
   const auto deadline = context_.deadline();
   if (deadline != std::chrono::system_clock::time_point::max()) {
     // As far from now as gRPC says, by the clock that the rest of the gateway goes by.
@@ -73,12 +74,12 @@ void Method::Call::Complete(const std::string& request_id, std::string name, cor
   }
   const Access access = method_.access_;
   caller.context.request_id = request_id.empty() && access != Access::kRead
-                                  ? core::NewResourceId(method_.clock_.Now())
+                                  ? model::NewResourceId(method_.clock_.Now())
                                   : request_id.substr(0, 128);
   base::TraceContext trace = TraceOf(context_);
   caller.context.trace_id = trace.trace_id;
   if (access == Access::kWrite || access == Access::kOperate) {
-    caller.waited = std::make_shared<core::WaitedCall>();
+    caller.waited = std::make_shared<upstream::WaitedCall>();
     caller.waited->trace = std::move(trace);
   }
   name_ = std::move(name);

@@ -21,17 +21,17 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/trace_context.h"
-#include "core/gateway.h"
-#include "core/reconciler.h"
-#include "core/waited_call.h"
+#include "calls/gateway.h"
 #include "google/protobuf/message.h"
 #include "grpcpp/grpcpp.h"
+#include "reconcile/reconciler.h"
+#include "upstream/waited_call.h"
 
 namespace assetgate::api {
 
 // What the services stand on. All of it outlives them.
 struct Parts {
-  core::Gateway& gateway;
+  calls::Gateway& gateway;
   const Gatekeeper& gatekeeper;
   CallLimit& call_limit;
   base::Metrics& metrics;
@@ -72,17 +72,17 @@ class Method {
   grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
                                 grpc::ByteBuffer* answer, Handle handle) {
     const std::shared_ptr<Call> call = Begin(*context, *answer);
-    absl::StatusOr<core::Caller> caller = call->Admit();
+    absl::StatusOr<calls::Caller> caller = call->Admit();
     if (!caller.ok()) return call->Fail(caller.status());
     const absl::StatusOr<Request> request = Parse<Request>(*bytes);
     if (!request.ok()) return call->Fail(request.status());
     std::string request_id;
     if constexpr (requires { request->request_id(); }) request_id = request->request_id();
     call->Complete(request_id, NameIn(*request), *caller);
-    core::Reply<Response> reply = [unanswered =
-                                       Unanswered(call)](absl::StatusOr<Response> result) mutable {
-      unanswered.Take()->Answer(std::move(result));
-    };
+    reconcile::Reply<Response> reply =
+        [unanswered = Unanswered(call)](absl::StatusOr<Response> result) mutable {
+          unanswered.Take()->Answer(std::move(result));
+        };
     handle(*caller, *request, std::move(reply));
     return call.get();
   }
@@ -91,21 +91,21 @@ class Method {
   template <typename Request, typename Response>
   grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
                                 grpc::ByteBuffer* answer,
-                                void (core::Gateway::*handle)(const core::Caller&, const Request&,
-                                                              core::Reply<Response>)) {
+                                void (calls::Gateway::*handle)(const calls::Caller&, const Request&,
+                                                               reconcile::Reply<Response>)) {
     return Run<Request, Response>(
         context, bytes, answer,
-        [&](const core::Caller& caller, const Request& request, core::Reply<Response> reply) {
+        [&](const calls::Caller& caller, const Request& request, reconcile::Reply<Response> reply) {
           (gateway_.*handle)(caller, request, std::move(reply));
         });
   }
   template <typename Request, typename Response>
   grpc::ServerUnaryReactor* Run(
       grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes, grpc::ByteBuffer* answer,
-      absl::StatusOr<Response> (core::Gateway::*handle)(const core::Caller&, const Request&)) {
+      absl::StatusOr<Response> (calls::Gateway::*handle)(const calls::Caller&, const Request&)) {
     return Run<Request, Response>(
         context, bytes, answer,
-        [&](const core::Caller& caller, const Request& request, core::Reply<Response> reply) {
+        [&](const calls::Caller& caller, const Request& request, reconcile::Reply<Response> reply) {
           std::move(reply)((gateway_.*handle)(caller, request));
         });
   }
@@ -120,9 +120,9 @@ class Method {
 
     void Hold(std::shared_ptr<Call> self) { self_ = std::move(self); }
     // Who calls; an error where they may not, or there is no place for the call.
-    absl::StatusOr<core::Caller> Admit();
+    absl::StatusOr<calls::Caller> Admit();
     // Adds to the caller what the call itself says. `name` is that of the resource it is about.
-    void Complete(const std::string& request_id, std::string name, core::Caller& caller);
+    void Complete(const std::string& request_id, std::string name, calls::Caller& caller);
 
     template <typename Response>
     void Answer(absl::StatusOr<Response> result) {
@@ -157,7 +157,7 @@ class Method {
     base::LogContext log_context_;
     std::string name_;
     // Null where no provider is waited for. Gone when the caller is.
-    std::shared_ptr<core::WaitedCall> waited_;
+    std::shared_ptr<upstream::WaitedCall> waited_;
     // The gatekeeper did not let it in, and has said so in the log as often as it may.
     bool refused_ = false;
     CallLimit::Place place_;
@@ -181,7 +181,7 @@ class Method {
 
   std::shared_ptr<Call> Begin(grpc::CallbackServerContext& context, grpc::ByteBuffer& answer);
 
-  core::Gateway& gateway_;
+  calls::Gateway& gateway_;
   const Gatekeeper& gatekeeper_;
   CallLimit& call_limit_;
   const base::Clock& clock_;

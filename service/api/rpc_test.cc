@@ -19,13 +19,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/event_loop.h"
-#include "core/testing/harness.h"
-#include "core/waited_call.h"
 #include "gmock/gmock.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "http/testing/fake_client.h"
+#include "reconcile/testing/harness.h"
+#include "upstream/waited_call.h"
 
 namespace assetgate::api {
 namespace {
@@ -58,8 +58,8 @@ class TestService final : public v1::AssetService::WithRawCallbackMethod_ListAss
                                               grpc::ByteBuffer* response) override {
     return batch_.Run<v1::BatchCreateAssetsRequest, v1::BatchCreateAssetsResponse>(
         context, request, response,
-        [&](const core::Caller& caller, const v1::BatchCreateAssetsRequest& asked,
-            core::Reply<v1::BatchCreateAssetsResponse> reply) {
+        [&](const calls::Caller& caller, const v1::BatchCreateAssetsRequest& asked,
+            reconcile::Reply<v1::BatchCreateAssetsResponse> reply) {
           absl::MutexLock lock(&mu_);
           request_id_ = caller.context.request_id;
           unknown_fields_ = UnknownFields(asked);
@@ -76,8 +76,8 @@ class TestService final : public v1::AssetService::WithRawCallbackMethod_ListAss
                                        grpc::ByteBuffer* response) override {
     return list_.Run<v1::ListAssetsRequest, v1::ListAssetsResponse>(
         context, request, response,
-        [&](const core::Caller&, const v1::ListAssetsRequest& asked,
-            core::Reply<v1::ListAssetsResponse> reply) {
+        [&](const calls::Caller&, const v1::ListAssetsRequest& asked,
+            reconcile::Reply<v1::ListAssetsResponse> reply) {
           v1::ListAssetsResponse listed;
           listed.set_next_page_token(std::string(static_cast<std::size_t>(asked.page_size()), 'x'));
           std::move(reply)(std::move(listed));
@@ -106,7 +106,7 @@ class TestService final : public v1::AssetService::WithRawCallbackMethod_ListAss
     return !waited_.expired();
   }
   void AnswerAll() {
-    std::vector<core::Reply<v1::BatchCreateAssetsResponse>> replies;
+    std::vector<reconcile::Reply<v1::BatchCreateAssetsResponse>> replies;
     {
       absl::MutexLock lock(&mu_);
       replies.swap(replies_);
@@ -129,8 +129,8 @@ class TestService final : public v1::AssetService::WithRawCallbackMethod_ListAss
   absl::Mutex mu_;
   std::string request_id_ ABSL_GUARDED_BY(mu_);
   int unknown_fields_ ABSL_GUARDED_BY(mu_) = -1;
-  std::weak_ptr<core::WaitedCall> waited_ ABSL_GUARDED_BY(mu_);
-  std::vector<core::Reply<v1::BatchCreateAssetsResponse>> replies_ ABSL_GUARDED_BY(mu_);
+  std::weak_ptr<upstream::WaitedCall> waited_ ABSL_GUARDED_BY(mu_);
+  std::vector<reconcile::Reply<v1::BatchCreateAssetsResponse>> replies_ ABSL_GUARDED_BY(mu_);
 };
 
 class RpcTest : public ::testing::Test {
@@ -211,7 +211,7 @@ class RpcTest : public ::testing::Test {
   }
 
   // For its gateway, which is not asked.
-  core::Harness harness_;
+  reconcile::Harness harness_;
   base::SystemClock clock_;
   base::ThreadEventLoop loop_{"test-auth"};
   base::Metrics metrics_{{.version = "test"}};

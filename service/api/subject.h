@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "assetgate/v1/asset_service.pb.h"
-#include "core/resource.h"
+#include "model/resource.h"
 
 namespace assetgate::api {
 
@@ -30,16 +30,16 @@ std::string NameIn(const Request& request) {
   if constexpr (requires { request.name(); }) {
     return request.name();
   } else if constexpr (requires { request.video_task_id(); }) {
-    collection = core::kVideoTasks;
+    collection = model::kVideoTasks;
     id = request.video_task_id();
   } else if constexpr (requires { request.asset_group_id(); }) {
-    collection = core::kAssetGroups;
+    collection = model::kAssetGroups;
     id = request.asset_group_id();
   } else if constexpr (requires { request.asset_id(); }) {
-    collection = core::kAssets;
+    collection = model::kAssets;
     id = request.asset_id();
   }
-  return id.empty() ? "" : core::MakeName(collection, id);
+  return id.empty() ? "" : model::MakeName(collection, id);
 }
 
 // Of a call that was answered with `response`, which is empty where the call failed; `name` is that
@@ -49,7 +49,7 @@ Subject SubjectOf(const std::string& name, const Response& response) {
   std::set<std::string> providers;
   const auto add = [&providers](const auto& units) {
     for (const auto& unit : units) {
-      providers.insert(core::ParseProvider(unit.provider()).value_or(""));
+      providers.insert(model::ParseProvider(unit.provider()).value_or(""));
     }
   };
   Subject subject;

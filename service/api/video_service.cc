@@ -23,44 +23,44 @@ VideoService::VideoService(const Parts& parts, watch::Watcher& watcher)
 
 ServerUnaryReactor* VideoService::CreateVideoTask(CallbackServerContext* context,
                                                   const ByteBuffer* request, ByteBuffer* response) {
-  return create_.Run(context, request, response, &core::Gateway::CreateVideoTask);
+  return create_.Run(context, request, response, &calls::Gateway::CreateVideoTask);
 }
 
 ServerUnaryReactor* VideoService::GetVideoTask(CallbackServerContext* context,
                                                const ByteBuffer* request, ByteBuffer* response) {
-  return get_.Run(context, request, response, &core::Gateway::GetVideoTask);
+  return get_.Run(context, request, response, &calls::Gateway::GetVideoTask);
 }
 
 ServerUnaryReactor* VideoService::ListVideoTasks(CallbackServerContext* context,
                                                  const ByteBuffer* request, ByteBuffer* response) {
-  return list_.Run(context, request, response, &core::Gateway::ListVideoTasks);
+  return list_.Run(context, request, response, &calls::Gateway::ListVideoTasks);
 }
 
 ServerUnaryReactor* VideoService::CancelVideoTask(CallbackServerContext* context,
                                                   const ByteBuffer* request, ByteBuffer* response) {
-  return cancel_.Run(context, request, response, &core::Gateway::CancelVideoTask);
+  return cancel_.Run(context, request, response, &calls::Gateway::CancelVideoTask);
 }
 
 ServerUnaryReactor* VideoService::ImportVideoTask(CallbackServerContext* context,
                                                   const ByteBuffer* request, ByteBuffer* response) {
-  return import_.Run(context, request, response, &core::Gateway::ImportVideoTask);
+  return import_.Run(context, request, response, &calls::Gateway::ImportVideoTask);
 }
 
 ServerUnaryReactor* VideoService::ResolveVideoTask(CallbackServerContext* context,
                                                    const ByteBuffer* request,
                                                    ByteBuffer* response) {
-  return resolve_.Run(context, request, response, &core::Gateway::ResolveVideoTask);
+  return resolve_.Run(context, request, response, &calls::Gateway::ResolveVideoTask);
 }
 
 ServerUnaryReactor* VideoService::DeleteVideoTask(CallbackServerContext* context,
                                                   const ByteBuffer* request, ByteBuffer* response) {
-  return delete_.Run(context, request, response, &core::Gateway::DeleteVideoTask);
+  return delete_.Run(context, request, response, &calls::Gateway::DeleteVideoTask);
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* VideoService::WatchVideoTasks(
     CallbackServerContext* context, const grpc::ByteBuffer* bytes) {
   return watch_.Answer(*context,
-                       [&](const core::Caller& caller) -> absl::StatusOr<WatchMethod::Opening> {
+                       [&](const calls::Caller& caller) -> absl::StatusOr<WatchMethod::Opening> {
                          const absl::StatusOr<v1::WatchVideoTasksRequest> request =
                              Parse<v1::WatchVideoTasksRequest>(*bytes);
                          if (!request.ok()) return request.status();

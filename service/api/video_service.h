@@ -48,7 +48,7 @@ class VideoService final : public RawVideoService {
       grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override;
 
  private:
-  core::Gateway& gateway_;
+  calls::Gateway& gateway_;
   Method create_;
   Method get_;
   Method list_;

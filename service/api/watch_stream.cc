@@ -16,10 +16,10 @@
 #include "assetgate/v1/asset_service.pb.h"
 #include "assetgate/v1/provider_service.pb.h"
 #include "assetgate/v1/video_service.pb.h"
-#include "core/resource.h"
-#include "core/sizes.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
+#include "model/resource.h"
+#include "model/sizes.h"
 
 namespace assetgate::api {
 namespace {
@@ -92,7 +92,7 @@ int RevisionFieldOf(store::Kind kind) {
 // A resource that is larger than any is made now, without fields that no release knows (see
 // Gateway); empty where it is not, or cannot be read.
 std::string Trimmed(const store::Change& change) {
-  if (change.resource.size() <= core::kMaxResourceBytes) return "";
+  if (change.resource.size() <= model::kMaxResourceBytes) return "";
   const auto trim = [&](auto message) -> std::string {
     if (!message.ParseFromString(change.resource)) return "";
     message.DiscardUnknownFields();
@@ -132,7 +132,7 @@ class EncodedEvent final : public watch::Encoded {
   explicit EncodedEvent(const watch::Event& event) {
     if (!IsReadable(event)) return;
     std::string serialized = SerializeEvent(event);
-    readable_ = serialized.size() <= core::kMaxAnswerBytes;
+    readable_ = serialized.size() <= model::kMaxAnswerBytes;
     if (!readable_) return;
     // The slice owns it.
     auto* bytes = new std::string(std::move(serialized));
@@ -340,7 +340,7 @@ WatchMethod::WatchMethod(const Gatekeeper& gatekeeper, base::Metrics& metrics,
 void WatchMethod::LeftOut(const watch::Event& event) {
   if (unreadable_ != nullptr) unreadable_->Increment();
   const store::Key& key = event.change()->key;
-  const std::string name = core::MakeName(core::CollectionOf(key.kind), key.id);
+  const std::string name = model::MakeName(model::CollectionOf(key.kind), key.id);
   {
     constexpr std::size_t kMost = 100;
     absl::MutexLock lock(&left_out_mu_);
@@ -396,7 +396,7 @@ absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watcher& watcher,
   WatchMethod::Opening opening;
   for (std::size_t i = 0; i < std::min(request->ids.size(), kNamesInLine); ++i) {
     absl::StrAppend(&opening.names, i == 0 ? "" : ",",
-                    core::MakeName(core::CollectionOf(request->kind), request->ids[i]));
+                    model::MakeName(model::CollectionOf(request->kind), request->ids[i]));
   }
   if (request->ids.size() > kNamesInLine) absl::StrAppend(&opening.names, ",…");
   opening.open = [&watcher,

@@ -32,7 +32,7 @@ namespace assetgate::api {
 //   class Assets : public v1::AssetService::WithRawCallbackMethod_WatchAssets<…> {
 //     grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(
 //         grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes) override {
-//       return watch_assets_.Answer(*context, [&](const core::Caller& caller) {
+//       return watch_assets_.Answer(*context, [&](const calls::Caller& caller) {
 //         return OpeningOf(watcher_, gateway_.Check(caller, *bytes));
 //       });
 //     }
@@ -54,7 +54,7 @@ class WatchMethod {
     absl::AnyInvocable<std::shared_ptr<watch::Source>(std::shared_ptr<watch::Reader> reader)> open;
   };
   // What a caller asks for: called at once, if they may watch.
-  using Ask = absl::FunctionRef<absl::StatusOr<Opening>(const core::Caller& caller)>;
+  using Ask = absl::FunctionRef<absl::StatusOr<Opening>(const calls::Caller& caller)>;
   // The call's reactor, which owns itself: it writes what is asked for, or fails with its status.
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Answer(grpc::CallbackServerContext& context, Ask ask);
 

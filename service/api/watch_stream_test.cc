@@ -134,7 +134,7 @@ class TestService final
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* bytes) override {
     return method_.Answer(*context,
-                          [&](const core::Caller&) { return OpeningOf(watcher_, Ask(*bytes)); });
+                          [&](const calls::Caller&) { return OpeningOf(watcher_, Ask(*bytes)); });
   }
 
  private:

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "base/text.h"
 #include "provider/failure.h"
 
 namespace assetgate::auth {
@@ -128,8 +129,8 @@ absl::StatusOr<CallerPtr> Authenticator::Identify(const Credentials& credentials
     absl::StatusOr<Subject> subject = table->verifier->Verify(text);
     if (!subject.ok()) return subject.status();
     if (CallerPtr caller = FindBySubject(table->callers, *subject)) return caller;
-    return Nobody(absl::StrCat("the subject \"", provider::CleanText(subject->subject, 256),
-                               "\" of ", subject->issuer, " is not in callers"));
+    return Nobody(absl::StrCat("the subject \"", base::CleanText(subject->subject, 256), "\" of ",
+                               subject->issuer, " is not in callers"));
   }
   if (credentials.certificate_uris.empty() && credentials.certificate_dns_names.empty()) {
     return Nobody("it has neither a bearer token nor a client certificate");
@@ -146,7 +147,7 @@ absl::StatusOr<CallerPtr> Authenticator::Identify(const Credentials& credentials
     names.push_back(absl::StrCat("DNS ", dns_name));
   }
   return Nobody(absl::StrCat("none of its certificate's names is in callers: ",
-                             provider::CleanText(absl::StrJoin(names, ", "), 512)));
+                             base::CleanText(absl::StrJoin(names, ", "), 512)));
 }
 
 }  // namespace assetgate::auth

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "auth/testing/issuer_key.h"
+#include "base/testing/fake_event_loop.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "http/testing/fake_client.h"

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "base/testing/fake_clock.h"
 #include "base/testing/kept_lines.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

@@ -16,7 +16,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "provider/json.h"
+#include "base/json.h"
 #include "rapidjson/document.h"
 
 namespace assetgate::auth {
@@ -40,7 +40,7 @@ using Builder = std::unique_ptr<OSSL_PARAM_BLD, Freed<OSSL_PARAM_BLD, OSSL_PARAM
 using Parameters = std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM, OSSL_PARAM_free>>;
 
 std::string TextOf(const rapidjson::Value& object, const char* name) {
-  return provider::JsonString(object, name).value_or("");
+  return base::JsonString(object, name).value_or("");
 }
 
 // A number or a coordinate: base64url without padding.
@@ -129,11 +129,11 @@ std::string PemOf(EVP_PKEY* key) {
 
 absl::StatusOr<std::vector<JwkKey>> ParseJwks(absl::string_view json) {
   if (json.size() > kLargest) return absl::InvalidArgumentError("is larger than 1 MiB");
-  const std::optional<rapidjson::Document> document = provider::ParseJson(json);
+  const std::optional<rapidjson::Document> document = base::ParseJson(json);
   if (!document.has_value() || !document->IsObject()) {
     return absl::InvalidArgumentError("is no JSON object; a JWKS is {\"keys\": [...]}");
   }
-  const rapidjson::Value* keys = provider::FindJson(*document, "keys");
+  const rapidjson::Value* keys = base::FindJson(*document, "keys");
   if (keys == nullptr || !keys->IsArray()) {
     return absl::InvalidArgumentError("has no \"keys\"; a JWKS is {\"keys\": [...]}");
   }

@@ -10,9 +10,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/json.h"
 #include "base/loopback.h"
+#include "base/text.h"
+#include "base/uri.h"
 #include "provider/failure.h"
-#include "provider/json.h"
 #include "rapidjson/document.h"
 
 namespace assetgate::auth {
@@ -50,7 +52,7 @@ void Get(const JwtIssuer& issuer, const Fetching& fetching, const std::string& u
   }
   issuer.egress.ApplyTo(request, options);
   fetching.http.Send(std::move(request), std::move(options),
-                     [&loop = fetching.loop, shown = http::RedactUri(url),
+                     [&loop = fetching.loop, shown = base::RedactUri(url),
                       done = std::move(done)](http::Result result) mutable {
                        loop.Post([shown = std::move(shown), done = std::move(done),
                                   result = std::move(result)]() mutable {
@@ -70,7 +72,7 @@ void Get(const JwtIssuer& issuer, const Fetching& fetching, const std::string& u
 void GetKeys(const JwtIssuer& issuer, const Fetching& fetching, const std::string& url,
              bool with_token, FetchDone done) {
   Get(issuer, fetching, url, with_token,
-      [shown = http::RedactUri(url),
+      [shown = base::RedactUri(url),
        done = std::move(done)](absl::StatusOr<std::string> body) mutable {
         if (!body.ok()) return std::move(done)(body.status());
         absl::StatusOr<std::vector<JwkKey>> keys = ParseJwks(*body);
@@ -84,16 +86,16 @@ void GetKeys(const JwtIssuer& issuer, const Fetching& fetching, const std::strin
 
 // Where the discovery document `body` says that the keys are.
 absl::StatusOr<std::string> KeyUrlIn(const std::string& body, const JwtIssuer& issuer) {
-  const std::optional<rapidjson::Document> document = provider::ParseJson(body);
+  const std::optional<rapidjson::Document> document = base::ParseJson(body);
   if (!document.has_value() || !document->IsObject()) {
     return absl::FailedPreconditionError("is no JSON object");
   }
-  const std::string said = provider::JsonString(*document, "issuer").value_or("");
+  const std::string said = base::JsonString(*document, "issuer").value_or("");
   if (said != issuer.issuer) {
     return absl::FailedPreconditionError(
-        absl::StrCat("is of the issuer \"", provider::CleanText(said, 128), "\""));
+        absl::StrCat("is of the issuer \"", base::CleanText(said, 128), "\""));
   }
-  std::string url = provider::JsonString(*document, "jwks_uri").value_or("");
+  std::string url = base::JsonString(*document, "jwks_uri").value_or("");
   if (const std::string fault = FaultOfKeyUrl(url); !fault.empty()) {
     return absl::FailedPreconditionError(absl::StrCat("has a jwks_uri that ", fault));
   }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "auth/jwt.h"
 #include "auth/testing/issuer_key.h"
+#include "base/testing/fake_event_loop.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "http/testing/fake_client.h"

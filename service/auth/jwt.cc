@@ -14,9 +14,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "base/uri.h"
 #include "http/message.h"
 #include "provider/failure.h"
-#include "provider/json.h"
 #include "rapidjson/document.h"
 
 namespace assetgate::auth {
@@ -42,24 +44,24 @@ constexpr Algorithm kAlgorithms[] = {{"RS256", JWT_ALG_RS256, JwkKey::Type::kRsa
                                      {"ES512", JWT_ALG_ES512, JwkKey::Type::kEc, 521}};
 
 std::string Shown(absl::string_view text) {
-  return absl::StrCat("\"", provider::CleanText(text, 128), "\"");
+  return absl::StrCat("\"", base::CleanText(text, 128), "\"");
 }
 
 std::optional<rapidjson::Document> ObjectIn(absl::string_view part) {
   std::string json;
   if (!absl::WebSafeBase64Unescape(part, &json)) return std::nullopt;
-  std::optional<rapidjson::Document> document = provider::ParseJson(json);
+  std::optional<rapidjson::Document> document = base::ParseJson(json);
   if (document.has_value() && !document->IsObject()) document.reset();
   return document;
 }
 
 std::string TextOf(const rapidjson::Value& object, const char* name) {
-  return provider::JsonString(object, name).value_or("");
+  return base::JsonString(object, name).value_or("");
 }
 
 // A claim of type NumericDate; absent where it is none.
 std::optional<absl::Time> TimeOf(const rapidjson::Value& object, const char* name) {
-  const rapidjson::Value* value = provider::FindJson(object, name);
+  const rapidjson::Value* value = base::FindJson(object, name);
   if (value == nullptr || !value->IsNumber()) return std::nullopt;
   return absl::UnixEpoch() + absl::Seconds(value->GetDouble());
 }
@@ -67,7 +69,7 @@ std::optional<absl::Time> TimeOf(const rapidjson::Value& object, const char* nam
 // The claim `aud`: a text or several.
 std::vector<std::string> AudiencesOf(const rapidjson::Value& claims) {
   std::vector<std::string> audiences;
-  const rapidjson::Value* value = provider::FindJson(claims, "aud");
+  const rapidjson::Value* value = base::FindJson(claims, "aud");
   if (value == nullptr) return audiences;
   if (value->IsString()) audiences.emplace_back(value->GetString());
   if (value->IsArray()) {
@@ -100,7 +102,7 @@ absl::Status Pending(const std::string& why) {
 
 std::string WhereKeysAre(const JwtIssuer& issuer) {
   if (!issuer.fetched()) return issuer.jwks_file;
-  return issuer.jwks_url.empty() ? "what its issuer publishes" : http::RedactUri(issuer.jwks_url);
+  return issuer.jwks_url.empty() ? "what its issuer publishes" : base::RedactUri(issuer.jwks_url);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_split.h"
 #include "auth/testing/issuer_key.h"
+#include "base/testing/fake_clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -1,5 +1,6 @@
 #include "auth/limiter.h"
 
+#include "base/testing/fake_clock.h"
 #include "gtest/gtest.h"
 
 namespace assetgate::auth {

@@ -56,39 +56,6 @@ class ForwardClock final : public Clock {
   mutable absl::Duration ahead_ ABSL_GUARDED_BY(mu_) = absl::ZeroDuration();
 };
 
-// A clock that stands still until it is told otherwise. Thread-safe.
-class FakeClock final : public Clock {
- public:
-  explicit FakeClock(absl::Time now = absl::FromUnixSeconds(1'800'000'000)) : now_(now) {}
-
-  absl::Time Now() const override {
-    absl::MutexLock lock(&mu_);
-    return now_;
-  }
-  absl::Duration Steady() const override {
-    absl::MutexLock lock(&mu_);
-    return steady_;
-  }
-  // Time passes.
-  void Advance(absl::Duration by) {
-    absl::MutexLock lock(&mu_);
-    now_ += by;
-    steady_ += std::max(by, absl::ZeroDuration());
-  }
-  // Time passes until then.
-  void Set(absl::Time now) { Advance(now - Now()); }
-  // The clock is set forward or back, and no time passes.
-  void Step(absl::Duration by) {
-    absl::MutexLock lock(&mu_);
-    now_ += by;
-  }
-
- private:
-  mutable absl::Mutex mu_;
-  absl::Time now_ ABSL_GUARDED_BY(mu_);
-  absl::Duration steady_ ABSL_GUARDED_BY(mu_) = absl::ZeroDuration();
-};
-
 }  // namespace assetgate::base
 
 #endif  // ASSETGATE_BASE_CLOCK_H_

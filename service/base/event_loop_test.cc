@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
+#include "base/testing/fake_event_loop.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

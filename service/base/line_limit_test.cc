@@ -1,5 +1,6 @@
 #include "base/line_limit.h"
 
+#include "base/testing/fake_clock.h"
 #include "gtest/gtest.h"
 
 namespace assetgate::base {

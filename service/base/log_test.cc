@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/testing/fake_clock.h"
 #include "base/testing/kept_lines.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/clock.h"
-#include "config.h"
+#include "config/config.h"
 #include "doctor/finding.h"
 #include "http/client.h"
 

@@ -21,7 +21,7 @@
 #include "http/testing/scripted_server.h"
 #include "providers/dialects.h"
 #include "store/sqlite/sqlite_store.h"
-#include "store/sqlite/temporary_directory.h"
+#include "store/testing/temporary_directory.h"
 
 namespace assetgate::doctor {
 namespace {

@@ -7,6 +7,7 @@
 #include "absl/synchronization/notification.h"
 #include "auth/jwks_endpoint.h"
 #include "base/event_loop.h"
+#include "base/uri.h"
 #include "doctor/doctor.h"
 #include "http/message.h"
 
@@ -26,7 +27,7 @@ void ExamineIssuers(const config::Config& config, const Tools& tools, const Repo
       fetched.WaitForNotification();
     }
     Finding finding{Finding::Verdict::kOk,
-                    absl::StrCat("issuer ", http::RedactUri(issuer.issuer), ": keys"), "", ""};
+                    absl::StrCat("issuer ", base::RedactUri(issuer.issuer), ": keys"), "", ""};
     if (keys.ok()) {
       finding.detail = absl::StrCat("can be fetched: ", keys->size(), " for signatures");
     } else {

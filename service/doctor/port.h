@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "config.h"
+#include "config/config.h"
 
 namespace assetgate::doctor {
 

@@ -6,6 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "base/text.h"
+#include "base/uri.h"
 #include "doctor/doctor.h"
 #include "provider/failure.h"
 #include "provider/mask.h"
@@ -21,10 +23,6 @@ constexpr absl::Duration kPatience = absl::Seconds(15);
 constexpr absl::Duration kCertificateDays = absl::Hours(14 * 24);
 // Signatures, and dates in answers, allow for about so much.
 constexpr absl::Duration kMostSkew = absl::Seconds(5);
-
-std::string Written(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%d", time, absl::UTCTimeZone());
-}
 
 struct Step {
   const char* name;
@@ -76,7 +74,7 @@ Finding OfKey(const config::Provider& provider, const http::Response& response) 
     finding.detail = absl::StrCat("\"", id, "\" is taken");
     if (const auto credit = provider.dialect->DecodeCredit(response)) {
       absl::StrAppend(&finding.detail, "; its account has ", credit->amount, " ",
-                      provider::CleanText(credit->unit, 16), " left");
+                      base::CleanText(credit->unit, 16), " left");
       if (credit->amount <= 0) {
         finding.verdict = Verdict::kWarning;
         finding.remedy = "top up the account";
@@ -84,7 +82,7 @@ Finding OfKey(const config::Provider& provider, const http::Response& response) 
     }
     return finding;
   }
-  const std::string words = provider::CleanText(failure->message, 256);
+  const std::string words = base::CleanText(failure->message, 256);
   const std::string said =
       absl::StrCat(" (HTTP ", response.status, words.empty() ? "" : ": ", words, ")");
   switch (failure->reason) {
@@ -125,7 +123,7 @@ void ExamineTimeouts(const config::Provider& provider, const Report& report) {
 
 void ExamineProvider(const config::Provider& provider, const Tools& tools, const Report& report) {
   const std::string what = absl::StrCat("provider ", provider.id);
-  const std::string where = http::RedactUri(provider.base_url);
+  const std::string where = base::RedactUri(provider.base_url);
   if (provider.mode == v1::Provider::OFF) {
     report({Verdict::kOk, what, "mode OFF: it is not called, so it was not looked at", ""});
     return;
@@ -148,7 +146,7 @@ void ExamineProvider(const config::Provider& provider, const Tools& tools, const
   if (const auto* error = std::get_if<http::TransportError>(&result)) {
     const Step step = StepOf(error->kind);
     report({Verdict::kFailed, absl::StrCat(what, ": host"),
-            absl::StrCat(step.name, ": ", provider::CleanText(error->message, 512)), step.remedy});
+            absl::StrCat(step.name, ": ", base::CleanText(error->message, 512)), step.remedy});
     return;
   }
   auto& response = std::get<http::Response>(result);
@@ -162,7 +160,7 @@ void ExamineProvider(const config::Provider& provider, const Tools& tools, const
                ""};
   if (response.certificate_end.has_value()) {
     absl::StrAppend(&host.detail, ", its certificate is good until ",
-                    Written(*response.certificate_end));
+                    base::FormatTime(*response.certificate_end));
     if (*response.certificate_end < answered + kCertificateDays) {
       host.verdict = Verdict::kWarning;
       host.remedy = "tell the provider: from then on the gateway cannot call it any more";

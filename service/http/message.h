@@ -66,14 +66,6 @@ struct TransportError {
   std::string message;
 };
 
-// Percent-encodes everything but unreserved characters (RFC 3986), for one path segment or one
-// query value.
-std::string PercentEncode(absl::string_view text);
-
-// `uri` with its query and fragment replaced by "?…", and without user:password, also of a URI in
-// its path: fit for logs, metrics and errors.
-std::string RedactUri(absl::string_view uri);
-
 }  // namespace assetgate::http
 
 #endif  // ASSETGATE_HTTP_MESSAGE_H_

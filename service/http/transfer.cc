@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/uri.h"
 
 namespace assetgate::http {
 namespace {
@@ -410,7 +411,7 @@ std::size_t Transfer::MaxResponseBytes() const {
 }
 
 TransportError Transfer::Error(TransportError::Kind kind, absl::string_view text) const {
-  return {kind, sends_ > 0, absl::StrCat(request_.method, " ", RedactUri(url_), ": ", text)};
+  return {kind, sends_ > 0, absl::StrCat(request_.method, " ", base::RedactUri(url_), ": ", text)};
 }
 
 TransportError Transfer::TimedOut() const {

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
+#include "base/testing/fake_clock.h"
 #include "gtest/gtest.h"
 #include "listener/socket.h"
 

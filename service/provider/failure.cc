@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/text.h"
 #include "base/utf8.h"
 
 namespace assetgate::provider {
@@ -99,41 +100,6 @@ absl::string_view Verb(v1::ErrorReason reason) {
   }
 }
 
-// Whether a URL's text ends before `c` in running text.
-bool EndsUrl(char c) {
-  return absl::ascii_isspace(static_cast<unsigned char>(c)) ||
-         absl::ascii_iscntrl(static_cast<unsigned char>(c)) ||
-         absl::string_view("\"'<>`|\\^{}").find(c) != absl::string_view::npos;
-}
-
-// `text` with every URL in it redacted.
-std::string RedactUrls(absl::string_view text) {
-  std::string out;
-  while (true) {
-    const std::size_t separator = text.find("://");
-    if (separator == absl::string_view::npos) break;
-    std::size_t begin = separator;
-    while (begin > 0 && absl::ascii_isalnum(static_cast<unsigned char>(text[begin - 1]))) --begin;
-    std::size_t end = separator + 3;
-    while (end < text.size() && !EndsUrl(text[end])) ++end;
-    absl::StrAppend(&out, text.substr(0, begin), http::RedactUri(text.substr(begin, end - begin)));
-    text.remove_prefix(end);
-  }
-  absl::StrAppend(&out, text);
-  return out;
-}
-
-// The first `max_bytes` of `text`, without a URL that goes on after them: half of it cannot be
-// redacted, as its user ends at an '@' that may be in the other half.
-absl::string_view WithoutHalfUrl(absl::string_view text, std::size_t max_bytes) {
-  if (text.size() <= max_bytes) return text;
-  text = text.substr(0, max_bytes);
-  std::size_t run = text.size();
-  while (run > 0 && !EndsUrl(text[run - 1])) --run;
-  const std::size_t separator = text.find("://", run);
-  return separator == absl::string_view::npos ? text : text.substr(0, separator);
-}
-
 }  // namespace
 
 std::optional<absl::Time> ParseHttpDate(absl::string_view text) {
@@ -198,8 +164,8 @@ Failure FailureOf(const http::TransportError& error) {
 }
 
 base::Error ToError(const Failure& failure, absl::string_view provider_id) {
-  const std::string words = CleanText(failure.message);
-  const std::string code = CleanText(failure.code, 128);
+  const std::string words = base::CleanText(failure.message);
+  const std::string code = base::CleanText(failure.code, 128);
   std::string message =
       absl::StrCat(provider_id, failure.from_edge ? " did not answer itself"
                                                   : absl::StrCat(" ", Verb(failure.reason)));
@@ -226,33 +192,6 @@ base::Error ToError(const Failure& failure, absl::string_view provider_id) {
     error.RetryAfter(kDefaultRetryDelay);
   }
   return error;
-}
-
-std::string CleanText(absl::string_view text, std::size_t max_bytes) {
-  constexpr absl::string_view kCut = "…";
-  constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";
-  // URLs are redacted before anything is cut off, so that half a query cannot stay behind. A text
-  // of megabytes is not worth the work: what can end up in the result lies far before this.
-  text = WithoutHalfUrl(text, 64 * max_bytes + 4096);
-  const std::string redacted = RedactUrls(text);
-  absl::string_view rest = absl::StripAsciiWhitespace(redacted);
-  std::string out;
-  // The end of `out` up to which a cut leaves room for the mark.
-  std::size_t room = 0;
-  while (!rest.empty()) {
-    const std::size_t length = base::Utf8CharacterLength(rest);
-    absl::string_view piece = length == 0 ? kReplacement : rest.substr(0, length);
-    if (base::IsControlCharacter(piece)) piece = " ";
-    if (out.size() + piece.size() > max_bytes) {
-      out.resize(room);
-      if (max_bytes >= kCut.size()) absl::StrAppend(&out, kCut);
-      return out;
-    }
-    absl::StrAppend(&out, piece);
-    if (out.size() + kCut.size() <= max_bytes) room = out.size();
-    rest.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return out;
 }
 
 }  // namespace assetgate::provider

@@ -83,10 +83,6 @@ std::optional<absl::Time> ParseHttpDate(absl::string_view text);
 // with act, provider, http_status, provider_code and provider_message (cleaned), RetryInfo.
 base::Error ToError(const Failure& failure, absl::string_view provider_id);
 
-// `text` fit for logs and errors: valid UTF-8, control characters as spaces, at most `max_bytes`
-// bytes (cut with "…"), and the queries of URLs in it redacted.
-std::string CleanText(absl::string_view text, std::size_t max_bytes = 1024);
-
 }  // namespace assetgate::provider
 
 #endif  // ASSETGATE_PROVIDER_FAILURE_H_

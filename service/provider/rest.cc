@@ -6,8 +6,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "provider/failure.h"
-#include "provider/json.h"
 
 namespace assetgate::provider {
 namespace {
@@ -95,7 +96,7 @@ http::Request JsonRequest(absl::string_view method, std::string path,
                           const rapidjson::Value& body) {
   http::Request request = JsonRequest(method, std::move(path));
   request.headers.push_back({"Content-Type", "application/json"});
-  request.body = WriteJson(body);
+  request.body = base::WriteJson(body);
   return request;
 }
 
@@ -112,19 +113,19 @@ bool IsId(absl::string_view id) {
 
 absl::Status NotAnId(absl::string_view id, absl::string_view form) {
   return absl::InvalidArgumentError(
-      absl::StrCat("\"", CleanText(id, 100), "\" is not the id of a task at this provider (", form,
-                   "); copy it from the provider's own list of tasks"));
+      absl::StrCat("\"", base::CleanText(id, 100), "\" is not the id of a task at this provider (",
+                   form, "); copy it from the provider's own list of tasks"));
 }
 
 Handle HandleOf(absl::string_view id) {
   rapidjson::Document doc(rapidjson::kObjectType);
-  SetJson(doc, doc, "id", id);
-  return WriteJson(doc);
+  base::SetJson(doc, doc, "id", id);
+  return base::WriteJson(doc);
 }
 
 std::string IdOf(const Handle& handle) {
-  const std::optional<rapidjson::Document> doc = ParseJson(handle);
-  return doc.has_value() ? JsonText(*doc, "id") : "";
+  const std::optional<rapidjson::Document> doc = base::ParseJson(handle);
+  return doc.has_value() ? base::JsonText(*doc, "id") : "";
 }
 
 std::string UriOf(absl::string_view iri) {

@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "google/protobuf/util/json_util.h"
-#include "provider/json.h"
 
 namespace assetgate::provider {
 namespace {
 
 rapidjson::Document Parse(absl::string_view text) {
-  std::optional<rapidjson::Document> doc = ParseJson(text);
+  std::optional<rapidjson::Document> doc = base::ParseJson(text);
   EXPECT_TRUE(doc.has_value()) << std::string(text);
   return doc.has_value() ? *std::move(doc) : rapidjson::Document(rapidjson::kObjectType);
 }

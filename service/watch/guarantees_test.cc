@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/event_loop.h"
+#include "base/testing/fake_clock.h"
 #include "gtest/gtest.h"
 #include "watch/resume_token.h"
 #include "watch/testing/fake_store.h"

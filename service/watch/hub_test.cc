@@ -10,6 +10,7 @@
 #include "absl/synchronization/notification.h"
 #include "base/event_loop.h"
 #include "base/metrics.h"
+#include "base/testing/fake_event_loop.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "watch/testing/fake_store.h"

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "base/error.h"
 #include "base/event_loop.h"
+#include "base/testing/fake_event_loop.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "watch/resume_token.h"

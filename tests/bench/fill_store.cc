@@ -9,7 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
-#include "core/resource.h"
+#include "model/resource.h"
 
 namespace assetgate::bench {
 namespace {
@@ -18,25 +18,25 @@ constexpr int kRowsPerTransaction = 500;
 // The store commits some while the next are made.
 constexpr int kMostTransactions = 8;
 
-absl::StatusOr<core::AssetEntity> Load(store::Store& store, const std::string& name) {
-  const store::Key key = {core::kDefaultTenant, store::Kind::kAsset,
-                          core::ParseName(core::kAssets, name).value_or("")};
+absl::StatusOr<model::AssetEntity> Load(store::Store& store, const std::string& name) {
+  const store::Key key = {model::kDefaultTenant, store::Kind::kAsset,
+                          model::ParseName(model::kAssets, name).value_or("")};
   const auto row = store.Get(key);
   if (!row.ok()) return row.status();
   if (!row->has_value()) return absl::NotFoundError(absl::StrCat("no ", name, " in the store"));
-  core::AssetEntity entity;
-  core::FromRow(**row, entity);
-  if (core::IsUnfinished(entity) || entity.resource.placements_size() != 1) {
+  model::AssetEntity entity;
+  model::FromRow(**row, entity);
+  if (model::IsUnfinished(entity) || entity.resource.placements_size() != 1) {
     return absl::InternalError(absl::StrCat(name, " is not finished at one provider"));
   }
   return entity;
 }
 
-core::AssetEntity Copy(const core::AssetEntity& model, int number, const FinishedAsset& asset) {
-  core::AssetEntity entity = model;
-  entity.key.id = core::NewResourceId(absl::Now());
+model::AssetEntity Copy(const model::AssetEntity& model, int number, const FinishedAsset& asset) {
+  model::AssetEntity entity = model;
+  entity.key.id = model::NewResourceId(absl::Now());
   v1::Asset& resource = entity.resource;
-  resource.set_name(core::MakeName(core::kAssets, entity.key.id));
+  resource.set_name(model::MakeName(model::kAssets, entity.key.id));
   resource.set_display_name(absl::StrCat("Portrait ", number));
   resource.set_source_uri(absl::StrCat("https://media.example.org/portraits/", number, ".png"));
   for (const auto& [key, value] : asset.labels) (*resource.mutable_labels())[key] = value;
@@ -44,7 +44,7 @@ core::AssetEntity Copy(const core::AssetEntity& model, int number, const Finishe
   const std::string known = placement.provider_asset_id();
   placement.set_provider_asset_id(absl::StrCat(known, "-", number));
   if (!placement.provider_uri().empty()) placement.set_provider_uri(resource.source_uri());
-  core::Unit& unit = *entity.record.mutable_units(0);
+  model::Unit& unit = *entity.record.mutable_units(0);
   unit.set_handle(absl::StrReplaceAll(unit.handle(), {{known, placement.provider_asset_id()}}));
   return entity;
 }
@@ -104,10 +104,10 @@ absl::Status FillStore(store::Store& store, const std::string& active, const std
     store::Transaction transaction;
     for (const int end = std::min(count, number + kRowsPerTransaction); number < end; ++number) {
       const FinishedAsset asset = describe(number);
-      core::AssetEntity entity = Copy(asset.failed ? *a_failed : *an_active, number, asset);
+      model::AssetEntity entity = Copy(asset.failed ? *a_failed : *an_active, number, asset);
       made(number, entity.resource.name());
       store::Write& write = transaction.writes.emplace_back();
-      write.content = core::ToContent(entity);
+      write.content = model::ToContent(entity);
       write.key = std::move(entity.key);
     }
     status = committer.Commit(std::move(transaction));

@@ -14,7 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
-#include "core/record.pb.h"
+#include "model/record.pb.h"
 #include "tests/bench/benchmarks.h"
 #include "tests/bench/make_assets.h"
 #include "tests/bench/usage.h"
@@ -50,7 +50,7 @@ absl::StatusOr<absl::Duration> TimeOfScan(const std::string& path, int expected)
   }
   int found = 0;
   v1::Asset asset;
-  core::AssetRecord record;
+  model::AssetRecord record;
   while (sqlite3_step(rows) == SQLITE_ROW) {
     if (asset.ParseFromArray(sqlite3_column_blob(rows, 0), sqlite3_column_bytes(rows, 0)) &&
         record.ParseFromArray(sqlite3_column_blob(rows, 1), sqlite3_column_bytes(rows, 1))) {

@@ -12,7 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
-#include "config.h"
+#include "config/config.h"
 #include "providers/dialects.h"
 #include "rapidjson/document.h"
 

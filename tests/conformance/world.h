@@ -25,7 +25,7 @@
 #include "assetgate/v1/provider_service.grpc.pb.h"
 #include "assetgate/v1/video_service.grpc.pb.h"
 #include "google/rpc/status.pb.h"
-#include "server.h"
+#include "server/server.h"
 #include "tests/simulator/simulator.h"
 
 namespace assetgate::conformance {

@@ -27,9 +27,9 @@
 #include "absl/time/time.h"
 #include "api/status_conversion.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "provider/dialect.h"
 #include "provider/failure.h"
-#include "provider/json.h"
 #include "provider/rest.h"
 #include "providers/dialects.h"
 #include "rapidjson/document.h"
@@ -69,7 +69,7 @@ struct Exchange {
 
 // Whether a dialect could have made this handle: an object of ids.
 bool CanBeStored(absl::string_view handle) {
-  const std::optional<rapidjson::Document> doc = provider::ParseJson(handle);
+  const std::optional<rapidjson::Document> doc = base::ParseJson(handle);
   if (!doc.has_value() || !doc->IsObject()) return false;
   return std::all_of(doc->MemberBegin(), doc->MemberEnd(), [](const auto& member) {
     return member.value.IsString() &&
@@ -204,7 +204,7 @@ class Decoder {
 
   // A handle that the dialect made itself.
   void Check(const Handle& handle) {
-    const std::optional<rapidjson::Document> doc = provider::ParseJson(handle);
+    const std::optional<rapidjson::Document> doc = base::ParseJson(handle);
     claims_.Hold(doc.has_value() && doc->IsObject(), "a handle is a JSON object", handle);
     claims_.Plain("a handle", handle, kMaxHandleBytes);
     Clean("a handle", handle);
@@ -309,27 +309,27 @@ class Decoder {
 // A body or a handle: JSON, or a string that is meant as it is.
 std::string TextOf(const rapidjson::Value& value) {
   return value.IsString() ? std::string(value.GetString(), value.GetStringLength())
-                          : provider::WriteJson(value);
+                          : base::WriteJson(value);
 }
 
 void AddSeed(const rapidjson::Value& exchange, std::vector<std::string>& seeds) {
-  const rapidjson::Value* const response = provider::FindJson(exchange, "response");
+  const rapidjson::Value* const response = base::FindJson(exchange, "response");
   if (response == nullptr) return;
-  std::string seed = absl::StrCat(
-      provider::JsonText(exchange, "operation"), " ", provider::JsonText(exchange, "kind"), " ",
-      provider::JsonText(*response, "status"),
-      provider::JsonBool(exchange, "input.replay").value_or(false) ? " replay" : "", "\n");
-  if (const auto* const handles = provider::FindJson(exchange, "input.handles")) {
+  std::string seed =
+      absl::StrCat(base::JsonText(exchange, "operation"), " ", base::JsonText(exchange, "kind"),
+                   " ", base::JsonText(*response, "status"),
+                   base::JsonBool(exchange, "input.replay").value_or(false) ? " replay" : "", "\n");
+  if (const auto* const handles = base::FindJson(exchange, "input.handles")) {
     for (const rapidjson::Value& handle : handles->GetArray()) {
       absl::StrAppend(&seed, "Handle: ", TextOf(handle), "\n");
     }
   }
-  if (const auto* const headers = provider::FindJson(*response, "headers")) {
+  if (const auto* const headers = base::FindJson(*response, "headers")) {
     for (const auto& header : headers->GetObject()) {
       absl::StrAppend(&seed, header.name.GetString(), ": ", TextOf(header.value), "\n");
     }
   }
-  const rapidjson::Value* const body = provider::FindJson(*response, "body");
+  const rapidjson::Value* const body = base::FindJson(*response, "body");
   absl::StrAppend(&seed, "\n", body == nullptr ? "" : TextOf(*body));
   seeds.push_back(std::move(seed));
 }
@@ -360,7 +360,7 @@ std::vector<rapidjson::Document> TestData(const std::string& dialect) {
     std::ifstream file(path);
     const std::string text((std::istreambuf_iterator<char>(file)),
                            std::istreambuf_iterator<char>());
-    if (auto doc = provider::ParseJson(text)) documents.push_back(*std::move(doc));
+    if (auto doc = base::ParseJson(text)) documents.push_back(*std::move(doc));
   }
   return documents;
 }

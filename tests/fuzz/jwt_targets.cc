@@ -18,6 +18,7 @@
 #include "auth/jwks_endpoint.h"
 #include "auth/jwt.h"
 #include "base/event_loop.h"
+#include "base/testing/fake_event_loop.h"
 #include "http/testing/fake_client.h"
 #include "tests/fuzz/claims.h"
 #include "tests/fuzz/targets.h"

@@ -9,9 +9,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
+#include "base/testing/fake_clock.h"
 #include "base/testing/kept_lines.h"
-#include "provider/json.h"
 #include "tests/fuzz/claims.h"
 #include "tests/fuzz/targets.h"
 
@@ -73,18 +74,18 @@ void CheckLine(base::LogFormat format, absl::string_view input, Claims& claims) 
     }
     return;
   }
-  const auto doc = provider::ParseJson(line);
+  const auto doc = base::ParseJson(line);
   claims.Hold(doc.has_value() && doc->IsObject(), "a line is a JSON object", line);
   if (!doc.has_value() || !doc->IsObject()) return;
-  claims.Hold(provider::JsonText(*doc, "level") == "info" &&
-                  provider::JsonText(*doc, "message") == "submitted" &&
-                  provider::JsonText(*doc, "time") == "2027-01-15T08:00:00.125000Z",
+  claims.Hold(base::JsonText(*doc, "level") == "info" &&
+                  base::JsonText(*doc, "message") == "submitted" &&
+                  base::JsonText(*doc, "time") == "2027-01-15T08:00:00.125000Z",
               "no field stands in for another", line);
   if (input.size() <= kAlwaysFits) {
     claims.Hold(doc->MemberCount() == (context ? 8U : 6U), "a line has the fields that were given",
                 line);
     if (IsUtf8(input)) {
-      claims.Hold(provider::JsonText(*doc, "name") == input, "what was logged is read again", line);
+      claims.Hold(base::JsonText(*doc, "name") == input, "what was logged is read again", line);
     }
   }
 }

@@ -54,9 +54,9 @@ Target JwtTarget();
 Target JwksTarget();
 // service/watch/resume_token.h
 Target ResumeTokenTarget();
-// service/core/page_token.h
+// service/calls/page_token.h
 Target PageTokenTarget();
-// service/core/media_uri.h
+// service/calls/media_uri.h
 Target MediaUriTarget();
 
 }  // namespace assetgate::fuzz

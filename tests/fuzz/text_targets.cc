@@ -3,7 +3,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/text.h"
 #include "base/trace_context.h"
+#include "base/uri.h"
 #include "http/message.h"
 #include "provider/failure.h"
 #include "tests/fuzz/claims.h"
@@ -15,7 +17,7 @@ namespace {
 // The first byte is the limit.
 std::optional<std::string> CheckText(absl::string_view input) {
   Claims claims;
-  const std::string redacted = http::RedactUri(input);
+  const std::string redacted = base::RedactUri(input);
   claims.Hold(redacted.size() <= input.size() + absl::string_view("?…").size(),
               "a redacted URI does not grow", redacted);
   claims.Hold(!ShowsUrlSecrets(redacted.substr(0, redacted.find_first_of(" \"'<>`|\\^{}"))),
@@ -24,7 +26,7 @@ std::optional<std::string> CheckText(absl::string_view input) {
   const std::size_t limit =
       input.empty() ? 0 : static_cast<std::size_t>(static_cast<unsigned char>(input[0])) * 4;
   input.remove_prefix(std::min<std::size_t>(1, input.size()));
-  const std::string clean = provider::CleanText(input, limit);
+  const std::string clean = base::CleanText(input, limit);
   claims.Plain("clean text", clean, limit);
   claims.Hold(!ShowsUrlSecrets(clean) || clean.size() + 4 > limit,
               "clean text shows no query of a URL", clean);

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "core/page_token.h"
+#include "calls/page_token.h"
 #include "tests/fuzz/claims.h"
 #include "tests/fuzz/targets.h"
 #include "watch/resume_token.h"
@@ -73,19 +73,19 @@ std::optional<std::string> CheckResumeToken(absl::string_view input) {
 std::optional<std::string> CheckPageToken(absl::string_view input) {
   Claims claims;
   const auto made_as = [&claims](absl::string_view token, std::uint64_t fingerprint) {
-    const std::optional<store::Revision> after = core::ReadPageToken(token, fingerprint);
+    const std::optional<store::Revision> after = calls::ReadPageToken(token, fingerprint);
     // It has no checksum: one that was changed may be the one for another place in the same list.
     claims.Hold(
-        !after.has_value() || (*after >= 0 && core::MakePageToken(fingerprint, *after) == token),
+        !after.has_value() || (*after >= 0 && calls::MakePageToken(fingerprint, *after) == token),
         "a token that is good is one that was made", token);
   };
   made_as(input, kFingerprint);
 
   const std::uint64_t fingerprint = NumberOf(input, 8);
   const store::Revision after = RevisionOf(NumberOf(input, 16));
-  const std::string token = core::MakePageToken(fingerprint, after);
-  claims.Hold(core::ReadPageToken(token, fingerprint) == after, "what was made is read", token);
-  claims.Hold(!core::ReadPageToken(token, fingerprint + 1).has_value(),
+  const std::string token = calls::MakePageToken(fingerprint, after);
+  claims.Hold(calls::ReadPageToken(token, fingerprint) == after, "what was made is read", token);
+  claims.Hold(!calls::ReadPageToken(token, fingerprint + 1).has_value(),
               "another list's token is refused", token);
   made_as(Changed(token, NumberOf(input, 0)), fingerprint);
   return claims.broken();
@@ -104,9 +104,9 @@ Target ResumeTokenTarget() {
 
 Target PageTokenTarget() {
   return {.name = "page_token", .check = CheckPageToken, .seeds = [] {
-            return std::vector<std::string>{core::MakePageToken(kFingerprint, 0),
-                                            core::MakePageToken(kFingerprint, 123'456),
-                                            core::MakePageToken(7, 9)};
+            return std::vector<std::string>{calls::MakePageToken(kFingerprint, 0),
+                                            calls::MakePageToken(kFingerprint, 123'456),
+                                            calls::MakePageToken(7, 9)};
           }};
 }
 

@@ -10,7 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "core/media_uri.h"
+#include "calls/media_uri.h"
 #include "tests/fuzz/claims.h"
 #include "tests/fuzz/targets.h"
 
@@ -62,7 +62,7 @@ std::string PartOf(CURLU* url, CURLUPart part) {
 std::optional<std::string> Check(absl::string_view input) {
   Claims claims;
   const std::string uri(input);
-  const std::optional<std::string> fault = core::MediaUriFault(uri);
+  const std::optional<std::string> fault = calls::MediaUriFault(uri);
   if (fault.has_value()) {
     // Names are UTF-8 before they come here: gRPC refuses others.
     if (IsUtf8(input)) claims.Plain("what is wrong with a URL", *fault, 400);

@@ -29,19 +29,19 @@
 #include "assetgate/v1/video_task.pb.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "config.h"
-#include "core/record.pb.h"
+#include "config/config.h"
 #include "http/client.h"
+#include "model/record.pb.h"
 #include "providers/dialects.h"
-#include "server.h"
-#include "store/forwarding_store.h"
+#include "server/server.h"
 #include "store/store.h"
+#include "store/testing/forwarding_store.h"
 
 namespace {
 
-using assetgate::core::AssetRecord;
-using assetgate::core::GroupRecord;
-using assetgate::core::VideoTaskRecord;
+using assetgate::model::AssetRecord;
+using assetgate::model::GroupRecord;
+using assetgate::model::VideoTaskRecord;
 namespace http = assetgate::http;
 namespace store = assetgate::store;
 

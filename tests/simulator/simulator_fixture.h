@@ -11,6 +11,7 @@
 
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
+#include "base/testing/fake_clock.h"
 #include "rapidjson/document.h"
 #include "tests/simulator/message.h"
 #include "tests/simulator/simulator.h"

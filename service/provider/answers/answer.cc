@@ -9,9 +9,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "base/json.h"
 #include "provider/answers/failure_words.h"
 #include "provider/answers/states.h"
-#include "provider/json.h"
 #include "provider/rest.h"
 
 namespace assetgate::provider::answers {
@@ -126,7 +126,7 @@ std::string TextOf(const Value* value) {
     return std::string(absl::StripAsciiWhitespace(
         absl::string_view(value->GetString(), value->GetStringLength())));
   }
-  return WriteJson(*value);
+  return base::WriteJson(*value);
 }
 
 std::string TextAt(const Value& root, absl::string_view path) { return TextOf(At(root, path)); }
@@ -140,20 +140,20 @@ std::string FirstText(const Value& root, std::initializer_list<absl::string_view
 
 std::optional<std::int64_t> IntegerAt(const Value& root, absl::string_view path) {
   const Value* const value = At(root, path);
-  return value == nullptr ? std::nullopt : JsonInteger(*value, "");
+  return value == nullptr ? std::nullopt : base::JsonInteger(*value, "");
 }
 
 std::optional<double> NumberAt(const Value& root, absl::string_view path) {
   const Value* const value = At(root, path);
-  return value == nullptr ? std::nullopt : JsonNumber(*value, "");
+  return value == nullptr ? std::nullopt : base::JsonNumber(*value, "");
 }
 
 Answer::Answer(const http::Response& response, absl::string_view asked)
     : response_(response), asked_(asked) {
-  std::optional<rapidjson::Document> parsed = ParseAnswer(response.body);
+  std::optional<rapidjson::Document> parsed = base::ParseAnswer(response.body);
   // JSON as text.
   if (parsed.has_value() && parsed->IsString()) {
-    parsed = ParseAnswer({parsed->GetString(), parsed->GetStringLength()});
+    parsed = base::ParseAnswer({parsed->GetString(), parsed->GetStringLength()});
   }
   if (!parsed.has_value() || (!parsed->IsObject() && !parsed->IsArray())) return;
   documents_.push_back(*std::move(parsed));
@@ -193,7 +193,7 @@ void Answer::AddLayers(const Value& value, int depth, bool may_be_bare) {
     const absl::string_view text(value.GetString(), value.GetStringLength());
     const absl::string_view begin = absl::StripLeadingAsciiWhitespace(text);
     if (absl::StartsWith(begin, "{") || absl::StartsWith(begin, "[{")) {
-      if (std::optional<rapidjson::Document> inner = ParseAnswer(text); inner.has_value()) {
+      if (std::optional<rapidjson::Document> inner = base::ParseAnswer(text); inner.has_value()) {
         documents_.push_back(*std::move(inner));
         return AddLayers(documents_.back(), depth, /*may_be_bare=*/false);
       }

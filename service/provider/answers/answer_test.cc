@@ -4,9 +4,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/json.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "provider/json.h"
 
 namespace assetgate::provider::answers {
 namespace {
@@ -107,7 +107,7 @@ TEST(FindIdTest, ACommonNameInAFailureIsTheThingsIdOnlyWhereItLooksLikeOne) {
 
 TEST(AtTest, NamesInAnySpellingAndIndexesOfArrays) {
   const std::optional<rapidjson::Document> doc =
-      ParseAnswer(R"({"Video_URL":"a","videos":[{"url":"b"}],"x":null})");
+      base::ParseAnswer(R"({"Video_URL":"a","videos":[{"url":"b"}],"x":null})");
   ASSERT_TRUE(doc.has_value());
   EXPECT_EQ(TextAt(*doc, "videoUrl"), "a");
   EXPECT_EQ(TextAt(*doc, "videos.0.url"), "b");

@@ -2,9 +2,9 @@
 
 #include <string>
 
+#include "base/json.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "provider/json.h"
 
 namespace assetgate::provider::answers {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 using ::testing::Optional;
 
 rapidjson::Document Parsed(const std::string& body) {
-  auto doc = ParseAnswer(body);
+  auto doc = base::ParseAnswer(body);
   EXPECT_TRUE(doc.has_value()) << body;
   return doc.has_value() ? *std::move(doc) : rapidjson::Document(rapidjson::kObjectType);
 }

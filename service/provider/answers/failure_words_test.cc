@@ -2,9 +2,9 @@
 
 #include <string>
 
+#include "base/json.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "provider/json.h"
 
 namespace assetgate::provider::answers {
 namespace {
@@ -122,9 +122,9 @@ TEST(WordsOfTest, LayersOfRelaysHaveABound) {
   std::string text = R"({"code":"innermost","message":"m"})";
   for (int i = 0; i < 8; ++i) {
     rapidjson::Document doc(rapidjson::kObjectType);
-    SetJson(doc, doc, "code", "fail_to_fetch_task");
-    SetJson(doc, doc, "message", text);
-    text = WriteJson(doc);
+    base::SetJson(doc, doc, "code", "fail_to_fetch_task");
+    base::SetJson(doc, doc, "message", text);
+    text = base::WriteJson(doc);
   }
   const Words words = Of(text);
   EXPECT_EQ(words.code, "fail_to_fetch_task");
@@ -173,13 +173,13 @@ TEST(FailureWordsOfTest, AFailedUnitTellsWhyInManyFields) {
            R"({"fail_reason":"{\"error\":{\"message\":\"why\"}}"})",
            R"j({"error":"{\"message\":\"why\"} (request id: 9)"})j",
        }) {
-    const auto doc = ParseAnswer(body);
+    const auto doc = base::ParseAnswer(body);
     ASSERT_TRUE(doc.has_value());
     EXPECT_EQ(FailureWordsOf(*doc).message, "why") << body;
   }
   for (const char* const plain : {"no faces", "[1]", "{}", "17"}) {
     rapidjson::Document doc(rapidjson::kObjectType);
-    SetJson(doc, doc, "fail_reason", plain);
+    base::SetJson(doc, doc, "fail_reason", plain);
     EXPECT_EQ(FailureWordsOf(doc).message, plain);
   }
 }
@@ -189,7 +189,7 @@ TEST(FailureWordsOfTest, ASuccessOrAStateIsNoReason) {
        {R"({"message":"查询成功"})", R"({"msg":"操作成功","status":"failed"})",
         R"({"msg":"Success!"})", R"({"error":"none"})", R"({"error":"no error"})",
         R"({"error":"false","message":"OK."})"}) {
-    const auto doc = ParseAnswer(body);
+    const auto doc = base::ParseAnswer(body);
     ASSERT_TRUE(doc.has_value());
     EXPECT_TRUE(FailureWordsOf(*doc).empty()) << body;
   }
@@ -208,7 +208,7 @@ TEST(FailureWordsOfTest, ASuccessOrAStateIsNoReason) {
            Row{R"({"fail_code":"E","fail_reason":"why"})", "E", "why"},
            Row{R"({"errors":{"prompt":["why"]}})", "", "prompt: why"},
        }) {
-    const auto doc = ParseAnswer(row.body);
+    const auto doc = base::ParseAnswer(row.body);
     ASSERT_TRUE(doc.has_value());
     const Words words = FailureWordsOf(*doc);
     EXPECT_EQ(words.code, row.code) << row.body;

@@ -14,8 +14,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "base/json.h"
 #include "provider/dialect.h"
-#include "provider/json.h"
 
 namespace assetgate::provider::answers {
 namespace {
@@ -194,7 +194,7 @@ std::optional<rapidjson::Document> JsonIn(absl::string_view text) {
   text = absl::StripLeadingAsciiWhitespace(text);
   if (text.size() > kMaxTextBytes) return std::nullopt;
   if (!absl::StartsWith(text, "{") && !absl::StartsWith(text, "[")) return std::nullopt;
-  return ParseAnswer(text);
+  return base::ParseAnswer(text);
 }
 
 // --- The search ---------------------------------------------------------------------------------

@@ -4,11 +4,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "base/json.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "http/message.h"
 #include "provider/answers/answer.h"
-#include "provider/json.h"
 
 namespace assetgate::provider::answers {
 namespace {
@@ -18,7 +18,7 @@ constexpr char kUrl[] = "https://out.acme.test/v.mp4?sig=a%2Fb&x=1";
 constexpr char kSigned[] = "https://out.acme.test/f/8a0c?sig=a%2Fb";
 
 Link Of(const std::string& body) {
-  const auto doc = ParseAnswer(body);
+  const auto doc = base::ParseAnswer(body);
   EXPECT_TRUE(doc.has_value()) << body;
   if (!doc.has_value()) return {};
   const rapidjson::Value* const objects[] = {&*doc, nullptr};
@@ -108,7 +108,7 @@ TEST(FindVideoTest, TheBetterPlaceWins) {
 
 TEST(FindVideoTest, ADocumentedPlaceMayHaveTheNameOfAnEcho) {
   const auto doc =
-      ParseAnswer(R"({"originalUrl":"https://a.test/v","reference":"https://a.test"})");
+      base::ParseAnswer(R"({"originalUrl":"https://a.test/v","reference":"https://a.test"})");
   const rapidjson::Value* const objects[] = {&*doc};
   EXPECT_EQ(FindVideo(objects, {"original_url"}).url, "https://a.test/v");
   EXPECT_EQ(FindVideo(objects, {}).url, "");

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "base/text.h"
 #include "provider/answers/failure_words.h"
 #include "provider/answers/links.h"
 #include "provider/failure.h"
@@ -215,7 +216,7 @@ std::string WordIn(const Value& object) {
     // "404": the status of a call, as text.
     if (int number = 0; absl::SimpleAtoi(text, &number) && number >= 100 && number < 600) continue;
     if (text.empty() || (!success.empty() && !IsKnownStateWord(text))) continue;
-    std::string word = CleanText(text, kMaxWordBytes);
+    std::string word = base::CleanText(text, kMaxWordBytes);
     if (!MayBeTheCalls(Normal(word))) return word;
     if (success.empty()) success = std::move(word);
   }

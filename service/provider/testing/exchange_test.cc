@@ -17,8 +17,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
+#include "base/json.h"
 #include "google/protobuf/util/json_util.h"
-#include "provider/json.h"
 #include "provider/mask.h"
 #include "rapidjson/document.h"
 
@@ -44,35 +44,36 @@ Value Sorted(const Value& value, Document& doc) {
   for (const auto& member : value.GetObject()) keys.push_back(member.name.GetString());
   std::sort(keys.begin(), keys.end());
   Value object(rapidjson::kObjectType);
-  for (const std::string& key : keys) SetJson(doc, object, key, Sorted(value[key.c_str()], doc));
+  for (const std::string& key : keys)
+    base::SetJson(doc, object, key, Sorted(value[key.c_str()], doc));
   return object;
 }
 
 std::string Canonical(const Value& value) {
   Document doc;
-  return WriteJson(Sorted(value, doc));
+  return base::WriteJson(Sorted(value, doc));
 }
 
 // As Canonical, for text that may not be JSON at all.
 std::string CanonicalText(absl::string_view text) {
-  const std::optional<Document> doc = ParseJson(text);
+  const std::optional<Document> doc = base::ParseJson(text);
   return doc.has_value() ? Canonical(*doc) : std::string(text);
 }
 
 // The member, or `fallback` as JSON where there is none.
 std::string Member(const Value& object, absl::string_view key, absl::string_view fallback) {
-  const Value* value = FindJson(object, key);
-  return value == nullptr ? std::string(fallback) : WriteJson(*value);
+  const Value* value = base::FindJson(object, key);
+  return value == nullptr ? std::string(fallback) : base::WriteJson(*value);
 }
 
 // A handle, a body: JSON, or a string that is meant as it is.
 std::string TextOf(const Value& value) {
   return value.IsString() ? std::string(value.GetString(), value.GetStringLength())
-                          : WriteJson(value);
+                          : base::WriteJson(value);
 }
 
 std::string TextMember(const Value& object, absl::string_view key, absl::string_view fallback) {
-  const Value* value = FindJson(object, key);
+  const Value* value = base::FindJson(object, key);
   return value == nullptr ? std::string(fallback) : TextOf(*value);
 }
 
@@ -90,9 +91,9 @@ void SetMessage(Document& doc, Value& object, absl::string_view key,
   options.preserve_proto_field_names = true;
   std::string json;
   EXPECT_TRUE(google::protobuf::util::MessageToJsonString(message, &json, options).ok());
-  const std::optional<Document> parsed = ParseJson(json);
+  const std::optional<Document> parsed = base::ParseJson(json);
   ASSERT_TRUE(parsed.has_value()) << json;
-  SetJson(doc, object, key, Value(*parsed, doc.GetAllocator()));
+  base::SetJson(doc, object, key, Value(*parsed, doc.GetAllocator()));
 }
 
 // --- Results as JSON ----------------------------------------------------------------------------
@@ -154,94 +155,95 @@ absl::string_view Name(base::Act act) {
 }
 
 void SetText(Document& doc, Value& object, absl::string_view key, absl::string_view text) {
-  if (!text.empty()) SetJson(doc, object, key, text);
+  if (!text.empty()) base::SetJson(doc, object, key, text);
 }
 
-Value ToJson(const Failure& failure, Document& doc) {
+Value base::ToJson(const Failure& failure, Document& doc) {
   Value object(rapidjson::kObjectType);
-  SetJson(doc, object, "reason", v1::ErrorReason_Name(failure.reason));
-  if (failure.act.has_value()) SetJson(doc, object, "act", Name(*failure.act));
-  if (failure.http_status != 0) SetJson(doc, object, "http_status", Value(failure.http_status));
+  base::SetJson(doc, object, "reason", v1::ErrorReason_Name(failure.reason));
+  if (failure.act.has_value()) base::SetJson(doc, object, "act", Name(*failure.act));
+  if (failure.http_status != 0)
+    base::SetJson(doc, object, "http_status", Value(failure.http_status));
   SetText(doc, object, "code", failure.code);
   SetText(doc, object, "message", failure.message);
   if (failure.retry_after.has_value()) {
-    SetJson(doc, object, "retry_after",
-            Value(std::int64_t{absl::ToInt64Seconds(*failure.retry_after)}));
+    base::SetJson(doc, object, "retry_after",
+                  Value(std::int64_t{absl::ToInt64Seconds(*failure.retry_after)}));
   }
-  if (failure.unreadable) SetJson(doc, object, "unreadable", Value(true));
-  if (failure.from_edge) SetJson(doc, object, "from_edge", Value(true));
+  if (failure.unreadable) base::SetJson(doc, object, "unreadable", Value(true));
+  if (failure.from_edge) base::SetJson(doc, object, "from_edge", Value(true));
   return object;
 }
 
-Value ToJson(const Observation& observation, Document& doc) {
+Value base::ToJson(const Observation& observation, Document& doc) {
   Value object(rapidjson::kObjectType);
-  SetJson(doc, object, "progress", Name(observation.progress));
+  base::SetJson(doc, object, "progress", Name(observation.progress));
   SetText(doc, object, "provider_state", observation.provider_state);
   SetText(doc, object, "provider_id", observation.provider_id);
   SetText(doc, object, "provider_tracking_id", observation.provider_tracking_id);
   SetText(doc, object, "provider_uri", observation.provider_uri);
   if (observation.end_time.has_value()) {
-    SetJson(doc, object, "end_time",
-            absl::FormatTime(absl::RFC3339_sec, *observation.end_time, absl::UTCTimeZone()));
+    base::SetJson(doc, object, "end_time",
+                  absl::FormatTime(absl::RFC3339_sec, *observation.end_time, absl::UTCTimeZone()));
   }
   if (observation.failure.has_value()) {
-    SetJson(doc, object, "failure", ToJson(*observation.failure, doc));
+    base::SetJson(doc, object, "failure", base::ToJson(*observation.failure, doc));
   }
   if (observation.progress_percent.has_value()) {
-    SetJson(doc, object, "progress_percent", Value(*observation.progress_percent));
+    base::SetJson(doc, object, "progress_percent", Value(*observation.progress_percent));
   }
   if (observation.video.has_value()) SetMessage(doc, object, "video", *observation.video);
   if (observation.usage.has_value()) SetMessage(doc, object, "usage", *observation.usage);
   if (observation.billing.has_value()) {
-    SetJson(doc, object, "billing", v1::Attempt::Billing_Name(*observation.billing));
+    base::SetJson(doc, object, "billing", v1::Attempt::Billing_Name(*observation.billing));
   }
   SetText(doc, object, "upstream_provider", observation.upstream_provider);
-  if (observation.unknown_state) SetJson(doc, object, "unknown_state", Value(true));
+  if (observation.unknown_state) base::SetJson(doc, object, "unknown_state", Value(true));
   if (observation.result != Observation::Result::kLinked) {
-    SetJson(doc, object, "result",
-            observation.result == Observation::Result::kMissing ? "MISSING" : "INLINE");
+    base::SetJson(doc, object, "result",
+                  observation.result == Observation::Result::kMissing ? "MISSING" : "INLINE");
   }
   if (observation.inner != nullptr) {
-    SetJson(doc, object, "inner", ToJson(*observation.inner, doc));
+    base::SetJson(doc, object, "inner", base::ToJson(*observation.inner, doc));
   }
   return object;
 }
 
-std::string ToJson(const SubmitResult& result) {
+std::string base::ToJson(const SubmitResult& result) {
   Document doc(rapidjson::kObjectType);
-  SetJson(doc, doc, "outcome", Name(result.outcome));
+  base::SetJson(doc, doc, "outcome", Name(result.outcome));
   if (result.outcome == Outcome::kAccepted) {
-    const std::optional<Document> handle = ParseJson(result.handle);
+    const std::optional<Document> handle = base::ParseJson(result.handle);
     if (handle.has_value()) {
-      SetJson(doc, doc, "handle", Value(*handle, doc.GetAllocator()));
+      base::SetJson(doc, doc, "handle", Value(*handle, doc.GetAllocator()));
     } else {
-      SetJson(doc, doc, "handle", result.handle);
+      base::SetJson(doc, doc, "handle", result.handle);
     }
-    SetJson(doc, doc, "observation", ToJson(result.observation, doc));
+    base::SetJson(doc, doc, "observation", base::ToJson(result.observation, doc));
   } else {
-    SetJson(doc, doc, "failure", ToJson(result.failure, doc));
+    base::SetJson(doc, doc, "failure", base::ToJson(result.failure, doc));
   }
   return Canonical(doc);
 }
 
-std::string ToJson(const PollResult& result) {
+std::string base::ToJson(const PollResult& result) {
   Document doc(rapidjson::kObjectType);
   if (result.trouble.has_value()) {
-    SetJson(doc, doc, "trouble", ToJson(*result.trouble, doc));
+    base::SetJson(doc, doc, "trouble", base::ToJson(*result.trouble, doc));
     return Canonical(doc);
   }
   Value array(rapidjson::kArrayType);
   for (const UnitNews& news : result.news) {
     Value object(rapidjson::kObjectType);
-    SetJson(doc, object, "kind", Name(news.kind));
+    base::SetJson(doc, object, "kind", Name(news.kind));
     if (news.kind == UnitNews::Kind::kObserved) {
-      SetJson(doc, object, "observation", ToJson(news.observation, doc));
+      base::SetJson(doc, object, "observation", base::ToJson(news.observation, doc));
     } else if (news.kind == UnitNews::Kind::kNotFound) {
-      SetJson(doc, object, "failure", ToJson(news.failure, doc));
+      base::SetJson(doc, object, "failure", base::ToJson(news.failure, doc));
     }
     array.PushBack(object, doc.GetAllocator());
   }
-  SetJson(doc, doc, "news", std::move(array));
+  base::SetJson(doc, doc, "news", std::move(array));
   return Canonical(doc);
 }
 
@@ -251,19 +253,19 @@ std::string Normalized(const Value& expected) {
   Document doc;
   doc.CopyFrom(expected, doc.GetAllocator());
   const auto normalize = [&doc](Value& observation) {
-    if (FindJson(observation, "video") != nullptr) {
+    if (base::FindJson(observation, "video") != nullptr) {
       SetMessage(doc, observation, "video",
                  FromJson<v1::Video>(Member(observation, "video", "{}")));
     }
-    if (FindJson(observation, "usage") != nullptr) {
+    if (base::FindJson(observation, "usage") != nullptr) {
       SetMessage(doc, observation, "usage",
                  FromJson<v1::Usage>(Member(observation, "usage", "{}")));
     }
   };
-  if (FindJson(doc, "observation") != nullptr) normalize(doc["observation"]);
-  if (const Value* news = FindJson(doc, "news"); news != nullptr && news->IsArray()) {
+  if (base::FindJson(doc, "observation") != nullptr) normalize(doc["observation"]);
+  if (const Value* news = base::FindJson(doc, "news"); news != nullptr && news->IsArray()) {
     for (Value& one : doc["news"].GetArray()) {
-      if (FindJson(one, "observation") != nullptr) normalize(one["observation"]);
+      if (base::FindJson(one, "observation") != nullptr) normalize(one["observation"]);
     }
   }
   return Canonical(doc);
@@ -272,7 +274,7 @@ std::string Normalized(const Value& expected) {
 // --- One exchange -------------------------------------------------------------------------------
 
 std::optional<UnitKind> KindOf(const Value& root) {
-  const std::string kind = JsonText(root, "kind");
+  const std::string kind = base::JsonText(root, "kind");
   if (kind == "group") return UnitKind::kAssetGroup;
   if (kind == "asset") return UnitKind::kAsset;
   if (kind == "video") return UnitKind::kVideo;
@@ -291,7 +293,7 @@ std::unique_ptr<const Dialect> MakeDialect(const DialectFactory& factory, const 
 
 std::vector<http::Header> HeadersOf(const Value& object) {
   std::vector<http::Header> headers;
-  if (const Value* members = FindJson(object, "headers"); members != nullptr) {
+  if (const Value* members = base::FindJson(object, "headers"); members != nullptr) {
     for (const auto& member : members->GetObject()) {
       headers.push_back({member.name.GetString(), member.value.GetString()});
     }
@@ -301,8 +303,8 @@ std::vector<http::Header> HeadersOf(const Value& object) {
 
 http::Response ResponseOf(const Value& root) {
   http::Response response;
-  response.status = static_cast<int>(JsonInteger(root, "response.status").value_or(0));
-  if (const Value* value = FindJson(root, "response"); value != nullptr) {
+  response.status = static_cast<int>(base::JsonInteger(root, "response.status").value_or(0));
+  if (const Value* value = base::FindJson(root, "response"); value != nullptr) {
     response.headers = HeadersOf(*value);
     response.body = TextMember(*value, "body", "");
   }
@@ -311,9 +313,9 @@ http::Response ResponseOf(const Value& root) {
 
 http::Request RequestOf(const Value& root) {
   http::Request request;
-  request.method = JsonText(root, "request.method");
-  request.path = JsonText(root, "request.path");
-  if (const Value* value = FindJson(root, "request"); value != nullptr) {
+  request.method = base::JsonText(root, "request.method");
+  request.path = base::JsonText(root, "request.path");
+  if (const Value* value = base::FindJson(root, "request"); value != nullptr) {
     request.headers = HeadersOf(*value);
     request.body = TextMember(*value, "body", "");
   }
@@ -322,7 +324,7 @@ http::Request RequestOf(const Value& root) {
 
 std::vector<Handle> HandlesOf(const Value& root) {
   std::vector<Handle> handles;
-  if (const Value* array = FindJson(root, "input.handles"); array != nullptr) {
+  if (const Value* array = base::FindJson(root, "input.handles"); array != nullptr) {
     for (const Value& handle : array->GetArray()) handles.push_back(TextOf(handle));
   }
   if (handles.empty()) handles.push_back("{}");
@@ -350,17 +352,17 @@ absl::StatusOr<http::Request> EncodeSubmit(const Dialect& dialect, UnitKind kind
   }
   const auto task = FromJson<v1::VideoTask>(Member(input, "task", "{}"));
   VideoSubmission submission{.task = task,
-                             .provider_model = JsonText(input, "provider_model"),
+                             .provider_model = base::JsonText(input, "provider_model"),
                              .references = {},
-                             .idempotency_key = JsonText(input, "idempotency_key"),
+                             .idempotency_key = base::JsonText(input, "idempotency_key"),
                              .options = options};
-  if (const Value* array = FindJson(input, "references"); array != nullptr) {
+  if (const Value* array = base::FindJson(input, "references"); array != nullptr) {
     for (const Value& value : array->GetArray()) {
       ResolvedReference reference;
-      EXPECT_TRUE(v1::Reference::Role_Parse(JsonText(value, "role"), &reference.role));
-      EXPECT_TRUE(v1::MediaType_Parse(JsonText(value, "media_type"), &reference.media_type));
-      reference.uri = JsonText(value, "uri");
-      reference.provider_asset_id = JsonText(value, "provider_asset_id");
+      EXPECT_TRUE(v1::Reference::Role_Parse(base::JsonText(value, "role"), &reference.role));
+      EXPECT_TRUE(v1::MediaType_Parse(base::JsonText(value, "media_type"), &reference.media_type));
+      reference.uri = base::JsonText(value, "uri");
+      reference.provider_asset_id = base::JsonText(value, "provider_asset_id");
       reference.asset = TextMember(value, "asset_handle", "");
       submission.references.push_back(std::move(reference));
     }
@@ -387,28 +389,28 @@ void CheckRequest(const Dialect& dialect, http::Request request, const Value& ro
   EXPECT_EQ(request.method, expected.method);
   EXPECT_EQ(request.path, expected.path);
   EXPECT_EQ(CanonicalText(request.body), CanonicalText(expected.body));
-  if (FindJson(root, "request.headers") != nullptr) {
+  if (base::FindJson(root, "request.headers") != nullptr) {
     EXPECT_EQ(HeaderLines(request.headers), HeaderLines(expected.headers));
   }
 }
 
 void CheckSubmit(const Dialect& dialect, UnitKind kind, const Value& root) {
   http::Request request = RequestOf(root);
-  if (const Value* input = FindJson(root, "input"); input != nullptr) {
+  if (const Value* input = base::FindJson(root, "input"); input != nullptr) {
     const absl::StatusOr<http::Request> encoded = EncodeSubmit(dialect, kind, *input);
     ASSERT_TRUE(encoded.ok()) << encoded.status();
     request = *encoded;
     CheckRequest(dialect, request, root);
   }
-  const Value* expect = FindJson(root, "expect");
+  const Value* expect = base::FindJson(root, "expect");
   if (expect == nullptr) return;
-  const bool replay = JsonBool(root, "input.replay").value_or(false);
+  const bool replay = base::JsonBool(root, "input.replay").value_or(false);
   const SubmitResult result = dialect.DecodeSubmit(kind, request, ResponseOf(root), replay);
-  EXPECT_EQ(ToJson(result), Normalized(*expect));
+  EXPECT_EQ(base::ToJson(result), Normalized(*expect));
   if (kind == UnitKind::kVideo && result.outcome == Outcome::kAccepted &&
-      FindJson(root, "input") != nullptr) {
-    const absl::StatusOr<Handle> adopted =
-        dialect.AdoptVideo(result.observation.provider_id, JsonText(root, "input.provider_model"));
+      base::FindJson(root, "input") != nullptr) {
+    const absl::StatusOr<Handle> adopted = dialect.AdoptVideo(
+        result.observation.provider_id, base::JsonText(root, "input.provider_model"));
     ASSERT_TRUE(adopted.ok()) << adopted.status();
     EXPECT_EQ(*adopted, result.handle);
   }
@@ -416,15 +418,15 @@ void CheckSubmit(const Dialect& dialect, UnitKind kind, const Value& root) {
 
 void CheckPoll(const Dialect& dialect, UnitKind kind, const Value& root) {
   const std::vector<Handle> handles = HandlesOf(root);
-  if (FindJson(root, "input") != nullptr && FindJson(root, "request") != nullptr) {
+  if (base::FindJson(root, "input") != nullptr && base::FindJson(root, "request") != nullptr) {
     const std::vector<PollCall> calls = dialect.EncodePoll(kind, handles);
     ASSERT_EQ(calls.size(), 1u);
     EXPECT_EQ(calls[0].units.size(), handles.size());
     CheckRequest(dialect, calls[0].request, root);
   }
-  const Value* expect = FindJson(root, "expect");
+  const Value* expect = base::FindJson(root, "expect");
   if (expect == nullptr) return;
-  EXPECT_EQ(ToJson(dialect.DecodePoll(kind, ResponseOf(root), handles)), Normalized(*expect));
+  EXPECT_EQ(base::ToJson(dialect.DecodePoll(kind, ResponseOf(root), handles)), Normalized(*expect));
 }
 
 void CheckDelete(const Dialect& dialect, const Value& root) {
@@ -432,11 +434,11 @@ void CheckDelete(const Dialect& dialect, const Value& root) {
   const std::optional<http::Request> request = dialect.EncodeDeleteAsset(handle);
   ASSERT_TRUE(request.has_value());
   CheckRequest(dialect, *request, root);
-  const Value* expect = FindJson(root, "expect");
+  const Value* expect = base::FindJson(root, "expect");
   if (expect == nullptr) return;
   Document doc(rapidjson::kObjectType);
   if (const auto failure = dialect.DecodeDeleteAsset(ResponseOf(root)); failure.has_value()) {
-    SetJson(doc, doc, "failure", ToJson(*failure, doc));
+    base::SetJson(doc, doc, "failure", base::ToJson(*failure, doc));
   }
   EXPECT_EQ(Canonical(doc), Normalized(*expect));
 }
@@ -497,7 +499,7 @@ std::vector<std::string> HostileBodies(const std::string& body) {
   for (std::size_t cut = 1; cut < body.size(); cut += 1 + body.size() / 64) {
     bodies.push_back(body.substr(0, cut));
   }
-  const std::optional<Document> original = ParseJson(body);
+  const std::optional<Document> original = base::ParseJson(body);
   if (!original.has_value()) return bodies;
   const std::vector<std::string> replacements = {"null",
                                                  "false",
@@ -527,8 +529,8 @@ std::vector<std::string> HostileBodies(const std::string& body) {
       doc.CopyFrom(*original, doc.GetAllocator());
       std::vector<Value*> copies;
       CollectNodes(doc, copies);
-      copies[node]->CopyFrom(*ParseJson(replacement), doc.GetAllocator());
-      bodies.push_back(WriteJson(doc));
+      copies[node]->CopyFrom(*base::ParseJson(replacement), doc.GetAllocator());
+      bodies.push_back(base::WriteJson(doc));
     }
   }
   return bodies;
@@ -542,7 +544,7 @@ bool IsUtf8(absl::string_view text) {
     quoted.push_back(plain ? c : ' ');
   }
   quoted.push_back('"');
-  return ParseJson(quoted).has_value();
+  return base::ParseJson(quoted).has_value();
 }
 
 void ExpectSound(UnitKind kind, const Observation& observation) {
@@ -576,7 +578,7 @@ void ExpectSound(UnitKind kind, const SubmitResult& result) {
     EXPECT_FALSE(result.observation.provider_id.empty() &&
                  result.observation.provider_tracking_id.empty())
         << "accepted without an id";
-    const std::optional<Document> handle = ParseJson(result.handle);
+    const std::optional<Document> handle = base::ParseJson(result.handle);
     EXPECT_TRUE(handle.has_value() && handle->IsObject()) << result.handle;
     ExpectSound(kind, result.observation);
   } else {
@@ -598,14 +600,14 @@ std::vector<Exchange> LoadExchanges(const std::string& folder) {
     const std::string text((std::istreambuf_iterator<char>(file)),
                            std::istreambuf_iterator<char>());
     const std::string name = entry.path().stem().string();
-    const std::optional<Document> doc = ParseJson(text);
+    const std::optional<Document> doc = base::ParseJson(text);
     if (!doc.has_value() || !doc->IsArray()) {
       exchanges.push_back({name, text});
       continue;
     }
     int number = 0;
     for (const Value& value : doc->GetArray()) {
-      exchanges.push_back({absl::StrCat(name, "_", ++number), WriteJson(value)});
+      exchanges.push_back({absl::StrCat(name, "_", ++number), base::WriteJson(value)});
     }
   }
   if (exchanges.empty()) exchanges.push_back({"NoExchangesFound", ""});
@@ -623,15 +625,15 @@ std::string ExchangeName(const ::testing::TestParamInfo<Exchange>& info) {
 }
 
 void CheckExchange(const DialectFactory& factory, const Exchange& exchange) {
-  const std::optional<Document> root = ParseJson(exchange.json);
+  const std::optional<Document> root = base::ParseJson(exchange.json);
   ASSERT_TRUE(root.has_value() && root->IsObject()) << exchange.name << " is not an exchange";
-  SCOPED_TRACE(absl::StrCat(exchange.name, ": ", JsonText(*root, "description")));
-  EXPECT_NE(JsonText(*root, "source"), "") << "where is it documented?";
+  SCOPED_TRACE(absl::StrCat(exchange.name, ": ", base::JsonText(*root, "description")));
+  EXPECT_NE(base::JsonText(*root, "source"), "") << "where is it documented?";
   const std::unique_ptr<const Dialect> dialect = MakeDialect(factory, *root);
   ASSERT_NE(dialect, nullptr);
   const std::optional<UnitKind> kind = KindOf(*root);
   ASSERT_TRUE(kind.has_value()) << "kind: group, asset or video";
-  const std::string operation = JsonText(*root, "operation");
+  const std::string operation = base::JsonText(*root, "operation");
   if (operation == "submit") {
     CheckSubmit(*dialect, *kind, *root);
   } else if (operation == "poll") {
@@ -644,10 +646,10 @@ void CheckExchange(const DialectFactory& factory, const Exchange& exchange) {
 }
 
 void CheckHostileInput(const DialectFactory& factory, const Exchange& exchange) {
-  const std::optional<Document> root = ParseJson(exchange.json);
+  const std::optional<Document> root = base::ParseJson(exchange.json);
   ASSERT_TRUE(root.has_value() && root->IsObject()) << exchange.name << " is not an exchange";
-  const Value* const input = FindJson(*root, "input");
-  if (JsonText(*root, "operation") != "submit" || input == nullptr) return;
+  const Value* const input = base::FindJson(*root, "input");
+  if (base::JsonText(*root, "operation") != "submit" || input == nullptr) return;
   const std::unique_ptr<const Dialect> dialect = MakeDialect(factory, *root);
   ASSERT_NE(dialect, nullptr);
   const std::optional<UnitKind> kind = KindOf(*root);
@@ -675,8 +677,8 @@ void CheckHostileInput(const DialectFactory& factory, const Exchange& exchange) 
       EXPECT_EQ(encoded->method, plain->method);
       EXPECT_EQ(encoded->path, plain->path);
       EXPECT_EQ(HeaderLines(encoded->headers), HeaderLines(plain->headers));
-      const std::optional<Document> before = ParseJson(plain->body);
-      const std::optional<Document> after = ParseJson(encoded->body);
+      const std::optional<Document> before = base::ParseJson(plain->body);
+      const std::optional<Document> after = base::ParseJson(encoded->body);
       ASSERT_TRUE(before.has_value() && before->IsObject());
       ASSERT_TRUE(after.has_value() && after->IsObject()) << encoded->body;
       EXPECT_EQ(after->MemberCount(), before->MemberCount()) << encoded->body;
@@ -685,13 +687,13 @@ void CheckHostileInput(const DialectFactory& factory, const Exchange& exchange) 
 }
 
 void CheckHostileAnswers(const DialectFactory& factory, const Exchange& exchange) {
-  const std::optional<Document> root = ParseJson(exchange.json);
+  const std::optional<Document> root = base::ParseJson(exchange.json);
   ASSERT_TRUE(root.has_value() && root->IsObject()) << exchange.name << " is not an exchange";
   const std::unique_ptr<const Dialect> dialect = MakeDialect(factory, *root);
   ASSERT_NE(dialect, nullptr);
   const std::optional<UnitKind> kind = KindOf(*root);
   ASSERT_TRUE(kind.has_value());
-  const std::string operation = JsonText(*root, "operation");
+  const std::string operation = base::JsonText(*root, "operation");
   const http::Response documented = ResponseOf(*root);
   http::Request request = RequestOf(*root);
   const std::vector<Handle> handles = HandlesOf(*root);
@@ -721,15 +723,15 @@ void CheckHostileAnswers(const DialectFactory& factory, const Exchange& exchange
 
 void CheckEchoedKey(const DialectFactory& factory, const Exchange& exchange) {
   static constexpr char kKey[] = "sk-A7x/b+C=d9.Q2w8e4r6t0y1u3i5";
-  const std::optional<Document> root = ParseJson(exchange.json);
+  const std::optional<Document> root = base::ParseJson(exchange.json);
   ASSERT_TRUE(root.has_value() && root->IsObject()) << exchange.name << " is not an exchange";
   const std::unique_ptr<const Dialect> dialect = MakeDialect(factory, *root);
   ASSERT_NE(dialect, nullptr);
   const std::optional<UnitKind> kind = KindOf(*root);
   ASSERT_TRUE(kind.has_value());
-  const std::string operation = JsonText(*root, "operation");
+  const std::string operation = base::JsonText(*root, "operation");
   const http::Response documented = ResponseOf(*root);
-  const std::optional<Document> original = ParseJson(documented.body);
+  const std::optional<Document> original = base::ParseJson(documented.body);
   if (!original.has_value()) return;
   Credential credential{.id = "test", .secrets = {}};
   credential.secrets["api_key"] = base::Secret(kKey);
@@ -771,20 +773,21 @@ void CheckEchoedKey(const DialectFactory& factory, const Exchange& exchange) {
       copies[node]->SetString("ECHO", doc.GetAllocator());
       for (const char* const around : {"@", "key @ is wrong", "https://a.test/?k=@"}) {
         const std::string echo = absl::StrReplaceAll(around, {{"@", form}});
-        http::Response response{.status = documented.status,
-                                .headers = {{"Location", absl::StrCat("https://a.test/", form)}},
-                                .body = absl::StrReplaceAll(WriteJson(doc), {{"ECHO", echo}})};
+        http::Response response{
+            .status = documented.status,
+            .headers = {{"Location", absl::StrCat("https://a.test/", form)}},
+            .body = absl::StrReplaceAll(base::WriteJson(doc), {{"ECHO", echo}})};
         SCOPED_TRACE(response.body.substr(0, 500));
         MaskSecrets(credential, response);
         std::string made;
         if (operation == "submit") {
           const SubmitResult result =
               dialect->DecodeSubmit(*kind, RequestOf(*root), response, /*replay=*/false);
-          made = absl::StrCat(ToJson(result), result.observation.answer);
+          made = absl::StrCat(base::ToJson(result), result.observation.answer);
         } else if (operation == "poll") {
           const std::vector<Handle> handles = HandlesOf(*root);
           const PollResult result = dialect->DecodePoll(*kind, response, handles);
-          made = ToJson(result);
+          made = base::ToJson(result);
           for (const UnitNews& news : result.news) {
             absl::StrAppend(&made, news.observation.answer);
           }

@@ -1,7 +1,8 @@
 #include "absl/strings/str_cat.h"
-#include "store/conformance.h"
+#include "base/testing/fake_clock.h"
 #include "store/postgres/postgres_store.h"
-#include "store/postgres/test_server.h"
+#include "store/testing/conformance.h"
+#include "store/testing/postgres_server.h"
 
 namespace assetgate::store {
 namespace {

@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "gmock/gmock.h"
 #include "store/postgres/postgres_store.h"
-#include "store/postgres/test_server.h"
-#include "store/testing.h"
+#include "store/testing/postgres_server.h"
+#include "store/testing/rows.h"
 
 namespace assetgate::store {
 namespace {

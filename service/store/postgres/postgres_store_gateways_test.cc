@@ -16,11 +16,12 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "base/clock.h"
+#include "base/testing/fake_clock.h"
 #include "gmock/gmock.h"
 #include "store/postgres/postgres_store.h"
-#include "store/postgres/test_proxy.h"
-#include "store/postgres/test_server.h"
-#include "store/testing.h"
+#include "store/testing/postgres_proxy.h"
+#include "store/testing/postgres_server.h"
+#include "store/testing/rows.h"
 
 namespace assetgate::store {
 namespace {

@@ -8,9 +8,9 @@
 #include "gmock/gmock.h"
 #include "store/postgres/postgres_store.h"
 #include "store/postgres/schema.h"
-#include "store/postgres/test_proxy.h"
-#include "store/postgres/test_server.h"
-#include "store/testing.h"
+#include "store/testing/postgres_proxy.h"
+#include "store/testing/postgres_server.h"
+#include "store/testing/rows.h"
 
 namespace assetgate::store {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "store/sqlite/temporary_directory.h"
+#include "store/testing/temporary_directory.h"
 
 namespace assetgate::store::sqlite {
 namespace {

@@ -1,6 +1,6 @@
-#include "store/conformance.h"
 #include "store/sqlite/sqlite_store.h"
-#include "store/sqlite/temporary_directory.h"
+#include "store/testing/conformance.h"
+#include "store/testing/temporary_directory.h"
 
 namespace assetgate::store {
 namespace {

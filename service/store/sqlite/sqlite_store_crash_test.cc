@@ -15,11 +15,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "base/testing/fake_clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "store/sqlite/sqlite_store.h"
-#include "store/sqlite/temporary_directory.h"
-#include "store/testing.h"
+#include "store/testing/rows.h"
+#include "store/testing/temporary_directory.h"
 
 namespace assetgate::store {
 namespace {

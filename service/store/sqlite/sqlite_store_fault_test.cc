@@ -16,12 +16,13 @@
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "base/testing/fake_clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "store/sqlite/faulty_vfs.h"
 #include "store/sqlite/sqlite_store.h"
-#include "store/sqlite/temporary_directory.h"
-#include "store/testing.h"
+#include "store/testing/faulty_vfs.h"
+#include "store/testing/rows.h"
+#include "store/testing/temporary_directory.h"
 
 namespace assetgate::store {
 namespace {

@@ -1,0 +1,22 @@
+// Text from outside, made fit for logs, errors and people.
+#ifndef ASSETGATE_BASE_TEXT_H_
+#define ASSETGATE_BASE_TEXT_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace assetgate::base {
+
+// `text` fit for logs and errors: valid UTF-8, control characters as spaces, at most `max_bytes`
+// bytes (cut with "…"), and the queries of URLs in it redacted.
+std::string CleanText(absl::string_view text, std::size_t max_bytes = 1024);
+
+// A time as messages write it: "2026-11-21T04:18:42Z".
+std::string FormatTime(absl::Time time);
+
+}  // namespace assetgate::base
+
+#endif  // ASSETGATE_BASE_TEXT_H_

@@ -1,0 +1,172 @@
+// What this gateway has been configured with: providers, the models that routes make of them, and
+// the numbers that core goes by. A config that changes makes another catalog; none is ever changed.
+#ifndef ASSETGATE_MODEL_CATALOG_H_
+#define ASSETGATE_MODEL_CATALOG_H_
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "assetgate/v1/provider.pb.h"
+#include "assetgate/v1/video_task.pb.h"
+#include "base/metrics.h"
+#include "http/egress.h"
+#include "model/provider_limits.h"
+#include "model/settings.h"
+#include "provider/dialect.h"
+
+namespace assetgate::model {
+
+// How many tasks of a model may be unfinished at a provider at one time.
+struct SlotLimits {
+  // Of each model that is not in `by_model`; absent: no limit.
+  std::optional<int> each;
+  std::map<std::string, int> by_model;
+
+  bool empty() const { return !each.has_value() && by_model.empty(); }
+  // Absent: no limit.
+  std::optional<int> For(const std::string& provider_model) const;
+
+  friend bool operator==(const SlotLimits&, const SlotLimits&) = default;
+};
+
+// One configured provider.
+struct ProviderEntry {
+  std::string id;
+  std::shared_ptr<const provider::Dialect> dialect;
+  std::string base_url;
+  provider::Credential credential;
+  // Units that were made with it are still polled with it.
+  std::optional<provider::Credential> previous_credential;
+  v1::Provider::Mode mode = v1::Provider::SERVE;
+  ProviderLimits limits;
+  // One call, from sending to the last byte of the answer, where `timeouts` has zero.
+  absl::Duration call_timeout = absl::Seconds(60);
+  provider::CallTimeouts timeouts;
+  http::Egress egress;
+  SlotLimits slots;
+  // The dialect's, or what the config says instead.
+  provider::Polling group_polling;
+  provider::Polling asset_polling;
+  provider::Polling video_polling;
+
+  // The credential with which a unit is polled.
+  const provider::Credential& CredentialFor(absl::string_view credential_id) const;
+  const provider::Polling& PollingFor(provider::UnitKind kind) const;
+  // The time limit of one call.
+  absl::Duration TimeoutFor(base::UpstreamOperation operation) const;
+  // The longest of any submission.
+  absl::Duration LongestSubmission() const;
+};
+
+// One way to make a model's videos.
+struct Target {
+  const ProviderEntry* provider = nullptr;
+  std::string provider_model;
+  int priority = 0;
+  int weight = 1;
+  const v1::Capabilities* capabilities = nullptr;
+};
+
+// A name that VideoTask.model can have.
+struct ModelEntry {
+  // The route's name, or `providers/{p}/models/{m}`.
+  std::string id;
+  std::vector<Target> targets;
+  // Only generation fields are set.
+  v1::VideoTask defaults;
+};
+
+// Immutable once made; any thread.
+class Catalog {
+ public:
+  // The ids of the providers that an error may name; null: all.
+  using Visible = const std::set<std::string>*;
+
+  // The targets of `routes` point into `providers`, which the config has checked.
+  Catalog(std::vector<std::unique_ptr<const ProviderEntry>> providers,
+          std::vector<ModelEntry> routes, std::vector<std::string> asset_providers,
+          Settings settings = {});
+
+  // In the order of the config.
+  const std::vector<std::unique_ptr<const ProviderEntry>>& providers() const { return providers_; }
+  const std::vector<ModelEntry>& routes() const { return routes_; }
+  // Where assets go whose caller names no provider.
+  const std::vector<std::string>& asset_providers() const { return asset_providers_; }
+  const Settings& settings() const { return settings_; }
+
+  // By id; nullptr where there is none.
+  const ProviderEntry* FindProvider(absl::string_view id) const;
+  // By a route's name, with or without `models/`, or by `providers/{p}/models/{m}`. NOT_FOUND with
+  // the known names, nearest first.
+  absl::StatusOr<ModelEntry> FindModel(absl::string_view name, Visible visible = nullptr) const;
+
+  // The provider's names of the models that routes have made there.
+  std::set<std::string> ModelsOf(absl::string_view provider) const;
+
+  // The errors for names that are not there, with the known ones, nearest first.
+  absl::Status NoSuchProvider(absl::string_view id, Visible visible = nullptr) const;
+  absl::Status NoSuchModel(absl::string_view name, Visible visible = nullptr) const;
+
+ private:
+  std::vector<std::unique_ptr<const ProviderEntry>> providers_;
+  std::vector<ModelEntry> routes_;
+  std::vector<std::string> asset_providers_;
+  const Settings settings_;
+};
+
+using CatalogPtr = std::shared_ptr<const Catalog>;
+
+// The catalog in force. Whoever takes it keeps it until a call is over: a call goes by one catalog
+// from its beginning to its end. Thread-safe.
+class CurrentCatalog {
+ public:
+  explicit CurrentCatalog(CatalogPtr catalog) : catalog_(std::move(catalog)) {}
+
+  CatalogPtr Get() const ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    return catalog_;
+  }
+  // For the reconciler, which goes by a new one before anybody else does.
+  void Set(CatalogPtr catalog) ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    // The former may end here, outside of the lock.
+    catalog_.swap(catalog);
+  }
+
+ private:
+  mutable absl::Mutex mu_;
+  CatalogPtr catalog_ ABSL_GUARDED_BY(mu_);
+};
+
+// What another catalog changes for the work at one provider.
+struct ProviderChange {
+  // A key, the address, or how calls leave (headers, proxy): what was learned with the former says
+  // nothing any more.
+  bool access = false;
+  bool mode = false;
+  bool polling = false;
+  bool slots = false;
+};
+// By the provider's id. Those of which nothing has changed that work waits for are not in it, nor
+// is one that only one of the two has.
+using ProviderChanges = std::map<std::string, ProviderChange>;
+ProviderChanges ChangesBetween(const Catalog& before, const Catalog& after);
+// Whether calls go to the same address, in the same way, with the same keys.
+bool SameAccess(const ProviderEntry& a, const ProviderEntry& b);
+
+// The proto forms, for ProviderService.
+v1::Model ToProto(const ModelEntry& model);
+
+}  // namespace assetgate::model
+
+#endif  // ASSETGATE_MODEL_CATALOG_H_

@@ -1,0 +1,29 @@
+#include "model/refusal.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/error.h"
+
+namespace assetgate::model {
+
+absl::Status NotAllowed() {
+  return base::Error(absl::StatusCode::kPermissionDenied, v1::NOT_ALLOWED,
+                     "this caller may not do this; the gateway's log says why, and its config "
+                     "(callers) who may do what");
+}
+
+absl::Status CombinedRefusal(const v1::ProviderFailures& failures) {
+  google::rpc::Status combined = failures.failures(0).status();
+  if (failures.failures_size() > 1) {
+    std::string message = absl::StrCat("all ", failures.failures_size(), " providers refused");
+    for (const auto& failure : failures.failures()) {
+      absl::StrAppend(&message, "; ", failure.provider(), ": ", failure.status().message());
+    }
+    combined.set_message(message);
+    combined.add_details()->PackFrom(failures);
+  }
+  return base::FromRpcStatus(combined);
+}
+
+}  // namespace assetgate::model

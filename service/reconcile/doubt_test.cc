@@ -1,0 +1,617 @@
+// What is never said, and never done, about something that may have been bought: it is not called
+// unbilled, not deleted, not sent to another account, and not touched by a release that does not
+// know what became of it.
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/error.h"
+#include "base/proto_time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "reconcile/testing/harness.h"
+
+namespace assetgate::reconcile {
+namespace {
+
+using http::TransportError;
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using testing::UnorderedElementsAre;
+
+Harness::Options WithKeys() {
+  Harness::Options options;
+  options.alpha.idempotency_window = absl::Hours(24);
+  return options;
+}
+
+v1::CreateVideoTaskRequest Fox() {
+  v1::CreateVideoTaskRequest request = Harness::Video("fox");
+  request.set_request_id("r-1");
+  return request;
+}
+
+// Whether alpha may have accepted it: the answer was cut off.
+void Cut(Harness& harness, const v1::CreateVideoTaskRequest& request) {
+  harness.Create(request);
+  harness.FailNext(TransportError::Kind::kReset, /*maybe_sent=*/true);
+  ASSERT_EQ(harness.Task(request.video_task_id()).state(), v1::VideoTask::UNCONFIRMED);
+}
+
+std::string AuthorizationOf(const http::Request& request) {
+  for (const http::Header& header : request.headers) {
+    if (header.name == "Authorization") return header.value;
+  }
+  return "";
+}
+
+// Rewrites a stored row, and starts the gateway anew.
+void RewriteRow(Harness& harness, const store::Key& key,
+                const std::function<void(store::Content&)>& edit) {
+  const auto row = harness.store().Get(key);
+  ASSERT_TRUE(row.ok() && row->has_value());
+  store::Content content = (*row)->content;
+  edit(content);
+  store::Transaction transaction;
+  transaction.writes.push_back({key, (*row)->revision, std::move(content)});
+  bool committed = false;
+  harness.store().Commit(std::move(transaction), [&](const store::CommitResult& result) {
+    committed = result.outcome == store::CommitResult::Outcome::kCommitted;
+  });
+  harness.Run();
+  ASSERT_TRUE(committed);
+  harness.Restart();
+}
+
+// Rewrites a stored resource as a gateway of another release would, and starts this one anew.
+template <typename EntityT>
+void Rewrite(Harness& harness, absl::string_view id, const std::function<void(EntityT&)>& edit) {
+  const auto stored = Stored<EntityT>(harness.store(), id);
+  ASSERT_TRUE(stored.has_value());
+  EntityT entity = *stored;
+  edit(entity);
+  RewriteRow(harness, entity.key, [&](store::Content& content) {
+    const store::Shard shard = content.shard;
+    content = model::ToContent(entity);
+    content.shard = shard;
+    content.unfinished = true;
+  });
+}
+
+// --- Refusals after a doubt
+
+TEST(ReconcilerDoubtTest, RefusedRepetitionDeletesNothingWhileTheCreatorWaits) {
+  for (const auto& [status, body] :
+       std::vector<std::pair<int, std::string>>{{400, ""},
+                                                {401, ""},
+                                                {402, ""},
+                                                {404, ""},
+                                                {413, ""},
+                                                {422, ""},
+                                                {200, "refused=schema"},
+                                                {200, "refused=content"}}) {
+    SCOPED_TRACE(absl::StrCat(status, " ", body));
+    Harness harness(WithKeys());
+    const auto created = harness.Create(Fox());
+    harness.AnswerNext(502);
+    harness.Advance(absl::Seconds(2));
+    harness.AnswerNext(status, body);
+    EXPECT_FALSE(created.has());
+    harness.Advance(absl::Seconds(10));
+    ASSERT_TRUE(created.has());
+    ASSERT_TRUE(created.get().ok()) << created.status();
+    EXPECT_EQ(created->state(), v1::VideoTask::UNCONFIRMED);
+    EXPECT_EQ(created->attempts(0).state(), v1::Attempt::UNCONFIRMED);
+    EXPECT_EQ(created->attempts(0).billing(), v1::Attempt::UNKNOWN);
+    EXPECT_TRUE(harness.store()
+                    .FindRequest({model::kDefaultTenant, "CreateVideoTask", "r-1"})
+                    ->has_value());
+    // Not sent anywhere else, and found in the end.
+    harness.script = [](const http::Request&,
+                        const http::SendOptions& options) -> std::optional<http::Result> {
+      EXPECT_TRUE(absl::StrContains(options.base_url, "alpha"));
+      return http::Response{200, {}, "id=up-1 state=queued"};
+    };
+    harness.Advance(absl::Minutes(6));
+    EXPECT_EQ(harness.Task("fox").attempts_size(), 1);
+    EXPECT_EQ(harness.Task("fox").attempts(0).provider_task_id(), "up-1");
+  }
+}
+
+TEST(ReconcilerDoubtTest, RepetitionThatIsRefusedForGoodIsNotSentEveryHalfMinute) {
+  Harness harness(WithKeys());
+  harness.Create(Fox());
+  harness.AnswerNext(502);
+  harness.script = [](const http::Request&, const http::SendOptions&) {
+    return http::Result(http::Response{400, {}, ""});
+  };
+  harness.Advance(absl::Hours(1));
+  EXPECT_GE(harness.answered.size(), 10u);
+  EXPECT_LE(harness.answered.size(), 16u);
+}
+
+TEST(ReconcilerDoubtTest, UnknownOutcomeIsFollowedByNoOtherSubmission) {
+  for (const int status : {200, 302, 303, 409, 500, 502, 504, 520}) {
+    SCOPED_TRACE(status);
+    if (provider::MeaningOfStatus(status).outcome != provider::Outcome::kUnknown) continue;
+    Harness harness;
+    const auto created = harness.Create(Fox());
+    harness.AnswerNext(status, "<html>");
+    harness.Advance(absl::Hours(1));
+    EXPECT_EQ(harness.http().sent(), 1u);
+    ASSERT_TRUE(created.get().ok()) << created.status();
+    EXPECT_EQ(created->state(), v1::VideoTask::UNCONFIRMED);
+  }
+}
+
+// A person said that the first one was not accepted; the second one is refused while the creator of
+// the task still waits.
+TEST(ReconcilerDoubtTest, RefusalElsewhereAfterAPersonsWordDeletesNothing) {
+  for (const int status : {400, 401}) {
+    SCOPED_TRACE(status);
+    Harness harness(WithKeys());
+    const auto created = harness.Create(Fox());
+    harness.AnswerNext(502);
+    ASSERT_FALSE(created.has());
+    v1::ResolveVideoTaskRequest word = Harness::NotAccepted("fox", /*resubmit=*/true);
+    word.set_attempt(0);
+    ASSERT_TRUE(harness.Resolve(word).get().ok());
+    // Alpha, and where that one's key is refused, beta.
+    harness.AnswerNext(status);
+    if (harness.http().pending() > 0) harness.AnswerNext(status);
+    harness.Advance(absl::Seconds(12));
+    ASSERT_TRUE(created.has());
+    EXPECT_TRUE(created.get().ok()) << created.status();
+    const auto stored = harness.StoredVideo("fox");
+    ASSERT_TRUE(stored.has_value());
+    EXPECT_EQ(stored->record.units(0).unknown_outcomes(), 1);
+    EXPECT_TRUE(harness.store()
+                    .FindRequest({model::kDefaultTenant, "CreateVideoTask", "r-1"})
+                    ->has_value());
+  }
+}
+
+// As a late answer leaves it behind that says "not accepted" of the very submission in doubt.
+void SettleAsNotAccepted(model::VideoEntity& entity) {
+  entity.resource.set_state(v1::VideoTask::PENDING);
+  entity.resource.clear_error();
+  entity.resource.clear_waiting();
+  v1::Attempt& attempt = *entity.resource.mutable_attempts(0);
+  attempt.set_state(v1::Attempt::NOT_ACCEPTED);
+  attempt.set_billing(v1::Attempt::NOT_BILLED);
+}
+
+TEST(ReconcilerDoubtTest, AttemptThatWasInDoubtIsNotUsedForAnotherSubmission) {
+  Harness harness;
+  Cut(harness, Fox());
+  Rewrite<model::VideoEntity>(harness, "fox", SettleAsNotAccepted);
+  ASSERT_EQ(harness.http().pending(), 1u);
+  EXPECT_EQ(harness.Task("fox").attempts_size(), 2);
+  EXPECT_EQ(harness.Task("fox").attempts(1).state(), v1::Attempt::SUBMITTING);
+}
+
+// The person saw the first submission in doubt; the provider has settled that since, and the second
+// one is in doubt now.
+TEST(ReconcilerDoubtTest, WordThatNamesNoAttemptNeverSettlesASecondDoubt) {
+  Harness harness;
+  Cut(harness, Fox());
+  Rewrite<model::VideoEntity>(harness, "fox", SettleAsNotAccepted);
+  const std::vector<v1::ResolveVideoTaskRequest> words = {
+      Harness::NotAccepted("fox", /*resubmit=*/true),
+      Harness::NotAccepted("fox", /*resubmit=*/false), Harness::Accepted("fox", "up-1")};
+  const auto refuse_all = [&] {
+    for (const v1::ResolveVideoTaskRequest& word : words) {
+      const absl::Status status = harness.Resolve(word).status();
+      EXPECT_EQ(base::ReasonOf(status), v1::INVALID_FIELD) << status;
+      EXPECT_THAT(base::ToRpcStatus(status).ShortDebugString(), HasSubstr("attempt"));
+    }
+  };
+  ASSERT_EQ(harness.Task("fox").attempts(1).state(), v1::Attempt::SUBMITTING);
+  refuse_all();
+  harness.FailNext(TransportError::Kind::kReset, /*maybe_sent=*/true);
+  ASSERT_EQ(harness.Task("fox").attempts(1).state(), v1::Attempt::UNCONFIRMED);
+  const std::size_t sent = harness.http().sent();
+  refuse_all();
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
+  EXPECT_EQ(harness.http().sent(), sent) << "nothing is bought a third time";
+  v1::ResolveVideoTaskRequest word = words.front();
+  word.set_attempt(1);
+  EXPECT_TRUE(harness.Resolve(word).get().ok());
+  EXPECT_EQ(harness.http().sent(), sent + 1);
+}
+
+TEST(ReconcilerDoubtTest, NothingIsCalledUnbilledThatMayBeBilled) {
+  for (const bool cancelled : {false, true}) {
+    SCOPED_TRACE(cancelled);
+    Harness harness;
+    Cut(harness, Fox());
+    // A person said "not accepted", and the provider has said since that it accepted it.
+    Rewrite<model::VideoEntity>(harness, "fox", [&](model::VideoEntity& entity) {
+      entity.resource.set_state(v1::VideoTask::PENDING);
+      entity.resource.clear_error();
+      v1::Attempt& attempt = *entity.resource.mutable_attempts(0);
+      attempt.set_state(v1::Attempt::NOT_ACCEPTED);
+      attempt.set_billing(v1::Attempt::UNKNOWN);
+      attempt.set_provider_task_id("up-late");
+      *attempt.mutable_resolve_time() = base::ToProto(harness.Now());
+    });
+    harness.script = [](const http::Request&, const http::SendOptions&) {
+      return http::Result(TransportError{TransportError::Kind::kConnect, false, "refused"});
+    };
+    harness.Advance(absl::Minutes(1));
+    if (cancelled) {
+      ASSERT_TRUE(harness.Cancel("fox").get().ok());
+    } else {
+      harness.Advance(absl::Minutes(20));
+    }
+    const v1::VideoTask task = harness.Task("fox");
+    EXPECT_EQ(base::ReasonOf(task.error()),
+              cancelled ? v1::TASK_CANCELLED : v1::SUBMISSION_UNKNOWN);
+    EXPECT_THAT(task.error().message(),
+                AllOf(Not(HasSubstr("nothing was billed")), HasSubstr("may have been accepted")));
+  }
+}
+
+TEST(ReconcilerDoubtTest, UnbilledByAPersonsWordIsSaidToBeThat) {
+  Harness harness;
+  Cut(harness, Fox());
+  harness.script = [](const http::Request&, const http::SendOptions&) {
+    return http::Result(TransportError{TransportError::Kind::kConnect, false, "refused"});
+  };
+  ASSERT_TRUE(harness.Resolve(Harness::NotAccepted("fox", /*resubmit=*/true)).get().ok());
+  ASSERT_TRUE(harness.Cancel("fox").get().ok());
+  EXPECT_THAT(harness.Task("fox").error().message(), HasSubstr("by the word of the person"));
+}
+
+TEST(ReconcilerDoubtTest, SubmissionUnderWayIsNotCalledUnbilled) {
+  Harness harness;
+  harness.Create(Fox());
+  EXPECT_EQ(harness.Task("fox").attempts(0).billing(), v1::Attempt::UNKNOWN);
+  harness.AnswerNext(429);
+  EXPECT_EQ(harness.Task("fox").attempts(0).billing(), v1::Attempt::NOT_BILLED);
+}
+
+TEST(ReconcilerDoubtTest, AssetThatMayExistIsNotCalledUnsubmitted) {
+  Harness harness;
+  v1::CreateAssetRequest request = Harness::Asset("hero", {"alpha"});
+  request.set_request_id("r-1");
+  const auto created = harness.Create(request);
+  harness.AnswerNext(502);
+  // What comes after it is no refusal of the first try.
+  harness.Advance(absl::Minutes(1));
+  harness.AnswerNext(400, "too_small");
+  ASSERT_TRUE(created.has());
+  EXPECT_TRUE(created.get().ok()) << created.status();
+  EXPECT_TRUE(harness.StoredAsset("hero").has_value());
+  EXPECT_TRUE(
+      harness.store().FindRequest({model::kDefaultTenant, "CreateAsset", "r-1"})->has_value());
+
+  v1::CreateAssetRequest second = Harness::Asset("heroine", {"alpha"});
+  harness.Create(second);
+  harness.AnswerNext(502);
+  harness.script = [](const http::Request&, const http::SendOptions&) {
+    return http::Result(TransportError{TransportError::Kind::kConnect, false, "refused"});
+  };
+  harness.Advance(absl::Minutes(20));
+  EXPECT_EQ(base::ReasonOf(harness.AssetNow("heroine").error()), v1::SUBMISSION_UNKNOWN);
+}
+
+// --- Keys that are replaced
+
+TEST(ReconcilerDoubtTest, NothingIsRepeatedUnderAKeyThatWasReplacedInPlace) {
+  Harness harness(WithKeys());
+  Cut(harness, Fox());
+  for (const bool address : {false, true}) {
+    SCOPED_TRACE(address);
+    Harness::Options replaced = WithKeys();
+    if (address) {
+      replaced.alpha_url = "https://alpha.elsewhere.example";
+    } else {
+      replaced.alpha_account = "new-alpha";
+    }
+    harness.Reconfigure(replaced);
+    const std::size_t sent = harness.http().sent();
+    harness.Advance(absl::Hours(2));
+    EXPECT_EQ(harness.http().sent(), sent);
+    const v1::VideoTask task = harness.Task("fox");
+    EXPECT_EQ(task.state(), v1::VideoTask::UNCONFIRMED);
+    EXPECT_EQ(task.waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
+    EXPECT_THAT(task.waiting().message(),
+                AllOf(HasSubstr("\"alpha-key\""), HasSubstr("ResolveVideoTask")));
+    // With its own key back, it is found out.
+    harness.Reconfigure(WithKeys());
+    EXPECT_EQ(harness.Task("fox").waiting().reason(), v1::Waiting::PROVIDER_UNAVAILABLE);
+    harness.AnswerNext(502);
+  }
+  harness.Advance(absl::Minutes(1));
+  harness.AnswerNext(200, "id=up-1 state=queued");
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::QUEUED);
+}
+
+TEST(ReconcilerDoubtTest, TheSameKeyUnderAnotherNameIsTheSameKey) {
+  Harness harness(WithKeys());
+  Cut(harness, Fox());
+  Harness::Options renamed = WithKeys();
+  renamed.alpha_credential = "alpha-key-2";
+  harness.Restart(renamed);
+  EXPECT_EQ(AuthorizationOf(harness.Take().request), "Bearer secret-of-alpha");
+}
+
+TEST(ReconcilerDoubtTest, WhatAnOlderReleaseSentIsNotRepeatedUnderAKeyThatMayBeAnother) {
+  Harness harness(WithKeys());
+  Cut(harness, Fox());
+  Rewrite<model::VideoEntity>(harness, "fox", [](model::VideoEntity& entity) {
+    entity.record.mutable_units(0)->clear_account();
+  });
+  harness.Advance(absl::Hours(2));
+  EXPECT_EQ(harness.http().sent(), 0u);
+  EXPECT_EQ(harness.Task("fox").waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
+  EXPECT_THAT(harness.Task("fox").waiting().message(), HasSubstr("older release"));
+}
+
+TEST(ReconcilerDoubtTest, TaskIsAskedForWithItsOwnKeyWhateverThatIsCalledNow) {
+  Harness harness;
+  harness.Create(Fox());
+  harness.AnswerNext(200, "id=up-1 state=running");
+  // Its key has moved to previous_credential, and another account's has taken its id.
+  Harness::Options replaced;
+  replaced.alpha_account = "new-alpha";
+  replaced.alpha_previous_credential = "alpha-old";
+  replaced.alpha_previous_account = "alpha";
+  harness.Reconfigure(replaced);
+  harness.Advance(absl::Seconds(30));
+  EXPECT_EQ(AuthorizationOf(harness.Take().request), "Bearer secret-of-alpha");
+}
+
+TEST(ReconcilerDoubtTest, AnotherAccountThatDoesNotKnowATaskHasNotForgottenIt) {
+  Harness harness;
+  harness.Create(Fox());
+  harness.AnswerNext(200, "id=up-1 state=running");
+  Harness::Options replaced;
+  replaced.alpha_account = "new-alpha";
+  harness.Reconfigure(replaced);
+  harness.script = [](const http::Request& request, const http::SendOptions&) {
+    return http::Result(AuthorizationOf(request) == "Bearer secret-of-alpha"
+                            ? http::Response{200, {}, "id=up-1 state=done"}
+                            : http::Response{404, {}, "who?"});
+  };
+  harness.Advance(absl::Hours(3));
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::RUNNING);
+  EXPECT_EQ(harness.Task("fox").waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
+  EXPECT_THAT(harness.Task("fox").waiting().message(), HasSubstr("previous_credential"));
+  harness.Reconfigure(Harness::Options());
+  harness.Advance(absl::Minutes(1));
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::SUCCEEDED);
+}
+
+// --- Rows of a later release
+
+constexpr int kOfALaterRelease = 77;
+
+TEST(ReconcilerDoubtTest, TaskWithAStateOfALaterReleaseIsLeftAlone) {
+  using Edit = std::function<void(model::VideoEntity&)>;
+  const std::vector<Edit> edits = {
+      [](model::VideoEntity& entity) {
+        entity.resource.set_state(static_cast<v1::VideoTask::State>(kOfALaterRelease));
+      },
+      [](model::VideoEntity& entity) {
+        entity.resource.mutable_attempts(0)->set_state(
+            static_cast<v1::Attempt::State>(kOfALaterRelease));
+      },
+      [](model::VideoEntity& entity) {
+        entity.resource.mutable_attempts(0)->set_billing(
+            static_cast<v1::Attempt::Billing>(kOfALaterRelease));
+      },
+      // Nor what does not fit together.
+      [](model::VideoEntity& entity) { entity.record.clear_units(); },
+  };
+  for (std::size_t i = 0; i < edits.size(); ++i) {
+    for (const bool accepted : {false, true}) {
+      SCOPED_TRACE(absl::StrCat(i, accepted ? " accepted" : " in doubt"));
+      Harness harness(WithKeys());
+      harness.Create(Fox());
+      harness.AnswerNext(accepted ? 200 : 502, accepted ? "id=up-1 state=running" : "");
+      Rewrite<model::VideoEntity>(harness, "fox", edits[i]);
+      const v1::VideoTask before = harness.Task("fox");
+      for (const absl::Status& status :
+           {harness.Cancel("fox").status(),
+            harness.Resolve(Harness::NotAccepted("fox", /*resubmit=*/true)).status(),
+            harness.Resolve(Harness::Accepted("fox", "up-1")).status(),
+            harness.DeleteVideo("fox").status()}) {
+        EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+        EXPECT_EQ(base::ReasonOf(status), v1::WRITTEN_BY_LATER_RELEASE) << status;
+      }
+      harness.Advance(absl::Hours(30));
+      EXPECT_EQ(harness.http().sent(), 0u);
+      EXPECT_EQ(harness.Task("fox").SerializeAsString(), before.SerializeAsString());
+      EXPECT_EQ(harness.Provider("alpha").unfinished_attempts(), 0);
+      // A repetition of the call that made it is answered with what is there.
+      const auto again = harness.Create(Fox());
+      harness.Advance(absl::Seconds(15));
+      ASSERT_TRUE(again.has());
+      EXPECT_TRUE(again.get().ok()) << again.status();
+      EXPECT_EQ(harness.http().sent(), 0u);
+    }
+  }
+}
+
+TEST(ReconcilerDoubtTest, AssetWithAStateOfALaterReleaseIsLeftAlone) {
+  for (const bool placement : {false, true}) {
+    SCOPED_TRACE(placement);
+    Harness harness;
+    v1::CreateAssetRequest request = Harness::Asset("hero", {"alpha"});
+    request.mutable_max_wait()->set_seconds(0);
+    harness.Create(request);
+    harness.AnswerNext(429);
+    Rewrite<model::AssetEntity>(harness, "hero", [&](model::AssetEntity& entity) {
+      if (placement) {
+        entity.resource.mutable_placements(0)->set_state(
+            static_cast<v1::Placement::State>(kOfALaterRelease));
+      } else {
+        entity.resource.set_state(static_cast<v1::Asset::State>(kOfALaterRelease));
+      }
+    });
+    const v1::Asset before = harness.AssetNow("hero");
+    EXPECT_EQ(base::ReasonOf(harness.DeleteAsset("hero").status()), v1::WRITTEN_BY_LATER_RELEASE);
+    // What needs it waits.
+    v1::CreateVideoTaskRequest video = Fox();
+    v1::Reference& reference = *video.mutable_video_task()->add_references();
+    reference.set_role(v1::Reference::REFERENCE);
+    reference.set_asset("assets/hero");
+    harness.Create(video);
+    EXPECT_EQ(harness.Task("fox").waiting().reason(), v1::Waiting::ASSET_PROCESSING);
+    harness.Advance(absl::Hours(1));
+    EXPECT_EQ(harness.http().sent(), 0u);
+    EXPECT_EQ(harness.AssetNow("hero").SerializeAsString(), before.SerializeAsString());
+  }
+}
+
+TEST(ReconcilerDoubtTest, GroupWithAStateOfALaterReleaseIsLeftAlone) {
+  Harness::Options options;
+  options.alpha.native_groups = true;
+  Harness harness(options);
+  v1::CreateAssetRequest request = Harness::Asset("hero", {"alpha"});
+  request.mutable_max_wait()->set_seconds(0);
+  harness.Create(request);
+  harness.AnswerNext(200, "id=g-1 state=running");
+  Rewrite<model::GroupEntity>(harness, "default-alpha", [](model::GroupEntity& entity) {
+    entity.resource.mutable_placements(0)->set_state(
+        static_cast<v1::Placement::State>(kOfALaterRelease));
+  });
+  EXPECT_EQ(base::ReasonOf(harness.DeleteGroup("default-alpha").status()),
+            v1::WRITTEN_BY_LATER_RELEASE);
+  harness.Advance(absl::Minutes(20));
+  EXPECT_EQ(harness.http().sent(), 0u);
+}
+
+// --- What cannot be stored, or read
+
+// The bytes of a text that is not UTF-8: a row with it could be written, and read by nobody.
+constexpr char kNotUtf8[] = "\xff";
+
+// Whether the stored row can be read again.
+bool IsReadable(Harness& harness, const store::Key& key) {
+  const auto row = harness.store().Get(key);
+  return row.ok() && row->has_value() && model::ReadsBack(key.kind, (*row)->content);
+}
+
+TEST(ReconcilerDoubtTest, AcceptanceThatCannotBeStoredEndsTheTaskAndIsNotBoughtAgain) {
+  Harness harness(WithKeys());
+  const auto created = harness.Create(Fox());
+  harness.AnswerNext(200, absl::StrCat("id=up-", kNotUtf8, " state=running"));
+  harness.Advance(absl::Seconds(15));
+  ASSERT_TRUE(created.has());
+  ASSERT_TRUE(created.get().ok()) << created.status() << ": it may be billed, so it stays";
+  for (const bool restarted : {false, true}) {
+    SCOPED_TRACE(restarted);
+    if (restarted) harness.Restart();
+    harness.Advance(absl::Hours(30));
+    EXPECT_TRUE(IsReadable(harness, {model::kDefaultTenant, store::Kind::kVideoTask, "fox"}));
+    const v1::VideoTask task = harness.Task("fox");
+    EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
+    EXPECT_EQ(base::ReasonOf(task.error()), v1::INTERNAL_ERROR);
+    EXPECT_THAT(task.error().message(), HasSubstr("not UTF-8"));
+    ASSERT_EQ(task.attempts_size(), 1);
+    EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
+    EXPECT_EQ(harness.http().sent(), restarted ? 0u : 1u);
+  }
+  EXPECT_THAT(harness.telemetry().warnings, Contains(HasSubstr("not committed")));
+}
+
+TEST(ReconcilerDoubtTest, PlacementThatCannotBeStoredFailsAndTheOtherGoesOn) {
+  Harness harness;
+  harness.Create(Harness::Asset("hero", {"alpha", "beta"}));
+  harness.AnswerNext(200, absl::StrCat("id=up-", kNotUtf8, " state=done"));
+  harness.AnswerNext(200, "id=up-2 state=done");
+  harness.Advance(absl::Minutes(2));
+  EXPECT_TRUE(IsReadable(harness, {model::kDefaultTenant, store::Kind::kAsset, "hero"}));
+  const v1::Asset asset = harness.AssetNow("hero");
+  EXPECT_EQ(asset.state(), v1::Asset::ACTIVE);
+  ASSERT_EQ(asset.placements_size(), 2);
+  EXPECT_EQ(asset.placements(0).state(), v1::Placement::FAILED);
+  EXPECT_EQ(base::ReasonOf(asset.placements(0).error()), v1::INTERNAL_ERROR);
+  EXPECT_EQ(asset.placements(1).provider_asset_id(), "up-2");
+  EXPECT_EQ(harness.http().sent(), 2u);
+}
+
+// As no call of gRPC brings it, which checks its texts.
+TEST(ReconcilerDoubtTest, ItemThatCannotBeStoredIsRefusedAndTheOthersAreMade) {
+  Harness harness;
+  v1::BatchCreateAssetsRequest request;
+  *request.add_requests() = Harness::Asset("odd", {"alpha"});
+  *request.add_requests() = Harness::Asset("fine", {"alpha"});
+  request.mutable_requests(0)->mutable_asset()->set_display_name(kNotUtf8);
+  const auto created = harness.Create(request);
+  harness.AnswerNext(200, "id=up-1 state=done");
+  harness.Advance(absl::Seconds(15));
+  ASSERT_TRUE(created.has());
+  ASSERT_TRUE(created.get().ok()) << created.status();
+  ASSERT_EQ(created->results_size(), 2);
+  EXPECT_EQ(base::ReasonOf(created->results(0).error()), v1::INTERNAL_ERROR);
+  EXPECT_EQ(created->results(1).asset().name(), "assets/fine");
+  EXPECT_FALSE(harness.StoredAsset("odd").has_value());
+  EXPECT_EQ(harness.AssetNow("fine").state(), v1::Asset::ACTIVE);
+  EXPECT_EQ(harness.http().sent(), 1u);
+}
+
+TEST(ReconcilerDoubtTest, RowThatCannotBeReadIsNeverPlannedAndHidesNothingElse) {
+  for (const bool record_alone : {false, true}) {
+    SCOPED_TRACE(record_alone);
+    Harness harness(WithKeys());
+    harness.Create(Harness::Video("other"));
+    harness.AnswerNext(200, "id=up-0 state=done");
+    harness.Create(Fox());
+    harness.AnswerNext(502);
+    const store::Key key{model::kDefaultTenant, store::Kind::kVideoTask, "fox"};
+    store::Content damaged;
+    RewriteRow(harness, key, [&](store::Content& content) {
+      ASSERT_TRUE(content.unfinished);
+      (record_alone ? content.internal : content.resource) = kNotUtf8;
+      damaged = content;
+    });
+    harness.Advance(absl::Hours(30));
+    EXPECT_EQ(harness.http().sent(), 0u);
+    for (const absl::Status& status :
+         {harness.Cancel("fox").status(), harness.DeleteVideo("fox").status(),
+          harness.Resolve(Harness::NotAccepted("fox", /*resubmit=*/true)).status()}) {
+      EXPECT_FALSE(status.ok());
+    }
+    const auto row = harness.store().Get(key);
+    ASSERT_TRUE(row.ok() && row->has_value());
+    EXPECT_EQ((*row)->content.resource, damaged.resource) << "it is left as it is";
+    EXPECT_EQ((*row)->content.internal, damaged.internal);
+
+    v1::GetVideoTaskRequest get;
+    get.set_name("videoTasks/fox");
+    const auto got = harness.gateway().GetVideoTask(calls::Caller(), get);
+    std::vector<std::string> listed;
+    const auto page =
+        harness.gateway().ListVideoTasks(calls::Caller(), v1::ListVideoTasksRequest());
+    ASSERT_TRUE(page.ok()) << page.status();
+    for (const v1::VideoTask& task : page->video_tasks()) listed.push_back(task.name());
+    harness.Run();
+    if (record_alone) {
+      // What callers see of it can be read.
+      EXPECT_TRUE(got.ok()) << got.status();
+      EXPECT_THAT(listed, UnorderedElementsAre("videoTasks/fox", "videoTasks/other"));
+      continue;
+    }
+    EXPECT_EQ(got.status().code(), absl::StatusCode::kInternal);
+    EXPECT_EQ(base::ReasonOf(got.status()), v1::INTERNAL_ERROR);
+    EXPECT_THAT(std::string(got.status().message()), HasSubstr("cannot be read"));
+    EXPECT_THAT(listed, ElementsAre("videoTasks/other"));
+    EXPECT_THAT(harness.telemetry().unreadable, Contains("videoTasks/fox"));
+  }
+}
+
+}  // namespace
+}  // namespace assetgate::reconcile

@@ -1,0 +1,35 @@
+// A disk that fails on demand, for tests.
+#ifndef ASSETGATE_STORE_TESTING_FAULTY_VFS_H_
+#define ASSETGATE_STORE_TESTING_FAULTY_VFS_H_
+
+#include <functional>
+
+#include "absl/strings/string_view.h"
+
+namespace assetgate::store::sqlite {
+
+// While it lives, every SQLite file that is opened in this process asks it before it does
+// something. One at a time; it outlives the connections opened under it.
+class FaultyVfs {
+ public:
+  enum class Operation {
+    kRead,
+    kWrite,
+    kSync,
+    // Making the index of the log, in shared memory, larger.
+    kGrowIndex,
+  };
+  // Whether to go on (SQLITE_OK), or the result code to fail with, having done nothing. Called on
+  // any thread, with the path of the file (for the index, of the database).
+  using Judge = std::function<int(Operation operation, absl::string_view path)>;
+
+  explicit FaultyVfs(Judge judge);
+  ~FaultyVfs();
+
+  FaultyVfs(const FaultyVfs&) = delete;
+  FaultyVfs& operator=(const FaultyVfs&) = delete;
+};
+
+}  // namespace assetgate::store::sqlite
+
+#endif  // ASSETGATE_STORE_TESTING_FAULTY_VFS_H_

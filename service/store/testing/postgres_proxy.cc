@@ -1,0 +1,139 @@
+#include "store/testing/postgres_proxy.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdlib>
+
+namespace assetgate::store::postgres {
+namespace {
+
+// How soon a change of the mode is noticed.
+constexpr int kGlanceMilliseconds = 10;
+
+sockaddr_in Loopback(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<in_port_t>(port));
+  return address;
+}
+
+void NoDelay(int fd) {
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+bool SendAll(int fd, const std::string& bytes) {
+  for (std::size_t sent = 0; sent < bytes.size();) {
+    const ssize_t n = ::send(fd, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    if (n <= 0) return false;
+    sent += static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+// Takes the whole messages off the front of `pending`, and gives them without notifications.
+std::string WithoutNotifications(std::string& pending) {
+  std::string rest;
+  while (pending.size() >= 5) {
+    std::size_t length = 0;
+    for (std::size_t i = 1; i < 5; ++i) {
+      length = length << 8 | static_cast<unsigned char>(pending[i]);
+    }
+    if (pending.size() < length + 1) break;
+    if (pending[0] != 'A') rest.append(pending, 0, length + 1);
+    pending.erase(0, length + 1);
+  }
+  return rest;
+}
+
+}  // namespace
+
+TestProxy::TestProxy(int target_port) : target_port_(target_port) {
+  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = Loopback(0);
+  socklen_t size = sizeof(address);
+  if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      ::listen(listener_, 64) != 0 ||
+      ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    std::abort();
+  }
+  port_ = ntohs(address.sin_port);
+  acceptor_ = std::thread([this] { Accept(); });
+}
+
+TestProxy::~TestProxy() {
+  ending_ = true;
+  acceptor_.join();
+  ::close(listener_);
+  std::vector<std::thread> threads;
+  {
+    absl::MutexLock lock(&mu_);
+    threads.swap(threads_);
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+void TestProxy::Cut() {
+  Set(Mode::kCut);
+  absl::MutexLock lock(&mu_);
+  const auto none = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return open_ == 0; };
+  mu_.Await(absl::Condition(&none));
+}
+
+void TestProxy::Accept() {
+  while (!ending_) {
+    pollfd socket{listener_, POLLIN, 0};
+    if (::poll(&socket, 1, kGlanceMilliseconds) <= 0 || mode_ == Mode::kFrozen) continue;
+    const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (client < 0) continue;
+    absl::MutexLock lock(&mu_);
+    ++open_;
+    threads_.emplace_back([this, client] { Serve(client); });
+  }
+}
+
+void TestProxy::Serve(int client) {
+  const int server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = Loopback(target_port_);
+  bool open = mode_ != Mode::kCut &&
+              ::connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  NoDelay(client);
+  NoDelay(server);
+  std::string pending;
+  while (open && !ending_ && mode_ != Mode::kCut) {
+    const Mode mode = mode_;
+    pollfd sockets[] = {{mode == Mode::kFrozen ? -1 : client, POLLIN, 0},
+                        {mode == Mode::kForward ? server : -1, POLLIN, 0}};
+    if (::poll(sockets, 2, kGlanceMilliseconds) <= 0) continue;
+    for (const bool from_server : {false, true}) {
+      if (sockets[from_server ? 1 : 0].revents == 0) continue;
+      char buffer[64 << 10];
+      const ssize_t n = ::recv(from_server ? server : client, buffer, sizeof(buffer), 0);
+      if (n <= 0) {
+        open = false;
+        break;
+      }
+      if (from_server && mode_ == Mode::kDeaf) continue;  // Deaf since a moment ago.
+      std::string bytes(buffer, static_cast<std::size_t>(n));
+      if (from_server && swallow_) {
+        pending += bytes;
+        bytes = WithoutNotifications(pending);
+      }
+      // What was under way when the mode changed is lost with it.
+      if (mode_ == Mode::kCut || !SendAll(from_server ? client : server, bytes)) open = false;
+    }
+  }
+  ::close(client);
+  ::close(server);
+  absl::MutexLock lock(&mu_);
+  --open_;
+}
+
+}  // namespace assetgate::store::postgres

@@ -1,0 +1,60 @@
+// For tests: a network between gateway and database that fails when it is told to.
+#ifndef ASSETGATE_STORE_TESTING_POSTGRES_PROXY_H_
+#define ASSETGATE_STORE_TESTING_POSTGRES_PROXY_H_
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace assetgate::store::postgres {
+
+// Passes TCP connections on to a port of this machine. Thread-safe.
+class TestProxy {
+ public:
+  explicit TestProxy(int target_port);
+  ~TestProxy();
+  TestProxy(const TestProxy&) = delete;
+  TestProxy& operator=(const TestProxy&) = delete;
+
+  int port() const { return port_; }
+
+  enum class Mode {
+    kForward,
+    // Connections stay, and nothing gets through.
+    kFrozen,
+    // What the client says gets through, what the server says does not.
+    kDeaf,
+    // Connections are closed, also those that are made.
+    kCut,
+  };
+  void Set(Mode mode) { mode_ = mode; }
+  // Cuts: returns when all connections are closed.
+  void Cut() ABSL_LOCKS_EXCLUDED(mu_);
+  // From now on takes notifications out of what the server says, as a pooler in transaction mode
+  // does. Of connections without encryption.
+  void SwallowNotifications() { swallow_ = true; }
+
+ private:
+  void Accept();
+  void Serve(int client);
+
+  const int target_port_;
+  int listener_ = -1;
+  int port_ = 0;
+  std::atomic<Mode> mode_{Mode::kForward};
+  std::atomic<bool> swallow_{false};
+  std::atomic<bool> ending_{false};
+  absl::Mutex mu_;
+  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mu_);
+  // Connections that are not closed yet.
+  int open_ ABSL_GUARDED_BY(mu_) = 0;
+  std::thread acceptor_;
+};
+
+}  // namespace assetgate::store::postgres
+
+#endif  // ASSETGATE_STORE_TESTING_POSTGRES_PROXY_H_
