@@ -145,8 +145,6 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(Options options) 
   if (absl::Status s = PrepareDatabase(path, *size); !s.ok()) return Annotate(s, options.path);
   absl::StatusOr<std::unique_ptr<sqlite::Writer>> writer = sqlite::Writer::Open(path);
   if (!writer.ok()) return Annotate(writer.status(), options.path);
-  // Before the clock can be set to another time.
-  (*writer)->BeginToLive(options.clock->Now());
   absl::StatusOr<std::unique_ptr<sqlite::Reader>> reader = sqlite::Reader::Open(path);
   if (!reader.ok()) return Annotate(reader.status(), options.path);
   absl::StatusOr<std::string> store_id = (*reader)->StoreId();
@@ -207,7 +205,7 @@ SqliteStore::SqliteStore(Options options, std::unique_ptr<sqlite::FileLock> lock
       writer_(std::move(writer)),
       files_(lock_->real_path()),
       store_id_(std::move(store_id)),
-      lived_until_(writer_->lived().value_or(absl::InfinitePast())),
+      lived_until_(writer_->BeginLife(options_.clock->Now()).value_or(absl::InfinitePast())),
       readers_(lock_->real_path(), options_.max_readers),
       queue_({.clock = options_.clock,
               .max_queue = options_.max_queue,

@@ -30,11 +30,12 @@ class Writer {
   // The newest revision, including those of the open group.
   Revision head() const { return head_; }
 
-  // The newest time that the store has lived through; absent where it is new.
-  std::optional<absl::Time> lived() const { return lived_.newest(); }
-  // A new store begins to live now; of another one, its time stands.
-  void BeginToLive(absl::Time now) {
-    if (!lived_.newest().has_value()) lived_.Follow(now, absl::ZeroDuration());
+  // A new store begins its life now. Returns the newest time that an earlier process lived through;
+  // absent where the store is new.
+  std::optional<absl::Time> BeginLife(absl::Time now) {
+    const std::optional<absl::Time> before = lived_.newest();
+    if (!before.has_value()) lived_.Follow(now, absl::ZeroDuration());
+    return before;
   }
 
   absl::Status Begin();
