@@ -2,10 +2,13 @@
 
 #include <string>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace assetgate::base {
 namespace {
+
+using testing::HasSubstr;
 
 TEST(CleanTextTest, ControlCharactersAreSpacesAndBadUtf8IsReplaced) {
   EXPECT_EQ(CleanText("a\nb\x1b[31mc\x7f"), "a b [31mc ");

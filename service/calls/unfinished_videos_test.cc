@@ -149,7 +149,7 @@ TEST_F(FarmTest, WhatCameToNothingTakesNoRoom) {
     EXPECT_EQ(base::ReasonOf(Create(kB, "one").status()), v1::RESOURCE_EXISTS);
   }
   replicas_.faults(kA).judge = [](const store::Transaction&) {
-    return FaultyStore::Outcome::kUnavailable;
+    return store::FaultyStore::Outcome::kUnavailable;
   };
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(base::ReasonOf(Create(kA, "").status()), v1::STORE_UNAVAILABLE);

@@ -12,7 +12,7 @@
 #include "gtest/gtest.h"
 #include "reconcile/testing/harness.h"
 
-namespace assetgate::upstream {
+namespace assetgate::calls {
 namespace {
 
 using testing::Contains;
@@ -179,4 +179,4 @@ TEST_F(WaitedCallTest, WhoRepeatsACallAndHangsUpIsNotKept) {
 }
 
 }  // namespace
-}  // namespace assetgate::upstream
+}  // namespace assetgate::calls

@@ -194,7 +194,7 @@ google::rpc::Status Forgot(const provider::Failure& failure, const UnitContext& 
       .ToProto();
 }
 
-v1::Attempt::State upstream::StateOf(Progress progress) {
+v1::Attempt::State StateOf(Progress progress) {
   switch (progress) {
     case Progress::kQueued:
       return v1::Attempt::QUEUED;
@@ -526,7 +526,7 @@ bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
     changed = true;
   }
   const v1::Attempt::State state = result == Result::kLinked
-                                       ? upstream::StateOf(observation.progress)
+                                       ? StateOf(observation.progress)
                                    : without_result ? v1::Attempt::FAILED
                                                     : v1::Attempt::RUNNING;
   if (given_up && (!IsFinal(state) || result != Result::kLinked)) return changed;

@@ -15,7 +15,7 @@ namespace {
 
 using base::VideoOutcome;
 
-VideoOutcome upstream::OutcomeOf(const v1::VideoTask& task) {
+VideoOutcome OutcomeOf(const v1::VideoTask& task) {
   if (task.state() == v1::VideoTask::SUCCEEDED) return VideoOutcome::kSucceeded;
   if (task.state() == v1::VideoTask::CANCELLED) return VideoOutcome::kCancelled;
   switch (base::ReasonOf(task.error())) {
@@ -50,7 +50,7 @@ std::optional<VideoEnd> EndOf(const v1::VideoTask& before, const v1::VideoTask& 
                               const Catalog& catalog) {
   if (IsFinal(before.state()) || !IsFinal(after.state())) return std::nullopt;
   VideoEnd end;
-  end.outcome = upstream::OutcomeOf(after);
+  end.outcome = OutcomeOf(after);
   end.provider = end.model = "none";
   bool imported = false;
   if (after.attempts_size() > 0) {

@@ -113,16 +113,16 @@ std::string IdThere(const v1::GroupPlacement& placement) { return placement.prov
 
 void ExplainSubmission(const model::Unit& record, Explanation::Submission::Outcome otherwise,
                        Explanation::Unit& out) {
-  using model::Submission = Explanation::Submission;
-  model::Submission& submission = *out.mutable_submission();
+  using Submission = Explanation::Submission;
+  Submission& submission = *out.mutable_submission();
   submission.set_sends(record.submission().sends());
   if (record.submission().has_first_send_time()) {
     *submission.mutable_first_send_time() = record.submission().first_send_time();
   }
   if (record.submission().open()) {
-    submission.set_outcome(model::Submission::UNDER_WAY);
+    submission.set_outcome(Submission::UNDER_WAY);
   } else if (!record.handle().empty()) {
-    submission.set_outcome(model::Submission::ACCEPTED);
+    submission.set_outcome(Submission::ACCEPTED);
   } else if (record.submission().sends() > 0) {
     submission.set_outcome(otherwise);
   }

@@ -35,6 +35,7 @@
 #include "model/resource.h"
 #include "provider/dialect.h"
 #include "store/store.h"
+#include "upstream/gate.h"
 #include "upstream/telemetry.h"
 #include "upstream/waited_call.h"
 
@@ -181,7 +182,7 @@ class Item {
   virtual void Derive() {}
   virtual store::Content DraftContent() const = 0;
   // What must exist for it to be created.
-  virtual std::vector<store::Key> model::RefersTo() const { return {}; }
+  virtual std::vector<store::Key> RefersTo() const { return {}; }
   virtual void AcceptDraft(store::Revision revision) = 0;
   // The round is over: until the next one the draft is not needed, and need not be held.
   virtual void DropDraft() {}
@@ -409,7 +410,7 @@ class EntityItem : public Item {
   }
   void BeginDraft() override { draft_ = current_; }
   store::Content DraftContent() const override { return model::ToContent(draft_); }
-  std::vector<store::Key> model::RefersTo() const override { return model::RefersTo(draft_); }
+  std::vector<store::Key> RefersTo() const override { return model::RefersTo(draft_); }
   void Stamp(absl::Time now) override {
     *draft_.resource.mutable_update_time() = base::ToProto(now);
   }

@@ -316,7 +316,7 @@ TEST(ReconfigureTest, WhatIsJournalledIsSentWithTheKeyThatTheJournalNames) {
     if (!std::exchange(once, true)) {
       harness.reconciler().Reconfigure(Harness::MakeCatalog(WithNewKey()), [] {});
     }
-    return FaultyStore::Outcome::kCommitted;
+    return store::FaultyStore::Outcome::kCommitted;
   };
   harness.Create(Harness::Video("fox"));
   harness.store().judge = nullptr;

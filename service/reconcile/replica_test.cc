@@ -175,7 +175,7 @@ TEST(ReplicaTest, OpenVideoSubmissionOfADeadGatewayIsUnconfirmedOnceItsAnswerCan
   ASSERT_EQ(replicas.http(kA).pending(), 1u);
   const absl::Time send_before =
       base::FromProto(replicas.StoredVideo("fox")->record.units(0).submission().send_before());
-  EXPECT_LE(send_before, replicas.Now() + FakeLeases::kDuration) << "never after the lease";
+  EXPECT_LE(send_before, replicas.Now() + store::FakeLeases::kDuration) << "never after the lease";
   replicas.Kill(kA);
   replicas.TakeAll(kB);
   replicas.Advance(send_before + absl::Seconds(64) - replicas.Now());
@@ -843,7 +843,7 @@ TEST(ReplicaTest, CreatorThatLosesTheLeaseStillAnswers) {
 TEST(ReplicaTest, OutcomeThatCannotBeCommittedIsKeptThoughTheLeaseIsLost) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Video("fox"));
-  replicas.faults(kA).judge = [](const auto&) { return FaultyStore::Outcome::kUnavailable; };
+  replicas.faults(kA).judge = [](const auto&) { return store::FaultyStore::Outcome::kUnavailable; };
   replicas.AnswerNext(kA, 200, "id=up-1 state=running");
   replicas.MoveAll(kA, kB);
   replicas.Advance(kLost + absl::Minutes(1));
@@ -864,8 +864,8 @@ TEST(ReplicaTest, UnknownCommitOfAnOutcomeIsLookedUpWhoeverChangedTheRowSince) {
     replicas.Create(kA, Harness::Video("fox"));
     bool once = true;
     replicas.faults(kA).judge = [&](const auto&) {
-      return std::exchange(once, false) ? FaultyStore::Outcome::kUnknown
-                                        : FaultyStore::Outcome::kCommitted;
+      return std::exchange(once, false) ? store::FaultyStore::Outcome::kUnknown
+                                        : store::FaultyStore::Outcome::kCommitted;
     };
     replicas.faults(kA).unknown_commits = committed;
     replicas.AnswerNext(kA, 200, "id=up-1 state=queued");

@@ -529,7 +529,7 @@ TEST(ReconcilerResolveTest, TaskThatWasNeverInDoubtHasNothingToResolve) {
 TEST(ReconcilerResolveTest, WordThatCannotBeCommittedIsNotTaken) {
   Harness harness;
   Cut(harness, "fox");
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnavailable; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnavailable; };
   const auto resolved = harness.Resolve(Harness::Accepted("fox", "up-7"));
   EXPECT_EQ(base::ReasonOf(resolved.status()), v1::STORE_UNAVAILABLE);
   harness.store().judge = nullptr;

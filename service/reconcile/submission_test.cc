@@ -63,7 +63,7 @@ TEST(ReconcilerSubmissionTest, IsInTheJournalBeforeItIsSent) {
 
 TEST(ReconcilerSubmissionTest, IsNotSentWhenTheIntentCannotBeCommitted) {
   Harness harness;
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnavailable; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnavailable; };
   const auto created = harness.Create(Harness::Video("fox"));
   EXPECT_EQ(base::ReasonOf(created.status()), v1::STORE_UNAVAILABLE);
   harness.Advance(absl::Minutes(20));
@@ -76,7 +76,7 @@ TEST(ReconcilerSubmissionTest, IntentWhoseCommitIsUnknownIsLookedUpBeforeAnythin
     SCOPED_TRACE(committed);
     Harness harness;
     harness.store().unknown_commits = committed;
-    harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+    harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnknown; };
     const auto created = harness.Create(Harness::Video("fox"));
     harness.store().judge = nullptr;
     ASSERT_EQ(harness.StoredVideo("fox").has_value(), committed);
@@ -100,7 +100,7 @@ TEST(ReconcilerSubmissionTest, IsNotSentBeforeTheStoreSaysThatTheIntentIsCommitt
   Harness harness;
   harness.store().unknown_commits = true;
   harness.store().unreadable = true;
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnknown; };
   v1::CreateVideoTaskRequest request = Harness::Video("fox");
   request.set_request_id("r-1");
   const auto created = harness.Create(request);
@@ -124,7 +124,7 @@ TEST(ReconcilerSubmissionTest, CreationThatARestartFindsCommittedIsUnconfirmed) 
   Harness harness;
   harness.store().unknown_commits = true;
   harness.store().unreadable = true;
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnknown; };
   harness.Create(Harness::Video("fox"));
   harness.store().judge = nullptr;
   harness.store().unreadable = false;
@@ -137,10 +137,10 @@ TEST(ReconcilerSubmissionTest, CreationThatARestartFindsCommittedIsUnconfirmed) 
 TEST(ReconcilerSubmissionTest, CreationThatIsCommittedLaterIsFollowed) {
   Harness harness;
   harness.store().unknown_waits = true;
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnknown; };
   const auto created = harness.Create(Harness::Video("fox"));
   EXPECT_EQ(base::ReasonOf(created.status()), v1::COMMIT_UNKNOWN);
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnavailable; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnavailable; };
   harness.Advance(absl::Minutes(3));
   EXPECT_EQ(harness.http().sent(), 0u);
   harness.CommitWaiting();
@@ -156,7 +156,7 @@ TEST(ReconcilerSubmissionTest, CreationThatIsCommittedLaterIsFollowed) {
 TEST(ReconcilerSubmissionTest, BatchThatIsCommittedLaterIsFollowed) {
   Harness harness;
   harness.store().unknown_waits = true;
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnknown; };
   v1::BatchCreateAssetsRequest request;
   *request.add_requests() = Harness::Asset("hero", {"alpha"});
   *request.add_requests() = Harness::Asset("dog", {"beta"});
@@ -175,7 +175,7 @@ TEST(ReconcilerSubmissionTest, RowThatASynchronousStandbyHasNotConfirmedIsNoProo
   Harness harness;
   harness.store().unknown_commits = true;
   harness.store().provisional = true;
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnknown; };
   const auto created = harness.Create(Harness::Video("fox"));
   ASSERT_TRUE(harness.StoredVideo("fox").has_value());
   EXPECT_EQ(base::ReasonOf(created.status()), v1::COMMIT_UNKNOWN);
@@ -195,7 +195,7 @@ TEST(ReconcilerSubmissionTest, CommandWhoseCommitIsUnknownIsNeverSaidToHaveChang
   harness.Advance(absl::Seconds(15));
   ASSERT_EQ(harness.Task("fox").state(), v1::VideoTask::PENDING);
   harness.store().unknown_waits = true;
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnknown; };
   const auto cancelled = harness.Cancel("fox");
   EXPECT_EQ(base::ReasonOf(cancelled.status()), v1::COMMIT_UNKNOWN);
   harness.store().judge = nullptr;
@@ -203,7 +203,7 @@ TEST(ReconcilerSubmissionTest, CommandWhoseCommitIsUnknownIsNeverSaidToHaveChang
   harness.Advance(absl::Seconds(5));
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::CANCELLED);
 
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnknown; };
   const auto deleted = harness.DeleteVideo("fox");
   EXPECT_EQ(base::ReasonOf(deleted.status()), v1::COMMIT_UNKNOWN);
   harness.store().judge = nullptr;
@@ -220,7 +220,7 @@ TEST(ReconcilerSubmissionTest, DeletionAtAProviderThatIsCommittedLaterIsDone) {
   harness.AnswerNext(200, "id=up-1 state=done");
   ASSERT_EQ(harness.AssetNow("hero").state(), v1::Asset::ACTIVE);
   harness.store().unknown_waits = true;
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnknown; };
   const auto deleted = harness.DeleteAsset("hero");
   EXPECT_EQ(base::ReasonOf(deleted.status()), v1::COMMIT_UNKNOWN);
   harness.store().judge = nullptr;
@@ -267,7 +267,7 @@ TEST(ReconcilerSubmissionTest, IsAcknowledgedOnlyOnceTheOutcomeIsCommitted) {
   Harness harness;
   const auto created = harness.Create(Harness::Video("fox"));
   // The provider has accepted, and the store takes no writes.
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnavailable; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnavailable; };
   harness.AnswerNext(200, "id=up-1 state=queued");
   EXPECT_FALSE(created.has());
   EXPECT_EQ(harness.Task("fox").attempts(0).state(), v1::Attempt::SUBMITTING);
@@ -293,7 +293,7 @@ TEST(ReconcilerSubmissionTest, OutcomeWhoseCommitIsUnknownIsAppliedOnce) {
     Harness harness;
     harness.Create(Harness::Video("fox"));
     harness.store().unknown_commits = committed;
-    harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnknown; };
+    harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnknown; };
     harness.AnswerNext(200, "id=up-1 state=queued");
     harness.store().judge = nullptr;
     harness.Advance(absl::Seconds(2));

@@ -293,7 +293,7 @@ TEST(ReconcilerTrackingTest, StoreThatFailsLosesNothingThatWasHeard) {
   Harness harness;
   Accept(harness, "fox");
   harness.Advance(absl::Seconds(2));
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnavailable; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnavailable; };
   harness.AnswerNext(200, "id=up-1 state=done");
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::RUNNING);
   harness.Advance(absl::Seconds(5));
@@ -484,9 +484,9 @@ TEST(ReconcilerReferenceTest, GroupThatCannotBeCommittedIsNotTriedInALoop) {
   Harness harness(options);
   harness.store().judge = [](const store::Transaction& transaction) {
     for (const auto& write : transaction.writes) {
-      if (write.key.kind == store::Kind::kAssetGroup) return FaultyStore::Outcome::kUnavailable;
+      if (write.key.kind == store::Kind::kAssetGroup) return store::FaultyStore::Outcome::kUnavailable;
     }
-    return FaultyStore::Outcome::kCommitted;
+    return store::FaultyStore::Outcome::kCommitted;
   };
   harness.Create(Harness::Asset("one", {"alpha"}));
   harness.Advance(absl::Seconds(10));
@@ -836,7 +836,7 @@ TEST(ReconcilerRequestIdTest, BatchGoesOnWithoutTheIdThatIsTaken) {
 
 TEST(ReconcilerRequestIdTest, CommandForATaskWhoseCreationFailsIsAnswered) {
   Harness harness;
-  harness.store().judge = [](const auto&) { return FaultyStore::Outcome::kUnavailable; };
+  harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnavailable; };
   Answer<v1::VideoTask> created;
   Answer<v1::VideoTask> cancelled;
   harness.gateway().CreateVideoTask(calls::Caller(), Harness::Video("fox"), created.reply());

@@ -158,7 +158,7 @@ void SetText(Document& doc, Value& object, absl::string_view key, absl::string_v
   if (!text.empty()) base::SetJson(doc, object, key, text);
 }
 
-Value base::ToJson(const Failure& failure, Document& doc) {
+Value ToJson(const Failure& failure, Document& doc) {
   Value object(rapidjson::kObjectType);
   base::SetJson(doc, object, "reason", v1::ErrorReason_Name(failure.reason));
   if (failure.act.has_value()) base::SetJson(doc, object, "act", Name(*failure.act));
@@ -175,7 +175,7 @@ Value base::ToJson(const Failure& failure, Document& doc) {
   return object;
 }
 
-Value base::ToJson(const Observation& observation, Document& doc) {
+Value ToJson(const Observation& observation, Document& doc) {
   Value object(rapidjson::kObjectType);
   base::SetJson(doc, object, "progress", Name(observation.progress));
   SetText(doc, object, "provider_state", observation.provider_state);
@@ -187,7 +187,7 @@ Value base::ToJson(const Observation& observation, Document& doc) {
                   absl::FormatTime(absl::RFC3339_sec, *observation.end_time, absl::UTCTimeZone()));
   }
   if (observation.failure.has_value()) {
-    base::SetJson(doc, object, "failure", base::ToJson(*observation.failure, doc));
+    base::SetJson(doc, object, "failure", ToJson(*observation.failure, doc));
   }
   if (observation.progress_percent.has_value()) {
     base::SetJson(doc, object, "progress_percent", Value(*observation.progress_percent));
@@ -204,12 +204,12 @@ Value base::ToJson(const Observation& observation, Document& doc) {
                   observation.result == Observation::Result::kMissing ? "MISSING" : "INLINE");
   }
   if (observation.inner != nullptr) {
-    base::SetJson(doc, object, "inner", base::ToJson(*observation.inner, doc));
+    base::SetJson(doc, object, "inner", ToJson(*observation.inner, doc));
   }
   return object;
 }
 
-std::string base::ToJson(const SubmitResult& result) {
+std::string ToJson(const SubmitResult& result) {
   Document doc(rapidjson::kObjectType);
   base::SetJson(doc, doc, "outcome", Name(result.outcome));
   if (result.outcome == Outcome::kAccepted) {
@@ -219,17 +219,17 @@ std::string base::ToJson(const SubmitResult& result) {
     } else {
       base::SetJson(doc, doc, "handle", result.handle);
     }
-    base::SetJson(doc, doc, "observation", base::ToJson(result.observation, doc));
+    base::SetJson(doc, doc, "observation", ToJson(result.observation, doc));
   } else {
-    base::SetJson(doc, doc, "failure", base::ToJson(result.failure, doc));
+    base::SetJson(doc, doc, "failure", ToJson(result.failure, doc));
   }
   return Canonical(doc);
 }
 
-std::string base::ToJson(const PollResult& result) {
+std::string ToJson(const PollResult& result) {
   Document doc(rapidjson::kObjectType);
   if (result.trouble.has_value()) {
-    base::SetJson(doc, doc, "trouble", base::ToJson(*result.trouble, doc));
+    base::SetJson(doc, doc, "trouble", ToJson(*result.trouble, doc));
     return Canonical(doc);
   }
   Value array(rapidjson::kArrayType);
@@ -237,9 +237,9 @@ std::string base::ToJson(const PollResult& result) {
     Value object(rapidjson::kObjectType);
     base::SetJson(doc, object, "kind", Name(news.kind));
     if (news.kind == UnitNews::Kind::kObserved) {
-      base::SetJson(doc, object, "observation", base::ToJson(news.observation, doc));
+      base::SetJson(doc, object, "observation", ToJson(news.observation, doc));
     } else if (news.kind == UnitNews::Kind::kNotFound) {
-      base::SetJson(doc, object, "failure", base::ToJson(news.failure, doc));
+      base::SetJson(doc, object, "failure", ToJson(news.failure, doc));
     }
     array.PushBack(object, doc.GetAllocator());
   }
@@ -406,7 +406,7 @@ void CheckSubmit(const Dialect& dialect, UnitKind kind, const Value& root) {
   if (expect == nullptr) return;
   const bool replay = base::JsonBool(root, "input.replay").value_or(false);
   const SubmitResult result = dialect.DecodeSubmit(kind, request, ResponseOf(root), replay);
-  EXPECT_EQ(base::ToJson(result), Normalized(*expect));
+  EXPECT_EQ(ToJson(result), Normalized(*expect));
   if (kind == UnitKind::kVideo && result.outcome == Outcome::kAccepted &&
       base::FindJson(root, "input") != nullptr) {
     const absl::StatusOr<Handle> adopted = dialect.AdoptVideo(
@@ -426,7 +426,7 @@ void CheckPoll(const Dialect& dialect, UnitKind kind, const Value& root) {
   }
   const Value* expect = base::FindJson(root, "expect");
   if (expect == nullptr) return;
-  EXPECT_EQ(base::ToJson(dialect.DecodePoll(kind, ResponseOf(root), handles)), Normalized(*expect));
+  EXPECT_EQ(ToJson(dialect.DecodePoll(kind, ResponseOf(root), handles)), Normalized(*expect));
 }
 
 void CheckDelete(const Dialect& dialect, const Value& root) {
@@ -438,7 +438,7 @@ void CheckDelete(const Dialect& dialect, const Value& root) {
   if (expect == nullptr) return;
   Document doc(rapidjson::kObjectType);
   if (const auto failure = dialect.DecodeDeleteAsset(ResponseOf(root)); failure.has_value()) {
-    base::SetJson(doc, doc, "failure", base::ToJson(*failure, doc));
+    base::SetJson(doc, doc, "failure", ToJson(*failure, doc));
   }
   EXPECT_EQ(Canonical(doc), Normalized(*expect));
 }
@@ -783,11 +783,11 @@ void CheckEchoedKey(const DialectFactory& factory, const Exchange& exchange) {
         if (operation == "submit") {
           const SubmitResult result =
               dialect->DecodeSubmit(*kind, RequestOf(*root), response, /*replay=*/false);
-          made = absl::StrCat(base::ToJson(result), result.observation.answer);
+          made = absl::StrCat(ToJson(result), result.observation.answer);
         } else if (operation == "poll") {
           const std::vector<Handle> handles = HandlesOf(*root);
           const PollResult result = dialect->DecodePoll(*kind, response, handles);
-          made = base::ToJson(result);
+          made = ToJson(result);
           for (const UnitNews& news : result.news) {
             absl::StrAppend(&made, news.observation.answer);
           }

@@ -21,11 +21,11 @@ provider::Credential MakeCredential(const std::string& id, absl::string_view who
 }
 
 std::unique_ptr<model::ProviderEntry> MakeProvider(const std::string& id,
-                                                   const FakeDialectOptions& options,
+                                                   const provider::FakeDialectOptions& options,
                                                    model::ProviderLimits limits) {
   auto entry = std::make_unique<model::ProviderEntry>();
   entry->id = id;
-  auto dialect = std::make_unique<FakeDialect>(options);
+  auto dialect = std::make_unique<provider::FakeDialect>(options);
   entry->group_polling = dialect->traits().group_polling;
   entry->asset_polling = dialect->traits().asset_polling;
   entry->video_polling = dialect->traits().video_polling;
@@ -49,20 +49,20 @@ Harness::Harness(Options options)
   EXPECT_TRUE(store.ok()) << store.status();
   sqlite_ = *std::move(store);
   if (std::getenv("ASSETGATE_BYSTANDER") != nullptr) {
-    shared_ = std::make_unique<SharedStore>(*sqlite_);
-    own_store_ = std::make_unique<GatewayStore>(*shared_, 0, /*gateways=*/1, /*exclusive=*/true);
+    shared_ = std::make_unique<store::SharedStore>(*sqlite_);
+    own_store_ = std::make_unique<store::GatewayStore>(*shared_, 0, /*gateways=*/1, /*exclusive=*/true);
     std::vector<store::Shard> all(store::kShards);
     std::iota(all.begin(), all.end(), 0);
     own_store_->fake_leases().Take(all, absl::InfiniteFuture());
-    store_ = std::make_unique<FaultyStore>(*own_store_);
+    store_ = std::make_unique<store::FaultyStore>(*own_store_);
   } else {
-    store_ = std::make_unique<FaultyStore>(*sqlite_);
+    store_ = std::make_unique<store::FaultyStore>(*sqlite_);
   }
   Start();
   Recover();
 }
 
-Harness::Bystander::Bystander(SharedStore& shared, Harness& harness)
+Harness::Bystander::Bystander(store::SharedStore& shared, Harness& harness)
     : store(shared, 1, /*gateways=*/1), faults(store), catalog(harness.catalog()) {
   loop.fake_clock().Set(harness.Now());
   faults.judge = [&](const store::Transaction& transaction) {
@@ -70,7 +70,7 @@ Harness::Bystander::Bystander(SharedStore& shared, Harness& harness)
     faults.unknown_waits = harness.store().unknown_waits;
     faults.provisional = harness.store().provisional;
     return harness.store().judge ? harness.store().judge(transaction)
-                                 : FaultyStore::Outcome::kCommitted;
+                                 : store::FaultyStore::Outcome::kCommitted;
   };
   reconciler =
       std::make_unique<Reconciler>(Reconciler::Parts{loop, faults, http, catalog, telemetry});

@@ -131,8 +131,8 @@ std::optional<EntityT> Stored(store::Store& store, absl::string_view id) {
 class Harness {
  public:
   struct Options {
-    FakeDialectOptions alpha;
-    FakeDialectOptions beta;
+    provider::FakeDialectOptions alpha;
+    provider::FakeDialectOptions beta;
     model::Settings settings;
     model::ProviderLimits limits = {1000, 64};
     std::vector<std::string> asset_providers;
@@ -164,7 +164,7 @@ class Harness {
 
   calls::Gateway& gateway() { return *gateway_; }
   Reconciler& reconciler() { return *reconciler_; }
-  FaultyStore& store() { return *store_; }
+  store::FaultyStore& store() { return *store_; }
   http::FakeHttpClient& http() { return *http_; }
   base::FakeEventLoop& loop() { return *loop_; }
   RecordedTelemetry& telemetry() { return telemetry_; }
@@ -176,7 +176,7 @@ class Harness {
   void Run();
   // Turns the clock, stopping at every timer.
   void Advance(absl::Duration by);
-  // See FaultyStore.
+  // See store::FaultyStore.
   void CommitWaiting();
   // Answers calls in place of the test, which leaves the others waiting.
   std::function<std::optional<http::Result>(const http::Request&, const http::SendOptions&)> script;
@@ -235,11 +235,11 @@ class Harness {
 
   // A gateway that holds nothing.
   struct Bystander {
-    Bystander(SharedStore& shared, Harness& harness);
+    Bystander(store::SharedStore& shared, Harness& harness);
     ~Bystander();
 
-    GatewayStore store;
-    FaultyStore faults;
+    store::GatewayStore store;
+    store::FaultyStore faults;
     model::CurrentCatalog catalog;
     base::FakeEventLoop loop;
     http::FakeHttpClient http;
@@ -260,9 +260,9 @@ class Harness {
   std::unique_ptr<model::CurrentCatalog> catalog_;
   std::unique_ptr<store::SqliteStore> sqlite_;
   // With a bystander only.
-  std::unique_ptr<SharedStore> shared_;
-  std::unique_ptr<GatewayStore> own_store_;
-  std::unique_ptr<FaultyStore> store_;
+  std::unique_ptr<store::SharedStore> shared_;
+  std::unique_ptr<store::GatewayStore> own_store_;
+  std::unique_ptr<store::FaultyStore> store_;
   std::unique_ptr<base::FakeEventLoop> loop_;
   std::unique_ptr<http::FakeHttpClient> http_;
   // Follows nobody: callers without limits.

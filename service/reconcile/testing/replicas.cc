@@ -17,7 +17,7 @@ Replicas::Replicas(int gateways, const Harness::Options& options)
   auto store = store::SqliteStore::Open(std::move(store_options));
   EXPECT_TRUE(store.ok()) << store.status();
   sqlite_ = *std::move(store);
-  shared_ = std::make_unique<SharedStore>(*sqlite_);
+  shared_ = std::make_unique<store::SharedStore>(*sqlite_);
   for (int at = 0; at < gateways; ++at) replicas_.push_back(std::make_unique<Replica>());
   for (int at = 0; at < gateways; ++at) {
     Start(at);
@@ -36,8 +36,8 @@ Replicas::~Replicas() {
 
 void Replicas::Start(int at) {
   Replica& replica = *replicas_[at];
-  replica.store = std::make_unique<GatewayStore>(*shared_, at, count());
-  replica.faults = std::make_unique<FaultyStore>(*replica.store);
+  replica.store = std::make_unique<store::GatewayStore>(*shared_, at, count());
+  replica.faults = std::make_unique<store::FaultyStore>(*replica.store);
   replica.loop = std::make_unique<base::FakeEventLoop>();
   replica.loop->fake_clock().Set(now_);
   replica.http = std::make_unique<http::FakeHttpClient>();
@@ -67,7 +67,7 @@ void Replicas::Kill(int at) {
   replica.unfinished_videos.reset();
   replica.faults.reset();
   replica.reconciler.reset();
-  replica.store = std::make_unique<GatewayStore>(*shared_, at, count());
+  replica.store = std::make_unique<store::GatewayStore>(*shared_, at, count());
 }
 
 void Replicas::Run() {

@@ -33,9 +33,9 @@ class Replicas {
   calls::UnfinishedVideos& unfinished_videos(int at) { return *replicas_[at]->unfinished_videos; }
   Reconciler& reconciler(int at) { return *replicas_[at]->reconciler; }
   http::FakeHttpClient& http(int at) { return *replicas_[at]->http; }
-  FakeLeases& leases(int at) { return replicas_[at]->store->fake_leases(); }
-  FaultyStore& faults(int at) { return *replicas_[at]->faults; }
-  GatewayStore& store(int at) { return *replicas_[at]->store; }
+  store::FakeLeases& leases(int at) { return replicas_[at]->store->fake_leases(); }
+  store::FaultyStore& faults(int at) { return *replicas_[at]->faults; }
+  store::GatewayStore& store(int at) { return *replicas_[at]->store; }
   base::FakeEventLoop& loop(int at) { return *replicas_[at]->loop; }
   RecordedTelemetry& telemetry(int at) { return replicas_[at]->telemetry; }
   store::Store& real() { return *sqlite_; }
@@ -88,8 +88,8 @@ class Replicas {
 
  private:
   struct Replica {
-    std::unique_ptr<GatewayStore> store;
-    std::unique_ptr<FaultyStore> faults;
+    std::unique_ptr<store::GatewayStore> store;
+    std::unique_ptr<store::FaultyStore> faults;
     std::unique_ptr<base::FakeEventLoop> loop;
     std::unique_ptr<http::FakeHttpClient> http;
     RecordedTelemetry telemetry;
@@ -106,7 +106,7 @@ class Replicas {
   base::FakeClock store_clock_;
   model::CurrentCatalog catalog_;
   std::unique_ptr<store::SqliteStore> sqlite_;
-  std::unique_ptr<SharedStore> shared_;
+  std::unique_ptr<store::SharedStore> shared_;
   absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
   std::vector<std::unique_ptr<Replica>> replicas_;
 };
