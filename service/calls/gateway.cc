@@ -244,7 +244,7 @@ void AnswerFirst(Results<T> results, reconcile::Reply<T> reply) {
 // The reply to a creation, as that to its call. Where the request id turns out to be free again,
 // the call is made once more, with what is left of its time.
 template <typename Request, typename Response, typename Resource>
-reconcile::Reply<Results<Resource>> Answering(
+reconcile::Reconciler::CreateReply<Resource> Answering(
     Gateway& gateway,
     void (Gateway::*method)(const Caller&, const Request&, reconcile::Reply<Response>),
     const Caller& caller, const Request& request, absl::Time answer_by,
@@ -259,13 +259,15 @@ reconcile::Reply<Results<Resource>> Answering(
     waited = std::exchange(call->first.waited, nullptr);
   }
   return [&gateway, method, call = std::move(call), waited = std::move(waited),
-          reply = std::move(reply), answer](absl::StatusOr<Results<Resource>> results) mutable {
-    if (results.ok()) return answer(*std::move(results), std::move(reply));
-    if (call.has_value() && reconcile::IsRequestIdFreeAgain(results.status())) {
-      call->first.waited = waited.lock();
-      return (gateway.*method)(call->first, call->second, std::move(reply));
+          reply = std::move(reply),
+          answer](std::variant<Results<Resource>, reconcile::Reconciler::RequestIdFreeAgain>
+                      created) mutable {
+    if (auto* results = std::get_if<Results<Resource>>(&created)) {
+      return answer(std::move(*results), std::move(reply));
     }
-    std::move(reply)(results.status());
+    // Only a request with an id can be told so.
+    call->first.waited = waited.lock();
+    (gateway.*method)(call->first, call->second, std::move(reply));
   };
 }
 

@@ -43,7 +43,8 @@ class VideoEndTest : public testing::Test {
     attempt.set_state(attempt_state);
     return task;
   }
-  std::optional<model::VideoEnd> End(const v1::VideoTask& before, const v1::VideoTask& after) const {
+  std::optional<model::VideoEnd> End(const v1::VideoTask& before,
+                                     const v1::VideoTask& after) const {
     return model::EndOf(before, after, *catalog_);
   }
 
@@ -135,7 +136,8 @@ TEST_F(VideoEndTest, UsageCountsByWhatItHasGrown) {
   const auto between = [&](const v1::VideoTask& before, const v1::VideoTask& after) {
     return model::UsageBetween(before, after, *catalog_);
   };
-  EXPECT_THAT(between({}, used(100, 2.5)), ElementsAre(model::VideoUsage{"alpha", "video-1", 100, 2.5}));
+  EXPECT_THAT(between({}, used(100, 2.5)),
+              ElementsAre(model::VideoUsage{"alpha", "video-1", 100, 2.5}));
   EXPECT_THAT(between(used(100, 2.5), used(100, 2.5)), IsEmpty());
   EXPECT_THAT(between(used(100, 2.5), used(130, 2.5)),
               ElementsAre(model::VideoUsage{"alpha", "video-1", 30, 0}));
