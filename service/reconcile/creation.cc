@@ -68,6 +68,8 @@ struct Creations::Collected {
 
   Engine& engine;
   const std::vector<store::Key> keys;
+  // The request id that is being committed.
+  std::optional<store::RequestKey> claim;
   Answers answers;
   std::vector<std::optional<absl::Status>> results;
   std::size_t missing;
@@ -123,7 +125,10 @@ void Creations::Admit(Pending creation) {
   for (const auto& item : creation.items) keys.push_back(item->key());
   auto collected =
       std::make_shared<Collected>(engine_, std::move(keys), std::move(creation.answers));
-  if (creation.claim.has_value()) claims_[creation.claim->key];
+  if (creation.claim.has_value()) {
+    collected->claim = creation.claim->key;
+    claims_[creation.claim->key];
+  }
   Preload(std::make_shared<Pending>(std::move(creation)), std::move(collected));
 }
 
@@ -230,10 +235,10 @@ void Creations::Commit(PendingPtr creation, CollectedPtr collected) {
       } else {
         AnswerAll(*creation, count, first.status());
       }
-      return End(*creation);
+      return End(collected->claim);
     }
     for (auto& [i, status] : refused) Collected::Answer(collected, i, std::move(status));
-    if (round.empty()) return End(*creation);
+    if (round.empty()) return End(collected->claim);
     SendCommit(std::move(creation), std::move(collected), std::move(transaction), std::move(round));
   });
 }
@@ -337,7 +342,7 @@ void Creations::Conclude(PendingPtr creation, CollectedPtr collected,
       }
       break;
   }
-  End(*creation);
+  End(collected->claim);
 }
 
 void Creations::OnCreated(const Pending& creation, CollectedPtr collected,
@@ -398,13 +403,13 @@ void Creations::OnConflict(PendingPtr creation, CollectedPtr collected,
   }
   const bool left = std::any_of(creation->items.begin(), creation->items.end(),
                                 [](const auto& item) { return item != nullptr; });
-  if (!left) return End(*creation);
+  if (!left) return End(collected->claim);
   Commit(std::move(creation), std::move(collected));
 }
 
-void Creations::End(const Pending& creation) {
-  if (!creation.claim.has_value()) return;
-  const auto it = claims_.find(creation.claim->key);
+void Creations::End(const std::optional<store::RequestKey>& claim) {
+  if (!claim.has_value()) return;
+  const auto it = claims_.find(*claim);
   if (it == claims_.end()) return;
   // Duplicates that came meanwhile look again, and find the row.
   std::vector<Pending> duplicates = std::move(it->second);

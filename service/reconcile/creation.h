@@ -119,7 +119,8 @@ class Creations {
   void LookUp(CollectedPtr collected, std::vector<std::size_t> round, std::size_t from,
               std::vector<store::Revision> revisions,
               absl::AnyInvocable<void(std::optional<std::vector<store::Revision>>) &&> done);
-  void End(const Pending& creation);
+  // Lets go of the request id: duplicates that waited for it find the row.
+  void End(const std::optional<store::RequestKey>& claim);
 
   void AnswerDuplicate(const store::RequestRow& row, Pending creation);
   void AnswerDuplicateItem(const store::RequestRow& row, std::size_t i, absl::Time answer_by,
