@@ -28,7 +28,7 @@ RENDERED = {
     "replicated with TLS": ("overlays/replicated", ("tls",)),
     "production": ("examples/production", ()),
 }
-# What the cluster, its operators or the README's commands bring.
+# What the cluster, its operators or the commands of docs/ bring.
 BROUGHT = {("Secret", "assetgate-tls"), ("ConfigMap", "assetgate-descriptors")}
 # Newer than the client that Debian has: each where it came.
 NEWER = {("V1LifecycleHandler", "sleep"), ("V1Handler", "sleep")}  # Kubernetes 1.30

@@ -49,7 +49,8 @@ class Known:
             else:
                 self.labels[name] = own
         protos = "".join(path.read_text() for path in (ROOT / "proto").rglob("*.proto"))
-        source = "".join((SERVICE / path).read_text() for path in ("base/metrics.cc", "server.cc"))
+        sources = (SERVICE / "base/metrics.cc", *sorted((SERVICE / "server").glob("*.cc")))
+        source = "".join(path.read_text() for path in sources)
         # Labels whose values are fixed are written in these.
         self.texts = set(re.findall(r'"([a-z0-9_]+)"', source)) | {
             word.lower() for word in re.findall(r"^\s+([A-Z_]+) = \d+", protos, flags=re.M)} | {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The commands that README.md and the pages of docs/ and examples/ show, each as it is written there. Run by CTest.
+"""Runs the commands of README.md, CONTRIBUTING.md and the pages of docs/ and examples/, word for word. Run by CTest.
 
-What cannot run here is in NOT_RUN, with the reason: a command that is in neither fails the test."""
+NOT_RUN lists the commands that cannot run here, with the reason: any other command must run."""
 
 import os
 import re
@@ -12,11 +12,15 @@ import unittest
 import tools
 from programs import BIN, KEY, ROOT, ProgramTest, config_text
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]
 # (beginning of a command, why it does not run here)
 NOT_RUN = [
     ("deploy/demo.sh", "has a test of its own (e2e_test.py), and with --keep it never ends"),
     ("tests/run.sh", "runs this"),
+    ("deploy/setup.sh", "changes the machine"),
+    ("cmake --preset asan", "builds the tree"),
+    ("cmake --build --preset asan", "builds the tree"),
+    ("ctest --preset", "runs the tests"),
     ("assetctl watch", "never ends; assetctl_test.py runs it for a moment"),
     ("assetgate --check-config assetgate.yaml && assetgate --config", "never ends, on ports of its own; the config of "
      "the page is checked below"),
@@ -101,14 +105,14 @@ class ExamplesTest(ProgramTest):
         for beginning, why in NOT_RUN:
             self.assertTrue(any(command.startswith(beginning) for command in everything), f"{beginning}: {why}")
 
-    def test_the_commands_of_the_readme(self):
-        commands = [each for each in commands_in((ROOT / "README.md").read_text())
-                    if runs_here(each) and not each.startswith(("examples/python/", "export KYY"))]
+    def test_the_commands_of_the_readme_and_the_tour(self):
+        commands = [each for page in ("README.md", "docs/tour.md") for each in commands_in((ROOT / page).read_text())
+                    if runs_here(each) and not each.startswith("examples/python/")]
         self.assertGreater(len(commands), 15)
         address = self.start_demo()
         out = self.run_all(commands, self.folder, replacements=[
             ("127.0.0.1:8080", address), ("$PWD/build/release/bin", BIN)])
-        # The states that the page tells of.
+        # The states that the pages describe.
         for word in ("next try in", "SUCCEEDED", "UNCONFIRMED"):
             self.assertIn(word, out)
         self.assertNotIn("FAILED", out)
@@ -128,7 +132,7 @@ class ExamplesTest(ProgramTest):
             shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("gen", "__pycache__"))
         address = self.start_demo()
         replacements = [("127.0.0.1:8080", address), ("/tmp/hero.mp4", self.folder / "hero.mp4")]
-        for page, folder in (("README.md", tree), ("examples/python/README.md", tree / "examples/python")):
+        for page, folder in (("docs/tour.md", tree), ("examples/python/README.md", tree / "examples/python")):
             commands = [each for each in commands_in((ROOT / page).read_text())
                         if re.match(r"(examples/python|\.)/\w+\.(sh|py)\b", each)]
             self.assertEqual(len(commands), 2, commands)
@@ -146,7 +150,8 @@ class ExamplesTest(ProgramTest):
         self.assertTrue((self.folder / "assetgate-backup.db").exists())
 
     def test_every_command_runs_or_says_why_not(self):
-        elsewhere = {ROOT / "README.md", ROOT / "docs/operations.md", ROOT / "examples/python/README.md"}
+        elsewhere = {ROOT / "README.md", ROOT / "docs/tour.md", ROOT / "docs/operations.md",
+                     ROOT / "examples/python/README.md"}
         for page in set(PAGES) - elsewhere:
             left = [each for each in commands_in(page.read_text()) if runs_here(each) and each != "./generate.sh"]
             # Those of Go need its modules, with ./generate.sh before them.
