@@ -252,6 +252,7 @@ void Item::Journal(const http::Request& request, absl::Time now, absl::Time send
   }
   submission.set_method(request.method);
   submission.set_path(request.path);
+  submission.set_plane(request.plane);
   submission.clear_headers();
   for (const http::Header& header : request.headers) {
     auto* out = submission.add_headers();
@@ -268,6 +269,7 @@ http::Request Item::FromJournal(const model::Submission& submission) {
   http::Request request;
   request.method = submission.method();
   request.path = submission.path();
+  request.plane = submission.plane();
   for (const auto& header : submission.headers()) {
     request.headers.push_back({header.name(), header.value()});
   }

@@ -1821,8 +1821,9 @@ void Reconciler::Send(const Item& item, model::CatalogPtr catalog,
         });
     return;
   }
-  options.base_url = provider.base_url;
-  provider.dialect->Authorize(request, credential, sent);
+  options.base_url = provider::BaseUrlFor(request, provider.base_url, provider.planes);
+  provider.dialect->Authorize(request, provider::DestinationOf(request, options.base_url),
+                              credential, sent);
   provider.egress.ApplyTo(request, options);
   parts_.http.Send(
       std::move(request), std::move(options),

@@ -76,8 +76,8 @@ class FakeDialect final : public provider::Dialect {
                                   std::span<const provider::Handle> handles) const override;
   std::optional<http::Request> EncodeDeleteAsset(const provider::Handle& handle) const override;
   std::optional<provider::Failure> DecodeDeleteAsset(const http::Response& response) const override;
-  void Authorize(http::Request& request, const provider::Credential& credential,
-                 absl::Time now) const override;
+  void Authorize(http::Request& request, const provider::Destination& destination,
+                 const provider::Credential& credential, absl::Time now) const override;
 
  private:
   const FakeDialectOptions options_;
