@@ -119,10 +119,7 @@ class Apiframe final : public Dialect {
              "a job's result: {\"videoUrl\"} or the bare URL of the older text"}};
   }
 
-  std::optional<std::string> PresentedKey(const Request& request) const override {
-    const std::optional<absl::string_view> key = request.Header("x-api-key");
-    return key ? std::optional<std::string>(std::string(*key)) : std::nullopt;
-  }
+  absl::string_view key_header() const override { return "X-API-Key: "; }
 
   Response Unauthorized(bool presented, Call) const override {
     return Error(401, presented ? "Invalid API key" : "API key is required");
@@ -533,7 +530,12 @@ class Apiframe final : public Dialect {
 };
 
 }  // namespace
-
-std::unique_ptr<Dialect> MakeApiframe() { return std::make_unique<Apiframe>(); }
-
 }  // namespace assetgate::simulator
+
+namespace assetgate::providers::apiframe {
+
+std::unique_ptr<simulator::Dialect> MakeSimulator() {
+  return std::make_unique<simulator::Apiframe>();
+}
+
+}  // namespace assetgate::providers::apiframe

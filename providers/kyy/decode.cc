@@ -33,9 +33,8 @@ using provider::SubmitResult;
 using provider::UnitKind;
 using Progress = provider::Observation::Progress;
 
-// `code` of failures: -1 and 1001 are on the provider's pages. -1 is an id that is not known there;
-// where nothing was asked for by an id, it is a failure like any other. 22001: see
-// SpeaksOfALongUrl.
+// `code` of failures: -1 and 1001 are documented. -1 is an unknown id; in the answer to a request
+// without an id, it is a failure like any other. 22001: see SpeaksOfALongUrl.
 constexpr DocumentedCode kCodes[] = {
     {"1001", Meaning::kInvalid}, {"22001", Meaning::kInvalid}, {"-1", Meaning::kNotFound}};
 constexpr FailureRules kRules = {.codes = kCodes};
@@ -80,7 +79,7 @@ Observation ReadTask(const Answer& answer, const State& state) {
   return seen;
 }
 
-// The database's words for a URL that is longer than the account may keep (field).
+// Whether a message is the database's error for a URL that is too long for the account (field).
 bool SpeaksOfALongUrl(absl::string_view message) {
   const std::string text = absl::AsciiStrToLower(message);
   return absl::StrContains(text, "22001") || absl::StrContains(text, "data too long") ||
@@ -95,7 +94,7 @@ SubmitResult DecodeUpload(const http::Response& response) {
   const std::string id = answers::FindId(answer, kAssetNames);
   if (id.empty()) {
     answers::Words words = answers::WordsOf(answer);
-    // Whatever the code beside it.
+    // With any code beside it.
     if (answer.ok() && SpeaksOfALongUrl(words.message)) words.code = "22001";
     return answers::WithoutId(
         answers::Judge(answer, words, kCreateRules, "an upload was answered without data.assetId"),

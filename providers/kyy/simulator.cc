@@ -476,7 +476,10 @@ class Kyy final : public Dialect {
 };
 
 }  // namespace
-
-std::unique_ptr<Dialect> MakeKyy() { return std::make_unique<Kyy>(); }
-
 }  // namespace assetgate::simulator
+
+namespace assetgate::providers::kyy {
+
+std::unique_ptr<simulator::Dialect> MakeSimulator() { return std::make_unique<simulator::Kyy>(); }
+
+}  // namespace assetgate::providers::kyy

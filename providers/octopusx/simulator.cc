@@ -616,7 +616,12 @@ class Octopusx final : public Dialect {
 };
 
 }  // namespace
-
-std::unique_ptr<Dialect> MakeOctopusx() { return std::make_unique<Octopusx>(); }
-
 }  // namespace assetgate::simulator
+
+namespace assetgate::providers::octopusx {
+
+std::unique_ptr<simulator::Dialect> MakeSimulator() {
+  return std::make_unique<simulator::Octopusx>();
+}
+
+}  // namespace assetgate::providers::octopusx

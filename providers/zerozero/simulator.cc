@@ -542,7 +542,12 @@ class Zerozero final : public Dialect {
 };
 
 }  // namespace
-
-std::unique_ptr<Dialect> MakeZerozero() { return std::make_unique<Zerozero>(); }
-
 }  // namespace assetgate::simulator
+
+namespace assetgate::providers::zerozero {
+
+std::unique_ptr<simulator::Dialect> MakeSimulator() {
+  return std::make_unique<simulator::Zerozero>();
+}
+
+}  // namespace assetgate::providers::zerozero

@@ -203,6 +203,16 @@ Json StateToJson(const Simulator& simulator) {
   return Json::Object(all);
 }
 
+Json ProvidersToJson(const Simulator& simulator) {
+  Json::Members all;
+  for (const auto& provider : simulator.providers()) {
+    const absl::string_view name = provider->dialect->name();
+    all.emplace_back(name, Json::Object({{"base_url", simulator.BaseUrl(name)},
+                                         {"key_header", provider->dialect->key_header()}}));
+  }
+  return Json::Object(all);
+}
+
 // One asset or video, of whichever provider.
 Response Show(const Simulator& simulator, Library::Kind kind, absl::string_view id) {
   for (const auto& provider : simulator.providers()) {
@@ -272,6 +282,7 @@ Response ServeControl(Simulator& simulator, const Request& request) {
   const bool is_post = request.method == "POST";
 
   if (is_get && path.size() == 1) {
+    if (what == "providers") return JsonResponse(200, ProvidersToJson(simulator));
     if (what == "faults") return JsonResponse(200, simulator.faults().Describe());
     if (what == "timing") return JsonResponse(200, ToJson(simulator.timing()));
     if (what == "switches") return JsonResponse(200, SwitchesToJson(simulator));
@@ -319,7 +330,8 @@ Response ServeControl(Simulator& simulator, const Request& request) {
     }
   }
   return NotFound(
-      "GET faults timing switches requests stats state assets/{id} videos/{id}; POST faults timing "
+      "GET providers faults timing switches requests stats state assets/{id} videos/{id}; POST "
+      "faults timing "
       "switches credit release "
       "assets/{id} videos/{id}; DELETE faults faults/{number} requests");
 }
