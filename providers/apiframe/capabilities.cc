@@ -145,10 +145,9 @@ std::vector<OptionFault> StrictFaults(const google::protobuf::Struct& options,
     });
     if (reported || absl::string_view(name) == free) continue;
     faults.push_back(
-        {name, free.empty()
-                   ? std::string("apiframe refuses keys that it does not know, and takes none here")
-                   : absl::StrCat("apiframe refuses keys that it does not know; only \"", prefix,
-                                  free, "\" is left for callers")});
+        {name, free.empty() ? std::string("apiframe rejects unknown keys, and accepts none here")
+                            : absl::StrCat("apiframe rejects unknown keys; callers can only set \"",
+                                           prefix, free, "\"")});
   }
   for (OptionFault& fault : faults) fault.field = absl::StrCat(prefix, fault.field);
   return faults;
@@ -222,7 +221,7 @@ std::vector<OptionFault> OptionFaults(provider::UnitKind kind,
   switch (kind) {
     case provider::UnitKind::kAssetGroup:
       for (const auto& [key, unused] : options.fields()) {
-        faults.push_back({key, "apiframe has no groups: the gateway keeps them, nothing is sent"});
+        faults.push_back({key, "apiframe has no groups: the gateway keeps them and sends nothing"});
       }
       break;
     case provider::UnitKind::kAsset:

@@ -102,8 +102,8 @@ Observation ReadJob(const Answer& answer, const State& state) {
                                                     {"result.videoUrl", "result.videos", "result"});
       if (link.url.empty() && expired) {
         seen.progress = Progress::kFailed;
-        seen.failure = provider::FailureOf(
-            answer.response(), "", "the video was made, and the provider has deleted it since");
+        seen.failure = provider::FailureOf(answer.response(), "",
+                                           "the video was made, but the provider has deleted it");
         seen.failure->reason = v1::PROVIDER_WORK_FAILED;
         break;
       }
@@ -138,7 +138,7 @@ SubmitResult DecodeCreateAsset(const http::Response& response) {
   const Answer answer(response);
   const std::string id = answers::FindId(answer, kAssetNames);
   if (id.empty()) {
-    return WithoutId(answer, "an asset was answered with neither assetId nor error",
+    return WithoutId(answer, "the answer has neither an assetId nor an error",
                      /*replay=*/false);
   }
   Observation seen;
@@ -173,7 +173,7 @@ SubmitResult DecodeGenerateVideo(const http::Response& response, bool replay) {
   const Answer answer(response);
   const std::string id = answers::FindId(answer, kJobNames);
   if (id.empty()) {
-    return WithoutId(answer, "a video was answered with neither jobId nor error", replay);
+    return WithoutId(answer, "the answer has neither a jobId nor an error", replay);
   }
   Observation seen;
   seen.provider_id = id;
@@ -195,7 +195,7 @@ PollResult DecodeGetJob(const http::Response& response, const provider::Handle& 
   const std::optional<State> state = answers::FindState(answer, kJob, asked);
   if (!state.has_value()) {
     return answers::WithoutState(answer, WordsAndCredits(answer), kRules,
-                                 "the answer about a job is no job");
+                                 "the answer is not a job");
   }
   if (!state->id.empty() && !absl::EqualsIgnoreCase(state->id, asked)) {
     return answers::AboutAnother(answer, "job");

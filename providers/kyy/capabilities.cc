@@ -161,7 +161,7 @@ std::vector<provider::OptionFault> OptionFaults(provider::UnitKind kind,
   }
   std::vector<provider::OptionFault> faults;
   for (const auto& [key, unused] : options.fields()) {
-    faults.push_back({key, "kyy has no groups: the gateway keeps them, and nothing is sent"});
+    faults.push_back({key, "kyy has no groups: the gateway keeps them and sends nothing"});
   }
   return faults;
 }

@@ -97,7 +97,7 @@ SubmitResult DecodeUpload(const http::Response& response) {
     // With any code beside it.
     if (answer.ok() && SpeaksOfALongUrl(words.message)) words.code = "22001";
     return answers::WithoutId(
-        answers::Judge(answer, words, kCreateRules, "an upload was answered without data.assetId"),
+        answers::Judge(answer, words, kCreateRules, "the answer has no data.assetId"),
         /*replay=*/false);
   }
   Observation seen;
@@ -128,8 +128,7 @@ std::optional<Failure> DecodeDeleteAsset(const http::Response& response) {
   const Answer answer(response);
   const bool done = answer.ok() && answers::SaysSucceeded(answer);
   if (done || response.status == 204) return std::nullopt;
-  return answers::WithoutDeletion(answer, kRules,
-                                  "the answer to a delete is no {code,msg,data} envelope");
+  return answers::WithoutDeletion(answer, kRules, "the answer is not a {code,msg,data} envelope");
 }
 
 // {"id": "video_…", "object": "video", "created": 1775121300, "model": "seedance_2_0_pro",
@@ -139,8 +138,7 @@ SubmitResult DecodeCreateVideo(const http::Response& response) {
   const Answer answer(response);
   const std::string id = answers::FindId(answer, kTaskNames);
   if (id.empty()) {
-    return answers::WithoutId(answer, kCreateRules,
-                              "a task was answered with neither id nor error");
+    return answers::WithoutId(answer, kCreateRules, "the answer has neither an id nor an error");
   }
   return answers::Accepted(provider::HandleOf(id),
                            answers::FirstObservation(answer, kTask, id, &ReadTask));
@@ -154,7 +152,7 @@ PollResult DecodeGetResult(const http::Response& response, const provider::Handl
   const Answer answer(response, asked);
   const std::optional<State> state = answers::FindState(answer, kTask, asked);
   if (!state.has_value()) {
-    return answers::WithoutState(answer, kRules, "the answer about a task is no task object");
+    return answers::WithoutState(answer, kRules, "the answer is not a task object");
   }
   if (!state->id.empty() && state->id != asked) {
     return answers::AboutAnother(answer, "task");

@@ -123,7 +123,7 @@ constexpr OwnedKey kVideoKeys[] = {
     {"generate_audio", "set video_task.generate_audio"},
     {"image", "set video_task.references"},
     {"images", "set video_task.references"},
-    {"metadata", "options go into metadata as they are: leave this level out"},
+    {"metadata", "options are written into metadata: leave this level out"},
     {"model", "set video_task.model"},
     {"prompt", "set video_task.prompt"},
     {"ratio", "set video_task.aspect_ratio"},

@@ -173,7 +173,7 @@ SubmitResult DecodeCreateGroup(const http::Response& response) {
   const Answer answer(response);
   const std::string id = answers::FindId(answer, kGroupNames);
   if (id.empty()) {
-    return answers::WithoutId(answer, kAssetRules, "a group was answered without data.Id");
+    return answers::WithoutId(answer, kAssetRules, "the answer has no data.Id");
   }
   Observation seen;
   seen.progress = Progress::kSucceeded;
@@ -187,7 +187,7 @@ SubmitResult DecodeCreateAsset(const http::Response& response) {
   const Ids ids = {answers::FindId(answer, kAssetNames), answers::FindId(answer, kImportNames)};
   if (ids.id.empty() && ids.task_id.empty()) {
     return answers::WithoutId(answer, kAssetRules,
-                              "an asset was answered without data.Id and data.task_id");
+                              "the answer has neither data.Id nor data.task_id");
   }
   Observation seen;
   seen.progress = Progress::kRunning;
@@ -222,7 +222,7 @@ SubmitResult DecodeCreateVideo(const http::Response& response) {
   const std::string id = answers::FindId(answer, kTaskNames);
   if (id.empty()) {
     return answers::WithoutId(answer, answer.status() == 503 ? kUnavailableRules : kTaskRules,
-                              "a task was answered with neither task_id nor error");
+                              "the answer has neither a task_id nor an error");
   }
   return answers::Accepted(MakeHandle({.id = "", .task_id = id}),
                            answers::FirstObservation(answer, kTask, id, &ReadTask));

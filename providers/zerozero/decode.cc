@@ -180,7 +180,7 @@ SubmitResult DecodeCreateVideo(const http::Request& request, const http::Respons
   const Answer answer(response);
   const std::string id = answers::FindId(answer, kTaskNames);
   if (id.empty()) {
-    return answers::WithoutId(answer, kRules, "a task was answered with neither id nor error");
+    return answers::WithoutId(answer, kRules, "the answer has neither an id nor an error");
   }
   return answers::Accepted(MakeVideoHandle(id, Sent(request, "model")),
                            answers::FirstObservation(answer, kTask, id, &ReadTask));
@@ -194,7 +194,7 @@ PollResult DecodeGetVideo(const http::Response& response, const provider::Handle
   const Answer answer(response, asked);
   const std::optional<State> state = answers::FindState(answer, kTask, asked);
   if (!state.has_value()) {
-    return answers::WithoutState(answer, kRules, "the answer about a task is no task object");
+    return answers::WithoutState(answer, kRules, "the answer is not a task object");
   }
   if (!state->id.empty() && state->id != asked) {
     return answers::AboutAnother(answer, "task");

@@ -31,13 +31,13 @@ std::string LettersOf(absl::string_view key) {
 absl::string_view FaultOfLetters(absl::string_view letters) {
   for (const absl::string_view part : {"callback", "webhook", "notify"}) {
     if (absl::StrContains(letters, part)) {
-      return "providers may not be told whom to call: watch the resource instead";
+      return "providers must not call other servers: watch the resource instead";
     }
   }
   for (const absl::string_view word :
        {"n", "count", "numvideos", "numoutputs", "numberofvideos", "videocount", "batchsize"}) {
     if (letters == word) {
-      return "one task makes one video, and more would be billed: create more tasks instead";
+      return "one task makes one video, and every further one is billed: create more tasks instead";
     }
   }
   for (const absl::string_view word : {"model", "prompt", "content"}) {

@@ -185,7 +185,7 @@ Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules
       verdict.outcome = Outcome::kUnknown;
       verdict.failure.reason = v1::PROVIDER_PROTOCOL_ERROR;
       if (words.empty()) {
-        verdict.failure.message = "a refusal without any word of the provider's own";
+        verdict.failure.message = "the provider refused without a message";
       }
       return verdict;
     }
@@ -216,7 +216,7 @@ Verdict JudgeEnvelope(const Answer& answer, const Words& words, const FailureRul
     verdict.failure.reason = v1::PROVIDER_PROTOCOL_ERROR;
     verdict.failure.unreadable = true;
     if (words.message.empty()) {
-      verdict.failure.message = absl::StrCat("code ", words.code, ", and no words");
+      verdict.failure.message = absl::StrCat("code ", words.code, ", without a message");
     }
     return verdict;
   }

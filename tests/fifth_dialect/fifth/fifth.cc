@@ -23,7 +23,7 @@ using Progress = provider::Observation::Progress;
 using provider::UnitKind;
 
 constexpr char kControl[] = "control";
-constexpr absl::string_view kIds[] = {"id"};
+constexpr absl::string_view kIds[] = {"id", "task_id"};
 constexpr answers::IdNames kNames = {.names = kIds};
 constexpr answers::StateWord kWords[] = {{"processing", Progress::kRunning},
                                          {"active", Progress::kSucceeded},

@@ -30,10 +30,7 @@ class Fifth final : public Dialect {
   }
   Response Unauthorized(bool, Call call) const override { return Refusal(401, call, ""); }
   Response Refusal(int status, Call, absl::string_view message) const override {
-    const absl::string_view text = status >= 500   ? "service unavailable"
-                                   : status == 404 ? "not found"
-                                                   : "bad request";
-    return JsonResponse(status, Json::Object({{"error", TextOr(message, text)}}));
+    return JsonResponse(status, Json::Object({{"error", TextOr(message, "no muse")}}));
   }
   Response BusinessFailure(Call, absl::string_view code, absl::string_view message) const override {
     int64_t number = 0;
