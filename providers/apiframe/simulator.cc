@@ -23,7 +23,7 @@ constexpr size_t kMaxPrompt = 4000;  // characters
 constexpr int64_t kCreditsPerSecond = 8;
 constexpr absl::Duration kIdempotencyWindow = absl::Hours(24);
 
-// What a Seedance model takes.
+// The limits of a Seedance model.
 struct Model {
   absl::string_view id;
   absl::string_view label;
@@ -155,7 +155,7 @@ class Apiframe final : public Dialect {
     }
   }
 
-  // There is no envelope; the nearest thing is an error object where none was expected.
+  // There is no envelope; the closest form is an error object with HTTP 200.
   Response BusinessFailure(Call, absl::string_view, absl::string_view message) const override {
     return Error(200, TextOr(message, "Provider returned an error"));
   }
@@ -314,7 +314,7 @@ class Apiframe final : public Dialect {
       key = absl::StrCat(exchange.account, " ", *header);
     }
 
-    // Held over the whole submission: of two at once with one key, one makes the job.
+    // Held during the whole submission: of two concurrent ones with one key, one creates the job.
     absl::MutexLock lock(&mu_);
     const auto known = key.empty() ? submissions_.end() : submissions_.find(key);
     if (known != submissions_.end() && exchange.now - known->second.time < kIdempotencyWindow) {
@@ -396,7 +396,7 @@ class Apiframe final : public Dialect {
     return "";
   }
 
-  // The job object. A failed job's credits return when that is first seen.
+  // The job object. A failed job's credits are refunded when it is first polled.
   Json JobJson(Exchange& exchange, const Video& video) {
     const Phase phase = video.course.At(exchange.now);
     const bool done = phase == Phase::kSucceeded;

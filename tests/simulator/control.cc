@@ -135,7 +135,7 @@ Response Force(Simulator& simulator, Library::Kind kind, absl::string_view id,
   const std::string reason = fields.String("reason").value_or("");
   fields.RefuseUnread();
   if (!problems.empty()) return Problem400(Sentence(problems));
-  // Ids say which provider made them by being found there and nowhere else.
+  // An id belongs to the provider whose library has it.
   absl::Status status = absl::NotFoundError(absl::StrCat("nothing has the id ", id));
   for (const auto& provider : simulator.providers()) {
     status = provider->library.Force(kind, id, *state, reason, simulator.Now());
@@ -213,7 +213,7 @@ Json ProvidersToJson(const Simulator& simulator) {
   return Json::Object(all);
 }
 
-// One asset or video, of whichever provider.
+// One asset or video of any provider.
 Response Show(const Simulator& simulator, Library::Kind kind, absl::string_view id) {
   for (const auto& provider : simulator.providers()) {
     const Library& library = provider->library;
@@ -228,8 +228,8 @@ Response Show(const Simulator& simulator, Library::Kind kind, absl::string_view 
   return NotFound(absl::StrCat("nothing has the id ", id));
 }
 
-// Polls per id are kept with the things themselves, so that they are forgotten with them; those of
-// the newest things are shown.
+// Polls per id are kept with the objects and removed with them; those of the newest objects are
+// shown.
 Json StatsToJson(Simulator& simulator) {
   Json::Members made;
   Json::Members polls;

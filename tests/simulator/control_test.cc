@@ -1,4 +1,4 @@
-// /_control/, the log, the media, and the clock that everything goes by.
+// /_control/, the log, the media, and the clock.
 #include "absl/strings/str_cat.h"
 #include "tests/simulator/simulator_fixture.h"
 
@@ -123,7 +123,7 @@ TEST_F(ControlTest, StatsCountCallsCreationsAndPolls) {
   EXPECT_EQ(stats.At("/made/kyy/assets"), "1");
   EXPECT_EQ(stats.At("/made/kyy/videos"), "1");
   EXPECT_EQ(stats.At("/polls/kyy/" + asset), "2");
-  // The reset poll did not get through.
+  // The reset poll did not arrive.
   EXPECT_EQ(stats.At("/polls/kyy/" + video), "0");
 }
 

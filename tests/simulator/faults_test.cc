@@ -1,4 +1,4 @@
-// Every fault, as a client meets it: on every provider where it differs, else on one.
+// Every fault as a client sees it: at every provider where it differs, else at one.
 #include <thread>
 
 #include "absl/strings/ascii.h"
@@ -164,7 +164,7 @@ TEST_P(FaultTest, AnAnswerCanBeGarbage) {
   ExpectAllIsWell();
 }
 
-// From here on the provider makes no difference.
+// These do not depend on the provider.
 class OneFaultTest : public SimulatorTest {
  protected:
   static constexpr char kUpload[] = "/kyy/kyyVideo2/asset/upload";
@@ -258,7 +258,7 @@ TEST_F(OneFaultTest, HeadersOfAFaultCannotEndTheirLine) {
   EXPECT_EQ(Post(kUpload, kBody).Header("x-injected"), "");
 }
 
-// --- Answers in another dress, at every provider
+// --- Rewritten answers, at every provider
 
 struct VideoCalls {
   std::string provider;
