@@ -63,10 +63,10 @@ SimulatorTest::SimulatorTest()
 SimulatorTest::~SimulatorTest() { simulator.Stop(); }
 
 std::vector<std::string> SimulatorTest::KeyHeaders(absl::string_view path,
-                                                   absl::string_view key) const {
+                                                   absl::string_view of_account) const {
   for (const auto& provider : simulator.providers()) {
     if (absl::StartsWith(path, absl::StrCat(provider->dialect->prefix(), "/"))) {
-      return {absl::StrCat(provider->dialect->key_header(), key)};
+      return {absl::StrCat(provider->dialect->key_header(), of_account)};
     }
   }
   return {};

@@ -61,7 +61,7 @@ class SimulatorTest : public ::testing::Test {
   // The newest logged request.
   LoggedRequest Last();
 
-  std::vector<std::string> KeyHeaders(absl::string_view path, absl::string_view key) const;
+  std::vector<std::string> KeyHeaders(absl::string_view path, absl::string_view of_account) const;
 
   // Advances the clock until every asset and video is done.
   void Finish() { clock.Advance(absl::Minutes(1)); }
