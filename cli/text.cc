@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/utf8.h"
 
 namespace assetgate::cli {
 namespace {
@@ -16,29 +17,15 @@ constexpr int kGap = 2;
 // Takes one code point off the front of `text`, which must not be empty. Broken UTF-8 (overlong
 // forms, surrogates and values past the end included) takes one byte and gives kReplacement.
 char32_t TakeCodePoint(absl::string_view& text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  std::size_t length = 1;
-  char32_t value = first;
-  char32_t smallest = 0;
-  if (first >= 0xF0 && first < 0xF8) {
-    length = 4, value = first & 0x07, smallest = 0x10000;
-  } else if (first >= 0xE0 && first < 0xF0) {
-    length = 3, value = first & 0x0F, smallest = 0x800;
-  } else if (first >= 0xC0 && first < 0xE0) {
-    length = 2, value = first & 0x1F, smallest = 0x80;
-  } else if (first >= 0x80) {
-    text.remove_prefix(1);
-    return kReplacement;
-  }
-  bool broken = text.size() < length;
-  for (std::size_t i = 1; !broken && i < length; ++i) {
-    broken = (byte(i) & 0xC0) != 0x80;
-    value = (value << 6) | (byte(i) & 0x3F);
-  }
-  broken = broken || value < smallest || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF);
-  text.remove_prefix(broken ? 1 : length);
-  return broken ? kReplacement : value;
+  const std::size_t length = base::Utf8CharacterLength(text);
+  const absl::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
+  text.remove_prefix(character.size());
+  if (length == 0) return kReplacement;
+  const auto first = static_cast<unsigned char>(character[0]);
+  // The first byte of several says in its upper bits how many there are.
+  char32_t value = length == 1 ? first : first & (0x7F >> length);
+  for (const char c : character.substr(1)) value = (value << 6) | (c & 0x3F);
+  return value;
 }
 
 void AppendCodePoint(char32_t c, std::string& out) {

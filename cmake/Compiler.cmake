@@ -11,9 +11,7 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # As ccache's manual asks for where headers are precompiled.
-  set(CMAKE_CXX_COMPILER_LAUNCHER
-    "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_CURRENT_LIST_DIR}/ccache.sh" "${PROJECT_SOURCE_DIR}")
 endif()
 find_program(MOLD mold)
 if(MOLD)

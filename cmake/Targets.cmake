@@ -44,8 +44,6 @@ function(assetgate_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main
                                         assetgate_warnings)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/service" "${PROJECT_SOURCE_DIR}")
-  target_compile_definitions(${name} PRIVATE
-    ASSETGATE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ASSETGATE_BINARY_DIR="${PROJECT_BINARY_DIR}")
   assetgate_precompile(${name} precompiled_test)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)

@@ -1,4 +1,4 @@
-// Every dialect that this binary speaks.
+// Every dialect of this binary.
 #ifndef ASSETGATE_PROVIDERS_DIALECTS_H_
 #define ASSETGATE_PROVIDERS_DIALECTS_H_
 
@@ -8,7 +8,7 @@
 
 namespace assetgate::providers {
 
-// In the order of their names. They live for ever.
+// In the order of their names. Never destroyed.
 const std::vector<const provider::DialectFactory*>& AllDialects();
 
 }  // namespace assetgate::providers

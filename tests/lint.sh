@@ -31,7 +31,9 @@ run() {
 check_format() {
   local files
   mapfile -t files < <(sources '*.cc' '*.h')
-  clang-format --dry-run --Werror "${files[@]}"
+  clang-format --dry-run --Werror "${files[@]}" || return
+  # clang-format does not wrap comments.
+  ! LC_ALL=C.UTF-8 grep -nP '^(?=\s*//).{101,}' "${files[@]}"
 }
 
 check_shell() {

@@ -85,6 +85,7 @@ tests() {
 require "packages" deploy/setup.sh
 require "build (asan: clang, AddressSanitizer, UBSan, thread-safety analysis)" build asan
 tests asan
+check "a fifth dialect is a folder and a line" tests/fifth_dialect/run.sh
 check "fuzz: what reads strangers' bytes, 5 s each" tests/fuzz/run.sh --seconds 5
 require "build (tsan: ThreadSanitizer, the tests of what threads share)" build tsan
 tests tsan

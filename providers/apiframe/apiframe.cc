@@ -51,7 +51,7 @@ class ApiframeDialect : public provider::Dialect {
     }
     return provider::HandleOf(CanonicalVideoId(id));
   }
-  // A UUID is the same in capitals.
+  // A UUID ignores case.
   std::string CanonicalVideoId(absl::string_view id) const override {
     return absl::AsciiStrToLower(id);
   }
@@ -86,8 +86,8 @@ class ApiframeDialect : public provider::Dialect {
     return provider::Credit{*credits, "credits"};
   }
 
-  void Authorize(http::Request& request, const provider::Credential& credential,
-                 absl::Time /*now*/) const override {
+  void Authorize(http::Request& request, const provider::Destination& /*destination*/,
+                 const provider::Credential& credential, absl::Time /*now*/) const override {
     AuthorizeRequest(request, credential);
   }
 };

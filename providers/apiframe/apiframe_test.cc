@@ -74,7 +74,7 @@ struct ModelRow {
 
 class ApiframeModelTest : public ::testing::TestWithParam<ModelRow> {};
 
-TEST_P(ApiframeModelTest, CapabilitiesAreThoseOfTheSchema) {
+TEST_P(ApiframeModelTest, CapabilitiesFollowTheSchema) {
   const ModelRow& row = GetParam();
   const auto dialect = Make();
   EXPECT_THAT(dialect->models(), Contains(row.model));
@@ -156,7 +156,7 @@ TEST(ApiframeTest, OtherModelsAreUnknown) {
   EXPECT_EQ(Make()->FindModel(""), nullptr);
 }
 
-TEST(ApiframeTest, TheLibraryIsFlatAndNothingIsDeleted) {
+TEST(ApiframeTest, TheLibraryHasNoGroupsAndNoDeletion) {
   const auto dialect = Make();
   const v1::AssetCapabilities& assets = dialect->traits().asset_capabilities;
   EXPECT_THAT(assets.media_types(), ElementsAre(v1::IMAGE, v1::VIDEO, v1::AUDIO));
@@ -167,7 +167,7 @@ TEST(ApiframeTest, TheLibraryIsFlatAndNothingIsDeleted) {
   EXPECT_FALSE(dialect->EncodeSubmitGroup({.group = group, .options = {}}).ok());
 }
 
-TEST(ApiframeTest, OneUnknownKeyWouldBeA400SoNoneGoesOut) {
+TEST(ApiframeTest, UnknownKeysAreRejectedBeforeTheProviderDoes) {
   EXPECT_THAT(Faults(UnitKind::kAsset, R"({"name":"x","url":"y"})"), ElementsAre("name", "url"));
   EXPECT_THAT(Faults(UnitKind::kAssetGroup, R"({"name":"x"})"), ElementsAre("name"));
   EXPECT_THAT(Faults(UnitKind::kVideo, R"({"user":"u","prompt":"p","webhookUrl":"https://x"})"),
@@ -177,7 +177,7 @@ TEST(ApiframeTest, OneUnknownKeyWouldBeA400SoNoneGoesOut) {
               ElementsAre("seedanceParams.seed", "seedanceParams.watermark"));
 }
 
-TEST(ApiframeTest, WebSearchIsWhatIsLeftForCallers) {
+TEST(ApiframeTest, CallersMaySetWebSearchOnly) {
   EXPECT_THAT(Faults(UnitKind::kVideo, R"({"seedanceParams":{"web_search":true}})"), IsEmpty());
   EXPECT_THAT(Faults(UnitKind::kVideo, R"({"seedanceParams":{"web_search":"yes"}})"),
               ElementsAre("seedanceParams.web_search"));
@@ -209,22 +209,22 @@ TEST(ApiframeTest, ADocumentCanNeitherBeRegisteredNorReferredTo) {
 
 TEST(ApiframeTest, TheKeyGoesIntoItsOwnHeader) {
   http::Request request;
-  Make()->Authorize(request, {}, absl::UnixEpoch());
+  Make()->Authorize(request, {}, {}, absl::UnixEpoch());
   EXPECT_THAT(request.headers, IsEmpty());
   provider::Credential credential{.id = "c", .secrets = {}};
   credential.secrets["api_key"] = base::Secret("afk_1");
-  Make()->Authorize(request, credential, absl::UnixEpoch());
+  Make()->Authorize(request, {}, credential, absl::UnixEpoch());
   ASSERT_EQ(request.headers.size(), 1u);
   EXPECT_EQ(request.headers[0].name, "X-API-Key");
   EXPECT_EQ(request.headers[0].value, "afk_1");
 }
 
-TEST(ApiframeTest, AJobHasOneSpelling) {
+TEST(ApiframeTest, TheIdOfAJobHasOneCanonicalSpelling) {
   EXPECT_EQ(Make()->CanonicalVideoId("5F0C1D2E-3a4b-4c5d-8E6F-708192A3B4C5"),
             "5f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c5");
 }
 
-TEST(ApiframeTest, AJobThatAPersonFoundIsAskedForByItsUuidInAnyCase) {
+TEST(ApiframeTest, AnAdoptedJobIsPolledByItsUuidInAnyCase) {
   for (const char* const id :
        {"5f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c5", "5F0C1D2E-3A4B-4C5D-8E6F-708192A3B4C5"}) {
     provider::testing::CheckAdoption(

@@ -23,7 +23,7 @@ void Allow(v1::Capabilities::StringField& field, const Words& words) {
   for (const char* const word : words) field.add_allowed(word);
 }
 
-// What every Seedance model of this provider has in common.
+// The capabilities that all Seedance models of this provider share.
 v1::Capabilities Common() {
   v1::Capabilities can;
   can.add_modes(v1::Capabilities::TEXT);
@@ -35,10 +35,10 @@ v1::Capabilities Common() {
   can.mutable_duration()->set_expressible(true);
   can.mutable_generate_audio()->set_expressible(true);
   can.mutable_seed()->set_expressible(true);
-  // A seed that is not sent is a random one.
+  // Without a seed, it is random.
   can.mutable_seed()->add_implied(-1);
   can.mutable_camera_fixed()->set_expressible(true);
-  // No `watermark`: the schema has no such key, and no page says whether videos are marked.
+  // No `watermark`: the schema has no such key, and it is undocumented whether videos have one.
   can.set_idempotent_submission(true);
   return can;
 }
@@ -73,7 +73,7 @@ v1::Capabilities Seedance25() {
   return can;
 }
 
-// Seedance 1 and 1.5: no references, no last frame as a picture.
+// Seedance 1 and 1.5: no references, no last frame as an image.
 v1::Capabilities Seedance1(std::initializer_list<std::int64_t> durations,
                            const Words& aspect_ratios) {
   v1::Capabilities can = Common();
@@ -132,8 +132,8 @@ constexpr OwnedKey kParamKeys[] = {
     {"start_image", "set video_task.references"},
 };
 
-// The faults of `options`: owned keys as ever, and, since one unknown key is a 400, every key that
-// is not `free`.
+// The faults of `options`: owned keys, and every key that is not `free`, since the provider rejects
+// unknown keys with a 400.
 std::vector<OptionFault> StrictFaults(const google::protobuf::Struct& options,
                                       std::span<const OwnedKey> owned, absl::string_view free,
                                       absl::string_view prefix) {
@@ -145,10 +145,9 @@ std::vector<OptionFault> StrictFaults(const google::protobuf::Struct& options,
     });
     if (reported || absl::string_view(name) == free) continue;
     faults.push_back(
-        {name, free.empty()
-                   ? std::string("apiframe refuses keys that it does not know, and takes none here")
-                   : absl::StrCat("apiframe refuses keys that it does not know; only \"", prefix,
-                                  free, "\" is left for callers")});
+        {name, free.empty() ? std::string("apiframe rejects unknown keys, and accepts none here")
+                            : absl::StrCat("apiframe rejects unknown keys; callers can only set \"",
+                                           prefix, free, "\"")});
   }
   for (OptionFault& fault : faults) fault.field = absl::StrCat(prefix, fault.field);
   return faults;
@@ -193,10 +192,10 @@ const provider::Traits& ApiframeTraits() {
     // Documented: every 5 to 10 s.
     made->video_polling = {absl::Seconds(5), absl::Seconds(5), absl::Seconds(10)};
     made->group_polling = made->asset_polling;  // never used: groups are kept by the gateway
-    // Second-hand: 500 requests a minute.
+    // From integrators: 500 requests a minute.
     made->requests_per_second = 8;
     made->idempotency_window = absl::Hours(24);
-    // One page says three months, the other 24 hours: the shorter is the one to rely upon.
+    // One page says three months, another 24 hours: only the shorter is reliable.
     made->video_lifetime = absl::Hours(24);
     return made;
   }();
@@ -222,7 +221,7 @@ std::vector<OptionFault> OptionFaults(provider::UnitKind kind,
   switch (kind) {
     case provider::UnitKind::kAssetGroup:
       for (const auto& [key, unused] : options.fields()) {
-        faults.push_back({key, "apiframe has no groups: the gateway keeps them, nothing is sent"});
+        faults.push_back({key, "apiframe has no groups: the gateway keeps them and sends nothing"});
       }
       break;
     case provider::UnitKind::kAsset:
@@ -234,7 +233,7 @@ std::vector<OptionFault> OptionFaults(provider::UnitKind kind,
   }
   std::stable_sort(faults.begin(), faults.end(),
                    [](const OptionFault& a, const OptionFault& b) { return a.field < b.field; });
-  // What stands in seedanceParams is looked at with the body and by itself.
+  // The members of seedanceParams are checked with the body and by themselves.
   faults.erase(
       std::unique(faults.begin(), faults.end(),
                   [](const OptionFault& a, const OptionFault& b) { return a.field == b.field; }),

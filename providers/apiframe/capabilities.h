@@ -1,4 +1,4 @@
-// What this provider is and what each of its models can express. Immutable.
+// The properties of this provider and the capabilities of its models. Immutable.
 #ifndef ASSETGATE_PROVIDERS_APIFRAME_CAPABILITIES_H_
 #define ASSETGATE_PROVIDERS_APIFRAME_CAPABILITIES_H_
 
@@ -18,7 +18,7 @@ std::vector<std::string> ModelNames();
 // nullptr for a model that is not in ModelNames().
 const v1::Capabilities* CapabilitiesOf(absl::string_view model);
 
-// What is wrong with provider_options.
+// The faults of provider_options.
 std::vector<provider::OptionFault> OptionFaults(provider::UnitKind kind,
                                                 const google::protobuf::Struct& options);
 

@@ -39,7 +39,7 @@ using Progress = provider::Observation::Progress;
 // How long the provider keeps the file of a job by default.
 constexpr absl::Duration kRetention = absl::Hours(24);
 
-// Errors have no codes; HTTP statuses are honest.
+// Errors have no codes; HTTP statuses are correct.
 constexpr FailureRules kRules = {};
 
 constexpr absl::string_view kAssetIds[] = {"assetId", "id"};
@@ -93,7 +93,7 @@ Observation ReadJob(const Answer& answer, const State& state) {
       const bool expired = base::JsonBool(job, "expired").value_or(false);
       v1::Video video;
       video.set_last_frame_uri(answers::FindLastFrame(objects));
-      // The file is gone. When it went is not said.
+      // The file is gone; the answer does not say since when.
       if (expired && seen.end_time.has_value()) {
         *video.mutable_expire_time() = base::ToProto(*seen.end_time + kRetention);
         video.set_expire_time_source(v1::Video::PROVIDER);
@@ -102,15 +102,15 @@ Observation ReadJob(const Answer& answer, const State& state) {
                                                     {"result.videoUrl", "result.videos", "result"});
       if (link.url.empty() && expired) {
         seen.progress = Progress::kFailed;
-        seen.failure = provider::FailureOf(
-            answer.response(), "", "the video was made, and the provider has deleted it since");
+        seen.failure = provider::FailureOf(answer.response(), "",
+                                           "the video was made, but the provider has deleted it");
         seen.failure->reason = v1::PROVIDER_WORK_FAILED;
         break;
       }
       answers::SetResult(answer, link, std::move(video), seen);
       break;
     }
-    // Credits are taken at submission and given back on failure, when the cost reads 0.
+    // Credits are charged at submission and refunded on failure, when the cost is 0.
     case Progress::kFailed:
     case Progress::kGone:
     case Progress::kCancelled:
@@ -138,7 +138,7 @@ SubmitResult DecodeCreateAsset(const http::Response& response) {
   const Answer answer(response);
   const std::string id = answers::FindId(answer, kAssetNames);
   if (id.empty()) {
-    return WithoutId(answer, "an asset was answered with neither assetId nor error",
+    return WithoutId(answer, "the answer has neither an assetId nor an error",
                      /*replay=*/false);
   }
   Observation seen;
@@ -156,7 +156,7 @@ PollResult DecodeGetAsset(const http::Response& response, const provider::Handle
     return answers::WithoutState(answer, WordsAndCredits(answer), kRules,
                                  "the answer about an asset has no status");
   }
-  // Not any "id", which no page tells of.
+  // Not "id", which is undocumented.
   const std::string told = answers::IdIn(answers::Member(*state->object, "assetId"));
   if (!told.empty() && !absl::EqualsIgnoreCase(told, asked)) {
     return answers::AboutAnother(answer, "asset");
@@ -173,12 +173,12 @@ SubmitResult DecodeGenerateVideo(const http::Response& response, bool replay) {
   const Answer answer(response);
   const std::string id = answers::FindId(answer, kJobNames);
   if (id.empty()) {
-    return WithoutId(answer, "a video was answered with neither jobId nor error", replay);
+    return WithoutId(answer, "the answer has neither a jobId nor an error", replay);
   }
   Observation seen;
   seen.provider_id = id;
-  // A replay may find its job finished. The result and the bill stand in the job itself, which is
-  // asked for next.
+  // A replay may find its job finished. The result and the cost are in the job itself, which is
+  // polled next.
   const std::optional<State> state = answers::FirstState(answer, kJob, id);
   if (state.has_value()) seen.provider_state = state->word;
   seen.progress = !state.has_value() || state->progress == Progress::kQueued ? Progress::kQueued
@@ -195,7 +195,7 @@ PollResult DecodeGetJob(const http::Response& response, const provider::Handle& 
   const std::optional<State> state = answers::FindState(answer, kJob, asked);
   if (!state.has_value()) {
     return answers::WithoutState(answer, WordsAndCredits(answer), kRules,
-                                 "the answer about a job is no job");
+                                 "the answer is not a job");
   }
   if (!state->id.empty() && !absl::EqualsIgnoreCase(state->id, asked)) {
     return answers::AboutAnother(answer, "job");

@@ -1,4 +1,4 @@
-// What this provider's answers say. Pure functions; every byte is taken for hostile.
+// Decodes this provider's answers. Pure functions; every byte is treated as hostile.
 #ifndef ASSETGATE_PROVIDERS_APIFRAME_DECODE_H_
 #define ASSETGATE_PROVIDERS_APIFRAME_DECODE_H_
 
@@ -16,7 +16,7 @@ provider::PollResult DecodeGetAsset(const http::Response& response, const provid
 // `replay`: the same bytes, with the same key, had been sent before, and what came of that is not
 // known.
 provider::SubmitResult DecodeGenerateVideo(const http::Response& response, bool replay);
-// `handle`: of the job that was asked for.
+// `handle`: of the polled job.
 provider::PollResult DecodeGetJob(const http::Response& response, const provider::Handle& handle);
 
 }  // namespace assetgate::providers::apiframe

@@ -17,7 +17,7 @@ namespace {
 using base::SetJson;
 using provider::ResolvedReference;
 
-// The words of `type`; nullptr for what is no media type here.
+// The words of `type`; nullptr for a media type without one.
 const char* AssetType(v1::MediaType type) {
   switch (type) {
     case v1::IMAGE:
@@ -31,8 +31,7 @@ const char* AssetType(v1::MediaType type) {
   }
 }
 
-// The field that a reference goes into; nullptr where there is none. The reference_* ones are
-// arrays.
+// The field of a reference; nullptr where there is none. The reference_* fields are arrays.
 const char* FieldOf(const ResolvedReference& reference) {
   switch (reference.role) {
     case v1::Reference::FIRST_FRAME:
@@ -78,7 +77,7 @@ http::Request EncodeGetAsset(const provider::Handle& handle) {
 }
 
 // POST /v2/videos/generate
-// Idempotency-Key: {of the attempt}
+// Idempotency-Key: {the attempt's key}
 // {"model": "seedance-2", "prompt": "…", "seedanceParams": {"duration": 5, "resolution": "720p",
 //  "aspect_ratio": "9:16", "reference_image_urls": ["asset://…", "https://…"]}}
 absl::StatusOr<http::Request> EncodeGenerateVideo(const provider::VideoSubmission& submission) {
@@ -95,15 +94,15 @@ absl::StatusOr<http::Request> EncodeGenerateVideo(const provider::VideoSubmissio
   if (task.has_generate_audio()) {
     SetJson(body, params, "generate_audio", rapidjson::Value(task.generate_audio()));
   }
-  // -1 is how callers ask for a random seed, and what happens without one; the key's own range is
-  // not documented.
+  // Callers request a random seed with -1, which is the behaviour without the key; the key's own
+  // range is undocumented.
   if (task.has_seed() && task.seed() != -1) {
     SetJson(body, params, "seed", rapidjson::Value(std::int64_t{task.seed()}));
   }
   if (task.has_camera_fixed()) {
     SetJson(body, params, "camera_fixed", rapidjson::Value(task.camera_fixed()));
   }
-  // The older models refuse the key, and do what `false` asks for anyway.
+  // The older models reject the key, and behave as with `false`.
   const v1::Capabilities* const can = CapabilitiesOf(submission.provider_model);
   if (task.has_return_last_frame() && can != nullptr && can->return_last_frame().expressible()) {
     SetJson(body, params, "return_last_frame", rapidjson::Value(task.return_last_frame()));

@@ -1,4 +1,4 @@
-// What goes over the wire to this provider. Pure functions.
+// Encodes the requests to this provider. Pure functions.
 #ifndef ASSETGATE_PROVIDERS_APIFRAME_ENCODE_H_
 #define ASSETGATE_PROVIDERS_APIFRAME_ENCODE_H_
 

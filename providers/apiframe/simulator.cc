@@ -23,7 +23,7 @@ constexpr size_t kMaxPrompt = 4000;  // characters
 constexpr int64_t kCreditsPerSecond = 8;
 constexpr absl::Duration kIdempotencyWindow = absl::Hours(24);
 
-// What a Seedance model takes.
+// The limits of a Seedance model.
 struct Model {
   absl::string_view id;
   absl::string_view label;
@@ -119,10 +119,7 @@ class Apiframe final : public Dialect {
              "a job's result: {\"videoUrl\"} or the bare URL of the older text"}};
   }
 
-  std::optional<std::string> PresentedKey(const Request& request) const override {
-    const std::optional<absl::string_view> key = request.Header("x-api-key");
-    return key ? std::optional<std::string>(std::string(*key)) : std::nullopt;
-  }
+  absl::string_view key_header() const override { return "X-API-Key: "; }
 
   Response Unauthorized(bool presented, Call) const override {
     return Error(401, presented ? "Invalid API key" : "API key is required");
@@ -158,7 +155,7 @@ class Apiframe final : public Dialect {
     }
   }
 
-  // There is no envelope; the nearest thing is an error object where none was expected.
+  // There is no envelope; the closest form is an error object with HTTP 200.
   Response BusinessFailure(Call, absl::string_view, absl::string_view message) const override {
     return Error(200, TextOr(message, "Provider returned an error"));
   }
@@ -317,7 +314,7 @@ class Apiframe final : public Dialect {
       key = absl::StrCat(exchange.account, " ", *header);
     }
 
-    // Held over the whole submission: of two at once with one key, one makes the job.
+    // Held during the whole submission: of two concurrent ones with one key, one creates the job.
     absl::MutexLock lock(&mu_);
     const auto known = key.empty() ? submissions_.end() : submissions_.find(key);
     if (known != submissions_.end() && exchange.now - known->second.time < kIdempotencyWindow) {
@@ -399,7 +396,7 @@ class Apiframe final : public Dialect {
     return "";
   }
 
-  // The job object. A failed job's credits return when that is first seen.
+  // The job object. A failed job's credits are refunded when it is first polled.
   Json JobJson(Exchange& exchange, const Video& video) {
     const Phase phase = video.course.At(exchange.now);
     const bool done = phase == Phase::kSucceeded;
@@ -533,7 +530,12 @@ class Apiframe final : public Dialect {
 };
 
 }  // namespace
-
-std::unique_ptr<Dialect> MakeApiframe() { return std::make_unique<Apiframe>(); }
-
 }  // namespace assetgate::simulator
+
+namespace assetgate::providers::apiframe {
+
+std::unique_ptr<simulator::Dialect> MakeSimulator() {
+  return std::make_unique<simulator::Apiframe>();
+}
+
+}  // namespace assetgate::providers::apiframe

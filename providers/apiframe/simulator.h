@@ -6,10 +6,10 @@
 
 #include "tests/simulator/dialect.h"
 
-namespace assetgate::simulator {
+namespace assetgate::providers::apiframe {
 
-std::unique_ptr<Dialect> MakeApiframe();
+std::unique_ptr<simulator::Dialect> MakeSimulator();
 
-}  // namespace assetgate::simulator
+}  // namespace assetgate::providers::apiframe
 
 #endif  // ASSETGATE_PROVIDERS_APIFRAME_SIMULATOR_H_

@@ -11,10 +11,10 @@ namespace {
 
 using provider::OwnedKey;
 
-// Whether a model demands a reference video.
+// Whether a model requires a reference video.
 enum class ReferenceVideo { kRequired, kOptional };
 
-// Images are documented; the rest is what Ark takes, which the work is passed on to.
+// The limits of images are documented; the others are those of Ark, which does the work.
 template <typename CapabilitiesT>
 void SetMedia(CapabilitiesT& can) {
   v1::MediaLimits& image = *can.add_media();
@@ -58,8 +58,8 @@ v1::Capabilities MakeCapabilities(ReferenceVideo reference_video) {
     can.mutable_aspect_ratio()->add_allowed(ratio);
   }
   can.mutable_generate_audio()->set_expressible(true);
-  // No fields of the wire; what happens without them is Ark's default. `resolution` has no implied
-  // value: which one is made is documented nowhere, and it decides the price.
+  // Not in the wire format; Ark's defaults apply. `resolution` has no implied
+  // value: it is undocumented, and decides the price.
   can.mutable_watermark()->add_implied(false);
   can.mutable_seed()->add_implied(-1);
   can.mutable_camera_fixed()->add_implied(false);
@@ -128,8 +128,7 @@ const provider::Traits& KyyTraits() {
     made->group_polling = made->asset_polling;  // never used: groups are kept by the gateway
     made->video_lifetime = absl::Hours(24);
     // An upload answers once the media have been pulled: 45 to 120 s where they are large, and more
-    // where several are pulled at once. One that is cut off leaves an asset behind and is made
-    // again.
+    // where several are pulled at once. One that is cut off leaves an asset behind and is repeated.
     made->timeouts.submit_asset = absl::Seconds(150);
     made->max_asset_submissions = 3;
     return made;
@@ -162,7 +161,7 @@ std::vector<provider::OptionFault> OptionFaults(provider::UnitKind kind,
   }
   std::vector<provider::OptionFault> faults;
   for (const auto& [key, unused] : options.fields()) {
-    faults.push_back({key, "kyy has no groups: the gateway keeps them, and nothing is sent"});
+    faults.push_back({key, "kyy has no groups: the gateway keeps them and sends nothing"});
   }
   return faults;
 }

@@ -33,9 +33,8 @@ using provider::SubmitResult;
 using provider::UnitKind;
 using Progress = provider::Observation::Progress;
 
-// `code` of failures: -1 and 1001 are on the provider's pages. -1 is an id that is not known there;
-// where nothing was asked for by an id, it is a failure like any other. 22001: see
-// SpeaksOfALongUrl.
+// `code` of failures: -1 and 1001 are documented. -1 is an unknown id; in the answer to a request
+// without an id, it is a failure like any other. 22001: see SpeaksOfALongUrl.
 constexpr DocumentedCode kCodes[] = {
     {"1001", Meaning::kInvalid}, {"22001", Meaning::kInvalid}, {"-1", Meaning::kNotFound}};
 constexpr FailureRules kRules = {.codes = kCodes};
@@ -80,7 +79,7 @@ Observation ReadTask(const Answer& answer, const State& state) {
   return seen;
 }
 
-// The database's words for a URL that is longer than the account may keep (field).
+// Whether a message is the database's error for a URL that is too long for the account (field).
 bool SpeaksOfALongUrl(absl::string_view message) {
   const std::string text = absl::AsciiStrToLower(message);
   return absl::StrContains(text, "22001") || absl::StrContains(text, "data too long") ||
@@ -95,10 +94,10 @@ SubmitResult DecodeUpload(const http::Response& response) {
   const std::string id = answers::FindId(answer, kAssetNames);
   if (id.empty()) {
     answers::Words words = answers::WordsOf(answer);
-    // Whatever the code beside it.
+    // With any code beside it.
     if (answer.ok() && SpeaksOfALongUrl(words.message)) words.code = "22001";
     return answers::WithoutId(
-        answers::Judge(answer, words, kCreateRules, "an upload was answered without data.assetId"),
+        answers::Judge(answer, words, kCreateRules, "the answer has no data.assetId"),
         /*replay=*/false);
   }
   Observation seen;
@@ -129,8 +128,7 @@ std::optional<Failure> DecodeDeleteAsset(const http::Response& response) {
   const Answer answer(response);
   const bool done = answer.ok() && answers::SaysSucceeded(answer);
   if (done || response.status == 204) return std::nullopt;
-  return answers::WithoutDeletion(answer, kRules,
-                                  "the answer to a delete is no {code,msg,data} envelope");
+  return answers::WithoutDeletion(answer, kRules, "the answer is not a {code,msg,data} envelope");
 }
 
 // {"id": "video_…", "object": "video", "created": 1775121300, "model": "seedance_2_0_pro",
@@ -140,8 +138,7 @@ SubmitResult DecodeCreateVideo(const http::Response& response) {
   const Answer answer(response);
   const std::string id = answers::FindId(answer, kTaskNames);
   if (id.empty()) {
-    return answers::WithoutId(answer, kCreateRules,
-                              "a task was answered with neither id nor error");
+    return answers::WithoutId(answer, kCreateRules, "the answer has neither an id nor an error");
   }
   return answers::Accepted(provider::HandleOf(id),
                            answers::FirstObservation(answer, kTask, id, &ReadTask));
@@ -155,7 +152,7 @@ PollResult DecodeGetResult(const http::Response& response, const provider::Handl
   const Answer answer(response, asked);
   const std::optional<State> state = answers::FindState(answer, kTask, asked);
   if (!state.has_value()) {
-    return answers::WithoutState(answer, kRules, "the answer about a task is no task object");
+    return answers::WithoutState(answer, kRules, "the answer is not a task object");
   }
   if (!state->id.empty() && state->id != asked) {
     return answers::AboutAnother(answer, "task");

@@ -1,4 +1,4 @@
-// What this provider's answers say. Pure functions; every byte is taken for hostile.
+// Decodes this provider's answers. Pure functions; every byte is treated as hostile.
 #ifndef ASSETGATE_PROVIDERS_KYY_DECODE_H_
 #define ASSETGATE_PROVIDERS_KYY_DECODE_H_
 
@@ -10,12 +10,12 @@
 namespace assetgate::providers::kyy {
 
 provider::SubmitResult DecodeUpload(const http::Response& response);
-// `handle`: of the asset that was asked for.
+// `handle`: of the polled asset.
 provider::PollResult DecodeGetAsset(const http::Response& response, const provider::Handle& handle);
 std::optional<provider::Failure> DecodeDeleteAsset(const http::Response& response);
 
 provider::SubmitResult DecodeCreateVideo(const http::Response& response);
-// `handle`: of the task that was asked for.
+// `handle`: of the polled task.
 provider::PollResult DecodeGetResult(const http::Response& response,
                                      const provider::Handle& handle);
 

@@ -14,7 +14,7 @@ namespace {
 
 using provider::ResolvedReference;
 
-// The words of `assetType`, in exactly this case. nullptr for what is no media type.
+// The words of `assetType`, in exactly this case; nullptr for a media type without one.
 const char* AssetType(v1::MediaType type) {
   switch (type) {
     case v1::IMAGE:
@@ -30,7 +30,7 @@ const char* AssetType(v1::MediaType type) {
   }
 }
 
-// The field that a reference goes into; nullptr where there is none. The plural ones are arrays.
+// The field of a reference; nullptr where there is none. The plural fields are arrays.
 const char* FieldOf(const ResolvedReference& reference) {
   switch (reference.role) {
     case v1::Reference::FIRST_FRAME:

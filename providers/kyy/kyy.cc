@@ -80,8 +80,8 @@ class KyyDialect : public provider::Dialect {
   }
 
   // Authorization: Bearer {api_key}
-  void Authorize(http::Request& request, const provider::Credential& credential,
-                 absl::Time /*now*/) const override {
+  void Authorize(http::Request& request, const provider::Destination& /*destination*/,
+                 const provider::Credential& credential, absl::Time /*now*/) const override {
     provider::AuthorizeBearer(request, credential);
   }
 };

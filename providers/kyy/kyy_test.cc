@@ -57,7 +57,7 @@ class KyyTest : public ::testing::Test {
   std::unique_ptr<const provider::Dialect> dialect_;
 };
 
-TEST_F(KyyTest, FactoryMakesTheDialectItNames) {
+TEST_F(KyyTest, TheFactoryMakesTheDialectThatItNames) {
   EXPECT_STREQ(Factory().name, "kyy");
   EXPECT_EQ(dialect_->traits().name, "kyy");
   EXPECT_NE(Factory().new_options(), nullptr);
@@ -85,7 +85,7 @@ TEST_F(KyyTest, ModelsWithoutProDemandAReferenceVideo) {
   EXPECT_EQ(dialect_->FindModel(""), nullptr);
 }
 
-TEST_F(KyyTest, WhatHasNoFieldIsNotExpressible) {
+TEST_F(KyyTest, FieldsThatTheProviderLacksAreNotExpressible) {
   const v1::Capabilities& can = *dialect_->FindModel("seedance_2_0_pro");
   EXPECT_TRUE(can.prompt_required());
   EXPECT_EQ(can.duration().min(), 4);
@@ -105,7 +105,7 @@ TEST_F(KyyTest, WhatHasNoFieldIsNotExpressible) {
   EXPECT_TRUE(can.audio_needs_visual_reference());
 }
 
-TEST_F(KyyTest, UploadsHaveTheTimeThatPullingTheMediaTakes) {
+TEST_F(KyyTest, UploadsHaveALongTimeout) {
   const provider::Traits& traits = dialect_->traits();
   EXPECT_EQ(traits.timeouts.submit_asset, absl::Seconds(150));
   EXPECT_EQ(traits.max_asset_submissions, 3);
@@ -138,7 +138,7 @@ TEST_F(KyyTest, OptionsMayNotSetWhatTheGatewaySends) {
   EXPECT_TRUE(dialect_->CheckOptions(provider::UnitKind::kAssetGroup, none).empty());
 }
 
-TEST_F(KyyTest, OptionsOfAGroupWouldBeDroppedAndAreRefused) {
+TEST_F(KyyTest, OptionsOfAGroupAreRejected) {
   google::protobuf::Struct options;
   (*options.mutable_fields())["anything"].set_bool_value(true);
   const auto faults = dialect_->CheckOptions(provider::UnitKind::kAssetGroup, options);
@@ -147,7 +147,7 @@ TEST_F(KyyTest, OptionsOfAGroupWouldBeDroppedAndAreRefused) {
   EXPECT_THAT(faults[0].description, HasSubstr("no groups"));
 }
 
-TEST_F(KyyTest, EachUnitIsPolledByACallOfItsOwn) {
+TEST_F(KyyTest, EachUnitIsPolledInItsOwnCall) {
   const provider::Handle handles[] = {provider::HandleOf("a"), provider::HandleOf("b")};
   const auto calls = dialect_->EncodePoll(provider::UnitKind::kVideo, handles);
   ASSERT_EQ(calls.size(), 2u);
@@ -157,7 +157,7 @@ TEST_F(KyyTest, EachUnitIsPolledByACallOfItsOwn) {
   EXPECT_THAT(calls[1].units, ElementsAre(1u));
 }
 
-TEST_F(KyyTest, AnImpossibleReferenceIsADefectNotARequest) {
+TEST_F(KyyTest, AnImpossibleReferenceIsADefectAndNotSent) {
   const v1::VideoTask task;
   const google::protobuf::Struct options;
   provider::VideoSubmission submission{.task = task,
@@ -180,7 +180,7 @@ struct Word {
   provider::Observation::Progress progress;
 };
 
-TEST_F(KyyTest, EveryStateWordOfAnAsset) {
+TEST_F(KyyTest, EveryStateWordOfAnAssetIsRead) {
   using Progress = provider::Observation::Progress;
   for (const Word& word :
        {Word{"Processing", Progress::kRunning}, Word{"Active", Progress::kSucceeded},
@@ -198,7 +198,7 @@ TEST_F(KyyTest, EveryStateWordOfAnAsset) {
   }
 }
 
-TEST_F(KyyTest, EveryStateWordOfATask) {
+TEST_F(KyyTest, EveryStateWordOfATaskIsRead) {
   using Progress = provider::Observation::Progress;
   for (const Word& word :
        {Word{"queued", Progress::kQueued}, Word{"processing", Progress::kRunning},
@@ -215,7 +215,7 @@ TEST_F(KyyTest, EveryStateWordOfATask) {
   }
 }
 
-TEST_F(KyyTest, ASuccessWithoutALinkLacksItsResult) {
+TEST_F(KyyTest, ASuccessWithoutALinkHasAMissingResult) {
   for (const char* const url :
        {"\"\"", "\"javascript:alert(1)\"", "\"/v.mp4\"", "17", "[\"v.mp4\"]", "null"}) {
     const auto result =
@@ -230,7 +230,7 @@ TEST_F(KyyTest, ASuccessWithoutALinkLacksItsResult) {
   }
 }
 
-TEST_F(KyyTest, FiguresThatCannotBeAreLeftOut) {
+TEST_F(KyyTest, ImpossibleFiguresAreLeftOut) {
   const auto result = Poll(provider::UnitKind::kVideo,
                            R"({"id":"x-1","status":"completed","video_url":"https://a.test/v.mp4",)"
                            R"("actualDuration":1e300,"totalTokens":-5})");
@@ -241,14 +241,35 @@ TEST_F(KyyTest, FiguresThatCannotBeAreLeftOut) {
   EXPECT_FALSE(seen.billing.has_value());
 }
 
-TEST_F(KyyTest, ABrokenHandleAsksForNothingThatExists) {
+TEST_F(KyyTest, ABrokenHandlePollsNoExistingUnit) {
   const provider::Handle handles[] = {"", "[]", "not json"};
   for (const auto& call : dialect_->EncodePoll(provider::UnitKind::kAsset, handles)) {
     EXPECT_EQ(call.request.path, "/kyyVideo2/asset/");
   }
 }
 
-TEST_F(KyyTest, AVideoThatAPersonFoundIsAskedForByItsId) {
+TEST_F(KyyTest, OnlyTheProvidersOwnWordsConfirmADeletion) {
+  const auto decode = [&](int status, const char* body) {
+    return dialect_->DecodeDeleteAsset({.status = status, .headers = {}, .body = body});
+  };
+  for (const char* const body : {R"({"code":0,"data":null})", R"({"code":"0"})",
+                                 R"({"code":200,"msg":"success"})", R"({"code":-1,"msg":"x"})"}) {
+    EXPECT_FALSE(decode(200, body).has_value()) << body;
+  }
+  EXPECT_FALSE(decode(404, R"({"code":404,"msg":"x"})").has_value());
+  EXPECT_TRUE(decode(404, "<html>404</html>").has_value());
+  EXPECT_TRUE(decode(200, R"({"code":500,"msg":"Read timed out"})").has_value());
+  for (const char* const body :
+       {R"({"code":-1,"msg":"删除失败"})", R"({"code":-1,"msg":"token invalid"})",
+        R"({"code":-1,"msg":"素材正在使用中"})", R"({"code":-1,"msg":"余额不足"})",
+        R"({"code":0,"success":false,"msg":"删除失败"})"}) {
+    EXPECT_TRUE(decode(200, body).has_value()) << body;
+  }
+  EXPECT_TRUE(decode(302, "").has_value());
+  EXPECT_TRUE(decode(403, "error code: 1010")->from_edge);
+}
+
+TEST_F(KyyTest, AnAdoptedVideoIsPolledByItsId) {
   provider::testing::CheckAdoption(
       Factory(), "seedance_2_0_pro", "video_5b1c9e70-2f44-4f0e-9a3c-0d8f6f1c2a77",
       "/v1/result/video_5b1c9e70-2f44-4f0e-9a3c-0d8f6f1c2a77",

@@ -12,7 +12,8 @@ namespace {
 constexpr size_t kMaxImages = 9;
 constexpr size_t kMaxVideos = 3;
 constexpr size_t kMaxAudios = 3;
-constexpr size_t kMaxManxueUrls = 100;  // of one kind in one batch; our bound, none is documented
+constexpr size_t kMaxManxueUrls =
+    100;  // of one kind in one batch; the simulator's own limit, since none is documented
 
 // {"code":0,"msg":null,"data":{…}}
 Response Envelope(const Json& code, const Json& data) {
@@ -180,7 +181,7 @@ class Kyy final : public Dialect {
   }
 
   // Checks the form of a reference (problems), and whether it can be used (the task will fail).
-  // `library` names the one of the two libraries that the task takes assets from.
+  // `library` is the one of the two libraries from which the task takes assets.
   static void CheckReference(Exchange& exchange, const Reference& reference,
                              absl::string_view library, FieldReader& fields, Course* course) {
     const std::optional<std::string> id = AssetReference(reference.value);
@@ -208,8 +209,8 @@ class Kyy final : public Dialect {
     }
   }
 
-  // What both families of video models take: prompt, duration, frames, references. Returns the
-  // number of reference videos.
+  // Reads the fields of both families of video models: prompt, duration, frames, references.
+  // Returns the number of reference videos.
   static size_t ReadTask(Exchange& exchange, absl::string_view library,
                          const std::optional<std::string>& first,
                          const std::optional<std::string>& last, FieldReader& fields,
@@ -446,7 +447,7 @@ class Kyy final : public Dialect {
     ReadTask(exchange, kManxueLibrary, first, last, fields, &video);
     exchange.SettleUnknownFields(fields);
     if (!problems.empty()) return Failure(kBadRequest, Sentence(problems));
-    // What the policy refuses fails at once.
+    // Content that the policy refuses fails at once.
     if (video.course.ending == Course::Ending::kFailure) video.course.ended_early = exchange.now;
 
     if (!exchange.Pay()) return OutOfCredit();
@@ -476,7 +477,10 @@ class Kyy final : public Dialect {
 };
 
 }  // namespace
-
-std::unique_ptr<Dialect> MakeKyy() { return std::make_unique<Kyy>(); }
-
 }  // namespace assetgate::simulator
+
+namespace assetgate::providers::kyy {
+
+std::unique_ptr<simulator::Dialect> MakeSimulator() { return std::make_unique<simulator::Kyy>(); }
+
+}  // namespace assetgate::providers::kyy

@@ -7,10 +7,10 @@
 
 #include "tests/simulator/dialect.h"
 
-namespace assetgate::simulator {
+namespace assetgate::providers::kyy {
 
-std::unique_ptr<Dialect> MakeKyy();
+std::unique_ptr<simulator::Dialect> MakeSimulator();
 
-}  // namespace assetgate::simulator
+}  // namespace assetgate::providers::kyy
 
 #endif  // ASSETGATE_PROVIDERS_KYY_SIMULATOR_H_

@@ -18,8 +18,7 @@ using google::protobuf::Value;
 using provider::OptionFault;
 using provider::OwnedKey;
 
-// Nothing is documented: the older, narrower limits of Ark, which the relay passes everything on
-// to.
+// Undocumented: the older, narrower limits of Ark, to which the relay forwards everything.
 template <typename CapabilitiesT>
 void SetMedia(CapabilitiesT& can) {
   v1::MediaLimits& image = *can.add_media();
@@ -115,8 +114,8 @@ constexpr OwnedKey kAssetKeys[] = {
     {"URL", "set asset.source_uri"},
 };
 
-// Keys of `metadata`. The relay lays `metadata` over the request it sends on, so that `model`,
-// `content` and `prompt` in there would replace the task's own.
+// Keys of `metadata`. The relay merges `metadata` into the request that it forwards, so that
+// `model`, `content` and `prompt` in it would replace the task's own.
 constexpr OwnedKey kVideoKeys[] = {
     {"camera_fixed", "set video_task.camera_fixed"},
     {"content", "set video_task.prompt and video_task.references"},
@@ -124,7 +123,7 @@ constexpr OwnedKey kVideoKeys[] = {
     {"generate_audio", "set video_task.generate_audio"},
     {"image", "set video_task.references"},
     {"images", "set video_task.references"},
-    {"metadata", "options go into metadata as they are: leave this level out"},
+    {"metadata", "options are written into metadata: leave this level out"},
     {"model", "set video_task.model"},
     {"prompt", "set video_task.prompt"},
     {"ratio", "set video_task.aspect_ratio"},
@@ -142,7 +141,7 @@ bool IsWhole(const Value& value) {
          value.number_value() == std::trunc(value.number_value());
 }
 
-// What is wrong with a documented option; empty where nothing is.
+// The fault of a documented option; empty where there is none.
 const char* FaultOfVideoOption(const std::string& key, const Value& value) {
   if (key == "frames" && !IsWhole(value)) return "must be a whole number";
   if (key == "draft" && value.kind_case() != Value::kBoolValue) return "must be true or false";

@@ -36,8 +36,8 @@ using Progress = provider::Observation::Progress;
 
 // --- Failures -----------------------------------------------------------------------------------
 
-// With HTTP 503: the relay itself found no key or no channel for the model, and asked nobody. What
-// it says after it has asked somebody has other codes.
+// With HTTP 503: the relay itself found no key or no channel for the model, and did not forward the
+// call. Its answers after it has forwarded a call have other codes.
 constexpr DocumentedCode kUnavailableCodes[] = {{"model_not_found", Meaning::kNothingDone},
                                                 {"get_channel_failed", Meaning::kNothingDone},
                                                 {"channel:no_available_key", Meaning::kNothingDone},
@@ -73,7 +73,7 @@ bool IsTaskId(absl::string_view id) {
 
 constexpr absl::string_view kGroupIds[] = {"Id", "GroupId"};
 constexpr absl::string_view kAssetIds[] = {"Id", "AssetId"};
-// Of an asset's import and of a video task.
+// The ids of an asset's import and of a video task.
 constexpr absl::string_view kImportIds[] = {"task_id"};
 constexpr absl::string_view kTaskIds[] = {"task_id", "id", "video_id", "job_id", "generation_id"};
 constexpr IdNames kGroupNames = {.names = kGroupIds, .has_form = &IsGroupId};
@@ -85,7 +85,7 @@ constexpr StateWord kAssetWords[] = {{"processing", Progress::kRunning},
                                      {"active", Progress::kSucceeded},
                                      {"failed", Progress::kFailed}};
 // The words of the relay, of its older form, of OpenAI's form, and of Ark. UNKNOWN says that the
-// relay has no news itself.
+// relay does not know the state.
 constexpr StateWord kTaskWords[] = {
     {"submitted", Progress::kQueued},    {"not_start", Progress::kQueued},
     {"queued", Progress::kQueued},       {"pending", Progress::kQueued},
@@ -117,8 +117,8 @@ v1::Video ReadVideo(answers::Objects objects, const rapidjson::Value& inner) {
   return video;
 }
 
-// A task as it is told: by the relay, and by Ark inside of it. The relay decides; Ark's word only
-// tells apart what the relay has one word for.
+// A task as the relay describes it, and Ark inside of it. The relay's state decides; Ark's only
+// distinguishes states for which the relay has one word.
 Observation ReadTask(const Answer& answer, const State& told) {
   State state = told;
   const Progress inner_progress = state.inner_progress.value_or(Progress::kRunning);
@@ -151,8 +151,8 @@ Observation ReadTask(const Answer& answer, const State& told) {
   return seen;
 }
 
-// Whether an answer tells of another task: none of its ids is the one that was asked for, and one
-// of them is of the same form. The relay and Ark behind it each have an id for a task.
+// Whether an answer is about another task: none of its ids is the polled one, and one of them has
+// the same form. The relay and Ark behind it each have an id for a task.
 bool IsAnothers(const Answer& answer, absl::string_view asked) {
   const absl::string_view form = absl::StartsWith(asked, "task_") ? "task_" : "cgt-";
   bool another = false;
@@ -173,7 +173,7 @@ SubmitResult DecodeCreateGroup(const http::Response& response) {
   const Answer answer(response);
   const std::string id = answers::FindId(answer, kGroupNames);
   if (id.empty()) {
-    return answers::WithoutId(answer, kAssetRules, "a group was answered without data.Id");
+    return answers::WithoutId(answer, kAssetRules, "the answer has no data.Id");
   }
   Observation seen;
   seen.progress = Progress::kSucceeded;
@@ -187,7 +187,7 @@ SubmitResult DecodeCreateAsset(const http::Response& response) {
   const Ids ids = {answers::FindId(answer, kAssetNames), answers::FindId(answer, kImportNames)};
   if (ids.id.empty() && ids.task_id.empty()) {
     return answers::WithoutId(answer, kAssetRules,
-                              "an asset was answered without data.Id and data.task_id");
+                              "the answer has neither data.Id nor data.task_id");
   }
   Observation seen;
   seen.progress = Progress::kRunning;
@@ -222,7 +222,7 @@ SubmitResult DecodeCreateVideo(const http::Response& response) {
   const std::string id = answers::FindId(answer, kTaskNames);
   if (id.empty()) {
     return answers::WithoutId(answer, answer.status() == 503 ? kUnavailableRules : kTaskRules,
-                              "a task was answered with neither task_id nor error");
+                              "the answer has neither a task_id nor an error");
   }
   return answers::Accepted(MakeHandle({.id = "", .task_id = id}),
                            answers::FirstObservation(answer, kTask, id, &ReadTask));
@@ -246,7 +246,7 @@ PollResult DecodeQueryVideo(const http::Response& response, const provider::Hand
   }
   if (IsAnothers(answer, asked)) return answers::AboutAnother(answer, "task");
   PollResult result = answers::TaskNews(answer, *state, &ReadTask);
-  // Answers name the task by one of several ids; what was asked for is the one that polls go to.
+  // Answers name the task by one of several ids; the observation keeps the polled one.
   for (provider::UnitNews& news : result.news) {
     if (news.kind == provider::UnitNews::Kind::kObserved) {
       news.observation.provider_id = asked;

@@ -1,4 +1,4 @@
-// What this provider's answers say. Pure functions; every byte is taken for hostile.
+// Decodes this provider's answers. Pure functions; every byte is treated as hostile.
 #ifndef ASSETGATE_PROVIDERS_OCTOPUSX_DECODE_H_
 #define ASSETGATE_PROVIDERS_OCTOPUSX_DECODE_H_
 
@@ -10,11 +10,11 @@ namespace assetgate::providers::octopusx {
 provider::SubmitResult DecodeCreateGroup(const http::Response& response);
 
 provider::SubmitResult DecodeCreateAsset(const http::Response& response);
-// `handle`: of the asset that was asked for.
+// `handle`: of the polled asset.
 provider::PollResult DecodeGetAsset(const http::Response& response, const provider::Handle& handle);
 
 provider::SubmitResult DecodeCreateVideo(const http::Response& response);
-// `handle`: of the task that was asked for.
+// `handle`: of the polled task.
 provider::PollResult DecodeQueryVideo(const http::Response& response,
                                       const provider::Handle& handle);
 

@@ -20,14 +20,14 @@ using provider::ResolvedReference;
 constexpr std::size_t kMaxNameCharacters = 64;
 constexpr std::size_t kMaxDescriptionCharacters = 300;
 
-// `Name` is required: a resource without a display name goes by its id.
+// `Name` is required: a resource without a display name has its id as name.
 absl::string_view NameOf(absl::string_view display_name, absl::string_view resource_name) {
   return provider::CutCharacters(
       display_name.empty() ? provider::LastSegment(resource_name) : display_name,
       kMaxNameCharacters);
 }
 
-// The words of `AssetType`; nullptr for what cannot be registered here.
+// The words of `AssetType`; nullptr for a media type that cannot be registered.
 const char* AssetType(v1::MediaType type) {
   switch (type) {
     case v1::IMAGE:
@@ -98,7 +98,7 @@ absl::StatusOr<rapidjson::Value> EncodeReference(const ResolvedReference& refere
   return item;
 }
 
-// The options of a task: the relay drops them in silence anywhere but in `metadata`.
+// The options of a task. The relay ignores them outside of `metadata`.
 rapidjson::Value EncodeMetadata(const provider::VideoSubmission& submission,
                                 rapidjson::Document& body) {
   const v1::VideoTask& task = submission.task;
@@ -108,7 +108,7 @@ rapidjson::Value EncodeMetadata(const provider::VideoSubmission& submission,
   };
   if (task.has_duration()) set("duration", task.duration().seconds());
   if (task.has_resolution()) base::SetJson(body, metadata, "resolution", task.resolution());
-  // Beside a first frame, which decides it, Ark takes none: "adaptive" is what it does.
+  // A first frame decides it, and Ark accepts no other value beside one than "adaptive".
   const bool first_frame = std::any_of(
       submission.references.begin(), submission.references.end(),
       [](const auto& reference) { return reference.role == v1::Reference::FIRST_FRAME; });
@@ -166,7 +166,8 @@ http::Request EncodeGetAsset(const provider::Handle& handle) {
   const Ids ids = IdsOf(handle);
   rapidjson::Document body(rapidjson::kObjectType);
   if (ids.task_id.empty()) {
-    // CreateAsset answered without one: sibling services do, and read the asset by its id.
+    // CreateAsset answered without a task_id, as sibling services do: they read the asset by its
+    // id.
     base::SetJson(body, body, "Id", ids.id);
   } else {
     base::SetJson(body, body, "task_id", ids.task_id);

@@ -56,7 +56,7 @@ class OctopusxDialect : public provider::Dialect {
     return DecodeCreateVideo(response);
   }
 
-  // cgt-… or task_…, and opaque: only what is surely the id of something else is turned away.
+  // cgt-… or task_…, and otherwise opaque: only ids of other kinds are rejected.
   absl::StatusOr<provider::Handle> AdoptVideo(absl::string_view id,
                                               absl::string_view /*model*/) const override {
     if (!provider::IsId(id) || absl::StartsWith(id, "asset-") || absl::StartsWith(id, "asset:") ||
@@ -66,7 +66,7 @@ class OctopusxDialect : public provider::Dialect {
     return MakeHandle({.id = "", .task_id = std::string(id)});
   }
 
-  // A group is made by the answer to its creation and never polled: there is no call to read one.
+  // A group exists with the answer to its creation and is never polled: no call reads one.
   std::vector<provider::PollCall> EncodePoll(
       UnitKind kind, std::span<const provider::Handle> handles) const override {
     std::vector<provider::PollCall> calls;
@@ -87,8 +87,8 @@ class OctopusxDialect : public provider::Dialect {
   }
 
   // Authorization: Bearer {api_key}
-  void Authorize(http::Request& request, const provider::Credential& credential,
-                 absl::Time /*now*/) const override {
+  void Authorize(http::Request& request, const provider::Destination& /*destination*/,
+                 const provider::Credential& credential, absl::Time /*now*/) const override {
     provider::AuthorizeBearer(request, credential);
   }
 };

@@ -7,7 +7,7 @@
 
 namespace assetgate::providers::octopusx {
 
-// The dialect as the table of dialects holds it. Lives for ever.
+// The dialect's entry in the table of dialects. Never destroyed.
 const provider::DialectFactory& Factory();
 
 }  // namespace assetgate::providers::octopusx

@@ -73,7 +73,7 @@ google::protobuf::Value Text(const char* text) {
   return value;
 }
 
-TEST_F(OctopusxTest, FactoryMakesTheDialectItNames) {
+TEST_F(OctopusxTest, TheFactoryMakesTheDialectThatItNames) {
   EXPECT_STREQ(Factory().name, "octopusx");
   EXPECT_EQ(dialect_->traits().name, "octopusx");
   EXPECT_NE(Factory().new_options(), nullptr);
@@ -132,7 +132,7 @@ TEST_F(OctopusxTest, OptionsMayNotReplaceTheTask) {
   EXPECT_EQ(dialect_->CheckOptions(provider::UnitKind::kVideo, options).size(), 10u);
 }
 
-TEST_F(OctopusxTest, DocumentedOptionsAreOfTheirTypes) {
+TEST_F(OctopusxTest, DocumentedOptionsMustHaveTheirTypes) {
   google::protobuf::Struct options;
   auto& fields = *options.mutable_fields();
   fields["frames"] = Number(57);
@@ -155,7 +155,7 @@ TEST_F(OctopusxTest, DocumentedOptionsAreOfTheirTypes) {
   EXPECT_EQ(faults[3].field, "service_tier");
 }
 
-TEST_F(OctopusxTest, FieldsThatThisDialectLacksAreRefusedNotDropped) {
+TEST_F(OctopusxTest, UnsupportedFieldsAreRejectedAndNotDropped) {
   google::protobuf::Struct options;
   (*options.mutable_fields())["GroupType"] = Text("AIGC");
   (*options.mutable_fields())["ProjectName"] = Text("default");
@@ -170,7 +170,7 @@ TEST_F(OctopusxTest, GroupsAreNeverPolled) {
   EXPECT_THAT(dialect_->EncodePoll(provider::UnitKind::kAssetGroup, handles), IsEmpty());
 }
 
-TEST_F(OctopusxTest, AnAssetWithoutAGroupIsADefectNotARequest) {
+TEST_F(OctopusxTest, AnAssetWithoutAGroupIsADefectAndNotSent) {
   v1::Asset asset;
   asset.set_media_type(v1::IMAGE);
   const google::protobuf::Struct options;
@@ -187,7 +187,7 @@ TEST_F(OctopusxTest, AnAssetWithoutAGroupIsADefectNotARequest) {
   }
 }
 
-TEST_F(OctopusxTest, AnImpossibleReferenceIsADefectNotARequest) {
+TEST_F(OctopusxTest, AnImpossibleReferenceIsADefectAndNotSent) {
   const v1::VideoTask task;
   const google::protobuf::Struct options;
   provider::VideoSubmission submission{.task = task,
@@ -210,7 +210,7 @@ struct Word {
   Progress progress;
 };
 
-TEST_F(OctopusxTest, EveryStateWordOfATask) {
+TEST_F(OctopusxTest, EveryStateWordOfATaskIsRead) {
   for (const Word& word :
        {Word{"SUBMITTED", Progress::kQueued}, Word{"NOT_START", Progress::kQueued},
         Word{"QUEUED", Progress::kQueued}, Word{"pending", Progress::kQueued},
@@ -232,7 +232,7 @@ TEST_F(OctopusxTest, EveryStateWordOfATask) {
   }
 }
 
-TEST_F(OctopusxTest, EveryStateWordOfAnAsset) {
+TEST_F(OctopusxTest, EveryStateWordOfAnAssetIsRead) {
   for (const Word& word :
        {Word{"Processing", Progress::kRunning}, Word{"Active", Progress::kSucceeded},
         Word{"active", Progress::kSucceeded}, Word{"Failed", Progress::kFailed},
@@ -245,7 +245,7 @@ TEST_F(OctopusxTest, EveryStateWordOfAnAsset) {
   }
 }
 
-TEST_F(OctopusxTest, ProgressIsTextOrANumberAndStaysWithinItsBounds) {
+TEST_F(OctopusxTest, ProgressIsReadFromTextOrNumberWithinItsRange) {
   const auto percent = [&](const std::string& progress) {
     const auto result =
         Poll(provider::UnitKind::kVideo,
@@ -269,7 +269,7 @@ TEST_F(OctopusxTest, ProgressIsTextOrANumberAndStaysWithinItsBounds) {
   EXPECT_EQ(percent(R"("0.45%")"), 0) << "less than one part of a hundred";
 }
 
-TEST_F(OctopusxTest, FiguresThatCannotBeAreLeftOut) {
+TEST_F(OctopusxTest, ImpossibleFiguresAreLeftOut) {
   const auto result =
       Poll(provider::UnitKind::kVideo,
            R"j({"code":"success","data":{"status":"SUCCESS","data":{"duration":-5,)j"
@@ -293,7 +293,7 @@ TEST(HandleTest, BothIdsAreKept) {
   EXPECT_EQ(IdsOf("not json").id, "");
 }
 
-TEST_F(OctopusxTest, AVideoThatAPersonFoundIsAskedForByItsId) {
+TEST_F(OctopusxTest, AnAdoptedVideoIsPolledByItsId) {
   for (const char* const id : {"cgt-20260402093000-p3w8d", "task_8fQ2mT0c"}) {
     provider::testing::CheckAdoption(
         Factory(), "doubao-seedance-2-0-260128", id, absl::StrCat("/v1/video/generations/", id),

@@ -44,7 +44,7 @@ Response RelayError(int status, absl::string_view code, absl::string_view text) 
                                                                     {"code", code}})}}));
 }
 
-// The upstream's refusal: its JSON stands in `message` as a string.
+// The upstream's refusal: its JSON is a string in `message`.
 Response UpstreamRefusal(int status, absl::string_view code, absl::string_view text,
                          absl::string_view param) {
   const Json upstream = Json::Object(
@@ -63,7 +63,7 @@ std::string Iso(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
 }
 
-// What `content[]` holds.
+// The contents of `content[]`.
 struct Content {
   int first_frames = 0;
   int last_frames = 0;
@@ -237,7 +237,7 @@ class Octopusx final : public Dialect {
     const std::string task_id = fields.String("task_id", FieldReader::kRequired).value_or("");
     exchange.SettleUnknownFields(fields);
     if (!problems.empty()) return AssetError(400, "invalid_request", Sentence(problems));
-    // Only the task id leads to an asset, its Id does not.
+    // An asset is found by its task id only, not by its Id.
     const std::optional<Asset> asset = exchange.PollAsset(task_id);
     if (!asset || asset->account != exchange.account) {
       return AssetError(400, "task_not_exist", "task does not exist");
@@ -353,7 +353,7 @@ class Octopusx final : public Dialect {
     return refusal;
   }
 
-  // What no single item shows: the modes, which exclude each other, and the numbers.
+  // Checks that need all items: the modes, which exclude each other, and the numbers.
   static std::string CheckModes(const Content& content) {
     if (content.frames() > 0 && content.references() > 0) {
       return "first/last frame content cannot be mixed with reference media content";
@@ -616,7 +616,12 @@ class Octopusx final : public Dialect {
 };
 
 }  // namespace
-
-std::unique_ptr<Dialect> MakeOctopusx() { return std::make_unique<Octopusx>(); }
-
 }  // namespace assetgate::simulator
+
+namespace assetgate::providers::octopusx {
+
+std::unique_ptr<simulator::Dialect> MakeSimulator() {
+  return std::make_unique<simulator::Octopusx>();
+}
+
+}  // namespace assetgate::providers::octopusx

@@ -6,10 +6,10 @@
 
 #include "tests/simulator/dialect.h"
 
-namespace assetgate::simulator {
+namespace assetgate::providers::octopusx {
 
-std::unique_ptr<Dialect> MakeOctopusx();
+std::unique_ptr<simulator::Dialect> MakeSimulator();
 
-}  // namespace assetgate::simulator
+}  // namespace assetgate::providers::octopusx
 
 #endif  // ASSETGATE_PROVIDERS_OCTOPUSX_SIMULATOR_H_

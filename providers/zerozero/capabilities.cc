@@ -15,8 +15,8 @@ namespace {
 using provider::OptionFault;
 using provider::OwnedKey;
 
-// 0-0 documents the fields and hardly any limit of them: durations, resolutions and ratios are left
-// for it to judge. What is limited here is what its upstream (Seedance 2.0) documents for media.
+// 0-0 documents the fields and hardly any limit: durations, resolutions and ratios are left for 0-0
+// to check. The limits here are those that its upstream (Seedance 2.0) documents for media.
 v1::Capabilities MakeCapabilities() {
   v1::Capabilities can;
   can.add_modes(v1::Capabilities::TEXT);
@@ -33,7 +33,7 @@ v1::Capabilities MakeCapabilities() {
   can.mutable_seed()->set_expressible(true);
   can.mutable_seed()->set_min(-1);
   can.mutable_seed()->add_implied(-1);
-  // No fields of the wire; what happens without them is the upstream's default.
+  // Not in the wire format; the upstream's defaults apply.
   can.mutable_camera_fixed()->add_implied(false);
   can.mutable_return_last_frame()->add_implied(false);
   can.set_max_reference_images(9);
@@ -60,7 +60,7 @@ constexpr OwnedKey kAssetKeys[] = {
     {"url", "set asset.source_uri"},
 };
 
-// Both of the body and of what is below its `provider_options`; with the aliases that 0-0 takes.
+// Keys of the body and of its `provider_options`, with the aliases that 0-0 accepts.
 constexpr OwnedKey kVideoKeys[] = {
     {"audio", "set video_task.generate_audio"},
     {"content", "set video_task.prompt and video_task.references"},

@@ -32,7 +32,7 @@ using provider::SubmitResult;
 using provider::UnitKind;
 using Progress = provider::Observation::Progress;
 
-// No code of failures is documented.
+// No codes of failures are documented.
 constexpr FailureRules kRules = {};
 
 bool IsGroupId(absl::string_view id) { return absl::StartsWith(id, "group-"); }
@@ -59,7 +59,7 @@ constexpr StateNames kGroup = {UnitKind::kAssetGroup, kGroupNames, kRegisteredWo
 constexpr StateNames kAsset = {UnitKind::kAsset, kAssetNames, kRegisteredWords};
 constexpr StateNames kTask = {UnitKind::kVideo, kTaskNames, kTaskWords};
 
-// What was sent under `key`.
+// The sent value of `key`.
 std::string Sent(const http::Request& request, absl::string_view key) {
   const std::optional<rapidjson::Document> body = base::ParseJson(request.body);
   return body.has_value() ? base::JsonText(*body, key) : "";
@@ -136,7 +136,7 @@ Observation ReadTask(const Answer& answer, const State& state) {
       seen.billing = v1::Attempt::BILLED;
       break;
     }
-    // Whether these are paid back is documented nowhere.
+    // Whether these are refunded is undocumented.
     case Progress::kFailed:
     case Progress::kGone:
     case Progress::kCancelled:
@@ -175,12 +175,12 @@ PollResult DecodeGetAsset(const http::Response& response, const provider::Handle
 // {"id": "vt-…", "model": "seedance-2-0", "provider": "lingjing", "status": "queued",
 //  "created_at": 1714500100}
 // Some routes wrap it: {"code": 200, "msg": "OK", "data": {"task_id": "vt-…"}}. Where the upstream
-// gave no task id, its own answer is relayed with HTTP 200; an `id` in that may be anything's.
+// gave no task id, its own answer is relayed with HTTP 200; an `id` in it can belong to anything.
 SubmitResult DecodeCreateVideo(const http::Request& request, const http::Response& response) {
   const Answer answer(response);
   const std::string id = answers::FindId(answer, kTaskNames);
   if (id.empty()) {
-    return answers::WithoutId(answer, kRules, "a task was answered with neither id nor error");
+    return answers::WithoutId(answer, kRules, "the answer has neither an id nor an error");
   }
   return answers::Accepted(MakeVideoHandle(id, Sent(request, "model")),
                            answers::FirstObservation(answer, kTask, id, &ReadTask));
@@ -194,7 +194,7 @@ PollResult DecodeGetVideo(const http::Response& response, const provider::Handle
   const Answer answer(response, asked);
   const std::optional<State> state = answers::FindState(answer, kTask, asked);
   if (!state.has_value()) {
-    return answers::WithoutState(answer, kRules, "the answer about a task is no task object");
+    return answers::WithoutState(answer, kRules, "the answer is not a task object");
   }
   if (!state->id.empty() && state->id != asked) {
     return answers::AboutAnother(answer, "task");

@@ -1,4 +1,4 @@
-// What this provider's answers say. Pure functions; every byte is taken for hostile.
+// Decodes this provider's answers. Pure functions; every byte is treated as hostile.
 #ifndef ASSETGATE_PROVIDERS_ZEROZERO_DECODE_H_
 #define ASSETGATE_PROVIDERS_ZEROZERO_DECODE_H_
 
@@ -7,7 +7,7 @@
 
 namespace assetgate::providers::zerozero {
 
-// `request` is what was sent: the platform, or the model, is kept in the handle.
+// `request` is the sent one: its platform, or its model, is kept in the handle.
 provider::SubmitResult DecodeCreateGroup(const http::Request& request,
                                          const http::Response& response);
 provider::SubmitResult DecodeCreateAsset(const http::Request& request,
@@ -15,7 +15,7 @@ provider::SubmitResult DecodeCreateAsset(const http::Request& request,
 provider::SubmitResult DecodeCreateVideo(const http::Request& request,
                                          const http::Response& response);
 
-// `handle`: of the unit that was asked for.
+// `handle`: of the polled unit.
 provider::PollResult DecodeGetGroup(const http::Response& response, const provider::Handle& handle);
 provider::PollResult DecodeGetAsset(const http::Response& response, const provider::Handle& handle);
 provider::PollResult DecodeGetVideo(const http::Response& response, const provider::Handle& handle);

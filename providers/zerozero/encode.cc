@@ -17,7 +17,7 @@ namespace {
 using base::SetJson;
 using provider::ResolvedReference;
 
-// 0-0 documents no limits of names; these are the ones of the material service behind it.
+// 0-0 documents no limits of names; these are the limits of the material service behind it.
 constexpr std::size_t kMaxNameCharacters = 64;
 constexpr std::size_t kMaxDescriptionCharacters = 300;
 
@@ -33,7 +33,7 @@ const char* AssetType(v1::MediaType type) {
   }
 }
 
-// The words of a resource's `type`; others are dropped without a word by 0-0.
+// The words of a resource's `type`; 0-0 silently drops resources of other types.
 const char* ResourceType(v1::MediaType type) {
   switch (type) {
     case v1::IMAGE:
@@ -60,8 +60,8 @@ const char* ResourceRole(v1::Reference::Role role) {
   }
 }
 
-// 0-0 takes a value for an asset only when it begins with "Asset-" or "asset://", and for a URL
-// otherwise, in whichever field it stands.
+// 0-0 treats a value as an asset only if it begins with "Asset-" or "asset://", and as a URL
+// otherwise, in any field.
 std::string AssetReference(absl::string_view id) {
   if (absl::StartsWith(id, "Asset-") || absl::StartsWith(id, "asset://")) return std::string(id);
   return absl::StrCat("asset://", id);
@@ -114,7 +114,7 @@ absl::StatusOr<http::Request> EncodeCreateAsset(const Settings& settings,
   const HandleParts group = ReadHandle(submission.group);
   if (group.id.empty()) return absl::InternalError("zerozero registers no asset without a group");
   rapidjson::Document body(rapidjson::kObjectType);
-  // The platform of the group, should the config have changed since it was made.
+  // The platform of the group, in case the config has changed since its creation.
   SetJson(body, body, "platform", group.platform.empty() ? settings.platform : group.platform);
   SetJson(body, body, "group_id", group.id);
   SetJson(body, body, "url", provider::UriOf(submission.source_uri));
@@ -189,7 +189,7 @@ absl::StatusOr<http::Request> EncodeCreateVideo(const Settings& settings,
 
 // GET /v1/video/tasks/{task_id}?model=M
 //
-// Without `model` a task is found only by the deployment that made it, and for a day.
+// Without `model` only the deployment that made a task finds it, and for a day.
 http::Request EncodeGetVideo(const provider::Handle& handle) {
   const HandleParts parts = ReadHandle(handle);
   return provider::JsonRequest("GET", absl::StrCat("/video/tasks/", base::PercentEncode(parts.id),

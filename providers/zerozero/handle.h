@@ -1,4 +1,4 @@
-// What is kept of a unit of this dialect to find it again:
+// The handle of a unit of this dialect:
 //   groups and assets  {"id": "Asset-…", "platform": "JIMENG"}
 //   videos             {"id": "vt-…", "model": "seedance-2-0"}
 #ifndef ASSETGATE_PROVIDERS_ZEROZERO_HANDLE_H_
@@ -14,7 +14,7 @@ namespace assetgate::providers::zerozero {
 provider::Handle MakeRegisteredHandle(absl::string_view id, absl::string_view platform);
 provider::Handle MakeVideoHandle(absl::string_view id, absl::string_view model);
 
-// A handle that was read back; empty where it was not made here.
+// The parts of a handle; empty for any other text.
 struct HandleParts {
   std::string id;
   std::string platform;

@@ -9,7 +9,7 @@ namespace assetgate::providers::zerozero {
 // As in options.proto.
 struct Settings {
   std::string platform = "JIMENG";
-  // Empty: none is sent.
+  // Empty: not sent.
   std::string project_name = "default";
   // Empty: 0-0 chooses.
   std::string route;

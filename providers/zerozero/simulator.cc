@@ -12,7 +12,7 @@
 namespace assetgate::simulator {
 namespace {
 
-// What the workspace has enabled.
+// The models that the workspace has enabled.
 constexpr absl::string_view kModels[] = {"seedance-2-0", "seedance-2-0-fast"};
 constexpr char kLingjing[] = "lingjing";
 constexpr char kArk[] = "ark";
@@ -142,7 +142,7 @@ class Zerozero final : public Dialect {
   }
 
  private:
-  // What the material service says no with. It speaks of `code` whatever the HTTP status.
+  // A refusal of the material service, which has a `code` with any HTTP status.
   static Response Material(const Exchange& exchange, int code, absl::string_view text) {
     return JsonResponse(exchange.switches.Is("asset_errors", "in_200") ? 200 : code,
                         Json::Object({{"code", code}, {"msg", text}, {"data", nullptr}}));
@@ -258,18 +258,18 @@ class Zerozero final : public Dialect {
     return Envelope(AssetJson(exchange, *asset));
   }
 
-  // The id if the value counts as an asset: it begins with `asset://` or exactly `Asset-`.
+  // The id if the value is treated as an asset: it begins with `asset://` or exactly `Asset-`.
   static std::optional<std::string> AssetIdOf(const std::string& value) {
     if (std::optional<std::string> id = AssetReference(value)) return id;
     return absl::StartsWith(value, "Asset-") ? std::optional<std::string>(value) : std::nullopt;
   }
 
-  // One resource, an element of `resources`. Returns why the upstream will not have it, or "".
+  // One resource, an element of `resources`. Returns why the upstream rejects it, or "".
   static std::string CheckResource(Exchange& exchange, const std::string& type,
                                    const std::string& value, Course* course) {
     const std::optional<std::string> id = AssetIdOf(value);
     if (!id) {
-      // Whatever does not look like an asset id is passed on as a URL, also out of `asset_id`.
+      // A value that does not look like an asset id is forwarded as a URL, also from `asset_id`.
       if (!IsHttpUrl(value)) return absl::StrCat("invalid url: ", value);
       ApplyFatefulWords(value, course);
       return "";
@@ -287,8 +287,8 @@ class Zerozero final : public Dialect {
     return "";
   }
 
-  // `resources[]`: {"type"?, "role"?, "asset_id" | "url"}. Shape problems go to `problems`; returns
-  // what the upstream refuses.
+  // `resources[]`: {"type"?, "role"?, "asset_id" | "url"}. Faults of the form go to `problems`;
+  // returns the refusal of the upstream.
   static std::string ReadResources(Exchange& exchange, const rapidjson::Value& resources,
                                    std::vector<Problem>* problems, Course* course) {
     std::string refused;
@@ -342,7 +342,7 @@ class Zerozero final : public Dialect {
     return keyed != options.MemberEnd() && keyed->value.IsObject() ? keyed->value : options;
   }
 
-  // The bool under the first of the names that is there; `fields` learns of all of them.
+  // The bool under the first of the names that is present; marks all of them as read.
   static std::optional<bool> BoolOf(FieldReader& fields,
                                     std::initializer_list<absl::string_view> names) {
     std::optional<bool> value;
@@ -542,7 +542,12 @@ class Zerozero final : public Dialect {
 };
 
 }  // namespace
-
-std::unique_ptr<Dialect> MakeZerozero() { return std::make_unique<Zerozero>(); }
-
 }  // namespace assetgate::simulator
+
+namespace assetgate::providers::zerozero {
+
+std::unique_ptr<simulator::Dialect> MakeSimulator() {
+  return std::make_unique<simulator::Zerozero>();
+}
+
+}  // namespace assetgate::providers::zerozero

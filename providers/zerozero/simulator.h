@@ -6,10 +6,10 @@
 
 #include "tests/simulator/dialect.h"
 
-namespace assetgate::simulator {
+namespace assetgate::providers::zerozero {
 
-std::unique_ptr<Dialect> MakeZerozero();
+std::unique_ptr<simulator::Dialect> MakeSimulator();
 
-}  // namespace assetgate::simulator
+}  // namespace assetgate::providers::zerozero
 
 #endif  // ASSETGATE_PROVIDERS_ZEROZERO_SIMULATOR_H_

@@ -116,7 +116,7 @@ class ZerozeroDialect : public provider::Dialect {
       return failure;
     }
     if (base::JsonBool(*answer, "isValid") == false) {
-      provider::Failure failure = provider::FailureOf(response, "", "the key is not valid");
+      provider::Failure failure = provider::FailureOf(response, "", "the key is invalid");
       failure.reason = v1::PROVIDER_CREDENTIALS_REJECTED;
       return failure;
     }
@@ -138,8 +138,8 @@ class ZerozeroDialect : public provider::Dialect {
   }
 
   // Authorization: Bearer {api_key}
-  void Authorize(http::Request& request, const provider::Credential& credential,
-                 absl::Time /*now*/) const override {
+  void Authorize(http::Request& request, const provider::Destination& /*destination*/,
+                 const provider::Credential& credential, absl::Time /*now*/) const override {
     provider::AuthorizeBearer(request, credential);
   }
 
@@ -179,7 +179,7 @@ absl::StatusOr<std::unique_ptr<const provider::Dialect>> Create(
   settings.route = options.route();
   if (settings.platform.empty()) {
     return absl::InvalidArgumentError(
-        "platform: may not be empty; leave it out for JIMENG, the usual one");
+        "platform: must not be empty; leave it out for JIMENG, the default");
   }
   for (const auto& [option, value] :
        {std::pair<const char*, const std::string&>{"platform", settings.platform},

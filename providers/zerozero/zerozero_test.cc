@@ -65,7 +65,7 @@ std::vector<std::string> Faults(const provider::Dialect& dialect, UnitKind kind,
   return fields;
 }
 
-TEST(ZerozeroTest, AnEmptyPlatformIsAFaultOfTheConfig) {
+TEST(ZerozeroTest, AnEmptyPlatformIsAConfigFault) {
   Options options;
   options.set_platform("");
   EXPECT_THAT(Factory().create(options).status().message(), HasSubstr("platform"));
@@ -73,7 +73,7 @@ TEST(ZerozeroTest, AnEmptyPlatformIsAFaultOfTheConfig) {
   EXPECT_THAT(Factory().create(options).status().message(), HasSubstr("platform"));
 }
 
-TEST(ZerozeroTest, EveryModelHasCapabilitiesAndNoOtherHas) {
+TEST(ZerozeroTest, OnlyTheListedModelsHaveCapabilities) {
   const auto dialect = Make();
   EXPECT_THAT(dialect->models(), ElementsAre("seedance-2-0", "seedance-2-0-fast"));
   for (const std::string& model : dialect->models()) {
@@ -92,7 +92,7 @@ TEST(ZerozeroTest, EveryModelHasCapabilitiesAndNoOtherHas) {
   EXPECT_EQ(dialect->FindModel("seedance-2"), nullptr);
 }
 
-TEST(ZerozeroTest, TheLibraryTakesImagesAndVideosInGroups) {
+TEST(ZerozeroTest, TheLibraryHoldsImagesAndVideosInGroups) {
   const auto dialect = Make();
   const v1::AssetCapabilities& assets = dialect->traits().asset_capabilities;
   EXPECT_THAT(assets.media_types(), ElementsAre(v1::IMAGE, v1::VIDEO));
@@ -111,7 +111,7 @@ TEST(ZerozeroTest, OptionsMayNotSetWhatTheGatewaySends) {
               ElementsAre("Quality", "callback_url", "model"));
 }
 
-TEST(ZerozeroTest, UpstreamOptionsMayNotDoSoEither) {
+TEST(ZerozeroTest, UpstreamOptionsMayNotSetWhatTheGatewaySends) {
   const auto dialect = Make();
   EXPECT_THAT(Faults(*dialect, UnitKind::kVideo,
                      R"({"provider_options":{"seed":1,"lingjing":{"prompt":"x","ok":1}}})"),
@@ -122,7 +122,7 @@ TEST(ZerozeroTest, UpstreamOptionsMayNotDoSoEither) {
               IsEmpty());
 }
 
-TEST(ZerozeroTest, TheRouteIsTheCallersOnlyWhereTheConfigLeavesItFree) {
+TEST(ZerozeroTest, CallersMaySetTheRouteOnlyWhereTheConfigDoesNot) {
   EXPECT_THAT(Faults(*Make(), UnitKind::kVideo, R"({"provider":"lingjing"})"), IsEmpty());
   Options options;
   options.set_route("lingjing");
@@ -143,7 +143,7 @@ TEST(ZerozeroTest, LongNamesAreCutBetweenCharacters) {
   EXPECT_EQ(base::JsonText(*body, "name").size(), 64u * 3);
 }
 
-TEST(ZerozeroTest, WhatCannotBeRegisteredIsADefect) {
+TEST(ZerozeroTest, AnUnsupportedMediaTypeIsADefect) {
   const auto dialect = Make();
   v1::Asset asset;
   asset.set_media_type(v1::AUDIO);
@@ -161,7 +161,7 @@ TEST(ZerozeroTest, WhatCannotBeRegisteredIsADefect) {
       << "no group";
 }
 
-TEST(ZerozeroTest, EachUnitIsPolledByACallOfItsOwn) {
+TEST(ZerozeroTest, EachUnitIsPolledInItsOwnCall) {
   const std::vector<provider::Handle> handles = {R"({"id":"a","platform":"JIMENG"})",
                                                  R"({"id":"b","platform":"BYTEPLUS"})"};
   const auto calls = Make()->EncodePoll(UnitKind::kAsset, handles);
@@ -172,13 +172,13 @@ TEST(ZerozeroTest, EachUnitIsPolledByACallOfItsOwn) {
   EXPECT_THAT(calls[1].units, ElementsAre(1));
 }
 
-TEST(ZerozeroTest, ACredentialWithoutKeyAddsNoHeader) {
+TEST(ZerozeroTest, ACredentialWithoutAKeyAddsNoHeader) {
   http::Request request;
-  Make()->Authorize(request, {}, absl::UnixEpoch());
+  Make()->Authorize(request, {}, {}, absl::UnixEpoch());
   EXPECT_THAT(request.headers, IsEmpty());
 }
 
-TEST(ZerozeroTest, AVideoThatAPersonFoundIsAskedForWithItsModel) {
+TEST(ZerozeroTest, AnAdoptedVideoIsPolledWithItsModel) {
   provider::testing::CheckAdoption(
       Factory(), "seedance-2-0", "vt-71c0", "/video/tasks/vt-71c0?model=seedance-2-0",
       {"vt-", "VT-71c0", "71c0", "Asset-9f8e7d6c5b4a3021", "group-0a1b2c3d4e5f6071"});

@@ -12,6 +12,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "base/utf8.h"
 
 namespace assetgate::base {
 namespace {
@@ -56,35 +57,6 @@ class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
   std::atomic<std::uint64_t> dropped_{0};
 };
 
-// The length of the valid UTF-8 sequence that `text` begins with, 0 if it begins with none.
-std::size_t SequenceLength(absl::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  std::size_t length = 0;
-  // The second byte's range excludes overlong forms, surrogates and what is beyond U+10FFFF.
-  unsigned char low = 0x80;
-  unsigned char high = 0xBF;
-  if (lead >= 0xC2 && lead <= 0xDF) {
-    length = 2;
-  } else if (lead >= 0xE0 && lead <= 0xEF) {
-    length = 3;
-    if (lead == 0xE0) low = 0xA0;
-    if (lead == 0xED) high = 0x9F;
-  } else if (lead >= 0xF0 && lead <= 0xF4) {
-    length = 4;
-    if (lead == 0xF0) low = 0x90;
-    if (lead == 0xF4) high = 0x8F;
-  } else {
-    return 0;
-  }
-  if (text.size() < length || byte(1) < low || byte(1) > high) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  return length;
-}
-
 // Appends `text` as it stands between the quotes of a JSON string, cut at about kMaxValueBytes of
 // output. Everything that could end the string or the line, or that a terminal would obey, is
 // escaped; what is not UTF-8 is replaced.
@@ -96,7 +68,7 @@ void AppendEscaped(absl::string_view text, std::string& out) {
       absl::StrAppend(&out, kCut);
       return;
     }
-    const std::size_t length = SequenceLength(text.substr(i));
+    const std::size_t length = Utf8CharacterLength(text.substr(i));
     if (length == 0) {
       out += "\xEF\xBF\xBD";
       ++i;

@@ -619,12 +619,35 @@ class Checker {
       const std::string wrong = CheckBaseUrl(out.base_url, in.allow_insecure_http());
       if (!wrong.empty()) yaml_.AddFault(path + ".base_url", wrong);
     }
+    CheckPlanes(in, path, traits, out);
     CheckCredentials(in, path, traits, out);
     CheckTimeouts(in, path, traits, out);
     CheckHeaders(in, path, traits, out);
     CheckProxy(in, path, out.base_url, out.egress);
     CheckSlots(in.slots(), path + ".slots", out);
     return out;
+  }
+
+  void CheckPlanes(const file::Provider& in, const std::string& path,
+                   const provider::Traits& traits, Provider& out) {
+    out.planes = traits.planes;
+    std::vector<std::string> known;
+    for (const auto& plane : traits.planes) known.push_back(plane.first);
+    // A protobuf map has no order; faults have.
+    for (const auto& [plane, url] : std::map(in.planes().begin(), in.planes().end())) {
+      if (out.dialect != nullptr && !traits.planes.contains(plane)) {
+        yaml_.AddFault(absl::StrCat(path, ".planes.", plane),
+                       known.empty()
+                           ? absl::StrCat("is not a plane: the dialect ", traits.name, " has none")
+                           : absl::StrCat("is not a plane of the dialect ", traits.name,
+                                          "; it has ", absl::StrJoin(known, ", ")));
+      }
+      out.planes[plane] = url;
+    }
+    for (auto& [plane, url] : out.planes) {
+      const std::string wrong = CheckBaseUrl(url, in.allow_insecure_http());
+      if (!wrong.empty()) yaml_.AddFault(absl::StrCat(path, ".planes.", plane), wrong);
+    }
   }
 
   void CheckTimeouts(const file::Provider& in, const std::string& path,
@@ -1102,6 +1125,7 @@ model::CatalogPtr MakeCatalog(const Config& config) {
     to->id = from.id;
     to->dialect = from.dialect;
     to->base_url = from.base_url;
+    to->planes = from.planes;
     to->credential = from.credential.credential;
     if (from.previous_credential.has_value()) {
       to->previous_credential = from.previous_credential->credential;

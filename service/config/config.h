@@ -58,6 +58,8 @@ struct Provider {
   std::shared_ptr<const provider::Dialect> dialect;
   // Without a slash at its end.
   std::string base_url;
+  // Likewise, of each of the dialect's planes.
+  std::map<std::string, std::string> planes;
   Credential credential;
   std::optional<Credential> previous_credential;
   v1::Provider::Mode mode = v1::Provider::SERVE;
@@ -179,9 +181,8 @@ absl::Status CheckTimes(const Config& config);
 // Reads files, opens nothing else.
 //
 // The error's message has one line per fault, in the order of the file:
-//   assetgate.yaml:12: providers[1].base_url: "api.kyy.example" has no scheme; write
-//   https://HOST/PATH
-// It never holds a secret, nor anything that was written where a secret's place belongs.
+//   assetgate.yaml:12: providers[1].base_url: does not begin with https://; write https://HOST/PATH
+// It never holds a secret, nor anything that was written in the place of one.
 absl::StatusOr<Config> Load(const std::string& path, const Environment& environment);
 
 // Likewise, from the text of a file that is called `name`.

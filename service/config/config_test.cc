@@ -23,6 +23,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -284,6 +285,19 @@ TEST_F(ConfigTest, PlainHttpNeedsAWord) {
   EXPECT_THAT(ProviderFaults("base_url: http://localhost.example"),
               HasSubstr("allow_insecure_http: true"));
   GoodProvider("base_url: http://simulator:8090/kyy\n  allow_insecure_http: true");
+}
+
+TEST_F(ConfigTest, APlaneHasTheDialectsUrlOrThatOfTheFile) {
+  EXPECT_THAT(GoodProvider("").providers[0].planes,
+              ElementsAre(Pair("control", "https://control.fake.example")));
+  EXPECT_THAT(GoodProvider("planes: {control: https://x.example/}").providers[0].planes,
+              ElementsAre(Pair("control", "https://x.example")));
+  EXPECT_EQ(
+      ProviderFaults("planes: {data: https://x.example}"),
+      "f.yaml:4: providers[0].planes.data: is not a plane of the dialect fake; it has control");
+  EXPECT_THAT(ProviderFaults("planes: {control: http://x.example}"),
+              AllOf(StartsWith("f.yaml:4: providers[0].planes.control: "),
+                    HasSubstr("allow_insecure_http: true")));
 }
 
 TEST_F(ConfigTest, APasswordInABaseUrlIsNotShown) {

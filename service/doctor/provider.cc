@@ -123,7 +123,6 @@ void ExamineTimeouts(const config::Provider& provider, const Report& report) {
 
 void ExamineProvider(const config::Provider& provider, const Tools& tools, const Report& report) {
   const std::string what = absl::StrCat("provider ", provider.id);
-  const std::string where = base::RedactUri(provider.base_url);
   if (provider.mode == v1::Provider::OFF) {
     report({Verdict::kOk, what, "mode OFF: it is not called, so it was not looked at", ""});
     return;
@@ -132,11 +131,13 @@ void ExamineProvider(const config::Provider& provider, const Tools& tools, const
   std::optional<http::Request> check = provider.dialect->EncodeCheckCredential();
   const bool checks_key = check.has_value();
   http::Request request = checks_key ? *std::move(check) : http::Request();
-  if (checks_key) {
-    provider.dialect->Authorize(request, provider.credential.credential, tools.clock.Now());
-  }
   http::SendOptions options;
-  options.base_url = provider.base_url;
+  options.base_url = provider::BaseUrlFor(request, provider.base_url, provider.planes);
+  if (checks_key) {
+    provider.dialect->Authorize(request, provider::DestinationOf(request, options.base_url),
+                                provider.credential.credential, tools.clock.Now());
+  }
+  const std::string where = base::RedactUri(options.base_url);
   options.timeout = kPatience;
   options.tell_certificate = true;
   provider.egress.ApplyTo(request, options);

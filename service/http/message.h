@@ -24,6 +24,8 @@ struct Request {
   std::string path;
   std::vector<Header> headers;
   std::string body;
+  // Which of the provider's base URLs `path` follows, by its name; empty: the one without a name.
+  std::string plane;
 };
 
 // An answer of any status is a value; what it means is for the dialect to say.

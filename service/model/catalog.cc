@@ -181,11 +181,12 @@ absl::Status Catalog::NoSuchModel(absl::string_view name, Visible visible) const
 }
 
 bool SameAccess(const ProviderEntry& a, const ProviderEntry& b) {
-  return &a == &b || (a.base_url == b.base_url && http::SameEgress(a.egress, b.egress) &&
-                      SameCredential(a.credential, b.credential) &&
-                      a.previous_credential.has_value() == b.previous_credential.has_value() &&
-                      (!a.previous_credential.has_value() ||
-                       SameCredential(*a.previous_credential, *b.previous_credential)));
+  return &a == &b ||
+         (a.base_url == b.base_url && a.planes == b.planes &&
+          http::SameEgress(a.egress, b.egress) && SameCredential(a.credential, b.credential) &&
+          a.previous_credential.has_value() == b.previous_credential.has_value() &&
+          (!a.previous_credential.has_value() ||
+           SameCredential(*a.previous_credential, *b.previous_credential)));
 }
 
 ProviderChanges ChangesBetween(const Catalog& before, const Catalog& after) {

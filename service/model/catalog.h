@@ -44,6 +44,8 @@ struct ProviderEntry {
   std::string id;
   std::shared_ptr<const provider::Dialect> dialect;
   std::string base_url;
+  // The base URL of each of the dialect's planes.
+  std::map<std::string, std::string> planes;
   provider::Credential credential;
   // Units that were made with it are still polled with it.
   std::optional<provider::Credential> previous_credential;

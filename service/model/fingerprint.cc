@@ -31,6 +31,10 @@ std::string Digest(const std::string& salt, const ProviderEntry& provider,
                    const provider::Credential& credential) {
   std::string text;
   Frame(provider.base_url, text);
+  for (const auto& [plane, url] : provider.planes) {
+    Frame(plane, text);
+    Frame(url, text);
+  }
   for (const std::string& name : provider.dialect->traits().secrets) {
     const auto secret = credential.secrets.find(name);
     Frame(name, text);
@@ -94,6 +98,7 @@ std::string DigestOf(const http::Request& request) {
     Frame(header.value, text);
   }
   Frame(request.body, text);
+  if (!request.plane.empty()) Frame(request.plane, text);
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   if (EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha256(), nullptr) != 1) return "";

@@ -38,6 +38,9 @@ TEST(FingerprintTest, KnowsTheSameKeyAtTheSameAddress) {
   EXPECT_FALSE(Matches(print, alpha, Key("key", "")));
   const ProviderEntry elsewhere = Alpha("https://b.example", alpha.credential);
   EXPECT_FALSE(Matches(print, elsewhere, elsewhere.credential));
+  ProviderEntry other_plane = alpha;
+  other_plane.planes = {{"control", "https://c.example"}};
+  EXPECT_FALSE(Matches(print, other_plane, other_plane.credential));
   // Nor can bytes wander from one to the other.
   const ProviderEntry shifted = Alpha("https://a.examples", Key("key", "k-0123456789"));
   EXPECT_FALSE(Matches(print, shifted, shifted.credential));
@@ -90,7 +93,8 @@ TEST(FingerprintTest, DigestTellsRequestsApart) {
         http::Request{"POST", "/video", {{"Idempotency-Key", "k-1"}}, "a fox"},
         http::Request{"POST", "/videos", {{"Idempotency-Key", "k-2"}}, "a fox"},
         http::Request{"POST", "/videos", {}, "a fox"},
-        http::Request{"POST", "/videos", {{"Idempotency-Key", "k-1"}}, "a fix"}}) {
+        http::Request{"POST", "/videos", {{"Idempotency-Key", "k-1"}}, "a fix"},
+        http::Request{"POST", "/videos", {{"Idempotency-Key", "k-1"}}, "a fox", "control"}}) {
     EXPECT_NE(DigestOf(request), DigestOf(other));
   }
 }

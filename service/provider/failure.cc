@@ -12,10 +12,9 @@
 namespace assetgate::provider {
 namespace {
 
-// Longer waits are not believed: some services send Retry-After in milliseconds, or a date far
-// away.
+// The longest Retry-After that is honoured: some services send milliseconds, or a distant date.
 constexpr absl::Duration kLongestRetryAfter = absl::Hours(1);
-// What callers are told where a rate limit comes without Retry-After.
+// The delay that callers get for a rate limit without Retry-After.
 constexpr absl::Duration kDefaultRetryDelay = absl::Seconds(5);
 
 std::optional<absl::Duration> RetryAfterOf(const http::Response& response) {
@@ -29,7 +28,7 @@ std::optional<absl::Duration> RetryAfterOf(const http::Response& response) {
   } else {
     const std::optional<absl::Time> until = ParseHttpDate(text);
     if (!until.has_value()) return std::nullopt;
-    // By the clock of whoever wrote it; by ours where that one is not told.
+    // Relative to the sender's Date header, or else to this machine's clock.
     std::optional<absl::Time> now =
         ParseHttpDate(absl::StripAsciiWhitespace(response.HeaderValue("Date")));
     if (!now.has_value() && response.receive_time != absl::InfinitePast()) {
@@ -66,7 +65,7 @@ absl::StatusCode CodeOf(v1::ErrorReason reason) {
   }
 }
 
-// What `provider` did, for the sentence that opens an error's message.
+// What `provider` did: the first sentence of an error's message.
 absl::string_view Verb(v1::ErrorReason reason) {
   switch (reason) {
     case v1::PROVIDER_INVALID_ARGUMENT:
@@ -115,7 +114,7 @@ std::optional<absl::Time> ParseHttpDate(absl::string_view text) {
 
 StatusMeaning MeaningOfStatus(int http_status) {
   switch (http_status) {
-    // The method and the body would be sent again as they are: so they have not been taken.
+    // A client would repeat the method and the body unchanged: so they were not accepted.
     case 301:
     case 307:
     case 308:
@@ -169,7 +168,7 @@ base::Error ToError(const Failure& failure, absl::string_view provider_id) {
   std::string message =
       absl::StrCat(provider_id, failure.from_edge ? " did not answer itself"
                                                   : absl::StrCat(" ", Verb(failure.reason)));
-  // A success is no news in a sentence about a failure.
+  // A status of success is left out of a sentence about a failure.
   if (failure.http_status >= 300) {
     absl::StrAppend(&message, " (HTTP ", failure.http_status, ")");
   }

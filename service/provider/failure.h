@@ -1,4 +1,4 @@
-// What a provider's refusal or trouble is, in our words: one table for every dialect.
+// Failures of providers in the gateway's terms: one table for every dialect.
 #ifndef ASSETGATE_PROVIDER_FAILURE_H_
 #define ASSETGATE_PROVIDER_FAILURE_H_
 
@@ -15,41 +15,40 @@
 
 namespace assetgate::provider {
 
-// Why a provider said no, or could not be understood.
+// Why a provider refused a request, or why its answer could not be read.
 struct Failure {
   v1::ErrorReason reason = v1::PROVIDER_REJECTED;
-  // Who can mend it, where it is not what `reason` says by itself.
+  // Who must act, where `reason` alone does not say it correctly.
   std::optional<base::Act> act;
   // 0 where there was no HTTP answer.
   int http_status = 0;
-  // The provider's own code and words, as they came (not yet cleaned).
+  // The provider's own code and words, not yet cleaned.
   std::string code;
   std::string message;
   // From Retry-After.
   std::optional<absl::Duration> retry_after;
-  // The provider itself answered, in a form that cannot be read (or about something else): that
-  // says nothing of its health, nor of any unit but the one that was asked for.
+  // The provider itself answered, but in an unreadable form or about another unit. This says
+  // nothing about its health, nor about any other unit than the polled one.
   bool unreadable = false;
-  // The request may have arrived, and no whole answer came in time.
+  // The request may have arrived, but no complete answer came in time.
   bool timed_out = false;
-  // Not the provider answered but an edge in front of it (a CDN, a firewall): says nothing of the
-  // key.
+  // An edge in front of the provider answered (a CDN, a firewall): this says nothing about the key.
   bool from_edge = false;
 };
 
-// What a submission came to (DESIGN: outcomes of a submission).
+// The outcome of a submission.
 enum class Outcome {
   kAccepted,
-  // The provider looked at it and said no: nothing was made.
+  // The provider examined and refused it: nothing was created.
   kRefused,
-  // It surely was not looked at (wrong key, rate limit, no connection): another try is harmless.
+  // The provider did not examine it (wrong key, rate limit, no connection): a retry is safe.
   kNotAccepted,
   // It may have been accepted.
   kUnknown,
 };
 
 // The one table from HTTP statuses to reasons and outcomes, for answers that are not a success.
-// Dialects use it wherever their page says nothing else.
+// Dialects use it wherever their documentation does not say otherwise.
 //
 //   400 413 422   kRefused      PROVIDER_INVALID_ARGUMENT
 //   402           kRefused      PROVIDER_OUT_OF_CREDIT (act OPERATOR)
@@ -58,9 +57,9 @@ enum class Outcome {
 //   401 403       kNotAccepted  PROVIDER_CREDENTIALS_REJECTED
 //   429           kNotAccepted  PROVIDER_RATE_LIMITED
 //   301 307 308   kNotAccepted  PROVIDER_PROTOCOL_ERROR (act OPERATOR: the provider has moved)
-//   other 3xx     kUnknown      PROVIDER_PROTOCOL_ERROR (303: what was asked for may be done)
+//   other 3xx     kUnknown      PROVIDER_PROTOCOL_ERROR (303: the work may have been done)
 //   other 4xx 5xx kUnknown      PROVIDER_UNAVAILABLE
-//   1xx 2xx       kUnknown      PROVIDER_PROTOCOL_ERROR (no id, and no failure either)
+//   1xx 2xx       kUnknown      PROVIDER_PROTOCOL_ERROR (neither an id nor a failure)
 struct StatusMeaning {
   Outcome outcome;
   v1::ErrorReason reason;
@@ -68,19 +67,20 @@ struct StatusMeaning {
 };
 StatusMeaning MeaningOfStatus(int http_status);
 
-// The failure that `response` is by that table, with Retry-After: seconds, or an HTTP date against
-// the response's own Date header, against `receive_time` where it has none.
+// The failure of `response` by that table, with its Retry-After: seconds, or an HTTP date relative
+// to the response's Date header, or to `receive_time` where it has none.
 Failure FailureOf(const http::Response& response, absl::string_view code,
                   absl::string_view message);
-// Likewise where there was no answer: PROVIDER_UNAVAILABLE.
+// The failure of a call without an answer: PROVIDER_UNAVAILABLE.
 Failure FailureOf(const http::TransportError& error);
 
-// A date of HTTP, in any of the three forms of RFC 9110: "Sun, 06 Nov 1994 08:49:37 GMT",
-// "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994". Absent where it is none of them.
+// An HTTP date in any of the three forms of RFC 9110: "Sun, 06 Nov 1994 08:49:37 GMT",
+// "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994". Absent for any other text.
 std::optional<absl::Time> ParseHttpDate(absl::string_view text);
 
-// The failure as callers see it, for `error` fields and RPC statuses: code by reason, ErrorInfo
-// with act, provider, http_status, provider_code and provider_message (cleaned), RetryInfo.
+// The failure as callers see it in `error` fields and RPC statuses: the code of its reason,
+// ErrorInfo with act, provider, http_status, provider_code and provider_message (cleaned), and
+// RetryInfo.
 base::Error ToError(const Failure& failure, absl::string_view provider_id);
 
 }  // namespace assetgate::provider

@@ -24,7 +24,7 @@ struct Row {
 
 class MeaningOfStatusTest : public ::testing::TestWithParam<Row> {};
 
-TEST_P(MeaningOfStatusTest, IsAsTheTableSays) {
+TEST_P(MeaningOfStatusTest, FollowsTheTable) {
   const StatusMeaning meaning = MeaningOfStatus(GetParam().status);
   EXPECT_EQ(meaning.outcome, GetParam().outcome);
   EXPECT_EQ(meaning.reason, GetParam().reason);
@@ -71,7 +71,7 @@ std::optional<absl::Duration> RetryAfter(const std::string& value, const std::st
   return FailureOf(response, "", "").retry_after;
 }
 
-TEST(FailureOfTest, RetryAfterInSecondsOrAsDateAgainstTheAnswersOwnClock) {
+TEST(FailureOfTest, RetryAfterIsReadInSecondsOrRelativeToTheDateHeader) {
   EXPECT_THAT(RetryAfter("7"), Optional(absl::Seconds(7)));
   EXPECT_THAT(RetryAfter(" 1.5 "), Optional(absl::Milliseconds(1500)));
   EXPECT_THAT(RetryAfter("Wed, 01 Jul 2026 10:00:30 GMT", "Wed, 01 Jul 2026 10:00:00 GMT"),
@@ -86,7 +86,7 @@ TEST(FailureOfTest, RetryAfterIsReadInEveryFormOfADate) {
   EXPECT_THAT(RetryAfter("Wed Jul  1 10:00:30 2026", now), Optional(absl::Seconds(30)));
 }
 
-TEST(FailureOfTest, RetryAfterIsTakenAgainstOurClockWhereTheAnswerHasNoDate) {
+TEST(FailureOfTest, RetryAfterIsRelativeToOurClockWithoutADateHeader) {
   http::Response response{.status = 429,
                           .headers = {{"Retry-After", "Wed, 01 Jul 2026 10:00:30 GMT"}}};
   response.receive_time =
@@ -94,7 +94,7 @@ TEST(FailureOfTest, RetryAfterIsTakenAgainstOurClockWhereTheAnswerHasNoDate) {
   EXPECT_THAT(FailureOf(response, "", "").retry_after, Optional(absl::Seconds(20)));
 }
 
-TEST(FailureOfTest, RetryAfterThatSaysNothingIsAbsentAndAbsurdOnesAreCapped) {
+TEST(FailureOfTest, InvalidRetryAfterIsAbsentAndLongOnesAreCapped) {
   EXPECT_EQ(RetryAfter("Wed, 01 Jul 2026 10:00:30 GMT"), std::nullopt) << "no Date to compare with";
   EXPECT_EQ(RetryAfter("soon"), std::nullopt);
   EXPECT_EQ(RetryAfter("-5"), std::nullopt);
@@ -103,7 +103,7 @@ TEST(FailureOfTest, RetryAfterThatSaysNothingIsAbsentAndAbsurdOnesAreCapped) {
   EXPECT_EQ(FailureOf(http::Response{.status = 429}, "", "").retry_after, std::nullopt);
 }
 
-TEST(FailureOfTest, KeepsStatusAndWords) {
+TEST(FailureOfTest, StatusAndWordsAreKept) {
   const Failure failure = FailureOf(http::Response{.status = 402}, "E1", "no money");
   EXPECT_EQ(failure.reason, v1::PROVIDER_OUT_OF_CREDIT);
   EXPECT_EQ(failure.act, base::Act::kOperator);
@@ -112,7 +112,7 @@ TEST(FailureOfTest, KeepsStatusAndWords) {
   EXPECT_EQ(failure.message, "no money");
 }
 
-TEST(FailureOfTest, NoAnswerIsUnavailable) {
+TEST(FailureOfTest, ACallWithoutAnAnswerIsUnavailable) {
   const Failure failure =
       FailureOf(http::TransportError{.kind = http::TransportError::Kind::kConnect,
                                      .maybe_sent = false,
@@ -122,7 +122,7 @@ TEST(FailureOfTest, NoAnswerIsUnavailable) {
   EXPECT_EQ(failure.message, "connection refused");
 }
 
-TEST(ToErrorTest, CarriesEverythingACallerCanActUpon) {
+TEST(ToErrorTest, TheErrorHoldsEverythingThatACallerCanActOn) {
   Failure failure = FailureOf(http::Response{.status = 429, .headers = {{"Retry-After", "3"}}},
                               "busy", "slow\ndown");
   const google::rpc::Status status = ToError(failure, "kyy").ToProto();
@@ -139,12 +139,12 @@ TEST(ToErrorTest, CarriesEverythingACallerCanActUpon) {
   EXPECT_THAT(base::RetryDelayOf(status), Optional(absl::Seconds(3)));
 }
 
-TEST(ToErrorTest, ARateLimitAlwaysTellsWhenToTryAgain) {
+TEST(ToErrorTest, ARateLimitAlwaysHasARetryDelay) {
   const Failure failure = FailureOf(http::Response{.status = 429}, "", "");
   EXPECT_TRUE(base::RetryDelayOf(ToError(failure, "p").ToProto()).has_value());
 }
 
-TEST(ToErrorTest, TheActOfTheFailureWins) {
+TEST(ToErrorTest, TheActOfTheFailureTakesPrecedence) {
   const Failure failure = FailureOf(http::Response{.status = 404}, "", "no such model");
   const google::rpc::Status status = ToError(failure, "p").ToProto();
   EXPECT_EQ(base::InfoOf(status).metadata().at("act"), "OPERATOR");

@@ -16,13 +16,12 @@ namespace assetgate::provider {
 namespace {
 
 constexpr absl::string_view kMask = "[secret]";
-// A run of so many characters of a key gives it away.
+// The shortest run of characters of a key that must not be shown.
 constexpr std::size_t kRun = 12;
-// Escapes within escapes: a JSON text in a JSON text in a page.
+// How many layers of escapes are read: a JSON text in a JSON text in a page.
 constexpr int kMaxLayers = 4;
 
-// What a text becomes when its escapes are read, and which bytes of the original each character
-// comes from.
+// A text after its escapes were read, and the bytes of the original that each character comes from.
 struct Decoded {
   std::string text;
   struct Range {
@@ -38,7 +37,7 @@ int HexDigit(char c) {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-// `digits` hexadecimal digits at `at`; -1 where there are not so many.
+// The value of `digits` hexadecimal digits at `at`; -1 where there are fewer.
 int Hex(absl::string_view text, std::size_t at, std::size_t digits) {
   if (at + digits > text.size()) return -1;
   int value = 0;
@@ -51,7 +50,7 @@ int Hex(absl::string_view text, std::size_t at, std::size_t digits) {
 }
 
 // The character that an escape at `at` stands for, and the escape's length; a length of 0 where
-// there is none. Keys are ASCII: others do not matter.
+// there is none. Keys are ASCII, so that only escapes of ASCII are read.
 struct Escape {
   char c = '\0';
   std::size_t length = 0;
@@ -109,7 +108,7 @@ Escape EscapeAt(absl::string_view text, std::size_t at) {
   }
 }
 
-// One layer of escapes read. False where there was none.
+// Reads one layer of escapes. False where there was none.
 bool Decode(const Decoded& in, Decoded& out) {
   out.text.clear();
   out.from.clear();
@@ -146,18 +145,18 @@ class Needle {
     for (std::size_t i = 0; i + run_ <= text.size(); ++i) {
       if (!beginnings_.test(Hash(text, i))) continue;
       if (!absl::StrContains(spelling_, text.substr(i, run_))) continue;
-      // A short key stands inside of ids and words that have nothing to do with it.
+      // A short key can be part of unrelated ids and words.
       if (run_ < kRun && !IsWord(text, i, run_)) continue;
       mark(i, i + run_);
     }
   }
 
  private:
-  // So many bytes tell quickly where no run begins.
+  // The first bytes, which quickly exclude places where no run begins.
   static constexpr std::size_t kHashed = 4;
   static constexpr std::size_t kBuckets = 4096;
 
-  // Whether nothing that a key could go on with stands before or after it.
+  // Whether the run is a separate word: no character of a key is before or after it.
   static bool IsWord(absl::string_view text, std::size_t at, std::size_t length) {
     const auto part = [&](std::size_t i) {
       const char c = text[i];
@@ -180,13 +179,13 @@ class Needle {
   std::bitset<kBuckets> beginnings_;
 };
 
-// The spellings that no layer of escapes undoes.
+// The spellings that reading escapes does not undo.
 std::vector<Needle> NeedlesOf(absl::string_view secret) {
   std::vector<Needle> needles;
   needles.emplace_back(std::string(secret), kRun, /*any_case=*/false);
   needles.emplace_back(absl::BytesToHexString(secret), 2 * kRun, /*any_case=*/true);
-  // Wherever the secret stands in what was encoded, its groups of three bytes begin at its first,
-  // second or third byte. The ends of each depend on its neighbours.
+  // At any offset in the encoded text, groups of three bytes begin at the secret's first, second or
+  // third byte. The ends of each encoding depend on the neighbouring bytes.
   for (std::size_t skip = 0; skip < 3 && secret.size() > skip + kRun; ++skip) {
     const absl::string_view whole = secret.substr(skip, (secret.size() - skip) / 3 * 3);
     const std::size_t run = kRun / 3 * 4;
@@ -201,7 +200,7 @@ std::vector<Needle> NeedlesOf(absl::string_view secret) {
 void MaskSecret(absl::string_view secret, std::string& text) {
   if (secret.empty() || text.empty()) return;
   const std::vector<Needle> needles = NeedlesOf(secret);
-  // Which bytes are masked; empty where none is.
+  // The bytes to mask; empty where there are none.
   std::vector<bool> masked;
   const auto mark = [&](std::size_t begin, std::size_t end) {
     if (masked.empty()) masked.resize(text.size());

@@ -1,4 +1,4 @@
-// Takes secrets out of what a provider sends back.
+// Masks secrets in answers of providers.
 #ifndef ASSETGATE_PROVIDER_MASK_H_
 #define ASSETGATE_PROVIDER_MASK_H_
 
@@ -9,15 +9,15 @@
 
 namespace assetgate::provider {
 
-// Puts "[secret]" in the place of every run of 12 characters or more of `secret` in `text` (of the
-// whole secret where it is shorter, and only where it stands as a word of its own), however it is
-// spelled there: plain, with escapes of JSON
-// (\u003d, \/, several layers deep), percent-encoded in either case, as HTML entities, in
-// hexadecimal, or in base64 (also of "Bearer {secret}", at any offset, in either alphabet).
+// Replaces by "[secret]" every run of 12 or more characters of `secret` in `text`; a shorter secret
+// is replaced as a whole, and only where it is a separate word. Each of these spellings is found:
+// plain, with JSON escapes (\u003d, \/, several layers deep), percent-encoded in either case, as
+// HTML entities, in hexadecimal, and in base64 (also of "Bearer {secret}", at any offset, in either
+// alphabet).
 void MaskSecret(absl::string_view secret, std::string& text);
 
-// A provider's answer can hold what was sent to it, the key among it: masks every secret of
-// `credential` in the body and in the headers, before any of it gets into errors, logs and rows.
+// Masks every secret of `credential` in the body and the headers. An answer can repeat the request
+// with its key; it is masked before any part of it reaches an error, a log line or the store.
 void MaskSecrets(const Credential& credential, http::Response& response);
 
 }  // namespace assetgate::provider

@@ -75,7 +75,7 @@ std::size_t LongestRun(const std::string& text) {
   return longest;
 }
 
-TEST(MaskSecretTest, EverySpellingIsMaskedWhereverItStands) {
+TEST(MaskSecretTest, EverySpellingIsMaskedInEveryPlace) {
   for (const std::string& spelling : Spellings()) {
     std::string text = absl::StrCat(R"({"error":"key )", spelling, R"( is wrong","id":"t-7"})");
     MaskSecret(kKey, text);
@@ -87,7 +87,7 @@ TEST(MaskSecretTest, EverySpellingIsMaskedWhereverItStands) {
   }
 }
 
-TEST(MaskSecretTest, WhatOnlyResemblesTheKeyStays) {
+TEST(MaskSecretTest, TextThatOnlyResemblesTheKeyStays) {
   for (const char* const text :
        {"", "t-7", "sk-A/b+C=d_",
         "{\"id\":\"asset-20260402091500-k7x2m\",\"x\":\"\\u003d%3d&#61;\"}"}) {
@@ -106,7 +106,7 @@ TEST(MaskSecretTest, AShortKeyIsMaskedAsAWhole) {
   EXPECT_EQ(text, R"({"id":"k-12-short-key-7","key":"[secret]"})");
 }
 
-TEST(MaskSecretsTest, BodyAndHeadersAndEverySecret) {
+TEST(MaskSecretsTest, EverySecretIsMaskedInBodyAndHeaders) {
   Credential credential;
   credential.secrets.emplace("access_key", base::Secret("AKLT-0123456789abcdef"));
   credential.secrets.emplace("secret_key", base::Secret("very/secret=0123456789"));

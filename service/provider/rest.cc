@@ -17,8 +17,8 @@ constexpr std::size_t kMaxIdBytes = 256;
 
 bool IsGraphic(char c) { return absl::ascii_isgraph(static_cast<unsigned char>(c)); }
 
-// In lower case, without what separates words: "callback_url", "callbackUrl" and "Callback-URL"
-// alike.
+// The key in lower case and without separators: "callback_url", "callbackUrl" and "Callback-URL"
+// are equal.
 std::string LettersOf(absl::string_view key) {
   std::string letters;
   for (const char c : key) {
@@ -27,17 +27,17 @@ std::string LettersOf(absl::string_view key) {
   return letters;
 }
 
-// Why no caller may set a key of these letters, wherever it stands; empty where they may.
+// Why a caller must not set a key with these letters at any depth; empty where it may.
 absl::string_view FaultOfLetters(absl::string_view letters) {
   for (const absl::string_view part : {"callback", "webhook", "notify"}) {
     if (absl::StrContains(letters, part)) {
-      return "providers may not be told whom to call: watch the resource instead";
+      return "providers must not call other servers: watch the resource instead";
     }
   }
   for (const absl::string_view word :
        {"n", "count", "numvideos", "numoutputs", "numberofvideos", "videocount", "batchsize"}) {
     if (letters == word) {
-      return "one task makes one video, and more would be billed: create more tasks instead";
+      return "one task makes one video, and every further one is billed: create more tasks instead";
     }
   }
   for (const absl::string_view word : {"model", "prompt", "content"}) {
@@ -62,7 +62,7 @@ void AddOwnedKeyFaults(const google::protobuf::Value& value, const std::string& 
   }
 }
 
-// As deep as a request can be nested, which Protocol Buffers bounds.
+// Recursive: Protocol Buffers limits the nesting of requests.
 void AddOwnedKeyFaults(const google::protobuf::Struct& options, const std::string& prefix,
                        std::span<const OwnedKey> owned, std::vector<OptionFault>& faults) {
   for (const auto& field : options.fields()) {
@@ -166,7 +166,7 @@ std::vector<OptionFault> OwnedKeyFaults(const google::protobuf::Struct& options,
                                         std::span<const OwnedKey> owned) {
   std::vector<OptionFault> faults;
   AddOwnedKeyFaults(options, "", owned, faults);
-  // A Struct has no order of its own.
+  // A Struct is not ordered.
   std::sort(faults.begin(), faults.end(),
             [](const OptionFault& a, const OptionFault& b) { return a.field < b.field; });
   return faults;

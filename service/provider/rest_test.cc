@@ -46,7 +46,7 @@ TEST(RestTest, BearerKeyComesFromTheSecretApiKey) {
   EXPECT_EQ(request.headers[0].value, "Bearer k-1");
 }
 
-TEST(RestTest, AnIriIsWrittenAsTheUriThatStandsForIt) {
+TEST(RestTest, AnIriIsWrittenAsItsUri) {
   EXPECT_EQ(UriOf("https://cdn.acme.test/a%20b.png?x=1&y=[2]#z"),
             "https://cdn.acme.test/a%20b.png?x=1&y=[2]#z");
   EXPECT_EQ(UriOf("https://cdn.acme.test/主角.png"),
@@ -62,7 +62,7 @@ TEST(RestTest, TextIsCutBetweenCharacters) {
   EXPECT_EQ(CutCharacters("hero", 0), "");
 }
 
-TEST(RestTest, LastSegmentOfAName) {
+TEST(RestTest, TheLastSegmentOfANameIsFound) {
   EXPECT_EQ(LastSegment("assets/hero"), "hero");
   EXPECT_EQ(LastSegment("hero"), "hero");
 }
@@ -97,7 +97,7 @@ TEST(RestTest, OwnedKeysAreFoundAtAnyDepthWithTheirPath) {
                                              "list[0].count", "n"));
 }
 
-TEST(RestTest, DotsAreNoIds) {
+TEST(RestTest, DotsAreNotIds) {
   EXPECT_FALSE(IsId("."));
   EXPECT_FALSE(IsId(".."));
   EXPECT_TRUE(IsId("..."));

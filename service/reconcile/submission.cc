@@ -145,6 +145,7 @@ void Journal(const Environment& environment, const http::Request& request, absl:
   }
   submission.set_method(request.method);
   submission.set_path(request.path);
+  submission.set_plane(request.plane);
   submission.clear_headers();
   for (const http::Header& header : request.headers) {
     auto* out = submission.add_headers();
@@ -161,6 +162,7 @@ http::Request FromJournal(const model::Submission& submission) {
   http::Request request;
   request.method = submission.method();
   request.path = submission.path();
+  request.plane = submission.plane();
   for (const auto& header : submission.headers()) {
     request.headers.push_back({header.name(), header.value()});
   }

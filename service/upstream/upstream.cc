@@ -7,6 +7,7 @@
 
 #include "base/trace_context.h"
 #include "provider/mask.h"
+#include "provider/rest.h"
 
 namespace assetgate::upstream {
 
@@ -42,8 +43,9 @@ void Upstream::Send(Destination to, http::Request request, http::SendOptions opt
   }
   const model::ProviderEntry& provider = to.provider;
   const provider::Credential& credential = to.credential;
-  options.base_url = provider.base_url;
-  provider.dialect->Authorize(request, credential, sent);
+  options.base_url = provider::BaseUrlFor(request, provider.base_url, provider.planes);
+  provider.dialect->Authorize(request, provider::DestinationOf(request, options.base_url),
+                              credential, sent);
   provider.egress.ApplyTo(request, options);
   http_.Send(std::move(request), std::move(options),
              [this, sent, catalog = std::move(to.catalog), &provider, &credential,

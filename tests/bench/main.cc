@@ -84,7 +84,6 @@ int main(int argc, char** argv) {
       ->check(CLI::ExistingDirectory)
       ->capture_default_str();
   app.add_option("--provider", settings.dialect, "the provider to place assets with")
-      ->check(CLI::IsMember({"apiframe", "kyy", "octopusx", "zerozero"}))
       ->capture_default_str();
   AddDuration(app, "--latency", &settings.latency, "before each answer of the provider");
   AddDuration(app, "--warm-up", &settings.warm_up, "load before anything is measured");

@@ -40,12 +40,17 @@ absl::StatusOr<std::string> HttpGet(const std::string& url) {
   return body;
 }
 
-// The prefix under which the simulator plays a dialect.
-absl::string_view Mount(absl::string_view dialect) {
-  if (dialect == "zerozero") return "/zerozero/v1";
-  if (dialect == "apiframe") return "/apiframe/v2";
-  if (dialect == "octopusx") return "/octopusx";
-  return "/kyy";
+// Where the simulator plays a dialect.
+absl::StatusOr<std::string> BaseUrl(const std::string& simulator_url, const std::string& dialect) {
+  const auto text = HttpGet(simulator_url + "/_control/providers");
+  if (!text.ok()) return text.status();
+  rapidjson::Document providers;
+  providers.Parse(text->c_str());
+  if (!providers.IsObject() || !providers.HasMember(dialect)) {
+    return absl::NotFoundError(
+        absl::StrCat("--provider: the simulator plays no ", dialect, "; it plays ", *text));
+  }
+  return providers[dialect]["base_url"].GetString();
 }
 
 }  // namespace
@@ -97,6 +102,8 @@ absl::Status Rig::StartGateway(absl::Duration poll_interval) {
   const std::string& path = folder_->path();
   const std::string config_path = path + "/assetgate.yaml";
   const std::string interval = absl::FormatDuration(poll_interval);
+  const auto base_url = BaseUrl(simulator_url_, dialect_);
+  if (!base_url.ok()) return base_url.status();
   std::ofstream(config_path)  //
       << "listen: 127.0.0.1:0\n"
       << "admin: {listen: 127.0.0.1:0}\n"
@@ -105,7 +112,7 @@ absl::Status Rig::StartGateway(absl::Duration poll_interval) {
               : absl::StrCat("store: {postgres: {uri: \"", postgres_uri_, "\"}}\n"))
       << "providers:\n"
       << "  - id: " << dialect_ << "\n"
-      << "    base_url: " << simulator_url_ << Mount(dialect_) << "\n"
+      << "    base_url: " << *base_url << "\n"
       << "    credential: {api_key: {env: ASSETGATE_BENCH_KEY}}\n"
       << "    limits: {requests_per_second: 10000, max_in_flight: 1000}\n"
       << "tracking: {first_poll: " << interval << ", min_poll: " << interval

@@ -1,5 +1,5 @@
-// What a caller does on a good day, with every dialect: a group, an asset of each media type,
-// videos from text and from references, followed to their end, found again, and deleted.
+// The calls of a session without faults, for every dialect: a group, an asset of each media type,
+// and videos from text and from references, which are watched to their end, read again and deleted.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
+#include "tests/conformance/profile.h"
 #include "tests/conformance/world.h"
 #include "tests/simulator/request_log.h"
 
@@ -58,7 +59,7 @@ class HappyPath : public ::testing::TestWithParam<std::string> {
     EXPECT_TRUE(answer.ok()) << answer.error.ShortDebugString();
     if (!answer.ok()) return {};
     EXPECT_TRUE(answer.value.has_submit_time());
-    // Only forward.
+    // States must only advance.
     int rank = 0;
     return world_.AwaitTask(
         answer.value.name(), [](const v1::VideoTask& seen) { return IsSettled(seen); },
@@ -95,7 +96,7 @@ TEST_P(HappyPath, EveryMediaTypeBecomesActiveAndMakesAVideo) {
     EXPECT_NE(asset.placements(0).provider_asset_id(), "");
     EXPECT_TRUE(asset.placements(0).has_end_time());
     names.push_back(asset.name());
-    // Documents are used nowhere in videos.
+    // Videos take no documents.
     if (type == v1::DOCUMENT) continue;
     v1::Reference& reference = *video.add_references();
     reference.set_role(v1::Reference::REFERENCE);
@@ -108,13 +109,13 @@ TEST_P(HappyPath, EveryMediaTypeBecomesActiveAndMakesAVideo) {
   EXPECT_EQ(done.progress_percent(), 100);
   EXPECT_TRUE(absl::StartsWith(done.video().uri(), world_.simulator().url()));
   EXPECT_EQ(world_.Made().videos_made, made_before + 1);
-  // The provider was told of its own ids, and of no URL.
+  // The submission holds the provider's own asset ids, and no URL.
   const auto requests = world_.simulator().log().Requests(GetParam(), "video.create", 1);
   ASSERT_EQ(requests.size(), 1u);
   EXPECT_THAT(requests[0].body, ::testing::Not(::testing::HasSubstr("cdn.example.org")));
   EXPECT_THAT(requests[0].ignored, IsEmpty());
 
-  // Found again, by Get and by List.
+  // Get and List return them.
   v1::ListAssetsRequest list;
   (*list.mutable_filter()->mutable_labels())["batch"] = account_.id;
   grpc::ClientContext list_context;
@@ -132,7 +133,7 @@ TEST_P(HappyPath, EveryMediaTypeBecomesActiveAndMakesAVideo) {
   ASSERT_TRUE(world_.videos().GetVideoTask(&get_context, get, &got).ok());
   EXPECT_EQ(got.SerializeAsString(), done.SerializeAsString());
 
-  // Deleted: the video first, then what it was made from, then the group.
+  // Delete the video first, then its assets, then the group.
   v1::DeleteVideoTaskRequest delete_video;
   delete_video.set_name(done.name());
   grpc::ClientContext video_context;
@@ -175,7 +176,7 @@ TEST_P(HappyPath, TextAloneMakesAVideoWithEveryExpressibleField) {
   video.set_generate_audio(true);
   const v1::VideoTask done = MakeVideo(video);
   EXPECT_EQ(done.state(), v1::VideoTask::SUCCEEDED) << done.ShortDebugString();
-  // What was asked for is what reached the provider: 6 s, or 6.04 where it counts itself.
+  // The requested duration reached the provider: 6 s, or 6.04 s where it measures the video.
   if (done.video().has_duration()) {
     EXPECT_EQ(done.video().duration().seconds(), 6);
   }
@@ -199,7 +200,7 @@ TEST_P(HappyPath, FramesByUriOpenAndCloseAVideo) {
   EXPECT_EQ(MakeVideo(video).state(), v1::VideoTask::SUCCEEDED);
 }
 
-TEST_P(HappyPath, AnAssetHeldNowhereIsPlacedAtItsFirstUse) {
+TEST_P(HappyPath, AnAssetWithoutAPlacementIsPlacedAtItsFirstUse) {
   v1::CreateAssetRequest request;
   request.mutable_asset()->set_source_uri("https://cdn.example.org/late.png");
   request.mutable_asset()->set_media_type(v1::IMAGE);
@@ -215,7 +216,7 @@ TEST_P(HappyPath, AnAssetHeldNowhereIsPlacedAtItsFirstUse) {
   reference.set_asset(registered.value.name());
   const Answer<v1::VideoTask> task = world_.CreateVideoTask(create);
   ASSERT_TRUE(task.ok()) << task.error.ShortDebugString();
-  // A reference that is still being prepared is answered at once.
+  // The RPC does not wait for a reference that is still being prepared.
   EXPECT_EQ(task.value.state(), v1::VideoTask::PENDING);
   EXPECT_EQ(task.value.waiting().reason(), v1::Waiting::ASSET_PROCESSING);
   const v1::VideoTask done = world_.AwaitTask(
@@ -223,7 +224,7 @@ TEST_P(HappyPath, AnAssetHeldNowhereIsPlacedAtItsFirstUse) {
   EXPECT_EQ(done.state(), v1::VideoTask::SUCCEEDED) << done.ShortDebugString();
 }
 
-TEST_P(HappyPath, WorkThatTheProviderFailsIsFailedInItsWords) {
+TEST_P(HappyPath, FailedWorkHasTheProvidersWords) {
   v1::CreateVideoTaskRequest create;
   create.mutable_video_task()->set_model(world_.Model(account_));
   create.mutable_video_task()->set_prompt("a [moderated] cat");
@@ -243,12 +244,11 @@ TEST_P(HappyPath, WorkThatTheProviderFailsIsFailedInItsWords) {
   const v1::Asset settled =
       world_.AwaitAsset(asset.value.name(), [](const v1::Asset& seen) { return IsSettled(seen); });
   EXPECT_EQ(settled.state(), v1::Asset::FAILED);
-  // kyy and zerozero document no field that says why an asset failed.
-  const bool says_why = GetParam() == "apiframe" || GetParam() == "octopusx";
+  const bool says_why = ProfileOf(GetParam()).asset_failures_have_reasons;
   EXPECT_EQ(base::ReasonOf(settled.error()),
             says_why ? v1::CONTENT_REJECTED : v1::PROVIDER_WORK_FAILED);
 
-  // A video that needs that asset can be made nowhere.
+  // No provider can make a video that needs that asset.
   v1::CreateVideoTaskRequest hopeless;
   hopeless.mutable_video_task()->set_model(world_.Model(account_));
   hopeless.mutable_video_task()->set_prompt("image 1 waves");
@@ -266,7 +266,7 @@ TEST_P(HappyPath, WorkThatTheProviderFailsIsFailedInItsWords) {
       << error.ShortDebugString();
 }
 
-TEST_P(HappyPath, TheSameRequestIdTwiceIsOneVideo) {
+TEST_P(HappyPath, ARepeatedRequestIdMakesOneVideo) {
   v1::CreateVideoTaskRequest create;
   create.mutable_video_task()->set_model(world_.Model(account_));
   create.mutable_video_task()->set_prompt("a cat");
@@ -284,7 +284,7 @@ TEST_P(HappyPath, TheSameRequestIdTwiceIsOneVideo) {
   EXPECT_EQ(world_.Made().videos_made, made_before + 1);
 }
 
-// The values of the header in a request that the simulator got.
+// The values of the header in a request that the simulator received.
 std::vector<std::string> HeaderOf(const simulator::LoggedRequest& request, absl::string_view name) {
   std::vector<std::string> values;
   for (const auto& [header, value] : request.headers) {
@@ -293,7 +293,7 @@ std::vector<std::string> HeaderOf(const simulator::LoggedRequest& request, absl:
   return values;
 }
 
-TEST_P(HappyPath, TheCallersTraceReachesTheProviderWhileTheyWait) {
+TEST_P(HappyPath, TheCallersTraceReachesTheProviderWhileTheCallerWaits) {
   v1::CreateVideoTaskRequest create;
   create.mutable_video_task()->set_model(world_.Model(account_));
   create.mutable_video_task()->set_prompt("a cat");
@@ -315,7 +315,7 @@ TEST_P(HappyPath, TheCallersTraceReachesTheProviderWhileTheyWait) {
   EXPECT_NE(got[0], parent) << "the span is the gateway's";
   EXPECT_THAT(HeaderOf(sent[0], "tracestate"), ::testing::ElementsAre("vendor=1"));
 
-  // Whoever follows it later is not in that call any more.
+  // Later polls are not part of the caller's trace.
   world_.AwaitTask(task.name(), [](const v1::VideoTask& seen) { return IsSettled(seen); });
   int polls = 0;
   for (const auto& request : world_.simulator().log().Requests(GetParam(), "")) {
@@ -326,7 +326,17 @@ TEST_P(HappyPath, TheCallersTraceReachesTheProviderWhileTheyWait) {
   EXPECT_GT(polls, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, HappyPath, ::testing::ValuesIn(World::Dialects()));
+// The Python suites read the profile only.
+TEST_P(HappyPath, TheProfileAgreesWithTheDialect) {
+  const Profile& profile = ProfileOf(GetParam());
+  EXPECT_EQ(world_.simulator().url() + profile.mount, world_.simulator().BaseUrl(GetParam()));
+  EXPECT_EQ(profile.idempotency_key, world_.HasIdempotencyKey());
+  EXPECT_EQ(profile.secrets, world_.traits().secrets);
+  EXPECT_EQ(profile.planes.size(), world_.traits().planes.size());
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, HappyPath, ::testing::ValuesIn(World::Dialects()),
+                         [](const auto& test) { return test.param; });
 
 }  // namespace
 }  // namespace assetgate::conformance

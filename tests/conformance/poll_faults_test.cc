@@ -1,5 +1,5 @@
-// Whatever goes wrong with the question how an asset or a video is: it is never a verdict. The unit
-// says that nothing is heard, and ends as the provider ends it.
+// A fault of a poll is never a failure of the asset or video. The resource shows why it does not
+// advance, and ends as the provider ends it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,13 +20,13 @@ using ::testing::AnyOf;
 struct Fault {
   std::string name;
   std::string json;
-  // What the resource says when it goes on; unset where nobody needs to notice.
+  // The reason that the resource shows while the fault lasts; unset where it shows none.
   v1::Waiting::Reason waiting = v1::Waiting::REASON_UNSPECIFIED;
   bool needs_impatience = false;
 
-  bool to_be_told() const { return waiting != v1::Waiting::REASON_UNSPECIFIED; }
-  // So many calls fail: what is to be told lasts until it was told, however slow its reader is.
-  int times() const { return to_be_told() ? 0 : 3; }
+  bool is_shown() const { return waiting != v1::Waiting::REASON_UNSPECIFIED; }
+  // How many calls fail. A fault that the resource must show lasts until the test has seen it.
+  int times() const { return is_shown() ? 0 : 3; }
 };
 
 // For the name of a failed test.
@@ -77,7 +77,7 @@ class PollFaults : public ::testing::TestWithParam<std::tuple<std::string, Fault
                                                                      : World::Patience::kNormal);
 };
 
-TEST_P(PollFaults, AreNoVerdictOnAVideo) {
+TEST_P(PollFaults, DoNotFailAVideo) {
   const auto made_before = world_.Made().videos_made;
   world_.Fail("video.get", fault_.json, fault_.times());
   const Answer<v1::VideoTask> task = world_.CreateVideoTask(account_, "a cat at sea");
@@ -86,12 +86,13 @@ TEST_P(PollFaults, AreNoVerdictOnAVideo) {
     return seen.state() != v1::VideoTask::FAILED && seen.state() != v1::VideoTask::UNCONFIRMED &&
            seen.state() != v1::VideoTask::CANCELLED;
   };
-  if (fault_.to_be_told()) {
+  if (fault_.is_shown()) {
     const v1::VideoTask told = world_.AwaitTask(
         task.value.name(),
         [&](const v1::VideoTask& seen) { return seen.waiting().reason() == fault_.waiting; },
         no_verdict);
-    ASSERT_EQ(told.waiting().reason(), fault_.waiting) << "never said why nothing moved";
+    ASSERT_EQ(told.waiting().reason(), fault_.waiting)
+        << "the resource did not show why it does not advance";
     world_.Heal();
   }
   const v1::VideoTask settled = world_.AwaitTask(
@@ -104,12 +105,12 @@ TEST_P(PollFaults, AreNoVerdictOnAVideo) {
   EXPECT_EQ(world_.Made().videos_made, made_before + 1);
 }
 
-TEST_P(PollFaults, AreNoVerdictOnAnAsset) {
+TEST_P(PollFaults, DoNotFailAnAsset) {
   world_.Fail("asset.get", fault_.json, fault_.times());
   const Answer<v1::Asset> asset = world_.CreateAsset(account_, fault_.name);
   ASSERT_TRUE(asset.ok()) << asset.error.ShortDebugString();
   const auto no_verdict = [](const v1::Asset& seen) { return seen.state() != v1::Asset::FAILED; };
-  if (fault_.to_be_told()) {
+  if (fault_.is_shown()) {
     const v1::Asset told = world_.AwaitAsset(
         asset.value.name(),
         [&](const v1::Asset& seen) {
@@ -117,7 +118,7 @@ TEST_P(PollFaults, AreNoVerdictOnAnAsset) {
         },
         no_verdict);
     ASSERT_EQ(told.placements(0).waiting().reason(), fault_.waiting)
-        << "never said why nothing moved";
+        << "the resource did not show why it does not advance";
     world_.Heal();
   }
   const v1::Asset settled = world_.AwaitAsset(
@@ -137,16 +138,16 @@ INSTANTIATE_TEST_SUITE_P(Every, PollFaults,
 class Poll : public ::testing::TestWithParam<std::string> {
  protected:
   void TearDown() override { world_.Heal(); }
-  // How the provider says that it does not know a unit (octopusx says it of tasks with a 400, kyy
-  // of assets inside a 200): as the simulated provider says it of one that it was made to forget.
+  // Providers report an unknown unit in different ways, some with a 400 or inside a 200: the tests
+  // make the simulated provider forget a unit.
   World& world_ = World::Of(GetParam());
 };
 
-TEST_P(Poll, ThatNamesAnUnknownStateKeepsTheWord) {
+TEST_P(Poll, WithAnUnknownStateKeepsTheWord) {
   const Account account = world_.NewAccount();
   world_.Fail("video.get", R"({"kind":"state","state":"Reticulating"})", 0);
   world_.Fail("asset.get", R"({"kind":"state","state":"Reticulating"})", 0);
-  // Goes on only when it is told to: a relay that wraps another's answers would end it by theirs.
+  // [stuck]: a relay's inner state would otherwise end the task.
   const Answer<v1::VideoTask> task = world_.CreateVideoTask(account, "a [stuck] cat");
   const Answer<v1::Asset> asset = world_.CreateAsset(account, "face");
   ASSERT_TRUE(task.ok()) << task.error.ShortDebugString();
@@ -177,7 +178,7 @@ TEST_P(Poll, ThatNamesAnUnknownStateKeepsTheWord) {
       v1::Asset::ACTIVE);
 }
 
-TEST_P(Poll, ThatFindsNothingForLongEndsAVideoWithAnUnknownBill) {
+TEST_P(Poll, ThatFindsNothingForLongFailsTheVideoWithUnknownBilling) {
   const Account account = world_.NewAccount();
   simulator::Library& library = world_.simulator().FindProvider(GetParam())->library;
   const Answer<v1::VideoTask> task = world_.CreateVideoTask(account, "a [stuck] cat");
@@ -194,7 +195,7 @@ TEST_P(Poll, ThatFindsNothingForLongEndsAVideoWithAnUnknownBill) {
   EXPECT_EQ(settled.attempts(0).billing(), v1::Attempt::UNKNOWN);
 }
 
-TEST_P(Poll, ThatFindsNoAssetForLongLosesItAndPlacesItAnewOnce) {
+TEST_P(Poll, ThatFindsNothingForLongPlacesTheAssetAgainOnce) {
   const Account account = world_.NewAccount();
   simulator::Library& library = world_.simulator().FindProvider(GetParam())->library;
   const Answer<v1::Asset> asset = world_.CreateAsset(account, "stuck");
@@ -213,7 +214,8 @@ TEST_P(Poll, ThatFindsNoAssetForLongLosesItAndPlacesItAnewOnce) {
   EXPECT_NE(anew.placements(1).provider_asset_id(), anew.placements(0).provider_asset_id());
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, Poll, ::testing::ValuesIn(World::Dialects()));
+INSTANTIATE_TEST_SUITE_P(Every, Poll, ::testing::ValuesIn(World::Dialects()),
+                         [](const auto& test) { return test.param; });
 
 }  // namespace
 }  // namespace assetgate::conformance

@@ -1,5 +1,5 @@
-// What a caller, the resource and the provider's bill show when the submission of a group, an asset
-// or a video meets each fault there is.
+// The effect of every fault of a submission on the caller, the resource, and the number of units
+// that the provider creates (and bills).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,31 +12,24 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/error.h"
+#include "provider/failure.h"
+#include "tests/conformance/profile.h"
 #include "tests/conformance/world.h"
 
 namespace assetgate::conformance {
 namespace {
 
-// What a submission that met the fault comes to.
-enum class Verdict {
-  // Nobody notices.
-  kAccepted,
-  // The provider surely has not taken it: it is sent again until it does.
-  kTriedAgain,
-  // The caller gets an error, and nothing exists.
-  kRefused,
-  // The provider may have taken it. Assets and groups are sent again; videos only where an
-  // idempotency key makes sure that there is one.
-  kUnknown,
-};
+using provider::Outcome;
 
 struct Fault {
   std::string name;
   std::string json;
-  Verdict verdict;
-  // Of a refusal.
+  // kAccepted: nothing shows. kNotAccepted: it is sent again until it is accepted. kUnknown: groups
+  // and assets are sent again, videos only with an idempotency key.
+  Outcome outcome;
+  // The reason of a refusal.
   v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED;
-  // The fault is one that only a timeout ends.
+  // Only a timeout ends the fault.
   bool needs_impatience = false;
 };
 
@@ -49,45 +42,45 @@ std::string Status(int status) {
 
 const std::vector<Fault>& Faults() {
   static const auto* const faults = new std::vector<Fault>{
-      {"Status400", Status(400), Verdict::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
-      {"Status401", Status(401), Verdict::kRefused, v1::PROVIDER_CREDENTIALS_REJECTED},
-      {"Status402", Status(402), Verdict::kRefused, v1::PROVIDER_OUT_OF_CREDIT},
-      {"Status403", Status(403), Verdict::kRefused, v1::PROVIDER_CREDENTIALS_REJECTED},
-      {"Status404", Status(404), Verdict::kRefused, v1::PROVIDER_REJECTED},
-      {"Status413", Status(413), Verdict::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
-      {"Status422", Status(422), Verdict::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
-      {"Status429", Status(429), Verdict::kTriedAgain},
-      {"Status500", Status(500), Verdict::kUnknown},
-      {"Status502", Status(502), Verdict::kUnknown},
-      {"Status503", Status(503), Verdict::kUnknown},
-      {"Status504", Status(504), Verdict::kUnknown},
+      {"Status400", Status(400), Outcome::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
+      {"Status401", Status(401), Outcome::kRefused, v1::PROVIDER_CREDENTIALS_REJECTED},
+      {"Status402", Status(402), Outcome::kRefused, v1::PROVIDER_OUT_OF_CREDIT},
+      {"Status403", Status(403), Outcome::kRefused, v1::PROVIDER_CREDENTIALS_REJECTED},
+      {"Status404", Status(404), Outcome::kRefused, v1::PROVIDER_REJECTED},
+      {"Status413", Status(413), Outcome::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
+      {"Status422", Status(422), Outcome::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
+      {"Status429", Status(429), Outcome::kNotAccepted},
+      {"Status500", Status(500), Outcome::kUnknown},
+      {"Status502", Status(502), Outcome::kUnknown},
+      {"Status503", Status(503), Outcome::kUnknown},
+      {"Status504", Status(504), Outcome::kUnknown},
       {"Status500AfterWork", R"({"kind":"status","status":500,"after_work":true})",
-       Verdict::kUnknown},
+       Outcome::kUnknown},
       {"ServerErrorInside200", R"({"kind":"business_failure","message":"no muse"})",
-       Verdict::kUnknown},
+       Outcome::kUnknown},
       {"RefusalInside200",
        R"({"kind":"business_failure","code":"400","message":"prompt is required"})",
-       Verdict::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
-      {"NoId", R"({"kind":"no_id"})", Verdict::kUnknown},
-      {"UnknownStateWord", R"({"kind":"state","state":"Reticulating"})", Verdict::kAccepted},
-      {"Garbage", R"({"kind":"garbage"})", Verdict::kUnknown},
-      {"GarbageAfterWork", R"({"kind":"garbage","after_work":true})", Verdict::kUnknown},
-      {"Truncated", R"({"kind":"truncate"})", Verdict::kUnknown},
-      {"Reset", R"({"kind":"reset"})", Verdict::kUnknown},
-      {"ResetAfterWork", R"({"kind":"reset","after_work":true})", Verdict::kUnknown},
-      {"Close", R"({"kind":"close"})", Verdict::kUnknown},
-      {"CloseAfterWork", R"({"kind":"close","after_work":true})", Verdict::kUnknown},
-      {"Hang", R"({"kind":"hang","duration":"5s"})", Verdict::kUnknown, {}, true},
+       Outcome::kRefused, v1::PROVIDER_INVALID_ARGUMENT},
+      {"NoId", R"({"kind":"no_id"})", Outcome::kUnknown},
+      {"UnknownStateWord", R"({"kind":"state","state":"Reticulating"})", Outcome::kAccepted},
+      {"Garbage", R"({"kind":"garbage"})", Outcome::kUnknown},
+      {"GarbageAfterWork", R"({"kind":"garbage","after_work":true})", Outcome::kUnknown},
+      {"Truncated", R"({"kind":"truncate"})", Outcome::kUnknown},
+      {"Reset", R"({"kind":"reset"})", Outcome::kUnknown},
+      {"ResetAfterWork", R"({"kind":"reset","after_work":true})", Outcome::kUnknown},
+      {"Close", R"({"kind":"close"})", Outcome::kUnknown},
+      {"CloseAfterWork", R"({"kind":"close","after_work":true})", Outcome::kUnknown},
+      {"Hang", R"({"kind":"hang","duration":"5s"})", Outcome::kUnknown, {}, true},
       {"HangAfterWork",
        R"({"kind":"hang","duration":"5s","after_work":true})",
-       Verdict::kUnknown,
+       Outcome::kUnknown,
        {},
        true},
-      {"Drip", R"({"kind":"drip","bytes":16,"duration":"1ms"})", Verdict::kAccepted},
-      {"ContentType", R"({"kind":"content_type","content_type":"text/html"})", Verdict::kAccepted},
-      {"Huge", R"({"kind":"huge","bytes":9000000})", Verdict::kUnknown},
-      {"HugeAfterWork", R"({"kind":"huge","bytes":9000000,"after_work":true})", Verdict::kUnknown},
-      {"ManyHeaders", R"({"kind":"headers","count":100,"bytes":100})", Verdict::kAccepted},
+      {"Drip", R"({"kind":"drip","bytes":16,"duration":"1ms"})", Outcome::kAccepted},
+      {"ContentType", R"({"kind":"content_type","content_type":"text/html"})", Outcome::kAccepted},
+      {"Huge", R"({"kind":"huge","bytes":9000000})", Outcome::kUnknown},
+      {"HugeAfterWork", R"({"kind":"huge","bytes":9000000,"after_work":true})", Outcome::kUnknown},
+      {"ManyHeaders", R"({"kind":"headers","count":100,"bytes":100})", Outcome::kAccepted},
   };
   return *faults;
 }
@@ -96,13 +89,13 @@ std::string AfterWork(absl::string_view fault) {
   return absl::StrCat(fault.substr(0, fault.size() - 1), R"(,"after_work":true})");
 }
 
-// Statuses that a provider, or what stands in front of it, gives a call that may have had its
-// effect, and those that say that it has not. Each of the former comes before and after the work.
+// Statuses that a provider, or an edge in front of it, returns for a call that may have had its
+// effect (each before and after the work), and for a call that has not.
 std::vector<Fault> FaultsOfStatus() {
   std::vector<Fault> faults;
   const auto in_doubt = [&](const std::string& name, const std::string& json) {
-    faults.push_back({name, json, Verdict::kUnknown});
-    faults.push_back({name + "AfterWork", AfterWork(json), Verdict::kUnknown});
+    faults.push_back({name, json, Outcome::kUnknown});
+    faults.push_back({name + "AfterWork", AfterWork(json), Outcome::kUnknown});
   };
   for (const int status : {302, 303}) {
     in_doubt(absl::StrCat("Redirect", status), Status(status));
@@ -114,14 +107,14 @@ std::vector<Fault> FaultsOfStatus() {
     return absl::StrCat(R"({"kind":"edge","status":)", status, more, "}");
   };
   for (const int status : {521, 523, 525, 526, 530}) {
-    faults.push_back({absl::StrCat("Edge", status), edge(status), Verdict::kTriedAgain});
+    faults.push_back({absl::StrCat("Edge", status), edge(status), Outcome::kNotAccepted});
   }
   for (const int status : {403, 429}) {
-    faults.push_back({absl::StrCat("EdgeBlocks", status), edge(status), Verdict::kTriedAgain});
+    faults.push_back({absl::StrCat("EdgeBlocks", status), edge(status), Outcome::kNotAccepted});
   }
   for (const int status : {403, 503}) {
     faults.push_back({absl::StrCat("EdgeChallenge", status), edge(status, R"(,"code":"challenge")"),
-                      Verdict::kTriedAgain});
+                      Outcome::kNotAccepted});
   }
   for (const int status : {502, 504, 520, 522, 524, 527}) {
     in_doubt(absl::StrCat("Edge", status), edge(status));
@@ -132,7 +125,7 @@ std::vector<Fault> FaultsOfStatus() {
   return faults;
 }
 
-// Failures inside HTTP 200 whose code is that of trouble on the way: as much in doubt as that HTTP
+// Failures inside HTTP 200 with the code of a timeout or a server error: as uncertain as that HTTP
 // status itself.
 std::vector<Fault> FaultsInsideSuccess() {
   std::vector<Fault> faults;
@@ -143,8 +136,8 @@ std::vector<Fault> FaultsInsideSuccess() {
       json += c;
     }
     json += R"("})";
-    faults.push_back({name, json, Verdict::kUnknown});
-    faults.push_back({name + "AfterWork", AfterWork(json), Verdict::kUnknown});
+    faults.push_back({name, json, Outcome::kUnknown});
+    faults.push_back({name + "AfterWork", AfterWork(json), Outcome::kUnknown});
   };
   for (const int code : {408, 425, 499, 500, 502, 503, 504}) {
     in_doubt(absl::StrCat("Code", code),
@@ -166,10 +159,10 @@ std::vector<Fault> AllFaults() {
   return all;
 }
 
-// Where a dialect's page says that an answer means something else than at the others.
+// The fault with the outcome that it has at the dialect's provider.
 Fault AtDialect(Fault fault, const std::string& dialect) {
-  // Its pages say of a 503 that no channel was found, and nobody asked.
-  if (dialect == "octopusx" && fault.name == "Status503") fault.verdict = Verdict::kTriedAgain;
+  const auto& own = ProfileOf(dialect).faults;
+  if (const auto found = own.find(fault.name); found != own.end()) fault.outcome = found->second;
   return fault;
 }
 
@@ -183,7 +176,7 @@ class SubmissionFaults : public ::testing::TestWithParam<std::tuple<std::string,
   void SetUp() override { world_.Heal(); }
   void TearDown() override { world_.Heal(); }
 
-  // The error that stands for `fault_`, complete enough to act on.
+  // Expects the error of `fault_`, with everything that a caller needs to act on it.
   void ExpectRefusal(const google::rpc::Status& error) const {
     const google::rpc::ErrorInfo info = base::InfoOf(error);
     EXPECT_EQ(info.domain(), "assetgate");
@@ -192,7 +185,7 @@ class SubmissionFaults : public ::testing::TestWithParam<std::tuple<std::string,
     if (fault_.reason == v1::ERROR_REASON_UNSPECIFIED) return;
     EXPECT_EQ(info.reason(), v1::ErrorReason_Name(fault_.reason));
     EXPECT_EQ(error.code(), CodeOf(fault_.reason)) << error.ShortDebugString();
-    // It is the caller's to mend what the caller has written, and nothing else.
+    // The caller must act on its own request, and the operator on everything else.
     EXPECT_EQ(info.metadata().at("act") == "CALLER", fault_.reason == v1::PROVIDER_INVALID_ARGUMENT)
         << error.ShortDebugString();
   }
@@ -204,8 +197,8 @@ class SubmissionFaults : public ::testing::TestWithParam<std::tuple<std::string,
                                                                      : World::Patience::kNormal);
 };
 
-TEST_P(SubmissionFaults, OfAVideoMakeOneAtMost) {
-  const bool has_key = dialect_ == "apiframe";
+TEST_P(SubmissionFaults, OfAVideoMakeAtMostOne) {
+  const bool has_key = world_.HasIdempotencyKey();
   const auto made_before = world_.Made().videos_made;
   const auto calls_before = world_.Calls("video.create");
   v1::CreateVideoTaskRequest request;
@@ -216,11 +209,11 @@ TEST_P(SubmissionFaults, OfAVideoMakeOneAtMost) {
 
   world_.Fail("video.create", fault_.json, 1);
   Answer<v1::VideoTask> task = world_.CreateVideoTask(request);
-  if (fault_.verdict == Verdict::kRefused) {
+  if (fault_.outcome == Outcome::kRefused) {
     ASSERT_FALSE(task.ok()) << task.value.ShortDebugString();
     ExpectRefusal(task.error);
     EXPECT_EQ(world_.Made().videos_made, made_before);
-    // Nothing exists, and nothing keeps the caller from asking again.
+    // Nothing exists, and the caller can repeat the request.
     task = world_.CreateVideoTask(request);
   }
   ASSERT_TRUE(task.ok()) << task.error.ShortDebugString();
@@ -231,8 +224,8 @@ TEST_P(SubmissionFaults, OfAVideoMakeOneAtMost) {
   const v1::Attempt& attempt = settled.attempts(0);
   EXPECT_EQ(attempt.provider(), account_.name());
   EXPECT_EQ(attempt.credential_id(), account_.id);
-  if (fault_.verdict == Verdict::kUnknown && !has_key) {
-    // Sent once, and a person's word is needed for what came of it.
+  if (fault_.outcome == Outcome::kUnknown && !has_key) {
+    // Sent once; an operator must resolve the outcome.
     EXPECT_EQ(settled.state(), v1::VideoTask::UNCONFIRMED);
     EXPECT_EQ(settled.waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
     EXPECT_EQ(base::ReasonOf(settled.error()), v1::SUBMISSION_UNKNOWN);
@@ -251,14 +244,14 @@ TEST_P(SubmissionFaults, OfAVideoMakeOneAtMost) {
   EXPECT_NE(attempt.provider_task_id(), "");
   EXPECT_EQ(world_.Made().videos_made, made_before + 1);
   EXPECT_EQ(world_.Calls("video.create"),
-            calls_before + (fault_.verdict == Verdict::kAccepted ? 1 : 2));
+            calls_before + (fault_.outcome == Outcome::kAccepted ? 1 : 2));
 }
 
-TEST_P(SubmissionFaults, OfAnAssetAreSurvivedOrTold) {
+TEST_P(SubmissionFaults, OfAnAssetAreRetriedOrReported) {
   const auto calls_before = world_.Calls("asset.create");
   world_.Fail("asset.create", fault_.json, 1);
   Answer<v1::Asset> asset = world_.CreateAsset(account_, fault_.name);
-  if (fault_.verdict == Verdict::kRefused) {
+  if (fault_.outcome == Outcome::kRefused) {
     ASSERT_FALSE(asset.ok()) << asset.value.ShortDebugString();
     ExpectRefusal(asset.error);
     asset = world_.CreateAsset(account_, fault_.name);
@@ -273,25 +266,25 @@ TEST_P(SubmissionFaults, OfAnAssetAreSurvivedOrTold) {
   EXPECT_FALSE(settled.placements(0).has_waiting());
   EXPECT_FALSE(settled.placements(0).has_error());
   EXPECT_EQ(world_.Calls("asset.create"),
-            calls_before + (fault_.verdict == Verdict::kAccepted ? 1 : 2));
+            calls_before + (fault_.outcome == Outcome::kAccepted ? 1 : 2));
 }
 
-TEST_P(SubmissionFaults, OfAGroupAreSurvivedOrTold) {
-  if (dialect_ != "zerozero" && dialect_ != "octopusx") {
-    // Kept by the gateway: nobody is asked.
+TEST_P(SubmissionFaults, OfAGroupAreRetriedOrReported) {
+  if (!world_.HasGroups()) {
+    // The gateway keeps groups: the provider is not called.
     EXPECT_EQ(world_.Calls("group.create"), 0);
     return;
   }
   world_.Fail("group.create", fault_.json, 1);
   Answer<v1::AssetGroup> group = world_.CreateAssetGroup(account_, fault_.name);
-  if (fault_.verdict == Verdict::kRefused) {
+  if (fault_.outcome == Outcome::kRefused) {
     ASSERT_FALSE(group.ok()) << group.value.ShortDebugString();
     ExpectRefusal(group.error);
     group = world_.CreateAssetGroup(account_, fault_.name);
   }
   ASSERT_TRUE(group.ok()) << group.error.ShortDebugString();
 
-  // That the group is there shows in an asset that gets into it.
+  // An asset can be registered in the group.
   v1::CreateAssetRequest request;
   request.mutable_asset()->set_source_uri("https://cdn.example.org/face.png");
   request.mutable_asset()->set_media_type(v1::IMAGE);
@@ -337,7 +330,7 @@ TEST_P(Submission, OfAVideoWaitsOutARateLimit) {
   EXPECT_EQ(world_.Made().videos_made, made_before + 1);
 }
 
-TEST_P(Submission, OfAVideoThatIsRedirectedIsNotAcceptedAndNamesTheNewHost) {
+TEST_P(Submission, OfARedirectedVideoIsNotAcceptedAndNamesTheNewHost) {
   const auto made_before = world_.Made().videos_made;
   for (const int status : {301, 307, 308}) {
     const Account account = world_.NewAccount();
@@ -354,7 +347,7 @@ TEST_P(Submission, OfAVideoThatIsRedirectedIsNotAcceptedAndNamesTheNewHost) {
   }
 }
 
-TEST_P(Submission, OfAnAssetIsGivenUpAfterThreeUnknownOutcomes) {
+TEST_P(Submission, OfAnAssetFailsAfterThreeUnknownOutcomes) {
   const Account account = world_.NewAccount();
   const auto calls_before = world_.Calls("asset.create");
   world_.Fail("asset.create", R"({"kind":"status","status":500,"after_work":true})", 0);
@@ -364,7 +357,7 @@ TEST_P(Submission, OfAnAssetIsGivenUpAfterThreeUnknownOutcomes) {
   request.mutable_asset()->set_media_type(v1::IMAGE);
   request.add_providers(account.name());
   const Answer<v1::Asset> asset = world_.CreateAsset(request);
-  // Three may exist at the provider: no error can say that nothing does.
+  // Up to three may exist at the provider: an error would say that nothing does.
   ASSERT_TRUE(asset.ok()) << asset.error.ShortDebugString();
   const v1::Asset settled =
       world_.AwaitAsset(asset.value.name(), [](const v1::Asset& seen) { return IsSettled(seen); });
@@ -373,9 +366,8 @@ TEST_P(Submission, OfAnAssetIsGivenUpAfterThreeUnknownOutcomes) {
   EXPECT_EQ(world_.Calls("asset.create"), calls_before + 3);
 }
 
-TEST_P(Submission, OfAVideoToARouteGoesOnOnlyAfterASureNo) {
-  // A pinned model has one target; that an unknown outcome does not lead to a second submission is
-  // what every row above shows. Here: nobody listens, which is a sure no, and the task waits.
+TEST_P(Submission, OfARejectedVideoIsRetriedAndCanBeCancelled) {
+  // A pinned model has one target, so that the task waits while the provider rejects it.
   const Account account = world_.NewAccount();
   world_.Fail("video.create", R"({"kind":"status","status":429,"retry_after":0})", 0);
   const Answer<v1::VideoTask> task = world_.CreateVideoTask(account, "a cat");
@@ -383,7 +375,7 @@ TEST_P(Submission, OfAVideoToARouteGoesOnOnlyAfterASureNo) {
   world_.AwaitTask(task.value.name(), [](const v1::VideoTask& seen) {
     return seen.attempts_size() > 0 && seen.attempts(0).tries() >= 3;
   });
-  // Not submitted: it can be cancelled, and nothing is billed.
+  // It was not accepted: it can be cancelled, and nothing is billed.
   v1::CancelVideoTaskRequest cancel;
   cancel.set_name(task.value.name());
   grpc::ClientContext context;
@@ -392,7 +384,7 @@ TEST_P(Submission, OfAVideoToARouteGoesOnOnlyAfterASureNo) {
   const auto made_before = world_.Made().videos_made;
   const grpc::Status status = world_.videos().CancelVideoTask(&context, cancel, &cancelled);
   if (!status.ok()) {
-    // A try was under way just then.
+    // A submission was in flight at that moment.
     EXPECT_EQ(base::ReasonOf(ErrorOf(status)), v1::CANCEL_UNSUPPORTED) << status.error_message();
     return;
   }
@@ -401,9 +393,9 @@ TEST_P(Submission, OfAVideoToARouteGoesOnOnlyAfterASureNo) {
   EXPECT_EQ(world_.Made().videos_made, made_before);
 }
 
-// The provider makes every video and cuts the connection each time: a person finds it there, and
-// the gateway follows it by its id. Where there is an idempotency key, they are quicker than that.
-TEST_P(Submission, OfAVideoThatAPersonFoundAtTheProviderIsFollowedToItsEnd) {
+// The provider creates the video and cuts the connection each time. An operator finds the video
+// there, and the gateway polls it by its id.
+TEST_P(Submission, OfAVideoThatAnOperatorResolvesIsPolledToItsEnd) {
   const Account account = world_.NewAccount();
   const auto made_before = world_.Made().videos_made;
   world_.Fail("video.create", R"({"kind":"reset","after_work":true})", 0);
@@ -430,12 +422,12 @@ TEST_P(Submission, OfAVideoThatAPersonFoundAtTheProviderIsFollowedToItsEnd) {
       grpc::ClientContext context;
       SetDeadline(context);
       status = world_.videos().ResolveVideoTask(&context, resolution, resolved);
-      // A repetition is just under way: its answer is cut off as well.
+      // A repetition is in flight: its answer is cut off too.
     } while (base::ReasonOf(ErrorOf(status)) == v1::SUBMISSION_UNDER_WAY && absl::Now() < give_up);
     return status;
   };
   v1::VideoTask resolved;
-  // No dialect's tasks have such ids.
+  // No dialect has tasks with such ids.
   EXPECT_EQ(base::ReasonOf(ErrorOf(resolve("asset-7", &resolved))), v1::INVALID_FIELD);
   const grpc::Status status = resolve(list[0].id, &resolved);
   ASSERT_TRUE(status.ok()) << status.error_message();
@@ -451,7 +443,8 @@ TEST_P(Submission, OfAVideoThatAPersonFoundAtTheProviderIsFollowedToItsEnd) {
   EXPECT_EQ(world_.Made().videos_made, made_before + 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, Submission, ::testing::ValuesIn(World::Dialects()));
+INSTANTIATE_TEST_SUITE_P(Every, Submission, ::testing::ValuesIn(World::Dialects()),
+                         [](const auto& test) { return test.param; });
 
 }  // namespace
 }  // namespace assetgate::conformance

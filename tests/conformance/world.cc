@@ -11,10 +11,12 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "providers/dialects.h"
 #include "rapidjson/document.h"
+#include "tests/conformance/profile.h"
 
 namespace assetgate::conformance {
 namespace {
@@ -41,8 +43,26 @@ simulator::Simulator::Options SimulatorOptions() {
   return options;
 }
 
-std::string ConfigText(const std::string& dialect, const std::string& base_url,
-                       const std::string& store) {
+std::unique_ptr<const provider::Dialect> MakeDialect(const std::string& name) {
+  for (const provider::DialectFactory* const factory : providers::AllDialects()) {
+    if (factory->name == name) return *factory->create(*factory->new_options());
+  }
+  return nullptr;
+}
+
+// `key: value` of all the pairs, between braces.
+std::string YamlMap(const std::map<std::string, std::string>& pairs) {
+  return absl::StrCat("{", absl::StrJoin(pairs, ", ", absl::PairFormatter(": ")), "}");
+}
+
+std::string ConfigText(const std::string& dialect, const provider::Traits& traits,
+                       const std::string& base_url, const std::string& store) {
+  std::map<std::string, std::string> secrets;
+  for (const std::string& secret : traits.secrets) secrets[secret] = "{env: KEY}";
+  std::map<std::string, std::string> planes;
+  for (const auto& [plane, mount] : ProfileOf(dialect).planes) {
+    planes[plane] = absl::StrCat("\"", base_url, mount, "\"");
+  }
   std::string text = absl::StrCat(
       "listen: 127.0.0.1:0\n"
       "admin: {listen: 127.0.0.1:0}\n"
@@ -54,15 +74,15 @@ std::string ConfigText(const std::string& dialect, const std::string& base_url,
       "providers:\n");
   const auto add = [&](const std::string& id) {
     absl::StrAppend(&text, "  - {id: ", id, ", dialect: ", dialect, ", base_url: \"", base_url,
-                    "\", credential: {api_key: {env: KEY}}, limits: {requests_per_second: 10000, "
-                    "max_in_flight: 100}}\n");
+                    "\", planes: ", YamlMap(planes), ", credential: ", YamlMap(secrets),
+                    ", limits: {requests_per_second: 10000, max_in_flight: 100}}\n");
   };
   for (int i = 0; i < kAccounts; ++i) add(AccountId(i));
   for (int i = 0; i < kImpatientAccounts; ++i) add(ImpatientId(i));
   return text;
 }
 
-// The worlds end before the libraries that they use.
+// Destroys the worlds before the libraries that they use are shut down.
 class Closing : public ::testing::Environment {
  public:
   void TearDown() override { World::CloseAll(); }
@@ -70,7 +90,7 @@ class Closing : public ::testing::Environment {
 [[maybe_unused]] const ::testing::Environment* const closing =
     ::testing::AddGlobalTestEnvironment(new Closing);
 
-// A 0 in the answer's error: it went well.
+// An error code of 0 means success.
 template <typename T>
 Answer<T> MakeAnswer(const grpc::Status& status, T value) {
   Answer<T> answer;
@@ -82,7 +102,7 @@ Answer<T> MakeAnswer(const grpc::Status& status, T value) {
   return answer;
 }
 
-// Reads events until one of them is what is waited for.
+// Reads events until `done` returns true for a resource.
 template <typename Event, typename Resource>
 Resource Await(grpc::ClientContext& context, grpc::ClientReader<Event>& stream,
                const Resource& (Event::*resource_of)() const, const std::string& name,
@@ -94,7 +114,7 @@ Resource Await(grpc::ClientContext& context, grpc::ClientReader<Event>& stream,
     if (event.type() != v1::PUT) continue;
     last = (event.*resource_of)();
     if (each != nullptr && !each(last)) {
-      ADD_FAILURE() << "must not be: " << last.ShortDebugString();
+      ADD_FAILURE() << "unexpected: " << last.ShortDebugString();
     }
     if (done(last)) {
       context.TryCancel();
@@ -105,7 +125,7 @@ Resource Await(grpc::ClientContext& context, grpc::ClientReader<Event>& stream,
     }
   }
   const grpc::Status status = stream.Finish();
-  ADD_FAILURE() << name << " never came to what was waited for (" << status.error_message()
+  ADD_FAILURE() << name << " did not reach the awaited state (" << status.error_message()
                 << "); last seen: " << last.ShortDebugString();
   return last;
 }
@@ -167,7 +187,8 @@ World& World::Of(const std::string& dialect) {
 
 void World::CloseAll() { Worlds().clear(); }
 
-World::World(const std::string& dialect) : dialect_(dialect), simulator_(SimulatorOptions()) {
+World::World(const std::string& dialect)
+    : dialect_(dialect), spoken_(MakeDialect(dialect)), simulator_(SimulatorOptions()) {
   const absl::Status started = simulator_.Start();
   EXPECT_TRUE(started.ok()) << started;
   const std::string store = absl::StrCat(dialect, ".db");
@@ -177,13 +198,14 @@ World::World(const std::string& dialect) : dialect_(dialect), simulator_(Simulat
   config::Environment environment;
   environment.dialects = providers::AllDialects();
   environment.getenv = [](const std::string&) { return std::optional<std::string>(kKey); };
-  absl::StatusOr<config::Config> config = config::Parse(
-      ConfigText(dialect, simulator_.BaseUrl(dialect), store), "conformance.yaml", environment);
+  absl::StatusOr<config::Config> config =
+      config::Parse(ConfigText(dialect, traits(), simulator_.BaseUrl(dialect), store),
+                    "conformance.yaml", environment);
   if (!config.ok()) {
     ADD_FAILURE() << config.status();
     return;
   }
-  // What an operator cannot shorten, so that a test need not wait as long as production does.
+  // Settings that the config does not have, shortened for the tests.
   config->core.first_back_off = absl::Milliseconds(10);
   config->core.longest_back_off = absl::Milliseconds(200);
   config->core.not_found_period = absl::Milliseconds(200);
@@ -232,16 +254,14 @@ simulator::Library::Counts World::Made() const {
 }
 
 std::string World::Model(const Account& account) const {
-  static const auto* const models = new std::map<std::string, std::string>{
-      {"apiframe", "seedance-2"},
-      {"kyy", "seedance_2_0_pro"},
-      {"octopusx", "doubao-seedance-2-0-260128"},
-      {"zerozero", "seedance-2-0"},
-  };
-  const auto found = models->find(dialect_);
-  EXPECT_NE(found, models->end()) << "name a model of " << dialect_ << " here";
-  return absl::StrCat(account.name(), "/models/", found->second);
+  return absl::StrCat(account.name(), "/models/", ProfileOf(dialect_).model);
 }
+
+bool World::HasGroups() const {
+  return traits().asset_capabilities.groups() == v1::AssetCapabilities::NATIVE;
+}
+
+bool World::HasIdempotencyKey() const { return traits().idempotency_window > absl::ZeroDuration(); }
 
 std::string World::UniqueId() { return absl::StrCat("id-", ++ids_taken_); }
 
@@ -258,7 +278,7 @@ Answer<v1::VideoTask> World::CreateVideoTask(const Account& account, absl::strin
   v1::CreateVideoTaskRequest request;
   request.mutable_video_task()->set_model(Model(account));
   request.mutable_video_task()->set_prompt(std::string(prompt));
-  // Long enough for an answer; where there is none to wait for, the watch sees what becomes of it.
+  // Long enough for an answer; without one, the test watches the task.
   request.mutable_max_wait()->set_nanos(500'000'000);
   return CreateVideoTask(std::move(request));
 }

@@ -20,9 +20,9 @@ import unittest
 import grpc
 
 import programs
-from programs import (DEADLINE, KEY, MODELS, ProgramTest, asset_pb2, common_pb2, config_text,
-                      detail_of, error_details_pb2, provider_service_pb2, reason_of,
-                      video_service_pb2, video_task_pb2, wait_for)
+from programs import (DEADLINE, KEY, MODELS, WITH_IDEMPOTENCY_KEY, ProgramTest, asset_pb2,
+                      common_pb2, config_text, detail_of, error_details_pb2, provider_service_pb2,
+                      reason_of, video_service_pb2, video_task_pb2, wait_for)
 
 # Programs that were built with AddressSanitizer have its runtime's symbols.
 SANITIZED = b"__asan_init" in (programs.BIN / "assetgate").read_bytes()
@@ -93,7 +93,8 @@ class KillTest(ProgramTest):
         for task in settled.values():
             if task.state == UNCONFIRMED:
                 self.assertEqual(task.waiting.reason, common_pb2.Waiting.NEEDS_OPERATOR)
-                self.assertNotIn("apiframe", task.model, "its key makes repeating safe")
+                self.assertNotIn(task.attempts[0].provider.removeprefix("providers/"),
+                                 WITH_IDEMPOTENCY_KEY, "a key makes repeating safe")
             else:
                 self.assertEqual(task.state, SUCCEEDED, task)
 

@@ -16,7 +16,7 @@ import urllib.error
 import grpc
 
 import programs
-from programs import DEADLINE, KEY, config_text, reason_of, wait_for
+from programs import DEADLINE, KEY, MODELS, config_text, reason_of, wait_for
 from security_test import AuthorityTest, Caller, IssuerTest
 
 NOBODY = 65534
@@ -81,7 +81,7 @@ class FilesTest(AuthorityTest, IssuerTest):
     # Where the config names each, but for itself.
     FILES = {
         "assetgate.yaml": "",
-        "kyy.key": "providers[2].credential.api_key",
+        "kyy.key": f"providers[{list(MODELS).index('kyy')}].credential.api_key",
         "server.crt": "tls.certificate",
         "server.key": "tls.key",
         "ca.crt": "tls.client_ca",

@@ -18,6 +18,8 @@ import urllib.request
 
 import grpc
 
+from profiles import MODELS, PROFILES, WITH_IDEMPOTENCY_KEY  # noqa: F401
+
 sys.path.insert(0, os.environ["GEN_DIR"])
 
 from assetgate.v1 import asset_pb2, asset_service_pb2, asset_service_pb2_grpc  # noqa: E402
@@ -32,15 +34,6 @@ BIN = pathlib.Path(os.environ["BIN_DIR"])
 KEY = "sim-key-e2e-9f3b7c51d2"
 # For everything that is waited for; reached only when something is broken.
 DEADLINE = 60
-
-MODELS = {
-    "zerozero": "seedance-2-0",
-    "apiframe": "seedance-2",
-    "kyy": "seedance_2_0_pro",
-    "octopusx": "doubao-seedance-2-0-260128",
-}
-PREFIXES = {"zerozero": "/zerozero/v1", "apiframe": "/apiframe/v2", "kyy": "/kyy",
-            "octopusx": "/octopusx"}
 
 
 def wait_for(condition, what, deadline=DEADLINE):
@@ -146,12 +139,22 @@ SQLITE = "store: {sqlite: {path: assetgate.db}}"
 
 
 def config_text(simulator_url, extra="", store=SQLITE):
-    """A config with all four providers at the simulator."""
-    providers = "\n".join(
-        f"  - {{id: {name}, base_url: \"{simulator_url}{prefix}\", "
-        f"credential: {{api_key: {{env: E2E_KEY}}}}, "
-        f"limits: {{requests_per_second: 1000, max_in_flight: 100}}}}"
-        for name, prefix in PREFIXES.items())
+    """A config with all providers at the simulator."""
+    def braces(entries):
+        return "{" + ", ".join(f"{key}: {value}" for key, value in entries.items()) + "}"
+
+    def provider(name, profile):
+        base_url = simulator_url + profile["mount"]
+        fields = {"id": name, "base_url": f'"{base_url}"',
+                  "credential": braces({secret: "{env: E2E_KEY}"
+                                        for secret in profile.get("secrets", ["api_key"])}),
+                  "limits": "{requests_per_second: 1000, max_in_flight: 100}"}
+        if "planes" in profile:
+            fields["planes"] = braces({plane: f'"{base_url}{mount}"'
+                                       for plane, mount in profile["planes"].items()})
+        return braces(fields)
+
+    providers = "\n".join(f"  - {provider(*each)}" for each in PROFILES.items())
     targets = "\n".join(f"      - {{provider: {name}, model: {model}}}"
                         for name, model in MODELS.items())
     return f"""\

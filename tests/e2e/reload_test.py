@@ -12,7 +12,7 @@ import unittest
 import grpc
 
 import programs
-from programs import (DEADLINE, KEY, MODELS, PREFIXES, ProgramTest, common_pb2, detail_of,
+from programs import (DEADLINE, KEY, MODELS, PROFILES, ProgramTest, common_pb2, detail_of,
                       error_details_pb2, provider_service_pb2, reason_of, video_service_pb2,
                       video_task_pb2, wait_for)
 from assetgate.v1 import provider_pb2
@@ -46,7 +46,8 @@ class ReloadTest(ProgramTest):
 
     def config(self, kyy=BY_FILE, route="kyy", listen="127.0.0.1:0", extra=""):
         def provider(name, more):
-            return f"  - {{id: {name}, base_url: \"{self.simulator.url}{PREFIXES[name]}\", {more}}}"
+            base_url = self.simulator.url + PROFILES[name]["mount"]
+            return f"  - {{id: {name}, base_url: \"{base_url}\", {more}}}"
         return "\n".join([
             f"listen: {listen}", "admin: {listen: 127.0.0.1:0}", programs.SQLITE, "providers:",
             provider("kyy", kyy), provider("zerozero", "credential: {api_key: {env: E2E_KEY}}"),

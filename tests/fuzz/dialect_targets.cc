@@ -150,7 +150,7 @@ class Decoder {
   void Submit() {
     http::Request request = provider::JsonRequest("POST", "/x");
     request.body = R"({"model":"seedance-2-0","platform":"JIMENG","prompt":"a cat"})";
-    dialect_.Authorize(request, credential_, absl::FromUnixSeconds(1'780'000'000));
+    Authorize(request);
     const provider::SubmitResult result =
         dialect_.DecodeSubmit(exchange_.kind, request, response_, exchange_.replay);
     const int status = response_.status;
@@ -220,8 +220,16 @@ class Decoder {
     }
   }
 
+  void Authorize(http::Request& request) {
+    const provider::Traits& traits = dialect_.traits();
+    const std::string url = provider::BaseUrlFor(request, traits.default_base_url, traits.planes);
+    claims_.Hold(!url.empty(), "a request names a plane that the dialect has");
+    dialect_.Authorize(request, provider::DestinationOf(request, url), credential_,
+                       absl::FromUnixSeconds(1'780'000'000));
+  }
+
   void Send(http::Request request) {
-    dialect_.Authorize(request, credential_, absl::FromUnixSeconds(1'780'000'000));
+    Authorize(request);
     claims_.Sendable(request);
   }
 

@@ -194,7 +194,7 @@ class FaultTest(GuaranteeTest):
         self.serve()
         self.simulator.fail(provider, "video.create", {**fault, "after_work": True}, times=1)
         self.create("unsaid", provider, max_wait=5.0)
-        if provider == "apiframe":
+        if provider in programs.WITH_IDEMPOTENCY_KEY:
             # Its key tells.
             self.await_state("videoTasks/unsaid", video_task_pb2.VideoTask.SUCCEEDED)
             self.assertEqual(len(self.sent(provider)), 2)
@@ -228,7 +228,7 @@ class FaultTest(GuaranteeTest):
                 identity = f"open-{provider}-{number}"
                 self.simulator.fail(provider, "video.create", {**fault, "after_work": True}, times=1)
                 self.create(identity, provider, max_wait=5.0)
-                if provider == "apiframe":
+                if provider in programs.WITH_IDEMPOTENCY_KEY:
                     self.await_state(f"videoTasks/{identity}", video_task_pb2.VideoTask.SUCCEEDED)
                     continue
                 with self.subTest(provider=provider, **fault):

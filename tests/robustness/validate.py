@@ -5,9 +5,11 @@ usage: tests/robustness/validate.py HISTORY
 """
 
 import json
+import pathlib
 import sys
 
-import validators
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import validators  # noqa: E402
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:

@@ -5,8 +5,7 @@ Each violation is a text that names what shows it. See history.py for what a his
 
 import bisect
 
-# Where a submission can be told from another by the provider: sent again, it makes nothing new.
-WITH_IDEMPOTENCY_KEY = {"apiframe"}
+from profiles import WITH_IDEMPOTENCY_KEY
 
 # Errors that leave open whether the call was carried out.
 _OPEN_CODES = {"DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN"}

@@ -135,7 +135,7 @@ Response Force(Simulator& simulator, Library::Kind kind, absl::string_view id,
   const std::string reason = fields.String("reason").value_or("");
   fields.RefuseUnread();
   if (!problems.empty()) return Problem400(Sentence(problems));
-  // Ids say which provider made them by being found there and nowhere else.
+  // An id belongs to the provider whose library has it.
   absl::Status status = absl::NotFoundError(absl::StrCat("nothing has the id ", id));
   for (const auto& provider : simulator.providers()) {
     status = provider->library.Force(kind, id, *state, reason, simulator.Now());
@@ -203,7 +203,17 @@ Json StateToJson(const Simulator& simulator) {
   return Json::Object(all);
 }
 
-// One asset or video, of whichever provider.
+Json ProvidersToJson(const Simulator& simulator) {
+  Json::Members all;
+  for (const auto& provider : simulator.providers()) {
+    const absl::string_view name = provider->dialect->name();
+    all.emplace_back(name, Json::Object({{"base_url", simulator.BaseUrl(name)},
+                                         {"key_header", provider->dialect->key_header()}}));
+  }
+  return Json::Object(all);
+}
+
+// One asset or video of any provider.
 Response Show(const Simulator& simulator, Library::Kind kind, absl::string_view id) {
   for (const auto& provider : simulator.providers()) {
     const Library& library = provider->library;
@@ -218,8 +228,8 @@ Response Show(const Simulator& simulator, Library::Kind kind, absl::string_view 
   return NotFound(absl::StrCat("nothing has the id ", id));
 }
 
-// Polls per id are kept with the things themselves, so that they are forgotten with them; those of
-// the newest things are shown.
+// Polls per id are kept with the objects and removed with them; those of the newest objects are
+// shown.
 Json StatsToJson(Simulator& simulator) {
   Json::Members made;
   Json::Members polls;
@@ -272,6 +282,7 @@ Response ServeControl(Simulator& simulator, const Request& request) {
   const bool is_post = request.method == "POST";
 
   if (is_get && path.size() == 1) {
+    if (what == "providers") return JsonResponse(200, ProvidersToJson(simulator));
     if (what == "faults") return JsonResponse(200, simulator.faults().Describe());
     if (what == "timing") return JsonResponse(200, ToJson(simulator.timing()));
     if (what == "switches") return JsonResponse(200, SwitchesToJson(simulator));
@@ -319,7 +330,8 @@ Response ServeControl(Simulator& simulator, const Request& request) {
     }
   }
   return NotFound(
-      "GET faults timing switches requests stats state assets/{id} videos/{id}; POST faults timing "
+      "GET providers faults timing switches requests stats state assets/{id} videos/{id}; POST "
+      "faults timing "
       "switches credit release "
       "assets/{id} videos/{id}; DELETE faults faults/{number} requests");
 }

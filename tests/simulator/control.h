@@ -1,4 +1,5 @@
-// /_control/: faults, timing, switches, the log and the state of things, over HTTP. See README.md.
+// /_control/: faults, timing, switches, the log and the state of all objects, over HTTP. See
+// README.md.
 #ifndef ASSETGATE_TESTS_SIMULATOR_CONTROL_H_
 #define ASSETGATE_TESTS_SIMULATOR_CONTROL_H_
 

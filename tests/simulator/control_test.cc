@@ -1,4 +1,4 @@
-// /_control/, the log, the media, and the clock that everything goes by.
+// /_control/, the log, the media, and the clock.
 #include "absl/strings/str_cat.h"
 #include "tests/simulator/simulator_fixture.h"
 
@@ -53,7 +53,7 @@ TEST_F(ControlTest, VideosCanBeForced) {
   EXPECT_EQ(GetVideo(early).status, 404);
 }
 
-TEST_F(ControlTest, TimingCountsForWhatIsMadeAfterwards) {
+TEST_F(ControlTest, TimingHoldsForLaterCreations) {
   const std::string old = MakeAsset().Text("/data/assetId");
   const Answer set = Call("POST", "/_control/timing", R"({"asset_delay":"1h"})");
   EXPECT_EQ(set.Text("/asset_delay"), "1h");
@@ -68,7 +68,7 @@ TEST_F(ControlTest, TimingCountsForWhatIsMadeAfterwards) {
   EXPECT_EQ(Call("POST", "/_control/timing", R"({"pace":"1s"})").status, 400);
 }
 
-TEST_F(ControlTest, SwitchesTellTheirValues) {
+TEST_F(ControlTest, SwitchesShowTheirValues) {
   EXPECT_EQ(Call("GET", "/_control/switches").At("/0/provider"), "\"apiframe\"");
   const Answer bad = Call("POST", "/_control/switches",
                           R"({"provider":"zerozero","switch":"route","value":"kling"})");
@@ -103,13 +103,13 @@ TEST_F(ControlTest, EveryRequestIsLoggedWithoutItsKey) {
   EXPECT_EQ(Call("GET", "/_control/stats").At("/calls/kyy/asset.get/requests"), "2");
 }
 
-TEST_F(ControlTest, BytesThatAreNoTextCanBeLogged) {
+TEST_F(ControlTest, InvalidUtf8CanBeLogged) {
   Call("POST", "/kyy/kyyVideo2/asset/upload", "\xff\xfe not utf-8", {"X-Odd: \xc3\x28"});
   const Answer log = Call("GET", "/_control/requests");
   EXPECT_EQ(log.Text("/0/body"), "?? not utf-8");
 }
 
-TEST_F(ControlTest, StatsCountCallsThingsAndPolls) {
+TEST_F(ControlTest, StatsCountCallsCreationsAndPolls) {
   const std::string asset = MakeAsset().Text("/data/assetId");
   AssetStatus(asset);
   AssetStatus(asset);
@@ -123,11 +123,11 @@ TEST_F(ControlTest, StatsCountCallsThingsAndPolls) {
   EXPECT_EQ(stats.At("/made/kyy/assets"), "1");
   EXPECT_EQ(stats.At("/made/kyy/videos"), "1");
   EXPECT_EQ(stats.At("/polls/kyy/" + asset), "2");
-  // The reset poll did not get through.
+  // The reset poll did not arrive.
   EXPECT_EQ(stats.At("/polls/kyy/" + video), "0");
 }
 
-TEST_F(ControlTest, StateShowsWhatThereIs) {
+TEST_F(ControlTest, StateShowsTheLibrary) {
   const std::string video = MakeVideo();
   clock.Advance(absl::Seconds(4));
   const Answer state = Call("GET", "/_control/state");

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace assetgate::simulator {
@@ -183,7 +184,11 @@ std::string Exchange::CopyUrl(absl::string_view id, absl::string_view type) cons
 }
 
 std::optional<std::string> Dialect::PresentedKey(const Request& request) const {
-  return BearerKey(request);
+  const std::pair<absl::string_view, absl::string_view> header =
+      absl::StrSplit(key_header(), absl::MaxSplits(": ", 1));
+  std::optional<absl::string_view> value = request.Header(header.first);
+  if (!value || !absl::ConsumePrefix(&*value, header.second)) return std::nullopt;
+  return std::string(*value);
 }
 
 Switches::Spec UnknownFieldsSwitch() {
@@ -198,12 +203,6 @@ Response JsonResponse(int status, const Json& json) {
   response.status = status;
   response.body = json.text();
   return response;
-}
-
-std::optional<std::string> BearerKey(const Request& request) {
-  std::optional<absl::string_view> header = request.Header("authorization");
-  if (!header || !absl::ConsumePrefix(&*header, "Bearer ")) return std::nullopt;
-  return std::string(*header);
 }
 
 bool IsHttpsUrl(absl::string_view url) { return HasHostAfter(url, "https://"); }

@@ -1,6 +1,6 @@
-// What the simulator asks of a dialect: its endpoints, its errors, and nothing about sockets,
-// faults, clocks or logs. Each provider's part is providers/<dialect>/simulator.{h,cc}, written
-// from the provider's documentation and not from our own encoder.
+// The interface of a simulated dialect: its endpoints and its errors, without sockets, faults,
+// clocks or logs. Each dialect's implementation is providers/<dialect>/simulator.{h,cc}, written
+// from the provider's documentation and not from the gateway's encoder.
 #ifndef ASSETGATE_TESTS_SIMULATOR_DIALECT_H_
 #define ASSETGATE_TESTS_SIMULATOR_DIALECT_H_
 
@@ -22,7 +22,7 @@
 
 namespace assetgate::simulator {
 
-// What a request is about, the same words for every provider.
+// The operation of a request, in the same words for every provider.
 enum class Call {
   kGroupCreate,
   kGroupGet,
@@ -52,26 +52,26 @@ struct Timing {
   absl::Duration unknown_delay;                   // from creation until questions find it
 };
 
-// Other words for the states in an answer than the documented ones.
+// Replacements for the documented state words in an answer.
 struct StateWords {
   enum class Letters { kAsIs, kUpper, kLower, kCapitalized };
 
-  std::optional<std::string> every;       // in place of every state but an inner one
-  std::map<std::string, std::string> of;  // in place of these
+  std::optional<std::string> every;       // replaces every state except an inner one
+  std::map<std::string, std::string> of;  // replaces these words
   Letters letters = Letters::kAsIs;
-  std::string around;  // stands before and after each word: blanks
+  std::string around;  // added before and after each word: blanks
 
-  // An `inner` state is that of an upstream's task inside of the relay's.
+  // An `inner` state is that of an upstream's task inside the relay's task.
   std::string Of(absl::string_view native, bool inner) const;
 };
 
-// What an account can still pay for. Thread-safe.
+// The balance of each account. Thread-safe.
 class Purse {
  public:
-  // So many videos; nothing: as many as it likes.
+  // Sets how many videos the account can pay for; absent: any number.
   void Set(const std::string& account, std::optional<int64_t> videos);
   std::optional<int64_t> Left(const std::string& account) const;
-  // Takes the price of one video; false if there is not enough.
+  // Charges one video; false if the balance is too low.
   bool Pay(const std::string& account);
 
  private:
@@ -79,7 +79,7 @@ class Purse {
   std::map<std::string, int64_t> left_ ABSL_GUARDED_BY(mu_);
 };
 
-// Named choices between behaviours that the documentation leaves open, or that vary between
+// Named choices between behaviours that the documentation leaves open, or that differ between
 // deployments. A value is one of a list, or any whole number. Thread-safe.
 class Switches {
  public:
@@ -105,7 +105,7 @@ class Switches {
   std::map<std::string, std::string> values_ ABSL_GUARDED_BY(mu_);
 };
 
-// One request on its way through a dialect.
+// One request that a dialect serves.
 struct Exchange {
   Exchange(const Request& its_request, Library& its_library, const Switches& its_switches,
            Purse& its_purse)
@@ -115,35 +115,35 @@ struct Exchange {
   Library& library;
   const Switches& switches;
   Purse& purse;
-  std::vector<std::string> path_ids;  // what stood in place of each {…} of the endpoint's path
-  std::string account;                // of the key that came along
+  std::vector<std::string> path_ids;  // the segments at each {} of the endpoint's path
+  std::string account;                // of the request's key
   absl::Time now;
   Timing timing;
   std::string media_url;  // "http://127.0.0.1:1234/media"
 
-  // A fault may put other words in place of states. A dialect writes every state through Word, and
-  // those of an upstream's task that it shows inside of its own through InnerWord.
+  // A fault may replace state words. A dialect writes every state with Word, and the states of an
+  // upstream's task inside its own with InnerWord.
   StateWords words;
   std::string Word(absl::string_view native) const { return Shown(native, /*inner=*/false); }
   std::string InnerWord(absl::string_view native) const { return Shown(native, /*inner=*/true); }
-  // Whether a word came out another than it was.
+  // Whether a word was replaced.
   bool words_changed() const { return words_changed_; }
 
-  // The thing for a client that asks: counts a poll. Not found while it is too young.
+  // The asset (video) for a client's poll, which is counted. Absent while it is too young.
   std::optional<Asset> PollAsset(absl::string_view tracking_id);
   std::optional<Video> PollVideo(absl::string_view id);
-  // Takes the price of a video from the account, right before it is made; false: refuse it.
+  // Charges the account for a video, right before it is created; false: refuse it.
   bool Pay() { return purse.Pay(account); }
 
-  // The body, if it is a JSON object that was sent as application/json.
+  // The body; null if it is not a JSON object that was sent as application/json.
   const rapidjson::Value* Body();
-  // Ends the reading of an object: what nobody read is noted in `ignored`, or is a problem where
-  // the dialect's switch `unknown_fields` says so.
+  // Ends the reading of an object: unread fields are added to `ignored`, or are problems where the
+  // dialect's switch `unknown_fields` says so.
   void SettleUnknownFields(FieldReader& fields);
 
-  // For the request log: fields that the provider takes without a word and without effect.
+  // For the request log: fields that the provider silently ignores.
   std::vector<std::string> ignored;
-  // For the request log: the id of what was made or asked for.
+  // For the request log: the id of the created or polled object.
   std::string object_id;
 
   Course NewAssetCourse() const;
@@ -165,7 +165,7 @@ struct Endpoint {
   std::string path;  // below the dialect's prefix; `{}` stands for one segment
   Call call;
   std::function<Response(Exchange&)> serve;
-  bool open = false;  // answered without a key
+  bool open = false;  // needs no key
 };
 
 // Thread-safe: requests are served on many threads.
@@ -174,38 +174,39 @@ class Dialect {
   virtual ~Dialect() = default;
 
   virtual absl::string_view name() const = 0;
-  // Where it is mounted, for instance "/zerozero/v1".
+  // The path where it is mounted, for instance "/zerozero/v1".
   virtual absl::string_view prefix() const = 0;
   virtual const std::vector<Endpoint>& endpoints() const = 0;
   virtual std::vector<Switches::Spec> switches() const { return {}; }
 
-  // The key a request carries in the way this provider wants it, if it does.
+  // The header that carries a key, up to the key: "Authorization: Bearer ". Of a provider that also
+  // takes signed requests, the header of the requests that are not signed.
+  virtual absl::string_view key_header() const { return "Authorization: Bearer "; }
+  // The key in a request, in this provider's form; absent where there is none.
   virtual std::optional<std::string> PresentedKey(const Request& request) const;
-  // The answer when there is no key, or one that is not known.
+  // The answer to a request without a key, or with an unknown one.
   virtual Response Unauthorized(bool presented, Call call) const = 0;
-  // The answer with an HTTP status as documented, or as the operators' software gives it.
+  // The answer with an HTTP status, as documented or as observed.
   virtual Response Refusal(int status, Call call, absl::string_view message) const = 0;
-  // A failure inside HTTP 200: the provider's own envelope if it has one.
+  // A failure inside HTTP 200, in the provider's own envelope if it has one.
   virtual Response BusinessFailure(Call call, absl::string_view code,
                                    absl::string_view message) const = 0;
-  // JSON pointers to what identifies the thing made, in the answer to a create call.
+  // JSON pointers to the ids of the created object in the answer to a create call.
   virtual std::vector<std::string> IdPointers(Call call) const = 0;
 };
 
-// The switch that Exchange::SettleUnknownFields reads; for dialects that do not say what becomes of
-// a field they do not know.
+// The switch that Exchange::SettleUnknownFields reads; for dialects whose documentation does not
+// say what happens to unknown fields.
 Switches::Spec UnknownFieldsSwitch();
 
 // "application/json" answers.
 Response JsonResponse(int status, const Json& json);
-// Bearer <key>, or nothing.
-std::optional<std::string> BearerKey(const Request& request);
 // http or https with a host, no spaces.
 bool IsHttpUrl(absl::string_view url);
 bool IsHttpsUrl(absl::string_view url);
-// What follows "asset://", if the text begins so.
+// The text behind "asset://"; absent for any other text.
 std::optional<std::string> AssetReference(absl::string_view text);
-// The message, or the other text if there is none.
+// The message, or `otherwise` if it is empty.
 inline std::string TextOr(absl::string_view message, absl::string_view otherwise) {
   return std::string(message.empty() ? otherwise : message);
 }

@@ -54,7 +54,7 @@ absl::string_view TitleOf(int status) {
   }
 }
 
-// The page of nginx and of what is made of it.
+// The page of nginx and of its derivatives.
 std::string PlainPage(int status, absl::string_view server) {
   return absl::StrCat("<html>\r\n<head><title>", status, " ", TitleOf(status),
                       "</title></head>\r\n<body>\r\n<center><h1>", status, " ", TitleOf(status),

@@ -14,8 +14,8 @@ Response Redirect(int status, absl::string_view location);
 // The error page of an edge for an HTTP status.
 //   server  "cloudflare", or "nginx" for a plain reverse proxy
 //   code    Cloudflare's own number, given as plain text: "error code: 1010"; the word "challenge"
-//           for the page that asks for a browser; empty for the usual page of the status (403 is
-//           1010 and 429 is 1015 then, as clients that are no browsers see them)
+//           for the page that demands a browser; empty for the usual page of the status (1010 for
+//           403 and 1015 for 429, as clients other than browsers get them)
 Response EdgePage(int status, absl::string_view server, absl::string_view code);
 
 }  // namespace assetgate::simulator

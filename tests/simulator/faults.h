@@ -1,4 +1,4 @@
-// What goes wrong, when, and how often.
+// Injected faults: their kind, when they hit, and how often.
 #ifndef ASSETGATE_TESTS_SIMULATOR_FAULTS_H_
 #define ASSETGATE_TESTS_SIMULATOR_FAULTS_H_
 
@@ -24,13 +24,13 @@ struct Fault {
     kStatus,           // an HTTP status with the body that the dialect documents for it, or `body`
     kGarbage,          // HTTP 200 with bytes that are not JSON
     kTruncate,         // the true answer, cut in the middle of its body
-    kReset,            // RST in place of an answer
-    kClose,            // FIN in place of an answer
+    kReset,            // RST instead of an answer
+    kClose,            // FIN instead of an answer
     kHang,             // no answer for `duration`, or until released; then `then`
     kDrip,             // the true answer, `bytes` at a time every `duration`
-    kState,            // the true answer with the word `state` in place of the state
+    kState,            // the true answer with the state word `state`
     kBusinessFailure,  // the provider's own failure inside HTTP 200, with `code` and `message`
-    kNoId,             // the true answer to a create without the id of what was made
+    kNoId,             // the true answer to a create without the id
     kContentType,      // the true answer labelled `content_type`
     kHuge,             // HTTP 200 with a JSON object of `bytes` bytes
     kHeaders,          // the true answer with `count` more headers of `bytes` bytes each
@@ -41,15 +41,15 @@ struct Fault {
     kNotUtf8,          // the true answer with a member in a charset that is not UTF-8
   };
   Kind kind = Kind::kStatus;
-  // Whether the call is carried out before the fault strikes: a status, an edge's page, a reset,
-  // close, hang, garbage or business failure can come of a call that had its effect.
+  // Whether the call is carried out before the fault hits: a status, an edge's page, a reset,
+  // close, hang, garbage or business failure can follow a call that had its effect.
   bool after_work = false;
 
   int status = 500;
   std::string retry_after;            // a Retry-After header's value, if any
   std::string location;               // of a redirect (kStatus 3xx)
   std::string server = "cloudflare";  // of kEdge: see edge.h
-  std::optional<std::string> body;    // of kStatus and kGarbage, in place of the usual one
+  std::optional<std::string> body;    // of kStatus and kGarbage, instead of the usual one
   std::string content_type;           // of kStatus, kGarbage, kContentType
   absl::Duration duration = absl::Seconds(60);
   bool answer_after_hang = false;  // then: "answer" (the call is carried out) or "close"
@@ -61,8 +61,8 @@ struct Fault {
   bool echo = false;       // the message ends with the request's body, as relays' messages do
   std::string dress;       // of kDress: JSON text, see rewrite.h
   StateWords words;        // of kWords
-  std::string link_to;     // of kLink: a JSON pointer; where the link is put, "" for nowhere
-  std::string link_value;  // of kLink: what is put there in place of the link
+  std::string link_to;     // of kLink: a JSON pointer; the link's new place, "" for none
+  std::string link_value;  // of kLink: the value there instead of the link
 };
 
 struct FaultRule {
@@ -70,18 +70,18 @@ struct FaultRule {
   std::string call = "*";  // a name of CallName, or "*"
   std::string id;          // only requests whose path or body contains this text, if set
   Fault fault;
-  int64_t skip = 0;              // so many matching calls are spared first
-  std::optional<int64_t> times;  // then so many are hit; all if not set
+  int64_t skip = 0;              // how many matching calls are skipped first
+  std::optional<int64_t> times;  // how many are hit then; all if not set
 };
 
-// Reads {"provider", "call", "id", "fault": {"kind", …}, "times", "skip"}; INVALID_ARGUMENT says
-// what is wrong. Whether the provider exists is for the caller to check.
+// Parses {"provider", "call", "id", "fault": {"kind", …}, "times", "skip"}. INVALID_ARGUMENT names
+// the fault of the rule. The caller checks whether the provider exists.
 absl::StatusOr<FaultRule> ParseFaultRule(const rapidjson::Value& json);
 
-// The rules in the order they were added; the first that matches strikes. Thread-safe.
+// The rules in the order in which they were added; the first that matches hits. Thread-safe.
 class FaultTable {
  public:
-  // At most so many rules; the oldest leaves when there is one more.
+  // The maximum number of rules; one more removes the oldest.
   static constexpr size_t kCapacity = 1'000;
 
   // Returns the rule's number.
@@ -96,16 +96,16 @@ class FaultTable {
   std::optional<Hit> Take(absl::string_view provider, Call call, const Request& request);
   // The fault found nothing to change: the hit does not count.
   void GiveBack(int64_t number);
-  // Every rule with its number, hits and what remains of it.
+  // Every rule with its number, its hits and its remaining hits.
   Json Describe() const;
 
   // Waits for `duration` of real time; returns early when hangs are released or the table stops.
   void Hang(absl::Duration duration);
-  // Waits until so many requests hang at once; false after `timeout` (real time).
+  // Waits until this many requests hang at once; false after `timeout` (real time).
   bool AwaitHangs(int count, absl::Duration timeout) const;
-  // Ends every hang under way.
+  // Ends every hang in progress.
   void ReleaseHangs();
-  // Ends every hang, also those to come.
+  // Ends every hang, and every later one at once.
   void Stop();
   bool stopped() const;
 

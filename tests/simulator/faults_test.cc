@@ -1,4 +1,4 @@
-// Every fault, as a client meets it: on every provider where it differs, else on one.
+// Every fault as a client sees it: at every provider where it differs, else at one.
 #include <thread>
 
 #include "absl/strings/ascii.h"
@@ -96,13 +96,13 @@ TEST_P(FaultTest, MessagesMayEchoTheRequest) {
   EXPECT_THAT(MakeAsset().body, HasSubstr("a.b/c.png"));
 }
 
-TEST_P(FaultTest, StatusAfterTheWorkWasDone) {
+TEST_P(FaultTest, AStatusCanComeAfterTheWork) {
   AddAssetFault(R"({"kind":"status","status":504,"after_work":true})");
   EXPECT_EQ(MakeAsset().status, 504);
   EXPECT_EQ(AssetsMade(), 1);
 }
 
-TEST_P(FaultTest, BusinessFailureInsideHttp200) {
+TEST_P(FaultTest, ABusinessFailureComesInsideHttp200) {
   AddAssetFault(R"({"kind":"business_failure","code":"1234","message":"no luck"})");
   const Answer answer = MakeAsset();
   EXPECT_EQ(answer.status, 200);
@@ -112,7 +112,7 @@ TEST_P(FaultTest, BusinessFailureInsideHttp200) {
   ExpectAllIsWell();
 }
 
-TEST_P(FaultTest, CreateWithoutId) {
+TEST_P(FaultTest, ACreateCanLackTheId) {
   AddAssetFault(R"({"kind":"no_id"})");
   const Answer answer = MakeAsset();
   EXPECT_EQ(answer.status, GetParam().status);
@@ -122,7 +122,7 @@ TEST_P(FaultTest, CreateWithoutId) {
   ExpectAllIsWell();
 }
 
-TEST_P(FaultTest, ResetBeforeAndAfterTheWork) {
+TEST_P(FaultTest, AResetComesBeforeOrAfterTheWork) {
   AddAssetFault(R"({"kind":"reset"})");
   const Answer before = MakeAsset();
   EXPECT_EQ(before.code, CURLE_RECV_ERROR) << curl_easy_strerror(before.code);
@@ -133,7 +133,7 @@ TEST_P(FaultTest, ResetBeforeAndAfterTheWork) {
   ExpectAllIsWell();
 }
 
-TEST_P(FaultTest, CloseBeforeAndAfterTheWork) {
+TEST_P(FaultTest, ACloseComesBeforeOrAfterTheWork) {
   AddAssetFault(R"({"kind":"close"})");
   const Answer before = MakeAsset();
   EXPECT_EQ(before.code, CURLE_GOT_NOTHING) << curl_easy_strerror(before.code);
@@ -144,7 +144,7 @@ TEST_P(FaultTest, CloseBeforeAndAfterTheWork) {
   ExpectAllIsWell();
 }
 
-TEST_P(FaultTest, TruncatedBody) {
+TEST_P(FaultTest, ABodyCanBeTruncated) {
   AddAssetFault(R"({"kind":"truncate"})");
   const Answer answer = MakeAsset();
   EXPECT_EQ(answer.code, CURLE_PARTIAL_FILE) << curl_easy_strerror(answer.code);
@@ -154,7 +154,7 @@ TEST_P(FaultTest, TruncatedBody) {
   ExpectAllIsWell();
 }
 
-TEST_P(FaultTest, Garbage) {
+TEST_P(FaultTest, AnAnswerCanBeGarbage) {
   AddAssetFault(R"({"kind":"garbage"})");
   const Answer answer = MakeAsset();
   EXPECT_EQ(answer.status, 200);
@@ -164,7 +164,7 @@ TEST_P(FaultTest, Garbage) {
   ExpectAllIsWell();
 }
 
-// From here on the provider makes no difference.
+// These do not depend on the provider.
 class OneFaultTest : public SimulatorTest {
  protected:
   static constexpr char kUpload[] = "/kyy/kyyVideo2/asset/upload";
@@ -222,7 +222,7 @@ TEST_F(OneFaultTest, DrippedAnswerIsWhole) {
   EXPECT_EQ(Post(kUpload, kBody).At("/code"), "0");
 }
 
-TEST_F(OneFaultTest, UnknownStateWord) {
+TEST_F(OneFaultTest, AStateWordCanBeUnknown) {
   const std::string id = Post(kUpload, kBody).Text("/data/assetId");
   AddFault("kyy", "asset.get", R"({"kind":"state","state":"Marinating"})");
   const std::string path = absl::StrCat("/kyy/kyyVideo2/asset/", id);
@@ -230,14 +230,14 @@ TEST_F(OneFaultTest, UnknownStateWord) {
   EXPECT_EQ(Get(path).Text("/data/status"), "Processing");
 }
 
-TEST_F(OneFaultTest, WrongContentType) {
+TEST_F(OneFaultTest, AContentTypeCanBeWrong) {
   AddFault("kyy", "asset.create", R"({"kind":"content_type","content_type":"text/plain"})");
   const Answer answer = Post(kUpload, kBody);
   EXPECT_EQ(answer.Header("content-type"), "text/plain");
   EXPECT_EQ(answer.At("/code"), "0");
 }
 
-TEST_F(OneFaultTest, HugeBody) {
+TEST_F(OneFaultTest, ABodyCanBeHuge) {
   AddFault("kyy", "asset.create", R"({"kind":"huge","bytes":3000000})");
   const Answer answer = Post(kUpload, kBody);
   EXPECT_EQ(answer.code, CURLE_OK);
@@ -245,7 +245,7 @@ TEST_F(OneFaultTest, HugeBody) {
   EXPECT_NE(answer.At("/padding"), "(none)");
 }
 
-TEST_F(OneFaultTest, HeadersFlood) {
+TEST_F(OneFaultTest, HeadersCanBeMany) {
   AddFault("kyy", "asset.create", R"({"kind":"headers","count":50,"bytes":200})");
   const Answer answer = Post(kUpload, kBody);
   EXPECT_EQ(answer.Header("x-flood-49").size(), 200u);
@@ -258,7 +258,7 @@ TEST_F(OneFaultTest, HeadersOfAFaultCannotEndTheirLine) {
   EXPECT_EQ(Post(kUpload, kBody).Header("x-injected"), "");
 }
 
-// --- Answers in another dress, at every provider
+// --- Rewritten answers, at every provider
 
 struct VideoCalls {
   std::string provider;
@@ -341,7 +341,7 @@ TEST_P(VideoFaultTest, EdgesAnswerWithTheirOwnPages) {
   EXPECT_EQ(VideosMade(), 1);
 }
 
-TEST_P(VideoFaultTest, TrueAnswersCanWearAnotherEnvelope) {
+TEST_P(VideoFaultTest, TrueAnswersCanHaveAnotherEnvelope) {
   Add("video.create", R"({"kind":"dress"})");
   const Answer usual = Make();
   EXPECT_EQ(usual.At("/code"), "0");
@@ -382,7 +382,7 @@ TEST_P(VideoFaultTest, StatesCanHaveOtherWords) {
   EXPECT_EQ(Ask(id).Text(GetParam().status), GetParam().done);
 }
 
-TEST_P(VideoFaultTest, WordsOfStatesThatHaveNotComeYetAreKeptForThem) {
+TEST_P(VideoFaultTest, ReplacedWordsAlsoHoldForLaterStates) {
   const std::string id = MakeId();
   Add("video.get",
       absl::StrCat(R"({"kind":"words","words":{")", GetParam().done, R"(":"finished"}})"));
@@ -418,7 +418,7 @@ TEST_P(VideoFaultTest, TheLinkCanBeLateOrElsewhere) {
   EXPECT_THAT(Ask(id).Text("/result/0"), HasSubstr("/media/"));
 }
 
-TEST_P(VideoFaultTest, AMemberCanBeNoText) {
+TEST_P(VideoFaultTest, AMemberCanBeInvalidUtf8) {
   Add("video.create", R"({"kind":"not_utf8"})");
   const Answer answer = Make();
   EXPECT_THAT(answer.body, HasSubstr("\xc4\xe3"));
@@ -426,7 +426,7 @@ TEST_P(VideoFaultTest, AMemberCanBeNoText) {
   EXPECT_EQ(VideosMade(), 1);
 }
 
-TEST_P(VideoFaultTest, WhatIsNewCanBeUnknownForSomeSeconds) {
+TEST_P(VideoFaultTest, NewWorkCanBeUnknownForSomeTime) {
   ASSERT_EQ(Call("POST", "/_control/timing", R"({"unknown_delay":"3s"})").status, 200);
   const std::string id = MakeId();
   EXPECT_EQ(Ask(id).Text(GetParam().status), "");
@@ -451,7 +451,7 @@ TEST_P(VideoFaultTest, CreditRunsOutPerAccount) {
   EXPECT_NE(MakeId(), "");
 }
 
-TEST_P(VideoFaultTest, AnotherKeyIsAnAccountThatDoesNotKnowTheFirstOnesWork) {
+TEST_P(VideoFaultTest, AnotherKeyIsAnotherAccount) {
   const std::string id = MakeId();
   key = kOtherKey;
   EXPECT_EQ(Ask(id).Text(GetParam().status), "");
@@ -470,7 +470,7 @@ TEST_F(OneFaultTest, TheInnerStateCanBeAheadOfTheOuterOne) {
   EXPECT_EQ(lagging.Text("/data/data/status"), "succeeded");
 }
 
-TEST_F(OneFaultTest, ZerozeroTellsWhatTheAccountHasLeft) {
+TEST_F(OneFaultTest, ZerozeroShowsTheBalance) {
   EXPECT_EQ(Get("/zerozero/v1/usage").At("/remaining"), "99.0");
   Call("POST", "/_control/credit", R"({"provider":"zerozero","videos":3})");
   EXPECT_EQ(Get("/zerozero/v1/usage").At("/remaining"), "3.0");

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kMaxDepth = 64;
 
-// Values are written recursively, so that what comes in may not nest without bound.
+// Values are written recursively: the nesting of parsed values must be limited.
 bool IsShallow(absl::string_view text) {
   int depth = 0;
   bool in_string = false;
@@ -42,7 +42,7 @@ std::string Written(Write write) {
   return std::string(buffer.GetString(), buffer.GetSize());
 }
 
-// A JSON string. Text that is not UTF-8 (a log shows what came in) loses its bytes beyond ASCII.
+// A JSON string. Text that is not UTF-8 (a logged request may be) loses its bytes beyond ASCII.
 std::string Quoted(absl::string_view text) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>,

@@ -1,5 +1,5 @@
-// JSON as the simulated providers see it: `Json` writes an answer so that the code looks like the
-// documented shape, `FieldReader` reads a request the way a strict server does.
+// JSON of the simulated providers: with `Json` the code of an answer looks like the documented
+// shape, and `FieldReader` reads a request as a strict server does.
 #ifndef ASSETGATE_TESTS_SIMULATOR_JSON_H_
 #define ASSETGATE_TESTS_SIMULATOR_JSON_H_
 
@@ -63,7 +63,7 @@ bool ParseJson(absl::string_view text, rapidjson::Document* document);
 // The number of characters (code points) in valid UTF-8.
 size_t Characters(absl::string_view utf8);
 
-// What is wrong with one field of a request.
+// A fault in one field of a request.
 struct Problem {
   enum class Kind { kMissing, kType, kValue, kUnknown };
   Kind kind;
@@ -71,19 +71,20 @@ struct Problem {
   std::string text;   // a sentence without the path
 };
 
-// Reads the members of one JSON object, notes what is wrong with them, and knows which members
-// nobody asked for. JSON null is a value of the wrong type. Borrows all it is given.
+// Reads the members of one JSON object, collects their faults, and knows which members were not
+// read. JSON null is a value of the wrong type. Lifetime: the object and the list of problems must
+// outlive the reader.
 class FieldReader {
  public:
   enum Need { kOptional, kRequired };
 
-  // `path` stands in front of every field name in problems, for instance "seedanceParams.".
+  // `path` precedes every field name in problems, for instance "seedanceParams.".
   FieldReader(const rapidjson::Value& object, std::string path, std::vector<Problem>* problems);
 
   bool Has(absl::string_view name) const { return object_.HasMember(Name(name)); }
 
-  // Each returns the member if it is there and of that type; otherwise nothing, with the problem
-  // noted (a missing optional member is none). An empty required string counts as missing.
+  // Each returns the member if it is present and has the type; otherwise nothing, and adds a
+  // problem (except for a missing optional member). An empty required string counts as missing.
   std::optional<std::string> String(absl::string_view name, Need need = kOptional);
   std::optional<std::string> OneOf(absl::string_view name,
                                    const std::vector<absl::string_view>& allowed,
@@ -96,20 +97,20 @@ class FieldReader {
   const rapidjson::Value* Object(absl::string_view name, Need need = kOptional);
   const rapidjson::Value* Array(absl::string_view name, Need need = kOptional);
 
-  // Notes that a member, though well-formed, will not do.
+  // Adds a problem for a well-formed member.
   void Refuse(absl::string_view name, std::string text, Problem::Kind kind = Problem::Kind::kValue);
-  // Notes that a member was looked at in another way.
+  // Marks a member as read.
   void Skip(absl::string_view name) { read_.emplace_back(name); }
-  // Paths of the members nobody asked for so far.
+  // The paths of the members that were not read so far.
   std::vector<std::string> Unread() const;
-  // Notes each of them as a problem.
+  // Adds a problem for each of them.
   void RefuseUnread();
 
  private:
   static rapidjson::Value::StringRefType Name(absl::string_view name) {
     return rapidjson::StringRef(name.data(), name.size());
   }
-  // The member, or null with the problem noted if it had to be there.
+  // The member, or null, with a problem if it is required.
   const rapidjson::Value* Find(absl::string_view name, Need need);
 
   const rapidjson::Value& object_;

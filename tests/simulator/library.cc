@@ -35,7 +35,7 @@ void ApplyWord(absl::string_view text, absl::string_view open, absl::string_view
   }
 }
 
-// The path of a URL: what follows the host, without query and fragment.
+// The path of a URL, without query and fragment.
 absl::string_view PathOf(absl::string_view url) {
   const size_t scheme = url.find("://");
   if (scheme != absl::string_view::npos) url.remove_prefix(scheme + 3);
@@ -205,7 +205,7 @@ absl::Status Library::Force(Kind kind, absl::string_view id, absl::string_view a
   } else if (action == "release") {
     course->held_since.reset();
   } else if (action == "forget") {
-    const std::string key(id);  // `id` may stand in what is erased
+    const std::string key(id);  // `id` may be part of the erased object
     if (kind == Kind::kVideo) {
       videos_.Erase(key);
     } else {

@@ -1,5 +1,5 @@
-// What one simulated provider holds: groups, assets and videos, each on a course through its states
-// that is set when it is made and read off the clock. Nothing runs in the background.
+// The groups, assets and videos of one simulated provider. The course of each through its states is
+// set at its creation and follows the clock; nothing runs in the background.
 #ifndef ASSETGATE_TESTS_SIMULATOR_LIBRARY_H_
 #define ASSETGATE_TESTS_SIMULATOR_LIBRARY_H_
 
@@ -21,7 +21,7 @@ namespace assetgate::simulator {
 enum class Phase { kQueued, kRunning, kSucceeded, kFailed, kCancelled };
 absl::string_view PhaseName(Phase phase);
 
-// Where an asset or a video stands at which time.
+// The state of an asset or a video as a function of time.
 struct Course {
   enum class Ending { kSuccess, kFailure, kCancelled, kNever };
 
@@ -40,9 +40,9 @@ struct Course {
   absl::Time EndTime() const { return ended_early.value_or(created + queue + work); }
 };
 
-// Gives an object a bad ending if the text that decides it says so: the path of a media URL, or a
-// prompt in which the word stands in square brackets. The words: `dead-link` (the media cannot be
-// fetched), `moderated` (refused by review), `stuck` (never ends).
+// Sets a course that fails or never ends, if one of these words is in the path of the media URL, or
+// in square brackets in the prompt: `dead-link` (the media cannot be fetched), `moderated` (refused
+// by review), `stuck` (never ends).
 void ApplyFatefulWords(absl::string_view media_url, Course* course);
 void ApplyFatefulWordsOfPrompt(absl::string_view prompt, Course* course);
 
@@ -58,7 +58,7 @@ struct Group {
 
 struct Asset {
   std::string id;
-  std::string tracking_id;  // what it is asked for by, where that is not its id
+  std::string tracking_id;  // the id by which it is polled, where it differs from `id`
   std::string account;
   std::string platform;
   std::string group_id;
@@ -73,7 +73,7 @@ struct Video {
   std::string id;
   std::string account;
   std::string model;
-  std::string upstream;  // which of the provider's own providers makes it
+  std::string upstream;  // the provider's own provider
   int64_t duration = 5;  // seconds
   std::string resolution = "720p";
   std::string ratio = "16:9";
@@ -86,7 +86,7 @@ struct Video {
   int64_t polls = 0;
 };
 
-// Things by id in the order they came; the oldest leave when there are too many.
+// Objects by id in the order of their creation; beyond the capacity the oldest are removed.
 template <typename T>
 class Shelf {
  public:
@@ -100,7 +100,7 @@ class Shelf {
     order_.push_back(thing.id);
     things_.insert_or_assign(thing.id, std::move(thing));
   }
-  // Null if there is none of that id.
+  // Null for an unknown id.
   T* Find(absl::string_view id) {
     const auto found = things_.find(std::string(id));
     return found == things_.end() ? nullptr : &found->second;
@@ -123,10 +123,10 @@ class Shelf {
   std::deque<std::string> order_;  // erased ids stay until their turn comes
 };
 
-// Thread-safe. Everything is handed out as a copy, so that no lock is held over a caller.
+// Thread-safe. All results are copies, so that callers hold no lock.
 class Library {
  public:
-  // How many things of each kind are kept; with one more the oldest is forgotten.
+  // How many objects of each kind are kept; one more removes the oldest.
   static constexpr size_t kCapacity = 1'000'000;
 
   void Add(Group group);
@@ -137,17 +137,17 @@ class Library {
   // By id.
   std::optional<Asset> FindAsset(absl::string_view id) const;
   std::optional<Video> FindVideo(absl::string_view id) const;
-  // The same for a client that asks: counts a poll. The asset by its tracking id.
+  // The same for a client's poll, which is counted. The asset by its tracking id.
   std::optional<Asset> PollAsset(absl::string_view tracking_id);
   std::optional<Video> PollVideo(absl::string_view id);
   bool EraseAsset(absl::string_view id);
-  // Sets a video's cost, and returns what it was.
+  // Sets a video's cost and returns the old one.
   int64_t ReplaceCost(absl::string_view id, int64_t cost);
 
   enum class Kind { kAsset, kVideo };
-  // Takes a thing off its course: "succeed", "fail" (with a reason, or a made-up one), "cancel"
-  // (videos), "hold" (it stands still), "release" (it stands where it would without the hold) or
-  // "forget" (it was never there). NOT_FOUND, INVALID_ARGUMENT.
+  // Changes the course of an object: "succeed", "fail" (with the reason, or a default one),
+  // "cancel" (videos), "hold" (it stops), "release" (it is where it would be without the hold) or
+  // "forget" (it is removed). NOT_FOUND, INVALID_ARGUMENT.
   absl::Status Force(Kind kind, absl::string_view id, absl::string_view action,
                      absl::string_view reason, absl::Time now);
 
@@ -174,7 +174,7 @@ class Library {
   Counts counts_ ABSL_GUARDED_BY(mu_);
 };
 
-// Random lower-case letters and digits; never the same twice in practice, nor after a restart.
+// Random lower-case letters and digits; practically unique, also after a restart.
 // Thread-safe.
 std::string RandomAlphanumerics(int length);
 std::string RandomHex(int length);

@@ -1,10 +1,11 @@
-// provider-simulator: stands in for all providers on loopback.
+// provider-simulator: simulates all providers on loopback.
 #include <csignal>
 #include <cstdio>
 #include <iostream>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "base/build_info.h"
 #include "tests/simulator/simulator.h"
 
@@ -13,26 +14,31 @@ namespace {
 using assetgate::simulator::Simulator;
 
 constexpr char kAbout[] =
-    R"(Stands in for the providers of assetgate: keeps groups, assets and videos in memory, lets them
-proceed by the clock, and answers as strictly as the providers' documentation says.
+    R"(Simulates the providers of assetgate: keeps groups, assets and videos in memory, lets them proceed by
+the clock, and answers as strictly as the providers' documentation says.
 
-  provider    mounted at       key
-  zerozero    /zerozero/v1     Authorization: Bearer sim-key
-  apiframe    /apiframe/v2     X-API-Key: sim-key
-  kyy         /kyy             Authorization: Bearer sim-key
-  octopusx    /octopusx        Authorization: Bearer sim-key
-
+%s
 When it is ready it prints "provider-simulator listening on http://127.0.0.1:PORT" to stdout.)";
 
+// Where each provider is mounted, and what its requests carry.
+std::string About() {
+  std::string table = absl::StrFormat("  %-11s %-16s %s\n", "provider", "mounted at", "key");
+  for (const auto& dialect : assetgate::simulator::AllDialects()) {
+    absl::StrAppendFormat(&table, "  %-11s %-16s %ssim-key\n", dialect->name(), dialect->prefix(),
+                          dialect->key_header());
+  }
+  return absl::StrFormat(kAbout, table);
+}
+
 constexpr char kMore[] =
-    R"(Media whose URL path contains one of these words meet their fate, so do prompts with the word in
-square brackets: `dead-link` (cannot be fetched), `moderated` (refused), `stuck` (never ends).
+    R"(These words in the path of a media URL, or in square brackets in a prompt, decide how the work ends:
+`dead-link` (cannot be fetched), `moderated` (refused), `stuck` (never ends).
 
 Faults, timing, switches, the request log and the state of things are at /_control/:
   curl -X POST http://127.0.0.1:PORT/_control/faults -d \
     '{"provider":"kyy","call":"asset.create","fault":{"kind":"status","status":503},"times":3}'
   curl http://127.0.0.1:PORT/_control/stats
-tests/simulator/README.md tells all of it. Ends with 0 on SIGTERM and SIGINT.)";
+tests/simulator/README.md describes all of it. Ends with 0 on SIGTERM and SIGINT.)";
 
 // A duration flag: 250ms, 2s, 1m30s.
 void AddDuration(CLI::App& app, const std::string& name, absl::Duration* duration,
@@ -54,7 +60,7 @@ void AddDuration(CLI::App& app, const std::string& name, absl::Duration* duratio
 int main(int argc, char** argv) {
   Simulator::Options options;
   bool no_request_log = false;
-  CLI::App app(kAbout, "provider-simulator");
+  CLI::App app(About(), "provider-simulator");
   app.footer(kMore);
   app.set_version_flag("--version", assetgate::base::VersionText("provider-simulator"));
   app.add_option("--port", options.server.port, "port to listen on; 0 takes any free one")

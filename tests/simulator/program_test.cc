@@ -94,7 +94,7 @@ TEST(ProgramTest, SaysWhereItListensAndEndsCleanlyOnSignals) {
   }
 }
 
-TEST(ProgramTest, HelpTellsTheMounts) {
+TEST(ProgramTest, HelpShowsTheMounts) {
   Program program({"--help"});
   const std::string help = program.ReadAll();
   EXPECT_EQ(program.Wait(), 0);

@@ -17,8 +17,8 @@ bool CarriesKey(absl::string_view header) {
          absl::EqualsIgnoreCase(header, "x-secret-key");
 }
 
-// What a logged request costs, roughly. It may not change while the request is kept, so that what
-// Finish adds is counted when it is added.
+// The approximate size of a logged request. It must not change while the request is kept: additions
+// by Finish are counted when they are made.
 size_t Bytes(const LoggedRequest& request) {
   size_t bytes = sizeof(request) + request.path.size() + request.query.size() +
                  request.body.size() + request.answer.size();

@@ -1,4 +1,4 @@
-// What the simulator was asked and what it answered: the newest requests in full, counts of all.
+// The simulator's requests and answers: the newest in full, and counts of all.
 #ifndef ASSETGATE_TESTS_SIMULATOR_REQUEST_LOG_H_
 #define ASSETGATE_TESTS_SIMULATOR_REQUEST_LOG_H_
 
@@ -30,15 +30,15 @@ struct LoggedRequest {
   std::string query;
   Headers headers;  // values of headers that carry keys are replaced
   bool key_valid = false;
-  std::string body;       // its first 64 KiB
-  int status = 0;         // 0 while unanswered, and for good when the connection was cut instead
-  std::string answer;     // the first 4 KiB of the answer's body
-  std::string fault;      // which kind struck, if any
-  std::string object_id;  // of the asset, group or video that was made or asked for
-  std::vector<std::string> ignored;  // fields that had no effect, and were not refused
+  std::string body;                  // its first 64 KiB
+  int status = 0;                    // 0 while unanswered, and after the connection was cut instead
+  std::string answer;                // the first 4 KiB of the answer's body
+  std::string fault;                 // the kind of fault that hit, if any
+  std::string object_id;             // of the created or polled asset, group or video
+  std::vector<std::string> ignored;  // fields that were silently ignored
 };
 
-// How the answer turned out.
+// The outcome of a request.
 struct Outcome {
   int status = 0;
   bool key_valid = false;
@@ -57,18 +57,18 @@ class RequestLog {
   // Without `keep_requests` only counts are kept.
   explicit RequestLog(bool keep_requests) : keep_requests_(keep_requests) {}
 
-  // To be called when a request has arrived; returns its number for Finish.
+  // Call it when a request has arrived; returns the request's number for Finish.
   int64_t Begin(absl::Time now, absl::string_view provider, Call call, const Request& request);
   void Finish(int64_t number, absl::string_view provider, Call call, Outcome outcome);
-  // Forgets the requests, not the counts.
+  // Removes the requests, not the counts.
   void Clear();
 
   // The oldest first; empty `provider` or `call` match all; at most the newest `limit`.
   std::vector<LoggedRequest> Requests(absl::string_view provider, absl::string_view call,
                                       size_t limit = kCapacity) const;
-  // How many calls arrived ever. "*" for all calls, or all providers.
+  // How many calls have arrived in total. "*" stands for all calls, or all providers.
   int64_t Calls(absl::string_view provider, absl::string_view call) const;
-  // Waits until so many arrived; false after `timeout` (real time).
+  // Waits until this many have arrived; false after `timeout` (real time).
   bool AwaitCalls(absl::string_view provider, absl::string_view call, int64_t count,
                   absl::Duration timeout) const;
   // {provider: {call: {"requests": n, "answers": {"200": n}, "faults": n}}}

@@ -41,7 +41,7 @@ Value* At(rapidjson::Document& document, const std::string& pointer) {
   return rapidjson::Pointer(pointer.data(), pointer.size()).Get(document);
 }
 
-// What the placeholders of a template stand for.
+// The values of a template's placeholders.
 struct Parts {
   const Value& answer;
   const Value& payload;
@@ -57,7 +57,7 @@ struct Parts {
   }
 };
 
-// Adds a member, in place of one of that name.
+// Adds a member, or replaces the one of that name.
 void Put(const Value& name, Value value, rapidjson::Document::AllocatorType& allocator,
          Value* object) {
   object->RemoveMember(name);

@@ -1,6 +1,6 @@
-// True answers of a provider in another dress: the same facts under another envelope, with the link
-// to the result in another place, or with bytes that are no text. Twins of one service, and one
-// service on two days, differ in just that.
+// Rewrites true answers of a provider: the same facts in another envelope, with the link to the
+// result in another place, or with invalid UTF-8. Twins of one service, and one service on two
+// days, differ in these ways.
 #ifndef ASSETGATE_TESTS_SIMULATOR_REWRITE_H_
 #define ASSETGATE_TESTS_SIMULATOR_REWRITE_H_
 
@@ -11,25 +11,25 @@
 
 namespace assetgate::simulator {
 
-// Puts `response` into the dress of a template: JSON text in which these strings are placeholders:
+// Rewrites `response` by a template: JSON text in which these strings are placeholders:
 //   "$answer"   the whole true answer
 //   "$payload"  the answer without its envelope: its `data` where that is an object, else all of it
-//   "$id"       what was made or asked for; a null without `id`
+//   "$id"       the id of the created or polled object; null without `id`
 //   "$link"     the first text that begins with `media_url`
-// A member "..." holds placeholders, and what they stand for brings its members:
-// {"...":"$payload","error":{"code":0}}; of two members with one name the later one stays. False,
-// and nothing is changed, if the answer is no JSON object, has no 2xx status, or has no link where
-// the template wants one.
+// A member "..." is replaced by the members of its placeholder's value:
+// {"...":"$payload","error":{"code":0}}; of two members with one name the later one stays. Returns
+// false and changes nothing if the answer is not a JSON object, its status is not 2xx, or it lacks
+// the link of the template.
 bool Dress(absl::string_view template_json, absl::string_view id, absl::string_view media_url,
            Response* response);
 
-// Moves the first text that begins with `media_url` to the JSON pointer `to`; "" takes it away.
-// With a `value`, that is what is put there, or in the link's old place. False, and nothing is
-// changed, if there is no such text.
+// Moves the first text that begins with `media_url` to the JSON pointer `to`; "" removes it. A
+// `value` replaces the link, there or in its old place. Returns false and changes nothing if there
+// is no such text.
 bool MoveLink(absl::string_view media_url, absl::string_view to, absl::string_view value,
               Response* response);
 
-// Adds a member that nobody reads, in a charset that is not UTF-8 (GBK). False if the answer is no
+// Adds an unused member in a charset other than UTF-8 (GBK). Returns false if the answer is not a
 // JSON object.
 bool AddForeignText(Response* response);
 

@@ -22,7 +22,7 @@ namespace {
 constexpr int64_t kMaxBody = int64_t{64} << 20;
 
 // Calls `act` with each socket of this process whose own port is `port`: the listener and the
-// connections it took. civetweb does not hand out its descriptors.
+// accepted connections. civetweb does not expose its descriptors.
 void ForEachServerSocket(int port, absl::FunctionRef<void(int)> act) {
   DIR* directory = opendir("/proc/self/fd");
   if (directory == nullptr) return;
@@ -52,8 +52,8 @@ std::optional<int> SocketOf(int port, int remote_port) {
   return found;
 }
 
-// Sends RST at once and leaves the descriptor to its owner: dissolving an association is what
-// connect() to AF_UNSPEC does to TCP on Linux.
+// Sends RST at once and leaves the descriptor to its owner: on Linux, connect() to AF_UNSPEC aborts
+// a TCP connection.
 void Reset(int descriptor) {
   sockaddr nowhere{};
   nowhere.sa_family = AF_UNSPEC;
@@ -62,7 +62,7 @@ void Reset(int descriptor) {
 
 // False if it was cut off or too large.
 bool ReadBody(mg_connection* connection, const mg_request_info& info, std::string* body) {
-  // Negative for a chunked body, which tells its end itself.
+  // Negative for a chunked body, which marks its own end.
   const int64_t length = info.content_length;
   if (length > kMaxBody) return false;
   const char* expect = mg_get_header(connection, "Expect");
@@ -81,7 +81,7 @@ bool ReadBody(mg_connection* connection, const mg_request_info& info, std::strin
   return length < 0 || static_cast<int64_t>(body->size()) == length;
 }
 
-// A header's value, also if it came with a fault: nothing in it ends the line.
+// A header's value, also from a fault, without characters that end the line.
 std::string OneLine(absl::string_view text) {
   return absl::StrReplaceAll(text, {{"\r", " "}, {"\n", " "}});
 }

@@ -16,8 +16,8 @@ struct mg_context;
 
 namespace assetgate::simulator {
 
-// One thread serves one connection at a time, so that as many connections make progress as there
-// are threads.
+// A thread serves one connection at a time: the number of threads limits the connections that make
+// progress.
 class Server {
  public:
   struct Options {
@@ -27,7 +27,7 @@ class Server {
   };
   // Called on many threads at once.
   using Handler = std::function<Reply(const Request&)>;
-  // Waits a while (drips); returns false if it is not worth going on.
+  // Waits for a duration (drips); returns false if the answer is to end.
   using Pause = std::function<bool(absl::Duration)>;
 
   Server(Options options, Handler handler, Pause pause);
@@ -36,8 +36,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   absl::Status Start();
-  // Cuts all connections and waits for the threads. The handler and the pause have to come to an
-  // end by themselves. Idempotent.
+  // Cuts all connections and waits for the threads. The handler and the pause must end by
+  // themselves. Idempotent.
   void Stop();
   int port() const { return port_; }
 

@@ -16,9 +16,9 @@
 namespace assetgate::simulator {
 namespace {
 
-// The endpoint of a path below the prefix; `ids` are what stood for each `{}`. Of endpoints with
-// the same path the one with the right method wins; `other_method` says that there was only
-// another.
+// The endpoint of a path below the prefix; `ids` are the segments at each `{}`. Of endpoints with
+// the same path, the one with the method takes precedence; `other_method`: no endpoint has the
+// method.
 const Endpoint* FindEndpoint(const std::vector<Endpoint>& endpoints, absl::string_view method,
                              absl::string_view path, std::vector<std::string>* ids,
                              bool* other_method) {
@@ -77,7 +77,7 @@ bool NeedsTrueAnswer(Fault::Kind kind) {
   }
 }
 
-// What a true answer is about, for the faults that rewrite it.
+// The ids and links of a true answer, for the faults that rewrite it.
 struct Subject {
   std::string object_id;
   std::string media_url;
@@ -101,7 +101,7 @@ bool Rewrite(const Fault& fault, const Subject& subject, Response* response) {
 }
 
 // Turns the true answer (or an empty one, if the call was not carried out) into the faulty one.
-// Hangs have been waited for, and rewritten answers rewritten.
+// Hangs and rewriting faults were applied before.
 void Spoil(const Fault& fault, const Dialect& dialect, Call call, Reply* reply) {
   Response& response = reply->response;
   Delivery& delivery = reply->delivery;

@@ -1,11 +1,11 @@
-// A stand-in for all providers on one loopback port, as strict as their documentation.
+// Simulates all providers on one loopback port, as strictly as their documentation.
 //
 //   Simulator simulator(Simulator::Options{});
 //   if (absl::Status status = simulator.Start(); !status.ok()) …
 //   config.base_url = simulator.BaseUrl("kyy");           // http://127.0.0.1:41234/kyy
 //   simulator.faults().Add({.provider = "kyy", .call = "asset.create", .fault = {…}, .times = 1});
 //
-// Everything that /_control/ offers over HTTP can be had here as well. Thread-safe.
+// Everything that /_control/ offers over HTTP is also available here. Thread-safe.
 #ifndef ASSETGATE_TESTS_SIMULATOR_SIMULATOR_H_
 #define ASSETGATE_TESTS_SIMULATOR_SIMULATOR_H_
 
@@ -30,16 +30,16 @@ class Simulator {
  public:
   struct Options {
     Server::Options server;
-    // Keys that are accepted by every provider. Each is an account of its own: what was made with
-    // one cannot be seen with another.
+    // Keys that every provider accepts. Each is a separate account: an object created with one key
+    // is unknown with another.
     std::vector<std::string> api_keys = {"sim-key"};
     Timing timing;
-    // Links to media begin with this, if set; else with the address listened on.
+    // The beginning of links to media; empty: the address on which the simulator listens.
     std::string public_url;
-    // Without it requests are counted and not kept.
+    // False: requests are only counted.
     bool keep_requests = true;
-    // Tells assets and videos their age; has to outlive the simulator. Null: the machine's clock.
-    // Latency, drips and hangs take real time always.
+    // The clock for the age of assets and videos; must outlive the simulator. Null: the machine's
+    // clock. Latency, drips and hangs always take real time.
     const base::Clock* clock = nullptr;
   };
 
@@ -65,21 +65,21 @@ class Simulator {
 
   int port() const { return server_.port(); }
   std::string url() const;
-  // Where a provider is mounted; what goes into a client's `base_url`.
+  // The base URL of a provider, for a client's `base_url`.
   std::string BaseUrl(absl::string_view provider) const;
 
-  // Null if there is none of that name.
+  // Null for an unknown name.
   Provider* FindProvider(absl::string_view name);
   const std::vector<std::unique_ptr<Provider>>& providers() const { return providers_; }
   FaultTable& faults() { return faults_; }
   RequestLog& log() { return log_; }
 
   Timing timing() const;
-  // Counts for what is made from now on.
+  // Holds for objects created from now on.
   void SetTiming(const Timing& timing);
   absl::Time Now() const { return clock_.Now(); }
 
-  // What the server calls for every request.
+  // Serves one request; called by the server.
   Reply Serve(const Request& request);
 
  private:

@@ -62,9 +62,14 @@ SimulatorTest::SimulatorTest()
 
 SimulatorTest::~SimulatorTest() { simulator.Stop(); }
 
-std::vector<std::string> SimulatorTest::KeyHeaders(absl::string_view path, absl::string_view key) {
-  if (absl::StartsWith(path, "/apiframe/")) return {absl::StrCat("X-API-Key: ", key)};
-  return {absl::StrCat("Authorization: Bearer ", key)};
+std::vector<std::string> SimulatorTest::KeyHeaders(absl::string_view path,
+                                                   absl::string_view of_account) const {
+  for (const auto& provider : simulator.providers()) {
+    if (absl::StartsWith(path, absl::StrCat(provider->dialect->prefix(), "/"))) {
+      return {absl::StrCat(provider->dialect->key_header(), of_account)};
+    }
+  }
+  return {};
 }
 
 Answer SimulatorTest::Call(absl::string_view method, absl::string_view path, absl::string_view body,

@@ -1,4 +1,4 @@
-// A simulator in this process on a port of its own, a clock that the test turns, and a client.
+// A simulator in this process on its own port, with a clock that the test controls, and a client.
 #ifndef ASSETGATE_TESTS_SIMULATOR_SIMULATOR_FIXTURE_H_
 #define ASSETGATE_TESTS_SIMULATOR_SIMULATOR_FIXTURE_H_
 
@@ -18,7 +18,7 @@
 
 namespace assetgate::simulator {
 
-// What came of one HTTP call.
+// The result of one HTTP call.
 struct Answer {
   CURLcode code = CURLE_OK;
   int status = 0;  // 0 if there was none
@@ -27,10 +27,10 @@ struct Answer {
   bool new_connection = true;
 
   std::string Header(absl::string_view name) const;
-  // The value a JSON pointer leads to, as JSON text: `"Active"`, `200`, `null`; "(none)" if it
-  // leads nowhere or the body is no JSON.
+  // The value at a JSON pointer as JSON text: `"Active"`, `200`, `null`; "(none)" if there is none,
+  // or the body is not JSON.
   std::string At(absl::string_view pointer) const;
-  // The string a JSON pointer leads to, or "".
+  // The string at a JSON pointer, or "".
   std::string Text(absl::string_view pointer) const;
 };
 
@@ -42,12 +42,12 @@ class SimulatorTest : public ::testing::Test {
   SimulatorTest();
   ~SimulatorTest() override;
 
-  // One call on a connection of its own: on one that was used before, libcurl repeats a request
-  // whose connection died, POST or not, and a fault would be spent on the first. Paths begin with
-  // "/". Headers are lines; Content-Type is application/json unless a line says otherwise.
+  // One call on its own connection: on a reused one, libcurl repeats a request whose connection
+  // ended, even a POST, and the first try would use up a fault. Paths begin with "/". Headers are
+  // lines; Content-Type is application/json unless a line sets it.
   Answer Call(absl::string_view method, absl::string_view path, absl::string_view body = "",
               std::vector<std::string> headers = {});
-  // With `key` as the provider at the head of the path wants it.
+  // With `key` in the form of the provider at the beginning of the path.
   Answer Get(absl::string_view path) { return Call("GET", path, "", KeyHeaders(path, key)); }
   Answer Post(absl::string_view path, absl::string_view body) {
     return Call("POST", path, body, KeyHeaders(path, key));
@@ -61,16 +61,16 @@ class SimulatorTest : public ::testing::Test {
   // The newest logged request.
   LoggedRequest Last();
 
-  static std::vector<std::string> KeyHeaders(absl::string_view path, absl::string_view key);
+  std::vector<std::string> KeyHeaders(absl::string_view path, absl::string_view of_account) const;
 
-  // Long enough for every asset and video to be done.
+  // Advances the clock until every asset and video is done.
   void Finish() { clock.Advance(absl::Minutes(1)); }
 
   base::FakeClock clock;
   Simulator simulator;
   std::string key = kKey;
   bool reuse_connections = false;
-  // How long a call may take; hangs outlive it.
+  // The time limit of a call; hangs last longer.
   absl::Duration timeout = absl::Seconds(20);
 
  private:

@@ -30,6 +30,7 @@ class FakeDialect final : public provider::Dialect {
       : options_(std::move(options)) {
     traits_.name = std::move(name);
     traits_.default_base_url = "https://api.fake.example/v1";
+    traits_.planes = {{"control", "https://control.fake.example"}};
     traits_.secrets = {"api_key"};
     traits_.requests_per_second = 12;
     traits_.max_in_flight = 34;
@@ -78,7 +79,8 @@ class FakeDialect final : public provider::Dialect {
                                   std::span<const provider::Handle>) const override {
     return {};
   }
-  void Authorize(http::Request&, const provider::Credential&, absl::Time) const override {}
+  void Authorize(http::Request&, const provider::Destination&, const provider::Credential&,
+                 absl::Time) const override {}
 
   const testing::FakeOptions& options() const { return options_; }
 

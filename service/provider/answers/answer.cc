@@ -23,11 +23,11 @@ using rapidjson::Value;
 constexpr absl::string_view kEnvelopeKeys[] = {"data",  "result", "response", "task",
                                                "job",   "output", "payload",  "video",
                                                "asset", "group",  "items",    "list"};
-// Those that can hold the id itself.
+// The keys that can hold the id itself.
 constexpr absl::string_view kBareKeys[] = {"data", "result"};
-// Of a list, that many are looked at for the one that was asked for.
+// How many elements of a list are searched for the polled unit.
 constexpr rapidjson::SizeType kMaxElements = 1000;
-// Relays behind relays; nobody has been seen to go deeper.
+// Relays behind relays; deeper nesting has not been observed.
 constexpr int kMaxLayers = 4;
 constexpr std::size_t kMaxExcerptBytes = 4096;
 
@@ -57,7 +57,7 @@ bool IsOneOf(absl::string_view name, std::span<const absl::string_view> names) {
                      [&](absl::string_view other) { return SameName(name, other); });
 }
 
-// Whether an element of a list has that id, under whatever name.
+// Whether an element of a list has that id under any name.
 bool Names(const Value& element, absl::string_view id) {
   if (!element.IsObject()) return false;
   const auto& members = element.GetObject();
@@ -67,7 +67,8 @@ bool Names(const Value& element, absl::string_view id) {
   });
 }
 
-// What may be an id without a name that says so: no state, no time, no address, no small number.
+// Whether a value without a telling name may be an id: not a state, a time, an address or a small
+// number.
 bool IsBareId(absl::string_view id, const IdNames& ids) {
   if (ids.has_form != nullptr && ids.has_form(id)) return true;
   if (absl::StrContains(id, "://") || IsKnownStateWord(id)) return false;
@@ -79,21 +80,13 @@ bool IsBareId(absl::string_view id, const IdNames& ids) {
          !absl::ParseTime(absl::RFC3339_full, id, &time, nullptr);
 }
 
-// Relays have success codes of their own, and say so in words.
-bool SaysItWentWell(const Words& words) {
-  const std::string text = absl::AsciiStrToLower(words.message);
-  const auto has = [&](absl::string_view part) { return absl::StrContains(text, part); };
-  return (has("success") || has("submitted") || has("成功")) && !has("unsuccess") && !has("fail") &&
-         !has("失败") && !has("不成功") && !has("未成功");
-}
-
 }  // namespace
 
 bool IsEnvelopeKey(absl::string_view name) { return IsOneOf(name, kEnvelopeKeys); }
 
 const Value* Member(const Value& object, absl::string_view name) {
   if (!object.IsObject()) return nullptr;
-  // As it is documented, before other spellings of it.
+  // The documented spelling before any other.
   const Value* other = nullptr;
   for (const auto& member : object.GetObject()) {
     if (member.value.IsNull()) continue;
@@ -148,10 +141,16 @@ std::optional<double> NumberAt(const Value& root, absl::string_view path) {
   return value == nullptr ? std::nullopt : base::JsonNumber(*value, "");
 }
 
+std::optional<rapidjson::Document> JsonInText(absl::string_view text) {
+  text = absl::StripLeadingAsciiWhitespace(text);
+  if (!absl::StartsWith(text, "{") && !absl::StartsWith(text, "[")) return std::nullopt;
+  return base::ParseAnswer(text);
+}
+
 Answer::Answer(const http::Response& response, absl::string_view asked)
     : response_(response), asked_(asked) {
   std::optional<rapidjson::Document> parsed = base::ParseAnswer(response.body);
-  // JSON as text.
+  // A body that is one text is parsed like a body: JSON need not begin it.
   if (parsed.has_value() && parsed->IsString()) {
     parsed = base::ParseAnswer({parsed->GetString(), parsed->GetStringLength()});
   }
@@ -191,12 +190,9 @@ void Answer::AddLayers(const Value& value, int depth, bool may_be_bare) {
   }
   if (value.IsString()) {
     const absl::string_view text(value.GetString(), value.GetStringLength());
-    const absl::string_view begin = absl::StripLeadingAsciiWhitespace(text);
-    if (absl::StartsWith(begin, "{") || absl::StartsWith(begin, "[{")) {
-      if (std::optional<rapidjson::Document> inner = base::ParseAnswer(text); inner.has_value()) {
-        documents_.push_back(*std::move(inner));
-        return AddLayers(documents_.back(), depth, /*may_be_bare=*/false);
-      }
+    if (std::optional<rapidjson::Document> inner = JsonInText(text); inner.has_value()) {
+      documents_.push_back(*std::move(inner));
+      return AddLayers(documents_.back(), depth, /*may_be_bare=*/false);
     }
   }
   if (bare_data_ == nullptr && may_be_bare) bare_data_ = &value;
@@ -226,7 +222,7 @@ std::string IdOfObject(const Value& object, const IdNames& ids) {
 std::string FindId(const Answer& answer, const IdNames& ids) {
   struct Candidate {
     std::string id;
-    // May be the id of the call.
+    // It may be the id of the call.
     bool may_be_the_calls;
   };
   std::vector<Candidate> candidates;
@@ -245,9 +241,9 @@ std::string FindId(const Answer& answer, const IdNames& ids) {
       it != candidates.end()) {
     return it->id;
   }
-  // In an answer that says that the call failed, an id beside that, under a name that anything can
-  // have, may be the id of the call.
-  const bool failed = SaysFailed(answer) && !(answer.ok() && SaysItWentWell(WordsOf(answer)));
+  // Where the answer says that the call failed, an id under a common name may be the id of the
+  // call.
+  const bool failed = SaysFailed(answer);
   for (const Candidate& candidate : candidates) {
     if (!failed || !candidate.may_be_the_calls) return candidate.id;
   }

@@ -48,16 +48,16 @@ TEST(FindIdTest, AnIdIsReadFromEveryEnvelope) {
   }
 }
 
-TEST(FindIdTest, TheDocumentedNameWinsOverOthers) {
+TEST(FindIdTest, TheDocumentedNameTakesPrecedence) {
   EXPECT_EQ(IdIn(R"({"id":"other","task_id":"t-7"})"), "t-7");
   EXPECT_EQ(IdIn(R"({"id":"req-1","data":{"task_id":"t-7"}})"), "t-7");
 }
 
-TEST(FindIdTest, AnIdOfTheDocumentedFormWinsOverOthers) {
+TEST(FindIdTest, AnIdOfTheDocumentedFormTakesPrecedence) {
   EXPECT_EQ(IdIn(R"({"task_id":"req-1","data":{"id":"vt-7"}})", kFormed), "vt-7");
 }
 
-TEST(FindIdTest, NumbersAreTakenFromTheirTextExactly) {
+TEST(FindIdTest, NumbersAreReadExactlyFromTheirText) {
   EXPECT_EQ(IdIn(R"({"id":1800657071180349901})"), "1800657071180349901");
   EXPECT_EQ(IdIn(R"({"id":18006570711803499012})"), "18006570711803499012");
   EXPECT_EQ(IdIn(R"({"id":180065707118034990123456789})"), "180065707118034990123456789");
@@ -66,7 +66,7 @@ TEST(FindIdTest, NumbersAreTakenFromTheirTextExactly) {
   EXPECT_EQ(IdIn(R"({"id":1.5})"), "");
 }
 
-TEST(FindIdTest, WhatIsNoIdIsNotTakenForOne) {
+TEST(FindIdTest, OtherValuesAreNotTakenForIds) {
   for (const char* const body : {
            R"({})",
            R"({"id":null})",
@@ -96,7 +96,7 @@ TEST(FindIdTest, WhatIsNoIdIsNotTakenForOne) {
   EXPECT_EQ(IdIn(absl::StrCat(R"({"id":")", std::string(257, 'a'), R"("})")), "");
 }
 
-TEST(FindIdTest, ACommonNameInAFailureIsTheThingsIdOnlyWhereItLooksLikeOne) {
+TEST(FindIdTest, AnIdUnderACommonNameInAFailureMustHaveTheForm) {
   const std::string refusal = R"({"code":1201,"message":"prompt rejected","id":"req-1"})";
   EXPECT_EQ(IdIn(refusal, kFormed), "");
   EXPECT_EQ(IdIn(R"({"error":{"message":"x"},"id":"req-1"})", kFormed, 400), "");
@@ -105,7 +105,7 @@ TEST(FindIdTest, ACommonNameInAFailureIsTheThingsIdOnlyWhereItLooksLikeOne) {
   EXPECT_EQ(IdIn(R"({"task_id":"t-7"})", kOpaque, 502), "t-7") << "whatever stands beside it";
 }
 
-TEST(AtTest, NamesInAnySpellingAndIndexesOfArrays) {
+TEST(AtTest, NamesAreReadInAnySpellingAndArraysByIndex) {
   const std::optional<rapidjson::Document> doc =
       base::ParseAnswer(R"({"Video_URL":"a","videos":[{"url":"b"}],"x":null})");
   ASSERT_TRUE(doc.has_value());

@@ -11,7 +11,7 @@
 namespace assetgate::provider::answers {
 namespace {
 
-// Pages tell who they are at their beginning.
+// A page identifies its server in its first bytes.
 constexpr std::size_t kLookedAt = 16 * 1024;
 constexpr std::size_t kMaxHostBytes = 255;
 
@@ -43,15 +43,15 @@ bool HasBlockCode(absl::string_view text) {
   return false;
 }
 
-// The edge itself turned the request away, or wants to see a browser first. Pages that merely name
-// an edge are shown for the origin's failures as well.
+// The edge itself blocked the request or demands a browser. Pages that only name an edge are also
+// shown for the origin's failures.
 bool IsBlock(const Answer& answer, const std::string& text) {
   if (!answer.response().HeaderValue("cf-mitigated").empty() || HasBlockCode(text)) return true;
   return HasAny(text, {"just a moment", "cf-chl", "challenge-platform", "attention required!",
                        "sorry, you have been blocked", "checking your browser"});
 }
 
-// What Cloudflare answers in place of a page to whoever asks for JSON (RFC 9457).
+// Cloudflare's answer to clients that accept JSON, instead of a page (RFC 9457).
 bool IsPageInJson(const Answer& answer) {
   if (answer.layers().empty()) return false;
   const rapidjson::Value& body = *answer.layers().front();
@@ -89,7 +89,7 @@ Edge EdgeOf(const Answer& answer) {
     case 429:
     case 503: {
       if (IsBlock(answer, text)) return Edge::kBlocked;
-      // A page: providers of this kind answer in JSON. Only a 503 may come from behind the edge.
+      // A page, since providers answer in JSON. Only a 503 may come from behind the edge.
       return answer.status() != 503 && IsPage(answer) ? Edge::kBlocked : Edge::kNone;
     }
     default:
@@ -104,7 +104,7 @@ std::string RedirectHost(const Answer& answer) {
   if (scheme == absl::string_view::npos) return "";
   const std::size_t end = location.find_first_of("/?#\\", scheme + 3);
   location = location.substr(0, end);
-  // Never a user and a password.
+  // Without a user and a password.
   const std::size_t at = location.rfind('@');
   const absl::string_view host =
       location.substr(at == absl::string_view::npos ? scheme + 3 : at + 1);

@@ -1,4 +1,4 @@
-// Answers that do not come from the provider: of an edge in front of it, and redirects.
+// Answers that the provider itself did not write: pages of an edge in front of it, and redirects.
 #ifndef ASSETGATE_PROVIDER_ANSWERS_EDGE_H_
 #define ASSETGATE_PROVIDER_ANSWERS_EDGE_H_
 
@@ -10,23 +10,23 @@
 namespace assetgate::provider::answers {
 
 enum class Edge {
-  // The provider answered, as far as can be told.
+  // The answer seems to be the provider's.
   kNone,
-  // It surely never asked the provider: no route, no connection, no trusted channel.
+  // The edge did not reach the provider: no route, no connection, no trusted channel.
   kNeverAsked,
-  // It turned the call away: a block, a challenge.
+  // The edge rejected the call: a block, a challenge.
   kBlocked,
-  // It asked, and may have lost the answer.
+  // The edge forwarded the call, and may have lost the answer.
   kMayHaveAsked,
 };
 
-// Which edge's page an answer is. Never one that is JSON.
+// The kind of edge page that an answer is; an answer in JSON is kNone, except an edge's own JSON.
 Edge EdgeOf(const Answer& answer);
 
 // Whether an answer that is not JSON is a page of HTML.
 bool IsPage(const Answer& answer);
 
-// "https://new.example.com" of the Location of a redirect; "" where it names no host.
+// "https://new.example.com" in the Location header of a redirect; "" where it names no host.
 std::string RedirectHost(const Answer& answer);
 
 }  // namespace assetgate::provider::answers

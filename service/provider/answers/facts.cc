@@ -54,7 +54,7 @@ std::optional<absl::Time> TimeIn(const Value* value) {
   }
   for (const double per_second : {1.0, 1e3, 1e6}) {
     const double seconds = number / per_second;
-    // Seconds of the year 2286 are milliseconds of 1970: nothing is in doubt.
+    // Unambiguous: such a number of seconds is after the year 2286.
     if (seconds >= static_cast<double>(kFirstSecond) && seconds < 1e10) {
       return absl::UnixEpoch() + absl::Milliseconds(std::llround(seconds * 1000));
     }
@@ -89,7 +89,7 @@ std::optional<int> PercentIn(const Value* value) {
     return std::nullopt;
   }
   if (!marked && percent > 0 && percent < 1) percent *= 100;
-  // "1.0" may be all of it, or one of a hundred parts.
+  // "1.0" may be all of the work, or one percent.
   if (!marked && percent == 1 && absl::StrContains(digits, '.')) return std::nullopt;
   return static_cast<int>(std::clamp(percent, 0.0, 100.0));
 }

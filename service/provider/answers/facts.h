@@ -1,4 +1,4 @@
-// The smaller facts of an answer: times, percentages, lengths, usage.
+// Decodes the smaller values in an answer: times, percentages, lengths, usage.
 #ifndef ASSETGATE_PROVIDER_ANSWERS_FACTS_H_
 #define ASSETGATE_PROVIDER_ANSWERS_FACTS_H_
 
@@ -17,15 +17,15 @@ namespace assetgate::provider::answers {
 using Objects = std::span<const rapidjson::Value* const>;
 
 // A time: RFC 3339 with a zone, or Unix seconds, milliseconds or microseconds, as a number or as
-// text. Absent for anything else, 0, and what is no time of this service.
+// text. Absent for anything else, for 0, and for times outside of this service's era.
 std::optional<absl::Time> TimeIn(const rapidjson::Value* value);
 // The first time at these paths of the first object that has one.
 std::optional<absl::Time> FindTime(Objects objects, std::initializer_list<absl::string_view> paths);
-// When a finished task ended, by the names that are in use.
+// When a finished task ended, under any of the names that providers use.
 std::optional<absl::Time> FindEndTime(Objects objects);
 
-// How much of a task is done, 0 to 100: 45, "45", "45%", or a fraction between 0 and 1. What lies
-// outside of that is the nearer end; "1.0" is not told apart and counts as nothing.
+// The progress of a task, 0 to 100: 45, "45", "45%", or a fraction between 0 and 1. A value outside
+// of the range becomes its nearer end. Absent for "1.0", which could be 1 % or 100 %.
 std::optional<int> PercentIn(const rapidjson::Value* value);
 
 // A length in seconds, above 0 and below a day, to the millisecond; also from text ("4.000000").
@@ -33,7 +33,7 @@ std::optional<google::protobuf::Duration> FindSeconds(
     Objects objects, std::initializer_list<absl::string_view> paths);
 
 // {"usage": {"total_tokens": 108900, "completion_tokens": 108900}}, or {"totalTokens": "131040"}.
-// Absent where nothing is told.
+// Absent where there is none.
 std::optional<v1::Usage> FindUsage(Objects objects);
 
 }  // namespace assetgate::provider::answers

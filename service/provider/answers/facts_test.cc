@@ -17,7 +17,7 @@ rapidjson::Document Parsed(const std::string& body) {
   return doc.has_value() ? *std::move(doc) : rapidjson::Document(rapidjson::kObjectType);
 }
 
-TEST(FindEndTimeTest, TimesInEveryForm) {
+TEST(FindEndTimeTest, TimesAreReadInEveryForm) {
   const absl::Time expected = absl::FromUnixSeconds(1'782'900'130);
   for (const char* const body :
        {R"({"completedAt":"2026-07-01T10:02:10.000Z"})", R"({"finish_time":1782900130})",
@@ -38,7 +38,7 @@ TEST(FindEndTimeTest, TimesInEveryForm) {
   }
 }
 
-TEST(FindSecondsTest, LengthsAlsoFromText) {
+TEST(FindSecondsTest, LengthsAreAlsoReadFromText) {
   const rapidjson::Document doc = Parsed(R"({"a":"4.000000","b":6.04,"c":-1,"d":86400})");
   const rapidjson::Value* const objects[] = {nullptr, &doc};
   EXPECT_EQ(FindSeconds(objects, {"a"})->seconds(), 4);
@@ -46,7 +46,7 @@ TEST(FindSecondsTest, LengthsAlsoFromText) {
   EXPECT_EQ(FindSeconds(objects, {"c", "d", "e"}), std::nullopt);
 }
 
-TEST(FindUsageTest, CountsAlsoFromText) {
+TEST(FindUsageTest, CountsAreAlsoReadFromText) {
   const rapidjson::Document doc =
       Parsed(R"({"totalTokens":"131040","usage":{"video_tokens":108900}})");
   const rapidjson::Value* const objects[] = {&doc};

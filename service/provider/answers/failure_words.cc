@@ -24,11 +24,11 @@ namespace {
 
 using rapidjson::Value;
 
-// A validation error names every faulty field; more than these help nobody.
+// How many faults of a validation error are kept.
 constexpr std::size_t kMaxDetails = 8;
-// Relays behind relays wrap each other's errors; nobody has been seen to go deeper.
+// Relays behind relays wrap each other's errors; deeper nesting has not been observed.
 constexpr int kMaxLayers = 4;
-// Of a text that is not JSON.
+// Limits of a text that is not JSON.
 constexpr std::size_t kMaxTextCharacters = 1024;
 constexpr std::size_t kMaxPageBytes = 64 * 1024;
 
@@ -49,12 +49,12 @@ constexpr absl::string_view kMessagePaths[] = {"message",
                                                "info",
                                                "status_msg",
                                                "base_resp.status_msg"};
-// Objects that tell of no failure may have these as well.
+// Objects that describe no failure may have these too.
 constexpr absl::string_view kTitleNames[] = {"description", "title"};
-// Faults by field, beside a message or in its place.
+// Faults by field, beside a message or instead of it.
 constexpr absl::string_view kDetailNames[] = {"errors", "details"};
 
-// Of a failed task or asset. The last ones may tell of something else.
+// In a failed task or asset. The last ones may be about something else.
 constexpr absl::string_view kFailurePaths[] = {
     "error",        "task_error",     "fail_reason",     "failure_reason", "failed_reason",
     "error_reason", "err_reason",     "error_message",   "error_msg",      "err_msg",
@@ -65,9 +65,9 @@ constexpr absl::string_view kFailurePaths[] = {
 constexpr absl::string_view kFailureCodePaths[] = {"error_code", "err_code", "fail_code",
                                                    "output.code", "errors.0.code"};
 
-// --- Texts that are no reason -------------------------------------------------------------------
+// --- Texts that are not a reason ----------------------------------------------------------------
 
-// A text in small letters, without blanks and full stops around it.
+// A text in lower case, without blanks around it and full stops behind it.
 std::string Plain(absl::string_view text) {
   std::string lower = absl::AsciiStrToLower(absl::StripAsciiWhitespace(text));
   absl::string_view said = lower;
@@ -77,7 +77,7 @@ std::string Plain(absl::string_view text) {
   return std::string(said);
 }
 
-// "success", "Request OK.", "操作成功"; and not "unsuccessful", nor "扣费成功，任务失败".
+// "success", "Request OK.", "操作成功"; but not "unsuccessful" or "扣费成功，任务失败".
 bool IsSuccess(absl::string_view text) {
   constexpr absl::string_view kWords[] = {"success", "succeed", "成功"};
   constexpr absl::string_view kBut[] = {"not ", "unsucc", "fail", "error", "but",
@@ -93,7 +93,7 @@ bool IsSuccess(absl::string_view text) {
          });
 }
 
-// Whether a text in the place of an error or a reason says that there is none.
+// Whether a text in the place of an error or a reason says that nothing failed.
 bool IsNoFailure(absl::string_view text) {
   constexpr absl::string_view kWords[] = {"",     "0",   "200",  "true",      "false",
                                           "null", "nil", "none", "undefined", "no error"};
@@ -101,14 +101,14 @@ bool IsNoFailure(absl::string_view text) {
          std::find(std::begin(kWords), std::end(kWords), Plain(text)) != std::end(kWords);
 }
 
-// A code that is one, for whoever reads it: not "0", not "success".
+// The code, or "" for a code of success: "0", "success".
 std::string FailureCode(std::string code) {
   return MeaningOfCode(code, {}) == Meaning::kSuccess ? "" : code;
 }
 
 std::string FailureMessage(std::string message) { return IsNoFailure(message) ? "" : message; }
 
-// The HTTP status whose reason phrase a text is; 0 where it is none.
+// The HTTP status whose reason phrase a text is; 0 for any other text.
 int StatusOfPhrase(absl::string_view text) {
   struct Phrase {
     absl::string_view text;
@@ -143,7 +143,7 @@ int StatusOfPhrase(absl::string_view text) {
   return it == std::end(kPhrases) ? 0 : it->status;
 }
 
-// Whether a text only names a failure, which another one may explain: "invalid_request",
+// Whether a text only names a failure, which another text may explain: "invalid_request",
 // "Bad Request", "1".
 bool IsLabel(absl::string_view text) {
   const auto is_part = [](char c) {
@@ -153,15 +153,15 @@ bool IsLabel(absl::string_view text) {
          StatusOfPhrase(text) != 0;
 }
 
-// A state, and no reason for it.
+// Whether a word is a state without a reason.
 bool IsFailedWord(absl::string_view word) {
   constexpr absl::string_view kWords[] = {"error", "fail", "failed", "failure", "失败"};
   return std::any_of(std::begin(kWords), std::end(kWords),
                      [&](absl::string_view known) { return absl::EqualsIgnoreCase(word, known); });
 }
 
-// Puts `label` into words that have a message: as their code where they have none. A reason phrase
-// says no more than its status, and of a server's failure every word counts.
+// Adds `label` to words that have a message: as their code, else in front of the message. A reason
+// phrase adds nothing to its status, except for a server error, of which every word counts.
 void AddLabel(const std::string& label, Words& words) {
   const int status = StatusOfPhrase(label);
   if (words.code.empty()) {
@@ -171,7 +171,7 @@ void AddLabel(const std::string& label, Words& words) {
   }
 }
 
-// --- Where they stand ---------------------------------------------------------------------------
+// --- Their places -------------------------------------------------------------------------------
 
 // {"type": "missing", "loc": ["body", "prompt"], "msg": "Field required"}
 std::string LineOf(const Value& fault) {
@@ -242,7 +242,7 @@ void AddDetails(const Value& object, Words& words) {
   }
 }
 
-// Of the value of an "error".
+// The words in the value of an "error".
 Words WordsOfError(const Value& error) {
   Words words;
   if (!error.IsObject()) {
@@ -252,7 +252,7 @@ Words WordsOfError(const Value& error) {
   words.code = CodeIn(error, kCodePaths);
   if (words.code.empty()) words.code = FailureCode(TextAt(error, "status"));
   words.type = TextAt(error, "type");
-  // OpenAI's errors have their code there: "invalid_request_error".
+  // OpenAI writes the code there: "invalid_request_error".
   if (words.code.empty() && MeaningOfCode(words.type, {}) != Meaning::kNone) {
     words.code = FailureCode(words.type);
   }
@@ -286,7 +286,7 @@ bool Tells(const Value& object, absl::string_view told, absl::string_view as_num
 bool TellsOfSuccess(const Value& object) { return Tells(object, "true", "1"); }
 bool TellsOfFailure(const Value& object) { return Tells(object, "false", "0"); }
 
-// Some frameworks repeat the HTTP status as a number. 0 where it is not that of a failure.
+// The HTTP status that some frameworks repeat as a number; 0 where it is not that of a failure.
 std::int64_t FailureStatusIn(const Value& object) {
   for (const absl::string_view name : {"status", "status_code"}) {
     const std::int64_t status = IntegerAt(object, name).value_or(0);
@@ -295,7 +295,7 @@ std::int64_t FailureStatusIn(const Value& object) {
   return 0;
 }
 
-// Of one object, without looking into what it wraps.
+// The words of one object, without those of the objects that it wraps.
 Words OneLayer(const Value& object) {
   Words words = ErrorIn(object);
   std::string label;
@@ -318,7 +318,7 @@ Words OneLayer(const Value& object) {
   return words;
 }
 
-// {"prompt": ["This field is required."]}: "" where anything else stands in it.
+// {"prompt": ["This field is required."]}: "" for an object with any other member.
 std::string FaultsByField(const Value& object) {
   const auto is_text = [](const Value& value) { return value.IsString(); };
   for (const auto& [name, faults] : object.GetObject()) {
@@ -335,13 +335,13 @@ bool PassesOn(const Words& words) {
          absl::StartsWithIgnoreCase(words.code, "bad_response");
 }
 
-// Follows JSON in the message down to the innermost words.
+// Parses JSON in the message down to the innermost words.
 Words Unwrap(Words words) {
   words.from_upstream = PassesOn(words);
   for (int layer = 1; layer < kMaxLayers; ++layer) {
     const std::size_t begin = words.message.find('{');
     if (begin == std::string::npos) break;
-    // What stands behind the JSON is left out by whoever parses it.
+    // The parser ignores the text behind the JSON.
     const http::Response inside{.status = 0, .headers = {}, .body = words.message.substr(begin)};
     const Answer inner(inside);
     Words deeper;
@@ -357,8 +357,8 @@ Words Unwrap(Words words) {
   return words;
 }
 
-// Whether it is what people read: UTF-8 with a letter in it, and no control characters but those
-// between lines.
+// Whether a text is readable: UTF-8 with a letter in it, and no control characters other than tabs
+// and line breaks.
 bool IsReadable(absl::string_view text) {
   bool has_letter = false;
   while (!text.empty()) {
@@ -373,7 +373,7 @@ bool IsReadable(absl::string_view text) {
   return has_letter;
 }
 
-// What a body says that is not JSON: its title where it is a page, else the text.
+// The text of a body that is not JSON: its title where it is a page, else the text.
 std::string PlainText(absl::string_view body) {
   body = body.substr(0, kMaxPageBytes);
   const std::string lower = absl::AsciiStrToLower(body);
@@ -395,8 +395,8 @@ bool HasSuccessMessage(const Value& object) {
          std::any_of(std::begin(kTitleNames), std::end(kTitleNames), is_success);
 }
 
-// Whether an object says that something failed, other than by its state. A code that nobody knows
-// can be one of success.
+// Whether an object says that something failed, other than by its state. An unknown code can be one
+// of success.
 bool Fails(const Value& object) {
   if (TellsOfFailure(object) || !ErrorIn(object).empty()) return true;
   const Value* const errors = Member(object, "errors");
@@ -405,7 +405,18 @@ bool Fails(const Value& object) {
   return !code.empty() && (MeaningOfCode(code, {}) != Meaning::kNone || !HasSuccessMessage(object));
 }
 
-// Whether a code, a message or a state in an object says that all is well, or under way.
+// Whether a message says that the call succeeded. Relays have success codes of their own, which
+// only the message distinguishes from codes of failure.
+bool SaysItWentWell(absl::string_view message) {
+  const std::string text = absl::AsciiStrToLower(message);
+  const auto has = [&](absl::string_view part) { return absl::StrContains(text, part); };
+  constexpr absl::string_view kBut[] = {"unsuccess", "not success", "fail",
+                                        "失败",      "不成功",      "未成功"};
+  return (has("success") || has("submitted") || has("成功")) &&
+         std::none_of(std::begin(kBut), std::end(kBut), has);
+}
+
+// Whether a code, a message or a state in an object says that the work succeeded or is in progress.
 bool Succeeds(const Value& object) {
   if (TellsOfSuccess(object) || HasSuccessMessage(object)) return true;
   for (const absl::string_view path : kCodePaths) {
@@ -449,7 +460,7 @@ Words FailureWordsOf(const Value& object) {
     if (words.code.empty()) words.code = found.code;
     if (words.type.empty()) words.type = found.type;
     if (found.message.empty()) continue;
-    // "TASK_FAILED", with the reason under another name. "failed" says nothing at all.
+    // "TASK_FAILED", with the reason under another name. "failed" is not a reason.
     if (found.code.empty() && IsLabel(found.message)) {
       if (label.empty() || IsFailedWord(label)) {
         label = std::move(found.message);
@@ -474,9 +485,10 @@ bool SaysFailed(const Answer& answer) {
   if (!answer.ok()) return true;
   if (answer.layers().empty()) return false;
   const Value& outermost = *answer.layers().front();
-  if (Fails(outermost)) return true;
-  if (outermost.HasMember("error") && IntegerAt(outermost, "state") == 0) return true;
-  return IsFailedWord(TextAt(outermost, "status"));
+  const bool failed = Fails(outermost) ||
+                      (outermost.HasMember("error") && IntegerAt(outermost, "state") == 0) ||
+                      IsFailedWord(TextAt(outermost, "status"));
+  return failed && !SaysItWentWell(WordsOf(answer).message);
 }
 
 bool SaysSucceeded(const Answer& answer) {

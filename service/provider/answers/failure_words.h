@@ -1,4 +1,4 @@
-// What a provider says of a failure: its code and its words, wherever they stand.
+// The code and the words of a failure, anywhere in an answer.
 #ifndef ASSETGATE_PROVIDER_ANSWERS_FAILURE_WORDS_H_
 #define ASSETGATE_PROVIDER_ANSWERS_FAILURE_WORDS_H_
 
@@ -13,16 +13,17 @@ namespace assetgate::provider::answers {
 struct Words {
   std::string code;
   std::string message;
-  // "new_api_error", "BadRequest": the family of the error, where there is one beside the code.
+  // "new_api_error", "BadRequest": the family of the error, where the answer has one beside the
+  // code.
   std::string type;
-  // A relay says that somebody behind it failed: a refused key or an empty account is then the
-  // relay's, not ours.
+  // A relay reports a failure of the provider behind it: a refused key or an empty account is then
+  // the relay's, not the gateway's.
   bool from_upstream = false;
 
   bool empty() const { return code.empty() && message.empty(); }
 };
 
-// The words of a failure in an answer. All these shapes are read, in any spelling of the names:
+// The words of a failure in an answer, in any of these shapes and in any spelling of the names:
 //   {"error": {"code": "…", "message": "…", "type": "…"}}   {"error": "…"}   {"error": ["…"]}
 //   {"code": 1001, "msg": "…"}   {"message": "…"}   {"detail": "…"}   {"errorMessage": "…"}
 //   {"errno": 1001, "errmsg": "…"}   {"base_resp": {"status_code": 1001, "status_msg": "…"}}
@@ -32,23 +33,24 @@ struct Words {
 //   {"prompt": ["…"]}, where the HTTP status is that of a failure
 //   {"data": {"Code": "…", "Message": "…"}}
 //   {"ResponseMetadata": {"Error": {"Code": "…", "Message": "…"}}}
-// A message that is JSON itself is followed to the innermost words, through several layers of
-// relays. Where the answer is not JSON: its text, unless that is a page of HTML or no text at all.
-// Empty where there are none.
+// A message that is JSON itself is parsed down to the innermost words, through several layers of
+// relays. For an answer that is not JSON: its text, unless it is an HTML page or not readable.
+// Empty where there are no words.
 Words WordsOf(const Answer& answer);
 
-// Likewise of an object that tells of a failed task or asset: its "error", "fail_reason",
-// "errorMsg", "task_status_msg" and so on, and not its "code", which may be that of the call.
+// The words of an object that describes a failed task or asset: its "error", "fail_reason",
+// "errorMsg", "task_status_msg" and so on, but not its "code", which may be that of the call.
 Words FailureWordsOf(const rapidjson::Value& object);
 
-// Whether the answer says by itself that the call failed: its HTTP status, or its outermost object:
-// a code that is not one of success, an error that says something, {"success": false},
-// {"status": "error"}, {"state": 0, "error": …}.
+// Whether the answer says that the call failed: by its HTTP status, or in its outermost object by a
+// code that is not one of success, an error that is not empty, {"success": false}, {"status":
+// "error"}, {"state": 0, "error": …}. False where the HTTP status and the words say that it
+// succeeded: {"code": 1, "msg": "任务提交成功"}.
 bool SaysFailed(const Answer& answer);
 
-// Whether the outermost object says that the call succeeded, whatever the HTTP status: a code or a
-// message of success, {"success": true}, or the state of something that is under way or done; and
-// no object in the answer has an error, a code of a failure, or a reason why it failed.
+// Whether the outermost object says that the call succeeded, with any HTTP status: by a code or a
+// message of success, {"success": true}, or the state of work that is in progress or done. False
+// where any object in the answer has an error, a code of a failure, or a reason of a failure.
 bool SaysSucceeded(const Answer& answer);
 
 }  // namespace assetgate::provider::answers

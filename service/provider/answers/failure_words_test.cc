@@ -97,17 +97,17 @@ TEST(WordsOfTest, WordsAreReadFromEveryShape) {
   }
 }
 
-TEST(WordsOfTest, BytesAreNoWords) {
+TEST(WordsOfTest, BinaryDataIsNotReadAsWords) {
   EXPECT_TRUE(Of(std::string("\0\1\2", 3)).empty());
   EXPECT_TRUE(Of(std::string("text\0", 5)).empty());
   EXPECT_EQ(Of(std::string(2000, 'x')).message, std::string(1024, 'x'));
 }
 
-TEST(WordsOfTest, FaultsByFieldAreReadOfFailuresOnly) {
+TEST(WordsOfTest, FaultsByFieldAreReadOnlyInFailures) {
   EXPECT_TRUE(Of(R"({"files":["not found.png"]})", 200).empty());
 }
 
-TEST(WordsOfTest, ASuccessIsNoReason) {
+TEST(WordsOfTest, ASuccessIsNotAReason) {
   for (const char* const body :
        {R"({})", R"({"code":0,"message":"success"})", R"({"code":"0","msg":"ok"})",
         R"({"code":200,"msg":"OK","data":null})", R"({"error":{"code":0,"message":""}})",
@@ -118,7 +118,7 @@ TEST(WordsOfTest, ASuccessIsNoReason) {
   }
 }
 
-TEST(WordsOfTest, LayersOfRelaysHaveABound) {
+TEST(WordsOfTest, LayersOfRelaysAreLimited) {
   std::string text = R"({"code":"innermost","message":"m"})";
   for (int i = 0; i < 8; ++i) {
     rapidjson::Document doc(rapidjson::kObjectType);
@@ -131,7 +131,7 @@ TEST(WordsOfTest, LayersOfRelaysHaveABound) {
   EXPECT_TRUE(words.from_upstream);
 }
 
-TEST(FailureWordsOfTest, AFailedUnitTellsWhyInManyFields) {
+TEST(FailureWordsOfTest, TheReasonOfAFailedUnitIsReadFromManyFields) {
   for (const char* const body : {
            R"({"error":"why"})",
            R"({"error":["why"]})",
@@ -184,7 +184,7 @@ TEST(FailureWordsOfTest, AFailedUnitTellsWhyInManyFields) {
   }
 }
 
-TEST(FailureWordsOfTest, ASuccessOrAStateIsNoReason) {
+TEST(FailureWordsOfTest, ASuccessOrAStateIsNotAReason) {
   for (const char* const body :
        {R"({"message":"查询成功"})", R"({"msg":"操作成功","status":"failed"})",
         R"({"msg":"Success!"})", R"({"error":"none"})", R"({"error":"no error"})",
@@ -216,7 +216,7 @@ TEST(FailureWordsOfTest, ASuccessOrAStateIsNoReason) {
   }
 }
 
-TEST(SaysTest, WhetherTheCallFailedOrSucceeded) {
+TEST(SaysTest, FailureAndSuccessOfTheCallAreRecognised) {
   enum Says { kNeither, kFailed, kSucceeded };
   struct Envelope {
     Says says;

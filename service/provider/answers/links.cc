@@ -14,7 +14,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
-#include "base/json.h"
 #include "provider/dialect.h"
 
 namespace assetgate::provider::answers {
@@ -23,10 +22,10 @@ namespace {
 using rapidjson::Value;
 
 constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";
-// How deep an answer is searched, JSON inside texts included, and how long such a text may be.
+// How deep an answer is searched, including JSON inside texts, and the longest such text.
 constexpr int kMaxDepth = 10;
 constexpr std::size_t kMaxTextBytes = 256 * 1024;
-// A name in a path is cut there: a hostile answer could repeat a long one before each of its links.
+// Names in a path are cut to this length: a hostile answer could repeat a long one for each link.
 constexpr std::size_t kMaxNameBytes = 64;
 
 // --- The tables ---------------------------------------------------------------------------------
@@ -38,7 +37,7 @@ constexpr std::size_t kMaxNameBytes = 64;
 //   2. at one of kPlaces
 //   3. under one of kAnywhere, at any depth
 //   4. with the name of a video file, anywhere
-//   5. under names that speak of a result (kResultWords), at any depth
+//   5. under names with a word for a result (kResultWords), at any depth
 //   6. at one of kLastPlaces
 // Steps 3 to 5 do not look into echoes (kEchoWords).
 
@@ -67,7 +66,7 @@ constexpr absl::string_view kPlaces[] = {
     "file_url",
     "output_url",
 };
-// In an object that stands for a link.
+// The names of a link inside an object.
 constexpr absl::string_view kBelow[] = {"video_url",    "url",      "uri",       "video",
                                         "download_url", "file_url", "result_url"};
 // The names that only a result has.
@@ -79,15 +78,15 @@ constexpr absl::string_view kResultWords[] = {"video", "result",   "output",    
                                               "file",  "creation", "generated", "generation"};
 constexpr absl::string_view kLinkNames[] = {"url",          "urls",         "uri",     "uris",
                                             "download_url", "download_uri", "play_url"};
-// Names that can mean anything. Relays of new-api put the link into `metadata`, and older ones into
+// Ambiguous names. Relays of new-api put the link into `metadata`, and older ones into
 // `fail_reason`, where nothing failed. "content[]" is a list.
 constexpr absl::string_view kLastPlaces[] = {
     "play_url", "hd_url",      "metadata.url",        "data", "link", "src", "resource", "urls",
     "url",      "fail_reason", "content[].video_url",
 };
 
-// The names of what is not the video: of what a provider echoes of a request or keeps of it, and of
-// pictures and sounds.
+// Words in the names of values that are not the video: echoed or stored parts of the request,
+// images and sounds.
 constexpr absl::string_view kEchoWords[] = {
     "req",    "reference", "input",    "param",    "origin",  "source",     "body",
     "prompt", "payload",   "metadata", "callback", "webhook", "properties", "cover",
@@ -137,7 +136,7 @@ bool HasWord(absl::string_view path, Table words) {
 absl::string_view FirstName(absl::string_view path) { return path.substr(0, path.find('.')); }
 absl::string_view LastName(absl::string_view path) { return path.substr(path.rfind('.') + 1); }
 
-// Whether `path` is `place`, or below it by names of kBelow only.
+// Whether `path` is `place`, or is below it by names of kBelow alone.
 bool IsAt(absl::string_view place, absl::string_view path) {
   if (!absl::ConsumePrefix(&path, place)) return false;
   while (absl::ConsumePrefix(&path, ".")) {
@@ -170,7 +169,7 @@ bool IsFile(absl::string_view url, Table endings) {
   });
 }
 
-// Whether a text is the media itself, and no picture: "data:video/mp4;base64,AAAA".
+// Whether a text is the media itself, and not an image: "data:video/mp4;base64,AAAA".
 bool IsMedia(absl::string_view text, absl::string_view name) {
   if (Has(kMediaNames, name)) return !text.empty();
   return absl::StartsWithIgnoreCase(text, "data:") &&
@@ -179,7 +178,7 @@ bool IsMedia(absl::string_view text, absl::string_view name) {
          !absl::StartsWithIgnoreCase(text, "data:audio/");
 }
 
-// Whether an item is a picture or a sound, or says which role it has in the request.
+// Whether an item is an image or a sound, or has a role in the request.
 bool IsNoResult(const Value& item) {
   if (Member(item, "role") != nullptr) return true;
   for (const absl::string_view name : {"type", "file_type", "media_type", "mime_type"}) {
@@ -189,19 +188,11 @@ bool IsNoResult(const Value& item) {
   return false;
 }
 
-// The JSON that a text holds: {"resultJson": "{\"resultUrls\": […]}"}.
-std::optional<rapidjson::Document> JsonIn(absl::string_view text) {
-  text = absl::StripLeadingAsciiWhitespace(text);
-  if (text.size() > kMaxTextBytes) return std::nullopt;
-  if (!absl::StartsWith(text, "{") && !absl::StartsWith(text, "[")) return std::nullopt;
-  return base::ParseAnswer(text);
-}
-
 // --- The search ---------------------------------------------------------------------------------
 
 using LeaveOut = std::function<bool(const Value& object)>;
 
-// Goes through values, and keeps the link at the best place.
+// Walks through values and keeps the link at the best place.
 class Search {
  public:
   Search(std::initializer_list<absl::string_view> documented) {
@@ -229,15 +220,17 @@ class Search {
              echoed || HasWord(name, kEchoWords));
       }
     } else if (value.IsArray()) {
-      // A result's "content" is an object; a list of them is mostly the request's, as Ark writes
-      // it.
+      // A result's "content" is an object; a list under this name is usually Ark's form of the
+      // request.
       const bool is_content = LastName(path) == "content";
       const std::string elements = is_content ? absl::StrCat(path, "[]") : path;
       for (const Value& element : value.GetArray()) {
         Walk(element, elements, depth + 1, echoed || is_content);
       }
     } else if (value.IsString()) {
-      if (const auto json = JsonIn(TextIn(value)); json.has_value()) {
+      const absl::string_view text = TextIn(value);
+      if (const auto json = text.size() <= kMaxTextBytes ? JsonInText(text) : std::nullopt;
+          json.has_value()) {
         Walk(*json, path, depth + 1, echoed);
       } else {
         Consider(value, path, echoed);
@@ -254,17 +247,17 @@ class Search {
     if (IsFile(url, kOtherFiles)) return;
     const bool is_video_file = IsFile(url, kVideoFiles);
     std::size_t rank = RankOf(path, is_video_file, echoed);
-    // A text with blanks, under a name that does not promise a link, is a sentence.
+    // A text with blanks is a sentence, unless its name promises a link.
     const bool promised = rank <= places_.size();
     if (rank == kNowhere || (!promised && absl::StrContains(TextOf(&text), ' '))) return;
-    // Of several links at one place, the one that is a video by its name.
+    // Of several links at one place, the one with the name of a video file.
     rank = 2 * rank + (is_video_file ? 0 : 1);
     if (rank >= best_rank_) return;
     best_rank_ = rank;
     url_ = std::move(url);
   }
 
-  // How far down in the order of the tables above a link is; less is better.
+  // The rank of a link in the order of the tables above; less is better.
   std::size_t RankOf(absl::string_view path, bool is_video_file, bool echoed) const {
     const auto is_here = [&](absl::string_view place) { return IsAt(place, path); };
     const auto place = std::find_if(places_.begin(), places_.end(), is_here);
@@ -289,7 +282,7 @@ bool IsOneOf(const Value* object, std::span<const Value* const> objects) {
   return std::find(objects.begin(), objects.end(), object) != objects.end();
 }
 
-// Whether `part` is `whole` or is in it.
+// Whether `part` is `whole` or inside it.
 bool Contains(const Value& whole, const Value& part, int depth = 0) {
   if (&whole == &part) return true;
   if (depth == kMaxDepth) return false;
@@ -304,8 +297,8 @@ bool Contains(const Value& whole, const Value& part, int depth = 0) {
                      [&](const auto& member) { return Contains(member.value, part, depth + 1); });
 }
 
-// Whether an object names a task, and not by one of `known`. A plain "id" may be that of a file,
-// unless a state is beside it.
+// Whether an object names a task other than by one of `known`. A plain "id" without a state beside
+// it may be that of a file.
 bool NamesAnother(const Value& object, const IdNames& ids, const std::vector<std::string>& known) {
   bool another = false;
   for (const absl::string_view name : ids.names) {
@@ -319,7 +312,7 @@ bool NamesAnother(const Value& object, const IdNames& ids, const std::vector<std
   return another;
 }
 
-// The ids by which the first of these objects that has any is named.
+// The ids of the first of these objects that has any.
 std::vector<std::string> IdsOfFirst(std::span<const Value* const> objects, const IdNames& ids) {
   std::vector<std::string> found;
   for (const Value* const object : objects) {
@@ -341,7 +334,7 @@ std::string UrlIn(const Value* value) {
   if (!absl::StartsWithIgnoreCase(url, "https://") && !absl::StartsWithIgnoreCase(url, "http://")) {
     return "";
   }
-  // A name of a file that nobody has encoded.
+  // A file name that was not encoded.
   if (absl::StrContains(url, ' ')) url = absl::StrReplaceAll(url, {{" ", "%20"}});
   const auto is_control = [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); };
   if (url.size() > kMaxLinkBytes || std::any_of(url.begin(), url.end(), is_control) ||
@@ -369,7 +362,7 @@ Link FindVideo(std::span<const Value* const> objects,
 
 Link FindVideo(const Answer& answer, const IdNames& ids, std::span<const Value* const> objects,
                std::initializer_list<absl::string_view> documented) {
-  // The task is the outermost of the objects; what is around it precedes it.
+  // The task is the outermost of the objects; the layers around it precede it.
   const std::span<const Value* const> layers = answer.layers();
   const auto at = std::find_if(layers.begin(), layers.end(),
                                [&](const Value* layer) { return IsOneOf(layer, objects); });
@@ -383,7 +376,7 @@ Link FindVideo(const Answer& answer, const IdNames& ids, std::span<const Value* 
   Search search(documented);
   for (const Value* const object : objects) {
     if (object == nullptr) continue;
-    // What is in the task belongs to it, whatever its id: that may be the upstream's.
+    // Objects inside the task belong to it, with any id: it may be the upstream's.
     if (Contains(task, *object)) {
       search.Look(*object, &LeaveOutNothing);
     } else {

@@ -29,7 +29,7 @@ std::string With(const std::string& shape, const std::string& url) {
   return absl::StrReplaceAll(shape, {{"@", url}});
 }
 
-TEST(FindVideoTest, ALinkIsFoundWhereverItStands) {
+TEST(FindVideoTest, ALinkIsFoundInEveryPlace) {
   for (const char* const shape :
        {R"({"video":{"url":"@"}})", R"({"video_url":"@"})", R"({"content":{"video_url":"@"}})",
         R"({"result":"@"})", R"({"result":{"videoUrl":"@"}})", R"({"result":{"video_url":"@"}})",
@@ -73,7 +73,7 @@ TEST(FindVideoTest, AVideoFileIsFoundUnderAnyName) {
   }
 }
 
-TEST(FindVideoTest, JsonInATextIsRead) {
+TEST(FindVideoTest, JsonInsideATextIsParsed) {
   for (const char* const shape :
        {R"({"result":"{\"video_url\":\"@\"}"})", R"({"output":" {\"videos\":[{\"url\":\"@\"}]}"})",
         R"({"data":"{\"video_url\":\"@\"}"})", R"({"resultJson":"{\"resultUrls\":[\"@\"]}"})",
@@ -83,7 +83,7 @@ TEST(FindVideoTest, JsonInATextIsRead) {
   EXPECT_EQ(Of(R"({"result":"{\"video_url\":"})").url, "") << "cut off";
 }
 
-TEST(FindVideoTest, TheBetterPlaceWins) {
+TEST(FindVideoTest, TheBetterPlaceTakesPrecedence) {
   constexpr struct {
     const char* shape;
     const char* why;
@@ -114,7 +114,7 @@ TEST(FindVideoTest, ADocumentedPlaceMayHaveTheNameOfAnEcho) {
   EXPECT_EQ(FindVideo(objects, {}).url, "");
 }
 
-TEST(FindVideoTest, WhatIsEchoedOfTheRequestIsNoResult) {
+TEST(FindVideoTest, EchoedPartsOfTheRequestAreNotResults) {
   for (const char* const body :
        {R"({"input":{"video_url":"https://in.acme.test/a.mp4"}})",
         R"({"request":{"content":[{"video_url":{"url":"https://in.acme.test/a.mp4"}}]}})",
@@ -136,7 +136,7 @@ TEST(FindVideoTest, WhatIsEchoedOfTheRequestIsNoResult) {
   }
 }
 
-TEST(FindVideoTest, APictureOrASoundIsNoVideo) {
+TEST(FindVideoTest, ImagesAndSoundsAreNotVideos) {
   for (const char* const body :
        {R"({"cover":{"url":"https://out.acme.test/c"}})",
         R"({"result":{"cover_url":"https://out.acme.test/c"}})",
@@ -157,7 +157,7 @@ TEST(FindVideoTest, APictureOrASoundIsNoVideo) {
   }
 }
 
-TEST(FindVideoTest, AnInlineResultIsToldApartFromNone) {
+TEST(FindVideoTest, AnInlineResultIsDistinguishedFromAMissingOne) {
   for (const char* const body :
        {R"({"video_url":"data:video/mp4;base64,AAAA"})", R"({"result":{"b64_json":"AAAA"}})",
         R"({"b64_json":"AAAA"})", R"({"data":[{"b64_json":"AAAA"}]})",
@@ -172,7 +172,7 @@ TEST(FindVideoTest, AnInlineResultIsToldApartFromNone) {
   }
 }
 
-TEST(FindVideoTest, ALinkIsWholeOrNone) {
+TEST(FindVideoTest, AnIncompleteLinkIsIgnored) {
   const std::string longest = absl::StrCat("https://a.test/", std::string(32 * 1024 - 15, 'x'));
   EXPECT_EQ(Of(absl::StrCat(R"({"url":")", longest, R"("})")).url, longest);
   EXPECT_EQ(Of(absl::StrCat(R"({"url":")", longest, R"(x"})")).url, "");
@@ -190,7 +190,7 @@ TEST(FindVideoTest, ABlankInALinkIsEncoded) {
   EXPECT_EQ(Of(R"({"message":"https://a.test/ is where my.mp4"})").url, "") << "a sentence";
 }
 
-TEST(FindVideoTest, ADeepAnswerIsSearchedToABound) {
+TEST(FindVideoTest, TheDepthOfTheSearchIsLimited) {
   const auto nested = [](int depth) {
     std::string body = R"({"video_url":"https://a.test/v"})";
     for (int i = 0; i < depth; ++i) body = absl::StrCat(R"({"a":)", body, "}");
@@ -234,7 +234,7 @@ TEST(FindVideoTest, ALinkBesideTheTaskIsFound) {
       << "the task is not searched as a part of what is around it";
 }
 
-TEST(FindVideoTest, TheLinkOfAnotherTaskIsNotTaken) {
+TEST(FindVideoTest, TheLinkOfAnotherTaskIsIgnored) {
   constexpr struct {
     const char* body;
     const char* task;

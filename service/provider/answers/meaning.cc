@@ -16,15 +16,15 @@ namespace {
 
 // --- Codes --------------------------------------------------------------------------------------
 
-// The first that fits counts.
+// The first match counts.
 constexpr DocumentedCode kSharedCodes[] = {
     {"success*", Meaning::kSuccess},
     {"succeed*", Meaning::kSuccess},
     {"ok", Meaning::kSuccess},
     {"true", Meaning::kSuccess},
 
-    // A relay says these after it has asked somebody. They come before "invalid*" and "missing*":
-    // "invalid_response", "missing_task_id".
+    // A relay writes these after it has forwarded the call. They come before "invalid*" and
+    // "missing*": "invalid_response", "missing_task_id".
     {"do_request_failed", Meaning::kDoubt},
     {"fail_to_fetch_task", Meaning::kDoubt},
     {"insert_task*", Meaning::kDoubt},
@@ -36,7 +36,7 @@ constexpr DocumentedCode kSharedCodes[] = {
     {"missing_task_id", Meaning::kDoubt},
     {"invalid_task_id", Meaning::kDoubt},
     {"empty_task_id", Meaning::kDoubt},
-    // Servers that failed.
+    // Failures of servers.
     {"internal*", Meaning::kDoubt},
     {"*server_err*", Meaning::kDoubt},
     {"system_err*", Meaning::kDoubt},
@@ -134,7 +134,7 @@ bool Fits(absl::string_view normal_code, absl::string_view pattern) {
   return any_end ? absl::StartsWith(normal_code, part) : normal_code == part;
 }
 
-// Whether a number is a server's: an HTTP status, alone or with digits of its own after it.
+// Whether a number is a server error: a 5xx, alone or followed by further digits.
 bool IsServerError(int code) {
   return (code >= 500 && code < 600) || (code >= 5000 && code < 6000) ||
          (code >= 50000 && code < 60000);
@@ -183,11 +183,11 @@ Meaning MeaningOfNumber(int code) {
 
 // --- Texts --------------------------------------------------------------------------------------
 
-// Phrases are in small letters, with blanks for '_': see Read.
+// Phrases are in lower case, with blanks for '_': see Read.
 
-// An answer was there, and could not be read or kept; or a program or its database failed.
+// An answer existed but could not be read or stored; or a program or its database failed.
 constexpr absl::string_view kLostCallPhrases[] = {
-    // Calls that broke off.
+    // Interrupted calls.
     "do request failed",
     "bad response",
     "bad gateway",
@@ -217,7 +217,7 @@ constexpr absl::string_view kLostCallPhrases[] = {
     "operation was canceled",
     "operation was cancelled",
     "status code 5",
-    // Answers that nobody could read.
+    // Unreadable answers.
     "unmarshal",
     "beginning of value",
     "end of json",
@@ -238,7 +238,7 @@ constexpr absl::string_view kLostCallPhrases[] = {
     "no task id",
     "missing task id",
     "获取任务id",
-    // Work that was begun, paid for, or not kept.
+    // Work that was begun, paid for, or not stored.
     "task created",
     "task was created",
     "been created",
@@ -299,14 +299,14 @@ constexpr absl::string_view kLostCallPhrases[] = {
     "record not found",
     "duplicate entry",
 };
-// Likewise, as whole words only.
+// The same, as whole words only.
 constexpr absl::string_view kLostCallWords[] = {"eof", "charged"};
 
 constexpr absl::string_view kTimeoutPhrases[] = {"timeout",  "timed out",         "time out",
                                                  "timedout", "deadline exceeded", "超时"};
 
-// These can be said of another call than ours, and of no call: they leave it open where nothing
-// else tells.
+// These may be about another call, or none: they mean kDoubt where nothing else in the text
+// decides.
 constexpr absl::string_view kDoubtPhrases[] = {
     "upstream", "gateway",  "unavailable", "try again", "retry", "connection", "network",
     "busy",     "overload", "exception",   "稍后",      "网络",  "服务器",     "请重试"};
@@ -391,7 +391,7 @@ constexpr absl::string_view kCredentialsPhrases[] = {
     "未授权",          "无权限"};
 constexpr absl::string_view kRateLimitedPhrases[] = {
     "too many requests", "rate limit", "concurrency limit", "过于频繁", "频率", "并发"};
-// What the caller names, by a link, and what the operator does.
+// Values that the caller names by a link, and those that the operator sets up.
 constexpr absl::string_view kMissingInputPhrases[] = {
     "url not found",  "image not found",     "file not found", "url does not exist",
     "image does not", "file does not exist", "图片不存在",     "文件不存在"};
@@ -415,7 +415,7 @@ struct Phrases {
   std::span<const absl::string_view> phrases;
 };
 
-// The most careful first.
+// The most cautious first.
 constexpr Phrases kSharedPhrases[] = {
     {Meaning::kDoubt, kTimeoutPhrases},           {Meaning::kDoubt, kDoubtPhrases},
     {Meaning::kContent, kContentPhrases},         {Meaning::kOutOfCredit, kOutOfCreditPhrases},
@@ -425,9 +425,9 @@ constexpr Phrases kSharedPhrases[] = {
     {Meaning::kRejected, kRejectedPhrases},
 };
 
-// A text as phrases are looked for in it: in small letters, with blanks for '_', and without what
-// merely looks like a phrase of doubt: a parameter by the name of "timeout", advice on the request,
-// a thing that the database does not have, money that was not taken.
+// A text, prepared for the search for phrases: in lower case, with blanks for '_', and without
+// texts that only look like a phrase of doubt: a parameter named "timeout", advice about the
+// request, an object that the database does not have, money that was not charged.
 std::string Read(absl::string_view text) {
   std::string lower = absl::AsciiStrToLower(text);
   std::replace(lower.begin(), lower.end(), '_', ' ');

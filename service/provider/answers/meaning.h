@@ -1,7 +1,7 @@
-// What the codes and the words of a failure mean, whoever says them.
+// The meaning of the codes and words of a failure, for all dialects.
 //
-// Money first: a text that can be said after the work was begun means kDoubt, whatever else it
-// says.
+// To avoid double billing, a text that a provider can write after the work has begun means kDoubt,
+// whatever else it says.
 #ifndef ASSETGATE_PROVIDER_ANSWERS_MEANING_H_
 #define ASSETGATE_PROVIDER_ANSWERS_MEANING_H_
 
@@ -12,50 +12,51 @@
 namespace assetgate::provider::answers {
 
 enum class Meaning {
-  // Nothing that is known.
+  // Unknown.
   kNone,
   kSuccess,
-  // The request's content is wrong.
+  // The request is malformed or has a wrong value.
   kInvalid,
-  // What the request shows or says is refused: moderation, real faces, copyright.
+  // The content of the request is refused: moderation, real faces, copyright.
   kContent,
   kOutOfCredit,
-  // The key or the account.
+  // The key or the account is refused.
   kCredentials,
   kRateLimited,
-  // The thing is unknown there.
+  // The unit is unknown at the provider.
   kNotFound,
-  // The model, the route or the account has to be set up by an operator.
+  // An operator has to set up the model, the route or the account.
   kOperator,
-  // Refused for a reason that is none of these.
+  // Refused for another reason.
   kRejected,
-  // The provider had no way to begin: surely nothing was done.
+  // The provider could not begin: nothing was done.
   kNothingDone,
-  // It may have been done: a server error, a timeout, somebody behind the provider.
+  // The work may have been done: a server error, a timeout, a failure behind the provider.
   kDoubt,
 };
 
 // A code that a dialect documents. `code` is compared in any case and without '_' and blanks:
-// "BadGateway" is "bad_gateway". A '*' at its beginning or end stands for anything.
+// "BadGateway" is "bad_gateway". A '*' at its beginning or end matches any text.
 struct DocumentedCode {
   absl::string_view code;
   Meaning meaning;
 };
 
-// By the dialect's table first, then by the tables that all share. A code that looks like an HTTP
-// status is taken for it; a 5xx inside of a code ("HTTP_502"), 5xxx and 5xxxx are a server's.
+// The meaning of a code by the dialect's table, else by the shared tables. A code that looks like
+// an HTTP status has its meaning; a 5xx inside a code ("HTTP_502"), 5xxx and 5xxxx are server
+// errors.
 Meaning MeaningOfCode(absl::string_view code, std::span<const DocumentedCode> documented);
-// Whether a code says that the key itself is refused, whatever was asked for with it. "forbidden"
-// and "access_denied" do not: they can be about one model.
+// Whether a code says that the key itself is refused, for any request. "forbidden" and
+// "access_denied" do not: they can be about one model.
 bool NamesTheKey(absl::string_view code);
 
-// By the words of a text. kDoubt wins over everything else: "invalid response from upstream",
+// The meaning of a text by its words. kDoubt takes precedence: "invalid response from upstream",
 // "Moderation service unavailable".
 Meaning MeaningOfText(absl::string_view text);
-// Whether a text tells that an answer or a process was lost after somebody may have been asked: a
-// relay could not read or keep what it was answered, or a program failed on its way.
+// Whether a text says that an answer or a process was lost after the call may have been forwarded:
+// a relay could not read or store the answer, or a program failed meanwhile.
 bool SpeaksOfLostCall(absl::string_view text);
-// Whether a text speaks of a time that ran out: what refuses for that reason refuses nothing.
+// Whether a text mentions a timeout: a refusal for that reason is not a refusal.
 bool SpeaksOfTimeout(absl::string_view text);
 
 }  // namespace assetgate::provider::answers

@@ -12,7 +12,7 @@ struct CodeRow {
   const char* code;
 };
 
-TEST(MeaningOfCodeTest, IsAsTheSharedTableSays) {
+TEST(MeaningOfCodeTest, FollowsTheSharedTable) {
   for (const CodeRow& row : {
            CodeRow{Meaning::kNone, ""},
            CodeRow{Meaning::kNone, "E77"},
@@ -66,7 +66,7 @@ TEST(MeaningOfCodeTest, IsAsTheSharedTableSays) {
   }
 }
 
-TEST(MeaningOfCodeTest, CodesOfServersAndLostAnswersLeaveItOpen) {
+TEST(MeaningOfCodeTest, CodesOfServerErrorsAndLostAnswersMeanDoubt) {
   for (const char* const code : {"500",
                                  "502",
                                  "599",
@@ -102,7 +102,7 @@ TEST(MeaningOfCodeTest, CodesOfServersAndLostAnswersLeaveItOpen) {
   }
 }
 
-TEST(MeaningOfCodeTest, TheDialectsTableWinsOverTheSharedOne) {
+TEST(MeaningOfCodeTest, TheDialectsTableTakesPrecedence) {
   constexpr DocumentedCode kCodes[] = {{"500", Meaning::kInvalid},
                                        {"E*", Meaning::kOperator},
                                        {"*_full", Meaning::kRateLimited},
@@ -128,7 +128,7 @@ TEST(MeaningOfCodeTest, OnlySomeCodesOfARefusedCallNameTheKey) {
   }
 }
 
-TEST(MeaningOfTextTest, LostAnswersAndProgramsThatFailedLeaveItOpen) {
+TEST(MeaningOfTextTest, LostAnswersAndFailedProgramsMeanDoubt) {
   for (const char* const text : {
            "runtime error: invalid memory address or nil pointer dereference",
            "list index out of range",
@@ -234,7 +234,7 @@ TEST(MeaningOfTextTest, RefusalsAreNotTakenForLostCalls) {
   }
 }
 
-TEST(MeaningOfTextTest, RefusedContentIsKnownByManyWords) {
+TEST(MeaningOfTextTest, RefusedContentIsRecognisedByManyWords) {
   for (const char* const text : {
            "prompt contains banned words",
            "banned prompt: nude",
@@ -265,7 +265,7 @@ TEST(MeaningOfTextTest, RefusedContentIsKnownByManyWords) {
   EXPECT_NE(MeaningOfText("duration violates the minimum of 4"), Meaning::kContent);
 }
 
-TEST(MeaningOfTextTest, DoubtWinsOverEveryOtherWord) {
+TEST(MeaningOfTextTest, DoubtTakesPrecedence) {
   for (const char* const text :
        {"invalid response from upstream", "Moderation service unavailable, please retry",
         "content policy check timed out", "prompt is required, network error"}) {

@@ -19,7 +19,7 @@ using rapidjson::Value;
 
 constexpr std::size_t kMaxWordBytes = 64;
 
-// Where a unit's state word stands, the usual name first.
+// The names of a unit's state word, the usual one first.
 constexpr absl::string_view kStateNames[] = {"status",       "state",          "task_status",
                                              "task_state",   "job_status",     "asset_status",
                                              "audit_status", "material_status"};
@@ -29,7 +29,7 @@ struct SharedWord {
   Progress progress;
 };
 
-// One table for all. What providers have been seen to say, or may say tomorrow.
+// One table for all dialects: words that providers have used, or may use.
 constexpr SharedWord kShared[] = {
     {"queued", Progress::kQueued},
     {"queue", Progress::kQueued},
@@ -166,7 +166,7 @@ constexpr SharedWord kShared[] = {
     {"キャンセル", Progress::kCancelled},
 };
 
-// What is registered to be used again has a few words more, and some that mean another thing.
+// Groups and assets have a few more words, and some with another meaning.
 constexpr SharedWord kRegistered[] = {
     {"active", Progress::kSucceeded},   {"available", Progress::kSucceeded},
     {"enabled", Progress::kSucceeded},  {"expired", Progress::kGone},
@@ -181,7 +181,7 @@ constexpr SharedWord kRegistered[] = {
 
 constexpr SharedWord kTasks[] = {{"expired", Progress::kFailed}, {"deleted", Progress::kCancelled}};
 
-// In small letters, blanks and hyphens as '_', and without what names an enum:
+// The word in lower case, with '_' for blanks and hyphens, and without the prefix of an enum:
 // "TASK_STATUS_SUCCEED" is "succeed".
 std::string Normal(absl::string_view word) {
   std::string normal = absl::AsciiStrToLower(absl::StripAsciiWhitespace(word));
@@ -200,7 +200,7 @@ std::optional<Progress> Find(const SharedWord (&table)[kSize], absl::string_view
   return it == std::end(table) ? std::nullopt : std::optional(it->progress);
 }
 
-// The word of a call that went well, and of work that did.
+// The word of a call that succeeded, and of work that succeeded.
 bool MayBeTheCalls(absl::string_view normal) {
   return normal == "success" || normal == "successful" || normal == "ok";
 }
@@ -237,7 +237,7 @@ bool State::lags() const {
 State State::inner() const {
   State state;
   state.object = inner_object;
-  // What the inner one leaves out may stand in the outer one.
+  // Values that the inner object lacks may be in the outer one.
   state.inner_object = object;
   state.id = id;
   state.word = inner_word;
@@ -279,8 +279,8 @@ bool SaysWorkFailed(const Answer& answer) {
 
 namespace {
 
-// Whether an end in an object that names no unit may be that of the call: its words speak of the
-// key, of a rate, or of an answer that was lost.
+// Whether a final state in an object that names no unit may be that of the call: its words are
+// about the key, a rate limit, or a lost answer.
 bool FailedTheCall(const Answer& answer) {
   const Words words = WordsOf(answer);
   Meaning meaning = MeaningOfCode(words.code, {});
@@ -322,8 +322,8 @@ std::optional<State> FindState(const Answer& answer, const StateNames& names,
     at = next(0, [&](std::size_t i) { return has_word(i) && names_unit(i); });
   }
   if (at == layers.size()) {
-    // None names the unit. A success at the top may be that of the call, where something deeper has
-    // a state as well.
+    // No object names the unit. A success in the outermost one may be that of the call, where an
+    // inner object has a state too.
     at = next(0, has_word);
     const std::size_t deeper = next(at + 1, has_word);
     bool unknown = false;
@@ -345,8 +345,8 @@ std::optional<State> FindState(const Answer& answer, const StateNames& names,
                            state.progress == Progress::kGone ||
                            state.progress == Progress::kCancelled;
   if (!answer.ok()) {
-    // Where the call failed, only what is said of the very unit, and is no failure, which may be
-    // the call's.
+    // Where the call failed, only a state of the polled unit counts, and not a failure, which may
+    // be the call's.
     if (!names_asked(at) || state.unknown || ended_badly) return std::nullopt;
   } else if (at == 0 && state.id.empty()) {
     if (ended_badly && FailedTheCall(answer)) return std::nullopt;

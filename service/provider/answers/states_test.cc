@@ -31,7 +31,7 @@ std::optional<Read> Of(const std::string& body) {
   return Read{state->word, state->progress, state->unknown, state->no_news, state->lags()};
 }
 
-TEST(FindStateTest, AWordIsReadInAnyDress) {
+TEST(FindStateTest, AWordIsReadInAnySpelling) {
   struct Row {
     const char* word;
     Progress progress;
@@ -51,7 +51,7 @@ TEST(FindStateTest, AWordIsReadInAnyDress) {
   }
 }
 
-TEST(FindStateTest, AWordInNoTableIsInProgressAndSaysSo) {
+TEST(FindStateTest, AnUnknownWordMeansInProgressAndIsMarked) {
   const auto read = Of(R"({"id":"t","status":"PONDERING"})");
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(read->progress, Progress::kRunning);
@@ -59,7 +59,7 @@ TEST(FindStateTest, AWordInNoTableIsInProgressAndSaysSo) {
   EXPECT_EQ(read->word, "PONDERING");
 }
 
-TEST(FindStateTest, AWordThatSaysThatThereIsNoNews) {
+TEST(FindStateTest, AWordForAnUnknownStateIsNoNews) {
   EXPECT_TRUE(Of(R"({"id":"t","status":"UNKNOWN"})")->no_news);
 }
 
@@ -76,14 +76,14 @@ TEST(FindStateTest, TheUnitIsFoundInsideItsEnvelope) {
   }
 }
 
-TEST(FindStateTest, ANumberIsTheStatusOfACall) {
+TEST(FindStateTest, ANumberIsTheStatusOfTheCall) {
   EXPECT_FALSE(Of(R"({"status":404,"error":"Not Found"})").has_value());
   EXPECT_FALSE(Of(R"({"status":"500"})").has_value());
   EXPECT_FALSE(Of(R"({"status":null})").has_value());
   EXPECT_FALSE(Of(R"({"status":{"a":1}})").has_value());
 }
 
-TEST(FindStateTest, AFinalStateInsideOfAnUnfinishedOneLags) {
+TEST(FindStateTest, AnUnfinishedStateAroundAFinalOneLags) {
   EXPECT_TRUE(
       Of(R"({"data":{"task_id":"t","status":"IN_PROGRESS","data":{"status":"failed"}}})")->lags);
   EXPECT_FALSE(
@@ -92,7 +92,7 @@ TEST(FindStateTest, AFinalStateInsideOfAnUnfinishedOneLags) {
       Of(R"({"data":{"task_id":"t","status":"FAILURE","data":{"status":"succeeded"}}})")->lags);
 }
 
-TEST(ProgressOfTest, WhatIsRegisteredCanBeGone) {
+TEST(ProgressOfTest, AssetsAndGroupsCanBeGone) {
   bool unknown = false;
   for (const char* const word : {"EXPIRED", "Deleted", "removed"}) {
     EXPECT_EQ(ProgressOf(word, UnitKind::kAsset, {}, unknown), Progress::kGone) << word;

@@ -24,7 +24,7 @@ Verdict Make(const Answer& answer, const Words& words, StatusMeaning meaning) {
   return verdict;
 }
 
-// Neither yes nor no; `message` is ours.
+// An unknown outcome; `message` is the gateway's.
 Verdict Unreadable(const Answer& answer, absl::string_view message) {
   Verdict verdict;
   verdict.failure = FailureOf(answer.response(), "", message);
@@ -97,7 +97,7 @@ Verdict FromEdge(const Answer& answer, const Words& words, Edge edge) {
   return verdict;
 }
 
-// "InvalidParameter.Url": Ark's own, whichever relay passes it on.
+// "InvalidParameter.Url": a code of Ark, passed on by any relay.
 bool IsArkCode(absl::string_view code) {
   return !code.empty() && absl::ascii_isupper(static_cast<unsigned char>(code.front()));
 }
@@ -107,8 +107,8 @@ bool IsNumber(absl::string_view code) {
   return absl::SimpleAtoi(code, &number);
 }
 
-// Whether words take back what a code says: a relay may give the code of a refusal to an answer
-// that it lost. Codes that name what is wrong stand against a time that ran out.
+// Whether the words contradict the code: a relay may use the code of a refusal for an answer that
+// it lost. A code that names what is wrong outweighs words about a timeout.
 bool TakenBack(const Words& words, Meaning meaning) {
   if (meaning == Meaning::kContent) return false;
   if (SpeaksOfLostCall(words.message)) return true;
@@ -116,20 +116,11 @@ bool TakenBack(const Words& words, Meaning meaning) {
   return !named && SpeaksOfTimeout(words.message);
 }
 
-// Whether a code says no more than that the request was not taken.
-bool IsGeneral(const Words& words, Meaning meaning) {
-  if (meaning == Meaning::kNone || meaning == Meaning::kInvalid) return true;
-  if (meaning != Meaning::kCredentials) return false;
-  for (const absl::string_view code :
-       {"401", "403", "forbidden", "permission_denied", "access_denied", "accessdenied"}) {
-    if (absl::EqualsIgnoreCase(words.code, code)) return true;
-  }
-  return false;
-}
-
-// Content that is refused, or credit that is not there, under a code that any request may get.
+// Refused content or missing credit, under a code that only says that the request was rejected.
 Meaning RefinedByWords(const Words& words, Meaning meaning) {
-  if (!IsGeneral(words, meaning)) return meaning;
+  const bool general = meaning == Meaning::kNone || meaning == Meaning::kInvalid ||
+                       (meaning == Meaning::kCredentials && !NamesTheKey(words.code));
+  if (!general) return meaning;
   const Meaning said = MeaningOfText(words.message);
   return said == Meaning::kContent || said == Meaning::kOutOfCredit ? said : meaning;
 }
@@ -147,7 +138,8 @@ Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules
       if (status < 500) return Make(answer, words, SubmissionMeaning(meaning));
       break;
     case Meaning::kInvalid:
-      // At statuses that are no sure refusal, only a code as Ark's, which names what is wrong.
+      // With a status that is not a certain refusal, only a code like Ark's, which names what is
+      // wrong.
       if ((status == 400 || status == 413 || status == 422 || status == 451 ||
            (status < 500 && !turned_away && status != 402 && status != 404 &&
             IsArkCode(words.code))) &&
@@ -179,7 +171,7 @@ Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules
     default:
       break;
   }
-  // The relay's key or account somewhere behind it, not ours.
+  // The relay's key or account at its provider, not the gateway's.
   if (words.from_upstream &&
       (status == 401 || status == 402 || status == 403 ||
        (faulty && (meaning == Meaning::kCredentials || meaning == Meaning::kOutOfCredit)))) {
@@ -193,7 +185,7 @@ Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules
       verdict.outcome = Outcome::kUnknown;
       verdict.failure.reason = v1::PROVIDER_PROTOCOL_ERROR;
       if (words.empty()) {
-        verdict.failure.message = "a refusal without any word of the provider's own";
+        verdict.failure.message = "the provider refused without a message";
       }
       return verdict;
     }
@@ -204,7 +196,7 @@ Verdict JudgeStatus(const Answer& answer, const Words& words, const FailureRules
 
 Verdict JudgeEnvelope(const Answer& answer, const Words& words, const FailureRules& rules,
                       absl::string_view missing) {
-  // The second: a thing that failed at once, and has no id to follow it by.
+  // The second: a unit that failed at once, and has no id to poll it by.
   const bool documented = (rules.is_refusal != nullptr && rules.is_refusal(answer)) ||
                           (words.code.empty() && SaysWorkFailed(answer));
   if (!answer.is_json() || (words.empty() && !documented)) return Unreadable(answer, missing);
@@ -224,22 +216,22 @@ Verdict JudgeEnvelope(const Answer& answer, const Words& words, const FailureRul
     verdict.failure.reason = v1::PROVIDER_PROTOCOL_ERROR;
     verdict.failure.unreadable = true;
     if (words.message.empty()) {
-      verdict.failure.message = absl::StrCat("code ", words.code, ", and no words");
+      verdict.failure.message = absl::StrCat("code ", words.code, ", without a message");
     }
     return verdict;
   }
   return Make(answer, words, SubmissionMeaning(meaning));
 }
 
-// Whether a 404 is about the address: a gateway in front knows no way there, or the provider no
-// such call.
+// Whether a 404 is about the URL: a gateway in front has no such route, or the provider no such
+// call.
 bool SpeaksOfRoute(absl::string_view message) {
   const std::string text = absl::AsciiStrToLower(message);
   return absl::StrContains(text, "no route matched") ||
          absl::StrContains(text, "route not found") || absl::StrContains(text, "invalid url (");
 }
 
-// Whether no more is said than that it failed.
+// Whether the words say only that it failed.
 bool SaysFailure(absl::string_view message) {
   return absl::StrContains(absl::AsciiStrToLower(message), "fail") ||
          absl::StrContains(message, "失败");
@@ -251,15 +243,15 @@ PollResult Trouble(Failure failure) {
   return result;
 }
 
-// Whether the provider itself says that it does not know the unit.
+// Whether the provider itself says that the unit is unknown.
 bool SaysUnknownUnit(const Answer& answer, const Words& words, const FailureRules& rules) {
-  // Somebody behind it was asked, who may have another name for it.
+  // The provider behind the relay answered, which may use another id for the unit.
   if (words.from_upstream) return false;
   const Meaning meaning = MeaningOfCode(words.code, rules.codes);
   const Meaning said = MeaningOfText(words.message);
   if (answer.ok() || answer.status() == 400) {
     if (meaning != Meaning::kNotFound) return false;
-    // The number that a dialect documents is the code of other failures as well.
+    // The documented number is also the code of other failures.
     const bool in_table = MeaningOfCode(words.code, {}) != meaning;
     if (!in_table || !IsNumber(words.code)) return said != Meaning::kDoubt;
     return said == Meaning::kNotFound || (said == Meaning::kNone && !SaysFailure(words.message));

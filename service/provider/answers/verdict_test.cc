@@ -31,7 +31,7 @@ struct Row {
   v1::ErrorReason reason;
 };
 
-TEST(JudgeTest, ARefusalIsSure) {
+TEST(JudgeTest, ARefusalIsCertain) {
   for (const Row& row : {
            Row{400, R"({"error":"prompt is required"})", Outcome::kRefused,
                v1::PROVIDER_INVALID_ARGUMENT},
@@ -84,7 +84,7 @@ TEST(JudgeTest, ARefusalIsSure) {
   }
 }
 
-TEST(JudgeTest, WhatMayHaveBeenSaidAfterTheWorkIsUnknown) {
+TEST(JudgeTest, AnAnswerThatMayFollowTheWorkIsUnknown) {
   for (const Row& row : {
            Row{200, R"({"code":504,"msg":"x"})", {}, {}},
            Row{200, R"({"code":"500","msg":"Read timed out"})", {}, {}},
@@ -149,7 +149,7 @@ TEST(JudgeTest, WhatMayHaveBeenSaidAfterTheWorkIsUnknown) {
   EXPECT_EQ(JudgeOf(conflict).outcome, Outcome::kUnknown);
 }
 
-TEST(JudgeTest, AKeyOrARateIsNotAccepted) {
+TEST(JudgeTest, ARefusedKeyOrARateLimitIsNotAccepted) {
   for (const Row& row : {
            Row{401, R"({"error":"Invalid API key"})", {}, v1::PROVIDER_CREDENTIALS_REJECTED},
            Row{403, R"({"error":"API key is inactive"})", {}, v1::PROVIDER_CREDENTIALS_REJECTED},
@@ -164,7 +164,7 @@ TEST(JudgeTest, AKeyOrARateIsNotAccepted) {
   }
 }
 
-TEST(JudgeTest, RedirectsNameTheNewHostAndTheKeyToSet) {
+TEST(JudgeTest, RedirectsNameTheNewHostAndTheConfigField) {
   for (const int status : {301, 307, 308}) {
     const http::Response response =
         Response(status, "", {{"Location", "https://u:p@new.acme.test/v1/x?sig=s3cr3t#f"}});
@@ -182,7 +182,7 @@ TEST(JudgeTest, RedirectsNameTheNewHostAndTheKeyToSet) {
   }
 }
 
-TEST(JudgeTest, EdgesSpeakForThemselves) {
+TEST(JudgeTest, AnswersOfEdgesSayNothingAboutTheKey) {
   for (const int status : {521, 523, 525, 526, 530}) {
     const http::Response page = Response(status, absl::StrCat("error code: ", status));
     const Verdict verdict = JudgeOf(page);
@@ -222,7 +222,7 @@ TEST(JudgeTest, EdgesSpeakForThemselves) {
   }
 }
 
-TEST(JudgeTest, AnAnswerThatCannotBeReadIsNoNewsOfTheProvidersHealth) {
+TEST(JudgeTest, AnUnreadableAnswerSaysNothingAboutTheProvidersHealth) {
   const http::Response json = Response(200, R"({"foo":1})");
   EXPECT_TRUE(JudgeOf(json).failure.unreadable);
   const http::Response page = Response(200, "<html>maintenance</html>");
@@ -238,7 +238,7 @@ TEST(WithoutIdTest, ARepetitionIsNeverRefused) {
   }
 }
 
-TEST(WithoutStateTest, OnlyTheProviderItselfForgets) {
+TEST(WithoutStateTest, OnlyTheProviderItselfReportsAnUnknownUnit) {
   for (const Row& row :
        {Row{404, R"({"error":"Not found"})", {}, {}}, Row{404, "404 page not found", {}, {}},
         Row{200, R"({"code":-1,"msg":"no such task"})", {}, {}},

@@ -315,6 +315,7 @@ http::Request RequestOf(const Value& root) {
   http::Request request;
   request.method = base::JsonText(root, "request.method");
   request.path = base::JsonText(root, "request.path");
+  request.plane = base::JsonText(root, "request.plane");
   if (const Value* value = base::FindJson(root, "request"); value != nullptr) {
     request.headers = HeadersOf(*value);
     request.body = TextMember(*value, "body", "");
@@ -384,8 +385,12 @@ void CheckRequest(const Dialect& dialect, http::Request request, const Value& ro
   for (const std::string& secret : dialect.traits().secrets) {
     credential.secrets[secret] = base::Secret(absl::StrCat(secret, "-of-test"));
   }
-  dialect.Authorize(request, credential, absl::FromUnixSeconds(1'780'000'000));
+  const Traits& traits = dialect.traits();
+  const std::string url = BaseUrlFor(request, traits.default_base_url, traits.planes);
+  dialect.Authorize(request, DestinationOf(request, url), credential,
+                    absl::FromUnixSeconds(1'780'000'000));
   const http::Request expected = RequestOf(root);
+  EXPECT_EQ(request.plane, expected.plane);
   EXPECT_EQ(request.method, expected.method);
   EXPECT_EQ(request.path, expected.path);
   EXPECT_EQ(CanonicalText(request.body), CanonicalText(expected.body));

@@ -273,8 +273,8 @@ std::optional<provider::Failure> FakeDialect::DecodeDeleteAsset(
   return provider::FailureOf(response, "", response.body);
 }
 
-void FakeDialect::Authorize(http::Request& request, const provider::Credential& credential,
-                            absl::Time) const {
+void FakeDialect::Authorize(http::Request& request, const provider::Destination&,
+                            const provider::Credential& credential, absl::Time) const {
   request.headers.push_back(
       {"Authorization", absl::StrCat("Bearer ", credential.secrets.at("api_key").Reveal())});
 }

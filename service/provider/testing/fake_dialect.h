@@ -1,4 +1,4 @@
-// A dialect for tests of core: a wire so plain that a test can read and write it.
+// A dialect for tests of the gateway, with a wire format that a test can read and write.
 #ifndef ASSETGATE_PROVIDER_TESTING_FAKE_DIALECT_H_
 #define ASSETGATE_PROVIDER_TESTING_FAKE_DIALECT_H_
 
@@ -13,7 +13,7 @@
 
 namespace assetgate::provider {
 
-// What of the things that dialects differ in it shall have.
+// The properties in which dialects differ.
 struct FakeDialectOptions {
   bool native_groups = false;
   bool https_only = false;
@@ -22,16 +22,16 @@ struct FakeDialectOptions {
   absl::Duration idempotency_window = absl::ZeroDuration();
   // As in Traits.
   int max_asset_submissions = 0;
-  // As in Capabilities; it takes any aspect ratio then.
+  // As in Capabilities; then it accepts any aspect ratio.
   bool first_frame_sets_aspect_ratio = false;
   std::vector<v1::MediaType> media_types = {v1::IMAGE, v1::VIDEO};
-  // Ids of videos are the same in capitals.
+  // Ids of videos ignore case.
   bool ids_in_any_case = false;
-  // Of its one model, "video-1".
+  // Whether its one model, "video-1", has a seed.
   bool seed = true;
-  // Likewise. The resolutions that it is known to make; none: it has no such field.
+  // The known resolutions of the model; empty: it has no such field.
   std::vector<std::string> resolutions;
-  // It takes any resolution, whatever `resolutions` says.
+  // The model accepts any resolution, whatever `resolutions` says.
   bool any_resolution = false;
 };
 
@@ -41,15 +41,20 @@ struct FakeDialectOptions {
 //   POST /videos    model=video-1 prompt=a_fox references=up-1,https://example.com/b.png
 //   200             id=up-7 state=running progress=40
 //
-// A 2xx with `refused=` refuses (the content, where the word begins with "content"), one without an
-// id is unknown. States are queued, running, done, failed, cancelled, gone; any other word is an
-// unknown state. Beside done, `result=` says missing
-// or inline, and `link=` where the video is; `inner=` is the state inside, where the other one
-// lags; `credits=` is what it was charged; `reason=` of a failure is content or cancelled. On a
-// poll "unreadable" cannot be read. `edge` anywhere: not the provider answered. Other statuses mean
-// what provider::MeaningOfStatus says, but for a 409 to a repetition, which is unknown. On a poll
-// 404 is "not found", and anything else but 2xx is trouble. A video that a person found has an id
-// that begins with "up-".
+// Answers to submissions: a 2xx with `refused=` is a refusal (of the content, if the word begins
+// with "content"), a 2xx without `id=` is unknown, a 409 to a repetition is unknown, and all other
+// statuses mean what provider::MeaningOfStatus says.
+//
+// Answers to polls: 404 is "not found", every other status except 2xx is trouble, and a 2xx
+// "unreadable" cannot be decoded. The words of a 2xx:
+//   state=      queued, running, done, failed, cancelled, gone; any other word is an unknown state
+//   result=     missing or inline, with state=done
+//   link=       the video's URI, with state=done
+//   inner=      the inner state, where the outer one lags
+//   credits=    the charge
+//   reason=     content or cancelled, of a failure
+//
+// "edge" anywhere in a body: an edge answered. Ids of adopted videos begin with "up-".
 class FakeDialect final : public provider::Dialect {
  public:
   explicit FakeDialect(FakeDialectOptions options = {});
@@ -76,8 +81,8 @@ class FakeDialect final : public provider::Dialect {
                                   std::span<const provider::Handle> handles) const override;
   std::optional<http::Request> EncodeDeleteAsset(const provider::Handle& handle) const override;
   std::optional<provider::Failure> DecodeDeleteAsset(const http::Response& response) const override;
-  void Authorize(http::Request& request, const provider::Credential& credential,
-                 absl::Time now) const override;
+  void Authorize(http::Request& request, const provider::Destination& destination,
+                 const provider::Credential& credential, absl::Time now) const override;
 
  private:
   const FakeDialectOptions options_;

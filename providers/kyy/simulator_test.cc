@@ -117,7 +117,7 @@ TEST_F(KyyTest, SomeModelsNeedAReferenceVideo) {
   EXPECT_EQ(MakeTask("", "seedance_2_0_fast_pro").Text("/status"), "queued");
 }
 
-TEST_F(KyyTest, TaskRules) {
+TEST_F(KyyTest, TaskFieldsAreChecked) {
   const auto refused = [&](absl::string_view more) { return MakeTask(more).Text("/msg"); };
   EXPECT_THAT(refused(R"("first_image":"https://a.b/1.png","referenceImages":["https://a.b/2"])"),
               HasSubstr("excludes"));
@@ -170,7 +170,7 @@ TEST_F(KyyTest, ReferenceTypesMustMatchTheirField) {
             "queued");
 }
 
-TEST_F(KyyTest, KeysAndUnknownTasks) {
+TEST_F(KyyTest, UnknownKeysAndTasksAreRefused) {
   const std::string id = MakeTask().Text("/id");
   EXPECT_EQ(GetTask("video_none").status, 404);
   key = kOtherKey;
@@ -205,7 +205,7 @@ TEST_F(KyyTest, ManxueUploadsInBatchesWithPartialSuccess) {
   EXPECT_EQ(Post("/kyy/asset/sd2Manxue/assetUpload", "{}").At("/code"), "\"400\"");
 }
 
-TEST_F(KyyTest, ManxueTasks) {
+TEST_F(KyyTest, ManxueTasksRunToALink) {
   const auto make = [&](absl::string_view more) {
     return Post("/kyy/v1/sd2_manxue/videos",
                 absl::StrCat(R"({"model":"sd2_manxue_720p","prompt":"x")", more, "}"));

@@ -228,7 +228,7 @@ TEST_F(ApiframeTest, RefusedSubmissionDoesNotUseUpItsKey) {
   EXPECT_EQ(MakeJobWithKey("k1", Body("")).status, 202);
 }
 
-TEST_F(ApiframeTest, JobsOfOthersAndUnknownOnes) {
+TEST_F(ApiframeTest, JobsOfOthersAreUnknown) {
   const std::string id = MakeJob().Text("/jobId");
   EXPECT_EQ(GetJob("not-a-uuid").status, 400);
   EXPECT_EQ(GetJob("5f0c1d2e-3a4b-4c5d-8e6f-708192a3b4c5").status, 404);

@@ -223,7 +223,7 @@ TEST_F(ZerozeroTest, UnknownResourceTypesAndFieldsHaveNoEffect) {
   EXPECT_EQ(refused.At("/detail/0/loc"), R"(["body","fancy"])");
 }
 
-TEST_F(ZerozeroTest, TaskValidation) {
+TEST_F(ZerozeroTest, TaskFieldsAreValidated) {
   EXPECT_EQ(Post(kTasks, "{").Text("/detail"), "invalid json");
   EXPECT_EQ(Post(kTasks, R"({"prompt":"x"})").Text("/detail"), "missing model");
   const Answer no_prompt = Post(kTasks, R"({"model":"seedance-2-0"})");
@@ -249,7 +249,7 @@ TEST_F(ZerozeroTest, ForgottenRoutesNeedTheModel) {
   EXPECT_EQ(Get(bare + "?model=seedance-2-0-fast").status, 404);
 }
 
-TEST_F(ZerozeroTest, TasksOfOthersAndUnknownOnes) {
+TEST_F(ZerozeroTest, TasksOfOthersAreUnknown) {
   const std::string id = MakeTask().Text("/id");
   EXPECT_EQ(GetTask("vt-0000").status, 404);
   EXPECT_EQ(GetTask("cgt-1").Text("/detail"), "invalid task id");
@@ -271,7 +271,7 @@ TEST_F(ZerozeroTest, KeyComesAsBearer) {
   EXPECT_EQ(Get("/zerozero/v1/models").Text("/detail"), "invalid api key");
 }
 
-TEST_F(ZerozeroTest, Models) {
+TEST_F(ZerozeroTest, ModelsAreListed) {
   const Answer models = Get("/zerozero/v1/models");
   EXPECT_EQ(models.Text("/data/0/id"), "seedance-2-0");
   EXPECT_EQ(models.At("/data/0/created"), "1714500000000");

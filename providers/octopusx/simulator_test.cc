@@ -83,7 +83,7 @@ TEST_F(OctopusxTest, FailedAssetStillHasState1) {
   EXPECT_EQ(GetAsset(task).Text("/data/Error/Code"), "DownloadFailed");
 }
 
-TEST_F(OctopusxTest, AssetRules) {
+TEST_F(OctopusxTest, AssetFieldsAreChecked) {
   const std::string group = MakeGroup();
   const auto refused = [&](absl::string_view rest) {
     const Answer answer =
@@ -162,7 +162,7 @@ TEST_F(OctopusxTest, TaskRunsToALinkThatWorks) {
   EXPECT_EQ(Get(absl::StrCat("/octopusx/v1/videos/", id, "/content")).body.substr(4, 4), "ftyp");
 }
 
-TEST_F(OctopusxTest, OtherShapesOfTheSameTask) {
+TEST_F(OctopusxTest, OneTaskHasSeveralShapes) {
   Set("octopusx", "create_answer", "generic");
   Set("octopusx", "query_answer", "generic");
   const Answer made = MakeTask(kPrompt);
@@ -197,7 +197,7 @@ TEST_F(OctopusxTest, CancelledTaskShowsOnlyInside) {
   EXPECT_EQ(cancelled.Text("/data/data/status"), "cancelled");
 }
 
-TEST_F(OctopusxTest, TaskRules) {
+TEST_F(OctopusxTest, TaskFieldsAreChecked) {
   const auto refused = [&](absl::string_view content, absl::string_view metadata = "{}") {
     const Answer answer = MakeTask(content, metadata);
     EXPECT_EQ(answer.status, 400);
@@ -257,7 +257,7 @@ TEST_F(OctopusxTest, UnusableReferencesAreRefusedUpstream) {
   EXPECT_THAT(MakeTask(image).Text("/message"), HasSubstr("does not exist"));
 }
 
-TEST_F(OctopusxTest, UnknownTasksAndKeys) {
+TEST_F(OctopusxTest, UnknownTasksAndKeysAreRefused) {
   const std::string id = MakeTask(kPrompt).Text("/task_id");
   EXPECT_EQ(GetTask("cgt-none").Text("/code"), "task_not_exist");
   EXPECT_EQ(GetTask("cgt-none").status, 400);
