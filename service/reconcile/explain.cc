@@ -9,8 +9,8 @@
 #include "absl/strings/str_join.h"
 #include "base/proto_time.h"
 #include "base/text.h"
-#include "calls/validate.h"
 #include "model/apply.h"
+#include "model/capability_fit.h"
 #include "provider/failure.h"
 #include "reconcile/item.h"
 #include "reconcile/reconciler.h"
@@ -431,7 +431,7 @@ void VideoItem::ExplainTargets(Explanation& out) const {
     });
     if (listed) continue;
     std::vector<std::string> faults;
-    for (const auto& [field, description] : calls::Inexpressible(task, media, target)) {
+    for (const auto& [field, description] : model::Inexpressible(task, media, target)) {
       faults.push_back(absl::StrCat(field, " ", description));
     }
     pass(target.provider->id, target.provider_model,
