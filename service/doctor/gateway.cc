@@ -32,9 +32,9 @@ std::optional<double> ValueOf(absl::string_view metrics, absl::string_view name)
 }
 
 // The page of that path of the admin port; nothing where there is none.
-std::optional<std::string> Page(const config::HostPort& admin, const std::string& path,
+std::optional<std::string> Page(const base::HostPort& admin, const std::string& path,
                                 const Tools& tools) {
-  config::HostPort address = admin;
+  base::HostPort address = admin;
   if (address.host == "0.0.0.0") address.host = "127.0.0.1";
   if (address.host == "::" || address.host == "[::]") address.host = "[::1]";
   http::Request request;

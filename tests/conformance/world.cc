@@ -12,7 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
-#include "config/config.h"
+#include "config/load.h"
 #include "providers/dialects.h"
 #include "rapidjson/document.h"
 
@@ -184,12 +184,12 @@ World::World(const std::string& dialect) : dialect_(dialect), simulator_(Simulat
     return;
   }
   // What an operator cannot shorten, so that a test need not wait as long as production does.
-  config->core.first_back_off = absl::Milliseconds(10);
-  config->core.longest_back_off = absl::Milliseconds(200);
-  config->core.not_found_period = absl::Milliseconds(200);
-  for (config::Provider& provider : config->providers) {
-    provider.timeout =
-        absl::StartsWith(provider.id, "impatient-") ? absl::Milliseconds(300) : absl::Seconds(20);
+  config->settings.first_back_off = absl::Milliseconds(10);
+  config->settings.longest_back_off = absl::Milliseconds(200);
+  config->settings.not_found_period = absl::Milliseconds(200);
+  for (const auto& provider : config->providers) {
+    provider->call_timeout =
+        absl::StartsWith(provider->id, "impatient-") ? absl::Milliseconds(300) : absl::Seconds(20);
   }
   const base::Log log(config->log_format, config->log_level);
   auto gateway = Server::Start(*std::move(config), log);
