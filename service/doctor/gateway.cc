@@ -77,7 +77,7 @@ void ExamineReload(const config::Config& config, const Tools& tools, const Repor
        absl::StrCat("the gateway that runs here refused the newest config, and serves on with the "
                     "one that it read at ",
                     read),
-       "its log says why (\"config not taken\"). Where nothing is wrong with the file now, it "
+       "its log says why (\"config rejected\"). Where nothing is wrong with the file now, it "
        "reads "
        "it again on SIGHUP; a config that has lost its callers is taken only by a restart"});
 }

@@ -55,7 +55,7 @@ void Server::Wiring::Reload(absl::StatusOr<config::Config> next) {
     config_state.Rejected(machine_clock.Now());
     // One line per fault.
     for (absl::string_view fault : absl::StrSplit(status.message(), '\n')) {
-      log.Error("config not taken; the former stays in force", {{"detail", fault}});
+      log.Error("config rejected; keeping the current one", {{"detail", fault}});
     }
     return;
   }
@@ -68,10 +68,10 @@ void Server::Wiring::Reload(absl::StatusOr<config::Config> next) {
   log.SetLevel(config.log_level);
   Reconfigure();
   log.Info(
-      "config read again",
+      "config reloaded",
       {{"changed", reload->changed.empty() ? "nothing" : absl::StrJoin(reload->changed, ", ")}});
   if (reload->at_restart.empty()) return;
-  log.Warning("config needs a restart; until then these stay as they were",
+  log.Warning("config needs a restart; these keep their former values until then",
               {{"fields", absl::StrJoin(reload->at_restart, ", ")}});
 }
 
