@@ -253,7 +253,7 @@ void Reconciler::Create(PendingCreation creation) {
       return;
     }
   }
-  if (items_.size() + count > settings().most_unfinished) {
+  if (items_.size() + count > settings().max_unfinished) {
     return RefuseCreation(creation,
                           base::Error(absl::StatusCode::kResourceExhausted, v1::OVERLOADED,
                                       absl::StrCat("the gateway follows ", items_.size(),

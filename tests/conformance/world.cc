@@ -184,8 +184,8 @@ World::World(const std::string& dialect) : dialect_(dialect), simulator_(Simulat
     return;
   }
   // What an operator cannot shorten, so that a test need not wait as long as production does.
-  config->settings.first_back_off = absl::Milliseconds(10);
-  config->settings.longest_back_off = absl::Milliseconds(200);
+  config->settings.initial_back_off = absl::Milliseconds(10);
+  config->settings.max_back_off = absl::Milliseconds(200);
   config->settings.not_found_period = absl::Milliseconds(200);
   for (const auto& provider : config->providers) {
     provider->call_timeout =
