@@ -121,7 +121,8 @@ void ExamineTimeouts(const model::ProviderEntry& provider, const Report& report)
 
 }  // namespace
 
-void ExamineProvider(const model::ProviderEntry& provider, const Tools& tools, const Report& report) {
+void ExamineProvider(const model::ProviderEntry& provider, const Tools& tools,
+                     const Report& report) {
   const std::string what = absl::StrCat("provider ", provider.id);
   const std::string where = base::RedactUri(provider.base_url);
   if (provider.mode == v1::Provider::OFF) {

@@ -42,13 +42,13 @@ absl::StatusOr<Inspection> InspectPostgres(const Location& location) {
   const auto found = PostgresStore::Inspect(options);
   if (!found.ok()) return found.status();
   return Inspection{
-      absl::StrCat(
-          "PostgreSQL ", found->server, " at ", found->address, ": ",
-          found->version == 0 ? std::string("no schema yet; the gateway makes it at its start")
-                              : absl::StrCat("schema version ", found->version),
-          "; rights and notifications are there; ",
-          found->gateways.empty() ? std::string("no gateway is alive on it")
-                                  : absl::StrCat("alive on it: ", found->gateways)),
+      absl::StrCat("PostgreSQL ", found->server, " at ", found->address, ": ",
+                   found->version == 0
+                       ? std::string("no schema yet; the gateway makes it at its start")
+                       : absl::StrCat("schema version ", found->version),
+                   "; rights and notifications are there; ",
+                   found->gateways.empty() ? std::string("no gateway is alive on it")
+                                           : absl::StrCat("alive on it: ", found->gateways)),
       std::nullopt};
 }
 

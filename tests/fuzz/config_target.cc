@@ -75,8 +75,9 @@ void CheckConfig(config::Config& config, Claims& claims) {
                     provider.limits.requests_per_second <= 10'000 &&
                     provider.limits.max_in_flight > 0,
                 "limits are limits", provider.id);
-    claims.Hold(provider.call_timeout >= absl::Seconds(1) && provider.call_timeout <= absl::Minutes(10),
-                "a timeout is between 1 s and 10 min");
+    claims.Hold(
+        provider.call_timeout >= absl::Seconds(1) && provider.call_timeout <= absl::Minutes(10),
+        "a timeout is between 1 s and 10 min");
     for (const auto& polling :
          {provider.group_polling, provider.asset_polling, provider.video_polling}) {
       claims.Hold(polling.first >= absl::Milliseconds(10) &&
@@ -100,10 +101,10 @@ void CheckConfig(config::Config& config, Claims& claims) {
     claims.Hold(!route.targets.empty(), "a route leads somewhere", route.id);
     for (const model::Target& target : route.targets) {
       const bool exists = has([&](const auto& each) { return each.get() == target.provider; });
-      claims.Hold(exists && target.capabilities != nullptr &&
-                      target.provider->dialect->FindModel(target.provider_model) ==
-                          target.capabilities,
-                  "a target is a provider's model", target.provider_model);
+      claims.Hold(
+          exists && target.capabilities != nullptr &&
+              target.provider->dialect->FindModel(target.provider_model) == target.capabilities,
+          "a target is a provider's model", target.provider_model);
       claims.Hold(target.weight > 0, "a target has a weight", target.provider_model);
     }
   }
