@@ -58,8 +58,7 @@ TEST_F(LoadTest, MissingKeysHaveTheirDocumentedDefaults) {
   EXPECT_EQ(provider.video_polling.floor, absl::Seconds(5));
 }
 
-TEST_F(LoadTest, EveryKeyIsRead) {
-  const Config config = Good(R"(
+constexpr char kEveryKey[] = R"(
 listen: "[::1]:0"
 admin: {listen: localhost:9}
 store:
@@ -95,7 +94,10 @@ watch: {bookmark_interval: 2s}
 shutdown_timeout: 0s
 drain_delay: 1500ms
 debug: {reflection: true, channelz: true}
-)");
+)";
+
+TEST_F(LoadTest, EveryKeyIsRead) {
+  const Config config = Good(kEveryKey);
   EXPECT_EQ(config.listen.host, "::1");
   EXPECT_EQ(config.listen.ToString(), "[::1]:0");
   EXPECT_EQ(config.admin_listen.port, 9);
