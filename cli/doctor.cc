@@ -102,7 +102,7 @@ std::vector<Finding> Examine(Client& client, const Endpoint& endpoint, absl::Dur
              absl::FormatTime(absl::RFC3339_sec, base::FromProto(listed->config_rejected_time()),
                               absl::UTCTimeZone()),
              " and serves on with the former one"),
-         "its log says what is wrong (\"config not taken\"); where it runs, check the file: "
+         "its log says what is wrong (\"config rejected\"); where it runs, check the file: "
          "assetgate "
          "--check-config FILE"});
   }

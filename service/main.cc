@@ -26,12 +26,14 @@
 #include "base/line_limit.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "config/load.h"
 #include "config/reload.h"
 #include "doctor/doctor.h"
 #include "http/curl_client.h"
 #include "providers/dialects.h"
 #include "server/reload_thread.h"
 #include "server/server.h"
+#include "store/open.h"
 
 namespace {
 
@@ -41,21 +43,21 @@ using assetgate::base::Log;
 constexpr int kFailed = 1;
 constexpr int kBadUsageOrConfig = 2;
 
-// Fewer connections than that are soon used up.
+// A gateway with fewer descriptors soon runs out of them: each connection needs one.
 constexpr rlim_t kFewDescriptors = 8192;
 
-// A read of the config that takes longer hangs in a file.
+// A read of the config that takes longer is blocked by a file.
 constexpr absl::Duration kSlowRead = absl::Seconds(5);
 
-// The end takes drain_delay and shutdown_timeout, and at most this longer.
-constexpr absl::Duration kEndPatience = absl::Seconds(15);
+// A shutdown takes drain_delay and shutdown_timeout, and at most this much longer.
+constexpr absl::Duration kShutdownMargin = absl::Seconds(15);
 
-// The lines of gRPC and Protocol Buffers go into ours. Both take a plain function, so the logs that
-// these write to are global.
+// gRPC and Protocol Buffers log through plain functions, so the logs that these write to are
+// global.
 const Log* library_log = nullptr;
 assetgate::auth::HandshakeLog* handshake_log = nullptr;
 
-// What a peer can provoke, it can provoke without end.
+// Limits the lines that a peer can cause.
 assetgate::base::LineLimit* library_lines = nullptr;
 constexpr double kLibraryLinesPerSecond = 5;
 
@@ -72,21 +74,21 @@ void LogForGrpc(gpr_log_func_args* args) {
                                 {"held_back", *held_back}});
 }
 
-// For instance of a request with a text that is not UTF-8.
+// For example of a request with text that is not UTF-8.
 void LogForProtobuf(google::protobuf::LogLevel level, const char* file, int line,
                     const std::string& message) {
   if (library_log == nullptr || level < google::protobuf::LOGLEVEL_ERROR) return;
   library_log->Warning("protobuf", {{"file", file}, {"line", line}, {"detail", message}});
 }
 
-// A core file would hold keys and what callers sent.
+// A core file would hold keys and the content of requests.
 void ForbidCoreFiles() {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
   prctl(PR_SET_DUMPABLE, 0);
 }
 
-// One connection is one descriptor: all that the process may have.
+// Raises the soft limit of descriptors to the hard limit. Returns the limit.
 rlim_t TakeAllDescriptors() {
   rlimit descriptors{};
   if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return 0;
@@ -95,30 +97,30 @@ rlim_t TakeAllDescriptors() {
   return descriptors.rlim_cur;
 }
 
-// Ends the process when an orderly end takes too long: something hangs that nobody can wait for.
-// What was acknowledged is in the store, as after a crash.
-class EndLimit {
+// Exits the process when a shutdown takes too long because something is blocked. Acknowledged work
+// is in the store, as after a crash.
+class ShutdownLimit {
  public:
-  EndLimit(absl::Duration limit, const Log& log)
+  ShutdownLimit(absl::Duration limit, const Log& log)
       : thread_([this, limit, &log] {
           if (ended_.WaitForNotificationWithTimeout(limit)) return;
-          log.Error("the end takes too long; going away at once",
+          log.Error("the shutdown takes too long; exiting at once",
                     {{"waited", absl::FormatDuration(limit)}});
           _exit(kFailed);
         }) {}
-  ~EndLimit() {
+  ~ShutdownLimit() {
     ended_.Notify();
     thread_.join();
   }
-  EndLimit(const EndLimit&) = delete;
-  EndLimit& operator=(const EndLimit&) = delete;
+  ShutdownLimit(const ShutdownLimit&) = delete;
+  ShutdownLimit& operator=(const ShutdownLimit&) = delete;
 
  private:
   absl::Notification ended_;
   std::thread thread_;
 };
 
-// One line per finding, as it comes, with its remedy on a line below.
+// Prints each finding as soon as it is made, with its remedy on the next line.
 int Examine(const std::string& config_path, const assetgate::config::Environment& environment) {
   using assetgate::doctor::Finding;
   signal(SIGPIPE, SIG_IGN);
@@ -142,7 +144,7 @@ int Examine(const std::string& config_path, const assetgate::config::Environment
 
 int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
   // Blocked before any thread exists, so that only sigwait below gets them. This thread reads no
-  // files while it serves: signals are answered whatever a file does.
+  // files while it serves: a file that does not answer cannot delay a signal.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
@@ -150,7 +152,8 @@ int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
   sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  // A file that may not grow is a failed write, which the store can say and outlive.
+  // Ignored, so that a file at its size limit is a failed write, which the store reports and
+  // survives.
   signal(SIGXFSZ, SIG_IGN);
 
   static const Log log(config.log_format, config.log_level);
@@ -161,12 +164,12 @@ int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
   library_log = &log;
   handshake_log = &handshakes;
   gpr_set_log_function(LogForGrpc);
-  // Whatever GRPC_VERBOSITY is: why handshakes fail is told by what gRPC logs.
+  // Overrides GRPC_VERBOSITY: the reasons of failed handshakes come from gRPC's log.
   gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
   google::protobuf::SetLogHandler(LogForProtobuf);
 
   if (const rlim_t descriptors = TakeAllDescriptors(); descriptors < kFewDescriptors) {
-    log.Warning("few descriptors: a connection needs one; raise ulimit -n",
+    log.Warning("few file descriptors, and each connection needs one; raise ulimit -n",
                 {{"descriptors", static_cast<std::int64_t>(descriptors)},
                  {"wanted", static_cast<std::int64_t>(kFewDescriptors)}});
   }
@@ -191,67 +194,67 @@ int Serve(assetgate::config::Config config, assetgate::config::Reader& reader) {
   }
   const bool read = files->Stop();
   const absl::Duration drain_delay = (*server)->drain_delay();
-  const EndLimit limit(drain_delay + (*server)->shutdown_timeout() + kEndPatience, log);
-  log.Info("going away", {{"signal", received == SIGINT ? "SIGINT" : "SIGTERM"},
-                          {"drain_delay", absl::FormatDuration(drain_delay)}});
+  const ShutdownLimit limit(drain_delay + (*server)->shutdown_timeout() + kShutdownMargin, log);
+  log.Info("shutting down", {{"signal", received == SIGINT ? "SIGINT" : "SIGTERM"},
+                             {"drain_delay", absl::FormatDuration(drain_delay)}});
   (*server)->Leave();
-  // A second signal says that nobody is left to wait for.
+  // A second signal ends the delay.
   sigdelset(&signals, SIGHUP);
   const timespec delay = absl::ToTimespec(drain_delay);
   sigtimedwait(&signals, nullptr, &delay);
   (*server)->Shutdown();
   if (!read) {
-    log.Warning("gone while a file did not answer");
+    log.Warning("exited while a file did not answer");
     _exit(0);
   }
   files.reset();
   server->reset();
-  log.Info("gone");
+  log.Info("shut down");
   return 0;
 }
 
-}  // namespace
+struct Flags {
+  std::string config_path;
+  std::string check_path;
+  bool mark_restored = false;
+  bool doctor = false;
+};
 
-int main(int argc, char** argv) {
-  ForbidCoreFiles();
-  // Debian's Abseil looks for lock cycles on every Lock; that is for tests.
-  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-
+// Reads the flags. Returns the exit code where the program ends here.
+std::optional<int> ParseFlags(int argc, char** argv, Flags& flags) {
   CLI::App app{
       "assetgate: one gRPC service in front of many providers of generated video.\n\n"
       "Serves AssetService, VideoService and ProviderService as the config says, until SIGTERM or\n"
-      "SIGINT; then it serves on for drain_delay (a second signal ends that), finishes what is\n"
-      "under way and exits with 0. A config that changes, or the file of a secret, is read again,\n"
-      "at once on SIGHUP: what can change while it serves goes into force, and the log names\n"
-      "the rest.\n\n"
-      "After a backup of the store was restored, say --mark-restored once before serving: see\n"
+      "SIGINT; then it serves on for drain_delay (a second signal ends that), finishes the calls\n"
+      "and submissions under way, and exits with 0. When the config, or a file that it names,\n"
+      "changes, and at once on SIGHUP, the config is reloaded: changes that need no restart go\n"
+      "into force, and the log names the others.\n\n"
+      "After restoring a backup of the store, run --mark-restored once before serving: see\n"
       "docs/operations.md.\n\n"
-      "Exit codes: 0 done; 1 the store or a port could not be opened, or --doctor has found\n"
-      "something that fails; 2 wrong flags or config."};
-  std::string config_path;
-  std::string check_path;
+      "Exit codes: 0 success; 1 the store or a port could not be opened, or --doctor found a\n"
+      "failure; 2 invalid flags or config."};
   auto* config_option =
-      app.add_option("--config", config_path, "Serve with this config (YAML)")->type_name("FILE");
+      app.add_option("--config", flags.config_path, "Serve with this config (YAML)")
+          ->type_name("FILE");
   auto* check_option =
       app.add_option(
-             "--check-config", check_path,
+             "--check-config", flags.check_path,
              "Check this config, with the secrets, certificates and keys that it names, and "
              "exit; opens no port and no store")
           ->type_name("FILE");
   config_option->excludes(check_option);
-  bool mark_restored = false;
-  app.add_flag("--mark-restored", mark_restored,
-               "With --config: a backup was put in the store's place. Watchers' resume tokens from "
-               "before start over with a RESET, instead of skipping changes; then exit. No gateway "
-               "may have the store open")
-      ->needs(config_option);
-  bool doctor = false;
   app.add_flag(
-         "--doctor", doctor,
-         "With --config: look at the config, its secrets, its store, its ports and the way to "
-         "each provider, from here; one line each, with what to do; then exit, with 1 when "
-         "something has failed. Makes, changes and locks nothing, and costs nothing; also "
-         "beside a running gateway")
+         "--mark-restored", flags.mark_restored,
+         "With --config: mark the store as restored from a backup, and exit. Watches with older "
+         "resume tokens then start over with a RESET instead of missing changes. No gateway "
+         "may have the store open")
+      ->needs(config_option);
+  app.add_flag(
+         "--doctor", flags.doctor,
+         "With --config: check the config, its secrets, store and ports, and the way to each "
+         "provider, from this machine; print one line each, with what to do; exit with 1 if a "
+         "check failed. Creates, changes and locks nothing, costs nothing, and works beside a "
+         "running gateway")
       ->needs(config_option);
   app.set_version_flag("--version", assetgate::base::VersionText("assetgate"));
   try {
@@ -259,31 +262,43 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kBadUsageOrConfig;
   }
-  if (config_path.empty() && check_path.empty()) {
-    std::fputs("assetgate: say --config FILE to serve, or --help\n", stderr);
+  if (flags.config_path.empty() && flags.check_path.empty()) {
+    std::fputs("assetgate: use --config FILE to serve, or --help\n", stderr);
     return kBadUsageOrConfig;
   }
+  return std::nullopt;
+}
+
+int Fail(int code, const absl::Status& status) {
+  std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ForbidCoreFiles();
+  // Debian's Abseil checks for lock cycles on every Lock, which only tests need.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  Flags flags;
+  if (const std::optional<int> code = ParseFlags(argc, argv, flags)) return *code;
 
   assetgate::config::Environment environment;
   environment.dialects = assetgate::providers::AllDialects();
-  if (doctor) return Examine(config_path, environment);
-  const std::string& path = check_path.empty() ? config_path : check_path;
+  if (flags.doctor) return Examine(flags.config_path, environment);
+  const std::string& path = flags.check_path.empty() ? flags.config_path : flags.check_path;
   assetgate::config::Reader reader(path, environment);
   auto config = reader.Read();
-  if (!config.ok()) {
-    std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
-    return kBadUsageOrConfig;
-  }
+  if (!config.ok()) return Fail(kBadUsageOrConfig, config.status());
   if (const absl::Status times = assetgate::config::CheckTimes(*config); !times.ok()) {
-    std::fprintf(stderr, "%s\n", std::string(times.message()).c_str());
-    return kBadUsageOrConfig;
+    return Fail(kBadUsageOrConfig, times);
   }
-  if (!check_path.empty()) {
-    std::printf("%s: fine\n", check_path.c_str());
+  if (!flags.check_path.empty()) {
+    std::printf("%s: valid\n", path.c_str());
     return 0;
   }
-  if (mark_restored) {
-    const auto marked = assetgate::MarkRestored(*config);
+  if (flags.mark_restored) {
+    const auto marked = assetgate::store::MarkRestored(config->store);
     if (!marked.ok()) {
       std::fprintf(stderr, "assetgate: %s\n", std::string(marked.status().message()).c_str());
       return kFailed;

@@ -61,7 +61,7 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-bool SomebodyWaits(const Descriptor& listener) {
+bool SomebodyWaits(const base::Descriptor& listener) {
   const int before = errno;
   pollfd waited{listener.get(), POLLIN, 0};
   const bool waits = ::poll(&waited, 1, 0) == 1;
@@ -74,7 +74,7 @@ bool SomebodyWaits(const Descriptor& listener) {
 // The two threads, and all that they own.
 class PageServer::Loop {
  public:
-  Loop(PageServerOptions options, Page page, Descriptor listener)
+  Loop(PageServerOptions options, Page page, base::Descriptor listener)
       : options_(std::move(options)),
         page_(std::move(page)),
         listener_(std::move(listener)),
@@ -98,7 +98,7 @@ class PageServer::Loop {
     kClosing,
   };
   struct Connection {
-    Descriptor socket;
+    base::Descriptor socket;
     Phase phase = Phase::kReading;
     // By Now.
     absl::Duration deadline;
@@ -122,7 +122,7 @@ class PageServer::Loop {
   void Serve();
   void Accept();
   // One accepted socket, or an invalid one where no more waits.
-  Descriptor AcceptOne();
+  base::Descriptor AcceptOne();
   void Reserve();
   void Handle(std::uint64_t number, std::uint32_t events);
   // These three say whether the connection goes on.
@@ -144,13 +144,13 @@ class PageServer::Loop {
   const PageServerOptions options_;
   const Page page_;
   const base::SystemClock clock_;
-  const Descriptor listener_;
-  const Descriptor epoll_;
-  const Descriptor wake_up_;
+  const base::Descriptor listener_;
+  const base::Descriptor epoll_;
+  const base::Descriptor wake_up_;
 
   // Of the serving thread:
   // Given up for a connection that could have no descriptor otherwise.
-  Descriptor reserve_;
+  base::Descriptor reserve_;
   Connections connections_;
   std::uint64_t next_ = kFirstConnection;
   // From when on to look for connections that wait to be accepted.
@@ -257,30 +257,30 @@ bool PageServer::Loop::CloseOldest() {
 }
 
 void PageServer::Loop::Reserve() {
-  if (reserve_.get() < 0) reserve_ = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (reserve_.get() < 0) reserve_ = base::Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
-Descriptor PageServer::Loop::AcceptOne() {
+base::Descriptor PageServer::Loop::AcceptOne() {
   for (;;) {
     const int socket = ::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (socket >= 0) return Descriptor(socket);
+    if (socket >= 0) return base::Descriptor(socket);
     if (errno == EINTR || errno == ECONNABORTED) continue;
     // That no descriptor is left, the system says also where nobody waits.
     const int error = SomebodyWaits(listener_) ? errno : EAGAIN;
     const bool used_up = error == EMFILE || error == ENFILE;
     // The reserve becomes this connection's descriptor, or that of the oldest one.
     if (used_up && (reserve_.get() >= 0 || CloseOldest()) && reserve_.get() >= 0) {
-      reserve_ = Descriptor();
+      reserve_ = base::Descriptor();
       continue;
     }
     accept_at_ = error == EAGAIN ? absl::InfiniteDuration() : Now() + kAcceptRetry;
-    return Descriptor();
+    return base::Descriptor();
   }
 }
 
 void PageServer::Loop::Accept() {
   for (int i = 0; i < kMaxAccepts; ++i) {
-    Descriptor socket = AcceptOne();
+    base::Descriptor socket = AcceptOne();
     if (socket.get() < 0) return;
     if (connections_.size() >= options_.max_connections && !CloseOldest()) continue;
     const std::uint64_t number = next_++;
@@ -418,9 +418,9 @@ void PageServer::Loop::TakeMade() {
 
 absl::StatusOr<std::unique_ptr<PageServer>> PageServer::Start(PageServerOptions options,
                                                               Page page) {
-  absl::StatusOr<Descriptor> listener = ListenForPages(options.listen);
+  absl::StatusOr<base::Descriptor> listener = ListenForPages(options.listen);
   if (!listener.ok()) return listener.status();
-  const int port = PortOf(*listener);
+  const int port = base::PortOf(listener->get());
   auto loop = std::make_unique<Loop>(std::move(options), std::move(page), *std::move(listener));
   if (absl::Status status = loop->Start(); !status.ok()) return status;
   return std::unique_ptr<PageServer>(new PageServer(std::move(loop), port));

@@ -11,7 +11,6 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "base/text.h"
-#include "provider/failure.h"
 
 namespace assetgate::auth {
 namespace {

@@ -14,7 +14,6 @@
 #include "base/loopback.h"
 #include "base/text.h"
 #include "base/uri.h"
-#include "provider/failure.h"
 #include "rapidjson/document.h"
 
 namespace assetgate::auth {

@@ -18,7 +18,6 @@
 #include "base/text.h"
 #include "base/uri.h"
 #include "http/message.h"
-#include "provider/failure.h"
 #include "rapidjson/document.h"
 
 namespace assetgate::auth {

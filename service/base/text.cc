@@ -75,6 +75,10 @@ std::string CleanText(absl::string_view text, std::size_t max_bytes) {
   return out;
 }
 
+std::string Quoted(absl::string_view value, std::size_t max_bytes) {
+  return absl::StrCat("\"", CleanText(value, max_bytes), "\"");
+}
+
 std::string FormatTime(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
 }

@@ -14,6 +14,10 @@ namespace assetgate::base {
 // bytes (cut with "…"), and the queries of URLs in it redacted.
 std::string CleanText(absl::string_view text, std::size_t max_bytes = 1024);
 
+// `value` as a message may show it: cleaned, in quotes, on one line, at most `max_bytes` bytes of
+// it.
+std::string Quoted(absl::string_view value, std::size_t max_bytes = 100);
+
 // A time as messages write it: "2026-11-21T04:18:42Z".
 std::string FormatTime(absl::Time time);
 

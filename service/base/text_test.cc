@@ -57,5 +57,10 @@ TEST(CleanTextTest, AUserIsRedactedWhereverALongTextIsCut) {
   }
 }
 
+TEST(QuotedTest, QuotedValueIsOneShortLine) {
+  EXPECT_EQ(Quoted("a\nb"), "\"a b\"");
+  EXPECT_LE(Quoted(std::string(1000, 'x'), 10).size(), 12u);
+}
+
 }  // namespace
 }  // namespace assetgate::base

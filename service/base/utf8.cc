@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <algorithm>
+
 namespace assetgate::base {
 
 std::size_t Utf8CharacterLength(absl::string_view text) {
@@ -35,6 +37,22 @@ bool IsControlCharacter(absl::string_view character) {
   const auto first = static_cast<unsigned char>(character[0]);
   if (character.size() == 1) return first < 0x20 || first == 0x7F;
   return first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
+}
+
+std::size_t CountCharacters(absl::string_view text) {
+  // Every byte but the continuation bytes (10xxxxxx) begins a character.
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+std::size_t CountUtf16CodeUnits(absl::string_view text) {
+  // A character outside the Basic Multilingual Plane has four bytes, the first of which is
+  // 11110xxx.
+  return CountCharacters(text) +
+         static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+           return (static_cast<unsigned char>(c) & 0xF8) == 0xF0;
+         }));
 }
 
 }  // namespace assetgate::base

@@ -16,6 +16,11 @@ std::size_t Utf8CharacterLength(absl::string_view text);
 // all.
 bool IsControlCharacter(absl::string_view character);
 
+// How many characters (code points) valid UTF-8 has.
+std::size_t CountCharacters(absl::string_view text);
+// How many UTF-16 code units that is: two for each character outside the Basic Multilingual Plane.
+std::size_t CountUtf16CodeUnits(absl::string_view text);
+
 }  // namespace assetgate::base
 
 #endif  // ASSETGATE_BASE_UTF8_H_

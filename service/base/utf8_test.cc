@@ -46,5 +46,11 @@ TEST(Utf8Test, ControlCharactersOfBothSets) {
   }
 }
 
+TEST(Utf8Test, CharactersAndUtf16CodeUnitsAreCounted) {
+  EXPECT_EQ(CountCharacters("a\xC3\xA4\xF0\x9F\x98\x80"), 3u);
+  EXPECT_EQ(CountUtf16CodeUnits("a\xC3\xA4\xF0\x9F\x98\x80"), 4u);
+  EXPECT_EQ(CountUtf16CodeUnits(""), 0u);
+}
+
 }  // namespace
 }  // namespace assetgate::base

@@ -9,7 +9,7 @@
 #include "base/faults.h"
 #include "base/spelling.h"
 #include "base/text.h"
-#include "calls/validate.h"
+#include "model/capability_fit.h"
 #include "model/resource.h"
 #include "provider/rest.h"
 
@@ -69,7 +69,7 @@ Eligibility Judge(const v1::VideoTask& asked, const v1::VideoTask& task,
   Eligibility found;
   for (model::Target& target : targets) {
     const bool drop = default_ratio && target.capabilities->first_frame_sets_aspect_ratio();
-    Reasons reasons = Inexpressible(drop ? without_ratio : task, media, target);
+    Reasons reasons = model::Inexpressible(drop ? without_ratio : task, media, target);
     if (reasons.empty()) {
       found.targets.push_back(std::move(target));
     } else {

@@ -13,7 +13,7 @@
 
 namespace assetgate::calls {
 
-// (path of the field, what the target says to its value), as Inexpressible gives them.
+// (path of the field, what the target says to its value), as model::Inexpressible gives them.
 using Reasons = std::vector<std::pair<std::string, std::string>>;
 
 struct Eligibility {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -18,6 +17,7 @@
 #include "base/text.h"
 #include "calls/media_uri.h"
 #include "google/protobuf/descriptor.h"
+#include "model/capability_fit.h"
 #include "model/resource.h"
 #include "model/settings.h"
 #include "model/sizes.h"
@@ -44,59 +44,6 @@ int Characters(absl::string_view text) {
   return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
   }));
-}
-
-// UTF-16 code units: what lies beyond the Basic Multilingual Plane, four bytes in UTF-8, is two.
-int Utf16CodeUnits(absl::string_view text) {
-  return Characters(text) + static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
-           return (static_cast<unsigned char>(c) & 0xF8) == 0xF0;
-         }));
-}
-
-// A file extension, in lower case, as the name of its format; empty where it is not one of media.
-absl::string_view FormatOfExtension(absl::string_view extension) {
-  struct Spelling {
-    absl::string_view extension;
-    absl::string_view format;
-  };
-  static constexpr Spelling kSpellings[] = {
-      {"jpg", "jpeg"}, {"jpe", "jpeg"}, {"jfif", "jpeg"}, {"tif", "tiff"},
-      {"qt", "mov"},   {"wave", "wav"}, {"oga", "ogg"},   {"aif", "aiff"},
-  };
-  static constexpr absl::string_view kFormats[] = {
-      "jpeg", "png",  "webp", "bmp",  "tiff", "gif",  "heic", "heif", "avif", "svg",
-      "psd",  "ico",  "mp4",  "mov",  "webm", "mkv",  "avi",  "m4v",  "wmv",  "flv",
-      "mpeg", "mpg",  "3gp",  "mp3",  "wav",  "ogg",  "m4a",  "aac",  "flac", "opus",
-      "wma",  "aiff", "pdf",  "docx", "doc",  "pptx", "txt",
-  };
-  for (const Spelling& spelling : kSpellings) {
-    if (spelling.extension == extension) return spelling.format;
-  }
-  const auto* const found = std::find(std::begin(kFormats), std::end(kFormats), extension);
-  return found == std::end(kFormats) ? absl::string_view() : *found;
-}
-
-// What is wrong with a medium's URI by the extension of its path, where that says what it is.
-template <typename Limits>
-std::optional<std::string> FormatFault(absl::string_view uri, v1::MediaType type,
-                                       const Limits& limits) {
-  absl::string_view path = uri.substr(0, uri.find_first_of("?#"));
-  path.remove_prefix(std::min(path.size(), path.rfind('/') + 1));
-  const std::size_t dot = path.rfind('.');
-  if (dot == absl::string_view::npos || dot == 0) return std::nullopt;
-  const std::string extension = absl::AsciiStrToLower(path.substr(dot + 1));
-  const absl::string_view format = FormatOfExtension(extension);
-  if (format.empty()) return std::nullopt;
-  for (const v1::MediaLimits& media : limits) {
-    if (media.media_type() != type || media.formats().empty()) continue;
-    if (std::find(media.formats().begin(), media.formats().end(), format) !=
-        media.formats().end()) {
-      continue;
-    }
-    return absl::StrCat("is .", extension, " by its name, and of ", v1::MediaType_Name(type),
-                        " only ", absl::StrJoin(media.formats(), ", "), " is taken");
-  }
-  return std::nullopt;
 }
 
 // Adds what is wrong with values of provider_options, at any depth: numbers that JSON cannot hold,
@@ -189,7 +136,7 @@ void CheckMaxWait(const std::string& field, bool set, const google::protobuf::Du
                   base::Faults& faults) {
   if (!set) return;
   const absl::Duration value = base::FromProto(wait);
-  const absl::Duration most = model::Settings().longest_max_wait;
+  const absl::Duration most = model::Settings().max_wait_limit;
   if (value < absl::ZeroDuration() || value > most) {
     faults.Add(field, absl::StrCat("is ", absl::FormatDuration(value), "; 0s to ",
                                    absl::FormatDuration(most), " are accepted"));
@@ -393,7 +340,8 @@ absl::Status Validate(const v1::CreateAssetRequest& request, const model::Catalo
                  absl::StrCat("cannot be ", v1::MediaType_Name(asset.media_type()), " at provider ",
                               provider->id, ", which does not register such media"));
     }
-    if (auto fault = FormatFault(asset.source_uri(), asset.media_type(), capabilities.media())) {
+    if (auto fault =
+            model::FormatFault(asset.source_uri(), asset.media_type(), capabilities.media())) {
       faults.Add(prefix + "asset.source_uri", absl::StrCat(*fault, " by provider ", provider->id));
     }
     if (capabilities.https_only() && absl::StartsWithIgnoreCase(asset.source_uri(), "http://")) {
@@ -637,162 +585,6 @@ void FillDefaults(const v1::VideoTask& defaults, v1::VideoTask& task) {
   if (!task.has_return_last_frame() && defaults.has_return_last_frame()) {
     task.set_return_last_frame(defaults.return_last_frame());
   }
-}
-
-namespace {
-
-template <typename Values, typename T>
-bool Contains(const Values& values, const T& value) {
-  return std::find(values.begin(), values.end(), value) != values.end();
-}
-
-// Collects why one target cannot.
-class Reasons {
- public:
-  template <typename... Text>
-  void Add(absl::string_view field, const Text&... text) {
-    reasons_.emplace_back(absl::StrCat("video_task.", field), absl::StrCat(text...));
-  }
-  void Check(absl::string_view field, bool set, bool value,
-             const v1::Capabilities::BoolField& capability) {
-    if (!set || capability.expressible() || Contains(capability.implied(), value)) return;
-    Add(field, "cannot express ", value ? "true" : "false",
-        capability.implied().empty() ? "; leave it unset"
-                                     : "; only the opposite, or leave it unset");
-  }
-  void Check(absl::string_view field, bool set, const std::string& value,
-             const v1::Capabilities::StringField& capability) {
-    if (!set || Contains(capability.implied(), value)) return;
-    if (!capability.expressible()) {
-      Add(field, "cannot express it; leave it unset",
-          capability.implied().empty()
-              ? std::string()
-              : absl::StrCat(" (it makes ", absl::StrJoin(capability.implied(), ", "), ")"));
-    } else if (!capability.allowed().empty() && !Contains(capability.allowed(), value)) {
-      Add(field, "does not take ", Shown(value), "; one of ",
-          absl::StrJoin(capability.allowed(), ", "));
-    }
-  }
-  void Check(absl::string_view field, bool set, std::int64_t value,
-             const v1::Capabilities::IntegerField& capability) {
-    if (!set || Contains(capability.implied(), value)) return;
-    if (!capability.expressible()) {
-      Add(field, "cannot express it; leave it unset");
-    } else if (!capability.allowed().empty() && !Contains(capability.allowed(), value)) {
-      Add(field, "does not take ", value, "; one of ", absl::StrJoin(capability.allowed(), ", "));
-    } else if (capability.has_min() && value < capability.min()) {
-      Add(field, "does not take ", value, "; at least ", capability.min());
-    } else if (capability.has_max() && value > capability.max()) {
-      Add(field, "does not take ", value, "; at most ", capability.max());
-    }
-  }
-  void CheckMost(absl::string_view what, int count, int most) {
-    if (count > most) {
-      Add("references", "takes at most ", most, " ", what, " of role REFERENCE, not ", count);
-    }
-  }
-
-  std::vector<std::pair<std::string, std::string>> Take() && { return std::move(reasons_); }
-
- private:
-  std::vector<std::pair<std::string, std::string>> reasons_;
-};
-
-}  // namespace
-
-std::vector<std::pair<std::string, std::string>> Inexpressible(
-    const v1::VideoTask& task, const std::vector<v1::MediaType>& media,
-    const model::Target& target) {
-  const v1::Capabilities& can = *target.capabilities;
-  Reasons reasons;
-  bool first_frame = false;
-  bool last_frame = false;
-  int images = 0;
-  int videos = 0;
-  int audios = 0;
-  for (int i = 0; i < task.references_size(); ++i) {
-    const v1::Reference& reference = task.references(i);
-    const std::string path = absl::StrCat("references[", i, "]");
-    switch (reference.role()) {
-      case v1::Reference::FIRST_FRAME:
-        first_frame = true;
-        break;
-      case v1::Reference::LAST_FRAME:
-        last_frame = true;
-        break;
-      default:
-        images += media[i] == v1::IMAGE;
-        videos += media[i] == v1::VIDEO;
-        audios += media[i] == v1::AUDIO;
-    }
-    if (media[i] == v1::DOCUMENT) reasons.Add(path, "makes no video from a DOCUMENT");
-    if (can.https_only() && reference.has_uri() &&
-        !absl::StartsWithIgnoreCase(reference.uri(), "https://")) {
-      reasons.Add(path + ".uri", "fetches https URLs only");
-    }
-    if (reference.has_uri()) {
-      if (const auto fault = FormatFault(reference.uri(), media[i], can.media())) {
-        reasons.Add(path + ".uri", "cannot use it: it ", *fault);
-      }
-    }
-  }
-  const bool references = images + videos + audios > 0;
-  v1::Capabilities::Mode mode = v1::Capabilities::TEXT;
-  absl::string_view mode_text = "a prompt alone";
-  if (first_frame && references) {
-    mode = v1::Capabilities::FRAMES_AND_REFERENCES;
-    mode_text = "frames together with references of role REFERENCE";
-  } else if (last_frame) {
-    mode = v1::Capabilities::FIRST_AND_LAST_FRAME;
-    mode_text = "a first and a last frame";
-  } else if (first_frame) {
-    mode = v1::Capabilities::FIRST_FRAME;
-    mode_text = "a first frame";
-  } else if (references) {
-    mode = v1::Capabilities::REFERENCES;
-    mode_text = "references of role REFERENCE";
-  }
-  if (!Contains(can.modes(), mode)) {
-    reasons.Add("references", "does not take ", mode_text);
-  } else {
-    if (videos < can.min_reference_videos()) {
-      reasons.Add("references", "needs at least ", can.min_reference_videos(),
-                  " VIDEO of role REFERENCE");
-    }
-    if (can.audio_needs_visual_reference() && audios > 0 && images + videos == 0 && !first_frame) {
-      reasons.Add("references", "takes AUDIO only beside an IMAGE or a VIDEO");
-    }
-  }
-  reasons.CheckMost("images", images, can.max_reference_images());
-  reasons.CheckMost("videos", videos, can.max_reference_videos());
-  reasons.CheckMost("audios", audios, can.max_reference_audios());
-  const bool utf16 = can.prompt_unit() == v1::Capabilities::UTF16_CODE_UNITS;
-  const int length = utf16 ? Utf16CodeUnits(task.prompt()) : Characters(task.prompt());
-  if (can.prompt_required() && length == 0) reasons.Add("prompt", "needs a prompt");
-  if (can.max_prompt_length() > 0 && length > can.max_prompt_length()) {
-    reasons.Add("prompt", "takes at most ", can.max_prompt_length(),
-                utf16 ? " UTF-16 code units (an emoji counts two), not " : " characters, not ",
-                length);
-  }
-  reasons.Check("duration", task.has_duration(), std::int64_t{task.duration().seconds()},
-                can.duration());
-  reasons.Check("resolution", task.has_resolution(), task.resolution(), can.resolution());
-  reasons.Check("aspect_ratio", task.has_aspect_ratio(), task.aspect_ratio(), can.aspect_ratio());
-  if (can.first_frame_sets_aspect_ratio() && first_frame && task.has_aspect_ratio() &&
-      task.aspect_ratio() != "adaptive") {
-    reasons.Add(
-        "aspect_ratio",
-        "takes no aspect_ratio beside a FIRST_FRAME, which decides it; leave it out, or set "
-        "adaptive");
-  }
-  reasons.Check("generate_audio", task.has_generate_audio(), task.generate_audio(),
-                can.generate_audio());
-  reasons.Check("watermark", task.has_watermark(), task.watermark(), can.watermark());
-  reasons.Check("seed", task.has_seed(), std::int64_t{task.seed()}, can.seed());
-  reasons.Check("camera_fixed", task.has_camera_fixed(), task.camera_fixed(), can.camera_fixed());
-  reasons.Check("return_last_frame", task.has_return_last_frame(), task.return_last_frame(),
-                can.return_last_frame());
-  return std::move(reasons).Take();
 }
 
 }  // namespace assetgate::calls

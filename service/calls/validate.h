@@ -3,7 +3,6 @@
 #define ASSETGATE_CALLS_VALIDATE_H_
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -39,13 +38,6 @@ std::vector<std::string> ValidateNames(absl::string_view collection,
 
 // Sets what `task` leaves unset and `defaults` has.
 void FillDefaults(const v1::VideoTask& defaults, v1::VideoTask& task);
-
-// Why a target cannot make this video: one (field, description) each, "does not take 7; at most 5"
-// with the target as its subject; none when it can. `media` are the media types of the task's
-// references, in their order.
-std::vector<std::pair<std::string, std::string>> Inexpressible(
-    const v1::VideoTask& task, const std::vector<v1::MediaType>& media,
-    const model::Target& target);
 
 }  // namespace assetgate::calls
 

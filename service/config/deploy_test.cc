@@ -13,7 +13,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "base/file.h"
-#include "config/config.h"
+#include "config/catalog_of.h"
+#include "config/load.h"
 #include "providers/dialects.h"
 
 namespace assetgate::config {
@@ -62,42 +63,42 @@ TEST(DeployedConfigTest, ExampleHasFourProvidersAndTwoRoutes) {
   EXPECT_THAT(example.variables, UnorderedElementsAre("ZEROZERO_API_KEY", "APIFRAME_API_KEY",
                                                       "KYY_API_KEY", "OCTOPUSX_API_KEY"));
   ASSERT_THAT(example.config.providers, SizeIs(4));
-  for (const Provider& provider : example.config.providers) {
-    EXPECT_EQ(provider.base_url, provider.dialect->traits().default_base_url);
-    EXPECT_EQ(provider.base_url.rfind("https://", 0), 0u);
+  for (const auto& provider : example.config.providers) {
+    EXPECT_EQ(provider->base_url, provider->dialect->traits().default_base_url);
+    EXPECT_EQ(provider->base_url.rfind("https://", 0), 0u);
   }
-  const model::CatalogPtr catalog = MakeCatalog(example.config);
+  const model::CatalogPtr catalog = CatalogOf(example.config);
   EXPECT_TRUE(catalog->FindModel("seedance-2").ok());
   EXPECT_TRUE(catalog->FindModel("seedance-2-fast").ok());
 }
 
-TEST(DeployedConfigTest, SimulatorsConfigPlaysAllFourProviders) {
+TEST(DeployedConfigTest, SimulatorConfigHasAllFourProviders) {
   const Loaded simulator = LoadDeployed("simulator.yaml");
   EXPECT_THAT(simulator.variables, UnorderedElementsAre("SIMULATOR_API_KEY"));
   std::set<std::string> dialects;
-  for (const Provider& provider : simulator.config.providers) {
-    dialects.insert(provider.dialect->traits().name);
-    EXPECT_EQ(provider.base_url.rfind("http://simulator:8090/" + provider.id, 0), 0u)
-        << provider.base_url;
+  for (const auto& provider : simulator.config.providers) {
+    dialects.insert(provider->dialect->traits().name);
+    EXPECT_EQ(provider->base_url.rfind("http://simulator:8090/" + provider->id, 0), 0u)
+        << provider->base_url;
   }
   EXPECT_THAT(dialects, SizeIs(4));
 }
 
-TEST(DeployedConfigTest, KubernetesConfigIsServedToTheOutside) {
+TEST(DeployedConfigTest, KubernetesConfigListensOnAllAddresses) {
   const Loaded cluster = LoadDeployed("kustomize/overlays/embedded/assetgate.yaml");
   EXPECT_EQ(cluster.config.listen.host, "0.0.0.0");
   EXPECT_EQ(cluster.config.admin_listen.host, "0.0.0.0");
   EXPECT_THAT(cluster.config.providers, SizeIs(4));
 }
 
-TEST(DeployedConfigTest, ConfigsOfSeveralGatewaysShareADatabase) {
+TEST(DeployedConfigTest, ReplicatedConfigsShareADatabase) {
   const Loaded cluster = LoadDeployed("kustomize/overlays/replicated/assetgate.yaml");
   EXPECT_THAT(cluster.files, Contains("/etc/assetgate-database/uri"));
   const Loaded simulator = LoadDeployed("simulator.replicas.yaml");
   EXPECT_THAT(simulator.variables, Contains("ASSETGATE_POSTGRES_URI"));
   for (const Loaded* shared : {&cluster, &simulator}) {
     const std::string path = shared == &cluster ? "replicated" : "simulator.replicas.yaml";
-    EXPECT_EQ(shared->config.postgres_uri.Reveal(), kSecret) << path;
+    EXPECT_EQ(shared->config.store.postgres_uri.Reveal(), kSecret) << path;
     EXPECT_EQ(shared->config.listen.host, "0.0.0.0") << path;
     EXPECT_THAT(shared->config.providers, SizeIs(4)) << path;
   }

@@ -134,7 +134,7 @@ std::string FaultOfProxy(absl::string_view url) {
 absl::StatusOr<EnvironmentProxy> ProxyOfEnvironment(absl::string_view base_url,
                                                     const GetEnvironment& getenv) {
   if (http::IsOfThisMachine(base_url)) return EnvironmentProxy();
-  // As libcurl reads them: HTTP_PROXY in capitals may come from a CGI client.
+  // Like libcurl, which ignores HTTP_PROXY in capitals: a CGI client could set it.
   std::vector<std::string> names = {"https_proxy", "HTTPS_PROXY"};
   if (absl::StartsWithIgnoreCase(base_url, "http://")) names = {"http_proxy"};
   names.insert(names.end(), {"all_proxy", "ALL_PROXY"});

@@ -1,5 +1,5 @@
-// What the config may say of how calls to a provider leave: fixed headers, and a proxy. Pure
-// functions; no fault repeats a value, which may be a secret in the wrong place.
+// Checks of how calls leave: fixed headers and a proxy. Pure functions. No fault repeats a value,
+// which may be a secret in the wrong place.
 #ifndef ASSETGATE_CONFIG_EGRESS_H_
 #define ASSETGATE_CONFIG_EGRESS_H_
 
@@ -19,25 +19,26 @@ inline constexpr std::size_t kMaxHeaders = 16;
 inline constexpr std::size_t kMaxHeaderNameBytes = 64;
 inline constexpr std::size_t kMaxHeaderValueBytes = 1024;
 
-// What is wrong with a header's name, in words with a remedy; empty when nothing is. `own`: names
-// that the dialect writes itself.
+// The fault of a header's name, with its remedy; empty where the name is valid. `own`: headers that
+// the dialect writes itself.
 std::string FaultOfHeaderName(absl::string_view name, const std::vector<std::string>& own);
-// Likewise with a value (RFC 9110, section 5.5).
+// The fault of a header's value (RFC 9110, section 5.5), likewise.
 std::string FaultOfHeaderValue(absl::string_view value);
 
-// What is wrong with the URL of a proxy; empty when nothing is.
+// The fault of a proxy's URL, likewise.
 std::string FaultOfProxy(absl::string_view url);
 
-// The proxy that the environment names for a URL.
+// The proxy that environment variables name.
 struct EnvironmentProxy {
-  // Empty: there is none.
+  // Empty: no proxy.
   std::string url;
   // "user:password"; empty for none.
   std::string credential;
   std::string no_proxy;
 };
 using GetEnvironment = std::function<std::optional<std::string>(const std::string& name)>;
-// None for a URL of this machine. An error names the variable and what is wrong with it.
+// The proxy for calls to `base_url`; none for a URL of this machine. Errors: name the variable and
+// its fault.
 absl::StatusOr<EnvironmentProxy> ProxyOfEnvironment(absl::string_view base_url,
                                                     const GetEnvironment& getenv);
 

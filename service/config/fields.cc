@@ -15,8 +15,7 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-// The field by which an element of the list `field` is told from the others; null where only its
-// place tells it.
+// The field that identifies an element of the list `field`; null where only its position does.
 const FieldDescriptor* NameOf(const FieldDescriptor& field) {
   if (!field.is_repeated() || field.message_type() == nullptr) return nullptr;
   const auto& element = *field.message_type();
@@ -25,7 +24,7 @@ const FieldDescriptor* NameOf(const FieldDescriptor& field) {
   return element.FindFieldByName("id");
 }
 
-// Whether what it holds is fields of ours, which are looked at one by one.
+// Whether `field` is a message of config.proto, whose fields are added one by one.
 bool HasFields(const FieldDescriptor& field) {
   return field.message_type() != nullptr && !field.is_repeated() &&
          field.message_type()->file() == file::Config::descriptor()->file();
@@ -60,47 +59,32 @@ void Add(const Message& message, const std::string& prefix, Fields& out) {
       } else if (field->is_map()) {
         const Message& entry = reflection.GetRepeatedMessage(message, field, i);
         const FieldDescriptor& value = *field->message_type()->map_value();
-        // Credentials are looked at by what they hold.
+        // Credentials are added with their values; see AddSecret.
         if (value.message_type() != nullptr) continue;
         out[absl::StrCat(
             path, ".", entry.GetReflection()->GetString(entry, field->message_type()->map_key()))] =
             TextOf(entry, value, -1);
       } else {
-        // As a whole: where places count, one more moves all that follow.
+        // As a whole: an element that is inserted moves all that follow it.
         absl::StrAppend(&out[path], TextOf(message, *field, i), "\n");
       }
     }
   }
 }
 
-void AddCredential(const std::string& path, const Credential& credential, Fields& out) {
-  for (const auto& [name, secret] : credential.credential.secrets) {
-    const auto source = credential.sources.find(name);
-    out[absl::StrCat(path, ".", name)] =
-        absl::StrCat(source == credential.sources.end()
-                         ? ""
-                         : absl::StrCat(source->second.env, "\n", source->second.file, "\n"),
-                     absl::HashOf(secret.Reveal()));
-  }
-}
-
 }  // namespace
 
-Fields FieldsOf(const file::Config& in, const Config& config) {
+void AddSecret(const std::string& path, const SecretSource* source, const base::Secret& secret,
+               Fields& fields) {
+  const std::string from =
+      source == nullptr ? "" : absl::StrCat(source->env, "\n", source->file, "\n");
+  fields[path] = absl::StrCat(from, absl::HashOf(secret.Reveal()));
+}
+
+Fields FieldsOf(const file::Config& in, const GatewayConfig& config) {
   Fields fields;
   Add(in, "", fields);
-  for (const Provider& provider : config.providers) {
-    const std::string path = absl::StrCat("providers[", provider.id, "].");
-    AddCredential(path + "credential", provider.credential, fields);
-    if (provider.previous_credential.has_value()) {
-      AddCredential(path + "previous_credential", *provider.previous_credential, fields);
-    }
-    if (!provider.egress.proxy_credential.empty()) {
-      fields[path + "proxy_credential"] =
-          absl::StrCat(absl::HashOf(provider.egress.proxy_credential.Reveal()));
-    }
-  }
-  // Of files, what they hold counts beside where they are.
+  // The content of a file counts as well as its path.
   const auto add_content = [&fields](const std::string& path, const std::string& content) {
     if (!content.empty()) absl::StrAppend(&fields[path], "\n", absl::HashOf(content));
   };
@@ -120,8 +104,8 @@ Fields FieldsOf(const file::Config& in, const Config& config) {
     add_content(path + "token_file", issuer.token.Reveal());
     add_content(path + "proxy_credential", issuer.egress.proxy_credential.Reveal());
   }
-  if (!config.postgres_uri.empty()) {
-    fields["store.postgres.uri"] = absl::StrCat(absl::HashOf(config.postgres_uri.Reveal()));
+  if (config.store.shared()) {
+    AddSecret("store.postgres.uri", nullptr, config.store.postgres_uri, fields);
   }
   return fields;
 }

@@ -1,31 +1,31 @@
-// What a config file says, field by field: to tell in what two configs differ.
+// The content of a config file, field by field, to find the differences between two configs.
 #ifndef ASSETGATE_CONFIG_FIELDS_H_
 #define ASSETGATE_CONFIG_FIELDS_H_
 
-#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "config/config.h"
+#include "base/secret.h"
 #include "config/config.pb.h"
+#include "config/gateway_config.h"
 
 namespace assetgate::config {
 
-// By field path ("providers[kyy].limits.max_in_flight"), what stands there: to be compared, and not
-// to be shown. Providers, routes, callers and issuers are told by their names, so that their order
-// in the file is no difference. A secret is its source and a hash of its text.
-using Fields = std::map<std::string, std::string>;
+// The fields of `in`, and the secrets and files of `config`, which was made of it. Adds nothing for
+// the credentials of providers; see AddSecret.
+Fields FieldsOf(const file::Config& in, const GatewayConfig& config);
 
-// `config`: what was made of `in`, with its secrets.
-Fields FieldsOf(const file::Config& in, const Config& config);
+// Adds a secret at `path`: its source, where it is known, and a hash of its text.
+void AddSecret(const std::string& path, const SecretSource* source, const base::Secret& secret,
+               Fields& fields);
 
-// The key at the top of the file that a path begins with: "providers".
+// The top-level key of a path: "providers".
 absl::string_view TopOf(absl::string_view path);
-// The element of a list that a path leads into: "providers[kyy]"; empty where it leads into none.
+// The list element that a path is in: "providers[kyy]"; empty where it is in none.
 absl::string_view ElementOf(absl::string_view path);
 
-// The paths in which `after` differs, in their order. An element that only one has is named as a
+// The paths in which `after` differs, sorted. An element that only one of the two has is named as a
 // whole: "routes[old] (gone)", "routes[fast] (new)".
 std::vector<std::string> Differences(const Fields& before, const Fields& after);
 

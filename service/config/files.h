@@ -1,25 +1,24 @@
-// The files that a config names beside those of secrets: certificates, and what an issuer of JWTs
-// is known by. They are read and checked with the config, so that whoever uses them reads nothing.
+// The files that a config names beside those of secrets: certificates, and the keys, authorities
+// and tokens of JWT issuers. They are read and checked together with the config; nothing reads them
+// later.
 #ifndef ASSETGATE_CONFIG_FILES_H_
 #define ASSETGATE_CONFIG_FILES_H_
 
 #include <string>
 
 #include "auth/callers.h"
-#include "config/config.h"
 #include "config/config.pb.h"
-#include "config/yaml.h"
+#include "config/gateway_config.h"
+#include "config/reading.h"
 
 namespace assetgate::config {
 
-// The section `tls`. Faults of the files go to `yaml`; what is wrong with the time alone goes to
-// Tls::time_fault.
-Tls ReadTls(const file::Tls& in, const Environment& environment, YamlFile& yaml);
+// Reads the section `tls`. A certificate that has expired or is not valid yet is not a fault of the
+// reading; Tls::time_fault holds it.
+Tls ReadTls(const file::Tls& in, Reading& reading);
 
-// Fills in what the files of `issuer` hold: those that are named there. `path` is where the issuer
-// stands in the config.
-void ReadFilesOf(const std::string& path, const Environment& environment, YamlFile& yaml,
-                 auth::JwtIssuer& issuer);
+// Reads the files that `issuer`, at `path` in the config, names.
+void ReadFilesOf(const std::string& path, Reading& reading, auth::JwtIssuer& issuer);
 
 }  // namespace assetgate::config
 

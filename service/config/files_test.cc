@@ -49,7 +49,7 @@ class ConfigFilesTest : public ConfigTest {
   }
 };
 
-TEST_F(ConfigFilesTest, WholeFilesAreReadWithTheConfig) {
+TEST_F(ConfigFilesTest, CompleteFilesAreReadWithTheConfig) {
   const Config config = Good(kConfig);
   EXPECT_EQ(config.tls->material.certificate, files_["a.crt"]);
   EXPECT_EQ(config.tls->material.key.Reveal(), files_["a.key"]);
@@ -60,7 +60,7 @@ TEST_F(ConfigFilesTest, WholeFilesAreReadWithTheConfig) {
   EXPECT_TRUE(CheckTimes(config).ok());
 }
 
-TEST_F(ConfigFilesTest, EachFaultHasItsLineItsKeyAndWhatIsWrong) {
+TEST_F(ConfigFilesTest, FaultOfAFileNamesLineKeyAndCause) {
   const struct {
     // As it is in kConfig.
     const char* file;
@@ -101,7 +101,7 @@ TEST_F(ConfigFilesTest, EachFaultHasItsLineItsKeyAndWhatIsWrong) {
   }
 }
 
-TEST_F(ConfigFilesTest, AllFaultsAreToldAtOnce) {
+TEST_F(ConfigFilesTest, AllFaultsAreReportedTogether) {
   files_["a.crt"] = files_["ca.crt"] = files_["jwks.json"] = "";
   const std::string said = Faults(kConfig);
   EXPECT_THAT(said, HasSubstr("tls.certificate: "));
@@ -109,7 +109,7 @@ TEST_F(ConfigFilesTest, AllFaultsAreToldAtOnce) {
   EXPECT_THAT(said, HasSubstr("jwt_issuers[0].jwks_file: "));
 }
 
-TEST_F(ConfigFilesTest, ACertificateOutsideOfItsTimeIsToldApart) {
+TEST_F(ConfigFilesTest, CertificateOutsideOfItsTimeIsReportedSeparately) {
   const absl::Duration century = absl::Hours(24 * 365 * 100);
   environment_.now = [=] { return absl::Now() - century; };
   EXPECT_THAT(std::string(CheckTimes(Good(kConfig)).message()),

@@ -1,6 +1,7 @@
 #include "config/reload.h"
 
 #include <algorithm>
+#include <memory>
 #include <set>
 #include <tuple>
 
@@ -10,14 +11,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "config/fields.h"
+#include "config/load.h"
+#include "model/catalog.h"
+#include "provider/dialect.h"
 
 namespace assetgate::config {
 namespace {
 
-// The keys of the file whose values, or the fields whose value, can change while the gateway
-// serves; all others wait for a restart.
+// The top-level keys, and single fields, that can change while the gateway serves; all others wait
+// for a restart.
 constexpr absl::string_view kChangeable[] = {
-    "allow_insecure_listen",  // Of use at a start alone.
+    "allow_insecure_listen",  // Read at a start alone.
     "log.level",
     "asset_providers",
     "callers",
@@ -31,33 +35,33 @@ constexpr absl::string_view kChangeable[] = {
     "tracking",
 };
 
-template <typename Named>
-const Named* FindById(const std::vector<Named>& list, absl::string_view id) {
-  const auto found =
-      std::find_if(list.begin(), list.end(), [&](const Named& each) { return each.id == id; });
-  return found == list.end() ? nullptr : &*found;
+const std::shared_ptr<model::ProviderEntry>* FindProvider(const Config& config,
+                                                          absl::string_view id) {
+  const auto found = std::find_if(config.providers.begin(), config.providers.end(),
+                                  [&](const auto& each) { return each->id == id; });
+  return found == config.providers.end() ? nullptr : &*found;
 }
 
-const Route* FindRoute(const Config& config, absl::string_view model) {
-  for (const Route& route : config.routes) {
-    if (route.model == model) return &route;
+const model::ModelEntry* FindRoute(const Config& config, absl::string_view id) {
+  for (const model::ModelEntry& route : config.routes) {
+    if (route.id == id) return &route;
   }
   return nullptr;
 }
 
-// Puts `next` into the place of `in_force` as far as that can be done, and takes along what the
-// file says of it.
+// Replaces `in_force` by `next` as far as a gateway that serves can do so, fields included.
 class Merger {
  public:
   Merger(const Config& in_force, const Config& next) : in_force_(in_force), next_(next) {}
 
   Config Merge() {
-    // Whatever is not taken from the next one below stays.
+    // All that the lines below do not take from the next config stays.
     Config merged = in_force_;
-    merged.core = next_.core;
+    merged.settings = next_.settings;
     merged.drain_delay = next_.drain_delay;
     merged.log_level = next_.log_level;
     merged.shutdown_timeout = next_.shutdown_timeout;
+    merged.secret_sources = next_.secret_sources;
     MergeProviders(merged);
     MergeRoutes(merged);
     MergeTls(merged);
@@ -81,52 +85,51 @@ class Merger {
            waiting_.contains(std::string(ElementOf(path)));
   }
 
-  // One that is gone may still have work, and whoever is at it knows it by its id; one of another
-  // dialect could not read what is stored of that work. Both stay as they are.
+  // A provider that was removed may still have work, which names it by its id; one whose dialect
+  // changed could not read what is stored of that work. Both stay as they are.
   void MergeProviders(Config& merged) {
     merged.providers = next_.providers;
-    for (const Provider& former : in_force_.providers) {
-      const Provider* now = FindById(merged.providers, former.id);
-      if (now != nullptr && now->dialect->traits().name == former.dialect->traits().name) continue;
-      waiting_.insert(absl::StrCat("providers[", former.id, "]"));
+    for (const auto& former : in_force_.providers) {
+      const auto* now = FindProvider(next_, former->id);
+      if (now != nullptr && (*now)->dialect->traits().name == former->dialect->traits().name) {
+        continue;
+      }
+      waiting_.insert(absl::StrCat("providers[", former->id, "]"));
       if (now == nullptr) {
         merged.providers.push_back(former);
       } else {
-        kept_.insert(former.id);
-        merged.providers[static_cast<std::size_t>(now - merged.providers.data())] = former;
+        kept_.insert(former->id);
+        merged.providers[static_cast<std::size_t>(now - next_.providers.data())] = former;
       }
     }
-    // Those of the next config stand where they stood.
     merged.asset_providers = next_.asset_providers;
   }
 
   // A route to a provider whose dialect waits names models that only the next dialect knows.
   void MergeRoutes(Config& merged) {
     merged.routes.clear();
-    for (const Route& route : next_.routes) {
-      const bool waits =
-          std::any_of(route.targets.begin(), route.targets.end(), [&](const Target& target) {
-            return kept_.contains(next_.providers[target.provider].id);
-          });
+    for (const model::ModelEntry& route : next_.routes) {
+      const bool waits = std::any_of(
+          route.targets.begin(), route.targets.end(),
+          [&](const model::Target& target) { return kept_.contains(target.provider->id); });
       if (!waits) {
         merged.routes.push_back(route);
         continue;
       }
-      waiting_.insert(absl::StrCat("routes[", route.model, "]"));
-      const Route* former = FindRoute(in_force_, route.model);
+      waiting_.insert(absl::StrCat("routes[", route.id, "]"));
+      const model::ModelEntry* former = FindRoute(in_force_, route.id);
       if (former == nullptr) continue;
-      Route kept = *former;
-      for (Target& target : kept.targets) {
-        const std::string& id = in_force_.providers[target.provider].id;
-        target.provider =
-            static_cast<std::size_t>(FindById(merged.providers, id) - merged.providers.data());
+      model::ModelEntry kept = *former;
+      for (model::Target& target : kept.targets) {
+        target.provider = FindProvider(merged, target.provider->id)->get();
+        target.capabilities = target.provider->dialect->FindModel(target.provider_model);
       }
       merged.routes.push_back(std::move(kept));
     }
   }
 
-  // Another certificate, from wherever, is for the next connections. Whether there is TLS at all,
-  // and whether clients are asked for certificates, belongs to the port.
+  // A new certificate, from the same files or others, serves the next connections. Whether there is
+  // TLS at all, and whether clients are asked for certificates, is fixed when the port opens.
   void MergeTls(Config& merged) {
     const auto port_of = [](const std::optional<Tls>& tls) {
       return std::tuple(tls.has_value(), tls.has_value() && !tls->client_ca.empty(),
@@ -139,8 +142,8 @@ class Merger {
     }
   }
 
-  // Nobody is asked for a certificate before the next start: whoever has nothing else would be
-  // locked out.
+  // No client is asked for a certificate before the next start: callers that are known by
+  // certificates alone would be locked out.
   void MergeCallers(Config& merged) {
     const bool asked = in_force_.tls.has_value() && !in_force_.tls->client_ca.empty();
     const bool shown = std::any_of(next_.callers.callers.begin(), next_.callers.callers.end(),
@@ -154,23 +157,23 @@ class Merger {
 
   const Config& in_force_;
   const Config& next_;
-  // What waits of lists, and lists that wait, by path.
+  // Top-level keys and list elements that wait for a restart, by path.
   std::set<std::string> waiting_;
   // Providers whose next dialect waits.
   std::set<std::string> kept_;
   Fields merged_fields_;
 };
 
-// A change of a key says of which.
+// Adds its credential's id to each path of a credential.
 std::vector<std::string> WithCredentialIds(std::vector<std::string> paths, const Config& config) {
   for (std::string& path : paths) {
-    for (const Provider& provider : config.providers) {
-      const std::string of = absl::StrCat("providers[", provider.id, "].");
+    for (const auto& provider : config.providers) {
+      const std::string of = absl::StrCat("providers[", provider->id, "].");
       if (absl::StartsWith(path, of + "credential")) {
-        absl::StrAppend(&path, " (", provider.credential.credential.id, ")");
-      } else if (provider.previous_credential.has_value() &&
+        absl::StrAppend(&path, " (", provider->credential.id, ")");
+      } else if (provider->previous_credential.has_value() &&
                  absl::StartsWith(path, of + "previous_credential")) {
-        absl::StrAppend(&path, " (", provider.previous_credential->credential.id, ")");
+        absl::StrAppend(&path, " (", provider->previous_credential->id, ")");
       }
     }
   }
@@ -182,8 +185,8 @@ std::vector<std::string> WithCredentialIds(std::vector<std::string> paths, const
 absl::StatusOr<Reload> PlanReload(const Config& in_force, Config next) {
   if (!in_force.callers.callers.empty() && next.callers.callers.empty()) {
     return absl::FailedPreconditionError(
-        "callers: there are none any more, which would let in whoever reaches the port; put them "
-        "back, or restart the gateway if everybody is meant");
+        "callers: the list is empty now, which would let in everybody who reaches the port; put "
+        "the callers back, or restart the gateway if everybody is meant");
   }
   const bool same_certificate = in_force.tls.has_value() && next.tls.has_value() &&
                                 in_force.tls->material == next.tls->material;

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "config/catalog_of.h"
 #include "config/testing/config_fixture.h"
 
 namespace assetgate::config {
@@ -32,9 +33,9 @@ routes:
   - {model: n, targets: [{provider: east, model: big}]}
 )";
 
-class ConfigReloadTest : public ConfigTest {
+class ReloadTest : public ConfigTest {
  protected:
-  ConfigReloadTest() {
+  ReloadTest() {
     environment_.dialects.push_back(&kOther);
     files_["/run/west"] = "sk-western";
   }
@@ -59,7 +60,7 @@ class ConfigReloadTest : public ConfigTest {
   }
 };
 
-TEST_F(ConfigReloadTest, ACommentAndAnotherOrderChangeNothing) {
+TEST_F(ReloadTest, CommentsAndOrderChangeNothing) {
   const Reload reload = After(absl::StrCat(
       "# another comment\n",
       absl::StrReplaceAll(kConfig,
@@ -73,7 +74,7 @@ TEST_F(ConfigReloadTest, ACommentAndAnotherOrderChangeNothing) {
   EXPECT_THAT(reload.at_restart, IsEmpty());
 }
 
-TEST_F(ConfigReloadTest, WhatChangesIsNamedByItsFieldAndInForce) {
+TEST_F(ReloadTest, ChangedFieldsAreNamedAndInForce) {
   const Reload reload = After(absl::StrCat(
       With({{"max_in_flight: 3}", "max_in_flight: 4, requests_per_second: 2}, mode: DRAIN"},
             {"asset_providers: [west]", "asset_providers: [west, east]"},
@@ -85,7 +86,7 @@ TEST_F(ConfigReloadTest, WhatChangesIsNamedByItsFieldAndInForce) {
                   "providers[east].limits.requests_per_second", "providers[east].mode",
                   "routes[m].targets", "shutdown_timeout", "submit_timeout", "tracking.max_poll"));
   EXPECT_THAT(reload.at_restart, IsEmpty());
-  const model::CatalogPtr catalog = MakeCatalog(reload.config);
+  const model::CatalogPtr catalog = CatalogOf(reload.config);
   EXPECT_EQ(catalog->FindProvider("east")->mode, v1::Provider::DRAIN);
   EXPECT_EQ(catalog->FindProvider("east")->limits.max_in_flight, 4);
   EXPECT_EQ(catalog->FindProvider("west")->video_polling.ceiling, absl::Seconds(7));
@@ -95,7 +96,7 @@ TEST_F(ConfigReloadTest, WhatChangesIsNamedByItsFieldAndInForce) {
   EXPECT_EQ(reload.config.shutdown_timeout, absl::Seconds(4));
 }
 
-TEST_F(ConfigReloadTest, HowCallsLeaveAndSlotsChangeWithoutARestart) {
+TEST_F(ReloadTest, EgressAndSlotsChangeWithoutARestart) {
   files_["/run/proxy"] = "me:word";
   const std::string next =
       With({{"limits: {max_in_flight: 3}",
@@ -109,7 +110,7 @@ TEST_F(ConfigReloadTest, HowCallsLeaveAndSlotsChangeWithoutARestart) {
                           "providers[east].proxy_credential.file", "providers[east].slots.default",
                           "providers[east].slots.models.big", "providers[east].timeouts.poll"));
   EXPECT_THAT(reload.at_restart, IsEmpty());
-  const model::CatalogPtr catalog = MakeCatalog(reload.config);
+  const model::CatalogPtr catalog = CatalogOf(reload.config);
   EXPECT_EQ(catalog->FindProvider("east")->slots.For("big"), 2);
   const Config before = Good(next);
   files_["/run/proxy"] = "me:another";
@@ -118,14 +119,13 @@ TEST_F(ConfigReloadTest, HowCallsLeaveAndSlotsChangeWithoutARestart) {
   EXPECT_THAT(rotated->changed, ElementsAre("providers[east].proxy_credential"));
 }
 
-TEST_F(ConfigReloadTest, AKeyIsNamedByItsIdAndNeverShown) {
+TEST_F(ReloadTest, ChangedSecretIsNamedByItsIdAndNotShown) {
   const Config before = Good(kConfig);
   files_["/run/west"] = "sk-following";
   absl::StatusOr<Reload> reload = PlanReload(before, Good(kConfig));
   ASSERT_TRUE(reload.ok()) << reload.status();
   EXPECT_THAT(reload->changed, ElementsAre("providers[west].credential.api_key (west-1)"));
-  EXPECT_EQ(reload->config.providers[1].credential.credential.secrets.at("api_key").Reveal(),
-            "sk-following");
+  EXPECT_EQ(reload->config.providers[1]->credential.secrets.at("api_key").Reveal(), "sk-following");
   for (const auto& [path, text] : reload->config.fields) {
     EXPECT_THAT(path + text, Not(HasSubstr("sk-")));
   }
@@ -141,7 +141,7 @@ TEST_F(ConfigReloadTest, AKeyIsNamedByItsIdAndNeverShown) {
   EXPECT_THAT(rotated.at_restart, IsEmpty());
 }
 
-TEST_F(ConfigReloadTest, WhatNeedsARestartStaysAndTheRestIsTaken) {
+TEST_F(ReloadTest, FieldsThatNeedARestartStayAndTheRestChanges) {
   WriteTls("c", "k", "ca");
   const std::string next = absl::StrCat(
       With({{"127.0.0.1:1000", "127.0.0.1:2000"}, {"max_in_flight: 3", "max_in_flight: 9"}}),
@@ -152,9 +152,9 @@ TEST_F(ConfigReloadTest, WhatNeedsARestartStaysAndTheRestIsTaken) {
   EXPECT_THAT(reload.at_restart, ElementsAre("admin.listen", "listen", "log.format",
                                              "store.sqlite.path", "tls.certificate", "tls.key"));
   EXPECT_EQ(reload.config.listen.port, 1000);
-  EXPECT_EQ(reload.config.sqlite_path, "assetgate.db");
+  EXPECT_EQ(reload.config.store.sqlite_path, "assetgate.db");
   EXPECT_FALSE(reload.config.tls.has_value());
-  EXPECT_EQ(reload.config.providers[0].max_in_flight, 9);
+  EXPECT_EQ(reload.config.providers[0]->limits.max_in_flight, 9);
   // Said again as long as it is so, and not when it is taken back.
   absl::StatusOr<Reload> again = PlanReload(reload.config, Good(next));
   EXPECT_THAT(again->changed, IsEmpty());
@@ -164,7 +164,7 @@ TEST_F(ConfigReloadTest, WhatNeedsARestartStaysAndTheRestIsTaken) {
   EXPECT_THAT(again->at_restart, IsEmpty());
 }
 
-TEST_F(ConfigReloadTest, TheLevelOfTheLogChangesAtOnceAndItsFormatAtARestart) {
+TEST_F(ReloadTest, LogLevelChangesAtOnceAndLogFormatAtARestart) {
   const Reload reload = After(absl::StrCat(kConfig, "log: {level: DEBUG, format: TEXT}\n"));
   EXPECT_THAT(reload.changed, ElementsAre("log.level"));
   EXPECT_THAT(reload.at_restart, ElementsAre("log.format"));
@@ -172,7 +172,7 @@ TEST_F(ConfigReloadTest, TheLevelOfTheLogChangesAtOnceAndItsFormatAtARestart) {
   EXPECT_EQ(reload.config.log_format, base::LogFormat::kJson);
 }
 
-TEST_F(ConfigReloadTest, AProviderComesWhileItServesAndGoesAtARestart) {
+TEST_F(ReloadTest, ProviderIsAddedAtOnceAndRemovedAtARestart) {
   const std::string more =
       With({{"asset_providers: [west]",
              "  - {id: north, dialect: fake, credential: {api_key: {env: KEY}}}\nasset_providers: "
@@ -182,17 +182,17 @@ TEST_F(ConfigReloadTest, AProviderComesWhileItServesAndGoesAtARestart) {
   EXPECT_THAT(added.changed,
               ElementsAre("asset_providers", "providers[north] (new)", "routes[o] (new)"));
   EXPECT_THAT(added.at_restart, IsEmpty());
-  EXPECT_EQ(MakeCatalog(added.config)->FindModel("o")->targets.at(0).provider->id, "north");
+  EXPECT_EQ(CatalogOf(added.config)->FindModel("o")->targets.at(0).provider->id, "north");
 
   const Reload removed = Between(more, kConfig);
   EXPECT_THAT(removed.changed, ElementsAre("asset_providers", "routes[o] (gone)"));
   EXPECT_THAT(removed.at_restart, ElementsAre("providers[north] (gone)"));
   // What is under way there is followed.
-  EXPECT_NE(MakeCatalog(removed.config)->FindProvider("north"), nullptr);
-  EXPECT_FALSE(MakeCatalog(removed.config)->FindModel("o").ok());
+  EXPECT_NE(CatalogOf(removed.config)->FindProvider("north"), nullptr);
+  EXPECT_FALSE(CatalogOf(removed.config)->FindModel("o").ok());
 }
 
-TEST_F(ConfigReloadTest, AnotherDialectWaitsTogetherWithItsRoutes) {
+TEST_F(ReloadTest, NewDialectWaitsTogetherWithItsRoutes) {
   // `n` comes to be of another provider as well, and waits all the same: it names east.
   const Reload reload = After(With(
       {{"{id: east, dialect: fake", "{id: east, dialect: other"},
@@ -204,7 +204,7 @@ TEST_F(ConfigReloadTest, AnotherDialectWaitsTogetherWithItsRoutes) {
   EXPECT_THAT(reload.changed, ElementsAre("routes[m].targets"));
   EXPECT_THAT(reload.at_restart,
               ElementsAre("providers[east].dialect", "routes[n].targets", "routes[p] (new)"));
-  const model::CatalogPtr catalog = MakeCatalog(reload.config);
+  const model::CatalogPtr catalog = CatalogOf(reload.config);
   EXPECT_EQ(catalog->FindProvider("east")->dialect->traits().name, "fake");
   ASSERT_THAT(catalog->FindModel("n")->targets, SizeIs(1));
   EXPECT_EQ(catalog->FindModel("n")->targets[0].provider->id, "east");
@@ -215,7 +215,7 @@ constexpr char kCallers[] =
     "callers:\n  - {id: farm, roles: [WRITER], token_sha256: "
     "[aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]}\n";
 
-TEST_F(ConfigReloadTest, CallersThatAreGoneRefuseTheWholeConfig) {
+TEST_F(ReloadTest, ConfigThatLosesItsCallersIsRejected) {
   const Config former = Good(absl::StrCat(kConfig, kCallers));
   const auto reload = PlanReload(former, Good(With({{"max_in_flight: 3", "max_in_flight: 9"}})));
   ASSERT_FALSE(reload.ok());
@@ -224,7 +224,7 @@ TEST_F(ConfigReloadTest, CallersThatAreGoneRefuseTheWholeConfig) {
   EXPECT_THAT(After(absl::StrCat(kConfig, kCallers)).changed, ElementsAre("callers[farm] (new)"));
 }
 
-TEST_F(ConfigReloadTest, CallersWithCertificatesWaitUntilSomebodyAsksForThem) {
+TEST_F(ReloadTest, CallersWithCertificatesWaitUntilClientsAreAskedForThem) {
   WriteTls("c", "k", "ca");
   const Reload reload = Between(
       absl::StrCat(kConfig, kCallers),
@@ -236,7 +236,7 @@ TEST_F(ConfigReloadTest, CallersWithCertificatesWaitUntilSomebodyAsksForThem) {
   EXPECT_THAT(reload.config.callers.callers[0].token_digests, SizeIs(1));
 }
 
-TEST_F(ConfigReloadTest, AnotherCertificateIsTakenFromWhereverItIs) {
+TEST_F(ReloadTest, NewCertificateIsReadFromAnyPath) {
   const std::string before = absl::StrCat(kConfig, "tls: {certificate: c, key: k}\n");
   WriteTls("c", "k", "ca");
   const std::string first = files_["c"];
@@ -265,7 +265,7 @@ TEST_F(ConfigReloadTest, AnotherCertificateIsTakenFromWhereverItIs) {
   EXPECT_EQ(reload->config.tls->material.certificate, first);
 }
 
-TEST_F(ConfigReloadTest, ACertificateThatHasExpiredKeepsOnlyItselfOut) {
+TEST_F(ReloadTest, ExpiredCertificateInForceDoesNotBlockOtherChanges) {
   const std::string before = absl::StrCat(kConfig, "tls: {certificate: c, key: k}\n");
   WriteTls("c", "k", "ca");
   const Config in_force = Good(before);
@@ -284,7 +284,7 @@ TEST_F(ConfigReloadTest, ACertificateThatHasExpiredKeepsOnlyItselfOut) {
               HasSubstr("expired at "));
 }
 
-TEST_F(ConfigReloadTest, AFileIsReadAgainWhenItIsAnother) {
+TEST_F(ReloadTest, ReaderNoticesEveryChangedFile) {
   files_["f.yaml"] = kConfig;
   Reader reader("f.yaml", environment_);
   ASSERT_TRUE(reader.Read().ok());
@@ -292,8 +292,7 @@ TEST_F(ConfigReloadTest, AFileIsReadAgainWhenItIsAnother) {
   // That of a secret, which the config only points to.
   files_["/run/west"] = "sk-following";
   EXPECT_TRUE(reader.Changed());
-  EXPECT_EQ(reader.Read()->providers[1].credential.credential.secrets.at("api_key").Reveal(),
-            "sk-following");
+  EXPECT_EQ(reader.Read()->providers[1]->credential.secrets.at("api_key").Reveal(), "sk-following");
   EXPECT_FALSE(reader.Changed());
   // One that is not there is looked for until it is.
   files_["f.yaml"] = With({{"/run/west", "/run/later"}});

@@ -4,25 +4,19 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <limits>
 #include <optional>
 #include <sstream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/time.h"
-#include "base/proto_time.h"
 #include "base/spelling.h"
 #include "base/text.h"
+#include "config/yaml_scalar.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/duration.pb.h"
 #include "google/protobuf/struct.pb.h"
-#include "provider/failure.h"
 
 namespace assetgate::config {
 namespace {
@@ -30,18 +24,15 @@ namespace {
 constexpr std::size_t kMaxFaultBytes = 2048;
 
 using google::protobuf::Descriptor;
-using google::protobuf::EnumDescriptor;
-using google::protobuf::EnumValueDescriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
 
-// An alias may stand for a large tree many times over: what is walked is bounded, not what is
-// written.
+// An alias can repeat a large tree many times: the nodes that are walked are bounded, not the text.
 constexpr int kMaxNodes = 50'000;
 constexpr int kMaxDepth = 32;
 
-// What quoting looks like to yaml-cpp: the tag of a scalar that is a string whatever it looks like.
+// The tag that yaml-cpp gives to a quoted scalar, which is a string whatever it looks like.
 constexpr char kQuotedTag[] = "!";
 
 std::vector<std::string> FieldNames(const Descriptor& type) {
@@ -49,21 +40,6 @@ std::vector<std::string> FieldNames(const Descriptor& type) {
   names.reserve(static_cast<std::size_t>(type.field_count()));
   for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
   return names;
-}
-
-// The values that can be written: 0 means "unset" and is not one of them.
-std::vector<std::string> EnumNames(const EnumDescriptor& type) {
-  std::vector<std::string> names;
-  for (int i = 0; i < type.value_count(); ++i) {
-    if (type.value(i)->number() != 0) names.push_back(type.value(i)->name());
-  }
-  return names;
-}
-
-const EnumValueDescriptor* FindEnumValue(const EnumDescriptor& type, absl::string_view name) {
-  const std::string upper = absl::AsciiStrToUpper(name);
-  const EnumValueDescriptor* value = type.FindValueByName(upper);
-  return value == nullptr || value->number() == 0 ? nullptr : value;
 }
 
 // A key that can only be a name: no digits, which keys and tokens have.
@@ -87,15 +63,7 @@ std::string WhatItIs(const YAML::Node& node) {
   }
 }
 
-}  // namespace
-
-std::string Quoted(absl::string_view value) {
-  return absl::StrCat("\"", base::CleanText(value, 100), "\"");
-}
-
-namespace {
-
-// Notes where documents begin.
+// Notes the line on which the last document begins.
 class DocumentStart final : public YAML::EventHandler {
  public:
   int line = 0;
@@ -114,8 +82,8 @@ class DocumentStart final : public YAML::EventHandler {
   void OnMapEnd() override {}
 };
 
-// Where a second document begins; absent where there is none. (YAML::LoadAll would never end on a
-// text such as ",", of which yaml-cpp 0.7 makes empty documents for ever.)
+// The line on which a second document begins; absent where there is none. (YAML::LoadAll would
+// never end on a text such as ",", of which yaml-cpp 0.7 makes empty documents for ever.)
 std::optional<int> LineOfSecondDocument(const std::string& text) {
   std::istringstream in(text);
   YAML::Parser parser(in);
@@ -131,7 +99,7 @@ struct YamlFile::Reader {
   explicit Reader(YamlFile& owner) : file(owner) {}
 
   void Parse(absl::string_view text, Message& message) {
-    // yaml-cpp throws; nothing of that leaves this file.
+    // yaml-cpp throws; no exception leaves this file.
     try {
       const std::string document(text);
       if (const std::optional<int> line = LineOfSecondDocument(document); line.has_value()) {
@@ -185,7 +153,7 @@ struct YamlFile::Reader {
     if (!Enter(node, path, depth)) return false;
     const Descriptor& type = *message.GetDescriptor();
     if (!node.IsMap()) {
-      // Whatever stands here instead of a pointer to a secret may be the secret.
+      // A value in place of a pointer to a secret may be the secret.
       if (secret) {
         file.AddFault(
             path,
@@ -213,7 +181,7 @@ struct YamlFile::Reader {
       const std::string member_path = path.empty() ? key : absl::StrCat(path, ".", key);
       if (!seen.insert(key).second) {
         file.AddFaultAtLine(member.first.Mark().line + 1, member_path,
-                            "is there twice; keep one of them");
+                            "is listed twice; remove one");
         continue;
       }
       file.lines_.emplace(member_path, member.first.Mark().line + 1);
@@ -227,7 +195,7 @@ struct YamlFile::Reader {
     const int line = at.Mark().line + 1;
     if (secret) {
       file.AddFaultAtLine(line, path,
-                          absl::StrCat("holds something else than ", absl::StrJoin(known, " or "),
+                          absl::StrCat("holds a key other than ", absl::StrJoin(known, " or "),
                                        " (not shown, in case it is the secret itself); write "
                                        "{env: NAME} or {file: PATH}"));
       return;
@@ -287,15 +255,15 @@ struct YamlFile::Reader {
       if (key.empty() || (secret && !LooksLikeAName(key))) {
         file.AddFaultAtLine(
             member.first.Mark().line + 1, path,
-            secret ? "has a key that is no name of a secret (not shown, in case it is the secret "
-                     "itself); write {api_key: {env: NAME}}"
+            secret ? "has a key that is not the name of a secret (not shown, in case it is the "
+                     "secret itself); write {api_key: {env: NAME}}"
                    : "has a key that is not a single word");
         continue;
       }
       const std::string member_path = absl::StrCat(path, ".", key);
       if (!seen.insert(key).second) {
         file.AddFaultAtLine(member.first.Mark().line + 1, member_path,
-                            "is there twice; keep one of them");
+                            "is listed twice; remove one");
         continue;
       }
       file.lines_.emplace(member_path, member.first.Mark().line + 1);
@@ -310,30 +278,17 @@ struct YamlFile::Reader {
     }
   }
 
-  // One value; the element to be added where `field` is repeated.
+  // The message or single value of a field; one element where `field` is repeated.
   void ReadValue(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,
                  Message& message, int depth, bool secret) {
-    const Reflection& reflection = *message.GetReflection();
-    const bool repeated = field.is_repeated();
-    if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      const Descriptor* type = field.message_type();
-      if (type == google::protobuf::Struct::descriptor()) {
-        if (Enter(node, path, depth)) deferred.emplace(path, node);
-        return;
-      }
-      if (type != google::protobuf::Duration::descriptor()) {
-        Message& part = repeated ? *reflection.AddMessage(&message, &field)
-                                 : *reflection.MutableMessage(&message, &field);
-        const bool connection_string = type == file.connection_string_type_;
-        if (connection_string && node.IsScalar()) {
-          if (!Enter(node, path, depth)) return;
-          part.GetReflection()->SetString(&part, type->FindFieldByName("text"), node.Scalar());
-          return;
-        }
-        ReadMessage(node, path, part, depth,
-                    secret || connection_string || type == file.secret_type_);
-        return;
-      }
+    const Descriptor* type = field.message_type();
+    if (type == google::protobuf::Struct::descriptor()) {
+      if (Enter(node, path, depth)) deferred.emplace(path, node);
+      return;
+    }
+    if (type != nullptr && type != google::protobuf::Duration::descriptor()) {
+      ReadPart(node, path, field, message, depth, secret);
+      return;
     }
     if (!Enter(node, path, depth)) return;
     if (!node.IsScalar()) {
@@ -341,87 +296,26 @@ struct YamlFile::Reader {
                                        node.IsNull() ? "; give it one, or remove the line" : ""));
       return;
     }
-    const std::string& text = node.Scalar();
-    // A secret may stand under the wrong key; numbers and durations are short.
-    constexpr std::size_t kMostShown = 20;
-    const std::string shown = secret || text.size() > kMostShown ? "the value" : Quoted(text);
-    const bool quoted = node.Tag() == kQuotedTag;
-    switch (field.cpp_type()) {
-      case FieldDescriptor::CPPTYPE_STRING:
-        repeated ? reflection.AddString(&message, &field, text)
-                 : reflection.SetString(&message, &field, text);
-        return;
-      case FieldDescriptor::CPPTYPE_BOOL:
-        if (quoted || (text != "true" && text != "false")) {
-          file.AddFault(path, absl::StrCat(shown, " is neither true nor false"));
-          return;
-        }
-        repeated ? reflection.AddBool(&message, &field, text == "true")
-                 : reflection.SetBool(&message, &field, text == "true");
-        return;
-      case FieldDescriptor::CPPTYPE_INT32:
-      case FieldDescriptor::CPPTYPE_INT64: {
-        const bool narrow = field.cpp_type() == FieldDescriptor::CPPTYPE_INT32;
-        std::int64_t value = 0;
-        if (quoted || !absl::SimpleAtoi(text, &value)) {
-          file.AddFault(path, absl::StrCat(shown, " is not a whole number"));
-          return;
-        }
-        if (narrow && (value < std::numeric_limits<std::int32_t>::min() ||
-                       value > std::numeric_limits<std::int32_t>::max())) {
-          file.AddFault(path, absl::StrCat(shown, " is too large a number"));
-          return;
-        }
-        if (narrow) {
-          const auto small = static_cast<std::int32_t>(value);
-          repeated ? reflection.AddInt32(&message, &field, small)
-                   : reflection.SetInt32(&message, &field, small);
-        } else {
-          repeated ? reflection.AddInt64(&message, &field, value)
-                   : reflection.SetInt64(&message, &field, value);
-        }
-        return;
-      }
-      case FieldDescriptor::CPPTYPE_DOUBLE: {
-        double value = 0;
-        if (quoted || !absl::SimpleAtod(text, &value) || !std::isfinite(value)) {
-          file.AddFault(path, absl::StrCat(shown, " is not a number"));
-          return;
-        }
-        repeated ? reflection.AddDouble(&message, &field, value)
-                 : reflection.SetDouble(&message, &field, value);
-        return;
-      }
-      case FieldDescriptor::CPPTYPE_ENUM: {
-        const EnumValueDescriptor* value = FindEnumValue(*field.enum_type(), text);
-        if (value == nullptr) {
-          // Not shown: a secret may stand under the wrong key.
-          file.AddFault(path, absl::StrCat("is not known here; it can be ",
-                                           absl::StrJoin(EnumNames(*field.enum_type()), ", ")));
-          return;
-        }
-        repeated ? reflection.AddEnum(&message, &field, value)
-                 : reflection.SetEnum(&message, &field, value);
-        return;
-      }
-      case FieldDescriptor::CPPTYPE_MESSAGE: {  // a Duration, as seen above
-        absl::Duration duration;
-        // A bare 0 is the one duration without a unit that ParseDuration takes.
-        if (!absl::ParseDuration(text, &duration) || duration == absl::InfiniteDuration() ||
-            duration == -absl::InfiniteDuration()) {
-          file.AddFault(path, absl::StrCat(shown,
-                                           " is not a duration; write it with its unit: 250ms, "
-                                           "5s, 1m30s, 24h"));
-          return;
-        }
-        Message* value = repeated ? reflection.AddMessage(&message, &field)
-                                  : reflection.MutableMessage(&message, &field);
-        static_cast<google::protobuf::Duration&>(*value) = base::ToProto(duration);
-        return;
-      }
-      default:
-        file.AddFault(path, "has a type that a config cannot express (a defect of the program)");
+    const YamlScalar scalar{node.Scalar(), node.Tag() == kQuotedTag, secret};
+    if (const std::string fault = SetScalar(scalar, field, message); !fault.empty()) {
+      file.AddFault(path, fault);
     }
+  }
+
+  // A field that is a message with keys of its own.
+  void ReadPart(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,
+                Message& message, int depth, bool secret) {
+    const Reflection& reflection = *message.GetReflection();
+    Message& part = field.is_repeated() ? *reflection.AddMessage(&message, &field)
+                                        : *reflection.MutableMessage(&message, &field);
+    const Descriptor* type = field.message_type();
+    const bool connection_string = type == file.connection_string_type_;
+    if (connection_string && node.IsScalar()) {
+      if (!Enter(node, path, depth)) return;
+      part.GetReflection()->SetString(&part, type->FindFieldByName("text"), node.Scalar());
+      return;
+    }
+    ReadMessage(node, path, part, depth, secret || connection_string || type == file.secret_type_);
   }
 
   YamlFile& file;
@@ -459,9 +353,9 @@ std::string YamlFile::Describe(const std::string& path, absl::string_view what) 
 }
 
 void YamlFile::AddFaultAtLine(int line, const std::string& path, absl::string_view what) {
-  // The first fault at a key is the cause; what follows from it would only confuse.
+  // The first fault at a key is the cause; its consequences would only confuse.
   if (!faulty_.insert(path).second && !path.empty()) return;
-  // Keys, and what the parser says, come from the file: a fault stays one line whatever they hold.
+  // Keys and the parser's messages come from the file: cleaning keeps a fault on one line.
   faults_.push_back({line, base::CleanText(path.empty() ? what : absl::StrCat(path, ": ", what),
                                            kMaxFaultBytes)});
 }

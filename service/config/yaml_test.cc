@@ -56,7 +56,7 @@ providers:
   EXPECT_EQ(config.providers(0).limits().max_in_flight(), 3);
 }
 
-TEST(YamlFileTest, AnEmptyFileIsAnEmptyMessage) {
+TEST(YamlFileTest, EmptyFileIsAnEmptyMessage) {
   EXPECT_EQ(FaultsOf(""), "");
   EXPECT_EQ(FaultsOf("# nothing\n"), "");
 }
@@ -90,7 +90,7 @@ f.yaml:9: providers[1]: is a single value, but must be a mapping with keys of id
 f.yaml:10: log: is empty, but must be a mapping with keys of format, level)");
 }
 
-TEST(YamlFileTest, NumbersThatDoNotFitAreFaults) {
+TEST(YamlFileTest, NumberOutsideOfItsTypeIsRejected) {
   EXPECT_THAT(FaultsOf("limits: {max_message_bytes: 3000000000}"), HasSubstr("too large"));
   EXPECT_THAT(FaultsOf("limits: {max_message_bytes: 1.5}"), HasSubstr("not a whole number"));
   EXPECT_THAT(FaultsOf("providers: [{limits: {requests_per_second: .inf}}]"),
@@ -98,12 +98,12 @@ TEST(YamlFileTest, NumbersThatDoNotFitAreFaults) {
   EXPECT_THAT(FaultsOf("submit_timeout: inf"), HasSubstr("not a duration"));
 }
 
-TEST(YamlFileTest, AKeyThatIsThereTwiceIsAFault) {
+TEST(YamlFileTest, DuplicateKeyIsRejected) {
   EXPECT_EQ(FaultsOf("listen: a:1\nlisten: b:2\n"),
-            "f.yaml:2: listen: is there twice; keep one of them");
+            "f.yaml:2: listen: is listed twice; remove one");
 }
 
-TEST(YamlFileTest, WhatIsNotYamlIsNamedWithItsPlace) {
+TEST(YamlFileTest, InvalidYamlIsReportedWithItsLineAndColumn) {
   EXPECT_THAT(FaultsOf("listen: a\n  log: [\n"),
               AllOf(StartsWith("f.yaml:2: not YAML: "), HasSubstr("(column ")));
   EXPECT_THAT(FaultsOf("just words"), StartsWith("f.yaml:1: the file holds a single value;"));
@@ -111,7 +111,7 @@ TEST(YamlFileTest, WhatIsNotYamlIsNamedWithItsPlace) {
               HasSubstr("a second document begins here"));
 }
 
-TEST(YamlFileTest, TextOfWhichTheParserMakesDocumentsForEverIsRefused) {
+TEST(YamlFileTest, TextThatTheParserReadsForeverIsRejected) {
   for (const char* text : {",", "# a comment\n, ", "]", "}", "a: 1\n, "}) {
     EXPECT_THAT(FaultsOf(text), StartsWith("f.yaml:")) << text;
   }
@@ -128,7 +128,7 @@ TEST(YamlFileTest, AliasesAreFollowed) {
   EXPECT_EQ(config.providers(1).limits().max_in_flight(), 3);
 }
 
-TEST(YamlFileTest, AliasesThatMultiplyAreStopped) {
+TEST(YamlFileTest, MultiplyingAliasesAreBounded) {
   // Unknown keys are not walked, so the bomb is built where lists of messages belong.
   std::string text = "routes:\n- &r {model: m, targets: [&t {provider: a}";
   for (int i = 0; i < 300; ++i) text += ", *t";
@@ -137,11 +137,11 @@ TEST(YamlFileTest, AliasesThatMultiplyAreStopped) {
   EXPECT_THAT(FaultsOf(text), HasSubstr("holds more than 50000 values"));
 }
 
-TEST(YamlFileTest, NestingWithoutEndIsStopped) {
+TEST(YamlFileTest, NestingIsBounded) {
   EXPECT_THAT(FaultsOf("providers: " + std::string(100'000, '[')), HasSubstr("f.yaml:1: "));
 }
 
-TEST(YamlFileTest, NothingWrittenWhereASecretBelongsIsShown) {
+TEST(YamlFileTest, ValueInPlaceOfASecretIsNotShown) {
   for (const std::string& credential : std::vector<std::string>{
            "sk-LEAKED1",
            "[sk-LEAKED1]",
@@ -160,19 +160,19 @@ TEST(YamlFileTest, NothingWrittenWhereASecretBelongsIsShown) {
   }
 }
 
-TEST(YamlFileTest, HostileKeysAndValuesStayOnTheirLine) {
+TEST(YamlFileTest, HostileKeysAndValuesStayOnOneLine) {
   const std::string faults = FaultsOf("\"a\\nb\\e[31m\": 1\nlisten: {}\n");
   EXPECT_EQ(std::count(faults.begin(), faults.end(), '\n'), 1);
   EXPECT_THAT(faults, Not(HasSubstr("\x1b")));
 }
 
-TEST(YamlFileTest, WhatTheParserSaysOfHostileTextStaysOnItsLine) {
+TEST(YamlFileTest, ParserMessagesAboutHostileTextStayOnOneLine) {
   const std::string faults = FaultsOf(std::string("listen: \"\\\x1b[2J\""));
   EXPECT_THAT(faults, AllOf(StartsWith("f.yaml:1: not YAML: "), Not(HasSubstr("\x1b"))));
   EXPECT_THAT(FaultsOf(std::string("a: \"\\\0\"", 7)), Not(HasSubstr(std::string(1, '\0'))));
 }
 
-TEST(YamlFileTest, FaultsAddedLaterTakeTheLineOfWhatEnclosesThem) {
+TEST(YamlFileTest, FaultOfAMissingKeyHasTheLineOfItsParent) {
   YamlFile yaml("f.yaml");
   file::Config config;
   yaml.Read("listen: a:1\nproviders:\n  - id: a\n  - id: b\n", config);
@@ -182,7 +182,7 @@ TEST(YamlFileTest, FaultsAddedLaterTakeTheLineOfWhatEnclosesThem) {
             "f.yaml:1: routes: is missing\nf.yaml:4: providers[1].base_url: is missing");
 }
 
-TEST(YamlFileTest, OnlyTheFirstFaultOfAKeyIsTold) {
+TEST(YamlFileTest, OnlyTheFirstFaultOfAKeyIsReported) {
   YamlFile yaml("f.yaml");
   file::Config config;
   yaml.Read("submit_timeout: soon\n", config);

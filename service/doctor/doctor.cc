@@ -6,8 +6,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "store/postgres/postgres_store.h"
-#include "store/sqlite/sqlite_store.h"
+#include "config/load.h"
+#include "store/open.h"
 
 namespace assetgate::doctor {
 namespace {
@@ -42,16 +42,17 @@ std::string SourceOf(const config::SecretSource& source) {
 void ExamineSecrets(const config::Config& config, const Report& report) {
   // Whose each is: one account that two providers use shares its budget.
   std::map<std::string, std::string> seen;
-  for (const config::Provider& provider : config.providers) {
-    for (const auto& [name, secret] : provider.credential.credential.secrets) {
-      Finding finding{Verdict::kOk, absl::StrCat("provider ", provider.id, ": secret ", name), "",
+  for (const auto& provider : config.providers) {
+    for (const auto& [name, secret] : provider->credential.secrets) {
+      Finding finding{Verdict::kOk, absl::StrCat("provider ", provider->id, ": secret ", name), "",
                       ""};
-      const auto source = provider.credential.sources.find(name);
+      const auto source = config.secret_sources.find(
+          absl::StrCat("providers[", provider->id, "].credential.", name));
       const std::string from =
-          source == provider.credential.sources.end() ? "" : SourceOf(source->second);
+          source == config.secret_sources.end() ? "" : SourceOf(source->second);
       finding.detail = absl::StrCat("from ", from, ", ", secret.Reveal().size(), " characters");
       const std::string oddity = Oddity(secret.Reveal());
-      const auto [other, fresh] = seen.emplace(secret.Reveal(), provider.id);
+      const auto [other, fresh] = seen.emplace(secret.Reveal(), provider->id);
       if (!oddity.empty()) {
         finding.verdict = Verdict::kWarning;
         finding.detail = absl::StrCat("from ", from, ": it ", oddity);
@@ -68,49 +69,23 @@ void ExamineSecrets(const config::Config& config, const Report& report) {
 }
 
 std::optional<int> ExamineStore(const config::Config& config, const Report& report) {
-  Finding finding{Verdict::kOk, "store", "", ""};
-  if (!config.postgres_uri.empty()) {
-    store::PostgresStore::Options options;
-    options.uri = config.postgres_uri.Reveal();
-    options.name = "doctor";
-    const auto found = store::PostgresStore::Inspect(options);
-    if (!found.ok()) {
-      // Its words hold the remedy.
-      report({Verdict::kFailed, "store", std::string(found.status().message()), ""});
-      return std::nullopt;
-    }
-    finding.detail = absl::StrCat(
-        "PostgreSQL ", found->server, " at ", found->address, ": ",
-        found->version == 0 ? std::string("no schema yet; the gateway makes it at its start")
-                            : absl::StrCat("schema version ", found->version),
-        "; rights and notifications are there; ",
-        found->gateways.empty() ? std::string("no gateway is alive on it")
-                                : absl::StrCat("alive on it: ", found->gateways));
-    report(finding);
-    return std::nullopt;
+  const auto found = store::Inspect(config.store);
+  if (found.ok()) {
+    report({Verdict::kOk, "store", found->description, ""});
+    return found->holder;
   }
-  const auto found = store::SqliteStore::Inspect(config.sqlite_path);
-  if (!found.ok()) {
-    report({Verdict::kFailed, "store", std::string(found.status().message()),
+  const std::string fault(found.status().message());
+  if (config.store.shared()) {
+    // The message holds the remedy.
+    report({Verdict::kFailed, "store", fault, ""});
+  } else {
+    report({Verdict::kFailed, "store", fault,
             absl::IsDataLoss(found.status())
                 ? "put a backup in its place (docs/operations.md), or name another file in "
                   "store.sqlite.path"
                 : "see to the file and its directory, or name another one in store.sqlite.path"});
-    return std::nullopt;
   }
-  finding.detail = absl::StrCat("SQLite file ", config.sqlite_path, ": ");
-  if (found->holder.has_value()) {
-    absl::StrAppend(&finding.detail, "a gateway has it, process ", *found->holder,
-                    "; a second one would be refused");
-  } else if (!found->exists) {
-    absl::StrAppend(&finding.detail, "not there yet; the gateway makes it at its start");
-  } else if (found->version == 0) {
-    absl::StrAppend(&finding.detail, "empty; the gateway fills it at its start");
-  } else {
-    absl::StrAppend(&finding.detail, "schema version ", found->version, ", in use by nobody");
-  }
-  report(finding);
-  return found->holder;
+  return std::nullopt;
 }
 
 bool Examine(const std::string& config_path, const Tools& tools, const Report& report) {
@@ -138,9 +113,7 @@ bool Examine(const std::string& config_path, const Tools& tools, const Report& r
   ExaminePorts(*config, gateway, counted);
   ExamineReload(*config, tools, counted);
   ExamineIssuers(*config, tools, counted);
-  for (const config::Provider& provider : config->providers) {
-    ExamineProvider(provider, tools, counted);
-  }
+  for (const auto& provider : config->providers) ExamineProvider(*provider, tools, counted);
   return !failed;
 }
 

@@ -37,7 +37,8 @@ void ExaminePorts(const config::Config& config, std::optional<int> gateway, cons
 void ExamineReload(const config::Config& config, const Tools& tools, const Report& report);
 // These two wait for the answers.
 void ExamineIssuers(const config::Config& config, const Tools& tools, const Report& report);
-void ExamineProvider(const config::Provider& provider, const Tools& tools, const Report& report);
+void ExamineProvider(const model::ProviderEntry& provider, const Tools& tools,
+                     const Report& report);
 
 }  // namespace assetgate::doctor
 

@@ -338,7 +338,7 @@ TEST_F(DoctorTest, AGatewayThatRefusedItsConfigIsTold) {
     EXPECT_FALSE(well_);
     EXPECT_EQ(refused.verdict, Verdict::kFailed);
     EXPECT_THAT(refused.detail, HasSubstr("read at 2027-01-15T08:00:00+00:00"));
-    EXPECT_THAT(refused.remedy, HasSubstr("config not taken"));
+    EXPECT_THAT(refused.remedy, HasSubstr("config rejected"));
     EXPECT_EQ(admin.requests().at(0).path, "/metrics");
   }
   {

@@ -32,9 +32,9 @@ std::optional<double> ValueOf(absl::string_view metrics, absl::string_view name)
 }
 
 // The page of that path of the admin port; nothing where there is none.
-std::optional<std::string> Page(const config::HostPort& admin, const std::string& path,
+std::optional<std::string> Page(const base::HostPort& admin, const std::string& path,
                                 const Tools& tools) {
-  config::HostPort address = admin;
+  base::HostPort address = admin;
   if (address.host == "0.0.0.0") address.host = "127.0.0.1";
   if (address.host == "::" || address.host == "[::]") address.host = "[::1]";
   http::Request request;
@@ -77,7 +77,7 @@ void ExamineReload(const config::Config& config, const Tools& tools, const Repor
        absl::StrCat("the gateway that runs here refused the newest config, and serves on with the "
                     "one that it read at ",
                     read),
-       "its log says why (\"config not taken\"). Where nothing is wrong with the file now, it "
+       "its log says why (\"config rejected\"). Where nothing is wrong with the file now, it "
        "reads "
        "it again on SIGHUP; a config that has lost its callers is taken only by a restart"});
 }

@@ -46,7 +46,7 @@ std::set<std::string> SocketsOn(int port) {
 
 }  // namespace
 
-absl::Status TryPort(const config::HostPort& address) {
+absl::Status TryPort(const base::HostPort& address) {
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;

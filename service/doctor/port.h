@@ -6,14 +6,14 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "config/config.h"
+#include "base/host_port.h"
 
 namespace assetgate::doctor {
 
 // Whether a server could listen there now: bound for a moment, never listened on. OK: it could.
 // ALREADY_EXISTS: somebody does. FAILED_PRECONDITION: it is no address of this host, or not for
 // this user.
-absl::Status TryPort(const config::HostPort& address);
+absl::Status TryPort(const base::HostPort& address);
 
 struct Process {
   int id = 0;

@@ -10,7 +10,7 @@ namespace {
 
 using Verdict = Finding::Verdict;
 
-Finding ExaminePort(const char* key, const config::HostPort& address, std::optional<int> gateway) {
+Finding ExaminePort(const char* key, const base::HostPort& address, std::optional<int> gateway) {
   Finding finding{Verdict::kOk, absl::StrCat("port ", key), "", ""};
   const std::string text = address.ToString();
   const absl::Status status = TryPort(address);

@@ -66,10 +66,10 @@ http::Result Call(http::Client& http, http::Request request, http::SendOptions o
   return result;
 }
 
-Finding OfKey(const config::Provider& provider, const http::Response& response) {
+Finding OfKey(const model::ProviderEntry& provider, const http::Response& response) {
   Finding finding{Verdict::kOk, absl::StrCat("provider ", provider.id, ": key"), "", ""};
   const auto failure = provider.dialect->DecodeCheckCredential(response);
-  const std::string& id = provider.credential.credential.id;
+  const std::string& id = provider.credential.id;
   if (!failure.has_value()) {
     finding.detail = absl::StrCat("\"", id, "\" is taken");
     if (const auto credit = provider.dialect->DecodeCredit(response)) {
@@ -101,10 +101,10 @@ Finding OfKey(const config::Provider& provider, const http::Response& response) 
 
 // A time limit that the config sets for all calls, and that cuts off one that is known to need
 // longer.
-void ExamineTimeouts(const config::Provider& provider, const Report& report) {
+void ExamineTimeouts(const model::ProviderEntry& provider, const Report& report) {
   const provider::CallTimeouts& needs = provider.dialect->traits().timeouts;
   const auto check = [&](const char* name, absl::Duration need, absl::Duration has) {
-    if (has == absl::ZeroDuration()) has = provider.timeout;
+    if (has == absl::ZeroDuration()) has = provider.call_timeout;
     if (has >= need) return;
     report({Verdict::kWarning, absl::StrCat("provider ", provider.id, ": timeouts.", name),
             absl::StrCat("is ", absl::FormatDuration(has),
@@ -121,7 +121,8 @@ void ExamineTimeouts(const config::Provider& provider, const Report& report) {
 
 }  // namespace
 
-void ExamineProvider(const config::Provider& provider, const Tools& tools, const Report& report) {
+void ExamineProvider(const model::ProviderEntry& provider, const Tools& tools,
+                     const Report& report) {
   const std::string what = absl::StrCat("provider ", provider.id);
   if (provider.mode == v1::Provider::OFF) {
     report({Verdict::kOk, what, "mode OFF: it is not called, so it was not looked at", ""});
@@ -135,7 +136,7 @@ void ExamineProvider(const config::Provider& provider, const Tools& tools, const
   options.base_url = provider::BaseUrlFor(request, provider.base_url, provider.planes);
   if (checks_key) {
     provider.dialect->Authorize(request, provider::DestinationOf(request, options.base_url),
-                                provider.credential.credential, tools.clock.Now());
+                                provider.credential, tools.clock.Now());
   }
   const std::string where = base::RedactUri(options.base_url);
   options.timeout = kPatience;
@@ -151,7 +152,7 @@ void ExamineProvider(const config::Provider& provider, const Tools& tools, const
     return;
   }
   auto& response = std::get<http::Response>(result);
-  provider::MaskSecrets(provider.credential.credential, response);
+  provider::MaskSecrets(provider.credential, response);
 
   Finding host{Verdict::kOk, absl::StrCat(what, ": host"),
                absl::StrCat(where, " answers (HTTP ", response.status,

@@ -1,8 +1,5 @@
 #include "listener/listener.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -17,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/process_usage.h"
+#include "base/tcp_port.h"
 
 namespace assetgate::listener {
 namespace {
@@ -31,52 +29,12 @@ constexpr int kAcceptedAtOnce = 64;
 // Nobody can cause more lines than that.
 constexpr double kLinesPerSecond = 1;
 
-void Set(int descriptor, int level, int option, int value) {
-  ::setsockopt(descriptor, level, option, &value, sizeof value);
-}
-
 bool IsWantOfDescriptors(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-int PortOf(int descriptor) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
-  return ntohs(address.ss_family == AF_INET6
-                   ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
-                   : reinterpret_cast<const sockaddr_in&>(address).sin_port);
-}
-
-void SetPort(sockaddr* address, int port) {
-  const in_port_t in_order = htons(static_cast<in_port_t>(port));
-  if (address->sa_family == AF_INET6) {
-    reinterpret_cast<sockaddr_in6*>(address)->sin6_port = in_order;
-  } else {
-    reinterpret_cast<sockaddr_in*>(address)->sin_port = in_order;
-  }
-}
-
-bool StandsForAll(absl::string_view host) {
+bool IsWildcard(absl::string_view host) {
   return host.empty() || host == "0.0.0.0" || host == "::";
-}
-
-// A socket that listens; below 0, the negative of what is wrong.
-int ListenAt(const addrinfo& address, bool both_families, absl::Duration unacknowledged) {
-  const int made = ::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (made < 0) return -errno;
-  Set(made, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (address.ai_family == AF_INET6) Set(made, IPPROTO_IPV6, IPV6_V6ONLY, both_families ? 0 : 1);
-  // Connections have these from their port.
-  Set(made, IPPROTO_TCP, TCP_NODELAY, 1);
-  Set(made, IPPROTO_TCP, TCP_USER_TIMEOUT,
-      static_cast<int>(absl::ToInt64Milliseconds(unacknowledged)));
-  if (::bind(made, address.ai_addr, address.ai_addrlen) == 0 && ::listen(made, SOMAXCONN) == 0) {
-    return made;
-  }
-  const int error = errno;
-  ::close(made);
-  return -error;
 }
 
 }  // namespace
@@ -101,31 +59,29 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(ListenerOptions options
 }
 
 absl::Status Listener::Bind() {
-  if (!StandsForAll(options_.host)) return BindTo(options_.host.c_str());
+  if (!IsWildcard(options_.host)) return BindTo(options_.host.c_str());
   // "::" takes what comes by IPv4 too; not every machine speaks IPv6.
   const absl::Status both = BindTo("::");
   return both.ok() || options_.host == "::" ? both : BindTo("0.0.0.0");
 }
 
 absl::Status Listener::BindTo(const char* host) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  addrinfo* found = nullptr;
-  if (const int error = ::getaddrinfo(host, nullptr, &hints, &found); error != 0) {
-    return absl::UnavailableError(absl::StrCat(host, ": ", ::gai_strerror(error)));
+  const absl::StatusOr<base::AddressList> addresses = base::AddressesOf(host);
+  if (!addresses.ok()) {
+    return absl::UnavailableError(absl::StrCat(host, ": ", addresses.status().message()));
   }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
   int error = 0;
-  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+  for (addrinfo* each = addresses->get(); each != nullptr; each = each->ai_next) {
     // A name with several addresses has one port.
-    SetPort(each->ai_addr, port_ != 0 ? port_ : options_.port);
-    const int made = ListenAt(*each, StandsForAll(host), options_.unacknowledged);
-    if (made >= 0) {
-      ports_.push_back(made);
-      port_ = PortOf(made);
+    base::SetPort(*each, port_ != 0 ? port_ : options_.port);
+    base::Descriptor made = base::ListenAt(*each, {.both_families = IsWildcard(host),
+                                                   .no_delay = true,
+                                                   .unacknowledged = options_.unacknowledged});
+    if (made.get() >= 0) {
+      port_ = base::PortOf(made.get());
+      ports_.push_back(made.Release());
     } else if (error != EADDRINUSE) {
-      error = -made;
+      error = errno;
     }
   }
   // A name may have an address of a family that this machine does not speak; but all of its ports

@@ -160,7 +160,7 @@ bool SubmitPlacement(PlacementT& placement, Unit& unit, const provider::SubmitRe
       break;
     case provider::Outcome::kUnknown:
       unit.set_unknown_outcomes(unit.unknown_outcomes() + 1);
-      if (unit.unknown_outcomes() >= context.most_unknown_submissions) {
+      if (unit.unknown_outcomes() >= context.max_unknown_submissions) {
         const google::rpc::Status error =
             base::Error(absl::StatusCode::kUnknown, v1::SUBMISSION_UNKNOWN,
                         absl::StrCat("submitted ", unit.unknown_outcomes(),
@@ -525,10 +525,9 @@ bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
     unit.clear_result_missing_since();
     changed = true;
   }
-  const v1::Attempt::State state = result == Result::kLinked
-                                       ? StateOf(observation.progress)
-                                   : without_result ? v1::Attempt::FAILED
-                                                    : v1::Attempt::RUNNING;
+  const v1::Attempt::State state = result == Result::kLinked ? StateOf(observation.progress)
+                                   : without_result          ? v1::Attempt::FAILED
+                                                             : v1::Attempt::RUNNING;
   if (given_up && (!IsFinal(state) || result != Result::kLinked)) return changed;
   if (without_result) {
     ApplyGivenUp(task, index, unit, WithoutResult(observation, context), context);

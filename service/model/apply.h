@@ -82,7 +82,7 @@ struct UnitContext {
   // Of the dialect; zero where nothing is promised.
   absl::Duration video_lifetime;
   // See Settings.
-  int most_unknown_submissions = 3;
+  int max_unknown_submissions = 3;
   absl::Duration missing_result_period = absl::Minutes(10);
   absl::Duration late_result_period = absl::Hours(24);
   // When it is tried again by itself, where that is known.

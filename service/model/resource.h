@@ -11,11 +11,10 @@
 #include "assetgate/v1/asset.pb.h"
 #include "assetgate/v1/video_task.pb.h"
 #include "model/record.pb.h"
+#include "model/tenant.h"
 #include "store/store.h"
 
 namespace assetgate::model {
-
-inline constexpr char kDefaultTenant[] = "default";
 
 // Collections, as they stand in names.
 inline constexpr absl::string_view kAssets = "assets";

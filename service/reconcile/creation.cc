@@ -96,7 +96,7 @@ void Creations::Create(Pending creation) {
       return;
     }
   }
-  if (engine_.size() + count > environment.settings().most_unfinished) {
+  if (engine_.size() + count > environment.settings().max_unfinished) {
     const base::Error error =
         base::Error(absl::StatusCode::kResourceExhausted, v1::OVERLOADED,
                     absl::StrCat("the gateway follows ", engine_.size(),

@@ -11,7 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "base/proto_time.h"
 #include "base/text.h"
-#include "calls/validate.h"
+#include "model/capability_fit.h"
 #include "model/resource.h"
 #include "reconcile/work/asset_item.h"
 #include "reconcile/work/attempts.h"
@@ -267,7 +267,7 @@ void ExplainOtherTargets(const ItemView& view, Explanation& out) {
     });
     if (listed) continue;
     std::vector<std::string> faults;
-    for (const auto& [field, description] : calls::Inexpressible(task, media, target)) {
+    for (const auto& [field, description] : model::Inexpressible(task, media, target)) {
       faults.push_back(absl::StrCat(field, " ", description));
     }
     Pass(out, target.provider->id, target.provider_model,

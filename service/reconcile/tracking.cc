@@ -154,7 +154,7 @@ absl::Duration PollInterval(const Environment& environment, const model::Provide
                                                                    : settings.asset_tracking_period;
   absl::Duration interval =
       pace.late      ? std::clamp(age / 10, std::max(settings.slow_poll, polling.ceiling),
-                                  std::max(settings.longest_late_poll, polling.ceiling))
+                                  std::max(settings.max_late_poll, polling.ceiling))
       : age > period ? std::max(settings.slow_poll, polling.ceiling)
                      : std::clamp(polling.floor + age / 10, polling.floor,
                                   std::max(polling.floor, polling.ceiling));
@@ -197,8 +197,8 @@ bool ReconsiderPoll(const Environment& environment, const std::string& provider_
 absl::Duration BackOff(const Environment& environment, const UnitRun& run) {
   const model::Settings& settings = environment.settings();
   const absl::Duration back_off =
-      std::min(settings.longest_back_off,
-               settings.first_back_off * std::exp2(std::clamp(run.failures - 1, 0, 16)));
+      std::min(settings.max_back_off,
+               settings.initial_back_off * std::exp2(std::clamp(run.failures - 1, 0, 16)));
   absl::Duration jittered = back_off * absl::Uniform(environment.random(), 0.8, 1.2);
   if (run.failure.has_value() && run.failure->retry_after.has_value()) {
     jittered =

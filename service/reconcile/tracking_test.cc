@@ -783,7 +783,7 @@ TEST(ReconcilerRequestIdTest, DuplicateIsAnsweredThoughTheRequestWouldBeRefusedN
   harness.Advance(absl::Minutes(1));
   expect_first();  // In the store.
   options.has_alpha = false;
-  options.settings.most_unfinished = 0;
+  options.settings.max_unfinished = 0;
   harness.Reconfigure(options);
   expect_first();  // It cannot be routed.
   options.has_alpha = true;

@@ -15,40 +15,42 @@
 
 namespace assetgate {
 
-// Looks every few seconds whether the config, or a file that it names, has changed, and hands on
-// what it reads. A file system that does not answer holds up this thread and nobody else: whoever
-// waits for signals never waits for a file. Thread-safe.
+// Checks every few seconds whether the config, or a file that it names, has changed, and passes on
+// the config that it then reads. A file system that does not answer blocks this thread alone: the
+// thread that handles signals never waits for a file.
+//
+// Threading: any thread.
 class ReloadThread {
  public:
   struct Actions {
-    // Takes over what was read.
+    // Applies the config that was read, or reports why it could not be read.
     std::function<void(absl::StatusOr<config::Config>)> reload;
-    // After each look at the files.
+    // Runs after each check of the files.
     std::function<void()> look;
   };
   struct Options {
     absl::Duration interval = absl::Seconds(5);
-    // How long Stop waits for actions, and for a file.
+    // How long Stop waits for an action, and for a file.
     absl::Duration action_patience = absl::Seconds(15);
     absl::Duration read_patience = absl::Seconds(1);
   };
 
-  // `reader` must outlive it, and is its own from now on, as the actions are until Stop.
+  // Lifetime: `reader` outlives it. Only this thread uses `reader` from now on, and runs the
+  // actions until Stop.
   ReloadThread(config::Reader& reader, Actions actions, Options options);
   ReloadThread(config::Reader& reader, Actions actions)
       : ReloadThread(reader, std::move(actions), Options()) {}
-  // Stops, and waits for a read that is under way, however long that takes.
+  // Stops, and waits for a read that is under way, without limit.
   ~ReloadThread();
   ReloadThread(const ReloadThread&) = delete;
   ReloadThread& operator=(const ReloadThread&) = delete;
 
-  // Reads at once, changed or not, or as soon as the read that is under way has ended. Gives how
-  // long that one has taken so far.
+  // Reads at once, changed or not, or as soon as the read under way has ended. Returns how long
+  // that read has taken so far.
   absl::Duration Wake() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Begins no action any more, and waits for one that is under way. True where the thread has
-  // ended. Otherwise it hangs in a file, and cannot be waited for: the process has to end without
-  // destroying this object.
+  // Starts no further action, and waits for the action under way. Returns whether the thread has
+  // ended. If not, it is blocked by a file: the process must exit without destroying this object.
   bool Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -65,7 +67,7 @@ class ReloadThread {
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool acting_ ABSL_GUARDED_BY(mu_) = false;
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
-  // By the steady clock, since when files are being read; infinite while none are.
+  // When the read under way began, by the steady clock; infinite while there is none.
   absl::Duration reading_since_ ABSL_GUARDED_BY(mu_) = absl::InfiniteDuration();
   std::thread thread_;
 };

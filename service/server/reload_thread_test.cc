@@ -89,7 +89,7 @@ class ReloadThreadTest : public ::testing::Test {
   std::unique_ptr<ReloadThread> thread_;
 };
 
-TEST_F(ReloadThreadTest, AChangedFileIsReadByItself) {
+TEST_F(ReloadThreadTest, ChangedFileIsReadUnasked) {
   Start(/*interval=*/absl::Milliseconds(1));
   WaitForLooks(3);
   EXPECT_THAT(said(), ::testing::IsEmpty()) << "nothing has changed";
@@ -103,7 +103,7 @@ TEST_F(ReloadThreadTest, AChangedFileIsReadByItself) {
   EXPECT_THAT(said(), ::testing::ElementsAre(HasSubstr("second")));
 }
 
-TEST_F(ReloadThreadTest, WhoAsksGetsAReadThoughNothingHasChanged) {
+TEST_F(ReloadThreadTest, WakeReadsAlthoughNothingHasChanged) {
   Start();
   EXPECT_EQ(thread_->Wake(), absl::ZeroDuration());
   WaitForLooks(1);
@@ -111,7 +111,7 @@ TEST_F(ReloadThreadTest, WhoAsksGetsAReadThoughNothingHasChanged) {
   EXPECT_TRUE(thread_->Stop());
 }
 
-TEST_F(ReloadThreadTest, AFileThatDoesNotAnswerHoldsUpNobodyElse) {
+TEST_F(ReloadThreadTest, FileThatDoesNotAnswerBlocksNoOtherThread) {
   absl::Notification answer;
   HangFrom(&answer);
   Start();
@@ -124,7 +124,7 @@ TEST_F(ReloadThreadTest, AFileThatDoesNotAnswerHoldsUpNobodyElse) {
   EXPECT_THAT(said(), ::testing::IsEmpty()) << "no action after Stop";
 }
 
-TEST_F(ReloadThreadTest, StopWaitsForAnActionThatIsUnderWay) {
+TEST_F(ReloadThreadTest, StopWaitsForTheActionUnderWay) {
   absl::Notification acting;
   absl::Notification go_on;
   bool done = false;

@@ -1,4 +1,4 @@
-// The whole gateway in one object: what main starts and stops.
+// The whole gateway in one object, which main starts and stops.
 #ifndef ASSETGATE_SERVER_SERVER_H_
 #define ASSETGATE_SERVER_SERVER_H_
 
@@ -16,24 +16,20 @@
 
 namespace assetgate {
 
-// What stands between the gateway and its parts, when something is to: each is given the part that
-// the config asks for, which outlives what it makes, and makes what is used in its place.
+// Test and fault-injection hooks: each gets the part that the config asks for and returns the part
+// to use in its place. Lifetime: the part that it gets outlives the one that it returns.
 struct Decorators {
-  // In place of the machine's clock; outlives the server.
+  // Replaces the machine's clock; outlives the server.
   const base::Clock* clock = nullptr;
   std::function<std::unique_ptr<store::Store>(store::Store&)> store;
   std::function<std::unique_ptr<http::Client>(http::Client&)> http;
 };
 
-// For after a backup of the config's store was put in its place, while no gateway has it open:
-// older resume tokens start over from now on. Returns what to tell the operator.
-absl::StatusOr<std::string> MarkRestored(const config::Config& config);
-
 // A gateway that serves. The one place that knows how the parts are wired.
 class Server {
  public:
-  // Opens the store, then the ports, takes up unfinished work, and serves. An error says which file
-  // or address is to blame; nothing is left open then.
+  // Opens the store, then the ports, resumes unfinished work, and serves.
+  // Errors: name the file or address at fault; nothing is left open.
   static absl::StatusOr<std::unique_ptr<Server>> Start(config::Config config, base::Log log,
                                                        const Decorators& decorators = {});
   // Shuts down, if Shutdown was not called.
@@ -42,28 +38,27 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Where gRPC and the admin pages are served: HOST:PORT with the port that was chosen.
+  // The addresses of gRPC and of the admin pages: HOST:PORT, with the port that the system chose.
   std::string address() const;
   std::string admin_address() const;
 
-  // Takes over from another config what can change while it serves (see config_reload.h); it is in
-  // force when this returns. One that has faults, or files that cannot be read, changes nothing.
-  // The log and a metric say what has become of it. Not from several threads.
+  // Puts into force what another config can change while the gateway serves (see config/reload.h);
+  // it is in force on return. A config with faults, or with files that cannot be read, changes
+  // nothing. A log line and a metric report the result. Threading: one thread, that of Reread.
   void Reload(absl::StatusOr<config::Config> config);
-  // Has keys of issuers fetched that are due, and says in the log what is wrong with them, with the
-  // store's files, and with the certificate in force. Reads no file but the store. To be called
-  // every few seconds, from the thread of Reload.
+  // Starts fetches of issuers' keys that are due, and logs faults of the keys, of the store's files
+  // and of the certificate in force. Reads no file but the store. To be called every few seconds.
   void Reread();
 
   // Of the config in force: how long to wait between Leave and Shutdown.
   absl::Duration drain_delay() const;
   absl::Duration shutdown_timeout() const;
-  // Says that it is about to go away: not ready, and not serving to those who ask gRPC's health
-  // service. Everything goes on as before, for those who have not heard.
+  // Announces the shutdown: /readyz reports not ready, and gRPC's health service NOT_SERVING.
+  // Everything else goes on, for callers that have not noticed yet.
   void Leave();
-  // Goes away in order: what Leave does; streams get a last BOOKMARK; waiting calls are answered
-  // with what is there; no more calls; submissions under way are recorded. What is open after the
-  // config's shutdown_timeout is cut. Idempotent; not from a call's thread.
+  // Shuts down in order: leaves; ends streams with a last BOOKMARK; answers waiting calls with the
+  // current state; accepts no more calls; records submissions under way. Calls that are open after
+  // the config's shutdown_timeout are cancelled. Idempotent. Not from a call's thread.
   void Shutdown();
 
  private:

@@ -7,7 +7,6 @@
 
 #include "base/trace_context.h"
 #include "provider/mask.h"
-#include "provider/rest.h"
 
 namespace assetgate::upstream {
 

@@ -13,9 +13,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "base/clock.h"
+#include "store/open.h"
 #include "store/postgres/connection.h"
-#include "store/postgres/postgres_store.h"
-#include "store/sqlite/sqlite_store.h"
 #include "store/testing/postgres_server.h"
 #include "tests/bench/benchmarks.h"
 #include "tests/bench/fill_store.h"
@@ -236,19 +235,16 @@ class Library {
   }
 
   absl::StatusOr<std::unique_ptr<store::Store>> OpenStore(const base::Clock& clock) {
+    store::Location location;
     if (postgres_ == nullptr) {
-      store::SqliteStore::Options options;
-      options.path = rig_->store_path();
-      options.clock = &clock;
-      return store::SqliteStore::Open(std::move(options));
+      location.sqlite_path = rig_->store_path();
+    } else {
+      location.postgres_uri = base::Secret(postgres_->Uri(database_));
     }
-    store::PostgresStore::Options options;
-    options.uri = postgres_->Uri(database_);
-    options.clock = &clock;
     // Groups are larger here than callers make them.
-    options.timeout = absl::Minutes(1);
-    options.lock_timeout = absl::Minutes(1);
-    return store::PostgresStore::Open(options);
+    auto opened = store::Open(location, {.clock = &clock, .timeout = absl::Minutes(1)});
+    if (!opened.ok()) return opened.status();
+    return std::move(opened->store);
   }
 
   absl::Status SizeFile() {

@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/log.h"
-#include "config/config.h"
+#include "config/load.h"
 #include "providers/dialects.h"
 #include "rapidjson/document.h"
 #include "tests/conformance/profile.h"
@@ -205,13 +205,13 @@ World::World(const std::string& dialect)
     ADD_FAILURE() << config.status();
     return;
   }
-  // Settings that the config does not have, shortened for the tests.
-  config->core.first_back_off = absl::Milliseconds(10);
-  config->core.longest_back_off = absl::Milliseconds(200);
-  config->core.not_found_period = absl::Milliseconds(200);
-  for (config::Provider& provider : config->providers) {
-    provider.timeout =
-        absl::StartsWith(provider.id, "impatient-") ? absl::Milliseconds(300) : absl::Seconds(20);
+  // What an operator cannot shorten, so that a test need not wait as long as production does.
+  config->settings.initial_back_off = absl::Milliseconds(10);
+  config->settings.max_back_off = absl::Milliseconds(200);
+  config->settings.not_found_period = absl::Milliseconds(200);
+  for (const auto& provider : config->providers) {
+    provider->call_timeout =
+        absl::StartsWith(provider->id, "impatient-") ? absl::Milliseconds(300) : absl::Seconds(20);
   }
   const base::Log log(config->log_format, config->log_level);
   auto gateway = Server::Start(*std::move(config), log);

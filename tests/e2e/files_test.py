@@ -180,12 +180,12 @@ class FilesTest(AuthorityTest, IssuerTest):
                     self.remove(self.folder / name)
                     kind(self.folder / name, self.whole[name])
                     message, detail = self.read_again()
-                    self.assertEqual(message, "config not taken; the former stays in force")
+                    self.assertEqual(message, "config rejected; keeping the current one")
                     self.assertIn(f"{key}: " if key else "assetgate.yaml:1: ", detail)
                     self.serves_as_before()
                     self.put(name, self.whole[name])
                     message, _ = self.read_again()
-                    self.assertEqual(message, "config read again")
+                    self.assertEqual(message, "config reloaded")
         self.serves_as_before()
         self.assertNotIn(KEY, self.gateway.text)
         self.assertNotIn("token-of-gateway", self.gateway.text)
@@ -197,23 +197,23 @@ class FilesTest(AuthorityTest, IssuerTest):
         # As `cp` does it: one file after the other.
         self.put("server.crt", pair["crt"])
         message, detail = self.read_again()
-        self.assertEqual(message, "config not taken; the former stays in force")
+        self.assertEqual(message, "config rejected; keeping the current one")
         self.assertIn("tls.key: the file that it names is not the key of the certificate", detail)
         self.serves_as_before()
         (self.folder / "server.key").write_bytes(pair["key"])
-        self.assertEqual(self.read_again()[0], "config read again")
+        self.assertEqual(self.read_again()[0], "config reloaded")
         self.assertIn(self.certificate_shown().strip(), pair["crt"].decode())
         # Back again by rename, as who rotates them well.
         for end in ("crt", "key"):
             (self.folder / f"server.{end}.next").write_bytes(self.whole[f"server.{end}"])
             os.chmod(self.folder / f"server.{end}.next", 0o644)
             os.replace(self.folder / f"server.{end}.next", self.folder / f"server.{end}")
-        self.assertEqual(self.read_again()[0], "config read again")
+        self.assertEqual(self.read_again()[0], "config reloaded")
         self.serves_as_before()
         # A config of somebody who has no callers would let everybody in.
         self.put("assetgate.yaml", self.whole["assetgate.yaml"].split(b"jwt_issuers:")[0])
         message, detail = self.read_again()
-        self.assertEqual(message, "config not taken; the former stays in force")
+        self.assertEqual(message, "config rejected; keeping the current one")
         self.assertIn("callers: ", detail)
 
     def test_a_file_that_is_only_touched_changes_nothing(self):
@@ -221,24 +221,24 @@ class FilesTest(AuthorityTest, IssuerTest):
             for i in range(1000):
                 os.utime(self.folder / name, (i, i))
         before = len(self.gateway.lines)
-        self.assertEqual(self.read_again()[0], "config read again")
+        self.assertEqual(self.read_again()[0], "config reloaded")
         said = [line for line in self.gateway.text.split("\n")[before:]
-                if '"message":"config read again"' in line]
+                if '"message":"config reloaded"' in line]
         self.assertIn('"changed":"nothing"', said[0])
 
     def test_a_change_is_seen_without_a_signal_and_told_once(self):
         self.put("server.key", b"")
-        self.gateway.wait_line(lambda line: '"message":"config not taken' in line)
+        self.gateway.wait_line(lambda line: '"message":"config rejected' in line)
         self.put("server.key", self.whole["server.key"])
-        self.assertEqual(self.read_again()[0], "config read again")
-        self.assertEqual(self.gateway.text.count('"message":"config not taken'), 1)
+        self.assertEqual(self.read_again()[0], "config reloaded")
+        self.assertEqual(self.gateway.text.count('"message":"config rejected'), 1)
 
     def test_signals_are_answered_when_every_file_blocks(self):
         for name in self.FILES:
             self.remove(self.folder / name)
             os.mkfifo(self.folder / name, 0o644)
         for _ in range(3):
-            self.assertEqual(self.read_again()[0], "config not taken; the former stays in force")
+            self.assertEqual(self.read_again()[0], "config rejected; keeping the current one")
         self.serves_as_before()
         self.assertEqual(self.gateway.end(signal.SIGTERM), 0)
 
@@ -265,7 +265,7 @@ class FilesTest(AuthorityTest, IssuerTest):
         examined = self.run_program("assetgate", "--config", "assetgate.yaml", "--doctor")
         self.assertIn("the file that it names expired at ", examined.stdout)
         message, detail = self.read_again()
-        self.assertEqual(message, "config not taken; the former stays in force")
+        self.assertEqual(message, "config rejected; keeping the current one")
         self.assertIn("expired at ", detail)
         self.serves_as_before()
 

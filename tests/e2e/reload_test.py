@@ -62,7 +62,7 @@ class ReloadTest(ProgramTest):
             return next((line for line in lines if message in line["message"]), None)
         return wait_for(found, message)
 
-    def reload(self, expect="config read again", **config):
+    def reload(self, expect="config reloaded", **config):
         """Writes the config, says so, and returns the line that tells what has become of it."""
         before = len(self.gateway.lines)
         self.write_config(self.config(**config))
@@ -138,7 +138,7 @@ class ReloadTest(ProgramTest):
         # Revoked, and its successor is not there yet. Nobody says that the file has changed.
         before = len(self.gateway.lines)
         self.write_key(WRONG_KEY)
-        line = self.line("config read again", before)
+        line = self.line("config reloaded", before)
         self.assertEqual(line["changed"], "providers[kyy].credential.api_key (kyy)")
         second = self.create("second")
         self.wait_reason(second.name, common_pb2.Waiting.PROVIDER_CREDENTIALS_REJECTED)
@@ -235,7 +235,7 @@ class ReloadTest(ProgramTest):
         under_way = self.create("under-way", model="film", max_wait=10)
 
         # Broken: nothing of it is taken.
-        line = self.reload("config not taken", kyy=BY_FILE + ", mode: OFF", extra="routse: []")
+        line = self.reload("config rejected", kyy=BY_FILE + ", mode: OFF", extra="routse: []")
         self.assertIn("routse", line["detail"])
         self.assertEqual(self.succeeded(), (0, first_time))
         self.assertEqual(self.provider().mode, Provider.SERVE)
@@ -266,7 +266,7 @@ class ReloadTest(ProgramTest):
                 self.provider()
             self.assertEqual(reason_of(raised.exception), "NOT_AUTHENTICATED")
         refused()
-        line = self.reload("config not taken", kyy=BY_FILE + ", mode: DRAIN")
+        line = self.reload("config rejected", kyy=BY_FILE + ", mode: DRAIN")
         self.assertIn("callers", line["detail"])
         self.assertEqual(self.succeeded()[0], 0)
         refused()

@@ -1,5 +1,6 @@
 // A config file. It reads variables and files that are not there but for one of each, and nothing
 // from this machine.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -11,8 +12,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "config/config.h"
+#include "config/catalog_of.h"
 #include "config/config.pb.h"
+#include "config/load.h"
 #include "config/reload.h"
 #include "providers/dialects.h"
 #include "tests/fuzz/claims.h"
@@ -56,23 +58,26 @@ void CheckFaults(absl::string_view text, absl::string_view input, Claims& claims
 }
 
 void CheckConfig(config::Config& config, Claims& claims) {
-  for (const config::HostPort& address : {config.listen, config.admin_listen}) {
+  for (const base::HostPort& address : {config.listen, config.admin_listen}) {
     claims.Hold(!address.host.empty() && address.port >= 0 && address.port <= 65535,
                 "an address is one", address.ToString());
   }
-  claims.Hold(!config.sqlite_path.empty() || !config.postgres_uri.empty(), "there is a store");
+  claims.Hold(!config.store.sqlite_path.empty() || config.store.shared(), "there is a store");
   claims.Hold(!config.providers.empty(), "there is a provider");
-  for (const config::Provider& provider : config.providers) {
+  for (const auto& shared : config.providers) {
+    const model::ProviderEntry& provider = *shared;
     claims.Hold(provider.dialect != nullptr, "a provider has a dialect", provider.id);
     claims.Plain("an id", provider.id, 63);
     claims.Hold(!provider.id.empty(), "a provider has an id");
     claims.Hold(!absl::EndsWith(provider.base_url, "/"), "a base URL ends without a slash");
     claims.Sendable({.path = "/"});
-    claims.Hold(provider.requests_per_second > 0 && provider.requests_per_second <= 10'000 &&
-                    provider.max_in_flight > 0,
+    claims.Hold(provider.limits.requests_per_second > 0 &&
+                    provider.limits.requests_per_second <= 10'000 &&
+                    provider.limits.max_in_flight > 0,
                 "limits are limits", provider.id);
-    claims.Hold(provider.timeout >= absl::Seconds(1) && provider.timeout <= absl::Minutes(10),
-                "a timeout is between 1 s and 10 min");
+    claims.Hold(
+        provider.call_timeout >= absl::Seconds(1) && provider.call_timeout <= absl::Minutes(10),
+        "a timeout is between 1 s and 10 min");
     for (const auto& polling :
          {provider.group_polling, provider.asset_polling, provider.video_polling}) {
       claims.Hold(polling.first >= absl::Milliseconds(10) &&
@@ -80,28 +85,32 @@ void CheckConfig(config::Config& config, Claims& claims) {
                   "polls leave time between them", provider.id);
     }
     for (const std::string& secret : provider.dialect->traits().secrets) {
-      const auto& secrets = provider.credential.credential.secrets;
+      const auto& secrets = provider.credential.secrets;
       const auto found = secrets.find(secret);
       claims.Hold(found != secrets.end() && found->second.Reveal() == kSecret,
                   "a provider has its key", provider.id);
     }
   }
-  for (const std::size_t index : config.asset_providers) {
-    claims.Hold(index < config.providers.size(), "asset_providers exist");
+  const auto has = [&config](const auto& is_it) {
+    return std::any_of(config.providers.begin(), config.providers.end(), is_it);
+  };
+  for (const std::string& id : config.asset_providers) {
+    claims.Hold(has([&](const auto& each) { return each->id == id; }), "asset_providers exist");
   }
-  for (const config::Route& route : config.routes) {
-    claims.Hold(!route.targets.empty(), "a route leads somewhere", route.model);
-    for (const config::Target& target : route.targets) {
-      const bool exists = target.provider < config.providers.size();
+  for (const model::ModelEntry& route : config.routes) {
+    claims.Hold(!route.targets.empty(), "a route leads somewhere", route.id);
+    for (const model::Target& target : route.targets) {
+      const bool exists = has([&](const auto& each) { return each.get() == target.provider; });
       claims.Hold(
-          exists && config.providers[target.provider].dialect->FindModel(target.model) != nullptr,
-          "a target is a provider's model", target.model);
-      claims.Hold(target.weight > 0, "a target has a weight", target.model);
+          exists && target.capabilities != nullptr &&
+              target.provider->dialect->FindModel(target.provider_model) == target.capabilities,
+          "a target is a provider's model", target.provider_model);
+      claims.Hold(target.weight > 0, "a target has a weight", target.provider_model);
     }
   }
   claims.Hold(config.max_message_bytes > 0 && config.max_response_bytes > 0, "sizes are sizes");
   if (claims.broken().has_value()) return;
-  claims.Hold(config::MakeCatalog(config) != nullptr, "a config has a catalog");
+  claims.Hold(config::CatalogOf(config) != nullptr, "a config has a catalog");
   const auto again = config::PlanReload(config, config);
   claims.Hold(again.ok() && again->changed.empty() && again->at_restart.empty(),
               "a config that is read again changes nothing");

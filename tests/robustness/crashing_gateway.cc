@@ -29,7 +29,7 @@
 #include "assetgate/v1/video_task.pb.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "config/config.h"
+#include "config/load.h"
 #include "http/client.h"
 #include "model/record.pb.h"
 #include "providers/dialects.h"

@@ -323,7 +323,7 @@ class FaultTest(GuaranteeTest):
         wait_for(lambda: self.sent("apiframe", "doubtful"), "the submission")
         before = len(gateway.lines)
         self.cluster.switch_account("apiframe", "account-2")
-        wait_for(lambda: any("config read again" in line for line in gateway.lines[before:]),
+        wait_for(lambda: any("config reloaded" in line for line in gateway.lines[before:]),
                  "the other key")
         self.simulator.heal()
         wait_for(lambda: self.client.get("videoTasks/doubtful").waiting.reason ==

@@ -1,4 +1,4 @@
-// Configs in tests, with dialects that are none.
+// Configs in tests, with dialects that talk to nobody.
 #ifndef ASSETGATE_CONFIG_TESTING_CONFIG_FIXTURE_H_
 #define ASSETGATE_CONFIG_TESTING_CONFIG_FIXTURE_H_
 
@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/file.h"
-#include "config/config.h"
+#include "config/load.h"
 #include "config/testdata/fake_options.pb.h"
 #include "gtest/gtest.h"
 #include "http/testing/scripted_server.h"
@@ -23,7 +23,7 @@
 
 namespace assetgate::config {
 
-// A dialect that only says what it is.
+// A dialect with traits and models, which encodes and decodes nothing.
 class FakeDialect final : public provider::Dialect {
  public:
   explicit FakeDialect(testing::FakeOptions options, std::string name = "fake")
@@ -111,24 +111,27 @@ inline constexpr provider::DialectFactory kOther = {
           std::make_unique<FakeDialect>(testing::FakeOptions(), "other"));
     }};
 
+// A config with one provider and defaults for the rest.
+inline constexpr char kSmallest[] = "providers: [{id: fake, credential: {api_key: {env: KEY}}}]\n";
+
 class ConfigTest : public ::testing::Test {
  protected:
   absl::StatusOr<Config> Read(absl::string_view text) {
     return Parse(text, "f.yaml", environment_);
   }
-  // The config that `text` must be.
+  // The config of a `text` that must have no fault.
   Config Good(absl::string_view text) {
     absl::StatusOr<Config> config = Read(text);
     EXPECT_TRUE(config.ok()) << config.status();
     return config.ok() ? *std::move(config) : Config{};
   }
-  // What is wrong with `text`.
+  // The faults of `text`.
   std::string Faults(absl::string_view text) {
     const absl::StatusOr<Config> config = Read(text);
     EXPECT_FALSE(config.ok());
     return std::string(config.status().message());
   }
-  // What is wrong with one provider that has `more` in its entry.
+  // The faults of a config with one provider that has `more` in its entry.
   std::string ProviderFaults(const std::string& more) {
     return Faults(absl::StrCat("providers:\n- id: fake\n  credential: {api_key: {env: KEY}}\n  ",
                                more, "\n"));
@@ -147,7 +150,7 @@ class ConfigTest : public ::testing::Test {
   }
 
   std::map<std::string, std::string> variables_ = {{"KEY", "sk-current"}, {"OLD_KEY", "sk-former"}};
-  // What is in none of these is looked for in the file system.
+  // By path. Other files are read from the file system.
   std::map<std::string, std::string> files_;
   Environment environment_ = {
       {&kFake},

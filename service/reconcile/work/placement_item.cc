@@ -23,7 +23,7 @@ model::UnitContext ContextOf(const model::Settings& settings, const std::string&
   model::UnitContext context;
   context.provider_id = provider_id;
   context.now = now;
-  context.most_unknown_submissions = settings.most_unknown_submissions;
+  context.max_unknown_submissions = settings.max_unknown_submissions;
   return context;
 }
 
@@ -48,7 +48,7 @@ bool IsVacant(v1::Placement::State state, const model::Unit& unit) {
 
 // The pause before another try where an outage of the provider is to be outlived.
 absl::Duration LongPause(const model::Settings& settings) {
-  return std::min(14 * settings.longest_back_off, settings.submit_timeout / 2);
+  return std::min(14 * settings.max_back_off, settings.submit_timeout / 2);
 }
 
 // The unit is not tried before `when`.
@@ -178,7 +178,7 @@ absl::Time PlacementItem<EntityT>::SpreadTries(const Environment& environment, s
   const model::Settings& settings = environment.settings();
   const absl::Duration timeout = settings.submit_timeout;
   const absl::Time expires = base::FromProto(placement.create_time()) + timeout;
-  const absl::Duration short_pause = std::min(settings.longest_back_off, timeout / 30);
+  const absl::Duration short_pause = std::min(settings.max_back_off, timeout / 30);
   absl::Duration pause = outage ? LongPause(settings) : short_pause;
   if (since + pause >= expires) pause = short_pause;
   *record.mutable_submit_not_before() = base::ToProto(since + pause);
@@ -402,7 +402,7 @@ absl::Status PlacementItem<EntityT>::ApplyAnswer(Step& step, std::size_t unit,
   if (answer.result.outcome == provider::Outcome::kUnknown) {
     // A hiccup costs half a minute; the last try comes when an outage of minutes is over.
     const bool last_follows =
-        record.unknown_outcomes() + 2 >= step.settings().most_unknown_submissions;
+        record.unknown_outcomes() + 2 >= step.settings().max_unknown_submissions;
     PauseUntil(SpreadTries(step, unit, last_follows, step.now() + step.behind()), this->run(unit));
   }
   context.next_try = this->run(unit).due;

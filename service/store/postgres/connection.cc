@@ -153,7 +153,7 @@ std::int64_t Rows::affected() const {
   return absl::SimpleAtoi(PQcmdTuples(result_.get()), &rows) ? rows : 0;
 }
 
-absl::StatusOr<bool> HoldsPassword(const std::string& uri) {
+absl::Status CheckConnectionString(const std::string& uri) {
   // What libpq says of a string that it cannot read quotes the string, and with it the password.
   char* error = nullptr;
   PQconninfoOption* parsed = PQconninfoParse(uri.c_str(), &error);
@@ -163,17 +163,12 @@ absl::StatusOr<bool> HoldsPassword(const std::string& uri) {
         "PostgreSQL: the connection string cannot be read; write "
         "postgresql://USER@HOST:PORT/DATABASE, with % and two digits for special characters");
   }
-  bool holds = false;
-  for (const PQconninfoOption* option = parsed; option->keyword != nullptr; ++option) {
-    // sslpassword too, which opens a client's key.
-    if (absl::EndsWith(option->keyword, "password") && option->val != nullptr) holds = true;
-  }
   PQconninfoFree(parsed);
-  return holds;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const Options& options) {
-  if (absl::Status s = HoldsPassword(options.uri).status(); !s.ok()) return s;
+  if (absl::Status s = CheckConnectionString(options.uri); !s.ok()) return s;
   // The last two win over what the string says.
   const char* const names[] = {"dbname", "application_name", "client_encoding", nullptr};
   const char* const values[] = {options.uri.c_str(), options.application_name.c_str(), "UTF8",

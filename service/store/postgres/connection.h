@@ -76,9 +76,8 @@ class Rows {
   std::unique_ptr<PGresult, decltype(&PQclear)> result_;
 };
 
-// Whether a connection string (or URI) holds a password. INVALID_ARGUMENT where libpq cannot read
-// it.
-absl::StatusOr<bool> HoldsPassword(const std::string& uri);
+// INVALID_ARGUMENT where libpq cannot read a connection string (or URI).
+absl::Status CheckConnectionString(const std::string& uri);
 
 // Used by one thread at a time. Where a call fails and broken() is true from then on, the
 // connection is of no more use, and what the server has done of that call is not known; where
