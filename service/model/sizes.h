@@ -6,7 +6,6 @@
 #include <string>
 
 #include "base/faults.h"
-#include "calls/validate.h"
 #include "google/protobuf/message.h"
 
 namespace assetgate::model {

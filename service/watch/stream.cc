@@ -8,16 +8,6 @@
 #include "watch/watcher.h"
 
 namespace assetgate::watch {
-namespace {
-
-absl::Status Draining() {
-  return base::Error(absl::StatusCode::kUnavailable, v1::DRAINING,
-                     "the gateway is going away; reconnect with the last resume token")
-      .RetryAfter(absl::Seconds(1));
-}
-
-}  // namespace
-
 Stream::Stream(Watcher& watcher, WatchRequest request, std::shared_ptr<Reader> reader)
     : watcher_(watcher),
       interest_(Interest::Normalized({std::move(request.tenant), request.kind,
@@ -124,7 +114,7 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
 }
 
 Stream::Pulled Stream::DrainLocked() {
-  end_ = Draining();
+  end_ = base::Draining("reconnect with the last resume token");
   if (page_next_ == page_.size()) {
     if (page_upto_.has_value()) safe_ = page_upto_;
     if (source_ == Source::kLive && mailbox_.empty()) {
