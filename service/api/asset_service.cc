@@ -8,7 +8,7 @@ using grpc::ByteBuffer;
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
-AssetService::AssetService(const Parts& parts, watch::Watcher& watcher)
+AssetService::AssetService(const Parts& parts, watch::Watches& watches)
     : gateway_(parts.gateway),
       create_group_(parts, "assetgate.v1.AssetService/CreateAssetGroup", Access::kWrite),
       get_group_(parts, "assetgate.v1.AssetService/GetAssetGroup", Access::kRead),
@@ -19,7 +19,7 @@ AssetService::AssetService(const Parts& parts, watch::Watcher& watcher)
       get_(parts, "assetgate.v1.AssetService/GetAsset", Access::kRead),
       list_(parts, "assetgate.v1.AssetService/ListAssets", Access::kRead),
       delete_(parts, "assetgate.v1.AssetService/DeleteAsset", Access::kWrite),
-      watcher_(watcher),
+      watches_(watches),
       watch_(parts.gatekeeper, parts.metrics, parts.clock, parts.log,
              "assetgate.v1.AssetService/WatchAssets", base::MetricKind::kAsset) {}
 
@@ -78,7 +78,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* AssetService::WatchAssets(
                          const absl::StatusOr<v1::WatchAssetsRequest> request =
                              Parse<v1::WatchAssetsRequest>(*bytes);
                          if (!request.ok()) return request.status();
-                         return OpeningOf(watcher_, gateway_.WatchAssets(caller, *request));
+                         return OpeningOf(watches_, gateway_.WatchAssets(caller, *request));
                        });
 }
 

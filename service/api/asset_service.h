@@ -23,7 +23,7 @@ using RawAssetService = v1::AssetService::WithRawCallbackMethod_CreateAssetGroup
 
 class AssetService final : public RawAssetService {
  public:
-  AssetService(const Parts& parts, watch::Watcher& watcher);
+  AssetService(const Parts& parts, watch::Watches& watches);
 
   grpc::ServerUnaryReactor* CreateAssetGroup(grpc::CallbackServerContext* context,
                                              const grpc::ByteBuffer* request,
@@ -66,7 +66,7 @@ class AssetService final : public RawAssetService {
   Method get_;
   Method list_;
   Method delete_;
-  watch::Watcher& watcher_;
+  watch::Watches& watches_;
   WatchMethod watch_;
 };
 

@@ -14,7 +14,7 @@ using grpc::ServerUnaryReactor;
 ProviderService::ProviderService(const Parts& parts, calls::ProviderWatcher& watcher,
                                  std::string version, const ConfigState& config)
     : gateway_(parts.gateway),
-      watcher_(watcher),
+      watches_(watches),
       version_(std::move(version)),
       config_(config),
       list_providers_(parts, "assetgate.v1.ProviderService/ListProviders", Access::kRead),
@@ -62,7 +62,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* ProviderService::WatchProviders(
         if (!request.ok()) return request.status();
         WatchMethod::Opening opening;
         opening.open = [this, caller](std::shared_ptr<watch::Reader> reader) {
-          return watcher_.Open(caller, std::move(reader));
+          return watches_.Open(caller, std::move(reader));
         };
         return opening;
       });

@@ -50,7 +50,7 @@ class ProviderService final : public RawProviderService {
   void AddGateway(v1::ListProvidersResponse& listed) const;
 
   calls::Gateway& gateway_;
-  calls::ProviderWatcher& watcher_;
+  calls::ProviderWatcher& watches_;
   const std::string version_;
   const ConfigState& config_;
   Method list_providers_;

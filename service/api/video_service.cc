@@ -8,7 +8,7 @@ using grpc::ByteBuffer;
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
-VideoService::VideoService(const Parts& parts, watch::Watcher& watcher)
+VideoService::VideoService(const Parts& parts, watch::Watches& watches)
     : gateway_(parts.gateway),
       create_(parts, "assetgate.v1.VideoService/CreateVideoTask", Access::kWrite),
       get_(parts, "assetgate.v1.VideoService/GetVideoTask", Access::kRead),
@@ -17,7 +17,7 @@ VideoService::VideoService(const Parts& parts, watch::Watcher& watcher)
       import_(parts, "assetgate.v1.VideoService/ImportVideoTask", Access::kOperate),
       resolve_(parts, "assetgate.v1.VideoService/ResolveVideoTask", Access::kOperate),
       delete_(parts, "assetgate.v1.VideoService/DeleteVideoTask", Access::kWrite),
-      watcher_(watcher),
+      watches_(watches),
       watch_(parts.gatekeeper, parts.metrics, parts.clock, parts.log,
              "assetgate.v1.VideoService/WatchVideoTasks", base::MetricKind::kVideoTask) {}
 
@@ -64,7 +64,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* VideoService::WatchVideoTasks(
                          const absl::StatusOr<v1::WatchVideoTasksRequest> request =
                              Parse<v1::WatchVideoTasksRequest>(*bytes);
                          if (!request.ok()) return request.status();
-                         return OpeningOf(watcher_, gateway_.WatchVideoTasks(caller, *request));
+                         return OpeningOf(watches_, gateway_.WatchVideoTasks(caller, *request));
                        });
 }
 

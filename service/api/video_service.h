@@ -21,7 +21,7 @@ using RawVideoService = v1::VideoService::WithRawCallbackMethod_CreateVideoTask<
 
 class VideoService final : public RawVideoService {
  public:
-  VideoService(const Parts& parts, watch::Watcher& watcher);
+  VideoService(const Parts& parts, watch::Watches& watches);
 
   grpc::ServerUnaryReactor* CreateVideoTask(grpc::CallbackServerContext* context,
                                             const grpc::ByteBuffer* request,
@@ -56,7 +56,7 @@ class VideoService final : public RawVideoService {
   Method import_;
   Method resolve_;
   Method delete_;
-  watch::Watcher& watcher_;
+  watch::Watches& watches_;
   WatchMethod watch_;
 };
 

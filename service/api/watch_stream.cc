@@ -390,7 +390,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchMethod::Answer(
   return call.get();
 }
 
-absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watcher& watcher,
+absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watches& watches,
                                                absl::StatusOr<watch::WatchRequest> request) {
   if (!request.ok()) return request.status();
   WatchMethod::Opening opening;
@@ -399,9 +399,9 @@ absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watcher& watcher,
                     model::MakeName(model::CollectionOf(request->kind), request->ids[i]));
   }
   if (request->ids.size() > kNamesInLine) absl::StrAppend(&opening.names, ",…");
-  opening.open = [&watcher,
+  opening.open = [&watches,
                   request = *std::move(request)](std::shared_ptr<watch::Reader> reader) mutable {
-    return watcher.Open(std::move(request), std::move(reader));
+    return watches.Open(std::move(request), std::move(reader));
   };
   return opening;
 }

@@ -22,7 +22,7 @@
 #include "grpcpp/grpcpp.h"
 #include "watch/event.h"
 #include "watch/source.h"
-#include "watch/watcher.h"
+#include "watch/watches.h"
 
 namespace assetgate::api {
 
@@ -33,7 +33,7 @@ namespace assetgate::api {
 //     grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(
 //         grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes) override {
 //       return watch_assets_.Answer(*context, [&](const calls::Caller& caller) {
-//         return OpeningOf(watcher_, gateway_.Check(caller, *bytes));
+//         return OpeningOf(watches_, gateway_.Check(caller, *bytes));
 //       });
 //     }
 //   };
@@ -101,7 +101,7 @@ class WatchMethod {
 };
 
 // Has `watcher` open what is asked for, which it outlives.
-absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watcher& watcher,
+absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watches& watches,
                                                absl::StatusOr<watch::WatchRequest> request);
 
 // `event` as an AssetEvent, VideoTaskEvent or ProviderEvent, whichever its resource belongs to,

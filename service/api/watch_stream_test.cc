@@ -130,11 +130,11 @@ auth::Callers JustStudio() {
 class TestService final
     : public v1::AssetService::WithRawCallbackMethod_WatchAssets<v1::AssetService::Service> {
  public:
-  TestService(watch::Watcher& watcher, WatchMethod& method) : watcher_(watcher), method_(method) {}
+  TestService(watch::Watches& watches, WatchMethod& method) : watches_(watches), method_(method) {}
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* bytes) override {
     return method_.Answer(*context,
-                          [&](const calls::Caller&) { return OpeningOf(watcher_, Ask(*bytes)); });
+                          [&](const calls::Caller&) { return OpeningOf(watches_, Ask(*bytes)); });
   }
 
  private:
@@ -150,7 +150,7 @@ class TestService final
   }
 
  private:
-  watch::Watcher& watcher_;
+  watch::Watches& watches_;
   WatchMethod& method_;
 };
 
@@ -219,7 +219,7 @@ class WatchCallTest : public ::testing::Test {
   base::ThreadEventLoop hub_loop_{"test-hub"};
   base::ThreadEventLoop replay_loop_{"test-replay"};
   watch::Hub hub_{hub_loop_};
-  watch::Watcher watcher_{store_, hub_, replay_loop_, {.bookmark_quiet = absl::Milliseconds(20)}};
+  watch::Watches watches_{store_, hub_, replay_loop_, {.bookmark_quiet = absl::Milliseconds(20)}};
   base::Metrics metrics_{{.version = "test"}};
   base::SystemClock clock_;
   std::ostringstream lines_;
@@ -236,7 +236,7 @@ class WatchCallTest : public ::testing::Test {
                       log_,
                       "assetgate.v1.AssetService/WatchAssets",
                       base::MetricKind::kAsset};
-  TestService service_{watcher_, method_};
+  TestService service_{watches_, method_};
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -369,7 +369,7 @@ TEST_F(WatchCallTest, DrainEndsCallsWithATokenAndRetryInfo) {
   v1::AssetEvent event;
   ASSERT_TRUE(reader->Read(&event));
   ASSERT_TRUE(reader->Read(&event));
-  watcher_.Drain();
+  watches_.Drain();
   ASSERT_TRUE(reader->Read(&event));
   EXPECT_EQ(event.type(), v1::BOOKMARK);
   EXPECT_FALSE(reader->Read(&event));
@@ -385,10 +385,10 @@ TEST_F(WatchCallTest, ACallThatIsCancelledIsGone) {
   {
     Reading reading(*stub_, {});
     reading.Texts(2);
-    EXPECT_EQ(watcher_.open_streams(), 1U);
+    EXPECT_EQ(watches_.open_streams(), 1U);
   }
   // The server hears of it a little later.
-  while (watcher_.open_streams() != 0) std::this_thread::yield();
+  while (watches_.open_streams() != 0) std::this_thread::yield();
   store_.Put("a");
   Reading reading(*stub_, {});
   EXPECT_THAT(reading.Texts(3), ElementsAre("RESET", "PUT a@1", "BOOKMARK"));
@@ -442,7 +442,7 @@ TEST_F(WatchCallTest, ShutdownWithOpenCallsEndsThem) {
   server_->Shutdown(std::chrono::system_clock::now());
   server_->Wait();
   writer.join();
-  EXPECT_EQ(watcher_.open_streams(), 0U);
+  EXPECT_EQ(watches_.open_streams(), 0U);
 }
 
 TEST_F(WatchCallTest, WhatIsWrittenIsCounted) {

@@ -24,7 +24,7 @@
 
 namespace assetgate::watch {
 
-class Watcher;
+class Watches;
 
 // What a caller asks to be told. All of it has been validated.
 struct WatchRequest {
@@ -69,14 +69,14 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
     Replay::Options replay;
   };
 
-  // For Watcher.
-  Stream(Watcher& watcher, WatchRequest request, std::shared_ptr<Reader> reader);
+  // For Watches.
+  Stream(Watches& watches, WatchRequest request, std::shared_ptr<Reader> reader);
 
   // The first call starts the stream.
   Pulled Next() override ABSL_LOCKS_EXCLUDED(mu_);
   void Close() override ABSL_LOCKS_EXCLUDED(mu_);
 
-  // For Watcher: ends it as soon as the reader reads.
+  // For Watches: ends it as soon as the reader reads.
   void Drain() ABSL_LOCKS_EXCLUDED(mu_);
 
   const Interest& interest() const override { return interest_; }
@@ -125,7 +125,7 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
   void OnIntervalTimer() ABSL_LOCKS_EXCLUDED(mu_);
   void OnQuietTimer() ABSL_LOCKS_EXCLUDED(mu_);
 
-  Watcher& watcher_;
+  Watches& watches_;
   const Interest interest_;
   const std::uint64_t fingerprint_;
   // Touched by nobody but the step that is pending.

@@ -1,6 +1,6 @@
-// Opens watches.
-#ifndef ASSETGATE_WATCH_WATCHER_H_
-#define ASSETGATE_WATCH_WATCHER_H_
+// The open watches of one gateway.
+#ifndef ASSETGATE_WATCH_WATCHES_H_
+#define ASSETGATE_WATCH_WATCHES_H_
 
 #include <cstddef>
 #include <memory>
@@ -15,23 +15,24 @@
 
 namespace assetgate::watch {
 
-// Opens watches, and ends them all when the gateway goes away. Thread-safe.
-class Watcher {
+// Opens watches, and ends them all when the gateway shuts down.
+//
+// Threading: thread-safe. Lifetime: `store`, `hub` and `replay_loop` outlive it; when it is
+// destroyed, both loops have stopped and all streams are closed.
+class Watches {
  public:
-  // `replay_loop` is a loop of watch's own: its tasks read from `store`, which blocks. Streams take
-  // turns on it, a page each. All three must outlive the watcher; when it is destroyed, both loops
-  // must have stopped and all streams been closed.
-  Watcher(store::Store& store, Hub& hub, base::EventLoop& replay_loop,
+  // `replay_loop` belongs to watches alone: its tasks read from `store`, which blocks. Streams take
+  // turns on it, a page each.
+  Watches(store::Store& store, Hub& hub, base::EventLoop& replay_loop,
           const Stream::Options& options = {});
-  Watcher(const Watcher&) = delete;
-  Watcher& operator=(const Watcher&) = delete;
+  Watches(const Watches&) = delete;
+  Watches& operator=(const Watches&) = delete;
 
-  // A stream that `reader` reads; see Stream for the rest. It holds on to `reader` until it is
-  // closed.
+  // A stream that `reader` reads. The stream holds `reader` until it is closed.
   std::shared_ptr<Stream> Open(WatchRequest request, std::shared_ptr<Reader> reader)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends all streams, and those yet to be opened, with a last BOOKMARK and UNAVAILABLE `DRAINING`.
+  // Ends all streams, and those opened later, with a last BOOKMARK and UNAVAILABLE `DRAINING`.
   void Drain() ABSL_LOCKS_EXCLUDED(mu_);
 
   std::size_t open_streams() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -53,4 +54,4 @@ class Watcher {
 
 }  // namespace assetgate::watch
 
-#endif  // ASSETGATE_WATCH_WATCHER_H_
+#endif  // ASSETGATE_WATCH_WATCHES_H_
