@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
 #include "grpc/grpc_security_constants.h"
+#include "model/refusal.h"
 
 namespace assetgate::api {
 namespace {
@@ -133,7 +134,7 @@ absl::StatusOr<Gatekeeper::Admitted> Gatekeeper::Admit(const grpc::CallbackServe
   admitted.caller.identity = entry.id;
   admitted.caller.tenant = entry.tenant;
   if (entry.limits.unfinished_videos > 0) {
-    admitted.caller.most_unfinished_videos = entry.limits.unfinished_videos;
+    admitted.caller.max_unfinished_videos = entry.limits.unfinished_videos;
   }
   if (entry.providers.has_value()) {
     // Lives as long as the entry, which it holds.

@@ -12,7 +12,7 @@
 #include "base/line_limit.h"
 #include "base/log.h"
 #include "base/trace_context.h"
-#include "calls/gateway.h"
+#include "calls/caller.h"
 #include "grpcpp/grpcpp.h"
 #include "listener/strangers.h"
 

@@ -24,7 +24,6 @@
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "http/testing/fake_client.h"
-#include "reconcile/testing/harness.h"
 #include "upstream/waited_call.h"
 
 namespace assetgate::api {
@@ -210,8 +209,6 @@ class RpcTest : public ::testing::Test {
     return base::ReasonOf(details);
   }
 
-  // For its gateway, which is not asked.
-  reconcile::Harness harness_;
   base::SystemClock clock_;
   base::ThreadEventLoop loop_{"test-auth"};
   base::Metrics metrics_{{.version = "test"}};
@@ -225,7 +222,7 @@ class RpcTest : public ::testing::Test {
   Gatekeeper gatekeeper_{authenticator_, limiter_, log_};
   CallLimit call_limit_{
       {.calls = 4, .calls_per_caller = 2, .unsent = 2 << 20, .unsent_per_caller = 1 << 20}};
-  TestService service_{Parts{harness_.gateway(), gatekeeper_, call_limit_, metrics_, clock_, log_}};
+  TestService service_{Parts{gatekeeper_, call_limit_, metrics_, clock_, log_}};
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::AssetService::Stub> stub_;

@@ -9,13 +9,12 @@
 
 namespace assetgate::calls {
 
-// What is wrong with `uri` as the source of a medium, and what to do instead; absent when nothing
-// is.
+// What is wrong with `uri` as the source of a medium, and what to do instead; absent where it is
+// acceptable.
 //
-// It has to be an absolute http or https URL of at most 4,096 bytes, without user:password, whose
-// host is not spelled as a loopback, private, link-local or otherwise special address, however it
-// is spelled (decimal, octal, hex, short, IPv6-mapped), nor as a name that is local by definition
-// (localhost,
+// It has to be an absolute http or https URL of at most 4,096 bytes, without user:password. Its
+// host must not be a loopback, private, link-local or otherwise special address, in any spelling
+// (decimal, octal, hex, short, IPv6-mapped), nor a name that is local by definition (localhost,
 // *.local, *.internal). Names are not resolved: the provider fetches the URL, not the gateway.
 std::optional<std::string> MediaUriFault(absl::string_view uri);
 

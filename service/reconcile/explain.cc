@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "base/proto_time.h"
 #include "base/text.h"
-#include "calls/validate.h"
+#include "calls/expressible.h"
 #include "model/apply.h"
 #include "provider/failure.h"
 #include "reconcile/item.h"

@@ -35,9 +35,11 @@
 #include "base/clock.h"
 #include "base/event_loop.h"
 #include "base/metrics.h"
-#include "calls/gateway.h"
-#include "calls/provider_watcher.h"
+#include "calls/asset_calls.h"
+#include "calls/provider_calls.h"
+#include "calls/provider_watches.h"
 #include "calls/unfinished_videos.h"
+#include "calls/video_calls.h"
 #include "config/reload.h"
 #include "http/curl_client.h"
 #include "listener/listener.h"
@@ -49,7 +51,7 @@
 #include "store/sqlite/sqlite_store.h"
 #include "upstream/telemetry.h"
 #include "watch/hub.h"
-#include "watch/watcher.h"
+#include "watch/watches.h"
 
 namespace assetgate {
 namespace {
@@ -70,8 +72,8 @@ watch::Stream::Options MakeStreamOptions(const config::Config& config) {
   return options;
 }
 
-calls::ProviderWatcher::Options MakeProviderWatcherOptions(const config::Config& config) {
-  calls::ProviderWatcher::Options options;
+calls::ProviderWatches::Options MakeProviderWatchesOptions(const config::Config& config) {
+  calls::ProviderWatches::Options options;
   options.bookmark_interval = config.bookmark_interval;
   return options;
 }
@@ -201,7 +203,7 @@ struct Server::Wiring {
   // For the log, without secrets.
   std::string store_address;
   watch::Hub hub;
-  std::unique_ptr<watch::Watcher> watcher;
+  std::unique_ptr<watch::Watches> watches;
   http::CurlClient curl;
   std::unique_ptr<http::Client> decorated_http;
   // One of the two above.
@@ -211,9 +213,11 @@ struct Server::Wiring {
   std::optional<api::Gatekeeper> gatekeeper;
   std::unique_ptr<calls::UnfinishedVideos> unfinished_videos;
   std::unique_ptr<reconcile::Reconciler> reconciler;
-  std::unique_ptr<calls::ProviderWatcher> provider_watcher;
+  std::unique_ptr<calls::ProviderWatches> provider_watches;
   std::optional<store::ChangeFanOut> changes;
-  std::unique_ptr<calls::Gateway> gateway;
+  std::optional<calls::AssetCalls> asset_calls;
+  std::optional<calls::VideoCalls> video_calls;
+  std::optional<calls::ProviderCalls> provider_calls;
   std::unique_ptr<reconcile::Purge> purge;
   std::unique_ptr<api::AssetService> assets;
   std::unique_ptr<api::VideoService> videos;
@@ -306,10 +310,10 @@ absl::Status Server::Wiring::Listen() {
 }
 
 absl::Status Server::Wiring::Serve() {
-  const api::Parts parts{*gateway, *gatekeeper, call_limit, metrics, clock, log};
-  assets = std::make_unique<api::AssetService>(parts, *watcher);
-  videos = std::make_unique<api::VideoService>(parts, *watcher);
-  providers = std::make_unique<api::ProviderService>(parts, *provider_watcher,
+  const api::Parts parts{*gatekeeper, call_limit, metrics, clock, log};
+  assets = std::make_unique<api::AssetService>(parts, *asset_calls, *watches);
+  videos = std::make_unique<api::VideoService>(parts, *video_calls, *watches);
+  providers = std::make_unique<api::ProviderService>(parts, *provider_calls, *provider_watches,
                                                      base::ThisBuild().version, config_state);
 
   grpc::EnableDefaultHealthCheckService(true);
@@ -460,8 +464,8 @@ void Server::Wiring::Shutdown() {
   // Real time: what waits for it below knows no other.
   const absl::Time begin = system_clock.Now();
   const absl::Time deadline = begin + config.shutdown_timeout;
-  if (watcher != nullptr) watcher->Drain();
-  if (provider_watcher != nullptr) provider_watcher->Drain();
+  if (watches != nullptr) watches->Drain();
+  if (provider_watches != nullptr) provider_watches->Drain();
   // A call that has come in is served, up to the last one.
   if (reconciler != nullptr) reconciler->Hurry();
   if (listener != nullptr) listener->Stop();
@@ -602,7 +606,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
   // From here on, a failure goes the same way as an orderly end.
   std::unique_ptr<Server> server(new Server(std::move(owned)));
   if (absl::Status status = wiring.OpenStore(decorators); !status.ok()) return status;
-  wiring.watcher = std::make_unique<watch::Watcher>(*wiring.store, wiring.hub, wiring.replay_loop,
+  wiring.watches = std::make_unique<watch::Watches>(*wiring.store, wiring.hub, wiring.replay_loop,
                                                     MakeStreamOptions(wiring.config));
   if (decorators.http) {
     wiring.decorated_http = decorators.http(wiring.curl);
@@ -611,11 +615,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(config::Config config, bas
   wiring.unfinished_videos = std::make_unique<calls::UnfinishedVideos>(*wiring.store);
   wiring.reconciler = std::make_unique<reconcile::Reconciler>(reconcile::Reconciler::Parts{
       wiring.loop, *wiring.store, *wiring.http, wiring.catalog, wiring.telemetry});
-  wiring.provider_watcher = std::make_unique<calls::ProviderWatcher>(
-      *wiring.reconciler, wiring.hub_loop, MakeProviderWatcherOptions(wiring.config));
-  wiring.reconciler->SetProviderListener(wiring.provider_watcher.get());
-  wiring.gateway = std::make_unique<calls::Gateway>(
-      wiring.catalog, *wiring.store, *wiring.reconciler, *wiring.unfinished_videos, wiring.clock);
+  wiring.provider_watches = std::make_unique<calls::ProviderWatches>(
+      *wiring.reconciler, wiring.hub_loop, MakeProviderWatchesOptions(wiring.config));
+  wiring.reconciler->SetProviderListener(wiring.provider_watches.get());
+  wiring.asset_calls.emplace(wiring.catalog, *wiring.store, *wiring.reconciler, wiring.clock);
+  wiring.video_calls.emplace(wiring.catalog, *wiring.store, *wiring.reconciler,
+                             *wiring.unfinished_videos, wiring.clock);
+  wiring.provider_calls.emplace(wiring.catalog, *wiring.store, *wiring.reconciler);
   // Keys are checked on the loop that may take its time.
   wiring.authenticator.emplace(auth::Callers(), wiring.machine_clock,
                                auth::Fetching{*wiring.http, wiring.replay_loop});

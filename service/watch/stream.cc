@@ -5,27 +5,27 @@
 
 #include "base/error.h"
 #include "watch/resume_token.h"
-#include "watch/watches.h"
 
 namespace assetgate::watch {
-Stream::Stream(Watches& watches, WatchRequest request, std::shared_ptr<Reader> reader)
-    : watches_(watches),
+
+Stream::Stream(const Shared& shared, WatchRequest request, std::shared_ptr<Reader> reader)
+    : shared_(shared),
       interest_(Interest::Normalized({std::move(request.tenant), request.kind,
                                       std::move(request.ids), std::move(request.filter)})),
       fingerprint_(interest_.Fingerprint()),
-      replay_(watches.store_, interest_, request.resume_token, request.until_settled,
-              watches.options_.replay),
-      retry_delay_(watches.options_.first_retry),
+      replay_(shared.store, interest_, request.resume_token, request.until_settled,
+              shared.options.replay),
+      retry_delay_(shared.options.first_retry),
       reader_(std::move(reader)),
       settling_(request.until_settled ? std::make_unique<Settling>(!interest_.ids.empty())
                                       : nullptr),
       tell_caught_up_(!request.resume_token.empty()),
-      last_bookmark_(watches.hub_.loop().Now()) {}
+      last_bookmark_(shared.hub.loop().Now()) {}
 
 template <void (Stream::*on_time)()>
 void Stream::PostTimer(absl::Time when) {
   // Weak: a stream that was closed need not live on until its timers are due.
-  watches_.hub_.loop().PostAt(when, [weak = weak_from_this()] {
+  shared_.hub.loop().PostAt(when, [weak = weak_from_this()] {
     if (const std::shared_ptr<Stream> self = weak.lock()) (*self.*on_time)();
   });
 }
@@ -37,7 +37,7 @@ Stream::Pulled Stream::Next() {
   {
     absl::MutexLock lock(&mu_);
     errands.start = !std::exchange(started_, true);
-    interval_due = last_bookmark_ + watches_.options_.bookmark_interval;
+    interval_due = last_bookmark_ + shared_.options.bookmark_interval;
     waiting_ = Waiting::kNo;
     pulled = NextLocked(errands);
     if (pulled.event == nullptr && !pulled.end.has_value()) waiting_ = Waiting::kYes;
@@ -45,7 +45,7 @@ Stream::Pulled Stream::Next() {
   if (errands.start) PostTimer<&Stream::OnIntervalTimer>(interval_due);
   if (errands.read_page) PostReadPage();
   if (errands.quiet_timer) {
-    PostTimer<&Stream::OnQuietTimer>(watches_.hub_.loop().Now() + watches_.options_.bookmark_quiet);
+    PostTimer<&Stream::OnQuietTimer>(shared_.hub.loop().Now() + shared_.options.bookmark_quiet);
   }
   return pulled;
 }
@@ -59,7 +59,7 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
   // for a long time: it is told the last one again, which still holds.
   const bool backlog = page_next_ < page_.size() || !mailbox_.drained();
   if (bookmark_wanted_ && backlog && safe_.has_value() &&
-      watches_.hub_.loop().Now() - last_bookmark_ >= watches_.options_.bookmark_interval) {
+      shared_.hub.loop().Now() - last_bookmark_ >= shared_.options.bookmark_interval) {
     const auto unmarked = unmarked_;
     EventPtr bookmark = MakeBookmark();
     // What was told since is not covered by it.
@@ -78,7 +78,7 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
     if (EventPtr event = mailbox_.Take()) return Deliver(std::move(event), errands);
     if (source_ == Source::kLive && mailbox_.empty()) {
       // Read under the lock that puts need: what it covers is in the mailbox, or was never for it.
-      mailbox_.NextGeneration(watches_.hub_.heard());
+      mailbox_.NextGeneration(shared_.hub.heard());
     }
     safe_ = mailbox_.safe();
   }
@@ -87,7 +87,7 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
   if (safe_.has_value()) {
     const bool done = settling_ != nullptr && settling_->done();
     if (done) end_ = absl::OkStatus();
-    if (bookmark_wanted_ || unmarked_ >= watches_.options_.bookmark_changes ||
+    if (bookmark_wanted_ || unmarked_ >= shared_.options.bookmark_changes ||
         (done && unmarked_ > 0)) {
       return {.event = MakeBookmark(), .more = done};
     }
@@ -96,7 +96,7 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
 
   switch (source_) {
     case Source::kLive:
-      mailbox_.NextGeneration(watches_.hub_.heard());
+      mailbox_.NextGeneration(shared_.hub.heard());
       if (EventPtr event = mailbox_.Take()) return Deliver(std::move(event), errands);
       return {};
     case Source::kMailbox:
@@ -118,7 +118,7 @@ Stream::Pulled Stream::DrainLocked() {
   if (page_next_ == page_.size()) {
     if (page_upto_.has_value()) safe_ = page_upto_;
     if (source_ == Source::kLive && mailbox_.empty()) {
-      mailbox_.NextGeneration(watches_.hub_.heard());
+      mailbox_.NextGeneration(shared_.hub.heard());
       safe_ = mailbox_.safe();
     }
   }
@@ -131,7 +131,7 @@ Stream::Pulled Stream::Deliver(EventPtr event, Errands& errands) {
   if (settling_ != nullptr) settling_->OnDelivered(*event);
   switch (event->type()) {
     case v1::BOOKMARK:
-      last_bookmark_ = watches_.hub_.loop().Now();
+      last_bookmark_ = shared_.hub.loop().Now();
       bookmark_wanted_ = false;
       unmarked_ = 0;
       break;
@@ -152,10 +152,10 @@ Stream::Pulled Stream::Deliver(EventPtr event, Errands& errands) {
 }
 
 EventPtr Stream::MakeBookmark() {
-  last_bookmark_ = watches_.hub_.loop().Now();
+  last_bookmark_ = shared_.hub.loop().Now();
   bookmark_wanted_ = false;
   unmarked_ = 0;
-  return Event::Bookmark(MakeResumeToken(watches_.store_.store_id(), fingerprint_, *safe_), false);
+  return Event::Bookmark(MakeResumeToken(shared_.store.store_id(), fingerprint_, *safe_), false);
 }
 
 void Stream::Close() {
@@ -168,8 +168,8 @@ void Stream::Close() {
     page_next_ = 0;
     mailbox_.Overflow();
   }
-  watches_.OnClosed(this);
-  watches_.hub_.Leave(shared_from_this());
+  shared_.on_closed(this);
+  shared_.hub.Leave(shared_from_this());
 }
 
 void Stream::Drain() {
@@ -181,7 +181,7 @@ void Stream::Drain() {
 }
 
 void Stream::PostReadPage() {
-  watches_.replay_loop_.Post([self = shared_from_this()] { self->ReadPage(); });
+  shared_.replay_loop.Post([self = shared_from_this()] { self->ReadPage(); });
 }
 
 void Stream::ReadPage() {
@@ -194,7 +194,7 @@ void Stream::ReadPage() {
   if (continue_after.has_value()) replay_.ContinueAfter(*continue_after);
   absl::StatusOr<Replay::Page> page = replay_.Next();
   if (page.ok()) {
-    retry_delay_ = watches_.options_.first_retry;
+    retry_delay_ = shared_.options.first_retry;
     OnPage(*std::move(page));
   } else {
     OnReadFailed(page.status());
@@ -214,20 +214,20 @@ void Stream::OnPage(Replay::Page page) {
     page_upto_ = page.upto;
     if (page.snapshot_complete) {
       page_.push_back(
-          Event::Bookmark(MakeResumeToken(watches_.store_.store_id(), fingerprint_, upto), true));
+          Event::Bookmark(MakeResumeToken(shared_.store.store_id(), fingerprint_, upto), true));
     }
     // Else the step goes on until the hub has answered.
     if (!join) step_ = Step::kIdle;
   }
-  if (join) watches_.hub_.Join(shared_from_this(), upto);
+  if (join) shared_.hub.Join(shared_from_this(), upto);
   Wake();
 }
 
 void Stream::OnReadFailed(absl::Status status) {
   if (absl::IsUnavailable(status)) {
     const absl::Duration delay = retry_delay_;
-    retry_delay_ = std::min(2 * delay, watches_.options_.last_retry);
-    PostTimer<&Stream::PostReadPage>(watches_.hub_.loop().Now() + delay);
+    retry_delay_ = std::min(2 * delay, shared_.options.last_retry);
+    PostTimer<&Stream::PostReadPage>(shared_.hub.loop().Now() + delay);
     return;
   }
   {
@@ -287,8 +287,8 @@ void Stream::Wake() {
 }
 
 void Stream::OnIntervalTimer() {
-  const absl::Duration interval = watches_.options_.bookmark_interval;
-  const absl::Time now = watches_.hub_.loop().Now();
+  const absl::Duration interval = shared_.options.bookmark_interval;
+  const absl::Time now = shared_.hub.loop().Now();
   absl::Time due;
   bool wanted = false;
   {
@@ -315,7 +315,7 @@ void Stream::OnQuietTimer() {
     if (!again && unmarked_ > 0) bookmark_wanted_ = true;
   }
   if (again) {
-    PostTimer<&Stream::OnQuietTimer>(watches_.hub_.loop().Now() + watches_.options_.bookmark_quiet);
+    PostTimer<&Stream::OnQuietTimer>(shared_.hub.loop().Now() + shared_.options.bookmark_quiet);
   } else {
     Wake();
   }

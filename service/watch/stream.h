@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "base/event_loop.h"
 #include "store/store.h"
 #include "watch/event.h"
 #include "watch/hub.h"
@@ -23,8 +25,6 @@
 #include "watch/source.h"
 
 namespace assetgate::watch {
-
-class Watches;
 
 // What a caller asks to be told. All of it has been validated.
 struct WatchRequest {
@@ -69,8 +69,19 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
     Replay::Options replay;
   };
 
+  // What the streams of one gateway share; outlives them.
+  struct Shared {
+    store::Store& store;
+    Hub& hub;
+    // Its tasks read from `store`, which blocks.
+    base::EventLoop& replay_loop;
+    const Options options;
+    // Called once for each stream, when it is closed.
+    std::function<void(const Stream*)> on_closed;
+  };
+
   // For Watches.
-  Stream(Watches& watches, WatchRequest request, std::shared_ptr<Reader> reader);
+  Stream(const Shared& shared, WatchRequest request, std::shared_ptr<Reader> reader);
 
   // The first call starts the stream.
   Pulled Next() override ABSL_LOCKS_EXCLUDED(mu_);
@@ -125,7 +136,7 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
   void OnIntervalTimer() ABSL_LOCKS_EXCLUDED(mu_);
   void OnQuietTimer() ABSL_LOCKS_EXCLUDED(mu_);
 
-  Watches& watches_;
+  const Shared& shared_;
   const Interest interest_;
   const std::uint64_t fingerprint_;
   // Touched by nobody but the step that is pending.

@@ -7,10 +7,11 @@ namespace assetgate::watch {
 
 Watches::Watches(store::Store& store, Hub& hub, base::EventLoop& replay_loop,
                  const Stream::Options& options)
-    : store_(store), hub_(hub), replay_loop_(replay_loop), options_(options) {}
+    : shared_{store, hub, replay_loop, options,
+              [this](const Stream* stream) { OnClosed(stream); }} {}
 
 std::shared_ptr<Stream> Watches::Open(WatchRequest request, std::shared_ptr<Reader> reader) {
-  auto stream = std::make_shared<Stream>(*this, std::move(request), std::move(reader));
+  auto stream = std::make_shared<Stream>(shared_, std::move(request), std::move(reader));
   bool draining = false;
   {
     absl::MutexLock lock(&mu_);

@@ -38,14 +38,9 @@ class Watches {
   std::size_t open_streams() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  friend class Stream;
-
   void OnClosed(const Stream* stream) ABSL_LOCKS_EXCLUDED(mu_);
 
-  store::Store& store_;
-  Hub& hub_;
-  base::EventLoop& replay_loop_;
-  const Stream::Options options_;
+  const Stream::Shared shared_;
 
   mutable absl::Mutex mu_;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
