@@ -318,7 +318,7 @@ absl::Status Server::Wiring::Serve() {
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
-  builder.SetOption(api::OnlyThese({}));
+  builder.SetOption(api::DisableAllExcept({}));
   if (config.debug_reflection || config.debug_channelz) {
     debug.emplace(api::DebugSwitches{config.debug_reflection, config.debug_channelz}, *gatekeeper);
     builder.RegisterCallbackGenericService(&debug->service());
