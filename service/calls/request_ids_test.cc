@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "gtest/gtest.h"
 #include "reconcile/testing/harness.h"
 #include "upstream/waited_call.h"
@@ -65,15 +66,17 @@ TEST(RequestIdsTest, RepetitionOfARequestThatHasBecomeInvalidGetsTheStoredAnswer
   reconcile::Harness harness;
   v1::CreateVideoTaskRequest request = reconcile::Harness::Video("fox");
   request.set_request_id("r-1");
+  request.add_providers("providers/alpha");
   request.mutable_max_wait()->set_seconds(0);
   ASSERT_TRUE(harness.Create(request).status().ok());
   reconcile::Harness::Options without_alpha;
   without_alpha.has_alpha = false;
   harness.Reconfigure(without_alpha);
-  request.mutable_video_task()->set_model("film");
   const auto repeated = harness.Create(request);
   ASSERT_TRUE(repeated.status().ok()) << repeated.status();
   EXPECT_EQ(repeated->name(), "videoTasks/fox");
+  request.set_request_id("r-2");
+  EXPECT_EQ(base::ReasonOf(harness.Create(request).status()), v1::RESOURCE_NOT_FOUND);
 }
 
 }  // namespace
