@@ -9,8 +9,8 @@
 namespace assetgate::api {
 namespace {
 
-// What looks like a request, and what has a name without being one, is not accepted in place of a
-// request: its request_id and name would be missing from the log, or be others'.
+// Neither a type that only looks like a request nor a message that only has a name compiles in
+// place of a request: the log would lack its request_id and name, or have others.
 template <typename Request>
 struct LooksLikeARequest {
   const Request& operator*() const;

@@ -23,8 +23,8 @@ std::string Canonical(const ProviderTask& task, const std::string& id) {
   return task.dialect == nullptr ? id : task.dialect->CanonicalVideoId(id);
 }
 
-// How rows may spell the id: as the provider does, and, since an earlier release kept what a person
-// had typed, as this one did, or in one case.
+// The spellings of the id that rows may have: the provider's, and, since an earlier release stored
+// ids as typed, the one of this request and both cases.
 std::set<std::string> SpellingsOf(const ProviderTask& task) {
   const std::string own = Canonical(task, task.id);
   return {own, task.id, absl::AsciiStrToLower(own), absl::AsciiStrToUpper(own)};

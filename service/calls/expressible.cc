@@ -13,7 +13,7 @@
 namespace assetgate::calls {
 namespace {
 
-// UTF-16 code units: what lies beyond the Basic Multilingual Plane, four bytes in UTF-8, is two.
+// UTF-16 code units: a character beyond the Basic Multilingual Plane, four bytes in UTF-8, is two.
 int Utf16CodeUnits(absl::string_view text) {
   return Characters(text) + static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
            return (static_cast<unsigned char>(c) & 0xF8) == 0xF0;
@@ -25,7 +25,7 @@ bool Contains(const Values& values, const T& value) {
   return std::find(values.begin(), values.end(), value) != values.end();
 }
 
-// Collects why one target cannot.
+// Collects the reasons why one target cannot make the video.
 class Reasons {
  public:
   template <typename... Text>

@@ -103,7 +103,7 @@ std::string SpecialHost(absl::string_view host) {
                       "providers cannot fetch from; use a public http(s) URL");
 }
 
-// What `uri` is where it is a reference of another kind, and what to give instead.
+// The fault of a reference that is not a URL of the web, and what to give instead.
 std::optional<std::string> OtherReferenceFault(absl::string_view uri, absl::string_view lower) {
   if (absl::StartsWith(lower, "asset://") || absl::StartsWith(lower, "assetid://")) {
     return "is a provider's asset reference; to use an asset of this gateway, set `asset` to its "

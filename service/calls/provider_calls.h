@@ -11,7 +11,7 @@
 
 namespace assetgate::calls {
 
-// Shows a caller the part of the catalog that the caller may use, and how it stands.
+// Shows each caller the providers and models that it may use, and their state.
 //
 // Threading: thread-safe. A Reply runs on the reconciler's thread, or inside the call where the
 // request is refused at once. Lifetime: the constructor's arguments outlive it.

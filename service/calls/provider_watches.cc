@@ -194,7 +194,7 @@ void ProviderWatches::OnRead(Scope scope, std::vector<v1::Provider> providers) {
     if (first || last_number_ != before) waiting = TakeWaiting();
   }
   Wake(waiting);
-  // For what was requested meanwhile.
+  // A change may have been reported meanwhile.
   RequestRead(Scope::kNone);
 }
 

@@ -42,13 +42,13 @@ class Watching {
   Watching(const Watching&) = delete;
   Watching& operator=(const Watching&) = delete;
 
-  // All there is right now.
+  // The events that are ready.
   std::vector<watch::EventPtr> Read() {
     std::vector<watch::EventPtr> events;
     for (bool more = false;;) {
       watch::Source::Pulled pulled = source_->Next();
       end_ = pulled.end;
-      // What is written is kept back where more is promised.
+      // The writer buffers an event where more is promised.
       EXPECT_TRUE(!more || pulled.event != nullptr || end_.has_value());
       if (pulled.event == nullptr) return events;
       more = pulled.more;
@@ -85,7 +85,7 @@ class ProviderWatchesTest : public ::testing::Test {
  protected:
   ProviderWatchesTest() { harness_.reconciler().SetProviderListener(&watches_); }
 
-  // One that has read its snapshot, when the next look may come at once.
+  // A stream that has read its snapshot, at a time when the next reading may run at once.
   std::unique_ptr<Watching> Settled(const Caller& caller = {}) {
     auto watching = std::make_unique<Watching>(watches_, caller);
     harness_.Advance(kOptions.min_read_interval);
@@ -97,7 +97,7 @@ class ProviderWatchesTest : public ::testing::Test {
     request.mutable_max_wait()->set_seconds(0);
     harness_.Create(request);
   }
-  // Creates a video at alpha, which answers with that.
+  // Creates a video at alpha, which gives this answer.
   void Submit(absl::string_view id, int status, std::string body = "") {
     Create(id);
     harness_.AnswerNext(status, std::move(body));
@@ -197,7 +197,7 @@ TEST_F(ProviderWatchesTest, SlowReaderSeesOnlyTheNewestState) {
     harness_.Advance(kOptions.min_read_interval);
     EXPECT_GE(fast->Read().size(), 1U);
   }
-  // It is not called again before it has read.
+  // It is woken once until it has read.
   EXPECT_EQ(slow->ready(), 1);
   harness_.Advance(absl::Seconds(1));
   EXPECT_THAT(slow->Texts(), ElementsAre("PUT alpha AVAILABLE"));
@@ -229,7 +229,7 @@ TEST_F(ProviderWatchesTest, ProvidersAreNotReadWithoutStreams) {
   }
   harness_.Advance(absl::Seconds(1));
   EXPECT_EQ(harness_.loop().timers(), timers);
-  // Meanwhile things change; the next reader is told how they are, not how they were.
+  // Alpha changes without a stream; the next reader sees the current state.
   Submit("one", 401, "bad key");
   Watching watching(watches_);
   EXPECT_THAT(watching.Texts(), ElementsAre("RESET FRESH"));
@@ -273,7 +273,7 @@ TEST_F(ProviderWatchesTest, ProviderThatLeavesTheConfigIsDeleted) {
   options.has_alpha = false;
   harness_.Reconfigure(options);
   EXPECT_THAT(watching->Texts(), ElementsAre("DELETE alpha"));
-  // Who has not held it is told nothing.
+  // A stream that opens later sees no DELETE.
   Watching late(watches_);
   EXPECT_THAT(late.Texts(), ElementsAre("RESET FRESH", "PUT beta AVAILABLE", "BOOKMARK complete"));
   options.has_alpha = true;
@@ -311,7 +311,7 @@ TEST_F(ProviderWatchesTest, SnapshotIsCompleteWhileReadersOnOtherThreadsComeAndG
           for (watch::EventPtr& event : watching.Read()) events.push_back(std::move(event));
           std::this_thread::yield();
         }
-        // The snapshot is whole, whoever else comes and goes.
+        // The snapshot is complete although other streams open and close.
         std::set<std::string> names;
         for (const watch::EventPtr& event : events) {
           if (event->provider() != nullptr) names.insert(event->provider()->name());

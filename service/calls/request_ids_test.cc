@@ -27,7 +27,7 @@ TEST(RequestIdsTest, CallerThatRepeatsACallAndHangsUpIsReleased) {
   request.set_request_id("r-1");
   const auto first = harness.Create(request);
   ASSERT_FALSE(first.has()) << "it is being submitted";
-  // Each caller waits for the first one's answer, and hangs up.
+  // Each caller waits for the answer to the first call, and hangs up.
   std::vector<std::weak_ptr<int>> replies;
   for (int i = 0; i < 5; ++i) {
     auto call = std::make_shared<upstream::WaitedCall>();
@@ -39,7 +39,7 @@ TEST(RequestIdsTest, CallerThatRepeatsACallAndHangsUpIsReleased) {
         });
     harness.Run();
   }
-  // One more, who waits on.
+  // One more caller, which keeps waiting.
   auto call = std::make_shared<upstream::WaitedCall>();
   std::optional<absl::StatusOr<v1::VideoTask>> answer;
   harness.gateway().CreateVideoTask(

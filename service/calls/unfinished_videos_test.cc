@@ -160,7 +160,7 @@ TEST_F(FarmTest, FailedCreationTakesNoSlot) {
   ExpectRefused(kA);
 }
 
-// The store, with what happens while it is read.
+// A store that runs a hook while it is read, or cannot be read.
 class WatchedStore final : public store::ForwardingStore {
  public:
   explicit WatchedStore(store::Store& real) : ForwardingStore(real) {}

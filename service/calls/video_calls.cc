@@ -51,8 +51,7 @@ absl::StatusOr<std::vector<v1::MediaType>> ReadMediaTypes(store::Store& store, c
   return media;
 }
 
-// The task that the request asks for: what the caller may say, and nothing that only the gateway
-// says.
+// A new task with the fields that the caller may set; the gateway alone sets the others.
 v1::VideoTask AskedOf(const Caller& caller, const v1::VideoTask& asked) {
   v1::VideoTask task;
   task.set_model(asked.model());
@@ -106,7 +105,7 @@ absl::StatusOr<model::VideoEntity> VideoCalls::NewVideo(const model::Catalog& ca
   absl::StatusOr<Eligibility> found = Route(catalog, caller, request, task);
   if (!found.ok()) return found.status();
   if (request.validate_only()) {
-    // The task as it would be, without what only a task that exists has.
+    // The task as it would be created, without name and times.
     *task.mutable_validation() = ToProto(*found);
     return entity;
   }

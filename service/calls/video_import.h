@@ -12,7 +12,7 @@
 namespace assetgate::calls {
 
 // The task that a request asks for, QUEUED and with one attempt that is never submitted. Validates
-// the request; that nobody else has the provider's task is for ConditionsOfImport.
+// the request; ConditionsOfImport checks that the provider's task is free.
 absl::StatusOr<model::VideoEntity> NewImport(const model::Catalog& catalog, const Caller& caller,
                                              const v1::ImportVideoTaskRequest& request,
                                              absl::Time now);
