@@ -151,9 +151,8 @@ absl::StatusOr<auth::Limiter::Slot> Gatekeeper::OpenStream(const Admitted& admit
   return base::Error(
              absl::StatusCode::kResourceExhausted, v1::CALLER_LIMIT,
              absl::StrCat("\"", admitted.entry->id, "\" has ", admitted.entry->limits.open_streams,
-                          " watches open, its limit (open_streams); end one, or watch more "
-                          "resources with one "
-                          "watch"))
+                          " watches open, its limit (open_streams); end one, or watch more with "
+                          "one"))
       .RetryAfter(kStreamRetry);
 }
 
