@@ -5,10 +5,11 @@
 #include "api/rpc.h"
 #include "api/watch_stream.h"
 #include "assetgate/v1/asset_service.grpc.pb.h"
+#include "calls/asset_calls.h"
 
 namespace assetgate::api {
 
-// Every method raw: its request is parsed once it is known who calls.
+// Every method is raw: its request is parsed after its caller is admitted.
 using RawAssetService = v1::AssetService::WithRawCallbackMethod_CreateAssetGroup<
     v1::AssetService::WithRawCallbackMethod_GetAssetGroup<
         v1::AssetService::WithRawCallbackMethod_ListAssetGroups<
@@ -23,7 +24,7 @@ using RawAssetService = v1::AssetService::WithRawCallbackMethod_CreateAssetGroup
 
 class AssetService final : public RawAssetService {
  public:
-  AssetService(const Parts& parts, watch::Watcher& watcher);
+  AssetService(const Parts& parts, calls::AssetCalls& calls, watch::Watches& watches);
 
   grpc::ServerUnaryReactor* CreateAssetGroup(grpc::CallbackServerContext* context,
                                              const grpc::ByteBuffer* request,
@@ -56,7 +57,7 @@ class AssetService final : public RawAssetService {
                                                           const grpc::ByteBuffer* request) override;
 
  private:
-  calls::Gateway& gateway_;
+  calls::AssetCalls& calls_;
   Method create_group_;
   Method get_group_;
   Method list_groups_;
@@ -66,7 +67,7 @@ class AssetService final : public RawAssetService {
   Method get_;
   Method list_;
   Method delete_;
-  watch::Watcher& watcher_;
+  watch::Watches& watches_;
   WatchMethod watch_;
 };
 

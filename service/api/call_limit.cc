@@ -7,7 +7,7 @@
 namespace assetgate::api {
 namespace {
 
-// Nobody knows when one of them is answered; most are within moments.
+// Most calls are answered within moments.
 constexpr absl::Duration kRetry = absl::Seconds(1);
 
 absl::Status TooMuch(v1::ErrorReason reason, absl::string_view message) {
@@ -20,12 +20,11 @@ absl::Status CallLimit::CheckUnsent(const std::string& caller, const Use& use) c
   if (!caller.empty() && use.unsent >= limits_.unsent_per_caller) {
     return TooMuch(v1::CALLER_LIMIT,
                    absl::StrCat("\"", caller, "\" has ", use.unsent,
-                                " bytes of answers to read; read them, and try again"));
+                                " bytes of unread answers, its limit; read them, and try again"));
   }
   if (all_.unsent >= limits_.unsent) {
     return TooMuch(v1::OVERLOADED,
-                   "the gateway has as many answers that are not yet read as it may keep; try "
-                   "again");
+                   "the gateway holds as many unread answers as limits.memory allows; try again");
   }
   return absl::OkStatus();
 }
@@ -39,15 +38,14 @@ absl::StatusOr<CallLimit::Place> CallLimit::Take(const std::string& caller, Sort
     return TooMuch(v1::CALLER_LIMIT,
                    absl::StrCat("\"", caller, "\" waits for the answers to ", use.calls[index],
                                 sort == Sort::kRead ? " reads" : " calls",
-                                ", its share here (limits.max_concurrent_calls_per_caller); try "
+                                ", its limit (limits.max_concurrent_calls_per_caller); try "
                                 "again when some have been answered"));
   }
   if (all_.calls[index] >= limits_.calls) {
-    return TooMuch(v1::OVERLOADED,
-                   absl::StrCat("the gateway answers ", limits_.calls,
-                                sort == Sort::kRead ? " reads" : " calls",
-                                " at one time, all that limits.max_concurrent_calls allows; try "
-                                "again"));
+    return TooMuch(
+        v1::OVERLOADED,
+        absl::StrCat("the gateway has ", limits_.calls, sort == Sort::kRead ? " reads" : " calls",
+                     " in flight, its limit (limits.max_concurrent_calls); try again"));
   }
   if (absl::Status status = CheckUnsent(caller, use); !status.ok()) return status;
   ++all_.calls[index];

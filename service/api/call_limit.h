@@ -1,4 +1,4 @@
-// How many calls are answered at one time, and how much of their answers may wait to be read.
+// Bounds how many calls run at one time, and how many bytes of answers wait to be read.
 #ifndef ASSETGATE_API_CALL_LIMIT_H_
 #define ASSETGATE_API_CALL_LIMIT_H_
 
@@ -15,23 +15,23 @@
 
 namespace assetgate::api {
 
-// Gives each unary call a place, from its admission until its answer is written or its caller has
-// hung up, so that a crowd of callers is refused and not kept in memory, and no caller takes all
-// places. Reads and other calls have places of their own: a read never waits behind creates that
-// wait for providers. Watches have no place here: auth::Limiter counts them.
+// Gives each unary call a place from its admission until its answer is written or its caller hangs
+// up. Calls beyond the limits are refused rather than kept in memory, and no caller takes all
+// places. Reads and other calls have separate places, so a read never waits behind creates that
+// wait for providers. Watches take no place here: auth::Limiter counts them.
 //
-// Answers that were made and are not yet written count in bytes: a caller that does not read what
-// it asks for gets no further answers.
+// Answers that are not yet written count in bytes: a caller that does not read its answers gets no
+// further ones.
 //
 // Threading: thread-safe. Lifetime: outlives its places.
 class CallLimit {
  public:
   struct Limits {
-    // Places of reads, and as many of other calls.
+    // Places for reads, and as many for other calls.
     int calls = 10'000;
-    // Of each sort, what one caller may have. Callers that are not authenticated share all places.
+    // Places of each sort for one caller. Unauthenticated callers share all places.
     int calls_per_caller = 5'000;
-    // Bytes of answers that are not yet written; the answer that reaches it is the last one.
+    // Bytes of unwritten answers. The answer that reaches the limit is still sent.
     std::size_t unsent = 128 << 20;
     std::size_t unsent_per_caller = 64 << 20;
   };
@@ -39,7 +39,7 @@ class CallLimit {
 
   enum class Sort { kRead, kOther };
 
-  // A place that is held; given back when it is destroyed.
+  // Held by a call; released when it is destroyed.
   class Place {
    public:
     Place() = default;
@@ -57,8 +57,8 @@ class CallLimit {
     }
     ~Place();
 
-    // Counts an answer of `bytes` until the place is given back. At most once. It always fits: work
-    // that was done is not thrown away. Once there is too much, Take refuses further calls.
+    // Counts an answer of `bytes` until the place is released. At most once. The answer always
+    // fits, since its work is done; once there are too many bytes, Take refuses further calls.
     void Hold(std::size_t bytes);
 
    private:
@@ -72,9 +72,9 @@ class CallLimit {
     std::size_t unsent_ = 0;
   };
 
-  // A place for a call of `caller`, by its id in the config; empty where callers are not
-  // authenticated. RESOURCE_EXHAUSTED with RetryInfo: CALLER_LIMIT where this caller has too much,
-  // OVERLOADED where all together have.
+  // A place for a call of `caller`, its id in the config; empty where callers are not
+  // authenticated. RESOURCE_EXHAUSTED with RetryInfo: CALLER_LIMIT where this caller is at its
+  // limit, OVERLOADED where all callers together are.
   absl::StatusOr<Place> Take(const std::string& caller, Sort sort) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -83,14 +83,14 @@ class CallLimit {
     std::array<int, 2> calls = {};
     std::size_t unsent = 0;
   };
-  // An error where answers that are not yet written are too many.
+  // An error where too many bytes of answers are unwritten.
   absl::Status CheckUnsent(const std::string& caller, const Use& use) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Limits limits_;
   absl::Mutex mu_;
   Use all_ ABSL_GUARDED_BY(mu_);
-  // Of callers that have a call under way.
+  // Has the callers with a call in flight.
   absl::flat_hash_map<std::string, Use> by_caller_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -24,7 +24,7 @@ void ExpectRefused(const absl::Status& status, v1::ErrorReason reason) {
   EXPECT_EQ(base::RetryDelayOf(base::ToRpcStatus(status)), absl::Seconds(1));
 }
 
-TEST(CallLimitTest, AFurtherCallIsRefusedByWhatIsUnderWay) {
+TEST(CallLimitTest, CallBeyondALimitIsRefused) {
   struct Held {
     std::string caller;
     Sort sort;
@@ -74,7 +74,7 @@ TEST(CallLimitTest, AFurtherCallIsRefusedByWhatIsUnderWay) {
   }
 }
 
-TEST(CallLimitTest, APlaceThatMovesIsStillOne) {
+TEST(CallLimitTest, PlaceThatIsMovedCountsOnce) {
   CallLimit limit({.calls = 1, .calls_per_caller = 1});
   auto taken = limit.Take("a", Sort::kRead);
   ASSERT_TRUE(taken.ok());
@@ -88,7 +88,7 @@ TEST(CallLimitTest, APlaceThatMovesIsStillOne) {
   EXPECT_FALSE(limit.Take("a", Sort::kRead).ok()) << "the first was given back twice";
 }
 
-TEST(CallLimitTest, AnswersThatAreNotReadHoldUpFurtherCalls) {
+TEST(CallLimitTest, UnreadAnswersHoldUpFurtherCalls) {
   CallLimit limit(kSmall);
   auto unread = limit.Take("a", Sort::kRead);
   ASSERT_TRUE(unread.ok());
@@ -105,7 +105,7 @@ TEST(CallLimitTest, AnswersThatAreNotReadHoldUpFurtherCalls) {
   EXPECT_TRUE(limit.Take("b", Sort::kRead).ok());
 }
 
-TEST(CallLimitTest, OneCallersAnswersDoNotHoldUpAnother) {
+TEST(CallLimitTest, UnreadAnswersOfOneCallerHoldUpNoOther) {
   CallLimit limit(kSmall);
   auto unread = limit.Take("a", Sort::kRead);
   ASSERT_TRUE(unread.ok());

@@ -1,4 +1,4 @@
-// What became of the newest config.
+// Whether the newest config is in force.
 #ifndef ASSETGATE_API_CONFIG_STATE_H_
 #define ASSETGATE_API_CONFIG_STATE_H_
 
@@ -10,7 +10,7 @@
 
 namespace assetgate::api {
 
-// Thread-safe.
+// Threading: thread-safe.
 class ConfigState {
  public:
   void Taken() ABSL_LOCKS_EXCLUDED(mu_) {
@@ -21,7 +21,7 @@ class ConfigState {
     absl::MutexLock lock(&mu_);
     rejected_ = when;
   }
-  // When a config was last rejected; nothing while the newest one is in force.
+  // When the newest config was rejected; absent while it is in force.
   std::optional<absl::Time> rejected() const ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
     return rejected_;

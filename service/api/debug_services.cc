@@ -51,15 +51,15 @@ class Refused final : public grpc::ServerGenericBidiReactor {
   void OnDone() override { delete this; }
 };
 
-// One call that is handed on, message by message in each direction. Owns itself.
+// Relays one call, message by message in each direction. Owns itself.
 //
-// The call from outside begins operations of the call inward. So it holds that one, until there are
-// no answers any more: it cannot be gone before.
+// The outer call starts operations of the inner one, so it holds the inner call until that has no
+// more answers.
 class Relay final : public grpc::ServerGenericBidiReactor {
  public:
   Relay(grpc::GenericStub& stub, const grpc::GenericCallbackServerContext& context)
       : inward_(*this) {
-    // What the caller shows of itself goes no further.
+    // The caller's metadata, credentials among them, are not relayed.
     context_.set_deadline(context.deadline());
     stub.PrepareBidiStreamingCall(&context_, context.method(), {}, &inward_);
     inward_.AddHold();
@@ -78,7 +78,7 @@ class Relay final : public grpc::ServerGenericBidiReactor {
     }
   }
   void OnWriteDone(bool ok) override {
-    // The caller is gone; then the next answer is the end.
+    // The caller hung up: the inner call is cancelled, and ends with its next answer.
     if (!ok) context_.TryCancel();
     inward_.StartRead(&answer_);
   }
@@ -93,7 +93,7 @@ class Relay final : public grpc::ServerGenericBidiReactor {
     void OnWriteDone(bool ok) override {
       if (ok) relay_.OnHandedOn();
     }
-    // After the last answer was written: only then the hold goes.
+    // Runs after the last answer is written: the hold is released only then.
     void OnDone(const grpc::Status& status) override { relay_.Finish(status); }
 
    private:
@@ -121,12 +121,12 @@ class Relay final : public grpc::ServerGenericBidiReactor {
 
 }  // namespace
 
-std::unique_ptr<grpc::ServerBuilderOption> OnlyThese(DebugSwitches switches) {
+std::unique_ptr<grpc::ServerBuilderOption> DisableAllExcept(DebugSwitches switches) {
   return std::make_unique<OnlySwitchedOn>(switches);
 }
 
 struct DebugServices::Hidden {
-  // Answer nothing: they are there for reflection to name.
+  // They answer nothing, and exist for reflection to list.
   v1::AssetService::CallbackService assets;
   v1::VideoService::CallbackService videos;
   v1::ProviderService::CallbackService providers;
@@ -168,8 +168,8 @@ DebugServices::DebugServices(DebugSwitches switches, const Gatekeeper& gatekeepe
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   if (switches.channelz) grpc::channelz::experimental::InitChannelzService();
   grpc::ServerBuilder builder;
-  builder.SetOption(OnlyThese(switches));
-  // It is nobody's business but ours.
+  builder.SetOption(DisableAllExcept(switches));
+  // The inner server is not shown by channelz.
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_CHANNELZ, 0);

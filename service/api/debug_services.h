@@ -1,4 +1,4 @@
-// gRPC's own services for looking into a server: reflection and channelz.
+// gRPC's own debugging services: reflection and channelz.
 #ifndef ASSETGATE_API_DEBUG_SERVICES_H_
 #define ASSETGATE_API_DEBUG_SERVICES_H_
 
@@ -10,28 +10,30 @@
 
 namespace assetgate::api {
 
-// Which of them answer.
+// Which of the two are switched on.
 struct DebugSwitches {
   bool reflection = false;
   bool channelz = false;
 };
 
-// For every server of the process: leaves out what is not switched on. gRPC adds both to each, once
-// any asked for them (reflection, once its library is loaded).
-std::unique_ptr<grpc::ServerBuilderOption> OnlyThese(DebugSwitches switches);
+// Removes the services that are not switched on from a server. Every server of the process needs
+// it: gRPC adds both services to each one, once any server has asked for them (reflection: once its
+// library is loaded).
+std::unique_ptr<grpc::ServerBuilderOption> DisableAllExcept(DebugSwitches switches);
 
-// Reflection and channelz for those who have the role kOperator. gRPC's implementations ask nobody
-// who they are, so they answer on a server within the process that nobody else reaches; the server
-// that callers reach hands their calls on, once the gatekeeper has let them in.
+// Reflection and channelz for callers with the role kOperator. gRPC's implementations authenticate
+// nobody, so they run on a server that only this process reaches; the public server relays calls to
+// it after the gatekeeper has admitted them.
 //
-// Goes after the server that `service` is registered with.
+// Lifetime: outlives the server that `service` is registered with; `gatekeeper` outlives it.
 class DebugServices {
  public:
-  // `gatekeeper` must outlive it. At least one of the two is on.
+  // At least one of the two is switched on.
   DebugServices(DebugSwitches switches, const Gatekeeper& gatekeeper);
   ~DebugServices();
 
-  // Takes the calls of all methods that no other service has, and knows none but these.
+  // Gets the calls of all methods that no other service has; answers UNIMPLEMENTED to all but those
+  // of the two services.
   grpc::CallbackGenericService& service();
 
  private:

@@ -10,15 +10,16 @@
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
 #include "grpc/grpc_security_constants.h"
+#include "model/refusal.h"
 
 namespace assetgate::api {
 namespace {
 
 absl::string_view Text(grpc::string_ref text) { return {text.data(), text.size()}; }
 
-// A stream that is refused may be tried again when another one has ended: nobody knows when.
+// A refused stream may be tried again once another one has ended, which cannot be foreseen.
 constexpr absl::Duration kStreamRetry = absl::Seconds(5);
-// Keys are mostly there by then.
+// By then the keys have usually been fetched.
 constexpr absl::Duration kKeysRetry = absl::Seconds(1);
 
 auth::Credentials CredentialsOf(const grpc::CallbackServerContext& context) {
@@ -52,11 +53,11 @@ bool Allows(const std::set<auth::Role>& roles, Access access) {
   return false;
 }
 
-// The same whatever is wrong with what was shown.
+// The same error whatever is wrong with the credentials.
 absl::Status NotAuthenticated() {
   return base::Error(absl::StatusCode::kUnauthenticated, v1::NOT_AUTHENTICATED,
-                     "no token or certificate was shown that is good here; the gateway's log says "
-                     "what is wrong, and its config (callers) who is known")
+                     "the call carries no valid token or certificate; the gateway's log says what "
+                     "is wrong, and its config (callers) lists the known callers")
       .SetAct(base::Act::kCaller);
 }
 
@@ -78,7 +79,7 @@ base::TraceContext TraceOf(const grpc::CallbackServerContext& context) {
   return base::ParseTraceContext(Text(parent->second), state);
 }
 
-void Gatekeeper::Tell(const grpc::CallbackServerContext& context, bool known) const {
+void Gatekeeper::NotifyStrangers(const grpc::CallbackServerContext& context, bool known) const {
   if (strangers_ == nullptr || !strangers_->any()) return;
   if (known) {
     strangers_->Admitted(context.peer());
@@ -92,12 +93,12 @@ absl::StatusOr<Gatekeeper::Admitted> Gatekeeper::Admit(const grpc::CallbackServe
                                                        absl::string_view method) const {
   Admitted admitted;
   if (authenticator_.open()) {
-    Tell(context, true);
+    NotifyStrangers(context, true);
     return admitted;
   }
   absl::StatusOr<auth::CallerPtr> identified = authenticator_.Identify(CredentialsOf(context));
-  // Of one whose keys are being fetched nothing can be said.
-  if (!absl::IsUnavailable(identified.status())) Tell(context, identified.ok());
+  // While keys of the issuer are being fetched, the peer is neither known nor refused.
+  if (!absl::IsUnavailable(identified.status())) NotifyStrangers(context, identified.ok());
   std::string why;
   if (!identified.ok()) {
     why = std::string(identified.status().message());
@@ -114,7 +115,7 @@ absl::StatusOr<Gatekeeper::Admitted> Gatekeeper::Admit(const grpc::CallbackServe
     }
     if (absl::IsUnavailable(identified.status())) {
       return base::Error(absl::StatusCode::kUnavailable, v1::ISSUER_KEYS_UNAVAILABLE,
-                         "the token cannot be verified now, since keys of its issuer are being "
+                         "the token cannot be verified while the keys of its issuer are being "
                          "fetched; try again")
           .RetryAfter(kKeysRetry);
     }
@@ -127,16 +128,16 @@ absl::StatusOr<Gatekeeper::Admitted> Gatekeeper::Admit(const grpc::CallbackServe
     return base::Error(
                absl::StatusCode::kResourceExhausted, v1::CALLER_LIMIT,
                absl::StrCat("\"", entry.id, "\" makes more than ", entry.limits.requests_per_second,
-                            " calls per second, its limit here"))
+                            " calls per second, its limit (requests_per_second); slow down"))
         .RetryAfter(*wait);
   }
   admitted.caller.identity = entry.id;
   admitted.caller.tenant = entry.tenant;
   if (entry.limits.unfinished_videos > 0) {
-    admitted.caller.most_unfinished_videos = entry.limits.unfinished_videos;
+    admitted.caller.max_unfinished_videos = entry.limits.unfinished_videos;
   }
   if (entry.providers.has_value()) {
-    // Lives as long as the entry, which it holds.
+    // Shares ownership of the entry.
     admitted.caller.providers =
         std::shared_ptr<const std::set<std::string>>(admitted.entry, &*entry.providers);
   }
@@ -150,7 +151,8 @@ absl::StatusOr<auth::Limiter::Slot> Gatekeeper::OpenStream(const Admitted& admit
   return base::Error(
              absl::StatusCode::kResourceExhausted, v1::CALLER_LIMIT,
              absl::StrCat("\"", admitted.entry->id, "\" has ", admitted.entry->limits.open_streams,
-                          " watches open, its limit here; end one, or watch more with one"))
+                          " watches open, its limit (open_streams); end one, or watch more with "
+                          "one"))
       .RetryAfter(kStreamRetry);
 }
 

@@ -1,4 +1,4 @@
-// Who may make a call.
+// Which callers may call which methods.
 #ifndef ASSETGATE_API_GATEKEEPER_H_
 #define ASSETGATE_API_GATEKEEPER_H_
 
@@ -12,13 +12,13 @@
 #include "base/line_limit.h"
 #include "base/log.h"
 #include "base/trace_context.h"
-#include "calls/gateway.h"
+#include "calls/caller.h"
 #include "grpcpp/grpcpp.h"
 #include "listener/strangers.h"
 
 namespace assetgate::api {
 
-// What a method does, and so which roles may call it.
+// What a method does, which decides the roles that may call it.
 enum class Access {
   // Every role.
   kRead,
@@ -28,12 +28,14 @@ enum class Access {
   kOperate,
 };
 
-// Tells from a call's context who makes it, and whether they may: before anything else of the call
-// is looked at. Why one is refused stands in the log, and not in the answer. Thread-safe.
+// Authenticates and authorizes the caller from the call's context, before anything else of the call
+// is read. The reason for a refusal is logged, and not part of the answer.
+//
+// Threading: thread-safe. Lifetime: the constructor's arguments outlive it.
 class Gatekeeper {
  public:
-  // The arguments must outlive it. `strangers` are told whose connections they are no more; null
-  // where nobody watches them.
+  // `strangers` is notified of each connection whose peer has been authenticated or refused; may be
+  // null.
   Gatekeeper(const auth::Authenticator& authenticator, auth::Limiter& limiter, base::Log log,
              listener::Strangers* strangers = nullptr)
       : authenticator_(authenticator),
@@ -42,25 +44,25 @@ class Gatekeeper {
         strangers_(strangers) {}
 
   struct Admitted {
-    // Its tenant, identity and providers.
+    // With tenant, identity, providers and limits set.
     calls::Caller caller;
-    // Null where nobody is asked who they are.
+    // Null where callers are not authenticated.
     auth::CallerPtr entry;
   };
   // UNAUTHENTICATED NOT_AUTHENTICATED, PERMISSION_DENIED NOT_ALLOWED, RESOURCE_EXHAUSTED
   // CALLER_LIMIT, or UNAVAILABLE ISSUER_KEYS_UNAVAILABLE.
   absl::StatusOr<Admitted> Admit(const grpc::CallbackServerContext& context, Access access,
                                  absl::string_view method) const;
-  // For as long as what is returned lives, one more of the caller's streams is open.
-  // RESOURCE_EXHAUSTED CALLER_LIMIT where there are too many.
+  // Counts one more open stream of the caller for as long as the slot lives. RESOURCE_EXHAUSTED
+  // CALLER_LIMIT where the caller has too many.
   absl::StatusOr<auth::Limiter::Slot> OpenStream(const Admitted& admitted) const;
 
  private:
-  // Says whether the peer of this call is one whom we know.
-  void Tell(const grpc::CallbackServerContext& context, bool known) const;
+  // Notifies `strangers_` whether the peer of this call has been authenticated.
+  void NotifyStrangers(const grpc::CallbackServerContext& context, bool known) const;
 
   const auth::Authenticator& authenticator_;
-  // Of "refused" lines: whoever reaches the port can cause them.
+  // Of "refused" lines, which anyone who reaches the port can cause.
   static constexpr double kLinesPerSecond = 10;
 
   auth::Limiter& limiter_;
@@ -70,7 +72,7 @@ class Gatekeeper {
   mutable base::LineLimit lines_{clock_, kLinesPerSecond};
 };
 
-// The caller's trace; empty where there is none.
+// The trace context that the caller sends; empty where there is none.
 base::TraceContext TraceOf(const grpc::CallbackServerContext& context);
 
 }  // namespace assetgate::api

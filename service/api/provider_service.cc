@@ -11,10 +11,11 @@ using grpc::ByteBuffer;
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
-ProviderService::ProviderService(const Parts& parts, calls::ProviderWatcher& watcher,
-                                 std::string version, const ConfigState& config)
-    : gateway_(parts.gateway),
-      watcher_(watcher),
+ProviderService::ProviderService(const Parts& parts, calls::ProviderCalls& calls,
+                                 calls::ProviderWatches& watches, std::string version,
+                                 const ConfigState& config)
+    : calls_(calls),
+      watches_(watches),
       version_(std::move(version)),
       config_(config),
       list_providers_(parts, "assetgate.v1.ProviderService/ListProviders", Access::kRead),
@@ -32,12 +33,12 @@ ServerUnaryReactor* ProviderService::ListProviders(CallbackServerContext* contex
       context, request, response,
       [&](const calls::Caller& caller, const v1::ListProvidersRequest& asked,
           reconcile::Reply<v1::ListProvidersResponse> reply) {
-        gateway_.ListProviders(caller, asked,
-                               [this, reply = std::move(reply)](
-                                   absl::StatusOr<v1::ListProvidersResponse> listed) mutable {
-                                 if (listed.ok()) AddGateway(*listed);
-                                 std::move(reply)(std::move(listed));
-                               });
+        calls_.ListProviders(caller, asked,
+                             [this, reply = std::move(reply)](
+                                 absl::StatusOr<v1::ListProvidersResponse> listed) mutable {
+                               if (listed.ok()) AddGateway(*listed);
+                               std::move(reply)(std::move(listed));
+                             });
       });
 }
 
@@ -50,7 +51,7 @@ void ProviderService::AddGateway(v1::ListProvidersResponse& listed) const {
 
 ServerUnaryReactor* ProviderService::GetProvider(CallbackServerContext* context,
                                                  const ByteBuffer* request, ByteBuffer* response) {
-  return get_provider_.Run(context, request, response, &calls::Gateway::GetProvider);
+  return get_provider_.Run(context, request, response, calls_, &calls::ProviderCalls::GetProvider);
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* ProviderService::WatchProviders(
@@ -62,7 +63,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* ProviderService::WatchProviders(
         if (!request.ok()) return request.status();
         WatchMethod::Opening opening;
         opening.open = [this, caller](std::shared_ptr<watch::Reader> reader) {
-          return watcher_.Open(caller, std::move(reader));
+          return watches_.Open(caller, std::move(reader));
         };
         return opening;
       });
@@ -70,17 +71,17 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* ProviderService::WatchProviders(
 
 ServerUnaryReactor* ProviderService::ListModels(CallbackServerContext* context,
                                                 const ByteBuffer* request, ByteBuffer* response) {
-  return list_models_.Run(context, request, response, &calls::Gateway::ListModels);
+  return list_models_.Run(context, request, response, calls_, &calls::ProviderCalls::ListModels);
 }
 
 ServerUnaryReactor* ProviderService::GetModel(CallbackServerContext* context,
                                               const ByteBuffer* request, ByteBuffer* response) {
-  return get_model_.Run(context, request, response, &calls::Gateway::GetModel);
+  return get_model_.Run(context, request, response, calls_, &calls::ProviderCalls::GetModel);
 }
 
 ServerUnaryReactor* ProviderService::Explain(CallbackServerContext* context,
                                              const ByteBuffer* request, ByteBuffer* response) {
-  return explain_.Run(context, request, response, &calls::Gateway::Explain);
+  return explain_.Run(context, request, response, calls_, &calls::ProviderCalls::Explain);
 }
 
 }  // namespace assetgate::api

@@ -8,11 +8,12 @@
 #include "api/rpc.h"
 #include "api/watch_stream.h"
 #include "assetgate/v1/provider_service.grpc.pb.h"
-#include "calls/provider_watcher.h"
+#include "calls/provider_calls.h"
+#include "calls/provider_watches.h"
 
 namespace assetgate::api {
 
-// Every method raw: its request is parsed once it is known who calls.
+// Every method is raw: its request is parsed after its caller is admitted.
 using RawProviderService = v1::ProviderService::WithRawCallbackMethod_ListProviders<
     v1::ProviderService::WithRawCallbackMethod_GetProvider<
         v1::ProviderService::WithRawCallbackMethod_ListModels<
@@ -23,9 +24,9 @@ using RawProviderService = v1::ProviderService::WithRawCallbackMethod_ListProvid
 
 class ProviderService final : public RawProviderService {
  public:
-  // `version`: the program's own. `config` outlives this.
-  ProviderService(const Parts& parts, calls::ProviderWatcher& watcher, std::string version,
-                  const ConfigState& config);
+  // `version` is the program's own. Lifetime: the other arguments outlive the service.
+  ProviderService(const Parts& parts, calls::ProviderCalls& calls, calls::ProviderWatches& watches,
+                  std::string version, const ConfigState& config);
 
   grpc::ServerUnaryReactor* ListProviders(grpc::CallbackServerContext* context,
                                           const grpc::ByteBuffer* request,
@@ -46,11 +47,11 @@ class ProviderService final : public RawProviderService {
                                     grpc::ByteBuffer* response) override;
 
  private:
-  // What the answer says of the gateway itself.
+  // Adds what a list says of the gateway itself.
   void AddGateway(v1::ListProvidersResponse& listed) const;
 
-  calls::Gateway& gateway_;
-  calls::ProviderWatcher& watcher_;
+  calls::ProviderCalls& calls_;
+  calls::ProviderWatches& watches_;
   const std::string version_;
   const ConfigState& config_;
   Method list_providers_;

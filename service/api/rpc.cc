@@ -13,7 +13,7 @@
 namespace assetgate::api {
 namespace {
 
-// Who was to blame, where no answer says who was asked.
+// The provider that an error names.
 std::string ProviderIn(const absl::Status& error) {
   const google::rpc::ErrorInfo info = base::InfoOf(base::ToRpcStatus(error));
   const auto it = info.metadata().find("provider");
@@ -69,7 +69,7 @@ void Method::Call::Complete(const std::string& request_id, std::string name,
                             calls::Caller& caller) {
   const auto deadline = context_.deadline();
   if (deadline != std::chrono::system_clock::time_point::max()) {
-    // As far from now as gRPC says, by the clock that the rest of the gateway goes by.
+    // The same distance from now, by the gateway's own clock.
     caller.deadline = method_.clock_.Now() + (absl::FromChrono(deadline) - absl::Now());
   }
   const Access access = method_.access_;
@@ -94,7 +94,7 @@ grpc::ServerUnaryReactor* Method::Call::Fail(const absl::Status& status) {
 
 void Method::Call::OnCancel() {
   if (ended_.exchange(true)) return;
-  // The reconciler may be using it: nothing is read from it.
+  // The reconciler may be using it, so it is not read here.
   waited_.reset();
   End(base::Error(absl::StatusCode::kCancelled, v1::CALLER_GONE, "the caller hung up"),
       [this] { return Subject{.names = name_}; });
@@ -102,7 +102,7 @@ void Method::Call::OnCancel() {
 
 void Method::Call::OnDone() {
   place_ = CallLimit::Place();
-  // The last use of this, unless its reply is still to come.
+  // Destroys this call, unless its reply still holds it.
   const std::shared_ptr<Call> self = std::move(self_);
 }
 

@@ -1,9 +1,8 @@
-// What every RPC has in common: who calls, until when, the answer, the count and the log line.
+// What all unary RPCs share: admission, deadline, answer, count and log line.
 #ifndef ASSETGATE_API_RPC_H_
 #define ASSETGATE_API_RPC_H_
 
 #include <atomic>
-#include <concepts>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,7 +20,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/trace_context.h"
-#include "calls/gateway.h"
+#include "calls/caller.h"
 #include "google/protobuf/message.h"
 #include "grpcpp/grpcpp.h"
 #include "reconcile/reconciler.h"
@@ -29,9 +28,8 @@
 
 namespace assetgate::api {
 
-// What the services stand on. All of it outlives them.
+// What every service uses. Lifetime: outlives the services.
 struct Parts {
-  calls::Gateway& gateway;
   const Gatekeeper& gatekeeper;
   CallLimit& call_limit;
   base::Metrics& metrics;
@@ -39,24 +37,23 @@ struct Parts {
   base::Log log;
 };
 
-// Tells a client that retries by itself (gRPC's retry policy) when, where an error says so: what
-// RetryInfo is for people's code, grpc-retry-pushback-ms is for gRPC.
+// Where an error carries RetryInfo, tells gRPC's own retry policy the same delay, as
+// grpc-retry-pushback-ms.
 void AddPushback(const absl::Status& status, grpc::CallbackServerContext& context);
 
-// One unary method: makes callers out of contexts, and answers out of results. The service declares
-// it raw (WithRawCallbackMethod_…), so that nothing of a request is parsed before its caller is
+// One unary method: admits the caller, parses the request, and answers with the result. The service
+// declares it raw (WithRawCallbackMethod_…), so that no request is parsed before its caller is
 // known.
 //
-// A call holds its place (see CallLimit) until its answer is written. One whose caller hangs up
-// ends at once, and the result that comes for it later is dropped.
+// A call holds its place (see CallLimit) until its answer is written. When the caller hangs up, the
+// call ends at once, and its later result is dropped.
 //
 // Threading: thread-safe. Lifetime: outlives its calls.
 class Method {
  public:
   // `name` is its full name: "assetgate.v1.AssetService/CreateAsset".
   Method(const Parts& parts, absl::string_view name, Access access)
-      : gateway_(parts.gateway),
-        gatekeeper_(parts.gatekeeper),
+      : gatekeeper_(parts.gatekeeper),
         call_limit_(parts.call_limit),
         clock_(parts.clock),
         log_(parts.log),
@@ -64,11 +61,11 @@ class Method {
         name_(name.substr(name.find('/') + 1)),
         access_(access) {}
 
-  // Has `handle(caller, request, reply)` run, if the caller may, and answers with the Response that
-  // `reply` gets, whenever that is. `request` does not outlive `handle`. gRPC owns what is
-  // returned.
-  template <std::derived_from<google::protobuf::Message> Request,
-            std::derived_from<google::protobuf::Message> Response, typename Handle>
+  // Runs `handle(caller, request, reply)` if the caller may call the method, and answers with the
+  // Response that `reply` gets, whenever that is.
+  //
+  // Lifetime: `request` does not outlive `handle`; gRPC owns the returned reactor.
+  template <NamesResources Request, ProtoMessage Response, typename Handle>
   grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
                                 grpc::ByteBuffer* answer, Handle handle) {
     const std::shared_ptr<Call> call = Begin(*context, *answer);
@@ -76,9 +73,7 @@ class Method {
     if (!caller.ok()) return call->Fail(caller.status());
     const absl::StatusOr<Request> request = Parse<Request>(*bytes);
     if (!request.ok()) return call->Fail(request.status());
-    std::string request_id;
-    if constexpr (requires { request->request_id(); }) request_id = request->request_id();
-    call->Complete(request_id, NameIn(*request), *caller);
+    call->Complete(RequestIdIn(*request), NameIn(*request), *caller);
     reconcile::Reply<Response> reply =
         [unanswered = Unanswered(call)](absl::StatusOr<Response> result) mutable {
           unanswered.Take()->Answer(std::move(result));
@@ -87,41 +82,44 @@ class Method {
     return call.get();
   }
 
-  // Has the gateway handle it: as its method answers, or with what that returns.
-  template <typename Request, typename Response>
+  // The same with `(calls.*handle)`, which replies, or returns the result.
+  template <typename Calls, NamesResources Request, ProtoMessage Response>
   grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
-                                grpc::ByteBuffer* answer,
-                                void (calls::Gateway::*handle)(const calls::Caller&, const Request&,
-                                                               reconcile::Reply<Response>)) {
+                                grpc::ByteBuffer* answer, Calls& calls,
+                                void (Calls::*handle)(const calls::Caller&, const Request&,
+                                                      reconcile::Reply<Response>)) {
     return Run<Request, Response>(
         context, bytes, answer,
         [&](const calls::Caller& caller, const Request& request, reconcile::Reply<Response> reply) {
-          (gateway_.*handle)(caller, request, std::move(reply));
+          (calls.*handle)(caller, request, std::move(reply));
         });
   }
-  template <typename Request, typename Response>
-  grpc::ServerUnaryReactor* Run(
-      grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes, grpc::ByteBuffer* answer,
-      absl::StatusOr<Response> (calls::Gateway::*handle)(const calls::Caller&, const Request&)) {
+  template <typename Calls, NamesResources Request, ProtoMessage Response>
+  grpc::ServerUnaryReactor* Run(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                grpc::ByteBuffer* answer, Calls& calls,
+                                absl::StatusOr<Response> (Calls::*handle)(const calls::Caller&,
+                                                                          const Request&)) {
     return Run<Request, Response>(
         context, bytes, answer,
         [&](const calls::Caller& caller, const Request& request, reconcile::Reply<Response> reply) {
-          std::move(reply)((gateway_.*handle)(caller, request));
+          std::move(reply)((calls.*handle)(caller, request));
         });
   }
 
  private:
-  // One call, which its answer or its caller's hanging up ends, whichever comes first. Held by
-  // itself until gRPC is done with it, and by its reply.
+  // One call. It ends with its answer or when the caller hangs up, whichever comes first.
+  //
+  // Lifetime: held by itself until gRPC is done with it, and by its reply.
   class Call final : public grpc::ServerUnaryReactor {
    public:
     Call(Method& method, grpc::CallbackServerContext& context, grpc::ByteBuffer& answer)
         : method_(method), context_(context), answer_(answer), began_(method.clock_.Now()) {}
 
     void Hold(std::shared_ptr<Call> self) { self_ = std::move(self); }
-    // Who calls; an error where they may not, or there is no place for the call.
+    // The caller; an error where the caller may not call the method, or no place is free.
     absl::StatusOr<calls::Caller> Admit();
-    // Adds to the caller what the call itself says. `name` is that of the resource it is about.
+    // Adds the call's deadline, trace and request id to the caller. `name` is that of the resource
+    // that the request names.
     void Complete(const std::string& request_id, std::string name, calls::Caller& caller);
 
     template <typename Response>
@@ -139,33 +137,32 @@ class Method {
     void OnDone() override;
 
    private:
-    // Puts an answer into what gRPC sends.
+    // Puts the answer into the buffer that gRPC sends.
     absl::Status Write(absl::StatusOr<grpc::ByteBuffer> answer);
-    // Counts and logs the call, and has gRPC end it. `subject` is asked for only where there is a
-    // line to write.
+    // Counts and logs the call, and has gRPC end it. `subject` is called only where a line is
+    // written.
     void End(const absl::Status& status, absl::FunctionRef<Subject()> subject);
 
     Method& method_;
-    // These two live until OnDone.
+    // Both live until OnDone.
     grpc::CallbackServerContext& context_;
     grpc::ByteBuffer& answer_;
     const absl::Time began_;
-    // Whoever sets it ends the call, and nobody else touches what follows.
+    // The thread that sets it ends the call, and is the only one that touches the members below.
     std::atomic<bool> ended_{false};
-    // What is logged of the caller.
     std::string identity_;
     base::LogContext log_context_;
     std::string name_;
-    // Null where no provider is waited for. Gone when the caller is.
+    // Null where the call waits for no provider. Released when the caller hangs up.
     std::shared_ptr<upstream::WaitedCall> waited_;
-    // The gatekeeper did not let it in, and has said so in the log as often as it may.
+    // The gatekeeper refused the caller, and has logged that as often as its limit allows.
     bool refused_ = false;
     CallLimit::Place place_;
     std::shared_ptr<Call> self_;
   };
 
-  // A call that has to be answered: one that is dropped unanswered, which would be a defect, still
-  // ends, and with it the process when it is told to.
+  // A call that has to be answered. A reply that is destroyed unused is a defect; the call ends all
+  // the same, so that the process can shut down.
   class Unanswered {
    public:
     explicit Unanswered(std::shared_ptr<Call> call) : call_(std::move(call)) {}
@@ -181,7 +178,6 @@ class Method {
 
   std::shared_ptr<Call> Begin(grpc::CallbackServerContext& context, grpc::ByteBuffer& answer);
 
-  calls::Gateway& gateway_;
   const Gatekeeper& gatekeeper_;
   CallLimit& call_limit_;
   const base::Clock& clock_;
@@ -191,11 +187,11 @@ class Method {
   const Access access_;
 };
 
-// The reason of an error, as errors.proto has it; empty where there is none.
+// The name of an error's reason in errors.proto; empty for OK.
 std::string ReasonOf(const absl::Status& status);
 
-// How a call ended, as a log line tells it: an error of ours as such, others and what is `notable`
-// as information, the rest for debugging.
+// The level of the line for a call: error for an internal error, info for other errors and for
+// `notable` calls, debug otherwise.
 base::LogLevel LevelOf(absl::StatusCode code, bool notable);
 
 }  // namespace assetgate::api

@@ -24,7 +24,6 @@
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "http/testing/fake_client.h"
-#include "reconcile/testing/harness.h"
 #include "upstream/waited_call.h"
 
 namespace assetgate::api {
@@ -46,7 +45,7 @@ auth::Callers JustStudio() {
 using RawBatch =
     v1::AssetService::WithRawCallbackMethod_BatchCreateAssets<v1::AssetService::Service>;
 
-// A service that has nothing but one method that waits, and one that reads. It keeps who asked.
+// A service with one method that waits and one that reads. It keeps the newest caller.
 class TestService final : public v1::AssetService::WithRawCallbackMethod_ListAssets<RawBatch> {
  public:
   explicit TestService(const Parts& parts)
@@ -210,22 +209,20 @@ class RpcTest : public ::testing::Test {
     return base::ReasonOf(details);
   }
 
-  // For its gateway, which is not asked.
-  reconcile::Harness harness_;
   base::SystemClock clock_;
   base::ThreadEventLoop loop_{"test-auth"};
   base::Metrics metrics_{{.version = "test"}};
   std::ostringstream lines_;
   const base::Log log_{base::LogFormat::kJson, base::LogLevel::kInfo,
                        std::make_shared<spdlog::sinks::ostream_sink_mt>(lines_)};
-  // For keys of issuers; there are none.
+  // For the keys of issuers, of which there are none.
   http::FakeHttpClient http_;
   auth::Authenticator authenticator_{JustStudio(), clock_, {http_, loop_}};
   auth::Limiter limiter_{clock_};
   Gatekeeper gatekeeper_{authenticator_, limiter_, log_};
   CallLimit call_limit_{
       {.calls = 4, .calls_per_caller = 2, .unsent = 2 << 20, .unsent_per_caller = 1 << 20}};
-  TestService service_{Parts{harness_.gateway(), gatekeeper_, call_limit_, metrics_, clock_, log_}};
+  TestService service_{Parts{gatekeeper_, call_limit_, metrics_, clock_, log_}};
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::AssetService::Stub> stub_;
@@ -249,7 +246,7 @@ TEST_F(RpcTest, WriteWithoutARequestIdGetsOneForTheLog) {
               HasSubstr(absl::StrCat("\"request_id\":\"", service_.request_id(), "\"")));
 }
 
-TEST_F(RpcTest, WhatIsNoMessageIsToldToKnownCallersAlone) {
+TEST_F(RpcTest, MalformedRequestIsReportedOnlyToAuthenticatedCallers) {
   const std::string garbage = "\xff\xff\xff";
   const grpc::Status stranger = CallWithBytes(garbage, "another-token");
   EXPECT_EQ(stranger.error_code(), grpc::StatusCode::UNAUTHENTICATED);
@@ -259,7 +256,7 @@ TEST_F(RpcTest, WhatIsNoMessageIsToldToKnownCallersAlone) {
   EXPECT_THAT(known.error_message(), HasSubstr("assetgate.v1.BatchCreateAssetsRequest"));
 }
 
-TEST_F(RpcTest, FieldsThatThisReleaseDoesNotKnowAreDiscardedAtAnyDepth) {
+TEST_F(RpcTest, UnknownFieldsAreDiscardedAtAnyDepth) {
   v1::BatchCreateAssetsRequest request;
   request.set_request_id("newer");
   v1::Asset& asset = *request.add_requests()->mutable_asset();
@@ -285,7 +282,7 @@ TEST_F(RpcTest, ReadsDoNotWaitBehindCallsThatWait) {
   EXPECT_TRUE(first->status.ok() && second->status.ok());
 }
 
-TEST_F(RpcTest, WhoeverIsRefusedTakesNoPlace) {
+TEST_F(RpcTest, RefusedCallerTakesNoPlace) {
   const auto first = BeginWaiting();
   const auto second = BeginWaiting();
   service_.AwaitWaiting(2);
@@ -297,7 +294,7 @@ TEST_F(RpcTest, WhoeverIsRefusedTakesNoPlace) {
   second->done.WaitForNotification();
 }
 
-TEST_F(RpcTest, HangingUpGivesThePlaceBackBeforeTheAnswerComes) {
+TEST_F(RpcTest, HangingUpReleasesThePlaceBeforeTheAnswerComes) {
   const auto first = BeginWaiting();
   const auto second = BeginWaiting();
   service_.AwaitWaiting(2);
@@ -306,7 +303,7 @@ TEST_F(RpcTest, HangingUpGivesThePlaceBackBeforeTheAnswerComes) {
   second->context->TryCancel();
   first->done.WaitForNotification();
   second->done.WaitForNotification();
-  // The server hears of it a moment later.
+  // The server is notified a moment later.
   grpc::Status status = Call({});
   while (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) status = Call({});
   EXPECT_TRUE(status.ok()) << status.error_message();
@@ -315,7 +312,7 @@ TEST_F(RpcTest, HangingUpGivesThePlaceBackBeforeTheAnswerComes) {
   EXPECT_THAT(lines_.str(), HasSubstr("\"code\":\"CANCELLED\""));
 }
 
-TEST_F(RpcTest, OneAnswerIsGivenHoweverLargeItIs) {
+TEST_F(RpcTest, AnswerIsSentHoweverLargeItIs) {
   const grpc::Status status = List(3 << 20);
   EXPECT_TRUE(status.ok()) << status.error_message();
 }

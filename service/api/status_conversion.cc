@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kLongText = 512;
 constexpr std::size_t kShortText = 128;
 
-// What the note about violations that were left out takes.
+// The size of the note about omitted violations.
 constexpr std::size_t kNoteBytes = 48;
 
 // `text` without control characters and broken UTF-8, cut where it takes more than `limit` bytes;
@@ -105,7 +105,8 @@ void CutTexts(google::rpc::Status& status, std::size_t limit) {
   CutFailures(status, limit);
 }
 
-// What base::Error did not make was not meant for callers: it may name hosts, users and files.
+// A status that base::Error did not make is not meant for callers: it may name hosts, users and
+// files.
 absl::Status ForCallers(const absl::Status& status) {
   bool made_for_callers = absl::IsCancelled(status);
   status.ForEachPayload([&](absl::string_view, const absl::Cord&) { made_for_callers = true; });
@@ -123,13 +124,13 @@ bool TooLarge(const google::rpc::Status& status) {
   return status.ByteSizeLong() > kMaxDetailsBytes;
 }
 
-// Removes the last of a list in a detail until all of `status` takes no more than `limit` bytes, or
-// one is left. Gives how many.
+// Removes the last items of a list in a detail until `status` takes at most `limit` bytes, or one
+// item is left. Returns how many were removed.
 template <typename Detail, typename List>
 int DropLast(google::rpc::Status& status, std::size_t limit, List list) {
   int dropped = 0;
   EditDetail<Detail>(status, [&](Detail& detail) {
-    // The sizes of what goes are known without packing again each time.
+    // Computed from the items' sizes, without packing the detail again for each.
     std::size_t size = status.ByteSizeLong();
     auto* items = list(detail);
     while (items->size() > 1 && size > limit) {
@@ -168,7 +169,7 @@ google::rpc::Status Bounded(google::rpc::Status status) {
   if (TooLarge(status)) DropDetail<google::rpc::ResourceInfo>(status);
   if (TooLarge(status)) DropDetail<google::rpc::BadRequest>(status);
   if (TooLarge(status)) {
-    // Details that nobody here attaches: only what every error has stays.
+    // The gateway attaches no such details: only what every error has is kept.
     const google::rpc::ErrorInfo info = base::InfoOf(status);
     google::rpc::ErrorInfo least;
     least.set_domain(info.domain());

@@ -1,4 +1,4 @@
-// From absl::Status to gRPC's: the only place.
+// Converts absl::Status to gRPC's; nothing else does.
 #ifndef ASSETGATE_API_STATUS_CONVERSION_H_
 #define ASSETGATE_API_STATUS_CONVERSION_H_
 
@@ -17,14 +17,14 @@ inline constexpr std::size_t kMaxMessageBytes = 1536;
 inline constexpr std::size_t kMaxDetailsBytes = 4352;
 
 // `status` as gRPC sends it: its code and message, and the google.rpc details that base/error.h
-// attached. One that base/error.h did not make says nothing but UNAVAILABLE STORE_UNAVAILABLE or
-// INTERNAL: its words are for the log. Control characters and broken UTF-8 in the message are
-// replaced. What is too large is cut: long texts first, then the last providers' refusals, then the
-// last violations (the message says how many), and whatever else is least important; the ErrorInfo
-// always stays.
+// attached. A status that base/error.h did not make becomes UNAVAILABLE STORE_UNAVAILABLE or
+// INTERNAL, since its words are for the log. Control characters and broken UTF-8 in the message are
+// replaced. A status that is too large is cut: long texts first, then the last providers' refusals,
+// then the last violations (the message says how many), then the least important details. The
+// ErrorInfo always stays.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
-// The same without gRPC: what becomes of the details.
+// The google.rpc.Status that ToGrpcStatus sends, cut to its limits.
 google::rpc::Status Bounded(google::rpc::Status status);
 
 }  // namespace assetgate::api

@@ -54,7 +54,7 @@ TEST(StatusConversionTest, EveryCodeKeepsItsNumber) {
   }
 }
 
-TEST(StatusConversionTest, TheDetailsOfAnErrorArrive) {
+TEST(StatusConversionTest, DetailsOfAnErrorAreSent) {
   const absl::Status error =
       base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND, "no asset \"assets/x\"")
           .Resource("assetgate.v1.Asset", "assets/x")
@@ -69,12 +69,12 @@ TEST(StatusConversionTest, TheDetailsOfAnErrorArrive) {
   EXPECT_EQ(Get<google::rpc::RetryInfo>(details).retry_delay().seconds(), 3);
 }
 
-TEST(StatusConversionTest, AStatusMadeElsewhereGetsAnErrorInfo) {
+TEST(StatusConversionTest, StatusMadeElsewhereGetsAnErrorInfo) {
   const google::rpc::Status details = DetailsOf(ToGrpcStatus(absl::InternalError("oops")));
   EXPECT_EQ(base::ReasonOf(details), v1::INTERNAL_ERROR);
 }
 
-TEST(StatusConversionTest, WhatWasNotMadeForCallersSaysNothingOfTheInside) {
+TEST(StatusConversionTest, StatusNotMadeForCallersRevealsNothingInternal) {
   const std::string inside =
       "connection to server at \"db.internal\" (10.0.0.7), port 5432, user \"gw\" failed";
   struct Row {
@@ -97,7 +97,7 @@ TEST(StatusConversionTest, WhatWasNotMadeForCallersSaysNothingOfTheInside) {
   }
 }
 
-TEST(StatusConversionTest, TheMessageIsMadeFitToSend) {
+TEST(StatusConversionTest, MessageIsCleanedBeforeItIsSent) {
   const auto message_of = [](const std::string& text) {
     google::rpc::Status status;
     status.set_message(text);
@@ -113,7 +113,7 @@ TEST(StatusConversionTest, TheMessageIsMadeFitToSend) {
   EXPECT_EQ(message_of(""), "");
 }
 
-TEST(StatusConversionTest, ALongMessageIsCutBetweenCharacters) {
+TEST(StatusConversionTest, LongMessageIsCutBetweenCharacters) {
   for (const std::string character : {"a", "%", "ö", "图", "🎬"}) {
     for (const int count : {300, 1536, 1537, 100'000}) {
       std::string text;
@@ -146,7 +146,7 @@ TEST(StatusConversionTest, ManyViolationsAreCutAndCounted) {
   EXPECT_EQ(base::ReasonOf(details), v1::INVALID_FIELD);
 }
 
-TEST(StatusConversionTest, TheRefusalsOfManyTalkativeProvidersAreCut) {
+TEST(StatusConversionTest, LongRefusalsOfManyProvidersAreCut) {
   v1::ProviderFailures failures;
   for (int i = 0; i < 20; ++i) {
     auto* failure = failures.add_failures();
@@ -170,7 +170,7 @@ TEST(StatusConversionTest, TheRefusalsOfManyTalkativeProvidersAreCut) {
   Get<google::rpc::RetryInfo>(details);
 }
 
-TEST(StatusConversionTest, EverythingTooLargeAtOnceStillFits) {
+TEST(StatusConversionTest, StatusWithEveryDetailTooLargeStillFits) {
   const std::string huge(100'000, 'x');
   v1::ProviderFailures failures;
   auto* failure = failures.add_failures();

@@ -5,10 +5,11 @@
 #include "api/rpc.h"
 #include "api/watch_stream.h"
 #include "assetgate/v1/video_service.grpc.pb.h"
+#include "calls/video_calls.h"
 
 namespace assetgate::api {
 
-// Every method raw: its request is parsed once it is known who calls.
+// Every method is raw: its request is parsed after its caller is admitted.
 using RawVideoService = v1::VideoService::WithRawCallbackMethod_CreateVideoTask<
     v1::VideoService::WithRawCallbackMethod_GetVideoTask<
         v1::VideoService::WithRawCallbackMethod_ListVideoTasks<
@@ -21,7 +22,7 @@ using RawVideoService = v1::VideoService::WithRawCallbackMethod_CreateVideoTask<
 
 class VideoService final : public RawVideoService {
  public:
-  VideoService(const Parts& parts, watch::Watcher& watcher);
+  VideoService(const Parts& parts, calls::VideoCalls& calls, watch::Watches& watches);
 
   grpc::ServerUnaryReactor* CreateVideoTask(grpc::CallbackServerContext* context,
                                             const grpc::ByteBuffer* request,
@@ -48,7 +49,7 @@ class VideoService final : public RawVideoService {
       grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) override;
 
  private:
-  calls::Gateway& gateway_;
+  calls::VideoCalls& calls_;
   Method create_;
   Method get_;
   Method list_;
@@ -56,7 +57,7 @@ class VideoService final : public RawVideoService {
   Method import_;
   Method resolve_;
   Method delete_;
-  watch::Watcher& watcher_;
+  watch::Watches& watches_;
   WatchMethod watch_;
 };
 

@@ -27,8 +27,8 @@ namespace {
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedOutputStream;
 
-// The fields of an event: the same in AssetEvent and VideoTaskEvent, so that one encoder serves
-// both.
+// The fields of an event have the same numbers in AssetEvent and VideoTaskEvent, so one encoder
+// serves both.
 constexpr int kType = v1::AssetEvent::kTypeFieldNumber;
 constexpr int kResource = v1::AssetEvent::kAssetFieldNumber;
 constexpr int kRevision = v1::AssetEvent::kRevisionFieldNumber;
@@ -56,7 +56,7 @@ std::uint32_t BytesTag(int field) {
   return WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
 }
 
-// What the wire needs for one number or text field.
+// The size of one number or text field on the wire.
 std::size_t VarintFieldSize(int field, std::uint64_t value) {
   return CodedOutputStream::VarintSize32(VarintTag(field)) + CodedOutputStream::VarintSize64(value);
 }
@@ -89,8 +89,8 @@ int RevisionFieldOf(store::Kind kind) {
   return v1::Asset::kRevisionFieldNumber;
 }
 
-// A resource that is larger than any is made now, without fields that no release knows (see
-// Gateway); empty where it is not, or cannot be read.
+// A resource above the current size limit, which an earlier release stored, without the fields that
+// no release knows; empty where it is below, or cannot be read.
 std::string Trimmed(const store::Change& change) {
   if (change.resource.size() <= model::kMaxResourceBytes) return "";
   const auto trim = [&](auto message) -> std::string {
@@ -101,8 +101,8 @@ std::string Trimmed(const store::Change& change) {
   return change.key.kind == store::Kind::kVideoTask ? trim(v1::VideoTask()) : trim(v1::Asset());
 }
 
-// The change of a PUT or DELETE: the stored resource has no revision, so that it need not be
-// serialized again when it is committed; a field that is appended is as good as one in its place.
+// The event of a PUT or DELETE. The stored resource has no revision, so that it need not be
+// serialized again when it is committed: the field is appended here, which parses the same.
 std::string SerializeChange(const watch::Event& event) {
   const store::Change& change = *event.change();
   const std::string trimmed = Trimmed(change);
@@ -142,7 +142,7 @@ class EncodedEvent final : public watch::Encoded {
     buffer_ = grpc::ByteBuffer(&slice, 1);
   }
   const grpc::ByteBuffer& buffer() const { return buffer_; }
-  // Whether a client can take and parse it: one message that it cannot ends its whole stream.
+  // Whether a client can receive and parse it: a message that it cannot ends its whole stream.
   bool readable() const { return readable_; }
 
  private:
@@ -164,10 +164,10 @@ const EncodedEvent& Encode(const watch::Event& event) {
   return static_cast<const EncodedEvent&>(encoded);
 }
 
-// Each open stream keeps the names for its line.
+// Bounded, because each open stream keeps the names for its line.
 constexpr std::size_t kNamesInLine = 3;
 
-// Why a stream ended, in one word: the error's reason, or what is no error.
+// Why a stream ended, in one word: the error's reason, SETTLED or CALLER_GONE.
 std::string EndOf(const absl::Status& status) {
   if (status.ok()) return "SETTLED";
   return absl::IsCancelled(status) ? "CALLER_GONE" : ReasonOf(status);
@@ -192,8 +192,9 @@ std::string SerializeEvent(const watch::Event& event) {
   return message.SerializeAsString();
 }
 
-// One open call: takes an event from its stream whenever gRPC has taken the one before. Held by
-// itself until gRPC is done with it, and by the stream until that is closed.
+// One open call: writes the stream's next event whenever gRPC has written the previous one.
+//
+// Lifetime: held by itself until gRPC is done with it, and by the stream until that is closed.
 class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                                 public watch::Reader,
                                 public std::enable_shared_from_this<Call> {
@@ -225,18 +226,18 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
       written.bytes = bytes_.load(std::memory_order_relaxed);
     }
     method_.Ended(end, begun_, written);
-    // The last use of this, unless the stream is just telling it something.
+    // Destroys this call, unless the stream is just waking it.
     const std::shared_ptr<Call> self = std::move(self_);
   }
 
  private:
   enum class Because { kReady, kWritten, kWriteFailed, kCancelled };
 
-  // Does the next thing there is to do, if gRPC is ready for it.
+  // Writes or finishes, if gRPC is ready for it.
   void Go(Because because) ABSL_LOCKS_EXCLUDED(mu_) {
     while (GoOnce(because)) because = Because::kReady;
   }
-  // Whether there may be more to do: what came cannot be read, and is left out.
+  // Returns whether there may be more to do: the event cannot be read and was left out.
   bool GoOnce(Because because) ABSL_LOCKS_EXCLUDED(mu_) {
     watch::Source::Pulled pulled;
     bool first = false;
@@ -249,7 +250,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
       if (because == Because::kWriteFailed || because == Because::kCancelled) gone_ = true;
       if (writing_ || finished_) return false;
       if (gone_) {
-        pulled.end = absl::CancelledError("the caller has gone");
+        pulled.end = absl::CancelledError("the caller hung up");
       } else {
         pulled = stream_->Next();
       }
@@ -280,8 +281,8 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
     }
     method_.events_[pulled.event->type()]->Increment();
     grpc::WriteOptions options;
-    // The next write, or the end, takes this one along. Not the first: the initial metadata that go
-    // with it are not buffered, so it would never be done.
+    // The next write, or the end, flushes this one. Not for the first: the initial metadata sent
+    // with it are not buffered, so it would never complete.
     if (pulled.more && !first) options.set_buffer_hint();
     const grpc::ByteBuffer& buffer = encoded.buffer();
     bytes_.fetch_add(static_cast<std::int64_t>(buffer.Length()), std::memory_order_relaxed);
@@ -291,7 +292,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
 
   WatchMethod& method_;
   const Begun begun_;
-  // One of the caller's, until the call is over.
+  // One of the caller's streams, until the call ends.
   auth::Limiter::Slot slot_;
   std::shared_ptr<Call> self_;
   std::shared_ptr<watch::Source> stream_;
@@ -303,7 +304,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   // Known only after the event is encoded, which is not done under the lock.
   std::atomic<std::int64_t> bytes_{0};
   watch::EventPtr event_ ABSL_GUARDED_BY(mu_);
-  // The caller does not want any more.
+  // The caller hung up.
   bool gone_ ABSL_GUARDED_BY(mu_) = false;
   // Finish has been called, or is about to be.
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
@@ -342,16 +343,16 @@ void WatchMethod::LeftOut(const watch::Event& event) {
   const store::Key& key = event.change()->key;
   const std::string name = model::MakeName(model::CollectionOf(key.kind), key.id);
   {
-    constexpr std::size_t kMost = 100;
+    constexpr std::size_t kMaxLogged = 100;
     absl::MutexLock lock(&left_out_mu_);
-    if (left_out_.size() >= kMost || !left_out_.insert(name).second) return;
+    if (left_out_.size() >= kMaxLogged || !left_out_.insert(name).second) return;
   }
   log_.Error("a stored resource cannot be read, and is left out of watches", {{"name", name}});
 }
 
 void WatchMethod::Ended(const absl::Status& status, const Begun& begun, const Written& written) {
   rpcs_.StreamEnded(status.code());
-  // A caller that goes away is how most streams end.
+  // Most streams end because the caller hangs up.
   const absl::StatusCode code = absl::IsCancelled(status) ? absl::StatusCode::kOk : status.code();
   const base::LogLevel level =
       begun.refused ? base::LogLevel::kDebug : LevelOf(code, /*notable=*/true);
@@ -390,7 +391,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchMethod::Answer(
   return call.get();
 }
 
-absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watcher& watcher,
+absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watches& watches,
                                                absl::StatusOr<watch::WatchRequest> request) {
   if (!request.ok()) return request.status();
   WatchMethod::Opening opening;
@@ -399,9 +400,9 @@ absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watcher& watcher,
                     model::MakeName(model::CollectionOf(request->kind), request->ids[i]));
   }
   if (request->ids.size() > kNamesInLine) absl::StrAppend(&opening.names, ",…");
-  opening.open = [&watcher,
+  opening.open = [&watches,
                   request = *std::move(request)](std::shared_ptr<watch::Reader> reader) mutable {
-    return watcher.Open(std::move(request), std::move(reader));
+    return watches.Open(std::move(request), std::move(reader));
   };
   return opening;
 }

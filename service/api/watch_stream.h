@@ -1,4 +1,4 @@
-// Watch RPCs: from a stream of events to messages on the wire.
+// Watch RPCs: writes a stream of events as messages on the wire.
 #ifndef ASSETGATE_API_WATCH_STREAM_H_
 #define ASSETGATE_API_WATCH_STREAM_H_
 
@@ -22,65 +22,65 @@
 #include "grpcpp/grpcpp.h"
 #include "watch/event.h"
 #include "watch/source.h"
-#include "watch/watcher.h"
+#include "watch/watches.h"
 
 namespace assetgate::api {
 
-// Answers one Watch method. The service declares it raw, so that an event is encoded once, whatever
-// the number of streams that write it:
+// Answers one Watch method. The service declares it raw, so that an event is encoded once however
+// many streams write it:
 //
 //   class Assets : public v1::AssetService::WithRawCallbackMethod_WatchAssets<…> {
 //     grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(
 //         grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes) override {
 //       return watch_assets_.Answer(*context, [&](const calls::Caller& caller) {
-//         return OpeningOf(watcher_, gateway_.Check(caller, *bytes));
+//         return OpeningOf(watches_, calls_.WatchAssets(caller, Parse(*bytes)));
 //       });
 //     }
 //   };
 //
-// Each call is counted, and logged when it ends, with the caller's trace id. Thread-safe. Must
-// outlive the calls.
+// Each call is counted, and logged with the caller's trace id when it ends.
+//
+// Threading: thread-safe. Lifetime: outlives its calls.
 class WatchMethod {
  public:
   // `method` is its full name, "assetgate.v1.AssetService/WatchAssets"; `kind` is what it watches.
   WatchMethod(const Gatekeeper& gatekeeper, base::Metrics& metrics, const base::Clock& clock,
               base::Log log, absl::string_view method, base::MetricKind kind);
 
-  // How the stream is opened that a caller asks for.
+  // How to open the stream that a caller asks for.
   struct Opening {
-    // The resources that it asks for by name, or the first of them; for the log line.
+    // The first of the resources that the request names; for the log line.
     std::string names;
     // Called at most once.
     absl::AnyInvocable<std::shared_ptr<watch::Source>(std::shared_ptr<watch::Reader> reader)> open;
   };
-  // What a caller asks for: called at once, if they may watch.
+  // Validates the request. Called at once, if the caller may watch.
   using Ask = absl::FunctionRef<absl::StatusOr<Opening>(const calls::Caller& caller)>;
-  // The call's reactor, which owns itself: it writes what is asked for, or fails with its status.
+  // The call's reactor, which owns itself: it writes the stream, or fails with the status of `ask`.
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Answer(grpc::CallbackServerContext& context, Ask ask);
 
  private:
   class Call;
   class FailedCall;
 
-  // What is known of a call from its beginning on, for its line.
+  // What the log line says of the call's beginning.
   struct Begun {
     std::string identity;
     std::string trace_id;
     // As in Opening.
     std::string names;
     absl::Time at;
-    // The gatekeeper did not let it in, and has said so in the log as often as it may.
+    // The gatekeeper refused the caller, and has logged that as often as its limit allows.
     bool refused = false;
   };
-  // What was written.
   struct Written {
     std::int64_t events = 0;
-    // Of these.
+    // Part of `events`.
     std::int64_t bookmarks = 0;
     // Of messages, before compression and framing.
     std::int64_t bytes = 0;
   };
-  // Counts and logs a change that was left out of a stream, since no client could read it.
+  // Counts and logs a change that is left out of a stream, because no client could read it.
   void LeftOut(const watch::Event& event) ABSL_LOCKS_EXCLUDED(left_out_mu_);
   // Counts and logs a call that has ended.
   void Ended(const absl::Status& status, const Begun& begun, const Written& written);
@@ -91,21 +91,20 @@ class WatchMethod {
   const std::string name_;
   base::RpcMetrics& rpcs_;
   prometheus::Gauge& open_;
-  // Null where what is watched is not stored.
+  // Null for providers, which are not stored.
   prometheus::Counter* const unreadable_;
   absl::Mutex left_out_mu_;
-  // Of those that were logged.
+  // The names that were logged.
   std::set<std::string> left_out_ ABSL_GUARDED_BY(left_out_mu_);
   // By v1::EventType.
   std::array<prometheus::Counter*, 5> events_;
 };
 
-// Has `watcher` open what is asked for, which it outlives.
-absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watcher& watcher,
+// Has `watches` open the stream. Lifetime: `watches` outlives the result.
+absl::StatusOr<WatchMethod::Opening> OpeningOf(watch::Watches& watches,
                                                absl::StatusOr<watch::WatchRequest> request);
 
-// `event` as an AssetEvent, VideoTaskEvent or ProviderEvent, whichever its resource belongs to,
-// serialized.
+// `event` serialized as an AssetEvent, VideoTaskEvent or ProviderEvent, by its resource.
 std::string SerializeEvent(const watch::Event& event);
 
 }  // namespace assetgate::api

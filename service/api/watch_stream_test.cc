@@ -43,7 +43,7 @@ store::ChangePtr ChangeOf(store::Kind kind, std::string resource, store::Revisio
   return change;
 }
 
-TEST(SerializeEventTest, APutIsAWholeAssetWithItsRevision) {
+TEST(SerializeEventTest, PutHasTheWholeAssetWithItsRevision) {
   v1::Asset asset;
   asset.set_name("assets/x");
   asset.set_state(v1::Asset::ACTIVE);
@@ -62,7 +62,7 @@ TEST(SerializeEventTest, APutIsAWholeAssetWithItsRevision) {
   }
 }
 
-TEST(SerializeEventTest, ADeleteIsAWholeVideoTaskWithACause) {
+TEST(SerializeEventTest, DeleteHasTheWholeVideoTaskWithACause) {
   v1::VideoTask task;
   task.set_name("videoTasks/x");
   task.set_prompt(std::string(100'000, 'p'));
@@ -76,7 +76,7 @@ TEST(SerializeEventTest, ADeleteIsAWholeVideoTaskWithACause) {
   EXPECT_EQ(event.video_task().prompt().size(), 100'000U);
 }
 
-TEST(SerializeEventTest, AProviderIsWhole) {
+TEST(SerializeEventTest, EventHasTheWholeProvider) {
   v1::Provider kyy;
   kyy.set_name("providers/kyy");
   kyy.set_state(v1::Provider::UNAVAILABLE);
@@ -94,7 +94,7 @@ TEST(SerializeEventTest, AProviderIsWhole) {
   EXPECT_EQ(event.GetReflection()->GetUnknownFields(event).field_count(), 0);
 }
 
-TEST(SerializeEventTest, AnEmptyResourceIsAResource) {
+TEST(SerializeEventTest, EmptyResourceIsSerialized) {
   v1::AssetEvent event;
   ASSERT_TRUE(event.ParseFromString(
       SerializeEvent(*watch::Event::Put(ChangeOf(store::Kind::kAsset, "", 5)))));
@@ -102,7 +102,7 @@ TEST(SerializeEventTest, AnEmptyResourceIsAResource) {
   EXPECT_EQ(event.asset().revision(), 5);
 }
 
-TEST(SerializeEventTest, ResetAndBookmarkCarryWhatTheySay) {
+TEST(SerializeEventTest, ResetAndBookmarkCarryTheirFields) {
   v1::VideoTaskEvent event;
   ASSERT_TRUE(event.ParseFromString(SerializeEvent(*watch::Event::Reset(v1::COMPACTED))));
   EXPECT_EQ(event.type(), v1::RESET);
@@ -130,11 +130,11 @@ auth::Callers JustStudio() {
 class TestService final
     : public v1::AssetService::WithRawCallbackMethod_WatchAssets<v1::AssetService::Service> {
  public:
-  TestService(watch::Watcher& watcher, WatchMethod& method) : watcher_(watcher), method_(method) {}
+  TestService(watch::Watches& watches, WatchMethod& method) : watches_(watches), method_(method) {}
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchAssets(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* bytes) override {
     return method_.Answer(*context,
-                          [&](const calls::Caller&) { return OpeningOf(watcher_, Ask(*bytes)); });
+                          [&](const calls::Caller&) { return OpeningOf(watches_, Ask(*bytes)); });
   }
 
  private:
@@ -150,7 +150,7 @@ class TestService final
   }
 
  private:
-  watch::Watcher& watcher_;
+  watch::Watches& watches_;
   WatchMethod& method_;
 };
 
@@ -219,7 +219,7 @@ class WatchCallTest : public ::testing::Test {
   base::ThreadEventLoop hub_loop_{"test-hub"};
   base::ThreadEventLoop replay_loop_{"test-replay"};
   watch::Hub hub_{hub_loop_};
-  watch::Watcher watcher_{store_, hub_, replay_loop_, {.bookmark_quiet = absl::Milliseconds(20)}};
+  watch::Watches watches_{store_, hub_, replay_loop_, {.bookmark_quiet = absl::Milliseconds(20)}};
   base::Metrics metrics_{{.version = "test"}};
   base::SystemClock clock_;
   std::ostringstream lines_;
@@ -236,7 +236,7 @@ class WatchCallTest : public ::testing::Test {
                       log_,
                       "assetgate.v1.AssetService/WatchAssets",
                       base::MetricKind::kAsset};
-  TestService service_{watcher_, method_};
+  TestService service_{watches_, method_};
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -275,7 +275,7 @@ TEST_F(WatchCallTest, ResourceThatCannotBeReadIsLeftOutAndHidesNothingElse) {
               ::testing::ContainsRegex("assetgate_unreadable_total.kind=\"asset\". [1-9]"));
 }
 
-TEST_F(WatchCallTest, ABurstArrivesWholeAndInOrder) {
+TEST_F(WatchCallTest, BurstArrivesCompleteAndInOrder) {
   Reading reading(*stub_, {});
   reading.Texts(2);
   constexpr int kChanges = 500;
@@ -305,7 +305,7 @@ TEST_F(WatchCallTest, UntilSettledEndsTheCallWithOk) {
   EXPECT_THAT(types, ElementsAre(v1::RESET, v1::PUT, v1::BOOKMARK, v1::PUT, v1::BOOKMARK));
 }
 
-TEST_F(WatchCallTest, AnUnknownNameIsNotFoundWithDetails) {
+TEST_F(WatchCallTest, UnknownNameIsNotFoundWithDetails) {
   v1::WatchAssetsRequest request;
   request.add_names("assets/nobody");
   grpc::ClientContext context;
@@ -320,7 +320,7 @@ TEST_F(WatchCallTest, AnUnknownNameIsNotFoundWithDetails) {
   EXPECT_EQ(base::ReasonOf(details), v1::RESOURCE_NOT_FOUND);
 }
 
-TEST_F(WatchCallTest, AnEndedWatchIsLoggedWithTheCallersTrace) {
+TEST_F(WatchCallTest, EndedWatchIsLoggedWithTheCallersTrace) {
   store_.Put("a");
   std::size_t bytes = 0;
   const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -352,7 +352,7 @@ TEST_F(WatchCallTest, AnEndedWatchIsLoggedWithTheCallersTrace) {
                 HasSubstr("\"events\":0,\"bookmarks\":0,\"bytes\":0,"))));
 }
 
-TEST_F(WatchCallTest, ARequestThatIsNoneIsInvalid) {
+TEST_F(WatchCallTest, MalformedRequestIsInvalid) {
   // Field 1 announces more bytes than there are.
   grpc::Slice garbage(std::string("\x0a\x7f garbage"));
   const grpc::ByteBuffer bytes(&garbage, 1);
@@ -369,7 +369,7 @@ TEST_F(WatchCallTest, DrainEndsCallsWithATokenAndRetryInfo) {
   v1::AssetEvent event;
   ASSERT_TRUE(reader->Read(&event));
   ASSERT_TRUE(reader->Read(&event));
-  watcher_.Drain();
+  watches_.Drain();
   ASSERT_TRUE(reader->Read(&event));
   EXPECT_EQ(event.type(), v1::BOOKMARK);
   EXPECT_FALSE(reader->Read(&event));
@@ -381,14 +381,14 @@ TEST_F(WatchCallTest, DrainEndsCallsWithATokenAndRetryInfo) {
   EXPECT_TRUE(base::RetryDelayOf(details).has_value());
 }
 
-TEST_F(WatchCallTest, ACallThatIsCancelledIsGone) {
+TEST_F(WatchCallTest, CancelledCallIsReleased) {
   {
     Reading reading(*stub_, {});
     reading.Texts(2);
-    EXPECT_EQ(watcher_.open_streams(), 1U);
+    EXPECT_EQ(watches_.open_streams(), 1U);
   }
   // The server hears of it a little later.
-  while (watcher_.open_streams() != 0) std::this_thread::yield();
+  while (watches_.open_streams() != 0) std::this_thread::yield();
   store_.Put("a");
   Reading reading(*stub_, {});
   EXPECT_THAT(reading.Texts(3), ElementsAre("RESET", "PUT a@1", "BOOKMARK"));
@@ -396,7 +396,7 @@ TEST_F(WatchCallTest, ACallThatIsCancelledIsGone) {
   EXPECT_THAT(lines_.str(), HasSubstr("\"reason\":\"CALLER_GONE\""));
 }
 
-TEST_F(WatchCallTest, AReaderThatDoesNotReadHoldsUpNobodyAndMissesNothing) {
+TEST_F(WatchCallTest, ReaderThatDoesNotReadDelaysNoOtherAndMissesNothing) {
   Reading slow(*stub_, {});
   const auto other_channel = NewChannel();
   const auto other_stub = v1::AssetService::NewStub(other_channel);
@@ -442,10 +442,10 @@ TEST_F(WatchCallTest, ShutdownWithOpenCallsEndsThem) {
   server_->Shutdown(std::chrono::system_clock::now());
   server_->Wait();
   writer.join();
-  EXPECT_EQ(watcher_.open_streams(), 0U);
+  EXPECT_EQ(watches_.open_streams(), 0U);
 }
 
-TEST_F(WatchCallTest, WhatIsWrittenIsCounted) {
+TEST_F(WatchCallTest, WrittenEventsAreCounted) {
   {
     Reading reading(*stub_, {});
     reading.Texts(2);

@@ -13,13 +13,12 @@
 
 namespace assetgate::api {
 
-// The message in `bytes`; INVALID_ARGUMENT when they are none. Fields that this release does not
-// know, at any depth, are discarded: a client may be newer than the gateway, and what the gateway
-// does not understand is neither stored nor counted. Empties `bytes`, which gRPC would keep until
-// the call has ended.
+// The message in `bytes`; INVALID_ARGUMENT where they do not parse. Discards fields that this
+// release does not know, at any depth: a client may be newer than the gateway, and unknown fields
+// are neither stored nor counted. Empties `bytes`, which gRPC would keep until the call has ended.
 template <std::derived_from<google::protobuf::Message> Message>
 absl::StatusOr<Message> Parse(const grpc::ByteBuffer& bytes) {
-  // A raw method's own buffer, which gRPC hands out as const.
+  // The raw method owns the buffer, although gRPC passes it as const.
   auto& buffer = const_cast<grpc::ByteBuffer&>(bytes);
   Message message;
   const bool parsed = grpc::SerializationTraits<Message>::Deserialize(&buffer, &message).ok();

@@ -1,6 +1,7 @@
 #include "base/error.h"
 
 #include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "base/proto_time.h"
 
 namespace assetgate::base {
@@ -8,6 +9,8 @@ namespace {
 
 constexpr char kPayloadUrl[] = "type.googleapis.com/google.rpc.Status";
 constexpr char kDomain[] = "assetgate";
+// After which a shared error is worth another try.
+constexpr absl::Duration kRetry = absl::Seconds(1);
 
 absl::string_view Name(Act act) {
   switch (act) {
@@ -117,6 +120,24 @@ google::rpc::Status Error::ToProto() const {
 }
 
 Error::operator absl::Status() const { return FromRpcStatus(ToProto()); }
+
+Error Draining(absl::string_view advice) {
+  return Error(absl::StatusCode::kUnavailable, v1::DRAINING,
+               absl::StrCat("the gateway is shutting down; ", advice))
+      .RetryAfter(kRetry);
+}
+
+Error StoreUnreadable() {
+  return Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
+               "the store cannot be read right now; try again")
+      .RetryAfter(kRetry);
+}
+
+Error StoreUnwritable() {
+  return Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
+               "the store takes no writes right now; nothing was changed, so try again")
+      .RetryAfter(kRetry);
+}
 
 google::rpc::Status ToRpcStatus(const absl::Status& status) {
   google::rpc::Status proto;

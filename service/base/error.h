@@ -61,6 +61,16 @@ class Error {
   v1::ProviderFailures failures_;
 };
 
+// Errors that several rooms return, worded once. Each carries RetryInfo of a second.
+//
+// UNAVAILABLE DRAINING. `advice` is what the caller does instead: "try again".
+Error Draining(absl::string_view advice);
+// UNAVAILABLE STORE_UNAVAILABLE. The store's own words are left out: they name hosts and users, and
+// /readyz has them.
+Error StoreUnreadable();
+// Likewise, of a change that was not committed.
+Error StoreUnwritable();
+
 // The google.rpc form of `status`: what Error attached, or, for a status that was made elsewhere,
 // its code and message with reason INTERNAL_ERROR. `status` must not be OK.
 google::rpc::Status ToRpcStatus(const absl::Status& status);

@@ -18,7 +18,7 @@ namespace {
 
 using StringField = v1::Capabilities::StringField;
 
-// Values that a target is known to make, whether they go over the wire or not.
+// The values that a target is known to make, whether they go over the wire or not.
 std::vector<std::string> KnownValues(const StringField& field) {
   std::vector<std::string> values(field.allowed().begin(), field.allowed().end());
   values.insert(values.end(), field.implied().begin(), field.implied().end());
@@ -29,7 +29,7 @@ bool Contains(const std::vector<std::string>& values, const std::string& value) 
   return std::find(values.begin(), values.end(), value) != values.end();
 }
 
-// Adds what is wrong with a value that only targets without known values would take.
+// Adds a fault for a value that only targets without known values would accept.
 void CheckSpelling(const std::string& field, const std::string& value, const Eligibility& found,
                    const StringField& (v1::Capabilities::*of)() const, base::Faults& faults) {
   std::vector<std::string> known;
@@ -49,11 +49,11 @@ void CheckSpelling(const std::string& field, const std::string& value, const Eli
   const std::string meant = base::DidYouMean(value, known);
   faults.Add(field,
              absl::StrCat("\"", base::CleanText(value, 100),
-                          "\" is none of the values that the model's targets are known to make (",
+                          "\" is not among the values that the model's targets are known to make (",
                           absl::StrJoin(known, ", "), ")",
                           meant.empty() ? "" : absl::StrCat("; did you mean \"", meant, "\"?"),
                           meant.empty() ? "; " : " ", "Only ", absl::StrJoin(takers, ", "),
-                          " might take it: name it in `providers` to have it tried there"));
+                          " might accept it: name it in `providers` to have it tried there"));
 }
 
 }  // namespace

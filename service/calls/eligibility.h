@@ -1,4 +1,4 @@
-// Which targets of a model can make a video as it is asked for, and why the others cannot.
+// Which targets of a model can make a video as the caller asks for it, and why the others cannot.
 #ifndef ASSETGATE_CALLS_ELIGIBILITY_H_
 #define ASSETGATE_CALLS_ELIGIBILITY_H_
 
@@ -23,21 +23,20 @@ struct Eligibility {
   };
   // In the order of their priorities; those of one priority in the order of the config.
   std::vector<model::Target> targets;
-  // In the order of the config; behind them those whose provider the request does not name.
+  // In the order of the config, followed by those whose provider the request does not name.
   std::vector<Passed> passed;
 };
 
 // Judges `targets` of a model for a task whose unset fields the route's defaults have filled.
-// `asked` is the task before that: what only a default says of the aspect ratio is dropped where a
+// `asked` is the task before that: an aspect ratio that only a default sets is dropped where a
 // first frame decides it. `media` are the media types of the task's references, in their order.
 Eligibility Judge(const v1::VideoTask& asked, const v1::VideoTask& task,
                   const std::vector<v1::MediaType>& media, std::vector<model::Target> targets);
 
 // OK when some target can make the video. Otherwise INVALID_ARGUMENT FIELD_NOT_EXPRESSIBLE with
-// what each target cannot express; likewise when a resolution or an aspect ratio could only go to
-// targets whose values nobody documents, and is none of the values that the others are known to
-// make: it is a misspelling then ("720" for "720p") that would take the task to one provider
-// without a word.
+// what each target cannot express. So also for a resolution or an aspect ratio that is not among
+// the known values of any target, and that only targets with undocumented values would accept: it
+// is probably a misspelling ("720" for "720p") that would silently decide the provider.
 absl::Status CheckEligible(const v1::VideoTask& asked, const Eligibility& found);
 
 // For the answer of a `validate_only` call.

@@ -43,7 +43,7 @@ std::vector<std::string> Remaining(const v1::VideoTask& task) {
   return names;
 }
 
-TEST(EligibilityTest, ValidateOnlyListsAllTargetsWhereAllCan) {
+TEST(EligibilityTest, ValidateOnlyListsAllTargetsThatCanMakeTheVideo) {
   reconcile::Harness harness(OneOpenTarget());
   const auto checked = harness.Create(Asking("720p"));
   ASSERT_TRUE(checked.status().ok()) << checked.status();
@@ -52,7 +52,7 @@ TEST(EligibilityTest, ValidateOnlyListsAllTargetsWhereAllCan) {
   EXPECT_THAT(checked->validation().passed_targets(), IsEmpty());
 }
 
-TEST(EligibilityTest, ValidateOnlyListsWhatIsPassedOverAndWhy) {
+TEST(EligibilityTest, ValidateOnlyListsTheTargetsPassedOverAndWhy) {
   reconcile::Harness::Options options = OneOpenTarget();
   options.alpha.seed = false;
   reconcile::Harness harness(options);
@@ -91,7 +91,7 @@ TEST(EligibilityTest, ProvidersThatTheCallerMayNotUseAreNotNamed) {
   EXPECT_THAT(checked->validation().passed_targets(), IsEmpty());
 }
 
-TEST(EligibilityTest, AStoredTaskHasNoValidation) {
+TEST(EligibilityTest, StoredTaskHasNoValidation) {
   reconcile::Harness harness(OneOpenTarget());
   v1::CreateVideoTaskRequest request = Asking("720p");
   request.set_validate_only(false);
@@ -103,7 +103,7 @@ TEST(EligibilityTest, AStoredTaskHasNoValidation) {
 }
 
 // What a resolution that no target documents comes to.
-TEST(EligibilityTest, AValueThatOnlyAnOpenTargetWouldTakeIsRefused) {
+TEST(EligibilityTest, UndocumentedValueThatOnlyAnOpenTargetWouldAcceptIsRefused) {
   struct Row {
     const char* value;
     const char* remedy;
@@ -124,7 +124,7 @@ TEST(EligibilityTest, AValueThatOnlyAnOpenTargetWouldTakeIsRefused) {
   }
 }
 
-TEST(EligibilityTest, AnOpenTargetThatIsNamedTakesAnyValue) {
+TEST(EligibilityTest, OpenTargetThatTheRequestNamesGetsAnyValue) {
   reconcile::Harness harness(OneOpenTarget());
   v1::CreateVideoTaskRequest named = Asking("4k");
   named.add_providers("providers/beta");
@@ -134,7 +134,7 @@ TEST(EligibilityTest, AnOpenTargetThatIsNamedTakesAnyValue) {
   EXPECT_THAT(Remaining(*harness.Create(pinned)), ElementsAre("providers/beta"));
 }
 
-TEST(EligibilityTest, WhereNoTargetDocumentsValuesAnyIsTaken) {
+TEST(EligibilityTest, AnyValueIsAcceptedWhereNoTargetDocumentsValues) {
   reconcile::Harness::Options options;
   options.alpha.any_resolution = true;
   options.beta.any_resolution = true;

@@ -18,7 +18,7 @@
 namespace assetgate::calls {
 namespace {
 
-constexpr std::size_t kLongest = 4096;
+constexpr std::size_t kMaxBytes = 4096;
 
 struct Range4 {
   std::uint32_t network;
@@ -75,8 +75,8 @@ bool IsSpecial6(const in6_addr& address) {
   return BeginsWith(address, {0x3F, 0xFF}) && b[2] < 0x10;
 }
 
-// What stands before "://" where it can be a scheme (RFC 3986); "" otherwise, also for a "://" that
-// is part of something else, such as a query.
+// The text before "://" where it can be a scheme (RFC 3986); "" otherwise, also for a "://" that is
+// part of something else, such as a query.
 absl::string_view SchemeOf(absl::string_view uri) {
   const std::size_t end = uri.find("://");
   if (end == absl::string_view::npos || end == 0) return "";
@@ -103,18 +103,11 @@ std::string SpecialHost(absl::string_view host) {
                       "providers cannot fetch from; use a public http(s) URL");
 }
 
-}  // namespace
-
-std::optional<std::string> MediaUriFault(absl::string_view uri) {
-  if (uri.empty()) return "is required; give a public http(s) URL of the medium";
-  if (uri.size() > kLongest) {
-    return absl::StrCat("is ", uri.size(), " bytes long; at most ", kLongest, " are accepted");
-  }
-  const std::string lower = absl::AsciiStrToLower(uri.substr(0, 16));
+// The fault of a reference that is not a URL of the web, and what to give instead.
+std::optional<std::string> OtherReferenceFault(absl::string_view uri, absl::string_view lower) {
   if (absl::StartsWith(lower, "asset://") || absl::StartsWith(lower, "assetid://")) {
     return "is a provider's asset reference; to use an asset of this gateway, set `asset` to its "
-           "name "
-           "(assets/{id}) instead, and to register media give its public http(s) URL";
+           "name (assets/{id}) instead, and to register media give its public http(s) URL";
   }
   if (absl::StartsWith(lower, "assets/")) {
     return "is the name of an asset, not a URL; set `asset` to it instead";
@@ -125,9 +118,84 @@ std::optional<std::string> MediaUriFault(absl::string_view uri) {
   if (absl::StartsWith(lower, "file:") || uri.front() == '/' || uri.front() == '.' ||
       uri.front() == '~' || uri.front() == '\\' || (uri.size() > 2 && uri[1] == ':')) {
     return "is a local path, which providers cannot read; upload the file somewhere public and "
-           "give its "
-           "http(s) URL";
+           "give its http(s) URL";
   }
+  return std::nullopt;
+}
+
+std::optional<std::string> Ipv6HostFault(absl::string_view host) {
+  const std::string without_zone(host.substr(0, host.find('%')));
+  in6_addr address;
+  if (inet_pton(AF_INET6, without_zone.c_str(), &address) != 1) {
+    return "has a malformed IPv6 address as its host";
+  }
+  if (IsSpecial6(address)) return SpecialHost(without_zone);
+  return std::nullopt;
+}
+
+// Of a name or an IPv4 address.
+std::optional<std::string> HostFault(absl::string_view text) {
+  std::string host = absl::AsciiStrToLower(text);
+  while (!host.empty() && host.back() == '.') host.pop_back();
+  if (host.empty()) return "has no host";
+  if (absl::StrContains(host, '%')) {
+    return "has percent-encoding in its host; write the host plainly";
+  }
+  for (const char c : host) {
+    // Some resolvers fold other characters into digits and dots.
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.' && c != '_') {
+      return "has a host that is not plain ASCII; write an internationalized name in its xn-- form";
+    }
+  }
+  // inet_aton reads every historical spelling: 127.1, 0x7f000001, 2130706433, 0177.0.0.1.
+  in_addr address;
+  if (inet_aton(host.c_str(), &address) != 0) {
+    if (IsSpecial4(ntohl(address.s_addr))) return SpecialHost(host);
+  } else if (IsLocalName(host) || !absl::StrContains(host, '.')) {
+    return absl::StrCat("its host \"", host.substr(0, 100),
+                        "\" is a local name, which providers cannot resolve; use a public http(s) "
+                        "URL");
+  } else if (absl::ascii_isdigit(static_cast<unsigned char>(host[host.rfind('.') + 1]))) {
+    return "has a malformed IPv4 address as its host";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> PortFault(absl::string_view port) {
+  int number = 0;
+  if (port.empty() || (absl::SimpleAtoi(port, &number) && number >= 1 && number <= 65535)) {
+    return std::nullopt;
+  }
+  return "has a malformed port";
+}
+
+std::optional<std::string> AuthorityFault(absl::string_view authority) {
+  if (absl::StrContains(authority, '@')) {
+    return "has a user name or password in it; use a pre-signed URL instead, and keep credentials "
+           "out";
+  }
+  if (absl::ConsumePrefix(&authority, "[")) {
+    const std::size_t end = authority.find(']');
+    if (end == absl::string_view::npos) return "has an IPv6 address without a closing bracket";
+    absl::string_view port = authority.substr(end + 1);
+    if (!port.empty() && !absl::ConsumePrefix(&port, ":")) return "has text after its IPv6 address";
+    if (auto fault = Ipv6HostFault(authority.substr(0, end))) return fault;
+    return PortFault(port);
+  }
+  const std::size_t colon = authority.find(':');
+  if (auto fault = HostFault(authority.substr(0, colon))) return fault;
+  return colon == absl::string_view::npos ? std::nullopt : PortFault(authority.substr(colon + 1));
+}
+
+}  // namespace
+
+std::optional<std::string> MediaUriFault(absl::string_view uri) {
+  if (uri.empty()) return "is required; give a public http(s) URL of the medium";
+  if (uri.size() > kMaxBytes) {
+    return absl::StrCat("is ", uri.size(), " bytes long; at most ", kMaxBytes, " are accepted");
+  }
+  const std::string lower = absl::AsciiStrToLower(uri.substr(0, 16));
+  if (auto fault = OtherReferenceFault(uri, lower)) return fault;
   for (const char c : uri) {
     if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F || c == '\\' || c == '"' || c == '<' ||
         c == '>') {
@@ -145,62 +213,7 @@ std::optional<std::string> MediaUriFault(absl::string_view uri) {
   } else {
     return "has no scheme; begin it with https:// or http://";
   }
-  absl::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
-  if (absl::StrContains(authority, '@')) {
-    return "has a user name or password in it; use a pre-signed URL instead, and keep credentials "
-           "out";
-  }
-  std::string host;
-  absl::string_view port;
-  if (absl::ConsumePrefix(&authority, "[")) {
-    const std::size_t end = authority.find(']');
-    if (end == absl::string_view::npos) return "has an IPv6 address without a closing bracket";
-    host = std::string(authority.substr(0, end));
-    port = authority.substr(end + 1);
-    if (!port.empty() && !absl::ConsumePrefix(&port, ":")) return "has text after its IPv6 address";
-    host = host.substr(0, host.find('%'));  // a zone
-    in6_addr address;
-    if (inet_pton(AF_INET6, host.c_str(), &address) != 1) {
-      return "has a malformed IPv6 address as its host";
-    }
-    if (IsSpecial6(address)) return SpecialHost(host);
-  } else {
-    const std::size_t colon = authority.find(':');
-    host = absl::AsciiStrToLower(authority.substr(0, colon));
-    if (colon != absl::string_view::npos) port = authority.substr(colon + 1);
-    while (!host.empty() && host.back() == '.') host.pop_back();
-    if (host.empty()) return "has no host";
-    if (absl::StrContains(host, '%')) {
-      return "has percent-encoding in its host; write the host plainly";
-    }
-    for (const char c : host) {
-      // Other characters, dots of other scripts among them, are folded by some resolvers into
-      // digits.
-      if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.' && c != '_') {
-        return "has a host that is not plain ASCII; write an internationalized name in its xn-- "
-               "form";
-      }
-    }
-    // inet_aton reads every historical spelling: 127.1, 0x7f000001, 2130706433, 0177.0.0.1.
-    in_addr address;
-    if (inet_aton(host.c_str(), &address) != 0) {
-      if (IsSpecial4(ntohl(address.s_addr))) return SpecialHost(host);
-    } else if (IsLocalName(host) || !absl::StrContains(host, '.')) {
-      return absl::StrCat(
-          "its host \"", host.substr(0, 100),
-          "\" is a local name, which providers cannot resolve; use a public http(s) "
-          "URL");
-    } else if (absl::ascii_isdigit(static_cast<unsigned char>(host[host.rfind('.') + 1]))) {
-      return "has a malformed IPv4 address as its host";
-    }
-  }
-  if (!port.empty()) {
-    int number = 0;
-    if (!absl::SimpleAtoi(port, &number) || number < 1 || number > 65535) {
-      return "has a malformed port";
-    }
-  }
-  return std::nullopt;
+  return AuthorityFault(rest.substr(0, rest.find_first_of("/?#")));
 }
 
 }  // namespace assetgate::calls

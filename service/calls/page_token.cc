@@ -11,7 +11,7 @@
 namespace assetgate::calls {
 namespace {
 
-constexpr std::size_t kLongestToken = 256;
+constexpr std::size_t kMaxToken = 256;
 
 }  // namespace
 
@@ -33,13 +33,13 @@ std::string MakePageToken(std::uint64_t fingerprint, store::Revision after) {
 
 std::optional<store::Revision> ReadPageToken(absl::string_view token, std::uint64_t fingerprint) {
   std::string text;
-  if (token.size() > kLongestToken || !absl::WebSafeBase64Unescape(token, &text)) {
+  if (token.size() > kMaxToken || !absl::WebSafeBase64Unescape(token, &text)) {
     return std::nullopt;
   }
   const std::vector<absl::string_view> parts = absl::StrSplit(text, ' ');
   store::Revision after = 0;
   if (parts.size() != 3 || !absl::SimpleAtoi(parts[2], &after) || after < 0) return std::nullopt;
-  // Base64 and numbers have many spellings; a token has one.
+  // Base64 and numbers have several spellings each; a token has one.
   if (token != MakePageToken(fingerprint, after)) return std::nullopt;
   return after;
 }

@@ -14,13 +14,13 @@
 
 namespace assetgate::calls {
 
-// What a token belongs to: the same in every build, and for the same kind and filter only.
+// The list that a token belongs to: the same in every build, and for the same kind and filter only.
 std::uint64_t ListFingerprint(store::Kind kind, const store::TermFilter& filter);
 
-// `after` is where the page before ended (store::ListPage::end).
+// `after` is where the previous page ended (store::ListPage::end).
 std::string MakePageToken(std::uint64_t fingerprint, store::Revision after);
 
-// Takes any bytes. Absent unless they are, to the byte, what MakePageToken makes for this
+// Accepts any bytes. Absent unless they are, to the byte, what MakePageToken makes for this
 // fingerprint and some revision.
 std::optional<store::Revision> ReadPageToken(absl::string_view token, std::uint64_t fingerprint);
 

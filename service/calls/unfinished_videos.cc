@@ -12,7 +12,7 @@
 namespace assetgate::calls {
 namespace {
 
-// A video that is refused may be tried again when another one has ended: nobody knows when.
+// A refused video may be tried again once another one has ended, which cannot be foreseen.
 constexpr absl::Duration kRetry = absl::Seconds(5);
 constexpr std::size_t kPage = 500;
 
@@ -45,9 +45,9 @@ absl::Status UnfinishedVideos::Read(const Creator& creator) {
     absl::MutexLock lock(&mu_);
     Count& count = counts_[creator];
     count.reading = true;
-    // A gap from here on makes it unknown again.
+    // A gap that comes from here on makes it unknown again.
     count.known = true;
-    count.heard.clear();
+    count.changed.clear();
   }
   absl::flat_hash_set<std::string> stored;
   store::ListQuery query;
@@ -70,47 +70,47 @@ absl::Status UnfinishedVideos::Read(const Creator& creator) {
     count.known = false;
     return page.status();
   }
-  for (const auto& [id, unfinished] : count.heard) {
+  for (const auto& [id, unfinished] : count.changed) {
     if (unfinished) {
       stored.insert(id);
     } else {
       stored.erase(id);
     }
   }
-  count.heard.clear();
+  count.changed.clear();
   count.stored = std::move(stored);
   return absl::OkStatus();
 }
 
 absl::StatusOr<UnfinishedVideos::Place> UnfinishedVideos::Take(const Creator& creator,
-                                                               const std::string& video, int most) {
+                                                               const std::string& video, int max) {
   {
     absl::MutexLock lock(&mu_);
     const auto it = counts_.find(creator);
     if (it == counts_.end()) return Place();
     Count& count = it->second;
-    // Such an id is taken: the commit says so.
-    if (count.stored.contains(video) || count.coming.contains(video)) return Place();
-    const std::size_t now = count.stored.size() + count.coming.size();
-    if (now >= static_cast<std::size_t>(most)) {
+    // The id is taken: the commit fails and says so.
+    if (count.stored.contains(video) || count.pending.contains(video)) return Place();
+    const std::size_t now = count.stored.size() + count.pending.size();
+    if (now >= static_cast<std::size_t>(max)) {
       return base::Error(absl::StatusCode::kResourceExhausted, v1::CALLER_LIMIT,
                          absl::StrCat("\"", creator.id, "\" has ", now,
-                                      " unfinished videos, and its limit is ", most,
+                                      " unfinished videos, and its limit is ", max,
                                       "; wait until one has ended, or cancel one"))
           .RetryAfter(kRetry);
     }
-    count.coming.insert(video);
+    count.pending.insert(video);
   }
   return Place(this, [creator, video](void* self) {
     auto& videos = *static_cast<UnfinishedVideos*>(self);
     absl::MutexLock lock(&videos.mu_);
     if (const auto it = videos.counts_.find(creator); it != videos.counts_.end()) {
-      it->second.coming.erase(video);
+      it->second.pending.erase(video);
     }
   });
 }
 
-void UnfinishedVideos::Hear(const store::Change& change) {
+void UnfinishedVideos::OnChange(const store::Change& change) {
   std::optional<std::string> creator = model::CreatorOfUnfinished(change.terms);
   const bool unfinished = creator.has_value();
   if (!unfinished) creator = model::CreatorOfUnfinished(change.previous_terms);
@@ -118,13 +118,13 @@ void UnfinishedVideos::Hear(const store::Change& change) {
   const auto it = counts_.find({change.key.tenant, *std::move(creator)});
   if (it == counts_.end()) return;
   Count& count = it->second;
-  count.coming.erase(change.key.id);
+  count.pending.erase(change.key.id);
   if (unfinished) {
     count.stored.insert(change.key.id);
   } else {
     count.stored.erase(change.key.id);
   }
-  if (count.reading) count.heard[change.key.id] = unfinished;
+  if (count.reading) count.changed[change.key.id] = unfinished;
 }
 
 void UnfinishedVideos::OnChanges(const std::vector<store::ChangePtr>& changes,
@@ -132,7 +132,7 @@ void UnfinishedVideos::OnChanges(const std::vector<store::ChangePtr>& changes,
   absl::MutexLock lock(&mu_);
   if (counts_.empty()) return;
   for (const store::ChangePtr& change : changes) {
-    if (change->key.kind == store::Kind::kVideoTask) Hear(*change);
+    if (change->key.kind == store::Kind::kVideoTask) OnChange(*change);
   }
 }
 

@@ -1,4 +1,4 @@
-// How many unfinished videos callers have.
+// How many unfinished videos each limited caller has.
 #ifndef ASSETGATE_CALLS_UNFINISHED_VIDEOS_H_
 #define ASSETGATE_CALLS_UNFINISHED_VIDEOS_H_
 
@@ -18,14 +18,16 @@
 
 namespace assetgate::calls {
 
-// Holds callers to their number of unfinished videos, over all gateways on one store: the store
-// says how many there are when one begins to count, and its feed what comes and goes from then on.
-// So a creation costs no look into the store. What another gateway has accepted counts as soon as
-// the feed tells of it: a limit can be exceeded by what the others accept within that moment, and
-// by nothing else. Thread-safe.
+// Limits callers' unfinished videos, over all gateways on one store. The store gives the number
+// when the gateway starts counting for a caller, and its feed gives the changes from then on, so a
+// creation reads nothing from the store. Videos that another gateway accepts count once the feed
+// reports them: a limit can be exceeded by what other gateways accept within that moment, and by
+// nothing else.
+//
+// Threading: thread-safe.
 class UnfinishedVideos final : public store::ChangeListener {
  public:
-  // Whose videos: what stands in `creator`, in a tenant.
+  // A creator, as stored in `creator`, within a tenant.
   struct Creator {
     std::string tenant;
     std::string id;
@@ -38,17 +40,19 @@ class UnfinishedVideos final : public store::ChangeListener {
   // `store` must outlive it.
   explicit UnfinishedVideos(store::Store& store) : store_(store) {}
 
-  // Counts for these creators, and for no others, from now on. As Refresh.
+  // Counts for these creators, and for no others, from now on. Errors: as Refresh.
   absl::Status Follow(const std::set<Creator>& creators) ABSL_LOCKS_EXCLUDED(mu_);
-  // Reads from the store what is not known: of creators that are new, and of all after a gap in the
-  // feed. What cannot be read is to be tried again; until then, what was heard counts. Blocks; not
-  // from several threads.
+  // Reads the counts that are not known: those of new creators, and all of them after a gap in the
+  // feed.
+  //
+  // Threading: blocks; one thread at a time. Errors: of the store; call it again. Until it
+  // succeeds, the changes that the feed has reported count.
   absl::Status Refresh() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Counts a video that is about to be committed, for as long as this lives or the store has it.
   using Place = std::shared_ptr<void>;
-  // RESOURCE_EXHAUSTED CALLER_LIMIT where the creator, one of those followed, has `most` already.
-  absl::StatusOr<Place> Take(const Creator& creator, const std::string& video, int most)
+  // RESOURCE_EXHAUSTED CALLER_LIMIT where the creator is followed and has `max` already.
+  absl::StatusOr<Place> Take(const Creator& creator, const std::string& video, int max)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   void OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) override
@@ -57,18 +61,19 @@ class UnfinishedVideos final : public store::ChangeListener {
 
  private:
   struct Count {
-    // Whether the store was read since the last gap.
+    // The store was read since the last gap.
     bool known = false;
-    // By id: those in the store, and those that are about to be.
+    // By id: the videos in the store, and those about to be committed.
     absl::flat_hash_set<std::string> stored;
-    absl::flat_hash_set<std::string> coming;
-    // What was heard while the store is being read: whether each is unfinished. That is newer.
-    absl::flat_hash_map<std::string, bool> heard;
+    absl::flat_hash_set<std::string> pending;
+    // Changes that the feed reports while the store is being read, which are newer: whether each
+    // video is unfinished.
+    absl::flat_hash_map<std::string, bool> changed;
     bool reading = false;
   };
 
   absl::Status Read(const Creator& creator) ABSL_LOCKS_EXCLUDED(mu_);
-  void Hear(const store::Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnChange(const store::Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   store::Store& store_;
   absl::Mutex mu_;

@@ -24,7 +24,7 @@ using testing::HasSubstr;
 constexpr int kA = 0;
 constexpr int kB = 1;
 
-// A farm that may have two, in front of a provider that takes everything and finishes nothing.
+// A caller that may have two unfinished videos; the provider accepts all and finishes none.
 class FarmTest : public testing::Test {
  protected:
   FarmTest() {
@@ -35,13 +35,14 @@ class FarmTest : public testing::Test {
     };
     for (const int at : {kA, kB}) Follow(at);
     farm_.identity = "farm";
-    farm_.most_unfinished_videos = 2;
+    farm_.max_unfinished_videos = 2;
   }
 
   void Follow(int at) {
     EXPECT_TRUE(replicas_.unfinished_videos(at).Follow({{model::kDefaultTenant, "farm"}}).ok());
   }
-  reconcile::Answer<v1::VideoTask> Create(int at, absl::string_view id, const std::string& request_id = "") {
+  reconcile::Answer<v1::VideoTask> Create(int at, absl::string_view id,
+                                          const std::string& request_id = "") {
     v1::CreateVideoTaskRequest request = reconcile::Harness::Video(id);
     request.set_request_id(request_id);
     return replicas_.Create(at, request, farm_);
@@ -61,7 +62,7 @@ class FarmTest : public testing::Test {
   int submitted_ = 0;
 };
 
-TEST_F(FarmTest, ALimitIsHeldAndToldWithWhatToDo) {
+TEST_F(FarmTest, CreationBeyondTheLimitIsRefusedWithTheLimitAndTheRemedy) {
   ExpectMade(Create(kA, "one"));
   ExpectMade(Create(kA, "two"));
   const auto answer = Create(kA, "three");
@@ -74,7 +75,7 @@ TEST_F(FarmTest, ALimitIsHeldAndToldWithWhatToDo) {
   EXPECT_EQ(submitted_, 2);
 }
 
-TEST_F(FarmTest, RoomComesWithEachThatEnds) {
+TEST_F(FarmTest, FinishedVideoFreesItsSlot) {
   ExpectMade(Create(kA, "one"));
   ExpectMade(Create(kA, "two"));
   ExpectRefused(kA);
@@ -86,7 +87,7 @@ TEST_F(FarmTest, RoomComesWithEachThatEnds) {
   ExpectMade(Create(kA, "three"));
 }
 
-TEST_F(FarmTest, ARepeatedRequestIsAnsweredWhateverTheLimit) {
+TEST_F(FarmTest, RepeatedRequestIsAnsweredAtTheLimitToo) {
   ExpectMade(Create(kA, "one", "r-1"));
   ExpectMade(Create(kA, "two"));
   for (const int at : {kA, kB}) {
@@ -96,7 +97,7 @@ TEST_F(FarmTest, ARepeatedRequestIsAnsweredWhateverTheLimit) {
   }
 }
 
-TEST_F(FarmTest, WhatIsBeingCommittedCounts) {
+TEST_F(FarmTest, VideosBeingCommittedCount) {
   std::vector<reconcile::Answer<v1::VideoTask>> answers(5);
   for (auto& answer : answers) {
     replicas_.gateway(kA).CreateVideoTask(farm_, reconcile::Harness::Video(), answer.reply());
@@ -107,27 +108,27 @@ TEST_F(FarmTest, WhatIsBeingCommittedCounts) {
   EXPECT_EQ(made, 2);
 }
 
-TEST_F(FarmTest, OthersAreNotHeldUp) {
+TEST_F(FarmTest, LimitOfOneCallerHoldsUpNoOther) {
   ExpectMade(Create(kA, "one"));
   ExpectMade(Create(kA, "two"));
   ExpectMade(replicas_.Create(kA, reconcile::Harness::Video("nobodys")));
   Caller mill;
   mill.identity = "mill";
-  mill.most_unfinished_videos = 1;
+  mill.max_unfinished_videos = 1;
   ExpectMade(replicas_.Create(kA, reconcile::Harness::Video("mills"), mill));
   Caller elsewhere = farm_;
   elsewhere.tenant = "elsewhere";
   ExpectMade(replicas_.Create(kA, reconcile::Harness::Video("theirs"), elsewhere));
 }
 
-TEST_F(FarmTest, WhatOtherGatewaysTookCounts) {
+TEST_F(FarmTest, VideosOfOtherGatewaysCount) {
   ExpectMade(Create(kA, "one"));
   ExpectMade(Create(kB, "two"));
   ExpectRefused(kA);
   ExpectRefused(kB);
 }
 
-TEST_F(FarmTest, ARestartForgetsNothing) {
+TEST_F(FarmTest, CountSurvivesARestart) {
   ExpectMade(Create(kA, "one"));
   ExpectMade(Create(kA, "two"));
   replicas_.Kill(kA);
@@ -137,7 +138,7 @@ TEST_F(FarmTest, ARestartForgetsNothing) {
   ExpectRefused(kA);
 }
 
-TEST_F(FarmTest, WhatCameToNothingTakesNoRoom) {
+TEST_F(FarmTest, FailedCreationTakesNoSlot) {
   ExpectMade(Create(kA, "one"));
   refusing_ = true;
   for (int i = 0; i < 3; ++i) {
@@ -159,7 +160,7 @@ TEST_F(FarmTest, WhatCameToNothingTakesNoRoom) {
   ExpectRefused(kA);
 }
 
-// The store, with what happens while it is read.
+// A store that runs a hook while it is read, or cannot be read.
 class WatchedStore final : public store::ForwardingStore {
  public:
   explicit WatchedStore(store::Store& real) : ForwardingStore(real) {}
@@ -198,7 +199,7 @@ class UnfinishedVideosTest : public testing::Test {
                                 store::Update(KeyOf(id), expected, store::MakeContent(id, terms)))
         .revisions.at(0);
   }
-  bool Takes(int most) { return videos_->Take(kFarm, "new", most).ok(); }
+  bool Takes(int max) { return videos_->Take(kFarm, "new", max).ok(); }
   void ExpectCounted(int count) {
     EXPECT_TRUE(Takes(count + 1));
     EXPECT_FALSE(Takes(count)) << "fewer than " << count;
@@ -224,7 +225,7 @@ TEST_F(UnfinishedVideosTest, AllPagesOfTheStoreAreCounted) {
   ExpectCounted(1203);
 }
 
-TEST_F(UnfinishedVideosTest, WhatIsHeardWhileTheStoreIsReadIsNewer) {
+TEST_F(UnfinishedVideosTest, ChangesReportedWhileTheStoreIsReadAreNewer) {
   const store::Revision ends = Put("ends");
   const store::Revision goes = Put("goes");
   Put("stays");
@@ -238,10 +239,10 @@ TEST_F(UnfinishedVideosTest, WhatIsHeardWhileTheStoreIsReadIsNewer) {
   ExpectCounted(2);
 }
 
-TEST_F(UnfinishedVideosTest, AfterAGapTheStoreIsReadAgain) {
+TEST_F(UnfinishedVideosTest, StoreIsReadAgainAfterAGap) {
   Put("first");
   ASSERT_TRUE(videos_->Follow({kFarm}).ok());
-  // Not heard.
+  // The feed is not connected.
   Put("second");
   ASSERT_TRUE(videos_->Refresh().ok());
   ExpectCounted(1);
@@ -250,7 +251,7 @@ TEST_F(UnfinishedVideosTest, AfterAGapTheStoreIsReadAgain) {
   ExpectCounted(2);
 }
 
-TEST_F(UnfinishedVideosTest, AStoreThatCannotBeReadIsReadLater) {
+TEST_F(UnfinishedVideosTest, UnreadableStoreIsReadLater) {
   Put("first");
   watched_->unreadable = true;
   EXPECT_FALSE(videos_->Follow({kFarm}).ok());
@@ -260,7 +261,7 @@ TEST_F(UnfinishedVideosTest, AStoreThatCannotBeReadIsReadLater) {
   ExpectCounted(1);
 }
 
-TEST_F(UnfinishedVideosTest, AGapWhileTheStoreIsReadCountsAsOne) {
+TEST_F(UnfinishedVideosTest, GapWhileTheStoreIsReadMakesItReadAgain) {
   watched_->after_list = [&] {
     Put("missed");
     videos_->OnGap(7);
@@ -270,14 +271,14 @@ TEST_F(UnfinishedVideosTest, AGapWhileTheStoreIsReadCountsAsOne) {
   ExpectCounted(1);
 }
 
-TEST_F(UnfinishedVideosTest, APlaceCountsUntilItIsGivenUp) {
+TEST_F(UnfinishedVideosTest, PlaceCountsUntilItIsReleased) {
   ASSERT_TRUE(videos_->Follow({kFarm}).ok());
   auto place = videos_->Take(kFarm, "one", 2);
   ASSERT_TRUE(place.ok());
   ExpectCounted(1);
   place->reset();
   ExpectCounted(0);
-  // Nobody is held to a limit without being followed.
+  // A creator that is not followed has no limit.
   ASSERT_TRUE(videos_->Follow({}).ok());
   EXPECT_TRUE(Takes(0));
 }

@@ -1,4 +1,4 @@
-// What is wrong with a request, all at once.
+// Request validation: everything that is wrong with a request, reported at once.
 #ifndef ASSETGATE_CALLS_VALIDATE_H_
 #define ASSETGATE_CALLS_VALIDATE_H_
 
@@ -8,7 +8,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "assetgate/v1/asset_service.pb.h"
-#include "assetgate/v1/errors.pb.h"
 #include "assetgate/v1/video_service.pb.h"
 #include "base/faults.h"
 #include "model/catalog.h"
@@ -16,28 +15,33 @@
 namespace assetgate::calls {
 
 // Each adds what is wrong with the message; `prefix` is the path that leads to it ("requests[2]."),
-// or empty. What has to be looked up (groups, assets, models) is not checked here, but for
-// providers: an unknown one is a status of its own, NOT_FOUND, which is returned.
+// or empty. Groups, assets and models that it names are not looked up here. Providers are: the
+// result is NOT_FOUND for the first that is not configured.
+//
+// validate_assets.cc
 absl::Status Validate(const v1::CreateAssetGroupRequest& request, const model::Catalog& catalog,
                       base::Faults& faults);
 absl::Status Validate(const v1::CreateAssetRequest& request, const model::Catalog& catalog,
                       const std::string& prefix, base::Faults& faults);
 absl::Status Validate(const v1::BatchCreateAssetsRequest& request, const model::Catalog& catalog,
                       base::Faults& faults);
+
+// validate_videos.cc
 absl::Status Validate(const v1::CreateVideoTaskRequest& request, const model::Catalog& catalog,
                       base::Faults& faults);
 absl::Status Validate(const v1::ImportVideoTaskRequest& request, const model::Catalog& catalog,
                       base::Faults& faults);
+// All but the name.
+void Validate(const v1::ResolveVideoTaskRequest& request, base::Faults& faults);
+
+// validate_filters.cc
 void Validate(const v1::AssetFilter& filter, base::Faults& faults);
 void Validate(const v1::AssetGroupFilter& filter, base::Faults& faults);
 void Validate(const v1::VideoTaskFilter& filter, base::Faults& faults);
-// Names of a watch: the ids in them.
+// The ids in the names that a watch asks for.
 std::vector<std::string> ValidateNames(absl::string_view collection,
                                        const google::protobuf::RepeatedPtrField<std::string>& names,
                                        base::Faults& faults);
-
-// Sets what `task` leaves unset and `defaults` has.
-void FillDefaults(const v1::VideoTask& defaults, v1::VideoTask& task);
 
 }  // namespace assetgate::calls
 

@@ -18,12 +18,9 @@
 namespace assetgate::calls {
 namespace {
 
-using testing::AllOf;
-using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::ResultOf;
 using testing::UnorderedElementsAre;
 
 std::vector<std::string> FieldsOf(const absl::Status& status) {
@@ -45,11 +42,7 @@ class ValidateTest : public testing::Test {
     if constexpr (std::is_same_v<Request, v1::CreateAssetRequest>) {
       unknown_ = Validate(request, *harness_.catalog(), "", faults);
     } else {
-      if constexpr (std::is_same_v<Request, v1::CreateAssetRequest>) {
-        unknown_ = Validate(request, *harness_.catalog(), "", faults);
-      } else {
-        unknown_ = Validate(request, *harness_.catalog(), faults);
-      }
+      unknown_ = Validate(request, *harness_.catalog(), faults);
     }
     const absl::Status status = faults.ToStatus();
     if (!status.ok()) {
@@ -59,19 +52,19 @@ class ValidateTest : public testing::Test {
     return FieldsOf(status);
   }
 
-  Harness harness_;
+  reconcile::Harness harness_;
   absl::Status unknown_;
 };
 
-TEST_F(ValidateTest, GoodRequestsAreFine) {
-  EXPECT_THAT(Check(Harness::Asset("hero", {"alpha", "beta"})), IsEmpty());
-  EXPECT_THAT(Check(Harness::Video("fox")), IsEmpty());
+TEST_F(ValidateTest, ValidRequestsHaveNoFaults) {
+  EXPECT_THAT(Check(reconcile::Harness::Asset("hero", {"alpha", "beta"})), IsEmpty());
+  EXPECT_THAT(Check(reconcile::Harness::Video("fox")), IsEmpty());
   v1::CreateAssetGroupRequest group;
   group.mutable_asset_group();
   EXPECT_THAT(Check(group), IsEmpty());
 }
 
-TEST_F(ValidateTest, AllFaultsOfAnAssetAreToldAtOnce) {
+TEST_F(ValidateTest, AllFaultsOfAnAssetAreReportedAtOnce) {
   v1::CreateAssetRequest request;
   request.mutable_asset()->set_source_uri("http://127.0.0.1/a.png");
   request.mutable_asset()->set_display_name(std::string(257, 'x'));
@@ -88,7 +81,7 @@ TEST_F(ValidateTest, AllFaultsOfAnAssetAreToldAtOnce) {
                                    "max_wait", "asset.provider_options[gamma]", "providers[0]"));
 }
 
-TEST_F(ValidateTest, AllFaultsOfATaskAreToldAtOnce) {
+TEST_F(ValidateTest, AllFaultsOfATaskAreReportedAtOnce) {
   v1::CreateVideoTaskRequest request;
   v1::VideoTask& task = *request.mutable_video_task();
   task.set_prompt(std::string(10'001, 'x'));
@@ -117,35 +110,36 @@ TEST_F(ValidateTest, AllFaultsOfATaskAreToldAtOnce) {
                            "video_task.references", "video_task.provider_options[alpha].model"));
 }
 
-TEST_F(ValidateTest, EmptyRequestsNameWhatIsMissing) {
+TEST_F(ValidateTest, EmptyRequestIsRefusedWithTheMissingField) {
   EXPECT_THAT(Check(v1::CreateAssetRequest()), ElementsAre("asset"));
   EXPECT_THAT(Check(v1::CreateVideoTaskRequest()), ElementsAre("video_task"));
   EXPECT_THAT(Check(v1::CreateAssetGroupRequest()), ElementsAre("asset_group"));
   EXPECT_THAT(Check(v1::BatchCreateAssetsRequest()), ElementsAre("requests"));
 }
 
-TEST_F(ValidateTest, UnknownProviderIsNotFoundWithTheKnownOnes) {
-  EXPECT_THAT(Check(Harness::Asset("hero", {"alhpa"})), IsEmpty());
+TEST_F(ValidateTest, UnknownProviderIsNotFoundAndTheKnownOnesAreSuggested) {
+  EXPECT_THAT(Check(reconcile::Harness::Asset("hero", {"alhpa"})), IsEmpty());
   EXPECT_EQ(unknown_.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(unknown_.message()), HasSubstr("nearest first: providers/alpha"));
 }
 
-TEST_F(ValidateTest, ItemsOfABatchAreNamedByTheirPlace) {
+TEST_F(ValidateTest, FaultsOfABatchNameTheItemByItsIndex) {
   v1::BatchCreateAssetsRequest batch;
-  *batch.add_requests() = Harness::Asset("a", {});
-  *batch.add_requests() = Harness::Asset("a", {});
+  *batch.add_requests() = reconcile::Harness::Asset("a", {});
+  *batch.add_requests() = reconcile::Harness::Asset("a", {});
   batch.mutable_requests(1)->mutable_asset()->set_source_uri("/tmp/a.png");
   batch.mutable_requests(1)->set_request_id("r");
   EXPECT_THAT(Check(batch),
               UnorderedElementsAre("requests[1].asset_id", "requests[1].asset.source_uri",
                                    "requests[1].request_id"));
   batch.clear_requests();
-  for (int i = 0; i < 101; ++i) *batch.add_requests() = Harness::Asset(absl::StrCat("a-", i), {});
+  for (int i = 0; i < 101; ++i)
+    *batch.add_requests() = reconcile::Harness::Asset(absl::StrCat("a-", i), {});
   EXPECT_THAT(Check(batch), ElementsAre("requests"));
 }
 
-TEST_F(ValidateTest, MediaThatAProviderDoesNotRegisterAreRefusedForIt) {
-  v1::CreateAssetRequest request = Harness::Asset("song", {"alpha"});
+TEST_F(ValidateTest, MediaTypeThatANamedProviderDoesNotRegisterIsRefused) {
+  v1::CreateAssetRequest request = reconcile::Harness::Asset("song", {"alpha"});
   request.mutable_asset()->set_media_type(v1::AUDIO);
   EXPECT_THAT(Check(request), ElementsAre("asset.media_type"));
   request.clear_providers();
@@ -154,15 +148,15 @@ TEST_F(ValidateTest, MediaThatAProviderDoesNotRegisterAreRefusedForIt) {
   EXPECT_THAT(Check(request), ElementsAre("asset.media_type"));
 }
 
-TEST_F(ValidateTest, IdsOfTheGatewaysOwnGroupsAreKept) {
+TEST_F(ValidateTest, IdsOfTheGatewaysOwnGroupsAreReserved) {
   v1::CreateAssetGroupRequest request;
   request.mutable_asset_group();
   request.set_asset_group_id("default-alpha");
   EXPECT_THAT(Check(request), ElementsAre("asset_group_id"));
 }
 
-TEST_F(ValidateTest, ProviderOptionsAreLookedThroughAtAnyDepth) {
-  v1::CreateVideoTaskRequest request = Harness::Video();
+TEST_F(ValidateTest, ProviderOptionsAreCheckedAtAnyDepth) {
+  v1::CreateVideoTaskRequest request = reconcile::Harness::Video();
   google::protobuf::Struct& options =
       (*request.mutable_video_task()->mutable_provider_options())["alpha"];
   google::protobuf::Value& list =
@@ -183,83 +177,6 @@ TEST_F(ValidateTest, ProviderOptionsAreLookedThroughAtAnyDepth) {
                                           "video_task.provider_options[alpha].bare",
                                           "video_task.provider_options[alpha].blank",
                                           "video_task.provider_options[alpha].scale"));
-}
-
-TEST(RouteTest, ARoutesDefaultRatioIsNotAskedForWhereAFirstFrameDecidesIt) {
-  Harness::Options options;
-  options.film_targets = {"alpha"};
-  options.defaults.set_aspect_ratio("16:9");
-  options.alpha.first_frame_sets_aspect_ratio = true;
-  Harness harness(options);
-  v1::CreateVideoTaskRequest request = Harness::Video("fox");
-  v1::Reference& frame = *request.mutable_video_task()->add_references();
-  frame.set_role(v1::Reference::FIRST_FRAME);
-  frame.set_media_type(v1::IMAGE);
-  frame.set_uri("https://cdn.example.org/x.png");
-  request.mutable_max_wait()->set_seconds(0);
-  EXPECT_TRUE(harness.Create(request).status().ok());
-  request.set_video_task_id("other");
-  request.mutable_video_task()->set_aspect_ratio("1:1");
-  EXPECT_THAT(FieldsOf(harness.Create(request).status()), ElementsAre("video_task.aspect_ratio"));
-}
-
-TEST(FillDefaultsTest, WhatTheCallerSaysStays) {
-  v1::VideoTask defaults;
-  defaults.set_seed(7);
-  defaults.set_watermark(true);
-  defaults.set_resolution("720p");
-  v1::VideoTask task;
-  task.set_seed(0);
-  task.set_watermark(false);
-  FillDefaults(defaults, task);
-  EXPECT_EQ(task.seed(), 0);
-  EXPECT_FALSE(task.watermark());
-  EXPECT_EQ(task.resolution(), "720p");
-  EXPECT_FALSE(task.has_duration());
-}
-
-TEST(RouteTest, FieldThatNoTargetCanExpressNamesEveryProvider) {
-  Harness::Options options;
-  options.alpha.seed = false;
-  options.beta.seed = false;
-  Harness harness(options);
-  v1::CreateVideoTaskRequest request = Harness::Video("fox");
-  request.mutable_video_task()->set_seed(5);
-  const auto created = harness.Create(request);
-  EXPECT_EQ(base::ReasonOf(created.status()), v1::FIELD_NOT_EXPRESSIBLE);
-  EXPECT_THAT(FieldsOf(created.status()), ElementsAre("video_task.seed", "video_task.seed"));
-  EXPECT_THAT(base::ToRpcStatus(created.status()).details(),
-              Contains(ResultOf(
-                  [](const google::protobuf::Any& detail) {
-                    google::rpc::BadRequest bad;
-                    detail.UnpackTo(&bad);
-                    return bad.DebugString();
-                  },
-                  AllOf(HasSubstr("provider alpha (model video-1) cannot express it"),
-                        HasSubstr("provider beta (model video-1) cannot express it")))));
-  EXPECT_EQ(harness.http().sent(), 0u);
-  EXPECT_FALSE(harness.StoredVideo("fox").has_value());
-}
-
-TEST(RouteTest, TargetThatCannotExpressTheCallIsPassedOver) {
-  Harness::Options options;
-  options.alpha.seed = false;
-  Harness harness(options);
-  v1::CreateVideoTaskRequest request = Harness::Video("fox");
-  request.mutable_video_task()->set_seed(5);
-  harness.Create(request);
-  EXPECT_EQ(harness.Take().options.base_url, "https://beta.example");
-}
-
-TEST(RouteTest, ValidateOnlyMakesNothing) {
-  Harness harness;
-  v1::CreateVideoTaskRequest request = Harness::Video("fox");
-  request.set_validate_only(true);
-  const auto checked = harness.Create(request);
-  ASSERT_TRUE(checked.has());
-  EXPECT_TRUE(checked.get().ok()) << checked.status();
-  EXPECT_EQ(harness.http().sent(), 0u);
-  EXPECT_FALSE(harness.StoredVideo("fox").has_value());
 }
 
 }  // namespace

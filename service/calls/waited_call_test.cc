@@ -1,4 +1,4 @@
-// What goes along with the calls to providers while a caller waits, and what is counted for them.
+// The trace that upstream calls carry while a caller waits, and what is counted for the caller.
 #include "upstream/waited_call.h"
 
 #include <memory>
@@ -85,7 +85,7 @@ TEST_F(WaitedCallTest, EachSubmissionIsASpanOfTheCallersTrace) {
   EXPECT_THAT(answered_->providers, ElementsAre("alpha", "beta"));
 }
 
-TEST_F(WaitedCallTest, NobodyWaitsForPolls) {
+TEST_F(WaitedCallTest, PollsCarryNoTraceAndAreNotCounted) {
   reconcile::Harness harness;
   Create(harness, InTrace());
   harness.AnswerNext(200, "id=up-1 state=running");
@@ -98,7 +98,7 @@ TEST_F(WaitedCallTest, NobodyWaitsForPolls) {
   EXPECT_EQ(answered_->upstream_calls, 1);
 }
 
-TEST_F(WaitedCallTest, TheTraceIsNotStoredAndNotRepeatedAfterARestart) {
+TEST_F(WaitedCallTest, TraceIsNotStoredAndNotRepeatedAfterARestart) {
   reconcile::Harness::Options options;
   options.alpha.idempotency_window = absl::Hours(24);
   reconcile::Harness harness(options);
@@ -112,7 +112,7 @@ TEST_F(WaitedCallTest, TheTraceIsNotStoredAndNotRepeatedAfterARestart) {
   EXPECT_THAT(HeadersOf(again.request, "traceparent"), IsEmpty());
 }
 
-TEST_F(WaitedCallTest, WithoutATraceNothingGoesAlong) {
+TEST_F(WaitedCallTest, CallWithoutATraceSendsNone) {
   reconcile::Harness harness;
   Create(harness, std::make_shared<upstream::WaitedCall>());
   auto call = harness.Take();
@@ -123,7 +123,7 @@ TEST_F(WaitedCallTest, WithoutATraceNothingGoesAlong) {
   EXPECT_EQ(answered_->upstream_calls, 1);
 }
 
-TEST_F(WaitedCallTest, TheGroupThatAnAssetNeedsIsMadeForItsCaller) {
+TEST_F(WaitedCallTest, DefaultGroupOfAnAssetIsMadeInTheTraceOfItsCaller) {
   reconcile::Harness::Options options;
   options.alpha.native_groups = true;
   reconcile::Harness harness(options);
@@ -144,38 +144,6 @@ TEST_F(WaitedCallTest, TheGroupThatAnAssetNeedsIsMadeForItsCaller) {
   harness.Run();
   ASSERT_TRUE(answered_.has_value());
   EXPECT_EQ(answered_->upstream_calls, 2);
-}
-
-TEST_F(WaitedCallTest, WhoRepeatsACallAndHangsUpIsNotKept) {
-  reconcile::Harness harness;
-  v1::CreateVideoTaskRequest request = reconcile::Harness::Video("fox");
-  request.set_request_id("r-1");
-  const auto first = harness.Create(request);
-  ASSERT_FALSE(first.has()) << "it is being submitted";
-  // Each caller waits for the first one's answer, and hangs up.
-  std::vector<std::weak_ptr<int>> replies;
-  for (int i = 0; i < 5; ++i) {
-    auto call = std::make_shared<upstream::WaitedCall>();
-    auto kept = std::make_shared<int>(i);
-    replies.push_back(kept);
-    harness.gateway().CreateVideoTask(
-        Waiting(call), request, [kept = std::move(kept)](const absl::StatusOr<v1::VideoTask>&) {
-          ADD_FAILURE() << "answered " << *kept;
-        });
-    harness.Run();
-  }
-  // One more, who waits on.
-  auto call = std::make_shared<upstream::WaitedCall>();
-  std::optional<absl::StatusOr<v1::VideoTask>> answer;
-  harness.gateway().CreateVideoTask(
-      Waiting(call), request,
-      [&answer](absl::StatusOr<v1::VideoTask> task) { answer = std::move(task); });
-  harness.Run();
-  for (const auto& reply : replies) EXPECT_TRUE(reply.expired());
-  harness.AnswerNext(200, "id=up-1 state=running");
-  EXPECT_TRUE(first.has());
-  ASSERT_TRUE(answer.has_value());
-  EXPECT_TRUE(answer->ok()) << answer->status();
 }
 
 }  // namespace

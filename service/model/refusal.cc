@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
+#include "model/resource.h"
 
 namespace assetgate::model {
 
@@ -11,6 +12,16 @@ absl::Status NotAllowed() {
   return base::Error(absl::StatusCode::kPermissionDenied, v1::NOT_ALLOWED,
                      "this caller may not do this; the gateway's log says why, and its config "
                      "(callers) who may do what");
+}
+
+absl::Status NotFound(store::Kind kind, absl::string_view name) {
+  return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
+                     absl::StrCat("there is no \"", name, "\""))
+      .Resource(TypeOf(kind), name);
+}
+
+absl::Status NotFound(const store::Key& key) {
+  return NotFound(key.kind, MakeName(CollectionOf(key.kind), key.id));
 }
 
 absl::Status CombinedRefusal(const v1::ProviderFailures& failures) {

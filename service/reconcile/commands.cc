@@ -135,7 +135,7 @@ void Commands::Run(const store::Key& key, Change change,
   engine_.Load(key, [this, key, change = std::move(change), result = std::move(result),
                      reply = std::move(reply)](absl::StatusOr<Entry*> loaded) mutable {
     if (!loaded.ok()) return std::move(reply)(loaded.status());
-    if (*loaded == nullptr) return std::move(reply)(NotFound(key));
+    if (*loaded == nullptr) return std::move(reply)(model::NotFound(key));
     change.done = [result = std::move(result),
                    reply = std::move(reply)](absl::Status status) mutable {
       if (!status.ok()) return std::move(reply)(status);
@@ -155,7 +155,7 @@ void Commands::CommandVideo(const store::Key& key, Command command, Reply<v1::Vi
       key, std::move(change),
       [this, key]() -> absl::StatusOr<v1::VideoTask> {
         const Entry* entry = engine_.Find(key);
-        if (entry == nullptr) return NotFound(key);
+        if (entry == nullptr) return model::NotFound(key);
         return static_cast<const VideoItem&>(*entry->item).resource();
       },
       std::move(reply));

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
+#include "model/refusal.h"
 #include "model/resource.h"
 #include "reconcile/errors.h"
 
@@ -56,7 +57,7 @@ struct Creations::Collected {
         if (!loaded.ok()) {
           self->answers.each(loaded.status());
         } else if (*loaded == nullptr) {
-          self->answers.each(NotFound(self->keys[i]));
+          self->answers.each(model::NotFound(self->keys[i]));
         } else {
           self->answers.each((*loaded)->item.get());
         }
@@ -88,7 +89,7 @@ void Creations::Create(Pending creation) {
   }
   const std::size_t count = creation.items.size();
   const Environment& environment = engine_.environment();
-  if (environment.draining()) return AnswerAll(creation, count, Draining());
+  if (environment.draining()) return AnswerAll(creation, count, base::Draining("try again"));
   if (creation.claim.has_value()) {
     // A duplicate of a request that is being committed waits for that.
     if (const auto it = claims_.find(creation.claim->key); it != claims_.end()) {
@@ -166,7 +167,7 @@ void Creations::ReadFirst(const Pending& creation,
   if (!creation.claim.has_value() || creation.known_new) return std::move(done)(First());
   engine_.reader().FindRequest(creation.claim->key,
                                [done = std::move(done)](absl::StatusOr<First> found) mutable {
-                                 if (!found.ok()) return std::move(done)(StoreUnreadable());
+                                 if (!found.ok()) return std::move(done)(base::StoreUnreadable());
                                  std::move(done)(std::move(found));
                                });
 }
@@ -326,7 +327,7 @@ void Creations::Conclude(PendingPtr creation, CollectedPtr collected,
     case Outcome::kUnavailable:
       NoteStoreTrouble(absl::StrCat("takes no new resources: ", result.message));
       abandon(/*unknown=*/false);
-      for (const std::size_t i : round) Collected::Answer(collected, i, StoreUnavailable());
+      for (const std::size_t i : round) Collected::Answer(collected, i, base::StoreUnwritable());
       break;
     case Outcome::kUnknown:
       NoteStoreTrouble(
@@ -381,7 +382,7 @@ void Creations::OnConflict(PendingPtr creation, CollectedPtr collected,
     std::optional<absl::Status> refusal;
     if (conflicts.contains(w)) refusal = AlreadyExists(key);
     for (const store::Key& needed : entry->item->RefersTo()) {
-      if (missing.contains(needed)) refusal = NotFound(needed);
+      if (missing.contains(needed)) refusal = model::NotFound(needed);
     }
     if (refusal.has_value()) {
       engine_.Abandon(key, /*unknown=*/false);
@@ -471,7 +472,7 @@ void Creations::AnswerGone(CollectedPtr collected, std::size_t i, const store::R
   // A refusal frees the request id with the same commit; a deletion by somebody else does not.
   engine_.reader().FindRequest(
       row.key, [collected, i, gone, rows = row.rows](absl::StatusOr<First> found) {
-        if (!found.ok()) return Collected::Answer(collected, i, StoreUnreadable());
+        if (!found.ok()) return Collected::Answer(collected, i, base::StoreUnreadable());
         const bool free_again = !found->has_value() || (*found)->rows != rows;
         Collected::Answer(collected, i, gone, free_again);
       });

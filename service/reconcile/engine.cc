@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
+#include "model/refusal.h"
 #include "model/resource.h"
 #include "reconcile/errors.h"
 #include "reconcile/submission.h"
@@ -70,7 +71,7 @@ void Engine::Load(const store::Key& key, Loaded done) {
   reader_.Get(key, [this, key, done = std::move(done)](absl::StatusOr<Row> row) mutable {
     // It may have been created or taken up meanwhile.
     if (Entry* entry = Find(key)) return std::move(done)(entry);
-    if (!row.ok()) return std::move(done)(StoreUnreadable());
+    if (!row.ok()) return std::move(done)(base::StoreUnreadable());
     if (!row->has_value()) return std::move(done)(nullptr);
     // A finished resource goes again with its next round.
     std::move(done)(&Adopt(**row));
@@ -82,7 +83,7 @@ void Engine::LoadNewest(const store::Key& key, Loaded done) {
   // What it commits just now fails where another gateway was faster.
   if (known == nullptr || known->committing()) return Load(key, std::move(done));
   reader_.Get(key, [this, key, done = std::move(done)](absl::StatusOr<Row> row) mutable {
-    if (!row.ok()) return std::move(done)(StoreUnreadable());
+    if (!row.ok()) return std::move(done)(base::StoreUnreadable());
     if (Entry* entry = Find(key); entry != nullptr && !entry->committing()) {
       if (row->has_value()) {
         Refresh(*entry, **row);
@@ -351,7 +352,7 @@ void Engine::OnRemoved(Entry& entry) {
   // queued find nothing.
   const store::Key key = entry.item->key();
   std::vector<Waiter> waiters = std::move(entry.waiters);
-  const absl::Status refusal = entry.refusal.ok() ? NotFound(key) : entry.refusal;
+  const absl::Status refusal = entry.refusal.ok() ? model::NotFound(key) : entry.refusal;
   std::vector<Change> applied = std::move(entry.applied);
   std::vector<Change> pending = std::move(entry.pending);
   const auto dependents = std::move(entry.dependents);
@@ -361,7 +362,7 @@ void Engine::OnRemoved(Entry& entry) {
   for (Change& change : applied) {
     if (change.done) std::move(change.done)(change.status);
   }
-  FailChanges(pending, NotFound(key));
+  FailChanges(pending, model::NotFound(key));
   PlanAllAgain(dependents);
 }
 
@@ -395,7 +396,8 @@ void Engine::OnNotCommitted(Entry& entry, const store::CommitResult& result,
     environment_.telemetry().OnWarning(
         item.name(), absl::StrCat(unavailable ? "not committed: " : "not known to be committed: ",
                                   result.message));
-    again = AnswerCommands(std::move(again), unavailable ? StoreUnavailable() : CommitUnknown());
+    again =
+        AnswerCommands(std::move(again), unavailable ? base::StoreUnwritable() : CommitUnknown());
   }
   if (row != nullptr && row->ok()) {
     const Row& stored = **row;
@@ -554,7 +556,7 @@ void Engine::Abandon(const store::Key& key, bool unknown) {
        [this, key, unknown, commands = std::move(commands)](absl::StatusOr<Entry*> loaded) mutable {
          if (!loaded.ok()) return FailChanges(commands, loaded.status());
          if (*loaded == nullptr)
-           return FailChanges(commands, unknown ? CommitUnknown() : NotFound(key));
+           return FailChanges(commands, unknown ? CommitUnknown() : model::NotFound(key));
          for (Change& command : commands) {
            if (Entry* found = Find(key)) Add(*found, std::move(command));
          }
@@ -691,8 +693,8 @@ void Engine::OnRowDeleted(Entry& entry) {
   entry.item->AbandonPlaces(environment_);
   Drop(key);
   PlanAllAgain(dependents);
-  for (Waiter& waiter : waiters) std::move(waiter.done)(NotFound(key));
-  FailChanges(pending, NotFound(key));
+  for (Waiter& waiter : waiters) std::move(waiter.done)(model::NotFound(key));
+  FailChanges(pending, model::NotFound(key));
 }
 
 }  // namespace assetgate::reconcile

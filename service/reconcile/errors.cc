@@ -7,29 +7,10 @@
 
 namespace assetgate::reconcile {
 
-absl::Status StoreUnavailable() {
-  return base::Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
-                     "the store takes no writes right now; nothing was changed")
-      .RetryAfter(kStoreRetry);
-}
-
-absl::Status StoreUnreadable() {
-  return base::Error(absl::StatusCode::kUnavailable, v1::STORE_UNAVAILABLE,
-                     "the store cannot be read right now")
-      .RetryAfter(kStoreRetry);
-}
-
 absl::Status CommitUnknown() {
   return base::Error(absl::StatusCode::kUnknown, v1::COMMIT_UNKNOWN,
                      "the store cannot tell whether the change was committed; repeat the call (one "
                      "that creates: with the same request_id, so that nothing is made twice)");
-}
-
-absl::Status NotFound(const store::Key& key) {
-  const std::string name = model::MakeName(model::CollectionOf(key.kind), key.id);
-  return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
-                     absl::StrCat("there is no \"", name, "\""))
-      .Resource(model::TypeOf(key.kind), name);
 }
 
 absl::Status AlreadyExists(const store::Key& key) {
@@ -52,12 +33,6 @@ absl::Status WrittenByLaterRelease(const std::string& name) {
       absl::StrCat("\"", name,
                    "\" holds something that this release of the gateway does not know; a later "
                    "release wrote it, and only a gateway of that release can change it"));
-}
-
-absl::Status Draining() {
-  return base::Error(absl::StatusCode::kUnavailable, v1::DRAINING,
-                     "the gateway is going away; try again")
-      .RetryAfter(absl::Seconds(1));
 }
 
 }  // namespace assetgate::reconcile

@@ -13,15 +13,10 @@ namespace assetgate::reconcile {
 // After a store that takes no writes, or cannot be read.
 inline constexpr absl::Duration kStoreRetry = absl::Seconds(1);
 
-// Without the store's own words, which name hosts and users: they are for the log.
-absl::Status StoreUnavailable();
-absl::Status StoreUnreadable();
 absl::Status CommitUnknown();
-absl::Status NotFound(const store::Key& key);
 absl::Status AlreadyExists(const store::Key& key);
 absl::Status RequestIdReused(const store::RequestKey& key);
 absl::Status WrittenByLaterRelease(const std::string& name);
-absl::Status Draining();
 
 }  // namespace assetgate::reconcile
 

@@ -20,7 +20,7 @@ using testing::IsEmpty;
 using testing::Not;
 using v1::Explanation;
 
-Answer<Explanation> Ask(calls::Gateway& gateway, const std::string& name) {
+Answer<Explanation> Ask(Gateway& gateway, const std::string& name) {
   Answer<Explanation> answer;
   v1::ExplainRequest request;
   request.set_name(name);

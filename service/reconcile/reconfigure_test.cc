@@ -400,7 +400,7 @@ TEST(ReconfigureTest, CallsOfManyThreadsGoOnWhileCatalogsChange) {
   model::CurrentCatalog catalog(Harness::MakeCatalog(OnlyAlpha()));
   Reconciler reconciler({loop, **store, http, catalog, telemetry});
   calls::UnfinishedVideos unfinished_videos(**store);
-  calls::Gateway gateway(catalog, **store, reconciler, unfinished_videos, loop.clock());
+  Gateway gateway(catalog, **store, reconciler, unfinished_videos, loop.clock());
 
   std::atomic<bool> stop = false;
   std::atomic<int> calls = 0;

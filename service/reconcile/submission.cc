@@ -68,8 +68,8 @@ void SetDueAfterSubmission(const Environment& environment, provider::Outcome out
                              status != 409 && status != 423 && status != 425 && status != 429;
   if (!operator_alone && !refused_again) return;
   const absl::Duration back_off =
-      std::min(settings.max_operator_back_off,
-               settings.initial_operator_back_off * std::exp2(std::clamp(run.failures - 1, 0, 16))) *
+      std::min(settings.max_operator_back_off, settings.initial_operator_back_off *
+                                                   std::exp2(std::clamp(run.failures - 1, 0, 16))) *
       absl::Uniform(environment.random(), 0.9, 1.1);
   if (environment.now() + back_off <= run.due) return;
   run.due = environment.now() + back_off;

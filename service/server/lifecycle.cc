@@ -47,10 +47,10 @@ void Server::Wiring::Shutdown() {
   // Real time: the waits below know no other clock.
   const absl::Time begin = system_clock.Now();
   const absl::Time deadline = begin + config.shutdown_timeout;
-  if (watcher != nullptr) watcher->Drain();
-  if (provider_watcher != nullptr) provider_watcher->Drain();
+  if (watches != nullptr) watches->Drain();
+  if (provider_watches != nullptr) provider_watches->Drain();
   // Calls that were accepted are answered.
-  if (reconciler != nullptr) reconciler->Hurry();
+  if (reconciler != nullptr) reconciler->AnswerWaitersNow();
   if (listener != nullptr) listener->Stop();
   if (server != nullptr) {
     server->Shutdown(absl::ToChronoTime(begin + kCallsShare * config.shutdown_timeout));

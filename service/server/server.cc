@@ -18,6 +18,9 @@
 namespace assetgate {
 namespace {
 
+// Threads that read the store for the reconciler: with PostgreSQL each read is a round trip.
+constexpr int kStoreReaders = 4;
+
 http::CurlClientOptions MakeClientOptions(const config::Config& config) {
   http::CurlClientOptions options;
   options.max_response_bytes = static_cast<std::size_t>(config.max_response_bytes);
@@ -31,8 +34,8 @@ watch::Stream::Options MakeStreamOptions(const config::Config& config) {
   return options;
 }
 
-calls::ProviderWatcher::Options MakeProviderWatcherOptions(const config::Config& config) {
-  calls::ProviderWatcher::Options options;
+calls::ProviderWatches::Options MakeProviderWatchesOptions(const config::Config& config) {
+  calls::ProviderWatches::Options options;
   options.bookmark_interval = config.bookmark_interval;
   return options;
 }
@@ -116,19 +119,20 @@ absl::Status Server::Wiring::OpenStore(const Decorators& decorators) {
 }
 
 void Server::Wiring::MakeParts(const Decorators& decorators) {
-  watcher = std::make_unique<watch::Watcher>(*store, hub, replay_loop, MakeStreamOptions(config));
+  watches = std::make_unique<watch::Watches>(*store, hub, replay_loop, MakeStreamOptions(config));
   if (decorators.http) {
     decorated_http = decorators.http(curl);
     http = decorated_http.get();
   }
   unfinished_videos = std::make_unique<calls::UnfinishedVideos>(*store);
   reconciler = std::make_unique<reconcile::Reconciler>(
-      reconcile::Reconciler::Parts{loop, *store, *http, catalog, telemetry});
-  provider_watcher = std::make_unique<calls::ProviderWatcher>(*reconciler, hub_loop,
-                                                              MakeProviderWatcherOptions(config));
-  reconciler->SetProviderListener(provider_watcher.get());
-  gateway =
-      std::make_unique<calls::Gateway>(catalog, *store, *reconciler, *unfinished_videos, clock);
+      reconcile::Reconciler::Parts{loop, *store, *http, catalog, telemetry, kStoreReaders});
+  provider_watches = std::make_unique<calls::ProviderWatches>(*reconciler, hub_loop,
+                                                              MakeProviderWatchesOptions(config));
+  reconciler->SetProviderListener(provider_watches.get());
+  asset_calls.emplace(catalog, *store, *reconciler, clock);
+  video_calls.emplace(catalog, *store, *reconciler, *unfinished_videos, clock);
+  provider_calls.emplace(catalog, *store, *reconciler);
   // Tokens are verified on the loop on which steps may take their time.
   authenticator.emplace(auth::Callers(), machine_clock, auth::Fetching{*http, replay_loop});
 }
@@ -162,15 +166,15 @@ absl::Status Server::Wiring::Authenticate() {
 }
 
 absl::Status Server::Wiring::Serve() {
-  const api::Parts parts{*gateway, *gatekeeper, call_limit, metrics, clock, log};
-  assets = std::make_unique<api::AssetService>(parts, *watcher);
-  videos = std::make_unique<api::VideoService>(parts, *watcher);
-  providers = std::make_unique<api::ProviderService>(parts, *provider_watcher,
+  const api::Parts parts{*gatekeeper, call_limit, metrics, clock, log};
+  assets = std::make_unique<api::AssetService>(parts, *asset_calls, *watches);
+  videos = std::make_unique<api::VideoService>(parts, *video_calls, *watches);
+  providers = std::make_unique<api::ProviderService>(parts, *provider_calls, *provider_watches,
                                                      base::ThisBuild().version, config_state);
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
-  builder.SetOption(api::OnlyThese({}));
+  builder.SetOption(api::DisableAllExcept({}));
   if (config.debug_reflection || config.debug_channelz) {
     debug.emplace(api::DebugSwitches{config.debug_reflection, config.debug_channelz}, *gatekeeper);
     builder.RegisterCallbackGenericService(&debug->service());

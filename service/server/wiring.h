@@ -28,9 +28,11 @@
 #include "base/event_loop.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "calls/gateway.h"
-#include "calls/provider_watcher.h"
+#include "calls/asset_calls.h"
+#include "calls/provider_calls.h"
+#include "calls/provider_watches.h"
 #include "calls/unfinished_videos.h"
+#include "calls/video_calls.h"
 #include "config/config.h"
 #include "http/curl_client.h"
 #include "listener/listener.h"
@@ -43,7 +45,7 @@
 #include "store/open.h"
 #include "upstream/telemetry.h"
 #include "watch/hub.h"
-#include "watch/watcher.h"
+#include "watch/watches.h"
 
 namespace assetgate {
 
@@ -72,7 +74,7 @@ struct Server::Wiring {
   // One of the two above.
   store::Store* store = nullptr;
   watch::Hub hub;
-  std::unique_ptr<watch::Watcher> watcher;
+  std::unique_ptr<watch::Watches> watches;
   http::CurlClient curl;
   std::unique_ptr<http::Client> decorated_http;
   // One of the two above.
@@ -82,9 +84,11 @@ struct Server::Wiring {
   std::optional<api::Gatekeeper> gatekeeper;
   std::unique_ptr<calls::UnfinishedVideos> unfinished_videos;
   std::unique_ptr<reconcile::Reconciler> reconciler;
-  std::unique_ptr<calls::ProviderWatcher> provider_watcher;
+  std::unique_ptr<calls::ProviderWatches> provider_watches;
   std::optional<store::ChangeFanOut> changes;
-  std::unique_ptr<calls::Gateway> gateway;
+  std::optional<calls::AssetCalls> asset_calls;
+  std::optional<calls::VideoCalls> video_calls;
+  std::optional<calls::ProviderCalls> provider_calls;
   std::unique_ptr<reconcile::Purge> purge;
   std::unique_ptr<api::AssetService> assets;
   std::unique_ptr<api::VideoService> videos;

@@ -27,7 +27,7 @@
 #include "watch/testing/fake_store.h"
 #include "watch/testing/test_reader.h"
 #include "watch/testing/view.h"
-#include "watch/watcher.h"
+#include "watch/watches.h"
 
 namespace assetgate::watch {
 namespace {
@@ -61,7 +61,7 @@ class SteppedLoop final : public base::EventLoop {
 class World {
  public:
   explicit World(std::uint32_t seed)
-      : random_(seed), options_(MakeOptions()), watcher_(store_, hub_, replay_loop_, options_) {
+      : random_(seed), options_(MakeOptions()), watches_(store_, hub_, replay_loop_, options_) {
     may_overrun_ = Chance(10);
     if (Chance(50)) store_.max_look_ups = 1 + static_cast<std::size_t>(Below(6));
     store_.SetListener(&hub_);
@@ -147,7 +147,7 @@ class World {
       request.resume_token = "garbage";
     }
     reader.view.BeginStream(!request.resume_token.empty());
-    reader.stream = std::make_unique<OpenStream>(watcher_, request);
+    reader.stream = std::make_unique<OpenStream>(watches_, request);
   }
 
   // Whether there was something.
@@ -273,7 +273,7 @@ class World {
   SteppedLoop replay_loop_{clock_};
   Hub hub_{hub_loop_};
   const Stream::Options options_;
-  Watcher watcher_;
+  Watches watches_;
   std::vector<std::unique_ptr<ReaderState>> readers_;
   std::vector<store::ChangePtr> history_;
   // Slow to check: in few worlds, and once.

@@ -5,37 +5,27 @@
 
 #include "base/error.h"
 #include "watch/resume_token.h"
-#include "watch/watcher.h"
 
 namespace assetgate::watch {
-namespace {
 
-absl::Status Draining() {
-  return base::Error(absl::StatusCode::kUnavailable, v1::DRAINING,
-                     "the gateway is going away; reconnect with the last resume token")
-      .RetryAfter(absl::Seconds(1));
-}
-
-}  // namespace
-
-Stream::Stream(Watcher& watcher, WatchRequest request, std::shared_ptr<Reader> reader)
-    : watcher_(watcher),
+Stream::Stream(const Shared& shared, WatchRequest request, std::shared_ptr<Reader> reader)
+    : shared_(shared),
       interest_(Interest::Normalized({std::move(request.tenant), request.kind,
                                       std::move(request.ids), std::move(request.filter)})),
       fingerprint_(interest_.Fingerprint()),
-      replay_(watcher.store_, interest_, request.resume_token, request.until_settled,
-              watcher.options_.replay),
-      retry_delay_(watcher.options_.first_retry),
+      replay_(shared.store, interest_, request.resume_token, request.until_settled,
+              shared.options.replay),
+      retry_delay_(shared.options.first_retry),
       reader_(std::move(reader)),
       settling_(request.until_settled ? std::make_unique<Settling>(!interest_.ids.empty())
                                       : nullptr),
       tell_caught_up_(!request.resume_token.empty()),
-      last_bookmark_(watcher.hub_.loop().Now()) {}
+      last_bookmark_(shared.hub.loop().Now()) {}
 
 template <void (Stream::*on_time)()>
 void Stream::PostTimer(absl::Time when) {
   // Weak: a stream that was closed need not live on until its timers are due.
-  watcher_.hub_.loop().PostAt(when, [weak = weak_from_this()] {
+  shared_.hub.loop().PostAt(when, [weak = weak_from_this()] {
     if (const std::shared_ptr<Stream> self = weak.lock()) (*self.*on_time)();
   });
 }
@@ -47,7 +37,7 @@ Stream::Pulled Stream::Next() {
   {
     absl::MutexLock lock(&mu_);
     errands.start = !std::exchange(started_, true);
-    interval_due = last_bookmark_ + watcher_.options_.bookmark_interval;
+    interval_due = last_bookmark_ + shared_.options.bookmark_interval;
     waiting_ = Waiting::kNo;
     pulled = NextLocked(errands);
     if (pulled.event == nullptr && !pulled.end.has_value()) waiting_ = Waiting::kYes;
@@ -55,7 +45,7 @@ Stream::Pulled Stream::Next() {
   if (errands.start) PostTimer<&Stream::OnIntervalTimer>(interval_due);
   if (errands.read_page) PostReadPage();
   if (errands.quiet_timer) {
-    PostTimer<&Stream::OnQuietTimer>(watcher_.hub_.loop().Now() + watcher_.options_.bookmark_quiet);
+    PostTimer<&Stream::OnQuietTimer>(shared_.hub.loop().Now() + shared_.options.bookmark_quiet);
   }
   return pulled;
 }
@@ -69,7 +59,7 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
   // for a long time: it is told the last one again, which still holds.
   const bool backlog = page_next_ < page_.size() || !mailbox_.drained();
   if (bookmark_wanted_ && backlog && safe_.has_value() &&
-      watcher_.hub_.loop().Now() - last_bookmark_ >= watcher_.options_.bookmark_interval) {
+      shared_.hub.loop().Now() - last_bookmark_ >= shared_.options.bookmark_interval) {
     const auto unmarked = unmarked_;
     EventPtr bookmark = MakeBookmark();
     // What was told since is not covered by it.
@@ -88,7 +78,7 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
     if (EventPtr event = mailbox_.Take()) return Deliver(std::move(event), errands);
     if (source_ == Source::kLive && mailbox_.empty()) {
       // Read under the lock that puts need: what it covers is in the mailbox, or was never for it.
-      mailbox_.NextGeneration(watcher_.hub_.heard());
+      mailbox_.NextGeneration(shared_.hub.heard());
     }
     safe_ = mailbox_.safe();
   }
@@ -97,7 +87,7 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
   if (safe_.has_value()) {
     const bool done = settling_ != nullptr && settling_->done();
     if (done) end_ = absl::OkStatus();
-    if (bookmark_wanted_ || unmarked_ >= watcher_.options_.bookmark_changes ||
+    if (bookmark_wanted_ || unmarked_ >= shared_.options.bookmark_changes ||
         (done && unmarked_ > 0)) {
       return {.event = MakeBookmark(), .more = done};
     }
@@ -106,7 +96,7 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
 
   switch (source_) {
     case Source::kLive:
-      mailbox_.NextGeneration(watcher_.hub_.heard());
+      mailbox_.NextGeneration(shared_.hub.heard());
       if (EventPtr event = mailbox_.Take()) return Deliver(std::move(event), errands);
       return {};
     case Source::kMailbox:
@@ -124,11 +114,11 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
 }
 
 Stream::Pulled Stream::DrainLocked() {
-  end_ = Draining();
+  end_ = base::Draining("reconnect with the last resume token");
   if (page_next_ == page_.size()) {
     if (page_upto_.has_value()) safe_ = page_upto_;
     if (source_ == Source::kLive && mailbox_.empty()) {
-      mailbox_.NextGeneration(watcher_.hub_.heard());
+      mailbox_.NextGeneration(shared_.hub.heard());
       safe_ = mailbox_.safe();
     }
   }
@@ -141,7 +131,7 @@ Stream::Pulled Stream::Deliver(EventPtr event, Errands& errands) {
   if (settling_ != nullptr) settling_->OnDelivered(*event);
   switch (event->type()) {
     case v1::BOOKMARK:
-      last_bookmark_ = watcher_.hub_.loop().Now();
+      last_bookmark_ = shared_.hub.loop().Now();
       bookmark_wanted_ = false;
       unmarked_ = 0;
       break;
@@ -162,10 +152,10 @@ Stream::Pulled Stream::Deliver(EventPtr event, Errands& errands) {
 }
 
 EventPtr Stream::MakeBookmark() {
-  last_bookmark_ = watcher_.hub_.loop().Now();
+  last_bookmark_ = shared_.hub.loop().Now();
   bookmark_wanted_ = false;
   unmarked_ = 0;
-  return Event::Bookmark(MakeResumeToken(watcher_.store_.store_id(), fingerprint_, *safe_), false);
+  return Event::Bookmark(MakeResumeToken(shared_.store.store_id(), fingerprint_, *safe_), false);
 }
 
 void Stream::Close() {
@@ -178,8 +168,8 @@ void Stream::Close() {
     page_next_ = 0;
     mailbox_.Overflow();
   }
-  watcher_.OnClosed(this);
-  watcher_.hub_.Leave(shared_from_this());
+  shared_.on_closed(this);
+  shared_.hub.Leave(shared_from_this());
 }
 
 void Stream::Drain() {
@@ -191,7 +181,7 @@ void Stream::Drain() {
 }
 
 void Stream::PostReadPage() {
-  watcher_.replay_loop_.Post([self = shared_from_this()] { self->ReadPage(); });
+  shared_.replay_loop.Post([self = shared_from_this()] { self->ReadPage(); });
 }
 
 void Stream::ReadPage() {
@@ -204,7 +194,7 @@ void Stream::ReadPage() {
   if (continue_after.has_value()) replay_.ContinueAfter(*continue_after);
   absl::StatusOr<Replay::Page> page = replay_.Next();
   if (page.ok()) {
-    retry_delay_ = watcher_.options_.first_retry;
+    retry_delay_ = shared_.options.first_retry;
     OnPage(*std::move(page));
   } else {
     OnReadFailed(page.status());
@@ -224,20 +214,20 @@ void Stream::OnPage(Replay::Page page) {
     page_upto_ = page.upto;
     if (page.snapshot_complete) {
       page_.push_back(
-          Event::Bookmark(MakeResumeToken(watcher_.store_.store_id(), fingerprint_, upto), true));
+          Event::Bookmark(MakeResumeToken(shared_.store.store_id(), fingerprint_, upto), true));
     }
     // Else the step goes on until the hub has answered.
     if (!join) step_ = Step::kIdle;
   }
-  if (join) watcher_.hub_.Join(shared_from_this(), upto);
+  if (join) shared_.hub.Join(shared_from_this(), upto);
   Wake();
 }
 
 void Stream::OnReadFailed(absl::Status status) {
   if (absl::IsUnavailable(status)) {
     const absl::Duration delay = retry_delay_;
-    retry_delay_ = std::min(2 * delay, watcher_.options_.last_retry);
-    PostTimer<&Stream::PostReadPage>(watcher_.hub_.loop().Now() + delay);
+    retry_delay_ = std::min(2 * delay, shared_.options.last_retry);
+    PostTimer<&Stream::PostReadPage>(shared_.hub.loop().Now() + delay);
     return;
   }
   {
@@ -297,8 +287,8 @@ void Stream::Wake() {
 }
 
 void Stream::OnIntervalTimer() {
-  const absl::Duration interval = watcher_.options_.bookmark_interval;
-  const absl::Time now = watcher_.hub_.loop().Now();
+  const absl::Duration interval = shared_.options.bookmark_interval;
+  const absl::Time now = shared_.hub.loop().Now();
   absl::Time due;
   bool wanted = false;
   {
@@ -325,7 +315,7 @@ void Stream::OnQuietTimer() {
     if (!again && unmarked_ > 0) bookmark_wanted_ = true;
   }
   if (again) {
-    PostTimer<&Stream::OnQuietTimer>(watcher_.hub_.loop().Now() + watcher_.options_.bookmark_quiet);
+    PostTimer<&Stream::OnQuietTimer>(shared_.hub.loop().Now() + shared_.options.bookmark_quiet);
   } else {
     Wake();
   }

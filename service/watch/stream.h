@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "base/event_loop.h"
 #include "store/store.h"
 #include "watch/event.h"
 #include "watch/hub.h"
@@ -23,8 +25,6 @@
 #include "watch/source.h"
 
 namespace assetgate::watch {
-
-class Watcher;
 
 // What a caller asks to be told. All of it has been validated.
 struct WatchRequest {
@@ -69,14 +69,25 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
     Replay::Options replay;
   };
 
-  // For Watcher.
-  Stream(Watcher& watcher, WatchRequest request, std::shared_ptr<Reader> reader);
+  // What the streams of one gateway share; outlives them.
+  struct Shared {
+    store::Store& store;
+    Hub& hub;
+    // Its tasks read from `store`, which blocks.
+    base::EventLoop& replay_loop;
+    const Options options;
+    // Called once for each stream, when it is closed.
+    std::function<void(const Stream*)> on_closed;
+  };
+
+  // For Watches.
+  Stream(const Shared& shared, WatchRequest request, std::shared_ptr<Reader> reader);
 
   // The first call starts the stream.
   Pulled Next() override ABSL_LOCKS_EXCLUDED(mu_);
   void Close() override ABSL_LOCKS_EXCLUDED(mu_);
 
-  // For Watcher: ends it as soon as the reader reads.
+  // For Watches: ends it as soon as the reader reads.
   void Drain() ABSL_LOCKS_EXCLUDED(mu_);
 
   const Interest& interest() const override { return interest_; }
@@ -125,7 +136,7 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
   void OnIntervalTimer() ABSL_LOCKS_EXCLUDED(mu_);
   void OnQuietTimer() ABSL_LOCKS_EXCLUDED(mu_);
 
-  Watcher& watcher_;
+  const Shared& shared_;
   const Interest interest_;
   const std::uint64_t fingerprint_;
   // Touched by nobody but the step that is pending.

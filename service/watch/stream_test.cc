@@ -19,7 +19,7 @@
 #include "watch/testing/fake_store.h"
 #include "watch/testing/test_reader.h"
 #include "watch/testing/view.h"
-#include "watch/watcher.h"
+#include "watch/watches.h"
 
 namespace assetgate::watch {
 namespace {
@@ -39,13 +39,13 @@ class WatchStreamTest : public ::testing::Test {
     options_.replay = {.rows_per_page = 3, .changes_per_page = 4};
   }
 
-  Watcher& watcher() {
-    if (watcher_ == nullptr) watcher_ = std::make_unique<Watcher>(store_, hub_, loop_, options_);
-    return *watcher_;
+  Watches& watches() {
+    if (watches_ == nullptr) watches_ = std::make_unique<Watches>(store_, hub_, loop_, options_);
+    return *watches_;
   }
   std::unique_ptr<OpenStream> Open(WatchRequest request) {
     request.tenant = FakeStore::kTenant;
-    return std::make_unique<OpenStream>(watcher(), std::move(request));
+    return std::make_unique<OpenStream>(watches(), std::move(request));
   }
   // Everything up to where the stream has nothing more to say.
   std::vector<EventPtr> Settle(OpenStream& stream) {
@@ -83,7 +83,7 @@ class WatchStreamTest : public ::testing::Test {
   base::FakeEventLoop loop_;
   Hub hub_{loop_};
   Stream::Options options_;
-  std::unique_ptr<Watcher> watcher_;
+  std::unique_ptr<Watches> watches_;
   // By the number of the read.
   std::map<int, std::function<void()>> slipped_in_;
 };
@@ -941,7 +941,7 @@ TEST_F(WatchStreamTest, DrainEndsWithALastBookmarkAndARetryDelay) {
   store_.Put("b");
   loop_.RunDue();
   EXPECT_EQ(Text(*stream->Next().event), "PUT a@2");
-  watcher().Drain();
+  watches().Drain();
   loop_.RunDue();
   const std::vector<EventPtr> events = stream->Read();
   ASSERT_THAT(Texts(events), ElementsAre("BOOKMARK"));
@@ -960,7 +960,7 @@ TEST_F(WatchStreamTest, DrainOfAnIdleStreamGivesATokenUpToNow) {
   const int ready = stream->reader().ready();
   store_.Put("a", {"y"});
   loop_.RunDue();
-  watcher().Drain();
+  watches().Drain();
   EXPECT_EQ(stream->reader().ready(), ready + 1);
   const std::vector<EventPtr> events = stream->Read();
   ASSERT_THAT(Texts(events), ElementsAre("BOOKMARK"));
@@ -973,13 +973,13 @@ TEST_F(WatchStreamTest, DrainInsideASnapshotGivesNoToken) {
   stream->Next();
   loop_.RunDue();
   EXPECT_EQ(Text(*stream->Next().event), "RESET FRESH");
-  watcher().Drain();
+  watches().Drain();
   EXPECT_THAT(stream->Read(), IsEmpty());
   EXPECT_EQ(base::ReasonOf(*stream->end()), v1::DRAINING);
 }
 
 TEST_F(WatchStreamTest, AStreamOpenedWhileDrainingEndsAtOnce) {
-  watcher().Drain();
+  watches().Drain();
   const auto stream = Open({});
   EXPECT_THAT(stream->Read(), IsEmpty());
   EXPECT_EQ(base::ReasonOf(*stream->end()), v1::DRAINING);
@@ -1022,7 +1022,7 @@ TEST_F(WatchStreamTest, AClosedStreamIsForgottenWhereverItIs) {
     store_.Put("a");
     loop_.RunDue();
     EXPECT_EQ(stream->reader().ready(), ready);
-    EXPECT_EQ(watcher().open_streams(), 0U);
+    EXPECT_EQ(watches().open_streams(), 0U);
     EXPECT_TRUE(stream->Next().end.has_value());
   }
 }

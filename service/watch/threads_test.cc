@@ -21,7 +21,7 @@
 #include "store/testing/temporary_directory.h"
 #include "watch/resume_token.h"
 #include "watch/testing/view.h"
-#include "watch/watcher.h"
+#include "watch/watches.h"
 
 namespace assetgate::watch {
 namespace {
@@ -123,7 +123,7 @@ class WatchThreadsTest : public ::testing::Test {
       request.resume_token = view.token();
       view.BeginStream(!request.resume_token.empty());
       const auto reader = std::make_shared<SleepyReader>();
-      const std::shared_ptr<Stream> stream = watcher_.Open(request, reader);
+      const std::shared_ptr<Stream> stream = watches_.Open(request, reader);
       std::string wrong;
       bool again = false;
       while (wrong.empty() && !again) {
@@ -179,7 +179,7 @@ class WatchThreadsTest : public ::testing::Test {
   base::ThreadEventLoop replay_loop_{"test-replay"};
   Hub hub_{hub_loop_};
   const std::unique_ptr<store::SqliteStore> store_ = OpenStore();
-  Watcher watcher_{
+  Watches watches_{
       *store_,
       hub_,
       replay_loop_,
@@ -247,7 +247,7 @@ TEST_F(WatchThreadsTest, EveryReaderEndsWithWhatTheStoreHolds) {
   Put(kLast, revision, {"x", "y"});
   for (std::thread& reader : readers) reader.join();
   for (std::size_t i = 0; i < paces.size(); ++i) EXPECT_EQ(results[i], "") << paces[i].what;
-  EXPECT_EQ(watcher_.open_streams(), 0U);
+  EXPECT_EQ(watches_.open_streams(), 0U);
 }
 
 }  // namespace

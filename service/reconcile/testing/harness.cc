@@ -40,6 +40,7 @@ std::unique_ptr<model::ProviderEntry> MakeProvider(const std::string& id,
 
 Harness::Harness(Options options)
     : settings_(options.settings),
+      random_(options.random),
       catalog_(std::make_unique<model::CurrentCatalog>(MakeCatalog(options))) {
   store::SqliteStore::Options store_options;
   store_options.path = directory_.path() + "/store.db";
@@ -50,7 +51,8 @@ Harness::Harness(Options options)
   sqlite_ = *std::move(store);
   if (std::getenv("ASSETGATE_BYSTANDER") != nullptr) {
     shared_ = std::make_unique<store::SharedStore>(*sqlite_);
-    own_store_ = std::make_unique<store::GatewayStore>(*shared_, 0, /*gateways=*/1, /*exclusive=*/true);
+    own_store_ =
+        std::make_unique<store::GatewayStore>(*shared_, 0, /*gateways=*/1, /*exclusive=*/true);
     std::vector<store::Shard> all(store::kShards);
     std::iota(all.begin(), all.end(), 0);
     own_store_->fake_leases().Take(all, absl::InfiniteFuture());
@@ -74,8 +76,8 @@ Harness::Bystander::Bystander(store::SharedStore& shared, Harness& harness)
   };
   reconciler =
       std::make_unique<Reconciler>(Reconciler::Parts{loop, faults, http, catalog, telemetry});
-  gateway = std::make_unique<calls::Gateway>(catalog, faults, *reconciler, unfinished_videos,
-                                             loop.clock());
+  gateway =
+      std::make_unique<Gateway>(catalog, faults, *reconciler, unfinished_videos, loop.clock());
   faults.SetListener(reconciler.get());
   reconciler->Recover([] {});
 }
@@ -130,7 +132,8 @@ model::CatalogPtr Harness::MakeCatalog(const Options& options) {
       continue;
     }
     film.targets.push_back(
-        {provider.get(), "video-1", priority++, 1, provider->dialect->FindModel("video-1")});
+        {provider.get(), "video-1", priority, 1, provider->dialect->FindModel("video-1")});
+    if (!options.one_priority) ++priority;
   }
   return std::make_shared<const model::Catalog>(std::move(providers),
                                                 std::vector<model::ModelEntry>{film},
@@ -151,8 +154,8 @@ void Harness::Start() {
   unfinished_videos_ = std::make_unique<calls::UnfinishedVideos>(*store_);
   reconciler_ = std::make_unique<Reconciler>(
       Reconciler::Parts{*loop_, *store_, *http_, *catalog_, telemetry_});
-  gateway_ = std::make_unique<calls::Gateway>(*catalog_, *store_, *reconciler_, *unfinished_videos_,
-                                              loop_->clock());
+  gateway_ = std::make_unique<Gateway>(*catalog_, *store_, *reconciler_, *unfinished_videos_,
+                                       loop_->clock(), calls::Router(random_));
   if (own_store_ != nullptr) store_->SetListener(reconciler_.get());
 }
 

@@ -17,7 +17,11 @@
 #include "absl/time/time.h"
 #include "base/event_loop.h"
 #include "base/testing/fake_event_loop.h"
-#include "calls/gateway.h"
+#include "calls/asset_calls.h"
+#include "calls/provider_calls.h"
+#include "calls/router.h"
+#include "calls/unfinished_videos.h"
+#include "calls/video_calls.h"
 #include "gtest/gtest.h"
 #include "http/testing/fake_client.h"
 #include "model/catalog.h"
@@ -122,6 +126,19 @@ std::optional<EntityT> Stored(store::Store& store, absl::string_view id) {
   return entity;
 }
 
+// All calls of one gateway.
+class Gateway final : public calls::AssetCalls,
+                      public calls::VideoCalls,
+                      public calls::ProviderCalls {
+ public:
+  Gateway(const model::CurrentCatalog& catalog, store::Store& store, Reconciler& reconciler,
+          calls::UnfinishedVideos& unfinished_videos, const base::Clock& clock,
+          calls::Router router = calls::Router())
+      : AssetCalls(catalog, store, reconciler, clock),
+        VideoCalls(catalog, store, reconciler, unfinished_videos, clock, std::move(router)),
+        ProviderCalls(catalog, store, reconciler) {}
+};
+
 // Two providers, "alpha" and "beta" (their hosts likewise), and the route "film" that goes to alpha
 // first. The store is a real one, in a directory of its own.
 //
@@ -154,6 +171,10 @@ class Harness {
     bool has_alpha = true;
     // The targets of "film", by provider; none: all providers, in order.
     std::vector<std::string> film_targets;
+    // The targets of "film" have one priority, rather than one each.
+    bool one_priority = false;
+    // Draws the order of targets.
+    calls::Router::Random random = calls::Router::DrawUniform;
     // Of one List of the store.
     std::size_t max_look_ups = store::SqliteStore::Options().max_look_ups;
   };
@@ -162,7 +183,7 @@ class Harness {
   explicit Harness(Options options);
   ~Harness();
 
-  calls::Gateway& gateway() { return *gateway_; }
+  Gateway& gateway() { return *gateway_; }
   Reconciler& reconciler() { return *reconciler_; }
   store::FaultyStore& store() { return *store_; }
   http::FakeHttpClient& http() { return *http_; }
@@ -246,14 +267,15 @@ class Harness {
     RecordedTelemetry telemetry;
     calls::UnfinishedVideos unfinished_videos{faults};
     std::unique_ptr<Reconciler> reconciler;
-    std::unique_ptr<calls::Gateway> gateway;
+    std::unique_ptr<Gateway> gateway;
   };
-  // Whoever takes commands.
-  calls::Gateway& commanded() { return bystander_ != nullptr ? *bystander_->gateway : *gateway_; }
+  // The gateway that gets commands.
+  Gateway& commanded() { return bystander_ != nullptr ? *bystander_->gateway : *gateway_; }
   // Has the store's answers come; whether there were any.
   bool Deliver();
 
   const model::Settings settings_;
+  const calls::Router::Random random_;
   store::sqlite::TemporaryDirectory directory_;
   base::FakeClock store_clock_;
   RecordedTelemetry telemetry_;
@@ -268,7 +290,7 @@ class Harness {
   // Follows nobody: callers without limits.
   std::unique_ptr<calls::UnfinishedVideos> unfinished_videos_;
   std::unique_ptr<Reconciler> reconciler_;
-  std::unique_ptr<calls::Gateway> gateway_;
+  std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<Bystander> bystander_;
 };
 

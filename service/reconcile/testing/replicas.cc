@@ -44,9 +44,8 @@ void Replicas::Start(int at) {
   replica.unfinished_videos = std::make_unique<calls::UnfinishedVideos>(*replica.faults);
   replica.reconciler = std::make_unique<Reconciler>(Reconciler::Parts{
       *replica.loop, *replica.faults, *replica.http, catalog_, replica.telemetry});
-  replica.gateway =
-      std::make_unique<calls::Gateway>(catalog_, *replica.faults, *replica.reconciler,
-                                       *replica.unfinished_videos, replica.loop->clock());
+  replica.gateway = std::make_unique<Gateway>(catalog_, *replica.faults, *replica.reconciler,
+                                              *replica.unfinished_videos, replica.loop->clock());
   replica.changes.emplace(std::vector<store::ChangeListener*>{replica.unfinished_videos.get(),
                                                               replica.reconciler.get()});
   replica.faults->SetListener(&*replica.changes);

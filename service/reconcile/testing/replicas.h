@@ -29,7 +29,7 @@ class Replicas {
   ~Replicas();
 
   int count() const { return static_cast<int>(replicas_.size()); }
-  calls::Gateway& gateway(int at) { return *replicas_[at]->gateway; }
+  Gateway& gateway(int at) { return *replicas_[at]->gateway; }
   calls::UnfinishedVideos& unfinished_videos(int at) { return *replicas_[at]->unfinished_videos; }
   Reconciler& reconciler(int at) { return *replicas_[at]->reconciler; }
   http::FakeHttpClient& http(int at) { return *replicas_[at]->http; }
@@ -96,7 +96,7 @@ class Replicas {
     std::unique_ptr<calls::UnfinishedVideos> unfinished_videos;
     std::unique_ptr<Reconciler> reconciler;
     std::optional<store::ChangeFanOut> changes;
-    std::unique_ptr<calls::Gateway> gateway;
+    std::unique_ptr<Gateway> gateway;
     bool paused = false;
   };
 

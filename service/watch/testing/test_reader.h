@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "watch/stream.h"
-#include "watch/watcher.h"
+#include "watch/watches.h"
 
 namespace assetgate::watch {
 
@@ -28,9 +28,9 @@ class TestReader final : public Reader {
 // A stream with its reader; closes it at the end.
 class OpenStream {
  public:
-  OpenStream(Watcher& watcher, WatchRequest request)
+  OpenStream(Watches& watches, WatchRequest request)
       : reader_(std::make_shared<TestReader>()),
-        stream_(watcher.Open(std::move(request), reader_)) {}
+        stream_(watches.Open(std::move(request), reader_)) {}
   ~OpenStream() { stream_->Close(); }
   OpenStream(const OpenStream&) = delete;
   OpenStream& operator=(const OpenStream&) = delete;

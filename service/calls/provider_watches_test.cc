@@ -1,4 +1,4 @@
-#include "calls/provider_watcher.h"
+#include "calls/provider_watches.h"
 
 #include <atomic>
 #include <memory>
@@ -36,19 +36,19 @@ class CountingReader final : public watch::Reader {
 // A stream with its reader; closes it at the end.
 class Watching {
  public:
-  explicit Watching(ProviderWatcher& watcher, const Caller& caller = {})
-      : source_(watcher.Open(caller, reader_)) {}
+  explicit Watching(ProviderWatches& watches, const Caller& caller = {})
+      : source_(watches.Open(caller, reader_)) {}
   ~Watching() { source_->Close(); }
   Watching(const Watching&) = delete;
   Watching& operator=(const Watching&) = delete;
 
-  // All there is right now.
+  // The events that are ready.
   std::vector<watch::EventPtr> Read() {
     std::vector<watch::EventPtr> events;
     for (bool more = false;;) {
       watch::Source::Pulled pulled = source_->Next();
       end_ = pulled.end;
-      // What is written is kept back where more is promised.
+      // The writer buffers an event where more is promised.
       EXPECT_TRUE(!more || pulled.event != nullptr || end_.has_value());
       if (pulled.event == nullptr) return events;
       more = pulled.more;
@@ -81,14 +81,14 @@ class Watching {
   std::optional<absl::Status> end_;
 };
 
-class ProviderWatcherTest : public ::testing::Test {
+class ProviderWatchesTest : public ::testing::Test {
  protected:
-  ProviderWatcherTest() { harness_.reconciler().SetProviderListener(&watcher_); }
+  ProviderWatchesTest() { harness_.reconciler().SetProviderListener(&watches_); }
 
-  // One that has read its snapshot, when the next look may come at once.
+  // A stream that has read its snapshot, at a time when the next reading may run at once.
   std::unique_ptr<Watching> Settled(const Caller& caller = {}) {
-    auto watching = std::make_unique<Watching>(watcher_, caller);
-    harness_.Advance(kOptions.look_pause);
+    auto watching = std::make_unique<Watching>(watches_, caller);
+    harness_.Advance(kOptions.min_read_interval);
     watching->Read();
     return watching;
   }
@@ -97,24 +97,24 @@ class ProviderWatcherTest : public ::testing::Test {
     request.mutable_max_wait()->set_seconds(0);
     harness_.Create(request);
   }
-  // Creates a video at alpha, which answers with that.
+  // Creates a video at alpha, which gives this answer.
   void Submit(absl::string_view id, int status, std::string body = "") {
     Create(id);
     harness_.AnswerNext(status, std::move(body));
   }
 
-  static constexpr ProviderWatcher::Options kOptions;
+  static constexpr ProviderWatches::Options kOptions;
   reconcile::Harness harness_{[] {
     reconcile::Harness::Options options;
     options.film_targets = {"alpha"};
     return options;
   }()};
-  ProviderWatcher watcher_{harness_.reconciler(), harness_.loop(), kOptions};
+  ProviderWatches watches_{harness_.reconciler(), harness_.loop(), kOptions};
 };
 
-TEST_F(ProviderWatcherTest, OpensWithEveryProviderAsGetProviderShowsIt) {
+TEST_F(ProviderWatchesTest, OpensWithEveryProviderAsGetProviderShowsIt) {
   Submit("one", 401, "bad key");
-  Watching watching(watcher_);
+  Watching watching(watches_);
   EXPECT_THAT(watching.Texts(), ElementsAre("RESET FRESH"));
   harness_.Run();
   EXPECT_EQ(watching.ready(), 1);
@@ -128,14 +128,14 @@ TEST_F(ProviderWatcherTest, OpensWithEveryProviderAsGetProviderShowsIt) {
   EXPECT_TRUE(events[2]->snapshot_complete());
 }
 
-TEST_F(ProviderWatcherTest, AStateThatChangesIsToldAtOnce) {
+TEST_F(ProviderWatchesTest, StateChangeIsReportedAtOnce) {
   const auto watching = Settled();
   Submit("one", 401, "bad key");
   EXPECT_EQ(watching->ready(), 1);
   EXPECT_THAT(watching->Texts(), ElementsAre("PUT alpha UNAVAILABLE"));
 }
 
-TEST_F(ProviderWatcherTest, AModeThatChangesIsToldAtOnce) {
+TEST_F(ProviderWatchesTest, ModeChangeIsReportedAtOnce) {
   const auto watching = Settled();
   reconcile::Harness::Options options;
   options.film_targets = {"alpha"};
@@ -146,7 +146,7 @@ TEST_F(ProviderWatcherTest, AModeThatChangesIsToldAtOnce) {
   EXPECT_EQ(events[0]->provider()->mode(), v1::Provider::DRAIN);
 }
 
-TEST_F(ProviderWatcherTest, CountsAloneAreToldOnceASecond) {
+TEST_F(ProviderWatchesTest, CountsAloneAreReportedOnceASecond) {
   const auto watching = Settled();
   for (int i = 0; i < 5; ++i) {
     Create(absl::StrCat("v", i));
@@ -162,7 +162,7 @@ TEST_F(ProviderWatcherTest, CountsAloneAreToldOnceASecond) {
   EXPECT_THAT(watching->Texts(), IsEmpty());
 }
 
-TEST_F(ProviderWatcherTest, AStateThatChangesBringsNoCountsOfOthers) {
+TEST_F(ProviderWatchesTest, StateChangeReportsNoCountsOfOtherProviders) {
   const auto watching = Settled();
   v1::CreateAssetRequest asset = reconcile::Harness::Asset("hero", {"beta"});
   asset.mutable_max_wait()->set_seconds(0);
@@ -174,7 +174,7 @@ TEST_F(ProviderWatcherTest, AStateThatChangesBringsNoCountsOfOthers) {
   EXPECT_THAT(watching->Texts(), Contains("PUT beta AVAILABLE"));
 }
 
-TEST_F(ProviderWatcherTest, AStateThatFlapsIsToldOnceInAPause) {
+TEST_F(ProviderWatchesTest, FlappingStateIsReportedOncePerInterval) {
   const auto watching = Settled();
   Submit("one", 401, "bad key");
   EXPECT_THAT(watching->Texts(), ElementsAre("PUT alpha UNAVAILABLE"));
@@ -183,45 +183,45 @@ TEST_F(ProviderWatcherTest, AStateThatFlapsIsToldOnceInAPause) {
   Submit("three", 401, "bad key");
   Submit("four", 200, "id=up-four state=running");
   EXPECT_THAT(watching->Texts(), IsEmpty());
-  harness_.Advance(kOptions.look_pause);
+  harness_.Advance(kOptions.min_read_interval);
   EXPECT_THAT(watching->Texts(), ElementsAre("PUT alpha AVAILABLE"));
 }
 
-TEST_F(ProviderWatcherTest, ASlowReaderIsToldTheNewestAlone) {
+TEST_F(ProviderWatchesTest, SlowReaderSeesOnlyTheNewestState) {
   const auto slow = Settled();
   const auto fast = Settled();
   for (int i = 0; i < 20; ++i) {
     Submit(absl::StrCat("bad", i), 403, "bad key");
-    harness_.Advance(kOptions.look_pause);
+    harness_.Advance(kOptions.min_read_interval);
     Submit(absl::StrCat("good", i), 200, absl::StrCat("id=up-", i, " state=running"));
-    harness_.Advance(kOptions.look_pause);
+    harness_.Advance(kOptions.min_read_interval);
     EXPECT_GE(fast->Read().size(), 1U);
   }
-  // It is not called again before it has read.
+  // It is woken once until it has read.
   EXPECT_EQ(slow->ready(), 1);
   harness_.Advance(absl::Seconds(1));
   EXPECT_THAT(slow->Texts(), ElementsAre("PUT alpha AVAILABLE"));
 }
 
-TEST_F(ProviderWatcherTest, OneLookServesAllReaders) {
+TEST_F(ProviderWatchesTest, OneReadingServesAllReaders) {
   const auto one = Settled();
   const auto two = Settled();
   Submit("one", 401, "bad key");
-  const std::vector<watch::EventPtr> told_one = one->Read();
-  const std::vector<watch::EventPtr> told_two = two->Read();
-  ASSERT_EQ(told_one.size(), 1U);
-  EXPECT_EQ(told_one, told_two);
+  const std::vector<watch::EventPtr> events_one = one->Read();
+  const std::vector<watch::EventPtr> events_two = two->Read();
+  ASSERT_EQ(events_one.size(), 1U);
+  EXPECT_EQ(events_one, events_two);
 }
 
-TEST_F(ProviderWatcherTest, WhoComesLaterNeedsNoLook) {
+TEST_F(ProviderWatchesTest, LaterStreamNeedsNoReading) {
   const auto first = Settled();
   Submit("one", 401, "bad key");
-  Watching second(watcher_);
+  Watching second(watches_);
   EXPECT_THAT(second.Texts(), ElementsAre("RESET FRESH", "PUT beta AVAILABLE",
                                           "PUT alpha UNAVAILABLE", "BOOKMARK complete"));
 }
 
-TEST_F(ProviderWatcherTest, NobodyIsLookedAtForWhoHasGone) {
+TEST_F(ProviderWatchesTest, ProvidersAreNotReadWithoutStreams) {
   const std::size_t timers = harness_.loop().timers();
   {
     const auto watching = Settled();
@@ -229,16 +229,16 @@ TEST_F(ProviderWatcherTest, NobodyIsLookedAtForWhoHasGone) {
   }
   harness_.Advance(absl::Seconds(1));
   EXPECT_EQ(harness_.loop().timers(), timers);
-  // Meanwhile things change; the next reader is told how they are, not how they were.
+  // Alpha changes without a stream; the next reader sees the current state.
   Submit("one", 401, "bad key");
-  Watching watching(watcher_);
+  Watching watching(watches_);
   EXPECT_THAT(watching.Texts(), ElementsAre("RESET FRESH"));
   harness_.Run();
   EXPECT_THAT(watching.Texts(),
               ElementsAre("PUT alpha UNAVAILABLE", "PUT beta AVAILABLE", "BOOKMARK complete"));
 }
 
-TEST_F(ProviderWatcherTest, ABookmarkComesAtLeastEveryInterval) {
+TEST_F(ProviderWatchesTest, BookmarkComesAtLeastEveryInterval) {
   const auto watching = Settled();
   absl::Time last = harness_.Now();
   for (int i = 0; i < 100; ++i) {
@@ -248,17 +248,17 @@ TEST_F(ProviderWatcherTest, ABookmarkComesAtLeastEveryInterval) {
     for (const watch::EventPtr& event : watching->Read()) {
       if (event->type() != v1::BOOKMARK) continue;
       EXPECT_FALSE(event->snapshot_complete());
-      EXPECT_GE(harness_.Now() - last, kOptions.bookmark_interval - kOptions.look_interval);
+      EXPECT_GE(harness_.Now() - last, kOptions.bookmark_interval - kOptions.read_interval);
       last = harness_.Now();
     }
     ASSERT_LE(harness_.Now() - last, kOptions.bookmark_interval);
   }
 }
 
-TEST_F(ProviderWatcherTest, ACallerIsToldOfItsProvidersAlone) {
+TEST_F(ProviderWatchesTest, CallerSeesOnlyItsOwnProviders) {
   Caller caller;
   caller.providers = std::make_shared<const std::set<std::string>>(std::set<std::string>{"beta"});
-  Watching watching(watcher_, caller);
+  Watching watching(watches_, caller);
   harness_.Run();
   EXPECT_THAT(watching.Texts(),
               ElementsAre("RESET FRESH", "PUT beta AVAILABLE", "BOOKMARK complete"));
@@ -267,27 +267,27 @@ TEST_F(ProviderWatcherTest, ACallerIsToldOfItsProvidersAlone) {
   EXPECT_THAT(watching.Texts(), IsEmpty());
 }
 
-TEST_F(ProviderWatcherTest, AProviderThatLeavesTheConfigIsDeleted) {
+TEST_F(ProviderWatchesTest, ProviderThatLeavesTheConfigIsDeleted) {
   const auto watching = Settled();
   reconcile::Harness::Options options;
   options.has_alpha = false;
   harness_.Reconfigure(options);
   EXPECT_THAT(watching->Texts(), ElementsAre("DELETE alpha"));
-  // Who has not held it is told nothing.
-  Watching late(watcher_);
+  // A stream that opens later sees no DELETE.
+  Watching late(watches_);
   EXPECT_THAT(late.Texts(), ElementsAre("RESET FRESH", "PUT beta AVAILABLE", "BOOKMARK complete"));
   options.has_alpha = true;
-  harness_.Advance(kOptions.look_pause);
+  harness_.Advance(kOptions.min_read_interval);
   harness_.Reconfigure(options);
   EXPECT_THAT(watching->Texts(), ElementsAre("PUT alpha AVAILABLE"));
   EXPECT_THAT(late.Texts(), ElementsAre("PUT alpha AVAILABLE"));
 }
 
-TEST_F(ProviderWatcherTest, DrainEndsStreamsAndThoseYetToCome) {
+TEST_F(ProviderWatchesTest, DrainEndsOpenAndLaterStreams) {
   const auto watching = Settled();
-  watcher_.Drain();
+  watches_.Drain();
   EXPECT_EQ(watching->ready(), 1);
-  Watching late(watcher_);
+  Watching late(watches_);
   for (Watching* each : {watching.get(), &late}) {
     EXPECT_THAT(each->Texts(), IsEmpty());
     ASSERT_TRUE(each->end().has_value());
@@ -297,7 +297,7 @@ TEST_F(ProviderWatcherTest, DrainEndsStreamsAndThoseYetToCome) {
   }
 }
 
-TEST_F(ProviderWatcherTest, ReadersOnOtherThreadsComeAndGo) {
+TEST_F(ProviderWatchesTest, SnapshotIsCompleteWhileReadersOnOtherThreadsComeAndGo) {
   constexpr int kReaders = 3;
   std::atomic<int> reading{kReaders};
   std::vector<std::thread> threads;
@@ -305,13 +305,13 @@ TEST_F(ProviderWatcherTest, ReadersOnOtherThreadsComeAndGo) {
   for (int t = 0; t < kReaders; ++t) {
     threads.emplace_back([this, &reading] {
       for (int i = 0; i < 10; ++i) {
-        Watching watching(watcher_);
+        Watching watching(watches_);
         std::vector<watch::EventPtr> events;
         while (events.empty() || !events.back()->snapshot_complete()) {
           for (watch::EventPtr& event : watching.Read()) events.push_back(std::move(event));
           std::this_thread::yield();
         }
-        // The snapshot is whole, whoever else comes and goes.
+        // The snapshot is complete although other streams open and close.
         std::set<std::string> names;
         for (const watch::EventPtr& event : events) {
           if (event->provider() != nullptr) names.insert(event->provider()->name());
@@ -323,7 +323,7 @@ TEST_F(ProviderWatcherTest, ReadersOnOtherThreadsComeAndGo) {
   }
   for (int i = 0; reading.load() > 0; ++i) {
     if (i < 10) Submit(absl::StrCat("v", i), i % 2 == 0 ? 403 : 200, "id=up state=running");
-    harness_.Advance(kOptions.look_pause);
+    harness_.Advance(kOptions.min_read_interval);
     std::this_thread::yield();
   }
   for (std::thread& thread : threads) thread.join();

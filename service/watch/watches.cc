@@ -1,16 +1,17 @@
-#include "watch/watcher.h"
+#include "watch/watches.h"
 
 #include <utility>
 #include <vector>
 
 namespace assetgate::watch {
 
-Watcher::Watcher(store::Store& store, Hub& hub, base::EventLoop& replay_loop,
+Watches::Watches(store::Store& store, Hub& hub, base::EventLoop& replay_loop,
                  const Stream::Options& options)
-    : store_(store), hub_(hub), replay_loop_(replay_loop), options_(options) {}
+    : shared_{store, hub, replay_loop, options,
+              [this](const Stream* stream) { OnClosed(stream); }} {}
 
-std::shared_ptr<Stream> Watcher::Open(WatchRequest request, std::shared_ptr<Reader> reader) {
-  auto stream = std::make_shared<Stream>(*this, std::move(request), std::move(reader));
+std::shared_ptr<Stream> Watches::Open(WatchRequest request, std::shared_ptr<Reader> reader) {
+  auto stream = std::make_shared<Stream>(shared_, std::move(request), std::move(reader));
   bool draining = false;
   {
     absl::MutexLock lock(&mu_);
@@ -21,7 +22,7 @@ std::shared_ptr<Stream> Watcher::Open(WatchRequest request, std::shared_ptr<Read
   return stream;
 }
 
-void Watcher::Drain() {
+void Watches::Drain() {
   std::vector<std::shared_ptr<Stream>> streams;
   {
     absl::MutexLock lock(&mu_);
@@ -33,12 +34,12 @@ void Watcher::Drain() {
   for (const std::shared_ptr<Stream>& stream : streams) stream->Drain();
 }
 
-std::size_t Watcher::open_streams() const {
+std::size_t Watches::open_streams() const {
   absl::MutexLock lock(&mu_);
   return streams_.size();
 }
 
-void Watcher::OnClosed(const Stream* stream) {
+void Watches::OnClosed(const Stream* stream) {
   absl::MutexLock lock(&mu_);
   streams_.erase(stream);
 }
