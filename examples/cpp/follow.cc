@@ -1,9 +1,9 @@
-// Has a video made and follows it to its end, over disconnections and restarts of gateways.
+// Requests a video and follows it to its end, across disconnections and restarts of gateways.
 //
 //   follow dns:///assetgate-headless.assetgate:8080 seedance-2 "a quiet harbour"
 //
-// ASSETGATE_CA: path of the certificates that the gateways' are checked by; without it, plain text.
-// ASSETGATE_TOKEN: who is calling. docs/clients.md says why everything here is as it is.
+// ASSETGATE_CA: path of the CA certificates that verify the gateways'; without it, plain text.
+// ASSETGATE_TOKEN: the caller's token. docs/clients.md explains the settings.
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
@@ -77,7 +77,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& server) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  // Or pings end with the second one on a watch that has nothing to tell.
+  // Otherwise gRPC stops after two pings on a watch without events.
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   auto credentials = grpc::InsecureChannelCredentials();
   if (const std::string ca = Environment("ASSETGATE_CA"); !ca.empty()) {
@@ -88,7 +88,7 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& server) {
   return grpc::CreateCustomChannel(server, credentials, arguments);
 }
 
-// What each call carries.
+// The metadata of each call.
 void Prepare(grpc::ClientContext& context, system_clock::time_point deadline) {
   context.set_deadline(deadline);
   if (const std::string token = Environment("ASSETGATE_TOKEN"); !token.empty()) {
@@ -103,8 +103,8 @@ std::string MakeRequestId() {
   return id.str();
 }
 
-// Whether a watch goes on with its token: the connection is gone, the gateway is going away or asks
-// to wait, or the stream was cut on its way, without a word from the gateway.
+// Whether a watch resumes with its token: the connection broke, the gateway shuts down or asks to
+// wait, or the stream was cut in transit, without an answer of the gateway.
 bool GoesOn(const grpc::Status& status) {
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
@@ -124,7 +124,7 @@ bool GoesOn(const grpc::Status& status) {
   std::exit(1);
 }
 
-// The task as it was when it ended; without a name when somebody deleted it.
+// The task in its final state; without a name if it was deleted.
 VideoTask Follow(VideoService::Stub& videos, const std::string& name,
                  system_clock::time_point deadline) {
   WatchVideoTasksRequest request;
@@ -145,11 +145,11 @@ VideoTask Follow(VideoService::Stub& videos, const std::string& name,
           task = event.video_task();
           std::cout << name << ": " << VideoTask::State_Name(task.state()) << std::endl;
           break;
-        case assetgate::v1::RESET:  // What follows is complete.
+        case assetgate::v1::RESET:  // A complete snapshot follows.
         case assetgate::v1::DELETE:
           task.Clear();
           break;
-        case assetgate::v1::BOOKMARK:  // Everything up to here has been seen.
+        case assetgate::v1::BOOKMARK:  // Everything up to here has been delivered.
           request.set_resume_token(event.resume_token());
           break;
         default:
@@ -177,7 +177,7 @@ int main(int argc, char** argv) {
   CreateVideoTaskRequest request;
   request.mutable_video_task()->set_model(argv[2]);
   request.mutable_video_task()->set_prompt(argv[3]);
-  // With it, gRPC may send the call again without a second video being made.
+  // With it, gRPC may repeat the call without making a second video.
   request.set_request_id(MakeRequestId());
   grpc::ClientContext context;
   Prepare(context, system_clock::now() + std::chrono::seconds(60));
@@ -185,7 +185,7 @@ int main(int argc, char** argv) {
   if (const grpc::Status made = videos.CreateVideoTask(&context, request, &task); !made.ok()) {
     Fail("create", made);
   }
-  std::cout << task.name() << ": made" << std::endl;
+  std::cout << task.name() << ": created" << std::endl;
 
   task = Follow(videos, task.name(), system_clock::now() + std::chrono::hours(1));
   std::cout << task.video().uri() << std::endl;

@@ -1,9 +1,9 @@
-// Has a video made and follows it to its end, over disconnections and restarts of gateways.
+// Requests a video and follows it to its end, across disconnections and restarts of gateways.
 //
 //	go run . dns:///assetgate-headless.assetgate:8080 seedance-2 "a quiet harbour"
 //
-// ASSETGATE_CA: path of the certificates that the gateways' are checked by; without it, plain text.
-// ASSETGATE_TOKEN: who is calling. docs/clients.md says why everything here is as it is.
+// ASSETGATE_CA: path of the CA certificates that verify the gateways'; without it, plain text.
+// ASSETGATE_TOKEN: the caller's token. docs/clients.md explains the settings.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-	_ "google.golang.org/grpc/health" // Has the channel ask gateways whether they serve.
+	_ "google.golang.org/grpc/health" // Lets the channel check whether gateways serve.
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -75,7 +75,7 @@ func connect(server string) (*grpc.ClientConn, error) {
 		}))
 }
 
-// What each call carries.
+// The metadata of each call.
 func calling(ctx context.Context) context.Context {
 	if token := os.Getenv("ASSETGATE_TOKEN"); token != "" {
 		return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
@@ -83,8 +83,8 @@ func calling(ctx context.Context) context.Context {
 	return ctx
 }
 
-// Whether a watch goes on with its token: the connection is gone, the gateway is going away or asks to wait,
-// or the stream was cut on its way, without a word from the gateway.
+// Whether a watch resumes with its token: the connection broke, the gateway shuts down or asks to
+// wait, or the stream was cut in transit, without an answer of the gateway.
 func goesOn(err error) bool {
 	switch said := status.Convert(err); said.Code() {
 	case codes.Unavailable, codes.ResourceExhausted:
@@ -96,7 +96,7 @@ func goesOn(err error) bool {
 	}
 }
 
-// The task as it was when it ended; nil when somebody deleted it.
+// The task in its final state; nil if it was deleted.
 func follow(ctx context.Context, videos assetgate.VideoServiceClient, name string) (*assetgate.VideoTask, error) {
 	request := &assetgate.WatchVideoTasksRequest{Names: []string{name}, UntilSettled: true}
 	var task *assetgate.VideoTask
@@ -113,9 +113,9 @@ func follow(ctx context.Context, videos assetgate.VideoServiceClient, name strin
 			case assetgate.EventType_PUT:
 				task = event.VideoTask
 				fmt.Printf("%s: %s\n", name, task.State)
-			case assetgate.EventType_RESET, assetgate.EventType_DELETE: // After a RESET, all that there is follows.
+			case assetgate.EventType_RESET, assetgate.EventType_DELETE: // After a RESET, a complete snapshot follows.
 				task = nil
-			case assetgate.EventType_BOOKMARK: // Everything up to here has been seen.
+			case assetgate.EventType_BOOKMARK: // Everything up to here has been delivered.
 				request.ResumeToken = event.ResumeToken
 			}
 		}
@@ -147,12 +147,12 @@ func run(server, model, prompt string) error {
 	defer cancel()
 	task, err := videos.CreateVideoTask(ctx, &assetgate.CreateVideoTaskRequest{
 		VideoTask: &assetgate.VideoTask{Model: model, Prompt: prompt},
-		RequestId: rand.Text(), // With it, gRPC may send the call again without a second video being made.
+		RequestId: rand.Text(), // With it, gRPC may repeat the call without making a second video.
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: made\n", task.Name)
+	fmt.Printf("%s: created\n", task.Name)
 
 	ctx, cancel = context.WithTimeout(calling(context.Background()), time.Hour)
 	defer cancel()
@@ -160,7 +160,7 @@ func run(server, model, prompt string) error {
 		return err
 	}
 	if task.GetState() != assetgate.VideoTask_SUCCEEDED {
-		return fmt.Errorf("it came to nothing: %v", task.GetError())
+		return fmt.Errorf("the task ended without a video: %v", task.GetError())
 	}
 	fmt.Println(task.Video.Uri)
 	return nil

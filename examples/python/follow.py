@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Has a video made from pictures, from the first call to the file on disk.
+"""Requests a video that is made from images, from the first call to the file on disk.
 
     ./generate.sh
     ./follow.py --server 127.0.0.1:8080 --model seedance-2 \\
         --image https://example.com/hero.png --prompt "image 1 waves" --output hero.mp4
 
 Registers the images, waits until the gateway's providers have them, submits the video task, follows
-it over disconnections, and fetches the result. See README.md for what each step relies on.
+it across disconnections, and downloads the result. README.md says what each step relies on.
 """
 
 import argparse
@@ -25,8 +25,8 @@ from assetgate.v1 import common_pb2  # noqa: E402
 from assetgate.v1 import video_service_pb2, video_service_pb2_grpc, video_task_pb2  # noqa: E402
 from google.rpc import error_details_pb2, status_pb2  # noqa: E402
 
-# How calls are spread over gateways, and which errors gRPC answers by sending the call again. A call that
-# made something carries a request_id, so that it is made once; docs/clients.md says the rest.
+# How calls are spread over gateways, and after which errors gRPC repeats a call. Creates carry a
+# request_id, so that a repetition makes nothing twice. docs/clients.md explains the settings.
 SERVICE_CONFIG = """
 {
   "loadBalancingConfig": [{"round_robin": {}}],
@@ -64,11 +64,11 @@ SERVICE_CONFIG = """
 def connect(server):
     """A channel to one gateway (HOST:PORT), or to all that a name stands for (dns:///NAME:PORT).
 
-    ASSETGATE_CA: path of the certificates that the gateways' are checked by; without it, plain text.
-    ASSETGATE_TOKEN: who is calling.
+    ASSETGATE_CA: path of the CA certificates that verify the gateways'; without it, plain text.
+    ASSETGATE_TOKEN: the caller's token.
     """
     options = [("grpc.service_config", SERVICE_CONFIG),
-               # A gateway takes pings that are 10 s or more apart.
+               # A gateway accepts pings that are at least 10 s apart.
                ("grpc.keepalive_time_ms", 30_000),
                ("grpc.keepalive_timeout_ms", 10_000),
                ("grpc.keepalive_permit_without_calls", 1),
@@ -104,40 +104,40 @@ def detail_of(status, kind):
 
 
 def retry_delay(error):
-    """How long the gateway asks us to stay away, in seconds; 0 where it does not ask."""
+    """How long the gateway asks the client to wait, in seconds; 0 if it does not ask."""
     retry = detail_of(status_of(error), error_details_pb2.RetryInfo)
     return retry.retry_delay.ToTimedelta().total_seconds() if retry else 0
 
 
 def is_worth_repeating(error):
-    """Whether a create may succeed, or turn out to have succeeded, when it is sent again."""
+    """Whether a create may succeed, or prove to have succeeded, when it is repeated."""
     info = detail_of(status_of(error), error_details_pb2.ErrorInfo)
     return (error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
             or retry_delay(error) > 0 or (info and info.reason == "COMMIT_UNKNOWN"))
 
 
 def is_disconnection(error):
-    """Whether a watch ended because the connection did, or the gateway is going away."""
+    """Whether a watch ended because the connection broke or the gateway shuts down."""
     if error.code() == grpc.StatusCode.UNAVAILABLE or retry_delay(error) > 0:
         return True
-    # Without a word from the gateway: what gRPC itself makes of a stream that is cut.
+    # Without an answer of the gateway: the codes that gRPC itself gives to a stream that is cut.
     cut = (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
     return status_of(error) is None and error.code() in cut
 
 
 def describe(status):
-    """An error as lines for people: what is wrong, with which field, and who can mend it."""
+    """An error as lines of text: what is wrong, with which field, and who can fix it."""
     info = detail_of(status, error_details_pb2.ErrorInfo) or error_details_pb2.ErrorInfo()
     lines = [f"{info.reason or status.code}: {status.message}"]
     bad = detail_of(status, error_details_pb2.BadRequest)
     lines += [f"  {v.field}: {v.description}" for v in (bad.field_violations if bad else ())]
     if info.metadata.get("act"):
-        lines.append(f"  to be mended by: {info.metadata['act']}")
+        lines.append(f"  to be resolved by: {info.metadata['act']}")
     return "\n".join(lines)
 
 
 class Pauses:
-    """How long to wait after each failure: twice as long every time, 10 s at most."""
+    """How long to wait after each failure: twice as long every time, at most 10 s."""
 
     def __init__(self):
         self.next = 0.5
@@ -153,7 +153,7 @@ def create(method, request, deadline):
     """Calls a Create… method until it is answered.
 
     The request carries a request_id of its own, so that repeating it never makes a second asset, or
-    a second video and a second bill, whatever became of the first try.
+    a second video and a second bill, whatever the outcome of the first call.
     """
     request.request_id = str(uuid.uuid4())
     pauses = Pauses()
@@ -167,7 +167,7 @@ def create(method, request, deadline):
 
 
 def watch(method, request, deadline):
-    """Yields the events of a Watch… method, over disconnections, until the gateway ends it.
+    """Yields the events of a Watch… method, across disconnections, until the gateway ends it.
 
     BOOKMARK events carry a token: everything up to it has been delivered. A new stream that is opened
     with the newest one continues from there; nothing is lost in between.
@@ -202,12 +202,12 @@ def register(assets, uris, providers, deadline):
 
 
 def wait_until_active(assets, names, deadline):
-    """Watches the assets until every provider has decided; fails when one is good for nothing."""
+    """Watches the assets until every provider has decided; fails when one is usable nowhere."""
     request = asset_service_pb2.WatchAssetsRequest(names=names, until_settled=True)
     held = {}
     for event in watch(assets.WatchAssets, request, deadline):
         if event.type == common_pb2.RESET:
-            held.clear()  # What follows is complete.
+            held.clear()  # A complete snapshot follows.
         elif event.type == common_pb2.PUT:
             held[event.asset.name] = event.asset
             places = ", ".join(
@@ -219,7 +219,7 @@ def wait_until_active(assets, names, deadline):
             held.pop(event.asset.name, None)
     for name in names:
         if name not in held:
-            sys.exit(f"{name} was deleted by somebody else")
+            sys.exit(f"{name} was deleted by another client")
         if held[name].state == asset_pb2.Asset.FAILED:
             sys.exit(f"{name} failed: {describe(held[name].error)}")
 
@@ -239,17 +239,17 @@ def follow(videos, name, deadline):
             line += f" ({task.waiting.message or common_pb2.Waiting.Reason.Name(task.waiting.reason)})"
         print(line)
     if task is None:
-        sys.exit(f"{name} was deleted by somebody else")
+        sys.exit(f"{name} was deleted by another client")
     return task
 
 
 def download(uri, path):
-    """Fetches the video. Providers keep it for hours to days only."""
+    """Downloads the video. Providers keep it for hours to days only."""
     part = path + ".part"
     with urllib.request.urlopen(uri, timeout=60) as response, open(part, "wb") as file:
         while chunk := response.read(1 << 20):
             file.write(chunk)
-    os.replace(part, path)  # Whole, or not there.
+    os.replace(part, path)  # The whole file, or none.
     print(f"{path}: {os.path.getsize(path)} bytes")
 
 
@@ -291,7 +291,7 @@ def main():
 
         task = follow(videos, task.name, deadline)
         if task.state != video_task_pb2.VideoTask.SUCCEEDED:
-            sys.exit(f"{task.name} came to nothing: {describe(task.error)}")
+            sys.exit(f"{task.name} ended without a video: {describe(task.error)}")
         download(task.video.uri, arguments.output)
 
 

@@ -23,10 +23,10 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Has a video made and follows it to its end, over disconnections and restarts of gateways.
+ * Requests a video and follows it to its end, across disconnections and restarts of gateways.
  *
- * <p>ASSETGATE_CA: path of the certificates that the gateways' are checked by; without it, plain text.
- * ASSETGATE_TOKEN: who is calling. docs/clients.md says why everything here is as it is.
+ * <p>ASSETGATE_CA: path of the CA certificates that verify the gateways'; without it, plain text.
+ * ASSETGATE_TOKEN: the caller's token. docs/clients.md explains the settings.
  */
 public final class Follow {
   private static final String SERVICE_CONFIG =
@@ -95,8 +95,8 @@ public final class Follow {
   }
 
   /**
-   * Whether a watch goes on with its token: the connection is gone, the gateway is going away or asks to
-   * wait, or the stream was cut on its way, without a word from the gateway.
+   * Whether a watch resumes with its token: the connection broke, the gateway shuts down or asks to
+   * wait, or the stream was cut in transit, without an answer of the gateway.
    */
   private static boolean goesOn(StatusRuntimeException error) {
     Metadata trailers = error.getTrailers();
@@ -107,7 +107,7 @@ public final class Follow {
     };
   }
 
-  /** The task as it was when it ended; null when somebody deleted it. */
+  /** The task in its final state; null if it was deleted. */
   private static VideoTask follow(VideoServiceGrpc.VideoServiceBlockingStub videos, String name)
       throws InterruptedException {
     WatchVideoTasksRequest.Builder request =
@@ -126,9 +126,9 @@ public final class Follow {
               task = event.getVideoTask();
               System.out.println(name + ": " + task.getState());
             }
-            // After a RESET, all that there is follows.
+            // After a RESET, a complete snapshot follows.
             case RESET, DELETE -> task = null;
-            // Everything up to here has been seen.
+            // Everything up to here has been delivered.
             case BOOKMARK -> request.setResumeToken(event.getResumeToken());
             default -> {}
           }
@@ -158,13 +158,13 @@ public final class Follow {
                   CreateVideoTaskRequest.newBuilder()
                       .setVideoTask(
                           VideoTask.newBuilder().setModel(arguments[1]).setPrompt(arguments[2]))
-                      // With it, gRPC may send the call again without a second video being made.
+                      // With it, gRPC may repeat the call without making a second video.
                       .setRequestId(UUID.randomUUID().toString())
                       .build());
-      System.out.println(task.getName() + ": made");
+      System.out.println(task.getName() + ": created");
       task = follow(videos, task.getName());
       if (task == null || task.getState() != VideoTask.State.SUCCEEDED) {
-        throw new IllegalStateException("it came to nothing: " + task);
+        throw new IllegalStateException("the task ended without a video: " + task);
       }
       System.out.println(task.getVideo().getUri());
     } finally {
