@@ -1,4 +1,4 @@
-// The port of a page server.
+// The listening socket of a page server.
 #ifndef ASSETGATE_ADMIN_PAGE_LISTENER_H_
 #define ASSETGATE_ADMIN_PAGE_LISTENER_H_
 
@@ -11,10 +11,10 @@
 
 namespace assetgate::admin {
 
-// A file descriptor that is closed at the end.
+// Owns a file descriptor.
 class Descriptor {
  public:
-  // None.
+  // Owns none.
   Descriptor() = default;
   explicit Descriptor(int fd) : fd_(fd) {}
   ~Descriptor() {
@@ -27,18 +27,18 @@ class Descriptor {
     return *this;
   }
 
-  // Negative where there is none.
+  // Negative where it owns none.
   int get() const { return fd_; }
 
  private:
   int fd_ = -1;
 };
 
-// A socket that listens and does not block. INVALID_ARGUMENT for a `listen` that is not HOST:PORT,
-// :PORT or [IPV6]:PORT; UNAVAILABLE when the address cannot be had.
+// A non-blocking socket that listens. Errors: INVALID_ARGUMENT for a `listen` that is not
+// HOST:PORT, :PORT or [IPV6]:PORT; UNAVAILABLE when the address cannot be bound.
 absl::StatusOr<Descriptor> ListenForPages(absl::string_view listen);
 
-// Where it listens; 0 where that cannot be told.
+// The port that it listens on; 0 on failure.
 int PortOf(const Descriptor& listener);
 
 }  // namespace assetgate::admin
