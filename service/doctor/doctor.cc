@@ -14,19 +14,19 @@ namespace {
 
 using Verdict = Finding::Verdict;
 
-// Keys of the providers that are spoken have 20 characters and more.
-constexpr std::size_t kShortestKey = 12;
+// Keys of the supported providers have at least 20 characters.
+constexpr std::size_t kMinKeyLength = 12;
 
-// What looks wrong with a secret, without showing it; empty where nothing does. One with white
-// space in it, the config has refused already.
-std::string Oddity(const std::string& secret) {
+// Why a secret looks wrong, without showing it; empty where it does not. The config check has
+// already rejected a secret that contains white space.
+std::string SuspicionAbout(const std::string& secret) {
   const char first = secret.front();
   if ((first == '"' || first == '\'') && secret.back() == first) return "is in quotes";
   for (const absl::string_view word : {"changeme", "change-me", "placeholder", "replace", "example",
                                        "your-", "your_", "<", "xxxx"}) {
     if (absl::StrContains(absl::AsciiStrToLower(secret), word)) return "looks like a placeholder";
   }
-  if (secret.size() < kShortestKey) {
+  if (secret.size() < kMinKeyLength) {
     return absl::StrCat("is only ", secret.size(), " characters long");
   }
   return "";
@@ -40,7 +40,7 @@ std::string SourceOf(const config::SecretSource& source) {
 }  // namespace
 
 void ExamineSecrets(const config::Config& config, const Report& report) {
-  // Whose each is: one account that two providers use shares its budget.
+  // Secret to provider id: two providers with one account would share its budget.
   std::map<std::string, std::string> seen;
   for (const config::Provider& provider : config.providers) {
     for (const auto& [name, secret] : provider.credential.credential.secrets) {
@@ -50,17 +50,17 @@ void ExamineSecrets(const config::Config& config, const Report& report) {
       const std::string from =
           source == provider.credential.sources.end() ? "" : SourceOf(source->second);
       finding.detail = absl::StrCat("from ", from, ", ", secret.Reveal().size(), " characters");
-      const std::string oddity = Oddity(secret.Reveal());
+      const std::string suspicion = SuspicionAbout(secret.Reveal());
       const auto [other, fresh] = seen.emplace(secret.Reveal(), provider.id);
-      if (!oddity.empty()) {
+      if (!suspicion.empty()) {
         finding.verdict = Verdict::kWarning;
-        finding.detail = absl::StrCat("from ", from, ": it ", oddity);
-        finding.remedy = "put the key there as the provider shows it, and nothing else";
+        finding.detail = absl::StrCat("from ", from, ": it ", suspicion);
+        finding.remedy = "put exactly the key there, as the provider shows it";
       } else if (!fresh) {
         finding.verdict = Verdict::kWarning;
         absl::StrAppend(&finding.detail, "; the same as that of provider ", other->second);
         finding.remedy =
-            "give each its own account, or set the limits of each to its part of the account's";
+            "give each provider its own account, or divide the account's limits between them";
       }
       report(finding);
     }
@@ -75,17 +75,17 @@ std::optional<int> ExamineStore(const config::Config& config, const Report& repo
     options.name = "doctor";
     const auto found = store::PostgresStore::Inspect(options);
     if (!found.ok()) {
-      // Its words hold the remedy.
+      // The message contains the remedy.
       report({Verdict::kFailed, "store", std::string(found.status().message()), ""});
       return std::nullopt;
     }
     finding.detail = absl::StrCat(
         "PostgreSQL ", found->server, " at ", found->address, ": ",
-        found->version == 0 ? std::string("no schema yet; the gateway makes it at its start")
+        found->version == 0 ? std::string("no schema yet; the gateway creates it when it starts")
                             : absl::StrCat("schema version ", found->version),
-        "; rights and notifications are there; ",
-        found->gateways.empty() ? std::string("no gateway is alive on it")
-                                : absl::StrCat("alive on it: ", found->gateways));
+        "; privileges and notifications are in order; ",
+        found->gateways.empty() ? std::string("no gateway uses it")
+                                : absl::StrCat("used by: ", found->gateways));
     report(finding);
     return std::nullopt;
   }
@@ -93,21 +93,20 @@ std::optional<int> ExamineStore(const config::Config& config, const Report& repo
   if (!found.ok()) {
     report({Verdict::kFailed, "store", std::string(found.status().message()),
             absl::IsDataLoss(found.status())
-                ? "put a backup in its place (docs/operations.md), or name another file in "
-                  "store.sqlite.path"
-                : "see to the file and its directory, or name another one in store.sqlite.path"});
+                ? "restore a backup (docs/operations.md), or set another file in store.sqlite.path"
+                : "check the file and its directory, or set another file in store.sqlite.path"});
     return std::nullopt;
   }
   finding.detail = absl::StrCat("SQLite file ", config.sqlite_path, ": ");
   if (found->holder.has_value()) {
-    absl::StrAppend(&finding.detail, "a gateway has it, process ", *found->holder,
-                    "; a second one would be refused");
+    absl::StrAppend(&finding.detail, "a gateway uses it, process ", *found->holder,
+                    "; a second one would not start");
   } else if (!found->exists) {
-    absl::StrAppend(&finding.detail, "not there yet; the gateway makes it at its start");
+    absl::StrAppend(&finding.detail, "does not exist yet; the gateway creates it when it starts");
   } else if (found->version == 0) {
-    absl::StrAppend(&finding.detail, "empty; the gateway fills it at its start");
+    absl::StrAppend(&finding.detail, "empty; the gateway creates its schema when it starts");
   } else {
-    absl::StrAppend(&finding.detail, "schema version ", found->version, ", in use by nobody");
+    absl::StrAppend(&finding.detail, "schema version ", found->version, ", not in use");
   }
   report(finding);
   return found->holder;
