@@ -20,7 +20,7 @@
 namespace assetgate::cli {
 namespace {
 
-absl::Status Wrong(absl::string_view message) {
+absl::Status Invalid(absl::string_view message) {
   return PlainError(absl::StatusCode::kInvalidArgument, message);
 }
 
@@ -28,7 +28,7 @@ bool IsWebAddress(absl::string_view uri) {
   return absl::StartsWithIgnoreCase(uri, "http://") || absl::StartsWithIgnoreCase(uri, "https://");
 }
 
-// The rest after "prefix:", when `word` begins with a media type and a colon.
+// Removes "TYPE:" from the front of `word`, when it begins with a media type and a colon.
 bool TakeMediaType(absl::string_view& word, v1::MediaType& type) {
   const std::size_t colon = word.find(':');
   if (colon == absl::string_view::npos) return false;
@@ -39,8 +39,9 @@ bool TakeMediaType(absl::string_view& word, v1::MediaType& type) {
   return true;
 }
 
-absl::Status NoTypeIn(absl::string_view uri, absl::string_view remedy) {
-  return Wrong(absl::StrCat("cannot tell from its name what \"", uri, "\" holds: ", remedy));
+absl::Status UnknownMediaType(absl::string_view uri, absl::string_view remedy) {
+  return Invalid(
+      absl::StrCat("the extension of \"", uri, "\" does not tell its media type: ", remedy));
 }
 
 }  // namespace
@@ -49,7 +50,7 @@ absl::StatusOr<std::string> ResourceName(absl::string_view collection, absl::str
   const std::string prefix = absl::StrCat(collection, "/");
   const absl::string_view id = absl::StartsWith(word, prefix) ? word.substr(prefix.size()) : word;
   if (id.empty() || absl::StrContains(id, "/")) {
-    return Wrong(absl::StrCat("\"", word, "\" is not a name: write ", prefix, "ID, or just ID"));
+    return Invalid(absl::StrCat("\"", word, "\" is not a name: write ", prefix, "ID, or just ID"));
   }
   return absl::StrCat(prefix, id);
 }
@@ -61,7 +62,7 @@ absl::StatusOr<std::string> ModelName(absl::string_view word) {
   }
   auto name = ResourceName("models", word);
   if (name.ok()) return name;
-  return Wrong(
+  return Invalid(
       absl::StrCat("\"", word, "\" is not a model: write ID, models/ID or providers/ID/models/ID"));
 }
 
@@ -71,7 +72,8 @@ absl::StatusOr<v1::MediaType> ParseMediaType(absl::string_view word) {
       type != v1::MEDIA_TYPE_UNSPECIFIED) {
     return type;
   }
-  return Wrong(absl::StrCat("\"", word, "\" is not a media type: image, video, audio or document"));
+  return Invalid(
+      absl::StrCat("\"", word, "\" is not a media type: write image, video, audio or document"));
 }
 
 v1::MediaType GuessMediaType(absl::string_view uri) {
@@ -104,11 +106,12 @@ absl::StatusOr<absl::Duration> ParseDuration(absl::string_view word) {
   if (absl::SimpleAtod(word, &seconds)) {
     duration = absl::Seconds(seconds);
   } else if (!absl::ParseDuration(std::string(word), &duration)) {
-    return Wrong(absl::StrCat("\"", word, "\" is not a duration: write 5s, 1m30s, or seconds"));
+    return Invalid(absl::StrCat("\"", word, "\" is not a duration: write 5s, 1m30s, or seconds"));
   }
-  // More than a hundred years is a slip of the finger, and does not fit everywhere.
+  // More than a hundred years is a typing error, and does not fit into every type of time.
   if (!(duration >= absl::ZeroDuration()) || duration > absl::Hours(24 * 36500)) {
-    return Wrong(absl::StrCat("\"", word, "\" is not a usable duration"));
+    return Invalid(
+        absl::StrCat("\"", word, "\" is out of range: write a duration from 0 to 100 years"));
   }
   return duration;
 }
@@ -118,11 +121,11 @@ absl::Status AddLabels(const std::vector<std::string>& words,
   for (const std::string& word : words) {
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return Wrong(absl::StrCat("\"", word, "\" is not a label: write KEY=VALUE"));
+      return Invalid(absl::StrCat("\"", word, "\" is not a label: write KEY=VALUE"));
     }
     std::string key = word.substr(0, equals);
     if (labels->contains(key)) {
-      return Wrong(absl::StrCat("label \"", key, "\" is given more than once"));
+      return Invalid(absl::StrCat("label \"", key, "\" is given twice; remove one"));
     }
     (*labels)[key] = word.substr(equals + 1);
   }
@@ -134,7 +137,8 @@ absl::Status AddOptions(const std::vector<std::string>& words,
   for (const std::string& word : words) {
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return Wrong(absl::StrCat("\"", word, "\" is not an option: write PROVIDER='{\"KEY\": …}'"));
+      return Invalid(
+          absl::StrCat("\"", word, "\" is not an option: write PROVIDER='{\"KEY\": …}'"));
     }
     const auto provider = ResourceName("providers", word.substr(0, equals));
     if (!provider.ok()) return provider.status();
@@ -142,8 +146,8 @@ absl::Status AddOptions(const std::vector<std::string>& words,
     const auto parsed =
         google::protobuf::util::JsonStringToMessage(word.substr(equals + 1), &fields);
     if (!parsed.ok()) {
-      return Wrong(absl::StrCat("the option for ", *provider,
-                                " is not a JSON object: ", parsed.message().ToString()));
+      return Invalid(absl::StrCat("the option for ", *provider,
+                                  " is not a JSON object: ", parsed.message().ToString()));
     }
     (*options)[provider->substr(provider->find('/') + 1)].MergeFrom(fields);
   }
@@ -164,12 +168,12 @@ absl::StatusOr<v1::Reference> ParseReference(v1::Reference::Role role, absl::str
     if (type == v1::MEDIA_TYPE_UNSPECIFIED && role != v1::Reference::REFERENCE) type = v1::IMAGE;
     if (type == v1::MEDIA_TYPE_UNSPECIFIED) type = GuessMediaType(source);
     if (type == v1::MEDIA_TYPE_UNSPECIFIED && IsWebAddress(source)) {
-      return NoTypeIn(source, "put image:, video: or audio: in front of it");
+      return UnknownMediaType(source, "put image:, video: or audio: in front of it");
     }
   } else {
-    return Wrong(absl::StrCat("\"", word,
-                              "\" is neither a web address nor an asset: write https://…, or "
-                              "assets/ID (`assetctl assets create` makes one)"));
+    return Invalid(absl::StrCat("\"", word,
+                                "\" is neither a URL nor an asset: write https://…, or assets/ID "
+                                "(`assetctl assets create` creates one)"));
   }
   if (type != v1::MEDIA_TYPE_UNSPECIFIED) reference.set_media_type(type);
   return reference;
@@ -185,7 +189,8 @@ absl::StatusOr<typename Resource::State> ParseState(absl::string_view word) {
   for (int i = 1; i < states->value_count(); ++i) {
     known.push_back(absl::AsciiStrToLower(states->value(i)->name()));
   }
-  return Wrong(absl::StrCat("\"", word, "\" is not a state: one of ", absl::StrJoin(known, ", ")));
+  return Invalid(
+      absl::StrCat("\"", word, "\" is not a state: write one of ", absl::StrJoin(known, ", ")));
 }
 
 template absl::StatusOr<v1::Asset::State> ParseState<v1::Asset>(absl::string_view);
@@ -200,7 +205,7 @@ absl::StatusOr<std::vector<v1::CreateAssetRequest>> ParseAssetLines(
     v1::CreateAssetRequest item;
     auto parsed = google::protobuf::util::JsonStringToMessage(line, &item);
     if (!parsed.ok()) {
-      // Not a request: then maybe just the asset. The first error is the more telling one.
+      // It may be just an asset. If not, the error about the request says more than a second one.
       v1::Asset asset;
       if (google::protobuf::util::JsonStringToMessage(line, &asset).ok()) {
         item.Clear();
@@ -209,14 +214,14 @@ absl::StatusOr<std::vector<v1::CreateAssetRequest>> ParseAssetLines(
       }
     }
     if (!parsed.ok()) {
-      return Wrong(
+      return Invalid(
           absl::StrCat("line ", number, " is not an asset: ", parsed.message().ToString()));
     }
     v1::CreateAssetRequest whole = defaults;
     if (item.providers_size() > 0) whole.clear_providers();
     whole.MergeFrom(item);
     if (const absl::Status filled = FillMediaType(*whole.mutable_asset()); !filled.ok()) {
-      return Wrong(absl::StrCat("line ", number, ": ", filled.message()));
+      return Invalid(absl::StrCat("line ", number, ": ", filled.message()));
     }
     items.push_back(std::move(whole));
   }
@@ -227,7 +232,8 @@ absl::Status FillMediaType(v1::Asset& asset) {
   if (asset.media_type() != v1::MEDIA_TYPE_UNSPECIFIED) return absl::OkStatus();
   asset.set_media_type(GuessMediaType(asset.source_uri()));
   if (asset.media_type() == v1::MEDIA_TYPE_UNSPECIFIED && IsWebAddress(asset.source_uri())) {
-    return NoTypeIn(asset.source_uri(), "say it with --media-type image, video, audio or document");
+    return UnknownMediaType(asset.source_uri(),
+                            "pass --media-type image, video, audio or document");
   }
   return absl::OkStatus();
 }

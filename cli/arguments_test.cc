@@ -13,12 +13,12 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(ResourceNameTest, TakesIdsAndNames) {
+TEST(ResourceNameTest, AcceptsIdsAndNames) {
   EXPECT_EQ(*ResourceName("assets", "hero"), "assets/hero");
   EXPECT_EQ(*ResourceName("assets", "assets/hero"), "assets/hero");
 }
 
-TEST(ResourceNameTest, RefusesOtherCollectionsAndSaysWhatToWrite) {
+TEST(ResourceNameTest, RejectsOtherCollectionsAndSaysWhatToWrite) {
   for (const char* word : {"videoTasks/x", "assets/", "", "assets/a/b"}) {
     const auto name = ResourceName("assets", word);
     ASSERT_FALSE(name.ok()) << word;
@@ -26,14 +26,14 @@ TEST(ResourceNameTest, RefusesOtherCollectionsAndSaysWhatToWrite) {
   }
 }
 
-TEST(ModelNameTest, TakesRoutesAndPinnedModels) {
+TEST(ModelNameTest, AcceptsRoutesAndPinnedModels) {
   EXPECT_EQ(*ModelName("seedance-2"), "models/seedance-2");
   EXPECT_EQ(*ModelName("models/seedance-2"), "models/seedance-2");
   EXPECT_EQ(*ModelName("providers/kyy/models/x"), "providers/kyy/models/x");
   EXPECT_FALSE(ModelName("providers/kyy").ok());
 }
 
-TEST(GuessMediaTypeTest, GoesByTheExtensionOfThePath) {
+TEST(GuessMediaTypeTest, UsesTheExtensionOfThePath) {
   EXPECT_EQ(GuessMediaType("https://x/a.PNG"), v1::IMAGE);
   EXPECT_EQ(GuessMediaType("https://x/a.mp4?name=b.png"), v1::VIDEO);
   EXPECT_EQ(GuessMediaType("https://x/a.mp3#t=1"), v1::AUDIO);
@@ -42,7 +42,7 @@ TEST(GuessMediaTypeTest, GoesByTheExtensionOfThePath) {
   EXPECT_EQ(GuessMediaType("https://x/get?id=7"), v1::MEDIA_TYPE_UNSPECIFIED);
 }
 
-TEST(ParseDurationTest, TakesUnitsAndPlainSeconds) {
+TEST(ParseDurationTest, AcceptsUnitsAndPlainSeconds) {
   EXPECT_EQ(*ParseDuration("5"), absl::Seconds(5));
   EXPECT_EQ(*ParseDuration("5s"), absl::Seconds(5));
   EXPECT_EQ(*ParseDuration("1m30s"), absl::Seconds(90));
@@ -52,7 +52,7 @@ TEST(ParseDurationTest, TakesUnitsAndPlainSeconds) {
   }
 }
 
-TEST(AddLabelsTest, TakesPairsOnce) {
+TEST(AddLabelsTest, AcceptsEachKeyOnce) {
   google::protobuf::Map<std::string, std::string> labels;
   ASSERT_TRUE(AddLabels({"a=b", "c=", "d=e=f"}, &labels).ok());
   EXPECT_EQ(labels.at("a"), "b");
@@ -62,7 +62,7 @@ TEST(AddLabelsTest, TakesPairsOnce) {
   EXPECT_FALSE(AddLabels({"novalue"}, &labels).ok());
 }
 
-TEST(AddOptionsTest, JoinsTheObjectsOfOneProvider) {
+TEST(AddOptionsTest, MergesTheObjectsOfOneProvider) {
   google::protobuf::Map<std::string, google::protobuf::Struct> options;
   ASSERT_TRUE(AddOptions({R"(kyy={"a": 1})", R"(providers/kyy={"b": "x=y"})"}, &options).ok());
   EXPECT_EQ(options.at("kyy").fields().at("a").number_value(), 1);
@@ -71,7 +71,7 @@ TEST(AddOptionsTest, JoinsTheObjectsOfOneProvider) {
   EXPECT_FALSE(AddOptions({"kyy"}, &options).ok());
 }
 
-TEST(ParseReferenceTest, TellsAssetsFromAddressesAndGuessesTheirType) {
+TEST(ParseReferenceTest, DistinguishesAssetsFromUrlsAndGuessesTheMediaType) {
   struct Case {
     v1::Reference::Role role;
     const char* word;
@@ -88,7 +88,7 @@ TEST(ParseReferenceTest, TellsAssetsFromAddressesAndGuessesTheirType) {
             R"({"role":"REFERENCE","uri":"https://x/a.mp4","media_type":"AUDIO"})"},
            {v1::Reference::FIRST_FRAME, "https://x/frame",
             R"({"role":"FIRST_FRAME","uri":"https://x/frame","media_type":"IMAGE"})"},
-           // The gateway knows better than we what to say to these.
+           // The gateway validates other schemes itself.
            {v1::Reference::REFERENCE, "asset://x", R"({"role":"REFERENCE","uri":"asset://x"})"},
        }) {
     const auto reference = ParseReference(c.role, c.word);
@@ -106,7 +106,7 @@ TEST(ParseReferenceTest, SaysWhatToWriteInstead) {
               HasSubstr("assets/ID"));
 }
 
-TEST(ParseStateTest, NamesTheStatesThereAre) {
+TEST(ParseStateTest, RejectsOtherWordsAndListsTheStates) {
   EXPECT_EQ(*ParseState<v1::Asset>("Active"), v1::Asset::ACTIVE);
   EXPECT_EQ(*ParseState<v1::VideoTask>("running"), v1::VideoTask::RUNNING);
   EXPECT_THAT(std::string(ParseState<v1::Asset>("running").status().message()),
@@ -114,7 +114,7 @@ TEST(ParseStateTest, NamesTheStatesThereAre) {
   EXPECT_FALSE(ParseState<v1::Asset>("state_unspecified").ok());
 }
 
-TEST(ParseAssetLinesTest, TakesRequestsAndBareAssets) {
+TEST(ParseAssetLinesTest, AcceptsRequestsAndBareAssets) {
   v1::CreateAssetRequest defaults;
   defaults.add_providers("providers/kyy");
   defaults.mutable_asset()->set_asset_group("assetGroups/summer");

@@ -35,8 +35,8 @@ absl::Status ToStatus(const grpc::Status& status) {
 
 namespace {
 
-// Shows a token with each call. gRPC's own call credentials would refuse to go over plain text,
-// which is how gateways are reached behind a mesh, and on this machine.
+// Sends a token with each call. gRPC's own call credentials refuse to travel in plain text, which
+// is how callers reach gateways behind a mesh and on this machine.
 class TokenInterceptor final : public grpc::experimental::Interceptor {
  public:
   explicit TokenInterceptor(const std::string& header) : header_(header) {}
@@ -99,14 +99,13 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const En
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const Endpoint& endpoint) {
   grpc::ChannelArguments arguments;
   arguments.SetUserAgentPrefix(absl::StrCat("assetctl/", base::ThisBuild().version));
-  // A page of 1,000 large resources is bigger than gRPC's default of 4 MiB.
+  // A margin over gRPC's default of 4 MiB; the gateway's responses stay below about 3 MiB.
   arguments.SetMaxReceiveMessageSize(64 << 20);
-  // The gateway is a neighbour: it is not asked for through the proxy that the environment names
-  // for the internet.
+  // The gateway is on the local network: the environment's proxy for the internet does not apply.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  // A watch comes back soon after the gateway does; gRPC's own back-off would grow to two minutes.
+  // So that a watch resumes soon after the gateway is back; gRPC's default grows to two minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);  // The time that connecting may take.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);  // The timeout for connecting.
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   const auto credentials = CredentialsOf(endpoint);
   if (!credentials.ok()) return credentials.status();
@@ -130,9 +129,9 @@ Client::Client(const std::shared_ptr<grpc::Channel>& channel) {
 
 absl::StatusOr<bool> Client::Serving(absl::Duration timeout, const std::stop_token& stop) {
   const auto health = grpc::health::v1::Health::NewStub(channel_);
-  const auto answer =
-      Call(*health, &grpc::health::v1::Health::Stub::Check,
-           grpc::health::v1::HealthCheckRequest() /* service "": all of it */, timeout, stop);
+  const auto answer = Call(
+      *health, &grpc::health::v1::Health::Stub::Check,
+      grpc::health::v1::HealthCheckRequest() /* service "": the whole gateway */, timeout, stop);
   if (!answer.ok()) return answer.status();
   return answer->status() == grpc::health::v1::HealthCheckResponse::SERVING;
 }

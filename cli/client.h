@@ -1,4 +1,4 @@
-// Calls to the gateway.
+// The connection to a gateway, and calls over it.
 #ifndef ASSETGATE_CLI_CLIENT_H_
 #define ASSETGATE_CLI_CLIENT_H_
 
@@ -18,49 +18,52 @@
 
 namespace assetgate::cli {
 
-// An error of this program itself: it carries no error details.
+// An error of assetctl itself, without error details.
 absl::Status PlainError(absl::StatusCode code, absl::string_view message);
 
-// What a call ended with, with the details that the gateway attached (see base/error.h).
+// The status of a call, with the details that the gateway attached (see base/error.h).
 absl::Status ToStatus(const grpc::Status& status);
 
-// Where a gateway is, and what is shown to it. Files are in PEM, but for the token.
+// The address of a gateway, and the credentials to present to it. Files are in PEM, except for the
+// token.
 struct Endpoint {
-  // HOST:PORT, or anything else that gRPC resolves: of several addresses, the first that answers is
-  // used, until it goes away.
+  // HOST:PORT, or anything else that gRPC resolves. Of several addresses gRPC uses the first that
+  // answers, until that one goes away.
   std::string server = "127.0.0.1:8080";
-  // A file with a bearer token; empty: none. White space around it is ignored. Without TLS
-  // it is sent in clear text, which to another machine only goes with `insecure`.
+  // A file with a bearer token; empty: none. White space around it is ignored. Without TLS the
+  // token travels in clear text; to another machine that requires `insecure`.
   std::string token_file;
-  // Who signs the gateway's certificate: a file, or "system"; empty: no TLS.
+  // The CA that signs the gateway's certificate: a file, or "system"; empty: no TLS.
   std::string ca;
-  // The certificate that is shown, and its key; empty: none.
+  // The client certificate and its key; empty: none.
   std::string certificate;
   std::string key;
   // Whether the token may go to another machine without TLS.
   bool insecure = false;
 };
 
-// A channel to it. INVALID_ARGUMENT where a file cannot be read.
+// Opens a channel. Errors: INVALID_ARGUMENT where a file cannot be read or is empty.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const Endpoint& endpoint);
 
-// A channel to a gateway, or to one of several that share a store. Thread-safe. Connects at the
-// first call.
+// The client of one gateway, or of several that share a store. Connects at the first call.
+//
+// Threading: any thread.
 class Client {
  public:
   explicit Client(const std::shared_ptr<grpc::Channel>& channel);
 
-  // Whether the gRPC health service calls the gateway as a whole SERVING. Errors as of a call.
+  // Whether the gRPC health service reports the gateway as a whole as SERVING. Errors: those of a
+  // call.
   absl::StatusOr<bool> Serving(absl::Duration timeout, const std::stop_token& stop);
 
   v1::AssetService::Stub& assets() { return *assets_; }
   v1::VideoService::Stub& videos() { return *videos_; }
   v1::ProviderService::Stub& providers() { return *providers_; }
 
-  // One call, for instance
+  // Makes one call and never repeats it, for instance
   //   Call(client.assets(), &v1::AssetService::Stub::GetAsset, request, Seconds(30), stop)
-  // It fails with DEADLINE_EXCEEDED after `timeout`, with CANCELLED when `stop` is requested, and
-  // with UNAVAILABLE at once when nobody listens. It is never repeated.
+  // Errors: DEADLINE_EXCEEDED after `timeout`, CANCELLED when `stop` is requested, UNAVAILABLE at
+  // once when nothing listens at the address; otherwise those of the gateway.
   template <typename Stub, typename Request, typename Response>
   static absl::StatusOr<Response> Call(
       Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),

@@ -22,13 +22,14 @@
 namespace assetgate::cli {
 namespace {
 
-// Beyond what the gateway waits by itself.
+// The time that a call may take beyond its max_wait.
 constexpr absl::Duration kCallMargin = absl::Seconds(20);
+// The gateway's default.
 constexpr absl::Duration kDefaultMaxWait = absl::Seconds(10);
 constexpr int kBatchSize = 100;
-// Of the look at what is in the way to a gateway.
-constexpr absl::Duration kLookTimeout = absl::Seconds(3);
-// Of each question to a gateway that may be in trouble.
+// The limit for diagnosing a connection that failed.
+constexpr absl::Duration kDiagnosisTimeout = absl::Seconds(3);
+// The limit for each call of the doctor.
 constexpr absl::Duration kDoctorTimeout = absl::Seconds(10);
 
 // One run of the program.
@@ -147,7 +148,7 @@ class Session {
       const Request& request, absl::Duration margin = kDefaultMaxWait + kCallMargin) {
     return Client::Call(stub, method, request, options_.timeout.value_or(margin), env_.interrupted);
   }
-  // A call that has a `max_wait`.
+  // Makes a call whose request has a `max_wait`.
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Create(Stub& stub,
                                   grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
@@ -158,7 +159,7 @@ class Session {
     return Call(stub, method, request, max_wait + kCallMargin);
   }
 
-  // Prints one resource, or the error. `request_id` of calls that make something.
+  // Prints the resource, or the error. `request_id`: of a call that creates a resource.
   template <typename Resource>
   ExitCode Print(const absl::StatusOr<Resource>& resource, const std::string& request_id = "") {
     if (!resource.ok()) return Fail(resource.status(), request_id);
@@ -194,7 +195,7 @@ class Session {
     for (const Resource& resource : resources) PrintOne(resource, false);
   }
 
-  // Prints what a wait has come to: one resource whole, several as a list. Returns how many.
+  // Prints the result of a wait: one resource whole, several as a list. Returns how many there are.
   template <typename Resource>
   int PrintOutcome(const std::map<std::string, Resource>& resources) {
     if (resources.size() == 1) {
@@ -218,7 +219,7 @@ class Session {
     while (true) {
       const auto page = Call(stub, method, request);
       if (!page.ok()) {
-        // What came before the error is worth seeing all the same.
+        // Earlier pages are still worth showing.
         if (!resources.empty()) PrintMany(resources);
         return Fail(page.status(), "");
       }
@@ -226,10 +227,10 @@ class Session {
       resources.insert(resources.end(), found.begin(), found.end());
       request.set_page_token(page->next_page_token());
       if (request.page_token().empty()) break;
-      // A page may be empty and not the last one.
+      // An empty page need not be the last one.
       if (!list.all && !resources.empty()) break;
       if (options_.output != Output::kTable && !resources.empty()) {
-        // Lines need not wait for the last page.
+        // Lines, unlike a table, need not wait for the last page.
         PrintMany(resources);
         resources.clear();
       }
@@ -237,7 +238,7 @@ class Session {
     if (!resources.empty() || options_.output == Output::kTable) PrintMany(resources);
     if (!request.page_token().empty()) {
       env_.out.flush();
-      env_.err << "assetctl: there are more: --all, or --page-token "
+      env_.err << "assetctl: there are more; pass --all, or --page-token "
                << Sanitize(request.page_token()) << '\n';
     }
     return Finish();
@@ -251,7 +252,8 @@ class Session {
         env_.out << name << " deleted\n";
         if constexpr (requires { response->retained_by_providers(); }) {
           for (const std::string& provider : response->retained_by_providers()) {
-            env_.out << "  " << Sanitize(provider) << " keeps its copy: it cannot delete\n";
+            env_.out << "  " << Sanitize(provider)
+                     << " keeps its copy, or may have one: nothing was deleted there\n";
           }
         }
         break;
@@ -277,7 +279,7 @@ class Session {
     return page;
   }
 
-  // A reader that went away is the shell's to report; a full disk is ours.
+  // Reports an output that cannot be written, such as a full disk. The shell reports a closed pipe.
   ExitCode Finish(ExitCode code = ExitCode::kOk) {
     env_.out.flush();
     if (env_.out.good()) return code;
@@ -287,12 +289,14 @@ class Session {
 
   ExitCode Fail(const absl::Status& status, const std::string& request_id) {
     env_.out.flush();
-    CallContext context = ContextOf(options_.endpoint, status, kLookTimeout);
+    CallContext context = ContextOf(options_.endpoint, status, kDiagnosisTimeout);
     context.request_id = request_id;
     if (options_.output == Output::kJson) {
-      env_.err << ExplainJson(status, context) << '\n';
+      env_.err << ErrorToJson(status, context) << '\n';
     } else {
-      for (const std::string& line : Explain(status, context, look_)) env_.err << line << '\n';
+      for (const std::string& line : DescribeError(status, context, look_)) {
+        env_.err << line << '\n';
+      }
     }
     env_.err.flush();
     return env_.interrupted.stop_requested() ? ExitCode::kInterrupted : ExitCodeOf(status);
@@ -300,7 +304,7 @@ class Session {
 
   bool Live() const { return env_.terminal != nullptr && options_.output == Output::kTable; }
 
-  // Watches what was just made until it is settled, and shows what became of it.
+  // Watches the resources that were just created until they are settled, and prints them.
   ExitCode WaitFor(WatchPlan plan);
 
   const Options& options_;
@@ -309,8 +313,8 @@ class Session {
   Client client_;
 };
 
-bool AnyBadEnd(const WatchModel& model) {
-  const auto bad = [](const auto& named) { return CameToABadEnd(named.second); };
+bool AnyEndedUnsuccessfully(const WatchModel& model) {
+  const auto bad = [](const auto& named) { return EndedUnsuccessfully(named.second); };
   const auto& assets = model.assets.newest();
   const auto& videos = model.videos.newest();
   return std::any_of(assets.begin(), assets.end(), bad) ||
@@ -336,10 +340,10 @@ ExitCode Session::WaitFor(WatchPlan plan) {
   if (plan.assets.has_value()) expected += plan.assets->names_size();
   if (plan.videos.has_value()) expected += plan.videos->names_size();
   if (found < expected) {
-    env_.err << "error: " << expected - found << " of what was waited for was deleted meanwhile\n";
+    env_.err << "error: " << expected - found << " of the awaited resources deleted meanwhile\n";
     return Finish(ExitCode::kWorkFailed);
   }
-  return Finish(AnyBadEnd(outcome.model) ? ExitCode::kWorkFailed : ExitCode::kOk);
+  return Finish(AnyEndedUnsuccessfully(outcome.model) ? ExitCode::kWorkFailed : ExitCode::kOk);
 }
 
 ExitCode Session::Do(const WatchCommand& command) {
@@ -361,10 +365,10 @@ ExitCode Session::Do(const WatchCommand& command) {
     LineView view(env_.out, env_.err, format, look_, env_.clock);
     outcome = Watch(client_, plan, env_.follow, view, nullptr, env_.interrupted);
   }
-  // A watch without an end is ended by Ctrl-C: nothing to explain.
+  // Ctrl-C is the ordinary end of a watch, not an error.
   if (env_.interrupted.stop_requested()) return ExitCode::kInterrupted;
   if (!outcome.status.ok()) return Fail(outcome.status, "");
-  return Finish(AnyBadEnd(outcome.model) ? ExitCode::kWorkFailed : ExitCode::kOk);
+  return Finish(AnyEndedUnsuccessfully(outcome.model) ? ExitCode::kWorkFailed : ExitCode::kOk);
 }
 
 ExitCode Session::Do(const DoctorCommand&) {
@@ -410,7 +414,7 @@ ExitCode Session::Do(const BatchCreateAssets& command) {
   const std::size_t calls = (items.size() + kBatchSize - 1) / kBatchSize;
   for (std::size_t call = 0; call < calls; ++call) {
     v1::BatchCreateAssetsRequest request;
-    // Each call needs an id of its own, and the same one when the command is repeated.
+    // Each call needs its own id, which must be the same when the user repeats the command.
     request.set_request_id(calls == 1 ? command.request_id
                                       : absl::StrCat(command.request_id, ".", call + 1));
     if (command.max_wait.has_value())

@@ -1,4 +1,4 @@
-// What assetctl does with a command.
+// Runs the commands of assetctl.
 #ifndef ASSETGATE_CLI_COMMANDS_H_
 #define ASSETGATE_CLI_COMMANDS_H_
 
@@ -15,12 +15,12 @@
 
 namespace assetgate::cli {
 
-// The world around the program.
+// Everything outside of the program that a run uses.
 struct Environment {
   std::istream& in;
   std::ostream& out;
   std::ostream& err;
-  // Where `out` is a terminal that can move its cursor; else null.
+  // The terminal behind `out`, where it can move its cursor; otherwise null.
   Terminal* terminal = nullptr;
   // Whether `out` and `err` are terminals that show colours.
   bool color = false;

@@ -33,7 +33,7 @@ Finding OfProvider(const v1::Provider& provider) {
       finding.verdict = Verdict::kWarning;
       break;
     default:
-      // One that is out of use harms nobody.
+      // A provider that takes no new work affects no caller.
       finding.verdict =
           provider.mode() == v1::Provider::SERVE ? Verdict::kFailed : Verdict::kWarning;
   }
@@ -45,9 +45,9 @@ Finding OfProvider(const v1::Provider& provider) {
     return finding;
   }
   if (provider.has_last_error()) {
-    absl::StrAppend(&finding.detail, "; last error: ", Brief(provider.last_error()));
+    absl::StrAppend(&finding.detail, "; last error: ", ErrorSummary(provider.last_error()));
   }
-  finding.remedy = "where the gateway runs, see what is wrong: assetgate --doctor --config FILE";
+  finding.remedy = "run where the gateway runs: assetgate --doctor --config FILE";
   return finding;
 }
 
@@ -74,46 +74,45 @@ std::vector<Finding> Examine(Client& client, const Endpoint& endpoint, absl::Dur
                              timeout, stop);
   if (!listed.ok()) {
     const CallContext context = ContextOf(endpoint, listed.status(), timeout);
-    std::string remedy = WhatToDo(listed.status(), context);
-    // A gateway that refuses is there.
-    const bool away = listed.status().code() == absl::StatusCode::kUnavailable ||
-                      listed.status().code() == absl::StatusCode::kDeadlineExceeded;
-    if (away && context.unreachable.empty()) {
+    std::string remedy = RemedyFor(listed.status(), context);
+    // Any other error is an answer: the gateway is reachable.
+    const bool unreachable = listed.status().code() == absl::StatusCode::kUnavailable ||
+                             listed.status().code() == absl::StatusCode::kDeadlineExceeded;
+    if (unreachable && context.connection_fault.empty()) {
       absl::StrAppend(&remedy,
-                      "; where it runs, look at its log, or at assetgate --doctor --config FILE");
+                      "; where it runs, read its log, or run assetgate --doctor --config FILE");
     }
     findings.push_back(
         {Verdict::kFailed, gateway,
-         absl::StrCat(away ? "does not answer: " : "refuses: ", listed.status().message()),
+         absl::StrCat(unreachable ? "does not answer: " : "refuses: ", listed.status().message()),
          Sanitize(remedy)});
     return findings;
   }
   findings.push_back(
       {Verdict::kOk, gateway,
        absl::StrCat("answers; ", listed->gateway_version().empty()
-                                     ? std::string("it does not tell its version")
+                                     ? std::string("it does not report its version")
                                      : absl::StrCat("version ", listed->gateway_version())),
        ""});
   if (listed->has_config_rejected_time()) {
     findings.push_back(
         {Verdict::kFailed, "config",
          absl::StrCat(
-             "the gateway refused a changed config or secret at ",
+             "the gateway rejected a changed config or secret at ",
              absl::FormatTime(absl::RFC3339_sec, base::FromProto(listed->config_rejected_time()),
                               absl::UTCTimeZone()),
-             " and serves on with the former one"),
-         "its log says what is wrong (\"config rejected\"); where it runs, check the file: "
-         "assetgate "
-         "--check-config FILE"});
+             " and keeps the current one"),
+         "its log says what is wrong (\"config rejected\"); to check the file, run where the "
+         "gateway runs: assetgate --check-config FILE"});
   }
   const auto serving = client.Serving(timeout, stop);
   Finding health{Verdict::kOk, "health", "SERVING", ""};
   if (!serving.ok()) {
-    health = {Verdict::kWarning, "health", absl::StrCat("not told: ", serving.status().message()),
-              "does a proxy in between pass grpc.health.v1 on?"};
+    health = {Verdict::kWarning, "health", absl::StrCat("unknown: ", serving.status().message()),
+              "check that proxies between here and the gateway forward grpc.health.v1"};
   } else if (!*serving) {
     health = {Verdict::kFailed, "health", "NOT_SERVING",
-              "it is going away, or not ready yet: its /readyz says why"};
+              "it is shutting down, or not ready yet: its /readyz says why"};
   }
   findings.push_back(std::move(health));
   for (;;) {

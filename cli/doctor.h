@@ -1,4 +1,4 @@
-// Looks at a gateway as its clients see it: `assetctl doctor`.
+// `assetctl doctor`: checks a gateway as its clients see it.
 #ifndef ASSETGATE_CLI_DOCTOR_H_
 #define ASSETGATE_CLI_DOCTOR_H_
 
@@ -12,19 +12,19 @@
 
 namespace assetgate::cli {
 
-// What was looked at, and what there is to say of it.
+// The result of one check.
 struct Finding {
   enum class Verdict { kOk, kWarning, kFailed };
   Verdict verdict = Verdict::kOk;
-  // "gateway 127.0.0.1:8080", "provider kyy".
+  // What was checked: "gateway 127.0.0.1:8080", "provider kyy".
   std::string what;
   std::string detail;
-  // Empty where nothing is to be done.
+  // What to do; empty where nothing is to be done.
   std::string remedy;
 };
 
-// Asks whether the gateway answers, for its health, its version and its providers. Each question
-// takes at most `timeout`; what cannot be known without an earlier answer is left out.
+// Checks that the gateway answers, its version, its health and its providers. Each call takes at
+// most `timeout`. Leaves out the checks that depend on an answer that did not come.
 std::vector<Finding> Examine(Client& client, const Endpoint& endpoint, absl::Duration timeout,
                              const std::stop_token& stop);
 

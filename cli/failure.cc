@@ -35,7 +35,7 @@ std::string MetadataOf(const google::rpc::ErrorInfo& info, const char* key) {
   return found == info.metadata().end() ? "" : found->second;
 }
 
-// The flag that sets a field of a request; empty where there is none.
+// The flag that sets a field of a request; empty where no flag does.
 absl::string_view FlagOf(absl::string_view field) {
   static constexpr std::array<std::pair<absl::string_view, absl::string_view>, 28> kFlags = {{
       {"asset_id", "--id"},
@@ -82,7 +82,7 @@ absl::string_view FlagOf(absl::string_view field) {
   return "";
 }
 
-// The list that what was not found would be in.
+// The command that lists the resources of the kind that was not found.
 std::string WhereToLook(const google::rpc::Status& status) {
   const auto resource =
       Find<google::rpc::ResourceInfo>(status).value_or(google::rpc::ResourceInfo());
@@ -94,11 +94,11 @@ std::string WhereToLook(const google::rpc::Status& status) {
   if (absl::StartsWith(name, "providers/") && !absl::StrContains(name, "/models/")) {
     command = "providers";
   }
-  return absl::StrCat("see what there is: assetctl ", command);
+  return absl::StrCat("list the existing ones: assetctl ", command);
 }
 
-// Whether it may help, or tell more, to send the same again.
-bool MayBeRepeated(const google::rpc::Status& status, const google::rpc::ErrorInfo& info) {
+// Whether sending the same request again may succeed, or reveal the outcome.
+bool RepetitionMayHelp(const google::rpc::Status& status, const google::rpc::ErrorInfo& info) {
   switch (status.code()) {
     case google::rpc::UNAVAILABLE:
     case google::rpc::RESOURCE_EXHAUSTED:
@@ -112,24 +112,25 @@ bool MayBeRepeated(const google::rpc::Status& status, const google::rpc::ErrorIn
   }
 }
 
-// After a call of which nobody knows whether it changed anything.
-std::string MayHaveBeenDone(const CallContext& context) {
+// The remedy after a call that may or may not have changed something.
+std::string RemedyForUnknownOutcome(const CallContext& context) {
   return context.request_id.empty()
-             ? "it may have been done: look, or say it once more to find out"
-             : "it may have been done: repeat the call with the same --request-id to find out";
+             ? "the outcome is unknown: check the resource, or repeat the command to find out"
+             : "the outcome is unknown: repeat the call with the same --request-id to find out";
 }
 
-// Who was not let in, or may not do that, mends it with other credentials and not with another
+// The remedy for a caller that is not authenticated or not allowed: other credentials, not another
 // request.
-std::string AboutCredentials(const google::rpc::Status& status, const CallContext& context) {
+std::string RemedyForCredentials(const google::rpc::Status& status, const CallContext& context) {
   if (status.code() == google::rpc::PERMISSION_DENIED) {
-    return "whoever runs the gateway can allow it (roles, providers); or show another token with "
+    return "ask the gateway's operator to allow it (roles, providers), or pass another token with "
            "--token-file";
   }
   return context.shows_credential
-             ? "check what was shown, --token-file or --certificate: it is unknown to the gateway, "
-               "or has expired; the gateway's log has the reason"
-             : "show who calls: --token-file FILE (or ASSETCTL_TOKEN_FILE), or --certificate FILE "
+             ? "check --token-file or --certificate: the gateway does not know the credential, or "
+               "it has expired; the gateway's log has the reason"
+             : "pass a credential: --token-file FILE (or ASSETCTL_TOKEN_FILE), or --certificate "
+               "FILE "
                "and --key FILE";
 }
 
@@ -141,68 +142,68 @@ std::string Remedy(const google::rpc::Status& status, const google::rpc::ErrorIn
     case v1::RESOURCE_NOT_FOUND:
       return WhereToLook(status);
     case v1::REQUEST_ID_REUSED:
-      return "repeat exactly what was first sent with this --request-id, or leave it out";
+      return "send the same request as the first one with this --request-id, or leave it out";
     case v1::RESOURCE_EXISTS:
       return "choose another --id, or leave it out";
     case v1::ALREADY_FINISHED:
     case v1::NOT_UNCONFIRMED:
-      return "see how it stands: assetctl videos get NAME";
+      return "see its present state: assetctl videos get NAME";
     case v1::PROVIDER_TASK_TAKEN:
-      return "take another one from the provider's list of tasks: each belongs to one task here";
+      return "choose another id from the provider's list of tasks: each belongs to one task here";
     case v1::CANCEL_UNSUPPORTED:
-      return "wait for its end: assetctl videos watch NAME --until-settled; what is UNCONFIRMED is "
-             "settled with assetctl videos resolve NAME";
+      return "wait for its end: assetctl videos watch NAME --until-settled; if it is UNCONFIRMED, "
+             "settle it: assetctl videos resolve NAME";
     case v1::PROVIDER_NOT_CONFIGURED:
-      return "whoever runs the gateway has to put the provider back into its config";
+      return "the gateway's operator has to put the provider back into its config";
     case v1::IN_USE:
       return "wait until the work that refers to it is finished, or cancel that first";
     case v1::COMMIT_UNKNOWN:
     case v1::CALLER_GONE:
-      return MayHaveBeenDone(context);
+      return RemedyForUnknownOutcome(context);
     case v1::ASSET_FAILED:
-      return "see what the assets' providers say: assetctl assets get NAME; then use another one";
+      return "see the providers' errors: assetctl assets get NAME; then use another asset";
     case v1::CONTENT_REJECTED:
-      return "change what it shows or says: the same is refused again";
+      return "change the prompt or the media: the same content is refused again";
     case v1::SUBMISSION_UNKNOWN:
-      return "whoever runs the gateway has to look at the provider, and settle it: assetctl videos "
+      return "the gateway's operator has to look at the provider and settle it: assetctl videos "
              "resolve NAME --help";
     case v1::FIELD_NOT_EXPRESSIBLE:
       return "change or leave out these fields; `assetctl models get MODEL` shows what each "
              "provider can express";
     case v1::PROVIDER_CREDENTIALS_REJECTED:
-      return "whoever runs the gateway has to check its key for the provider";
+      return "the gateway's operator has to check its key for the provider";
     case v1::PROVIDER_OUT_OF_CREDIT:
-      return "whoever runs the gateway has to top up its account at the provider";
+      return "the gateway's operator has to top up its account at the provider";
     default:
       break;
   }
   if (status.code() == google::rpc::UNAUTHENTICATED ||
       status.code() == google::rpc::PERMISSION_DENIED) {
-    return AboutCredentials(status, context);
+    return RemedyForCredentials(status, context);
   }
   const std::string act = MetadataOf(info, "act");
   const auto delay = base::RetryDelayOf(status);
   if (act == "WAIT" || delay.has_value()) {
     return absl::StrCat(
-        "it passes by itself: try again",
+        "it resolves by itself: try again",
         delay.has_value() ? absl::StrCat(" in ", absl::FormatDuration(*delay)) : "");
   }
-  if (act == "OPERATOR") return "whoever runs the gateway has to look at this";
+  if (act == "OPERATOR") return "the gateway's operator has to look at this";
   if (act == "CALLER") return "correct the request and send it again";
   if (info.reason().empty() && status.code() == google::rpc::UNAVAILABLE) {
-    if (!context.unreachable.empty()) {
-      return absl::StrCat(context.server, " is there, but ", context.unreachable);
+    if (!context.connection_fault.empty()) {
+      return absl::StrCat(context.server, " is reachable, but ", context.connection_fault);
     }
     return absl::StrCat("is the gateway running at ", context.server,
-                        "? Choose another with --server or ASSETCTL_SERVER");
+                        "? Choose another address with --server or ASSETCTL_SERVER");
   }
   if (info.reason().empty() && status.code() == google::rpc::DEADLINE_EXCEEDED) {
-    return context.request_id.empty() ? "try again, or give it longer with --timeout"
-                                      : MayHaveBeenDone(context);
+    return context.request_id.empty() ? "try again, or allow more time with --timeout"
+                                      : RemedyForUnknownOutcome(context);
   }
   if (info.reason().empty() && status.code() == google::rpc::UNIMPLEMENTED) {
-    return absl::StrCat("what answers at ", context.server,
-                        " is an older assetgate, or something else");
+    return absl::StrCat("the server at ", context.server,
+                        " is an older assetgate, or another program; check --server");
   }
   return "";
 }
@@ -241,7 +242,7 @@ ExitCode ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kFailedPrecondition:
       return ExitCode::kFailedPrecondition;
     case absl::StatusCode::kResourceExhausted:
-      // The second is gRPC's own word, for either direction.
+      // gRPC itself reports a message that is too large with this text, in either direction.
       return base::ReasonOf(status) == v1::MESSAGE_TOO_LARGE ||
                      absl::StrContains(status.message(), "larger than max")
                  ? ExitCode::kInvalidArgument
@@ -258,8 +259,8 @@ ExitCode ExitCodeOf(const absl::Status& status) {
   }
 }
 
-std::vector<std::string> Explain(const absl::Status& absl_status, const CallContext& context,
-                                 const Look& look) {
+std::vector<std::string> DescribeError(const absl::Status& absl_status, const CallContext& context,
+                                       const Look& look) {
   const google::rpc::Status status = base::ToRpcStatus(absl_status);
   const google::rpc::ErrorInfo info = base::InfoOf(status);
   std::vector<std::string> lines;
@@ -287,25 +288,25 @@ std::vector<std::string> Explain(const absl::Status& absl_status, const CallCont
   if (const std::string words = ProviderWords(info); !words.empty()) add("provider:", words);
   if (const auto failures = Find<v1::ProviderFailures>(status)) {
     for (const auto& failure : failures->failures()) {
-      add(absl::StrCat(Sanitize(failure.provider()), ":"), Brief(failure.status()));
+      add(absl::StrCat(Sanitize(failure.provider()), ":"), ErrorSummary(failure.status()));
     }
   }
   if (const std::string remedy = Remedy(status, info, context); !remedy.empty()) {
     add("what to do:", remedy);
   }
-  if (!context.request_id.empty() && MayBeRepeated(status, info)) {
+  if (!context.request_id.empty() && RepetitionMayHelp(status, info)) {
     add("request id:",
-        absl::StrCat(context.request_id, " (a repetition with --request-id never makes it twice)"));
+        absl::StrCat(context.request_id, " (repeating with --request-id never creates a second)"));
   }
   return lines;
 }
 
-std::string WhatToDo(const absl::Status& status, const CallContext& context) {
+std::string RemedyFor(const absl::Status& status, const CallContext& context) {
   const google::rpc::Status proto = base::ToRpcStatus(status);
   return Remedy(proto, base::InfoOf(proto), context);
 }
 
-std::string Brief(const google::rpc::Status& error) {
+std::string ErrorSummary(const google::rpc::Status& error) {
   const google::rpc::ErrorInfo info = base::InfoOf(error);
   const std::string reason = info.reason().empty() ? CodeName(error.code()) : info.reason();
   std::string text = absl::StrCat(reason, ": ", error.message());
@@ -316,7 +317,7 @@ std::string Brief(const google::rpc::Status& error) {
   return text;
 }
 
-std::string ExplainJson(const absl::Status& status, const CallContext& context) {
+std::string ErrorToJson(const absl::Status& status, const CallContext& context) {
   google::protobuf::Value id;
   id.set_string_value(context.request_id);
   return absl::StrCat("{\"error\":", ToJson(base::ToRpcStatus(status)),

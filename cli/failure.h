@@ -1,4 +1,4 @@
-// Errors as a person reads them, and the exit codes that scripts read.
+// Errors in words for people, and exit codes for scripts.
 #ifndef ASSETGATE_CLI_FAILURE_H_
 #define ASSETGATE_CLI_FAILURE_H_
 
@@ -11,52 +11,52 @@
 
 namespace assetgate::cli {
 
-// What assetctl ends with. Part of its interface: scripts rely on the numbers.
+// The exit codes of assetctl. Part of its interface: scripts rely on the numbers.
 enum class ExitCode {
   kOk = 0,
   kOther = 1,
-  // The command line itself.
+  // The command line is invalid.
   kUsage = 2,
   kInvalidArgument = 3,
   kNotFound = 4,
   kAlreadyExists = 5,
   kFailedPrecondition = 6,
-  // Not now: the gateway or a provider is away, busy or limits the rate. Trying again may help.
+  // The gateway or a provider is unavailable, busy or limits the rate. Trying again may help.
   kUnavailable = 7,
   kDeadline = 8,
-  // The calls went well, and the work that was waited for did not.
+  // The calls succeeded, and the awaited work failed.
   kWorkFailed = 9,
   kInterrupted = 130,
 };
 
-// The exit code for an error of a call. Errors of this program itself are absl::Status too.
+// The exit code for an error, of a call or of assetctl itself.
 ExitCode ExitCodeOf(const absl::Status& status);
 
-// What Explain needs to know of the call.
+// The call that failed.
 struct CallContext {
-  // Where it went.
+  // The address that it went to.
   std::string server;
-  // Of calls that make something: a repetition with it is safe. Else empty.
+  // The request id of a call that creates a resource: repeating it is safe. Otherwise empty.
   std::string request_id;
-  // Whether a token or a certificate was shown.
+  // Whether the call presented a token or a certificate.
   bool shows_credential = false;
-  // Where nothing was reached: what ExplainUnreachable found; else empty.
-  std::string unreachable;
+  // Why no connection came about, as DiagnoseConnection found; otherwise empty.
+  std::string connection_fault;
 };
 
-// `status` (not OK) as lines for people: what went wrong, every faulty field with the flag that
-// sets it, what the provider said, who can mend it and how.
-std::vector<std::string> Explain(const absl::Status& status, const CallContext& context,
-                                 const Look& look);
+// Lines for people about `status` (not OK): what went wrong, every invalid field with the flag that
+// sets it, what the provider said, and who can resolve it and how.
+std::vector<std::string> DescribeError(const absl::Status& status, const CallContext& context,
+                                       const Look& look);
 
-// Who can mend it and how, in a sentence; empty where nothing is known. Not sanitized.
-std::string WhatToDo(const absl::Status& status, const CallContext& context);
+// Who can resolve the error and how, in one sentence; empty where nothing is known. Not sanitized.
+std::string RemedyFor(const absl::Status& status, const CallContext& context);
 
-// The same on one line, for `error` fields of resources: "REASON: message".
-std::string Brief(const google::rpc::Status& error);
+// One line for the `error` field of a resource: "REASON: message".
+std::string ErrorSummary(const google::rpc::Status& error);
 
-// The same as one JSON document: {"error": google.rpc.Status, "request_id": …}.
-std::string ExplainJson(const absl::Status& status, const CallContext& context);
+// One JSON document: {"error": google.rpc.Status, "request_id": …}.
+std::string ErrorToJson(const absl::Status& status, const CallContext& context);
 
 }  // namespace assetgate::cli
 

@@ -21,10 +21,10 @@ using ::testing::Not;
 constexpr Look kPlain{.color = false, .utf8 = true};
 
 std::string Text(const absl::Status& status, const CallContext& context = {"host:1", ""}) {
-  return absl::StrJoin(Explain(status, context, kPlain), "\n");
+  return absl::StrJoin(DescribeError(status, context, kPlain), "\n");
 }
 
-TEST(ExitCodeTest, IsWhatTheHelpPromises) {
+TEST(ExitCodeTest, AgreesWithTheHelp) {
   struct Case {
     absl::Status status;
     int code;
@@ -50,13 +50,13 @@ TEST(ExitCodeTest, IsWhatTheHelpPromises) {
   }
 }
 
-TEST(ExplainTest, EveryFaultyFieldComesWithItsFlag) {
+TEST(DescribeErrorTest, EveryInvalidFieldIsShownWithItsFlag) {
   const absl::Status status =
       Error(absl::StatusCode::kInvalidArgument, v1::INVALID_FIELD, "2 fields are wrong")
           .Violation("video_task.duration", "must be whole seconds")
           .Violation("video_task.references[1].uri", "must be https");
   EXPECT_THAT(
-      Explain(status, {"host:1", ""}, kPlain),
+      DescribeError(status, {"host:1", ""}, kPlain),
       ElementsAre("error: INVALID_ARGUMENT INVALID_FIELD: 2 fields are wrong",
                   "  video_task.duration (--duration): must be whole seconds",
                   "  video_task.references[1].uri (--first-frame, --last-frame, --reference): "
@@ -64,7 +64,7 @@ TEST(ExplainTest, EveryFaultyFieldComesWithItsFlag) {
                   "  what to do: correct the request and send it again"));
 }
 
-TEST(ExplainTest, TheProviderIsQuoted) {
+TEST(DescribeErrorTest, TheProviderIsQuoted) {
   const absl::Status status =
       Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_REJECTED, "kyy refused it")
           .Metadata("provider", "kyy")
@@ -75,7 +75,7 @@ TEST(ExplainTest, TheProviderIsQuoted) {
               HasSubstr("provider: kyy said (HTTP 400, code 1001): face not allowed"));
 }
 
-TEST(ExplainTest, EveryProviderThatRefusedIsNamed) {
+TEST(DescribeErrorTest, EveryProviderThatRefusedIsNamed) {
   v1::ProviderFailures failures;
   for (const char* provider : {"providers/kyy", "providers/zz"}) {
     auto* failure = failures.add_failures();
@@ -89,75 +89,77 @@ TEST(ExplainTest, EveryProviderThatRefusedIsNamed) {
           .Failures(failures);
   EXPECT_THAT(Text(status), HasSubstr("providers/kyy: PROVIDER_OUT_OF_CREDIT: no credit\n"));
   EXPECT_THAT(Text(status), HasSubstr("providers/zz: PROVIDER_OUT_OF_CREDIT: no credit\n"));
-  EXPECT_THAT(Text(status), HasSubstr("whoever runs the gateway has to top up"));
+  EXPECT_THAT(Text(status), HasSubstr("the gateway's operator has to top up"));
 }
 
-TEST(ExplainTest, SaysWhoCanMendItAndWhen) {
+TEST(DescribeErrorTest, SaysWhoCanResolveTheErrorAndWhen) {
   EXPECT_THAT(Text(Error(absl::StatusCode::kResourceExhausted, v1::OVERLOADED, "full")
                        .RetryAfter(absl::Seconds(3))),
-              HasSubstr("it passes by itself: try again in 3s"));
+              HasSubstr("it resolves by itself: try again in 3s"));
   EXPECT_THAT(Text(Error(absl::StatusCode::kInternal, v1::INTERNAL_ERROR, "oops")),
-              HasSubstr("whoever runs the gateway"));
+              HasSubstr("the gateway's operator"));
   EXPECT_THAT(Text(Error(absl::StatusCode::kAlreadyExists, v1::REQUEST_ID_REUSED, "reused")),
               HasSubstr("--request-id"));
 }
 
-TEST(ExplainTest, AnUnreachableGatewayIsAskedAfterByAddress) {
+TEST(DescribeErrorTest, AnUnreachableGatewayIsNamedByItsAddress) {
   EXPECT_THAT(Text(PlainError(absl::StatusCode::kUnavailable, "connection refused")),
               HasSubstr("is the gateway running at host:1?"));
 }
 
-TEST(ExplainTest, WhoIsNotLetInIsToldAboutCredentialsAndNotAboutTheRequest) {
-  const Error stranger(absl::StatusCode::kUnauthenticated, v1::NOT_AUTHENTICATED, "show a token");
-  const Error forbidden(absl::StatusCode::kPermissionDenied, v1::NOT_ALLOWED, "not for you");
+TEST(DescribeErrorTest, RefusedCallersAreAdvisedToChangeTheirCredentialsAndNotTheRequest) {
+  const Error unauthenticated(absl::StatusCode::kUnauthenticated, v1::NOT_AUTHENTICATED,
+                              "send a token");
+  const Error forbidden(absl::StatusCode::kPermissionDenied, v1::NOT_ALLOWED, "not allowed");
   struct Case {
     absl::Status status;
     bool shows_credential;
     std::string advice;
   };
   const Case cases[] = {
-      {stranger, false, "show who calls: --token-file FILE"},
-      {stranger, true, "check what was shown"},
-      {forbidden, true, "whoever runs the gateway can allow it"},
-      // A proxy's, without an ErrorInfo.
-      {PlainError(absl::StatusCode::kUnauthenticated, "no"), false, "show who calls"},
+      {unauthenticated, false, "pass a credential: --token-file FILE"},
+      {unauthenticated, true, "check --token-file or --certificate"},
+      {forbidden, true, "ask the gateway's operator to allow it"},
+      // From a proxy, without an ErrorInfo.
+      {PlainError(absl::StatusCode::kUnauthenticated, "no"), false, "pass a credential"},
       {PlainError(absl::StatusCode::kPermissionDenied, "no"), true,
-       "whoever runs the gateway can allow it"},
+       "ask the gateway's operator to allow it"},
   };
   for (const Case& each : cases) {
     const std::string text = absl::StrJoin(
-        Explain(each.status, {"host:1", "r1", each.shows_credential, ""}, kPlain), "\n");
+        DescribeError(each.status, {"host:1", "r1", each.shows_credential, ""}, kPlain), "\n");
     EXPECT_THAT(text, HasSubstr(absl::StrCat("what to do: ", each.advice)));
     EXPECT_THAT(text, Not(HasSubstr("correct the request")));
   }
 }
 
-TEST(ExplainTest, OnlyWhatHasARequestIdIsToBeRepeatedWithIt) {
+TEST(DescribeErrorTest, OnlyCallsWithARequestIdAreToBeRepeatedWithIt) {
   for (const v1::ErrorReason reason : {v1::COMMIT_UNKNOWN, v1::CALLER_GONE}) {
     const absl::Status status = Error(absl::StatusCode::kUnknown, reason, "not known");
-    EXPECT_THAT(WhatToDo(status, {"host:1", "r1", false, ""}), HasSubstr("--request-id"));
-    EXPECT_THAT(WhatToDo(status, {"host:1", "", false, ""}), Not(HasSubstr("--request-id")));
+    EXPECT_THAT(RemedyFor(status, {"host:1", "r1", false, ""}), HasSubstr("--request-id"));
+    EXPECT_THAT(RemedyFor(status, {"host:1", "", false, ""}), Not(HasSubstr("--request-id")));
   }
 }
 
-TEST(ExplainTest, WhatIsInTheWayIsSaidInPlaceOfAGuess) {
-  const std::string told = WhatToDo(PlainError(absl::StatusCode::kUnavailable, "connection reset"),
-                                    {"host:1", "", false, "it speaks TLS: say --ca FILE"});
-  EXPECT_EQ(told, "host:1 is there, but it speaks TLS: say --ca FILE");
+TEST(DescribeErrorTest, AKnownConnectionFaultReplacesTheGuess) {
+  const std::string remedy =
+      RemedyFor(PlainError(absl::StatusCode::kUnavailable, "connection reset"),
+                {"host:1", "", false, "it uses TLS: pass --ca FILE"});
+  EXPECT_EQ(remedy, "host:1 is reachable, but it uses TLS: pass --ca FILE");
 }
 
-TEST(ExplainTest, CreatesShowTheirRequestId) {
+TEST(DescribeErrorTest, ErrorsOfACreateShowItsRequestId) {
   const absl::Status status = PlainError(absl::StatusCode::kDeadlineExceeded, "too late");
   EXPECT_THAT(Text(status, {"host:1", "r-1"}), HasSubstr("request id: r-1"));
   EXPECT_THAT(Text(status, {"host:1", "r-1"}), HasSubstr("repeat the call with the same"));
   EXPECT_THAT(Text(status), Not(HasSubstr("request id")));
-  // What was refused for good does not get better.
+  // Repeating does not help after a final refusal.
   EXPECT_THAT(Text(Error(absl::StatusCode::kInvalidArgument, v1::INVALID_FIELD, "wrong"),
                    {"host:1", "r-1"}),
               Not(HasSubstr("request id")));
 }
 
-TEST(ExplainTest, WhatIsNotFoundIsLookedForInItsList) {
+TEST(DescribeErrorTest, NotFoundNamesTheListToLookIn) {
   EXPECT_THAT(Text(Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND, "no such thing")
                        .Resource("assetgate.v1.VideoTask", "videoTasks/x")),
               HasSubstr("assetctl videos list"));
@@ -166,29 +168,29 @@ TEST(ExplainTest, WhatIsNotFoundIsLookedForInItsList) {
               HasSubstr("assetctl models"));
 }
 
-TEST(ExplainTest, HostileWordsAreDisarmed) {
+TEST(DescribeErrorTest, ControlCharactersFromOutsideAreReplaced) {
   const absl::Status status =
       Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_REJECTED, "no\x1b[2J")
           .Violation("x\x1b[0m", "y\x9b")
           .Resource("t", "r\x1b")
           .Metadata("provider_message", "\x1b]0;pwned\x07\nok");
-  for (const std::string& line : Explain(status, {}, kPlain)) {
+  for (const std::string& line : DescribeError(status, {}, kPlain)) {
     for (const char c : line) EXPECT_GE(static_cast<unsigned char>(c), 0x20) << line;
   }
 }
 
-TEST(BriefTest, IsOneLineWithReason) {
-  EXPECT_EQ(Brief(Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_WORK_FAILED,
-                        "kyy could not make it")
-                      .Metadata("provider_message", "content policy")
-                      .ToProto()),
+TEST(ErrorSummaryTest, IsOneLineWithReason) {
+  EXPECT_EQ(ErrorSummary(Error(absl::StatusCode::kFailedPrecondition, v1::PROVIDER_WORK_FAILED,
+                               "kyy could not make it")
+                             .Metadata("provider_message", "content policy")
+                             .ToProto()),
             "PROVIDER_WORK_FAILED: kyy could not make it - content policy");
 }
 
-TEST(ExplainJsonTest, IsOneDocumentWithTheWholeStatus) {
+TEST(ErrorToJsonTest, IsOneDocumentWithTheWholeStatus) {
   const absl::Status status =
       Error(absl::StatusCode::kInvalidArgument, v1::INVALID_FIELD, "wrong").Violation("a", "b");
-  const std::string json = ExplainJson(status, {"host:1", "r\"1"});
+  const std::string json = ErrorToJson(status, {"host:1", "r\"1"});
   google::protobuf::Struct parsed;
   ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(json, &parsed).ok()) << json;
   EXPECT_EQ(parsed.fields().at("request_id").string_value(), "r\"1");

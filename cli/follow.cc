@@ -30,11 +30,11 @@ std::unique_ptr<grpc::ClientAsyncReader<v1::ProviderEvent>> Prepare(
   return client.providers().PrepareAsyncWatchProviders(context, request, queue);
 }
 
-// The watch goes on from there when it is opened again.
+// Makes `request` continue after `event` when the watch is opened again.
 template <typename Request, typename Event>
 void KeepToken(Request& request, const Event& event) {
   if (event.type() == v1::RESET) {
-    // What the old token stood for is gone; the snapshot's end brings a new one.
+    // The old token is no longer valid; the end of the snapshot brings a new one.
     request.clear_resume_token();
   } else if (event.type() == v1::BOOKMARK) {
     request.set_resume_token(event.resume_token());
@@ -42,8 +42,8 @@ void KeepToken(Request& request, const Event& event) {
 }
 void KeepToken(v1::WatchProvidersRequest&, const v1::ProviderEvent&) {}
 
-// One stream from opening to end. On a completion queue of its own, because that is how a read can
-// have a deadline: a silent stream is found out.
+// One stream, from opening to end. It has its own completion queue, so that a read can have a
+// deadline, which detects a stream that has gone silent.
 template <typename Watch>
 class Stream {
  public:
@@ -59,25 +59,25 @@ class Stream {
     }
   }
 
-  // Calls `on_open` once, when the stream is seen to be open, and `on_event` with each event.
-  // Returns what the stream ended with.
+  // Calls `on_open` once, when the stream is known to be open, and `on_event` with each event.
+  // Returns the status that the stream ended with.
   template <typename OnOpen, typename OnEvent>
   absl::Status Run(const FollowOptions& options, OnOpen on_open, OnEvent on_event) {
-    bool silent = false;
+    bool idle = false;
     bool open = false;
     reader_->StartCall(this);
     bool ok = Wait(absl::InfiniteDuration()) == kDone;
     while (ok) {
       typename Watch::Event event;
       reader_->Read(&event, this);
-      Outcome outcome = open ? kTimeout : Wait(options.grace);
+      Outcome outcome = open ? kTimeout : Wait(options.open_after);
       if (!open && outcome != kEnded) {
         open = true;
         on_open();
       }
-      if (outcome == kTimeout) outcome = Wait(options.silence);
+      if (outcome == kTimeout) outcome = Wait(options.idle_timeout);
       if (outcome == kTimeout) {
-        silent = true;
+        idle = true;
         context_.TryCancel();
         outcome = Wait(absl::InfiniteDuration());
       }
@@ -86,20 +86,20 @@ class Stream {
     }
     grpc::Status status;
     reader_->Finish(&status, this);
-    // A stream that has ended has its status. One that has none is still open: what came last could
-    // not be parsed, and gRPC reads no more of it.
-    if (Wait(options.unparsed) == kTimeout) {
+    // A stream that has ended has a status. A stream without one is still open: gRPC could not
+    // parse the last event and reads no further.
+    if (Wait(options.status_timeout) == kTimeout) {
       context_.TryCancel();
       Wait(absl::InfiniteDuration());
       return PlainError(
           absl::StatusCode::kDataLoss,
-          "the gateway sent an event that this assetctl cannot read; a newer assetctl "
-          "may, or a resource of the gateway's is damaged (see its log)");
+          "the gateway sent an event that this assetctl cannot parse: try a newer assetctl, and "
+          "check the gateway's log for a damaged resource");
     }
-    if (silent) {
+    if (idle) {
       return PlainError(
           absl::StatusCode::kUnavailable,
-          absl::StrCat("nothing was heard for ", absl::FormatDuration(options.silence)));
+          absl::StrCat("no event arrived for ", absl::FormatDuration(options.idle_timeout)));
     }
     return ToStatus(status);
   }
@@ -125,29 +125,29 @@ class Stream {
   std::stop_callback<std::function<void()>> cancel_;
 };
 
-// False when `stop` was requested meanwhile.
-bool Pause(absl::Duration pause, const std::stop_token& stop) {
+// Waits for `duration`; false when `stop` was requested meanwhile.
+bool WaitUnlessStopped(absl::Duration duration, const std::stop_token& stop) {
   std::mutex mu;
   std::condition_variable_any never;
   std::unique_lock lock(mu);
-  never.wait_for(lock, stop, absl::ToChronoNanoseconds(pause), [] { return false; });
+  never.wait_for(lock, stop, absl::ToChronoNanoseconds(duration), [] { return false; });
   return !stop.stop_requested();
 }
 
 }  // namespace
 
-absl::Duration PauseAfter(int failures, absl::Duration asked_for, double spread,
-                          const FollowOptions& options) {
-  absl::Duration pause = options.first_pause;
-  for (int i = 1; i < failures && pause < options.longest_pause; ++i) pause *= 1.6;
-  pause = std::min(pause, options.longest_pause) * (0.8 + 0.4 * spread);
-  return std::max(pause, asked_for);
+absl::Duration BackoffAfter(int failures, absl::Duration retry_after, double spread,
+                            const FollowOptions& options) {
+  absl::Duration backoff = options.initial_backoff;
+  for (int i = 1; i < failures && backoff < options.max_backoff; ++i) backoff *= 1.6;
+  backoff = std::min(backoff, options.max_backoff) * (0.8 + 0.4 * spread);
+  return std::max(backoff, retry_after);
 }
 
 bool IsWorthRepeating(const absl::Status& status, bool was_open) {
   if (status.code() == absl::StatusCode::kUnavailable) return true;
   if (base::RetryDelayOf(base::ToRpcStatus(status)).has_value()) return true;
-  // What gRPC itself makes of a connection that breaks under an open stream.
+  // gRPC itself reports a connection that breaks under an open stream with these codes.
   const bool by_transport = base::InfoOf(base::ToRpcStatus(status)).reason().empty();
   return was_open && by_transport &&
          (status.code() == absl::StatusCode::kUnknown ||
@@ -177,16 +177,19 @@ absl::Status Follow(Client& client, typename Watch::Request request, const Follo
         });
     if (stop.stop_requested()) return PlainError(absl::StatusCode::kCancelled, "interrupted");
     if (status.ok()) return status;
-    // An error with a reason is the gateway's own word: somebody is there.
+    // An error with a reason comes from the gateway itself, so the gateway was reached.
     reached = reached || !base::InfoOf(base::ToRpcStatus(status)).reason().empty();
     if (!IsWorthRepeating(status, reached)) return status;
-    if (!reached && absl::Now() - began > options.first_contact) return status;
+    if (!reached && absl::Now() - began > options.first_contact_timeout) return status;
     ++failures;
-    const auto asked_for = base::RetryDelayOf(base::ToRpcStatus(status));
-    const absl::Duration pause = PauseAfter(failures, asked_for.value_or(absl::ZeroDuration()),
-                                            absl::Uniform(random, 0.0, 1.0), options);
-    listener.OnDisconnected(status, pause);
-    if (!Pause(pause, stop)) return PlainError(absl::StatusCode::kCancelled, "interrupted");
+    const auto retry_after = base::RetryDelayOf(base::ToRpcStatus(status));
+    const absl::Duration backoff =
+        BackoffAfter(failures, retry_after.value_or(absl::ZeroDuration()),
+                     absl::Uniform(random, 0.0, 1.0), options);
+    listener.OnDisconnected(status, backoff);
+    if (!WaitUnlessStopped(backoff, stop)) {
+      return PlainError(absl::StatusCode::kCancelled, "interrupted");
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-// One watch, followed across disconnections.
+// Follows one watch across disconnections.
 #ifndef ASSETGATE_CLI_FOLLOW_H_
 #define ASSETGATE_CLI_FOLLOW_H_
 
@@ -14,12 +14,12 @@
 
 namespace assetgate::cli {
 
-// What differs between the watches.
+// The types of each watch.
 struct AssetWatch {
   using Resource = v1::Asset;
   using Event = v1::AssetEvent;
   using Request = v1::WatchAssetsRequest;
-  // As in resource names.
+  // The collection in resource names.
   static constexpr char kCollection[] = "assets";
   static const Resource& Of(const Event& event) { return event.asset(); }
 };
@@ -31,7 +31,7 @@ struct VideoWatch {
   static const Resource& Of(const Event& event) { return event.video_task(); }
 };
 
-// Has no resume tokens.
+// This watch has no resume tokens.
 struct ProviderWatch {
   using Resource = v1::Provider;
   using Event = v1::ProviderEvent;
@@ -41,47 +41,50 @@ struct ProviderWatch {
 };
 
 struct FollowOptions {
-  // The first pause after a failure; each further one is 1.6 times as long, up to `longest_pause`.
-  absl::Duration first_pause = absl::Milliseconds(500);
-  absl::Duration longest_pause = absl::Seconds(10);
-  // A gateway that could not be reached at all for this long is a mistyped address.
-  absl::Duration first_contact = absl::Seconds(10);
-  // The gateway sends a bookmark every 30 s at least: a stream that is silent for this long is
-  // dead, whatever TCP thinks of it.
-  absl::Duration silence = absl::Seconds(95);
-  // How long a stream that gives no more events may take to say why.
-  absl::Duration unparsed = absl::Seconds(5);
-  // A stream that has not failed by then counts as open, though nothing has arrived yet.
-  absl::Duration grace = absl::Seconds(1);
+  // The back-off after the first failure; each further one is 1.6 times as long, up to
+  // `max_backoff`.
+  absl::Duration initial_backoff = absl::Milliseconds(500);
+  absl::Duration max_backoff = absl::Seconds(10);
+  // Follow gives up on a gateway that it has never reached for this long: the address may be wrong.
+  absl::Duration first_contact_timeout = absl::Seconds(10);
+  // The gateway sends a bookmark at least every 30 s: a stream without an event for this long is
+  // dead, even if its TCP connection is not.
+  absl::Duration idle_timeout = absl::Seconds(95);
+  // How long a stream that yields no more events may take to report its status.
+  absl::Duration status_timeout = absl::Seconds(5);
+  // A stream that has not failed by then counts as open, even if nothing has arrived yet.
+  absl::Duration open_after = absl::Seconds(1);
 };
 
-// The pause before try number `failures` + 1: the back-off, between 80 % and 120 % of it by
-// `spread` (0 to 1), but never less than `asked_for` by the gateway (zero where it asked for
-// nothing).
-absl::Duration PauseAfter(int failures, absl::Duration asked_for, double spread,
-                          const FollowOptions& options);
+// The back-off before try number `failures` + 1, spread between 80 % and 120 % by `spread` (0 to
+// 1). Never less than `retry_after`, the delay that the gateway asked for (zero for none).
+absl::Duration BackoffAfter(int failures, absl::Duration retry_after, double spread,
+                            const FollowOptions& options);
 
-// Whether a watch that ended with `status` is worth opening again; `was_open`, whether the gateway
+// Whether a watch that ended with `status` is worth opening again. `was_open`: whether the gateway
 // has been reached before.
 bool IsWorthRepeating(const absl::Status& status, bool was_open);
 
-// Hears what Follow has to say, on Follow's thread. A call that blocks stops the reading: the
-// gateway notices and coalesces.
+// Receives the events of a watch.
+//
+// Threading: called on the thread that called Follow. A call that blocks stops the reading, so the
+// gateway coalesces events meanwhile.
 template <typename Watch>
 class FollowListener {
  public:
   virtual ~FollowListener() = default;
   virtual void OnEvent(typename Watch::Event event) = 0;
-  // The stream is open (again).
+  // The stream is open, for the first time or again.
   virtual void OnConnected() = 0;
-  // The stream broke; the next try is in `pause`.
-  virtual void OnDisconnected(const absl::Status& why, absl::Duration pause) = 0;
+  // The stream broke; the next try follows after `backoff`.
+  virtual void OnDisconnected(const absl::Status& why, absl::Duration backoff) = 0;
 };
 
-// Opens the watch and passes its events to `listener`, opening it again with the newest resume
-// token, if the watch has such, whenever it breaks, until it ends: OK when the gateway ended it
-// (`until_settled`), CANCELLED when `stop` was requested, or an error that trying again does not
-// mend. Blocks.
+// Opens the watch and passes its events to `listener`. Whenever the stream breaks, opens it again
+// with the newest resume token, if the watch has tokens. Blocks until the watch ends.
+//
+// Errors: OK when the gateway ended the watch (`until_settled`), CANCELLED when `stop` was
+// requested, otherwise an error that a new try does not resolve.
 template <typename Watch>
 absl::Status Follow(Client& client, typename Watch::Request request, const FollowOptions& options,
                     const std::stop_token& stop, FollowListener<Watch>& listener);

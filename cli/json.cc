@@ -57,10 +57,10 @@ void DropUnknownDetails(Message& message) {
   }
 }
 
-// False where an Any of an unknown type is in it.
+// False where `message` contains an Any of an unknown type.
 bool Print(const Message& message, bool pretty, std::string& json) {
-  // By way of the wire format, because only there maps can be given an order: the same resource is
-  // the same text every time.
+  // Goes through the wire format, where maps can be ordered, so that the same resource always gives
+  // the same text.
   std::string wire;
   {
     google::protobuf::io::StringOutputStream stream(&wire);
@@ -91,7 +91,7 @@ std::string ToJson(const Message& message, bool pretty) {
     DropUnknownDetails(*known);
     Print(*known, pretty, json);
   }
-  // The pretty form ends with a line break, the other does not.
+  // Only the pretty form ends with a line break.
   while (!json.empty() && json.back() == '\n') json.pop_back();
   return json;
 }

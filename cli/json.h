@@ -1,4 +1,4 @@
-// Messages as proto3 JSON, for scripts.
+// Writes messages as proto3 JSON, for scripts.
 #ifndef ASSETGATE_CLI_JSON_H_
 #define ASSETGATE_CLI_JSON_H_
 
@@ -8,10 +8,9 @@
 
 namespace assetgate::cli {
 
-// `message` as proto3 JSON with the field names of the .proto files; fields that are unset, and
-// those that have their zero value without being `optional`, are left out; maps are in the order of
-// their keys. On one line, or, `pretty`, indented. Error details of types that this program does
-// not know are left out.
+// `message` as proto3 JSON with the field names of the .proto files, on one line, or indented where
+// `pretty`. Leaves out unset fields, zero values that are not `optional`, and error details of
+// types that this program does not know. Maps are in the order of their keys.
 std::string ToJson(const google::protobuf::Message& message, bool pretty = false);
 
 }  // namespace assetgate::cli

@@ -21,7 +21,7 @@ TEST(ToJsonTest, KeepsTheNamesOfTheProtoFiles) {
             "\"ACTIVE\"\n}");
 }
 
-TEST(ToJsonTest, DetailsOfUnknownTypesAreLeftOutAndTheRestIsKept) {
+TEST(ToJsonTest, LeavesOutDetailsOfUnknownTypesAndKeepsTheRest) {
   v1::Asset asset;
   asset.set_name("assets/hero");
   auto* error = asset.add_placements()->mutable_error();

@@ -15,15 +15,15 @@
 namespace assetgate::cli {
 namespace {
 
-// "◐ " and the longest state.
+// The width of "◐ " and the longest state.
 constexpr int kStateWidth = 13;
 constexpr int kTimeWidth = 6;
-// The longest state of a resource, UNCONFIRMED and UNAVAILABLE.
+// The width of the longest states, UNCONFIRMED and UNAVAILABLE.
 constexpr int kEventStateWidth = 11;
-// At least this much of the details is shown.
+// The minimum width of the details.
 constexpr int kDetailWidth = 10;
 
-// Good news first, bad news last, where they are seen.
+// The order of the counts in a heading: successes first, failures last, where they are noticed.
 int Rank(Tone tone) {
   switch (tone) {
     case Tone::kGood:
@@ -44,7 +44,7 @@ Tone ToneAt(int rank) {
   return kTones[rank];
 }
 
-// What a table shows, and its title.
+// The kind of resource in a table.
 enum class Subject { kAssets, kVideos, kProviders };
 const char* TitleOf(Subject subject) {
   switch (subject) {
@@ -58,7 +58,7 @@ const char* TitleOf(Subject subject) {
   return "";
 }
 
-// One of the tables.
+// One table of a frame.
 struct Section {
   Subject subject;
   bool complete = true;
@@ -87,7 +87,7 @@ Section SectionOf(const Holdings<Watch>& holdings, Subject subject, absl::Time n
   return section;
 }
 
-// How many lines a section takes; kept up to date while entries are hidden.
+// The lines that a section takes; updated while entries are hidden.
 struct Extent {
   int entries = 0;
   int rows = 0;
@@ -95,8 +95,8 @@ struct Extent {
   int lines() const { return 1 + (entries > 0 ? 1 + rows : 0) + (hidden > 0 ? 1 : 0); }
 };
 
-// Leaves out entries until all sections together take at most `height` lines: what is settled and
-// good first, then what is settled, the oldest first; then the newest of the others.
+// Hides entries until all sections together take at most `height` lines: first the successful ones,
+// then the other settled ones, oldest first; then the unfinished ones, newest first.
 void HideWhatDoesNotFit(std::vector<Section>& sections, int height) {
   struct Candidate {
     int rank;
@@ -149,7 +149,7 @@ std::string HeadingOf(const Section& section, int width, const Look& look) {
   if (section.rows != section.total) absl::StrAppend(&subject, ", placements ", section.rows);
   std::string line = Paint(Fit(subject, width, look), Tone::kStrong, look);
   int used = DisplayWidth(subject);
-  // Pieces that do not fit are left out whole.
+  // Leaves out a piece that does not fit.
   const auto add = [&](const std::string& plain, Tone tone) {
     const int needed = 3 + DisplayWidth(plain);
     if (used + needed > width) return;
@@ -190,9 +190,9 @@ void RenderSection(const Section& section, const LiveFrame& frame, int name_widt
                    int provider_width, const Look& look, std::vector<std::string>& lines) {
   lines.push_back(HeadingOf(section, frame.width, look));
   const bool progress = section.subject == Subject::kVideos;
-  // What belongs to a provider, and is underway.
+  // Assets and videos have a provider and a duration; providers do not.
   const bool work = section.subject != Subject::kProviders;
-  // The longest bar that leaves names whole, and something of the details.
+  // The longest bar that leaves space for whole names and the minimum of details.
   const int taken = name_width + kStateWidth + provider_width + kTimeWidth + kDetailWidth + 5 * 2;
   int bar = 0;
   for (const int length : {8, 16}) {
@@ -242,13 +242,13 @@ std::string Stamp(bool has_time, const google::protobuf::Timestamp& time, absl::
 }
 
 template <typename Event>
-std::string WhyGone(const Event& event) {
+std::string CauseOf(const Event& event) {
   return v1::DeleteCause_Name(event.delete_cause());
 }
-std::string WhyGone(const v1::ProviderEvent&) { return "not configured any more"; }
+std::string CauseOf(const v1::ProviderEvent&) { return "no longer configured"; }
 
-// One line of a watch. Its columns are always the same five, so that a script finds each by its
-// place, with "-" where one holds nothing, and then the details.
+// One line of a watch. It always has the same five columns, with "-" for an empty one, so that a
+// script finds each by its position; the details follow.
 struct EventLine {
   std::string stamp;
   std::string name;
@@ -272,7 +272,7 @@ std::string ToString(const EventLine& line, const Look& look) {
   return text;
 }
 
-// What RESET and DELETE have in common; nullopt for a PUT.
+// The line for a RESET or a DELETE, empty for a bookmark; nullopt for a PUT.
 template <typename Event>
 std::optional<std::string> RenderOther(const Event& event, absl::string_view collection,
                                        absl::string_view name, absl::Time now, const Look& look) {
@@ -292,7 +292,7 @@ std::optional<std::string> RenderOther(const Event& event, absl::string_view col
       return ToString(line, look);
     case v1::DELETE:
       line.name = std::string(name);
-      line.state = WhyGone(event);
+      line.state = CauseOf(event);
       line.tone = Tone::kQuiet;
       return ToString(line, look);
     default:
@@ -310,7 +310,7 @@ std::vector<std::string> RenderLive(const WatchModel& model, const LiveFrame& fr
   if (frame.providers) {
     sections.push_back(SectionOf(model.providers, Subject::kProviders, frame.now));
   }
-  // All tables use the same widths, measured before anything is hidden: what comes and goes does
+  // All tables share their column widths, measured before entries are hidden, so that hiding does
   // not move the columns.
   int name_width = 12;
   int provider_width = 8;

@@ -1,4 +1,4 @@
-// How a watch looks: a table that is redrawn in place, or one line per event. Pure functions.
+// Renders a watch: as a table that is redrawn in place, or as one line per event. Pure functions.
 #ifndef ASSETGATE_CLI_LIVE_H_
 #define ASSETGATE_CLI_LIVE_H_
 
@@ -13,18 +13,17 @@ namespace assetgate::cli {
 
 // What a live table shows besides the resources.
 struct LiveFrame {
-  // Which of them are watched.
+  // The kinds of resources that are watched.
   bool assets = true;
   bool videos = true;
   bool providers = false;
-  // At the foot of the table; empty while all is well. Sanitized when it is drawn.
+  // A sentence about the connection, below the table; empty while it is open. Sanitized when drawn.
   std::string trouble;
   absl::Time now;
   // No line is wider.
   int width = 80;
-  // No more lines than this; 0 for as many as it takes. Where room is short, what is settled and
-  // good is left out first, oldest first, then what is settled, then the newest; a line says how
-  // many.
+  // The maximum number of lines; 0 for no limit. Where space is short, successful resources are
+  // hidden first, oldest first, then settled ones, then the newest ones; a line says how many.
   int height = 0;
 };
 
@@ -32,10 +31,10 @@ struct LiveFrame {
 std::vector<std::string> RenderLive(const WatchModel& model, const LiveFrame& frame,
                                     const Look& look);
 
-// The addresses of the finished videos, one line each: in a table they may be cut.
+// The URLs of the finished videos, one line each, because the table may cut them.
 std::vector<std::string> RenderResults(const WatchModel& model, const Look& look);
 
-// One line for an event, empty for those that say nothing to a person (bookmarks).
+// One line for an event; empty for an event without news for people, such as a bookmark.
 std::string RenderEvent(const v1::AssetEvent& event, absl::Time now, const Look& look);
 std::string RenderEvent(const v1::VideoTaskEvent& event, absl::Time now, const Look& look);
 std::string RenderEvent(const v1::ProviderEvent& event, absl::Time now, const Look& look);

@@ -140,7 +140,7 @@ v1::ProviderEvent KyyIsOut() {
   return event;
 }
 
-TEST(RenderLiveTest, ShowsProvidersAndWhatIsWrongWithThem) {
+TEST(RenderLiveTest, ShowsProvidersAndTheirFaults) {
   WatchModel model;
   model.providers.Apply(KyyIsOut());
   const LiveFrame frame{
@@ -151,16 +151,16 @@ TEST(RenderLiveTest, ShowsProvidersAndWhatIsWrongWithThem) {
                           "gateway's credentials; unfinished: 0 assets, 2 videos"));
 }
 
-TEST(RenderEventTest, AProviderIsALine) {
+TEST(RenderEventTest, AProviderIsOneLine) {
   EXPECT_THAT(RenderEvent(KyyIsOut(), kNow, kAscii),
               HasSubstr("  providers/kyy  UNAVAILABLE     -  -  mode DRAIN; the provider refuses"));
   v1::ProviderEvent gone = KyyIsOut();
   gone.set_type(v1::DELETE);
   EXPECT_THAT(RenderEvent(gone, kNow, kAscii),
-              HasSubstr("  providers/kyy  not configured any more     -  -"));
+              HasSubstr("  providers/kyy  no longer configured     -  -"));
 }
 
-TEST(RenderLiveTest, SaysWhenThereIsNothing) {
+TEST(RenderLiveTest, DistinguishesAnEmptyListFromAnIncompleteOne) {
   const LiveFrame frame{.now = kNow, .width = 80};
   EXPECT_THAT(RenderLive(ModelOf(), frame, kAscii),
               ElementsAre("Assets 0   none", "", "Videos 0   none"));
@@ -184,7 +184,7 @@ TEST(RenderLiveTest, NoFrameIsWiderOrHigherThanTheTerminal) {
   }
 }
 
-TEST(RenderLiveTest, WhatIsDoneAndWellGivesWayFirst) {
+TEST(RenderLiveTest, SuccessfulWorkIsHiddenFirst) {
   WatchModel model = ModelOf(Running());
   for (int i = 0; i < 20; ++i) {
     model.videos.Apply(Put(Succeeded(absl::StrCat("old-", i), 1000 - i)));
@@ -203,7 +203,7 @@ TEST(RenderLiveTest, WhatIsDoneAndWellGivesWayFirst) {
   EXPECT_EQ(lines[6], "... 18 more, not shown here");
 }
 
-TEST(RenderLiveTest, OfUnfinishedWorkTheOldestIsShown) {
+TEST(RenderLiveTest, OfUnfinishedWorkTheNewestIsHiddenFirst) {
   WatchModel model = ModelOf();
   for (int i = 0; i < 5; ++i) {
     v1::VideoTask task = Running();
@@ -219,14 +219,14 @@ TEST(RenderLiveTest, OfUnfinishedWorkTheOldestIsShown) {
   EXPECT_EQ(lines[4], "... 3 more, not shown here");
 }
 
-TEST(RenderLiveTest, TroubleIsAtTheFoot) {
+TEST(RenderLiveTest, TroubleIsBelowTheTables) {
   const LiveFrame frame{
       .videos = false, .trouble = "lost the watch; \x1b[2J", .now = kNow, .width = 80};
   const auto lines = RenderLive(ModelOf(), frame, kAscii);
   EXPECT_EQ(lines.back(), "lost the watch; \uFFFD[2J");
 }
 
-TEST(RenderLiveTest, HostileTextStaysInItsCell) {
+TEST(RenderLiveTest, ControlCharactersCannotLeaveTheirCell) {
   v1::Asset asset = Hero();
   asset.mutable_placements(2)->mutable_error()->set_message("no\x1b[1A\r\nfake line");
   asset.mutable_placements(0)->set_provider("providers/\x1b]0;x\x07");
@@ -239,21 +239,21 @@ TEST(HoldingsTest, ANewSnapshotReplacesTheOldOneWhenItIsComplete) {
   Holdings<AssetWatch> held;
   held.Apply(Reset<v1::AssetEvent>(v1::FRESH));
   held.Apply(Put(MakeAsset("assets/a", v1::Asset::ACTIVE)));
-  EXPECT_THAT(held.shown(), SizeIs(1));  // The first snapshot is shown as it comes.
+  EXPECT_THAT(held.shown(), SizeIs(1));  // The first snapshot is shown while it arrives.
   EXPECT_FALSE(held.complete());
   held.Apply(Bookmark<v1::AssetEvent>("t1", true));
   EXPECT_TRUE(held.complete());
 
   held.Apply(Reset<v1::AssetEvent>(v1::COMPACTED));
   held.Apply(Put(MakeAsset("assets/b", v1::Asset::ACTIVE)));
-  EXPECT_TRUE(held.shown().contains("assets/a"));  // Still there: no blinking.
+  EXPECT_TRUE(held.shown().contains("assets/a"));  // Still visible: no flicker.
   EXPECT_TRUE(held.newest().contains("assets/b"));
   held.Apply(Bookmark<v1::AssetEvent>("t2", true));
-  EXPECT_FALSE(held.shown().contains("assets/a"));  // Forgotten.
+  EXPECT_FALSE(held.shown().contains("assets/a"));  // Replaced.
   EXPECT_TRUE(held.shown().contains("assets/b"));
 }
 
-TEST(HoldingsTest, DeletedOnesAreGone) {
+TEST(HoldingsTest, DeletedResourcesAreRemoved) {
   Holdings<AssetWatch> held;
   held.Apply(Put(MakeAsset("assets/a", v1::Asset::ACTIVE)));
   v1::AssetEvent gone = Put(MakeAsset("assets/a", v1::Asset::ACTIVE));
@@ -262,7 +262,7 @@ TEST(HoldingsTest, DeletedOnesAreGone) {
   EXPECT_THAT(held.shown(), SizeIs(0));
 }
 
-TEST(RenderEventTest, OneLineSaysItAll) {
+TEST(RenderEventTest, AnEventIsOneLineWithEveryPlacement) {
   v1::Asset hero = Hero();
   *hero.mutable_update_time() = Ago(0);
   EXPECT_EQ(RenderEvent(Put(hero), kNow, kAscii),
@@ -274,7 +274,7 @@ TEST(RenderEventTest, OneLineSaysItAll) {
             "(in_progress)");
 }
 
-// A script takes a column by its number, whatever there is to say.
+// A script finds a column by its number.
 TEST(RenderEventTest, EveryLineHasTheSameColumns) {
   v1::VideoTaskEvent gone = Put(MakeTask("videoTasks/a", v1::VideoTask::FAILED));
   gone.set_type(v1::DELETE);
@@ -315,14 +315,14 @@ TEST(RenderEventTest, BookmarksAndFreshStartsAreSilent) {
   EXPECT_THAT(RenderEvent(gone, kNow, kAscii), HasSubstr("assets/a  LEFT_FILTER     -  -"));
 }
 
-TEST(RenderResultsTest, AddressesAreWhole) {
+TEST(RenderResultsTest, UrlsAreNotCut) {
   EXPECT_THAT(
       RenderResults(ModelOf(Running(), Succeeded("done", 25), Succeeded("longer", 9)), kAscii),
       ElementsAre("videoTasks/done    https://cdn.example.com/done.mp4",
                   "videoTasks/longer  https://cdn.example.com/longer.mp4"));
 }
 
-TEST(ProviderOfTest, IsTheOneThatMayStillDeliver) {
+TEST(ProviderOfTest, IsTheLastOneThatHasNotRefused) {
   v1::VideoTask task;
   EXPECT_EQ(ProviderOf(task), "");
   auto* refused = task.add_attempts();
@@ -336,7 +336,7 @@ TEST(ProviderOfTest, IsTheOneThatMayStillDeliver) {
   EXPECT_EQ(ProviderOf(task), "zz");
 }
 
-TEST(WhyWaitingTest, EveryReasonHasWords) {
+TEST(WhyWaitingTest, EveryReasonHasAText) {
   for (int reason = 1; reason <= v1::Waiting::Reason_MAX; ++reason) {
     v1::Waiting waiting;
     waiting.set_reason(static_cast<v1::Waiting::Reason>(reason));

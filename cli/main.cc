@@ -1,4 +1,4 @@
-// assetctl: see options.cc for its commands.
+// assetctl. Its commands are in *_commands.cc, its options in options.cc.
 #include <langinfo.h>
 #include <unistd.h>
 
@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   using assetgate::cli::Environment;
   std::setlocale(LC_CTYPE, "");
   std::ios::sync_with_stdio(false);
-  // What gRPC itself logs is for its developers; errors of calls are said by this program.
+  // gRPC's log is for its developers; this program reports the errors of calls itself.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
 
   const char* const term = std::getenv("TERM");
@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
   const char* const no_color = std::getenv("NO_COLOR");
   std::optional<assetgate::cli::FileTerminal> terminal;
   if (capable && isatty(STDOUT_FILENO) != 0) terminal.emplace(STDOUT_FILENO);
-  // Before anything starts a thread.
+  // Must precede the first thread.
   const assetgate::cli::Signals signals(terminal.has_value() ? &*terminal : nullptr);
   const assetgate::base::SystemClock clock;
 

@@ -26,8 +26,8 @@ const CLI::App* CommandOf(const CLI::App& app, absl::string_view name) {
   return nullptr;
 }
 
-// What may be said after `app`: its own options, and, as CLI11's fallthrough has it, those of the
-// commands above.
+// The options that may follow `app`: its own and, by CLI11's fallthrough, those of the commands
+// above it.
 std::vector<const CLI::Option*> OptionsOf(const CLI::App& app) {
   std::vector<const CLI::Option*> options;
   for (const CLI::App* at = &app; at != nullptr; at = at->get_parent()) {
@@ -42,14 +42,14 @@ std::string Called(const CLI::App& app) {
   return parent == nullptr ? app.get_name() : absl::StrCat(Called(*parent), " ", app.get_name());
 }
 
-// Goes through the words as CLI11 does, command by command.
+// Reads the words as CLI11 does, command by command.
 class Walk {
  public:
   explicit Walk(const CLI::App& app) : app_(&app) {}
 
   enum class Found { kKnown, kUnknownCommand, kUnknownOption };
 
-  // What `word` is, and, as it may change what follows, that it has been read.
+  // Classifies `word`, which can change how the next words are read.
   Found Read(absl::string_view word) {
     if (is_value_) {
       is_value_ = false;
@@ -91,7 +91,7 @@ class Walk {
   bool only_values_ = false;
 };
 
-std::string OfCommand(const CLI::App& app, const std::string& word) {
+std::string UnknownCommand(const CLI::App& app, const std::string& word) {
   const Words known = CommandsOf(app);
   const std::string meant = base::DidYouMean(word, known);
   return absl::StrCat(Called(app), " has no command \"", word, "\"; ",
@@ -100,7 +100,7 @@ std::string OfCommand(const CLI::App& app, const std::string& word) {
                       "\nSee ", Called(app), " --help");
 }
 
-std::string OfOption(const CLI::App& app, absl::string_view word) {
+std::string UnknownOption(const CLI::App& app, absl::string_view word) {
   const absl::string_view name = word.substr(0, word.find('='));
   Words known;
   for (const CLI::Option* option : OptionsOf(app)) {
@@ -121,9 +121,9 @@ std::optional<std::string> FindMisspelt(const CLI::App& app, const Words& words)
       case Walk::Found::kKnown:
         break;
       case Walk::Found::kUnknownCommand:
-        return OfCommand(walk.app(), word);
+        return UnknownCommand(walk.app(), word);
       case Walk::Found::kUnknownOption:
-        return OfOption(walk.app(), word);
+        return UnknownOption(walk.app(), word);
     }
   }
   return std::nullopt;

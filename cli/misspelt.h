@@ -1,4 +1,4 @@
-// Words of a command line that it does not know: what may have been meant.
+// Suggestions for misspelt commands and options.
 #ifndef ASSETGATE_CLI_MISSPELT_H_
 #define ASSETGATE_CLI_MISSPELT_H_
 
@@ -9,13 +9,13 @@
 
 namespace assetgate::cli {
 
-// What is wrong with the first command or option among `words` that `app` does not have, which one
-// may have been meant, and whose help to read; nullopt where it has all of them. Values are not
-// looked at.
+// A message about the first command or option among `words` that `app` does not have: the one that
+// the user may have meant, and whose help to read. nullopt where `app` has all of them. Does not
+// check values.
 std::optional<std::string> FindMisspelt(const CLI::App& app, const std::vector<std::string>& words);
 
-// `words` with `help` and `version`, where a command may stand, as the options that they mean:
-// "help videos create" and "videos help create" are "videos create --help".
+// Rewrites `help` and `version` in place of a command into the options of the same name: "help
+// videos create" and "videos help create" become "videos create --help".
 std::vector<std::string> WithHelpAsOption(const CLI::App& app, std::vector<std::string> words);
 
 }  // namespace assetgate::cli

@@ -27,18 +27,18 @@ bool NeedsOperator(const v1::Waiting& waiting) {
          waiting.reason() == v1::Waiting::PROVIDER_OUT_OF_CREDIT;
 }
 
-// The gateway says more than the reason does: something is odd about the provider's answers.
+// Whether the gateway's message says more than the reason: the provider's answers are unusual.
 bool SaysMore(const v1::Waiting& waiting) { return absl::StrContains(waiting.message(), "; it "); }
 
-// Work that proceeds, as opposed to work that is held up.
+// Whether the work proceeds, as opposed to being held up.
 bool Proceeds(const v1::Waiting& waiting) {
   return (waiting.reason() == v1::Waiting::PROVIDER_WORKING ||
           waiting.reason() == v1::Waiting::PROVIDER_QUEUE) &&
          !SaysMore(waiting);
 }
 
-void Explain(const v1::Waiting& waiting, absl::string_view provider_state, absl::Time now,
-             Row& row) {
+void DescribeWaiting(const v1::Waiting& waiting, absl::string_view provider_state, absl::Time now,
+                     Row& row) {
   row.detail = WhyWaiting(waiting, now);
   if (Proceeds(waiting) && !provider_state.empty()) {
     absl::StrAppend(&row.detail, " (", provider_state, ")");
@@ -64,10 +64,10 @@ Row RowOf(const v1::Placement& placement, absl::Time now) {
     row.since = base::FromProto(placement.create_time());
   }
   if (placement.has_error()) {
-    row.detail = Brief(placement.error());
+    row.detail = ErrorSummary(placement.error());
     row.detail_tone = Tone::kBad;
   } else if (placement.has_waiting()) {
-    Explain(placement.waiting(), placement.provider_state(), now, row);
+    DescribeWaiting(placement.waiting(), placement.provider_state(), now, row);
   } else if (!placement.provider_asset_id().empty() && placement.state() == v1::Placement::ACTIVE) {
     row.detail = placement.provider_asset_id();
   } else {
@@ -107,7 +107,7 @@ Entry EntryOf(const v1::Asset& asset, absl::Time now) {
     row.state = v1::Asset::State_Name(asset.state());
     row.tone = ToneOf(asset.state());
     row.since = entry.created;
-    row.detail = asset.has_error() ? Brief(asset.error()) : "placed at first use";
+    row.detail = asset.has_error() ? ErrorSummary(asset.error()) : "placed at first use";
     entry.rows.push_back(row);
   }
   return entry;
@@ -139,13 +139,13 @@ Entry EntryOf(const v1::VideoTask& task, absl::Time now) {
   if (task.has_progress_percent()) row.percent = task.progress_percent();
   if (task.state() == v1::VideoTask::SUCCEEDED) row.percent = 100;
   if (task.has_error()) {
-    row.detail = Brief(task.error());
+    row.detail = ErrorSummary(task.error());
     row.detail_tone = task.state() == v1::VideoTask::CANCELLED ? Tone::kQuiet : Tone::kBad;
   } else if (task.has_waiting()) {
     const absl::string_view word =
         task.attempts().empty() ? ""
                                 : absl::string_view(task.attempts().rbegin()->provider_state());
-    Explain(task.waiting(), word, now, row);
+    DescribeWaiting(task.waiting(), word, now, row);
   } else if (task.has_video()) {
     row.detail = Outcome(task.video());
     row.detail_tone = Tone::kPlain;
@@ -177,9 +177,9 @@ Entry EntryOf(const v1::Provider& provider, absl::Time) {
   return entry;
 }
 
-bool CameToABadEnd(const v1::Asset& asset) { return asset.state() == v1::Asset::FAILED; }
+bool EndedUnsuccessfully(const v1::Asset& asset) { return asset.state() == v1::Asset::FAILED; }
 
-bool CameToABadEnd(const v1::VideoTask& task) {
+bool EndedUnsuccessfully(const v1::VideoTask& task) {
   return task.state() == v1::VideoTask::FAILED || task.state() == v1::VideoTask::CANCELLED ||
          task.state() == v1::VideoTask::UNCONFIRMED;
 }
@@ -201,7 +201,7 @@ std::string WhyWaiting(const v1::Waiting& waiting, absl::Time now) {
       why = absl::StrCat(subject, " is unavailable");
       break;
     case v1::Waiting::PROVIDER_CREDENTIALS_REJECTED:
-      why = absl::StrCat(subject, " refuses the gateway's key");
+      why = absl::StrCat(subject, " rejects the gateway's key");
       break;
     case v1::Waiting::PROVIDER_OUT_OF_CREDIT:
       why = absl::StrCat("no credit left at ", subject);
@@ -224,7 +224,7 @@ std::string WhyWaiting(const v1::Waiting& waiting, absl::Time now) {
     default:
       break;
   }
-  // The gateway's own sentence knows more than the reason.
+  // The gateway's own sentence says more than the reason.
   if (!waiting.message().empty()) why = waiting.message();
   if (waiting.has_next_try_time()) {
     const absl::Duration left = base::FromProto(waiting.next_try_time()) - now;

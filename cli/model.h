@@ -1,4 +1,4 @@
-// What a watch holds, and how one resource looks in a row.
+// The resources of a watch, and the rows that show one resource.
 #ifndef ASSETGATE_CLI_MODEL_H_
 #define ASSETGATE_CLI_MODEL_H_
 
@@ -18,8 +18,8 @@
 
 namespace assetgate::cli {
 
-// The resources of one watch, as its events tell. After a RESET the old ones stay visible until the
-// new snapshot is complete, so that a table does not blink; they are forgotten then.
+// The resources of one watch, built from its events. After a RESET the old ones stay visible until
+// the new snapshot is complete, so that a table does not flicker.
 template <typename Watch>
 class Holdings {
  public:
@@ -52,12 +52,12 @@ class Holdings {
 
   // By name.
   const std::map<std::string, Resource>& shown() const {
-    // The very first snapshot is shown as it comes.
+    // The first snapshot is shown while it arrives.
     return rebuilding_ && !complete_ ? incoming_ : shown_;
   }
-  // What is known when the watch has ended, maybe within a snapshot.
+  // The resources when the watch has ended, possibly within a snapshot.
   const std::map<std::string, Resource>& newest() const { return rebuilding_ ? incoming_ : shown_; }
-  // Whether a first snapshot has arrived in full.
+  // Whether the first snapshot has arrived completely.
   bool complete() const { return complete_; }
 
  private:
@@ -76,19 +76,19 @@ struct WatchModel {
   Holdings<ProviderWatch> providers;
 };
 
-// One line of a live table, before it is laid out. Texts are as they came, not sanitized.
+// One line of a live table, before it is laid out. Texts are not sanitized.
 struct Row {
   std::string state;
-  // How the state is marked and painted.
+  // The mark and the colour of the state.
   Tone tone = Tone::kPlain;
-  // Short ids.
+  // The provider's id.
   std::string provider;
-  // Since when it has been in this state; unset where nothing tells.
+  // When it entered this state; unset where that is not known.
   std::optional<absl::Time> since;
-  // Of settled ones: how long it took in all.
+  // How long it took from creation to end; set where it is settled.
   std::optional<absl::Duration> took;
   std::optional<int> percent;
-  // Why it waits, what went wrong, or what came out.
+  // Why it waits, what went wrong, or the result.
   std::string detail;
   Tone detail_tone = Tone::kQuiet;
 };
@@ -97,9 +97,9 @@ struct Row {
 struct Entry {
   std::string name;
   absl::Time created;
-  // Nothing more will happen by itself.
+  // Nothing more happens without a person.
   bool settled = false;
-  // Settled, and nothing went wrong: first to be left out where room is short.
+  // Settled, and nothing went wrong: hidden first where space is short.
   bool good = false;
   std::vector<Row> rows;
 };
@@ -108,20 +108,20 @@ Entry EntryOf(const v1::Asset& asset, absl::Time now);
 Entry EntryOf(const v1::VideoTask& task, absl::Time now);
 Entry EntryOf(const v1::Provider& provider, absl::Time now);
 
-// Whether a resource that was waited for came to a bad end: FAILED, CANCELLED, UNCONFIRMED.
-bool CameToABadEnd(const v1::Asset& asset);
-bool CameToABadEnd(const v1::VideoTask& task);
+// Whether the resource is FAILED, CANCELLED or UNCONFIRMED.
+bool EndedUnsuccessfully(const v1::Asset& asset);
+bool EndedUnsuccessfully(const v1::VideoTask& task);
 
 // "waits for a free slot at kyy, next try in 4s".
 std::string WhyWaiting(const v1::Waiting& waiting, absl::Time now);
 
-// How states are painted.
+// The colour of a state.
 Tone ToneOf(v1::Asset::State state);
 Tone ToneOf(v1::Placement::State state);
 Tone ToneOf(v1::VideoTask::State state);
 Tone ToneOf(v1::Provider::State state);
 
-// The mark in front of a state: readable without colours.
+// The mark in front of a state, which tells states apart without colours.
 std::string MarkOf(Tone tone, const Look& look);
 
 // The part of a resource name after the first slash: "hero" of "assets/hero"; `name` itself where

@@ -21,7 +21,7 @@ T Parse(const std::vector<std::string>& words) {
   }
   const auto& command = std::get<Options>(parsed).command;
   if (!std::holds_alternative<T>(command)) {
-    ADD_FAILURE() << "another command, number " << command.index();
+    ADD_FAILURE() << "parsed as another command, with index " << command.index();
     return {};
   }
   return std::get<T>(command);
@@ -69,7 +69,7 @@ TEST(OptionsTest, AssetsCreateMirrorsTheApi) {
             R"("request_id":"r1","max_wait":"3s"})");
 }
 
-TEST(OptionsTest, CreatesGetARequestIdOfTheirOwn) {
+TEST(OptionsTest, EachCreateGetsItsOwnRequestId) {
   const auto one = Parse<CreateAsset>({"assets", "create", "https://x/a.png"});
   const auto two = Parse<CreateAsset>({"assets", "create", "https://x/a.png"});
   EXPECT_EQ(one.request.request_id().size(), 36u);
@@ -121,7 +121,7 @@ TEST(OptionsTest, VideosCreateMirrorsTheApi) {
             R"("request_id":"r","validate_only":true})");
 }
 
-TEST(OptionsTest, WhatIsNotSaidStaysUnset) {
+TEST(OptionsTest, FlagsThatAreNotGivenStayUnset) {
   const auto command = Parse<CreateVideo>({"videos", "create", "--model", "m"});
   const auto& task = command.request.video_task();
   EXPECT_FALSE(task.has_watermark() || task.has_generate_audio() || task.has_seed() ||
@@ -158,7 +158,7 @@ TEST(OptionsTest, WatchesOneKindOrBoth) {
   EXPECT_EQ(both.resume_token_file, "f");
 }
 
-TEST(OptionsTest, ProvidersAndModelsListByThemselves) {
+TEST(OptionsTest, ProvidersAndModelsListWithoutACommand) {
   Parse<List<v1::ListProvidersRequest>>({"providers"});
   Parse<List<v1::ListProvidersRequest>>({"providers", "list"});
   const auto watch = Parse<WatchCommand>({"providers", "watch", "--lines"});
@@ -169,7 +169,7 @@ TEST(OptionsTest, ProvidersAndModelsListByThemselves) {
   EXPECT_EQ(Parse<v1::GetModelRequest>({"models", "get", "m"}).name(), "models/m");
 }
 
-TEST(OptionsTest, GlobalOptionsMayComeAnywhere) {
+TEST(OptionsTest, GlobalOptionsAreAcceptedAnywhere) {
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
            {"--server", "h:1", "-o", "json", "--timeout", "5", "assets", "get", "hero"},
            {"assets", "get", "hero", "--server", "h:1", "--output", "JSON", "--timeout", "5s"}}) {
@@ -182,7 +182,7 @@ TEST(OptionsTest, GlobalOptionsMayComeAnywhere) {
   }
 }
 
-TEST(OptionsTest, MistakesSayWhatIsWrongAndWhereHelpIs) {
+TEST(OptionsTest, MistakesSayWhatIsWrongAndWhoseHelpToRead) {
   EXPECT_THAT(Mistake({}), HasSubstr("See assetctl --help"));
   EXPECT_THAT(Mistake({"assets"}), HasSubstr("See assetctl assets --help"));
   EXPECT_THAT(Mistake({"assets", "create"}), HasSubstr("URI"));
@@ -202,7 +202,7 @@ TEST(OptionsTest, MistakesSayWhatIsWrongAndWhereHelpIs) {
   EXPECT_THAT(Mistake({"assets", "get", "hero", "--timeout", "x"}), HasSubstr("--timeout"));
 }
 
-TEST(OptionsTest, WhatIsMisspeltComesWithWhatMayHaveBeenMeant) {
+TEST(OptionsTest, MisspeltWordsComeWithASuggestion) {
   struct Case {
     std::vector<std::string> words;
     std::string answer;
@@ -219,7 +219,7 @@ TEST(OptionsTest, WhatIsMisspeltComesWithWhatMayHaveBeenMeant) {
       {{"videos", "create", "--model=m", "--no-watermrak"}, "did you mean --no-watermark?"},
       {{"assets", "list", "--sever", "h:1"}, "did you mean --server?"},
       {{"assets", "list", "--xyzzy"}, "assetctl assets list has no option --xyzzy\n"},
-      // The first one counts: what follows may be its value.
+      // Only the first one is reported: the next word may be its value.
       {{"assets", "list", "--lable", "--stat"}, "--lable; did you mean --label?"},
   };
   for (const Case& each : cases) {
@@ -227,7 +227,7 @@ TEST(OptionsTest, WhatIsMisspeltComesWithWhatMayHaveBeenMeant) {
   }
 }
 
-TEST(OptionsTest, ValuesAreNotTakenForCommandsOrOptions) {
+TEST(OptionsTest, ValuesAreNotMistakenForCommandsOrOptions) {
   EXPECT_EQ(Parse<CreateVideo>(
                 {"videos", "create", "--prompt", "--model", "--model", "m", "--seed", "-1"})
                 .request.video_task()
@@ -238,7 +238,7 @@ TEST(OptionsTest, ValuesAreNotTakenForCommandsOrOptions) {
             "assets/lst");
 }
 
-TEST(OptionsTest, ATokenGoesToAnotherMachineOnlyByTlsOrWhenToldTo) {
+TEST(OptionsTest, ATokenGoesToAnotherMachineOnlyWithTlsOrInsecure) {
   struct Case {
     std::vector<std::string> words;
     bool refused;
@@ -262,7 +262,7 @@ TEST(OptionsTest, ATokenGoesToAnotherMachineOnlyByTlsOrWhenToldTo) {
     words.insert(words.end(), {"--token-file", "t", "models"});
     const auto parsed = ParseCommandLine(words);
     EXPECT_EQ(std::holds_alternative<EarlyExit>(parsed), each.refused) << each.words[1];
-    if (each.refused) EXPECT_THAT(Mistake(words), HasSubstr("in clear text; say --ca FILE"));
+    if (each.refused) EXPECT_THAT(Mistake(words), HasSubstr("in clear text; pass --ca FILE"));
   }
   EXPECT_THAT(Mistake({"--insecure", "--ca", "system", "models"}), HasSubstr("leave one out"));
   EXPECT_EQ(std::get<Options>(ParseCommandLine({"--server", "gateway.internal:1", "models"}))
@@ -270,7 +270,7 @@ TEST(OptionsTest, ATokenGoesToAnotherMachineOnlyByTlsOrWhenToldTo) {
             "gateway.internal:1");
 }
 
-TEST(OptionsTest, HelpAndVersionAreNoMistakes) {
+TEST(OptionsTest, HelpAndVersionAreNotMistakes) {
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{"--help"},
                                              {"--version"},
@@ -293,7 +293,6 @@ TEST(OptionsTest, HelpAndVersionAreNoMistakes) {
   }
 }
 
-// Help is read in a terminal.
 TEST(OptionsTest, HelpFitsAHundredColumns) {
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{"--help"},

@@ -28,7 +28,7 @@
 namespace assetgate::cli {
 namespace {
 
-// Calls `Free`, a function of C's, on what a unique_ptr holds.
+// A deleter of unique_ptr that calls the C function `Free`.
 template <auto Free>
 struct FreeBy {
   template <typename T>
@@ -42,7 +42,7 @@ using Certificate = std::unique_ptr<X509, FreeBy<X509_free>>;
 using Names = std::unique_ptr<GENERAL_NAMES, FreeBy<GENERAL_NAMES_free>>;
 using Addresses = std::unique_ptr<addrinfo, FreeBy<freeaddrinfo>>;
 
-// A file descriptor, closed with it.
+// Owns a file descriptor.
 class Socket {
  public:
   explicit Socket(int fd) : fd_(fd) {}
@@ -62,8 +62,8 @@ struct HostPort {
   std::string port;
 };
 
-// The addresses in a target of gRPC's, without its scheme. None where it is a socket in the file
-// system or of a scheme of its own.
+// The addresses in a gRPC target, without its scheme. None for a socket in the file system and for
+// other schemes.
 std::vector<absl::string_view> AddressesIn(absl::string_view server) {
   for (const absl::string_view scheme : {"unix:", "unix-abstract:", "xds:", "vsock:"}) {
     if (absl::StartsWith(server, scheme)) return {};
@@ -79,7 +79,7 @@ std::vector<absl::string_view> AddressesIn(absl::string_view server) {
   return absl::StrSplit(server, ',');
 }
 
-// gRPC's default is the port of HTTPS.
+// Splits HOST:PORT. The port defaults to that of HTTPS, as in gRPC.
 HostPort Split(absl::string_view address) {
   const std::size_t colon = address.rfind(':');
   const bool bare_ipv6 = !absl::StartsWith(address, "[") && address.find(':') != colon;
@@ -114,7 +114,7 @@ bool WaitFor(int fd, short events, absl::Time deadline) {
   }
 }
 
-// A connected socket; its fd is negative where nobody listens.
+// A connected socket; its fd is negative where nothing listens.
 Socket Connect(const HostPort& to, absl::Time deadline) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -139,8 +139,8 @@ Socket Connect(const HostPort& to, absl::Time deadline) {
   return Socket(-1);
 }
 
-// Repeats a call of OpenSSL's until it is through; its reason code where it fails, 0 where it is
-// done, nullopt where the connection ended or `deadline` passed.
+// Repeats a call of OpenSSL until it completes. Returns 0 on success, OpenSSL's reason code on
+// failure, and nullopt where the connection ended or `deadline` passed.
 template <typename Step>
 std::optional<int> Drive(SSL* session, int fd, absl::Time deadline, Step step) {
   while (true) {
@@ -162,7 +162,7 @@ std::optional<int> Drive(SSL* session, int fd, absl::Time deadline, Step step) {
   }
 }
 
-// Whom a certificate is for: "DNS:a.example, IP:10.0.0.1" without the kinds.
+// The names that a certificate is for: "a.example, 10.0.0.1".
 std::string NamesOf(const X509* certificate) {
   std::vector<std::string> names;
   const Names found(static_cast<GENERAL_NAMES*>(
@@ -188,7 +188,7 @@ std::string IssuerOf(const X509* certificate) {
   return text;
 }
 
-// A handshake with a server, as gRPC would do it, but that goes on whatever the certificate is.
+// A TLS handshake with a server, as gRPC does it, except that it accepts any certificate.
 class Handshake {
  public:
   Handshake(const Endpoint& endpoint, const HostPort& to, const Socket& socket, absl::Time deadline)
@@ -220,21 +220,22 @@ class Handshake {
     SSL_set_fd(session_.get(), fd_);
   }
 
-  // 0, or what OpenSSL says; nullopt where the other side said nothing that it could read.
+  // 0, or OpenSSL's reason code; nullopt where the peer sent nothing readable.
   std::optional<int> Do() {
     return Drive(session_.get(), fd_, deadline_, [this] { return SSL_connect(session_.get()); });
   }
-  // The session points into it.
+  // The session holds a pointer to this object.
   Handshake(const Handshake&) = delete;
   Handshake& operator=(const Handshake&) = delete;
-  // Whether the server goes on after the handshake: with TLS 1.3, what it says to the client's
-  // certificate, or to none, comes then. A gRPC server that goes on speaks first.
+  // Whether the server continues after the handshake: with TLS 1.3, it accepts or refuses the
+  // client's certificate, or the lack of one, only then. A gRPC server that continues sends the
+  // first bytes.
   bool IsAccepted() {
     char byte;
     return Drive(session_.get(), fd_, deadline_,
                  [&] { return SSL_peek(session_.get(), &byte, 1); }) == 0;
   }
-  // Whether the server asked for a certificate when there was none to show.
+  // Whether the server asked for a certificate and the endpoint has none.
   bool certificate_is_missing() const { return certificate_is_missing_; }
   long verdict() const { return SSL_get_verify_result(session_.get()); }
   Certificate certificate() const { return Certificate(SSL_get1_peer_certificate(session_.get())); }
@@ -255,18 +256,19 @@ std::string OfCertificate(const Endpoint& endpoint, const HostPort& to, long ver
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return absl::StrCat("its certificate is for ", NamesOf(certificate), " and not for ", to.host,
-                          ": say --server with a name that it is for");
+                          ": pass --server with one of its names");
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return absl::StrCat(
           "its certificate ",
           verdict == X509_V_ERR_CERT_HAS_EXPIRED ? "has expired" : "is not valid yet",
-          ": whoever runs the gateway has to renew it, or the clock here is wrong");
+          ": the gateway's operator has to renew it, unless the clock here is wrong");
     default:
       return absl::StrCat("its certificate is not signed by ",
-                          endpoint.ca == "system" ? "anybody that this machine trusts"
-                                                  : absl::StrCat("what --ca names, ", endpoint.ca),
-                          ", but by ", IssuerOf(certificate), ": give that one's file as --ca");
+                          endpoint.ca == "system"
+                              ? "a CA that this machine trusts"
+                              : absl::StrCat("the CA that --ca names, ", endpoint.ca),
+                          ", but by ", IssuerOf(certificate), ": pass that CA's file with --ca");
   }
 }
 
@@ -283,7 +285,7 @@ bool IsLoopback(absl::string_view server) {
          });
 }
 
-std::string ExplainUnreachable(const Endpoint& endpoint, absl::Duration timeout) {
+std::string DiagnoseConnection(const Endpoint& endpoint, absl::Duration timeout) {
   const std::vector<absl::string_view> addresses = AddressesIn(endpoint.server);
   if (addresses.empty()) return "";
   const absl::Time deadline = absl::Now() + timeout;
@@ -294,14 +296,14 @@ std::string ExplainUnreachable(const Endpoint& endpoint, absl::Duration timeout)
   const auto reason = handshake.Do();
   const bool speaks_tls = reason == 0;
   if (endpoint.ca.empty()) {
-    return speaks_tls ? "it speaks TLS: say --ca FILE, who signs its certificate, or --ca system"
+    return speaks_tls ? "it uses TLS: pass --ca FILE, the CA of its certificate, or --ca system"
                       : "";
   }
   if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_PACKET_LENGTH_TOO_LONG) {
-    return absl::StrCat("it speaks no TLS: leave out --ca (and ASSETCTL_CA)",
+    return absl::StrCat("it does not use TLS: leave out --ca (and ASSETCTL_CA)",
                         endpoint.token_file.empty() || IsLoopback(endpoint.server)
                             ? ""
-                            : ", and say --insecure where the way there is safe for the token");
+                            : ", and pass --insecure if the network path is safe for the token");
   }
   if (!speaks_tls) return "";
   if (const Certificate certificate = handshake.certificate(); certificate != nullptr) {
@@ -310,12 +312,12 @@ std::string ExplainUnreachable(const Endpoint& endpoint, absl::Duration timeout)
   }
   if (handshake.IsAccepted()) return "";
   if (handshake.certificate_is_missing()) {
-    return "it wants to see a certificate of its caller: say --certificate FILE and --key FILE";
+    return "it requires a client certificate: pass --certificate FILE and --key FILE";
   }
   return endpoint.certificate.empty()
              ? ""
-             : absl::StrCat("it does not take the certificate that --certificate names, ",
-                            endpoint.certificate, ": ask whoever runs it for one that it knows");
+             : absl::StrCat("it rejects the certificate that --certificate names, ",
+                            endpoint.certificate, ": ask its operator for one that it accepts");
 }
 
 CallContext ContextOf(const Endpoint& endpoint, const absl::Status& status,
@@ -323,10 +325,10 @@ CallContext ContextOf(const Endpoint& endpoint, const absl::Status& status,
   CallContext context;
   context.server = endpoint.server;
   context.shows_credential = !endpoint.token_file.empty() || !endpoint.certificate.empty();
-  // What comes with a reason is the gateway's own word.
+  // An error with a reason comes from the gateway itself.
   if (status.code() == absl::StatusCode::kUnavailable &&
       base::ReasonOf(status) == v1::ERROR_REASON_UNSPECIFIED) {
-    context.unreachable = ExplainUnreachable(endpoint, timeout);
+    context.connection_fault = DiagnoseConnection(endpoint, timeout);
   }
   return context;
 }

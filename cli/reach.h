@@ -1,4 +1,4 @@
-// The way to a gateway: whether it leaves this machine, and what is wrong with it where TLS is.
+// The network path to a gateway: whether it leaves this machine, and which TLS fault blocks it.
 #ifndef ASSETGATE_CLI_REACH_H_
 #define ASSETGATE_CLI_REACH_H_
 
@@ -12,18 +12,18 @@
 
 namespace assetgate::cli {
 
-// Whether what is sent to `server` (as in Endpoint) stays on this machine: each of its addresses is
-// a loopback one, or a socket in the file system.
+// Whether traffic to `server` (as in Endpoint) stays on this machine: each of its addresses is a
+// loopback address or a socket in the file system.
 bool IsLoopback(absl::string_view server);
 
-// After a call that could not reach the gateway: what to do, where TLS is in the way (one side
-// speaks it and the other does not, the certificate's signer, name or dates, a certificate that the
-// gateway asks for). Empty where it is something else. Connects to the first address of `endpoint`
-// once more to find out, sends no token there, and takes `timeout` at most.
-std::string ExplainUnreachable(const Endpoint& endpoint, absl::Duration timeout);
+// Diagnoses a call that could not reach the gateway: which TLS fault blocks it and what to do. It
+// recognizes TLS on one side only, the certificate's signer, name or dates, and a client
+// certificate that the gateway requires. Empty for any other fault. Connects to the first address
+// of `endpoint` once more, without sending a token, and takes at most `timeout`.
+std::string DiagnoseConnection(const Endpoint& endpoint, absl::Duration timeout);
 
-// What can be said of a call to `endpoint` that failed with `status`: looks at the way there, where
-// it did not reach the gateway.
+// The context of a call to `endpoint` that failed with `status`. Diagnoses the connection where the
+// call did not reach the gateway.
 CallContext ContextOf(const Endpoint& endpoint, const absl::Status& status, absl::Duration timeout);
 
 }  // namespace assetgate::cli

@@ -1,28 +1,16 @@
 #include "cli/tables.h"
 
-#include <cstddef>
-#include <map>
-#include <utility>
-
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/proto_time.h"
-#include "cli/failure.h"
-#include "cli/json.h"
+#include "cli/capabilities.h"
 #include "cli/model.h"
+#include "cli/sheet.h"
 
 namespace assetgate::cli {
 namespace {
 
-using Rows = std::vector<std::vector<Cell>>;
-
-Cell Text(absl::string_view text, Tone tone = Tone::kPlain) {
-  return {std::string(text), tone, std::nullopt};
-}
-
-// What the next command may need: an id, a name, a link.
+// A cell that is never cut: an id, a name or a link that the next command may need.
 Cell Whole(absl::string_view text, Tone tone = Tone::kPlain) {
   return {std::string(text), tone, std::nullopt, /*whole=*/true};
 }
@@ -32,184 +20,15 @@ Cell Age(const Time& time, const Page& page) {
   return Text(ShortDuration(page.now - base::FromProto(time)));
 }
 
-std::string When(const google::protobuf::Timestamp& time, const Page& page) {
-  const absl::Time when = base::FromProto(time);
-  const absl::Duration ago = page.now - when;
-  const std::string stamp = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", when, absl::UTCTimeZone());
-  if (ago < absl::ZeroDuration()) return absl::StrCat(stamp, " (in ", ShortDuration(-ago), ")");
-  return absl::StrCat(stamp, " (", ShortDuration(ago), " ago)");
-}
-
-template <typename Enum>
-std::string Lower(const Enum& name) {
-  return absl::AsciiStrToLower(name);
-}
-
-// "name   value" lines, indented tables between them.
-class Sheet {
- public:
-  explicit Sheet(const Page& page) : page_(page) {}
-
-  void Title(absl::string_view name) {
-    lines_.push_back(Paint(Sanitize(name), Tone::kStrong, page_.look));
+// "kyy=ACTIVE zerozero=FAILED".
+template <typename Resource>
+std::string PlacementsOf(const Resource& resource) {
+  std::vector<std::string> placements;
+  for (const auto& placement : resource.placements()) {
+    placements.push_back(absl::StrCat(IdOf(placement.provider()), "=",
+                                      v1::Placement::State_Name(placement.state())));
   }
-  // Nothing where `value` is empty.
-  void Field(absl::string_view name, absl::string_view value, Tone tone = Tone::kPlain) {
-    if (value.empty()) return;
-    lines_.push_back(absl::StrCat("  ",
-                                  Paint(absl::StrFormat("%-16s", name), Tone::kQuiet, page_.look),
-                                  " ", Paint(Sanitize(value), tone, page_.look)));
-  }
-  void Time(absl::string_view name, bool has, const google::protobuf::Timestamp& time) {
-    if (has) Field(name, When(time, page_));
-  }
-  void Labels(const google::protobuf::Map<std::string, std::string>& labels) {
-    std::map<std::string, std::string> sorted(labels.begin(), labels.end());
-    Field("labels", absl::StrJoin(sorted, ", ", absl::PairFormatter("=")));
-  }
-  void Options(const google::protobuf::Map<std::string, google::protobuf::Struct>& options) {
-    for (const auto& [provider, fields] : options) {
-      Field(absl::StrCat("option ", provider), ToJson(fields));
-    }
-  }
-  void Error(bool has, const google::rpc::Status& error) {
-    if (has) Field("error", Brief(error), Tone::kBad);
-  }
-  void Waits(bool has, const v1::Waiting& waiting) {
-    if (has) Field("waiting", WhyWaiting(waiting, page_.now), Tone::kWaiting);
-  }
-  // Nothing is cut: where the table is wider than the page, each row becomes a list of its fields.
-  void AddTable(const std::vector<Column>& columns, const Rows& rows) {
-    if (rows.empty() || AddIfItFits(columns, rows)) return;
-    for (const std::vector<Cell>& row : rows) {
-      lines_.emplace_back();
-      for (std::size_t i = 0; i < row.size() && i < columns.size(); ++i) {
-        Field(columns[i].title.empty() ? "detail" : Lower(columns[i].title), row[i].text,
-              row[i].tone);
-      }
-    }
-  }
-  // The same for a table whose rows are properties, named in the first column, of what the other
-  // columns are: there each of these becomes a list.
-  void AddComparison(const std::vector<Column>& columns, const Rows& rows) {
-    if (AddIfItFits(columns, rows)) return;
-    for (std::size_t i = 1; i < columns.size(); ++i) {
-      lines_.emplace_back();
-      lines_.push_back(
-          absl::StrCat("  ", Paint(Sanitize(columns[i].title), Tone::kStrong, page_.look)));
-      for (const std::vector<Cell>& row : rows) Field(row[0].text, row[i].text, row[i].tone);
-    }
-  }
-  std::vector<std::string> Take() { return std::move(lines_); }
-
- private:
-  bool AddIfItFits(const std::vector<Column>& columns, const Rows& rows) {
-    const auto table = LayOut(columns, rows, page_.look, std::nullopt);
-    for (const std::string& line : table) {
-      if (page_.width.has_value() && PaintedWidth(line) + 2 > *page_.width) return false;
-    }
-    lines_.emplace_back();
-    for (const std::string& line : table) lines_.push_back(absl::StrCat("  ", line));
-    return true;
-  }
-
-  const Page& page_;
-  std::vector<std::string> lines_;
-};
-
-// Where a task that was only checked can go, and where not.
-void AddValidation(const v1::Validation& validation, Sheet& sheet) {
-  const auto of = [](const auto& target) {
-    return absl::StrCat(IdOf(target.provider()), " (", target.provider_model(), ")");
-  };
-  std::vector<std::string> targets;
-  for (const auto& target : validation.targets()) targets.push_back(of(target));
-  sheet.Field("can go to", absl::StrJoin(targets, ", "), Tone::kGood);
-  for (const auto& passed : validation.passed_targets()) {
-    std::vector<std::string> reasons;
-    for (const auto& reason : passed.reasons()) {
-      reasons.push_back(absl::StrCat(reason.field(), ": ", reason.message()));
-    }
-    sheet.Field("passed over", absl::StrCat(of(passed), ": ", absl::StrJoin(reasons, "; ")),
-                Tone::kWaiting);
-  }
-}
-
-// What a row of a placement, or an attempt, says at the end.
-template <typename Unit>
-Cell Remark(const Unit& unit, const Page& page) {
-  if (unit.has_error()) return Text(Brief(unit.error()), Tone::kBad);
-  if constexpr (requires { unit.has_waiting(); }) {
-    if (unit.has_waiting()) return Text(WhyWaiting(unit.waiting(), page.now), Tone::kWaiting);
-  }
-  if constexpr (requires { unit.has_import_time(); }) {
-    if (unit.has_import_time()) return Text("imported");
-  }
-  if constexpr (requires { unit.has_resolve_time(); }) {
-    if (unit.has_resolve_time()) {
-      return Text(
-          absl::StrCat("resolved by ", unit.resolver().empty() ? "a person" : unit.resolver()));
-    }
-  }
-  return Text("");
-}
-
-std::string UsageOf(const v1::Usage& usage) {
-  std::vector<std::string> parts;
-  if (usage.has_total_tokens()) parts.push_back(absl::StrCat(usage.total_tokens(), " tokens"));
-  if (usage.has_completion_tokens()) {
-    parts.push_back(absl::StrCat(usage.completion_tokens(), " of the output"));
-  }
-  if (usage.has_credits()) parts.push_back(absl::StrCat(usage.credits(), " credits"));
-  return absl::StrJoin(parts, ", ");
-}
-
-std::string YesNo(bool value) { return value ? "yes" : "no"; }
-
-// "4 to 15", "5, 10", with what is implied in parentheses; "-" where it cannot be expressed.
-std::string Describe(const v1::Capabilities::IntegerField& field) {
-  std::string text;
-  if (!field.expressible()) {
-    text = "-";
-  } else if (field.allowed_size() > 0) {
-    text = absl::StrJoin(field.allowed(), ", ");
-  } else if (field.has_min() && field.has_max()) {
-    text = absl::StrCat(field.min(), " to ", field.max());
-  } else if (field.has_min()) {
-    text = absl::StrCat(field.min(), " or more");
-  } else if (field.has_max()) {
-    text = absl::StrCat("up to ", field.max());
-  } else {
-    text = "any";
-  }
-  if (field.implied_size() > 0) {
-    absl::StrAppend(&text, " (and ", absl::StrJoin(field.implied(), ", "), ")");
-  }
-  return text;
-}
-std::string Describe(const v1::Capabilities::StringField& field) {
-  std::string text = !field.expressible()       ? "-"
-                     : field.allowed_size() > 0 ? absl::StrJoin(field.allowed(), ", ")
-                                                : "any";
-  if (field.implied_size() > 0) {
-    absl::StrAppend(&text, " (and ", absl::StrJoin(field.implied(), ", "), ")");
-  }
-  return text;
-}
-std::string Describe(const v1::Capabilities::BoolField& field) {
-  if (field.expressible()) return "yes or no";
-  if (field.implied_size() == 0) return "-";
-  return absl::StrCat("only ", YesNo(field.implied(0)));
-}
-
-std::string ModesOf(const v1::Capabilities& capabilities) {
-  std::vector<std::string> modes;
-  for (const int mode : capabilities.modes()) {
-    std::string name = Lower(v1::Capabilities::Mode_Name(mode));
-    for (char& c : name) c = c == '_' ? ' ' : c;
-    modes.push_back(std::move(name));
-  }
-  return absl::StrJoin(modes, ", ");
+  return absl::StrJoin(placements, " ");
 }
 
 std::vector<std::string> LayOutPage(const std::vector<Column>& columns, const Rows& rows,
@@ -222,13 +41,8 @@ std::vector<std::string> LayOutPage(const std::vector<Column>& columns, const Ro
 std::vector<std::string> Table(const std::vector<v1::AssetGroup>& groups, const Page& page) {
   Rows rows;
   for (const v1::AssetGroup& group : groups) {
-    std::vector<std::string> placements;
-    for (const auto& placement : group.placements()) {
-      placements.push_back(absl::StrCat(IdOf(placement.provider()), "=",
-                                        v1::Placement::State_Name(placement.state())));
-    }
     rows.push_back({Whole(IdOf(group.name())), Age(group.create_time(), page),
-                    Text(group.display_name()), Text(absl::StrJoin(placements, " "))});
+                    Text(group.display_name()), Text(PlacementsOf(group))});
   }
   return LayOutPage(
       {{"GROUP"}, {"AGE", 0, true}, {"DISPLAY NAME", 0, false, 12}, {"PLACEMENTS", 0, false, 10}},
@@ -238,16 +52,11 @@ std::vector<std::string> Table(const std::vector<v1::AssetGroup>& groups, const 
 std::vector<std::string> Table(const std::vector<v1::Asset>& assets, const Page& page) {
   Rows rows;
   for (const v1::Asset& asset : assets) {
-    std::vector<std::string> placements;
-    for (const auto& placement : asset.placements()) {
-      placements.push_back(absl::StrCat(IdOf(placement.provider()), "=",
-                                        v1::Placement::State_Name(placement.state())));
-    }
     rows.push_back({Whole(IdOf(asset.name())),
                     Text(v1::Asset::State_Name(asset.state()), ToneOf(asset.state())),
-                    Text(Lower(v1::MediaType_Name(asset.media_type()))),
+                    Text(ForPeople(v1::MediaType_Name(asset.media_type()))),
                     Age(asset.create_time(), page), Whole(IdOf(asset.asset_group())),
-                    Text(absl::StrJoin(placements, " ")),
+                    Text(PlacementsOf(asset)),
                     Text(WithoutQuery(asset.source_uri()), Tone::kQuiet)});
   }
   return LayOutPage({{"ASSET"},
@@ -326,314 +135,6 @@ std::vector<std::string> Table(const std::vector<v1::Model>& models, const Page&
                      {"RESOLUTIONS", 0, false, 12},
                      {"MADE FROM", 0, false, 12}},
                     rows, page);
-}
-
-std::vector<std::string> Details(const v1::AssetGroup& group, const Page& page) {
-  Sheet sheet(page);
-  sheet.Title(group.name());
-  sheet.Field("display name", group.display_name());
-  sheet.Field("description", group.description());
-  sheet.Labels(group.labels());
-  sheet.Options(group.provider_options());
-  sheet.Time("created", group.has_create_time(), group.create_time());
-  Rows rows;
-  for (const auto& placement : group.placements()) {
-    rows.push_back({Text(IdOf(placement.provider())),
-                    Text(v1::Placement::State_Name(placement.state()), ToneOf(placement.state())),
-                    Text(placement.provider_group_id()), Remark(placement, page)});
-  }
-  sheet.AddTable({{"PROVIDER"}, {"STATE"}, {"ITS ID THERE"}, {""}}, rows);
-  return sheet.Take();
-}
-
-std::vector<std::string> Details(const v1::Asset& asset, const Page& page) {
-  Sheet sheet(page);
-  sheet.Title(asset.name());
-  sheet.Field("state", v1::Asset::State_Name(asset.state()), ToneOf(asset.state()));
-  sheet.Error(asset.has_error() && asset.placements().empty(), asset.error());
-  sheet.Field("type", Lower(v1::MediaType_Name(asset.media_type())));
-  sheet.Field("source", asset.source_uri());
-  sheet.Field("display name", asset.display_name());
-  sheet.Field("group", asset.asset_group());
-  sheet.Labels(asset.labels());
-  sheet.Options(asset.provider_options());
-  sheet.Time("created", asset.has_create_time(), asset.create_time());
-  sheet.Time("changed", asset.has_update_time(), asset.update_time());
-  Rows rows;
-  for (const auto& placement : asset.placements()) {
-    const Row row = EntryOf(
-                        [&] {
-                          v1::Asset one;
-                          *one.add_placements() = placement;
-                          return one;
-                        }(),
-                        page.now)
-                        .rows.front();
-    rows.push_back({Text(IdOf(placement.provider())),
-                    Text(v1::Placement::State_Name(placement.state()), ToneOf(placement.state())),
-                    Text(row.took.has_value()    ? ShortDuration(*row.took)
-                         : row.since.has_value() ? ShortDuration(page.now - *row.since)
-                                                 : ""),
-                    Text(placement.provider_asset_id()), Text(placement.provider_state()),
-                    Remark(placement, page)});
-  }
-  sheet.AddTable(
-      {{"PROVIDER"}, {"STATE"}, {"TIME", 0, true}, {"ITS ID THERE"}, {"ITS STATE THERE"}, {""}},
-      rows);
-  return sheet.Take();
-}
-
-std::vector<std::string> Details(const v1::VideoTask& task, const Page& page) {
-  Sheet sheet(page);
-  sheet.Title(task.name().empty() ? "(nothing was made: this is how it would begin)"
-                                  : absl::string_view(task.name()));
-  sheet.Field("state", v1::VideoTask::State_Name(task.state()), ToneOf(task.state()));
-  sheet.Error(task.has_error(), task.error());
-  sheet.Waits(task.has_waiting(), task.waiting());
-  if (task.has_progress_percent()) sheet.Field("done", absl::StrCat(task.progress_percent(), "%"));
-  if (task.has_video()) {
-    const v1::Video& video = task.video();
-    sheet.Field("video", video.uri(), Tone::kStrong);
-    sheet.Time("link ends", video.has_expire_time(), video.expire_time());
-    sheet.Field("last frame", video.last_frame_uri());
-    std::vector<std::string> shape;
-    if (video.has_duration()) {
-      shape.push_back(absl::FormatDuration(base::FromProto(video.duration())));
-    }
-    if (!video.resolution().empty()) shape.push_back(video.resolution());
-    if (!video.aspect_ratio().empty()) shape.push_back(video.aspect_ratio());
-    if (video.has_fps()) shape.push_back(absl::StrCat(video.fps(), " frames/s"));
-    if (video.has_seed()) shape.push_back(absl::StrCat("seed ", video.seed()));
-    sheet.Field("delivered", absl::StrJoin(shape, ", "));
-  }
-  sheet.Field("usage", UsageOf(task.usage()));
-  sheet.Field("model", task.model());
-  sheet.Field("prompt", task.prompt());
-  for (const auto& reference : task.references()) {
-    std::string name = Lower(v1::Reference::Role_Name(reference.role()));
-    for (char& c : name) c = c == '_' ? ' ' : c;
-    const std::string type =
-        reference.media_type() == v1::MEDIA_TYPE_UNSPECIFIED
-            ? ""
-            : absl::StrCat(Lower(v1::MediaType_Name(reference.media_type())), " ");
-    sheet.Field(name,
-                absl::StrCat(type, reference.has_asset() ? reference.asset() : reference.uri()));
-  }
-  if (task.has_duration()) {
-    sheet.Field("duration", absl::FormatDuration(base::FromProto(task.duration())));
-  }
-  sheet.Field("resolution", task.resolution());
-  sheet.Field("aspect ratio", task.aspect_ratio());
-  if (task.has_generate_audio()) sheet.Field("audio", YesNo(task.generate_audio()));
-  if (task.has_watermark()) sheet.Field("watermark", YesNo(task.watermark()));
-  if (task.has_seed()) sheet.Field("seed", absl::StrCat(task.seed()));
-  if (task.has_camera_fixed()) sheet.Field("camera fixed", YesNo(task.camera_fixed()));
-  if (task.has_return_last_frame()) {
-    sheet.Field("want last frame", YesNo(task.return_last_frame()));
-  }
-  sheet.Labels(task.labels());
-  sheet.Options(task.provider_options());
-  sheet.Time("created", task.has_create_time(), task.create_time());
-  sheet.Time("submitted", task.has_submit_time(), task.submit_time());
-  sheet.Time("started", task.has_start_time(), task.start_time());
-  sheet.Time("ended", task.has_end_time(), task.end_time());
-  Rows rows;
-  for (int i = 0; i < task.attempts_size(); ++i) {
-    const v1::Attempt& attempt = task.attempts(i);
-    rows.push_back({Text(absl::StrCat(i)), Text(IdOf(attempt.provider())),
-                    Text(attempt.provider_model()), Text(v1::Attempt::State_Name(attempt.state())),
-                    Text(attempt.provider_task_id()), Text(attempt.provider_state()),
-                    Text(v1::Attempt::Billing_Name(attempt.billing())),
-                    Text(absl::StrCat(attempt.tries())), Remark(attempt, page)});
-  }
-  sheet.AddTable({{"#", 0, true},
-                  {"PROVIDER"},
-                  {"MODEL"},
-                  {"ATTEMPT"},
-                  {"ITS ID THERE"},
-                  {"ITS STATE THERE"},
-                  {"BILLING"},
-                  {"TRIES", 0, true},
-                  {""}},
-                 rows);
-  AddValidation(task.validation(), sheet);
-  return sheet.Take();
-}
-
-std::vector<std::string> Details(const v1::Provider& provider, const Page& page) {
-  Sheet sheet(page);
-  sheet.Title(provider.name());
-  sheet.Field("dialect", provider.dialect());
-  sheet.Field("mode", v1::Provider::Mode_Name(provider.mode()));
-  sheet.Field("state", v1::Provider::State_Name(provider.state()),
-              provider.state() == v1::Provider::AVAILABLE ? Tone::kGood : Tone::kWaiting);
-  sheet.Field("reason", provider.state_reason());
-  sheet.Field("last error", provider.has_last_error() ? Brief(provider.last_error()) : "",
-              Tone::kBad);
-  sheet.Time("at", provider.has_last_error_time(), provider.last_error_time());
-  sheet.Field("unfinished", absl::StrCat(provider.unfinished_placements(), " assets, ",
-                                         provider.unfinished_attempts(), " videos"));
-  const auto& assets = provider.asset_capabilities();
-  std::vector<std::string> types;
-  for (const int type : assets.media_types()) {
-    types.push_back(Lower(v1::MediaType_Name(static_cast<v1::MediaType>(type))));
-  }
-  sheet.Field("assets", types.empty() ? "none" : absl::StrJoin(types, ", "));
-  sheet.Field("groups",
-              assets.groups() == v1::AssetCapabilities::NATIVE ? "its own" : "kept by the gateway");
-  sheet.Field("media addresses", assets.https_only() ? "https only" : "http and https");
-  sheet.Field("deletes assets", YesNo(assets.can_delete()));
-  return sheet.Take();
-}
-
-std::vector<std::string> Details(const v1::Model& model, const Page& page) {
-  Sheet sheet(page);
-  sheet.Title(model.name());
-  if (model.has_defaults()) sheet.Field("defaults", ToJson(model.defaults()));
-  // Targets side by side: what one can express and another cannot is seen at once.
-  std::vector<Column> columns = {{""}};
-  Rows rows;
-  const auto add = [&](absl::string_view name, auto value_of) {
-    std::vector<Cell> row = {Text(name, Tone::kQuiet)};
-    for (const auto& target : model.targets()) row.push_back(Text(value_of(target)));
-    rows.push_back(std::move(row));
-  };
-  using T = v1::Model::Target;
-  const auto limit = [](int number) { return number == 0 ? "-" : absl::StrCat("up to ", number); };
-  for (const auto& target : model.targets()) {
-    columns.push_back({std::string(IdOf(target.provider()))});
-  }
-  add("model there", [](const T& t) { return t.provider_model(); });
-  add("priority", [](const T& t) { return absl::StrCat(t.priority()); });
-  add("weight", [](const T& t) { return absl::StrCat(t.weight()); });
-  for (int mode = v1::Capabilities::TEXT; mode <= v1::Capabilities::FRAMES_AND_REFERENCES; ++mode) {
-    std::string name =
-        Lower(v1::Capabilities::Mode_Name(static_cast<v1::Capabilities::Mode>(mode)));
-    for (char& c : name) c = c == '_' ? ' ' : c;
-    add(absl::StrCat("from ", name), [mode](const T& t) -> std::string {
-      for (const int offered : t.capabilities().modes()) {
-        if (offered == mode) return "yes";
-      }
-      return "-";
-    });
-  }
-  add("prompt", [](const T& t) {
-    const auto& c = t.capabilities();
-    return absl::StrCat(c.prompt_required() ? "required" : "optional",
-                        c.max_prompt_length() > 0
-                            ? absl::StrCat(", up to ", c.max_prompt_length(), " characters")
-                            : "");
-  });
-  add("duration (s)", [](const T& t) { return Describe(t.capabilities().duration()); });
-  add("resolution", [](const T& t) { return Describe(t.capabilities().resolution()); });
-  add("aspect ratio", [](const T& t) { return Describe(t.capabilities().aspect_ratio()); });
-  add("audio", [](const T& t) { return Describe(t.capabilities().generate_audio()); });
-  add("watermark", [](const T& t) { return Describe(t.capabilities().watermark()); });
-  add("seed", [](const T& t) { return Describe(t.capabilities().seed()); });
-  add("camera fixed", [](const T& t) { return Describe(t.capabilities().camera_fixed()); });
-  add("last frame", [](const T& t) { return Describe(t.capabilities().return_last_frame()); });
-  add("reference images",
-      [&](const T& t) { return limit(t.capabilities().max_reference_images()); });
-  add("reference videos", [&](const T& t) {
-    const auto& c = t.capabilities();
-    return c.min_reference_videos() > 0
-               ? absl::StrCat(c.min_reference_videos(), " to ", c.max_reference_videos())
-               : limit(c.max_reference_videos());
-  });
-  add("reference audios", [&](const T& t) {
-    return absl::StrCat(limit(t.capabilities().max_reference_audios()),
-                        t.capabilities().audio_needs_visual_reference() &&
-                                t.capabilities().max_reference_audios() > 0
-                            ? ", beside others"
-                            : "");
-  });
-  add("media addresses", [](const T& t) -> std::string {
-    return t.capabilities().https_only() ? "https only" : "http and https";
-  });
-  add("safe to repeat", [](const T& t) { return YesNo(t.capabilities().idempotent_submission()); });
-  add("can cancel", [](const T& t) { return YesNo(t.capabilities().can_cancel()); });
-  if (!model.targets().empty()) sheet.AddComparison(columns, rows);
-  return sheet.Take();
-}
-
-std::vector<std::string> Details(const v1::Explanation& explanation, const Page& page) {
-  using Explanation = v1::Explanation;
-  // The gateway's clock dates it all, and the reader's may be another.
-  Page at = page;
-  if (explanation.has_time()) at.now = base::FromProto(explanation.time());
-  Sheet sheet(at);
-  sheet.Title(explanation.name());
-  sheet.Field("state", explanation.state());
-  const Tone tone = explanation.needs_person() ? Tone::kBad
-                    : explanation.settled()    ? Tone::kPlain
-                                               : Tone::kWaiting;
-  sheet.Field("why", explanation.summary(), tone);
-  if (explanation.needs_person()) sheet.Field("needs", "a person has to act", Tone::kBad);
-  sheet.Field("what to do", explanation.command(), Tone::kStrong);
-  if (!explanation.followed_here()) {
-    sheet.Field("followed by", explanation.gateway().empty()
-                                   ? "another gateway"
-                                   : absl::StrCat("gateway ", explanation.gateway()));
-  }
-  Rows rows;
-  const auto in = [&](bool has, const google::protobuf::Timestamp& time) -> std::string {
-    if (!has) return "";
-    const absl::Duration left = base::FromProto(time) - at.now;
-    return left <= absl::ZeroDuration() ? "now" : absl::StrCat("in ", ShortDuration(left));
-  };
-  const auto ago = [&](bool has, const google::protobuf::Timestamp& time) -> std::string {
-    return has ? absl::StrCat(ShortDuration(at.now - base::FromProto(time)), " ago") : "";
-  };
-  const auto why = [&](const Explanation::Next& next) {
-    return Text(next.message(), next.reason() == Explanation::NEEDS_PERSON ||
-                                        next.reason() == Explanation::PROVIDER_MODE ||
-                                        next.reason() == Explanation::CREDENTIALS_REJECTED ||
-                                        next.reason() == Explanation::OUT_OF_CREDIT
-                                    ? Tone::kBad
-                                    : Tone::kPlain);
-  };
-  for (const auto& unit : explanation.units()) {
-    const auto& calls = unit.calls();
-    std::string answer;
-    if (calls.has_last_answer()) {
-      const auto& last = calls.last_answer();
-      answer = last.http_status() > 0 ? absl::StrCat("HTTP ", last.http_status()) : "none";
-      if (!last.message().empty()) absl::StrAppend(&answer, ": ", last.message());
-    }
-    const auto& submission = unit.submission();
-    std::string sent;
-    if (submission.sends() > 0) {
-      std::string outcome = Lower(Explanation::Submission::Outcome_Name(submission.outcome()));
-      for (char& c : outcome) c = c == '_' ? ' ' : c;
-      sent = absl::StrCat(submission.sends(), ", ", outcome);
-    }
-    rows.push_back({Text(IdOf(unit.provider())), Text(unit.provider_model()),
-                    Text(unit.provider_state().empty()
-                             ? unit.state()
-                             : absl::StrCat(unit.state(), " (", unit.provider_state(), ")")),
-                    Text(sent), Text(unit.has_calls() ? absl::StrCat(calls.polls()) : ""),
-                    Text(ago(calls.has_last_poll_time(), calls.last_poll_time())), Text(answer),
-                    Text(in(unit.next().has_due_time(), unit.next().due_time())),
-                    unit.has_next() ? why(unit.next()) : Text(unit.error(), Tone::kBad)});
-  }
-  sheet.AddTable({{"PROVIDER"},
-                  {"MODEL"},
-                  {"STATE"},
-                  {"SENT"},
-                  {"POLLS", 0, true},
-                  {"LAST"},
-                  {"ANSWER"},
-                  {"NEXT"},
-                  {"WHY"}},
-                 rows);
-  rows.clear();
-  for (const auto& target : explanation.passed_targets()) {
-    rows.push_back({Text(IdOf(target.provider())), Text(target.provider_model()),
-                    Text(in(target.has_next_try_time(), target.next_try_time())),
-                    Text(target.message())});
-  }
-  sheet.AddTable({{"PASSED OVER"}, {"MODEL"}, {"NEXT"}, {"WHY"}}, rows);
-  return sheet.Take();
 }
 
 }  // namespace assetgate::cli

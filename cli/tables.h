@@ -1,4 +1,4 @@
-// Resources as tables and as pages of fields. Pure functions.
+// Shows resources as tables and as pages of fields. Pure functions.
 #ifndef ASSETGATE_CLI_TABLES_H_
 #define ASSETGATE_CLI_TABLES_H_
 
@@ -15,22 +15,22 @@
 
 namespace assetgate::cli {
 
-// How to draw.
+// The page that a table is drawn for.
 struct Page {
   absl::Time now;
-  // Unset where the reader is no terminal: nothing is cut then.
+  // Unset where the output is not a terminal: nothing is cut then.
   std::optional<int> width;
   Look look;
 };
 
-// One line each, under a header.
+// One line per resource, under a header. In tables.cc.
 std::vector<std::string> Table(const std::vector<v1::AssetGroup>& groups, const Page& page);
 std::vector<std::string> Table(const std::vector<v1::Asset>& assets, const Page& page);
 std::vector<std::string> Table(const std::vector<v1::VideoTask>& tasks, const Page& page);
 std::vector<std::string> Table(const std::vector<v1::Provider>& providers, const Page& page);
 std::vector<std::string> Table(const std::vector<v1::Model>& models, const Page& page);
 
-// Everything a person asks of one.
+// All about one resource. In details.cc.
 std::vector<std::string> Details(const v1::AssetGroup& group, const Page& page);
 std::vector<std::string> Details(const v1::Asset& asset, const Page& page);
 std::vector<std::string> Details(const v1::VideoTask& task, const Page& page);

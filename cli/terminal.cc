@@ -17,15 +17,15 @@ namespace {
 
 constexpr absl::string_view kHideCursor = "\x1b[?25l";
 constexpr absl::string_view kShowCursor = "\x1b[?25h";
-// Terminals that know "synchronized output" show what is between the two at once; others ignore it.
+// Terminals with "synchronized output" show everything between the two at once; others ignore them.
 constexpr absl::string_view kBeginFrame = "\x1b[?2026h";
 constexpr absl::string_view kEndFrame = "\x1b[?2026l";
-// A line that is wider than we think must not push the others down.
+// A line that is wider than measured must not push the others down.
 constexpr absl::string_view kNoWrap = "\x1b[?7l";
 constexpr absl::string_view kWrap = "\x1b[?7h";
 constexpr absl::string_view kClearLine = "\x1b[K";
 constexpr absl::string_view kClearBelow = "\x1b[J";
-// All that is in sight, and back to its top.
+// Clears the visible screen and moves the cursor to its top.
 constexpr absl::string_view kClearScreen = "\x1b[2J\x1b[H";
 
 sigset_t OurSignals() {
@@ -38,15 +38,15 @@ sigset_t OurSignals() {
 }  // namespace
 
 std::string Block::ToTop(Terminal::Size size) const {
-  // A terminal that has become narrower has broken the old lines into several.
+  // A terminal that became narrower has wrapped the old lines.
   int rows = 0;
   for (const std::string& line : lines_) {
     rows += drawn_.width <= size.width
                 ? 1
                 : std::max(1, (PaintedWidth(line) + size.width - 1) / size.width);
   }
-  // What has left the screen at its top is out of the cursor's reach, and comes back into sight
-  // when the terminal grows. So where a frame did not fit, the screen begins anew.
+  // The cursor cannot reach lines that have scrolled off the top, and they reappear when the
+  // terminal grows. So where a frame did not fit, the screen is cleared.
   if (rows + 1 >= std::min(size.height, drawn_.height) &&
       (size.width != drawn_.width || size.height != drawn_.height)) {
     return std::string(kClearScreen);
@@ -65,7 +65,7 @@ void Block::Draw(const std::vector<std::string>& lines) {
   }
   absl::StrAppend(&bytes, kBeginFrame, kNoWrap, ToTop(size));
   for (const std::string& line : lines) {
-    // After a line that fills the terminal the cursor stands on its last character.
+    // After a line that fills the terminal, the cursor is still on its last character.
     absl::StrAppend(&bytes, line, PaintedWidth(line) < size.width ? kClearLine : "", "\r\n");
   }
   absl::StrAppend(&bytes, kClearBelow, kWrap, kEndFrame);
@@ -99,7 +99,7 @@ void FileTerminal::Write(absl::string_view bytes) {
     const ssize_t written = write(fd_, bytes.data(), bytes.size());
     if (written < 0) {
       if (errno == EINTR) continue;
-      return;  // A terminal that is gone: SIGHUP follows.
+      return;  // The terminal was closed: SIGHUP follows.
     }
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
@@ -111,7 +111,7 @@ void FileTerminal::SetQuiet(bool quiet) {
     saved_.reset();
     return;
   }
-  // From the background, changing the terminal would stop the process.
+  // Changing the terminal from the background would stop the process.
   termios modes{};
   if (saved_.has_value() || isatty(STDIN_FILENO) == 0 || tcgetpgrp(STDIN_FILENO) != getpgrp() ||
       tcgetattr(STDIN_FILENO, &modes) != 0) {
@@ -130,7 +130,7 @@ Signals::Signals(Terminal* terminal) : terminal_(terminal) {
 
 Signals::~Signals() {
   thread_.request_stop();
-  // SIGUSR1 is how the thread is told to look at its stop token.
+  // Interrupts sigwait, so that the thread checks its stop token.
   pthread_kill(thread_.native_handle(), SIGUSR1);
 }
 
@@ -147,7 +147,7 @@ void Signals::Run(const std::stop_token& stop) {
       case SIGTERM:
       case SIGHUP:
         if (interrupted_.stop_requested()) {
-          // Asked twice: something hangs. The cursor comes back all the same.
+          // A second signal: something hangs. Restore the cursor before the exit.
           if (terminal_ != nullptr) {
             terminal_->Write(kShowCursor);
             terminal_->SetQuiet(false);

@@ -1,4 +1,4 @@
-// The terminal that a live table is drawn on.
+// Draws a live table on a terminal.
 #ifndef ASSETGATE_CLI_TERMINAL_H_
 #define ASSETGATE_CLI_TERMINAL_H_
 
@@ -17,7 +17,9 @@
 
 namespace assetgate::cli {
 
-// Where frames go. One thread draws; NotifyResize may come from another.
+// The terminal that frames are drawn on.
+//
+// Threading: one thread draws; NotifyResize may be called on another.
 class Terminal {
  public:
   struct Size {
@@ -26,13 +28,13 @@ class Terminal {
   };
   virtual ~Terminal() = default;
   virtual Size size() = 0;
-  // All of `bytes`, in one write where the system allows.
+  // Writes all of `bytes`, with one system call where possible.
   virtual void Write(absl::string_view bytes) = 0;
-  // Called by Block: no echo of keys while a table is drawn, and back.
+  // Turns the echo of keys off while a table is drawn, and on again. Called by Block.
   virtual void SetQuiet(bool quiet) = 0;
 
-  // `callback` is called, on any thread, whenever the size has changed; null to stop that. No call
-  // is under way when this returns.
+  // Sets the callback for changes of the size; null for none.
+  // Threading: the callback runs on any thread. No earlier callback is running when this returns.
   void OnResize(std::function<void()> callback) {
     absl::MutexLock lock(&mu_);
     on_resize_ = std::move(callback);
@@ -47,9 +49,9 @@ class Terminal {
   std::function<void()> on_resize_ ABSL_GUARDED_BY(mu_);
 };
 
-// Lines that are redrawn in place, at the bottom of what the terminal shows; what was there before
-// stays in its history. Each frame is one write, so nothing flickers. The cursor is hidden from the
-// first frame on, and comes back when the block ends.
+// Lines that are redrawn in place, at the bottom of the screen; earlier output stays in the
+// terminal's history. Each frame is one write, so nothing flickers. The cursor is hidden from the
+// first frame until the block ends.
 class Block {
  public:
   explicit Block(Terminal& terminal) : terminal_(terminal) {}
@@ -57,26 +59,26 @@ class Block {
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
 
-  // Replaces the previous frame. `lines` must not be wider than the terminal, and, but for the last
-  // frame, fewer than its height.
+  // Replaces the previous frame. No line may be wider than the terminal, and every frame but the
+  // last must have fewer lines than its height.
   void Draw(const std::vector<std::string>& lines);
-  // Takes the last frame away.
+  // Removes the last frame.
   void Erase();
-  // Leaves the last frame where it is and gives the terminal back. Idempotent.
+  // Keeps the last frame and restores the terminal. Idempotent.
   void End();
 
  private:
-  // To where the frame on a terminal of this size begins.
+  // The bytes that move the cursor to the top of the last frame, on a terminal of this size.
   std::string ToTop(Terminal::Size size) const;
 
   Terminal& terminal_;
   bool drawing_ = false;
-  // The frame that is on the terminal, and the size that it was drawn for.
+  // The frame on the terminal, and the size that it was drawn for.
   std::vector<std::string> lines_;
   Terminal::Size drawn_;
 };
 
-// A terminal behind a file descriptor, which stays the caller's.
+// A terminal behind a file descriptor. Lifetime: the caller keeps ownership of the descriptor.
 class FileTerminal final : public Terminal {
  public:
   explicit FileTerminal(int fd) : fd_(fd) {}
@@ -90,9 +92,11 @@ class FileTerminal final : public Terminal {
   std::optional<termios> saved_;
 };
 
-// Signals as calls: SIGINT and SIGTERM request a stop (the second one ends the process at once),
-// SIGWINCH tells the terminal. They are blocked in this thread and in all that it starts, so this
-// must be made before any other thread.
+// Turns signals into calls: SIGINT, SIGTERM and SIGHUP request a stop (a second one ends the
+// process at once), SIGWINCH notifies the terminal.
+//
+// Threading: blocks these signals in this thread and in all that it starts, so it must be created
+// before any other thread.
 class Signals {
  public:
   // `terminal` may be null.

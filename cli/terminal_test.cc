@@ -35,7 +35,7 @@ TEST(BlockTest, EachFrameIsOneWrite) {
   EXPECT_EQ(terminal.writes(), 2);
 }
 
-TEST(BlockTest, TheTerminalIsGivenBack) {
+TEST(BlockTest, TheTerminalIsRestored) {
   FakeTerminal terminal(40, 20);
   {
     Block block(terminal);
@@ -49,7 +49,7 @@ TEST(BlockTest, TheTerminalIsGivenBack) {
   EXPECT_FALSE(terminal.quiet());
 }
 
-TEST(BlockTest, AnErasedFrameLeavesNothing) {
+TEST(BlockTest, AnErasedFrameLeavesNoTrace) {
   FakeTerminal terminal(40, 20);
   terminal.Write("before\r\n");
   Block block(terminal);
@@ -60,7 +60,7 @@ TEST(BlockTest, AnErasedFrameLeavesNothing) {
   EXPECT_THAT(terminal.Screen(), ElementsAre("before", "after"));
 }
 
-TEST(BlockTest, ANarrowerTerminalHasBrokenTheOldLines) {
+TEST(BlockTest, AFrameReplacesLinesThatANarrowerTerminalWrapped) {
   FakeTerminal terminal(40, 20);
   terminal.Write("before\r\n");
   Block block(terminal);
@@ -70,12 +70,13 @@ TEST(BlockTest, ANarrowerTerminalHasBrokenTheOldLines) {
   EXPECT_THAT(terminal.Screen(), ElementsAre("before", "0123456", "short"));
 }
 
-TEST(BlockTest, AFrameThatLeftTheScreenDoesNotComeBack) {
+TEST(BlockTest, AFrameThatScrolledOffDoesNotReappear) {
   FakeTerminal terminal(40, 8);
   Block block(terminal);
   const std::string wide(40, 'x');
   block.Draw({wide, wide, wide, wide});
-  // Broken into four lines each, of which eight are in sight, and then of a usual size again.
+  // The lines are wrapped into four each, of which eight are visible; then the size is normal
+  // again.
   terminal.Reflow(10);
   block.Draw({"narrow"});
   EXPECT_THAT(terminal.Visible(), ElementsAre("narrow"));
@@ -86,7 +87,7 @@ TEST(BlockTest, AFrameThatLeftTheScreenDoesNotComeBack) {
   EXPECT_THAT(terminal.Visible(), ElementsAre("d", "e", "f"));
 }
 
-TEST(BlockTest, WhatWasThereBeforeStaysWhereFramesFit) {
+TEST(BlockTest, EarlierOutputStaysWhereFramesFit) {
   FakeTerminal terminal(40, 20);
   terminal.Write("before\r\n");
   Block block(terminal);

@@ -14,8 +14,9 @@ namespace {
 constexpr char32_t kReplacement = 0xFFFD;
 constexpr int kGap = 2;
 
-// Takes one code point off the front of `text`, which must not be empty. Broken UTF-8 (overlong
-// forms, surrogates and values past the end included) takes one byte and gives kReplacement.
+// Removes one code point from the front of `text`, which must not be empty, and returns it. For
+// invalid UTF-8 (including overlong forms, surrogates and values that are too large) it removes one
+// byte and returns kReplacement.
 char32_t TakeCodePoint(absl::string_view& text) {
   const std::size_t length = base::Utf8CharacterLength(text);
   const absl::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
@@ -61,12 +62,12 @@ bool In(const Range* begin, const Range* end, char32_t c) {
 bool IsHostile(char32_t c) {
   static constexpr Range kHostile[] = {
       {0x00, 0x1F},        // C0: escape, bell, carriage return, …
-      {0x7F, 0x9F},        // delete, and C1: some terminals take U+009B as an escape sequence
+      {0x7F, 0x9F},        // delete, and C1: some terminals treat U+009B as an escape sequence
       {0xAD, 0xAD},        // soft hyphen: invisible
       {0x200B, 0x200F},    // zero width, left-to-right and right-to-left marks
       {0x2028, 0x202E},    // line and paragraph separators, bidirectional overrides
       {0x2060, 0x206F},    // invisible operators, bidirectional isolates
-      {0xE000, 0xF8FF},    // private use: whatever the font makes of it
+      {0xE000, 0xF8FF},    // private use: its appearance depends on the font
       {0xFEFF, 0xFEFF},    // byte order mark
       {0xFFF0, 0xFFFC},    // specials
       {0xE0000, 0x10FFFF}  // tags and private use
@@ -197,7 +198,7 @@ std::string ProgressBar(int percent, int width, Tone tone, const Look& look) {
 
 namespace {
 
-// Takes out the columns that have nothing to say.
+// Removes empty columns.
 void DropEmptyColumns(std::vector<Column>& columns, std::vector<std::vector<Cell>>& rows) {
   for (std::size_t i = columns.size(); i-- > 0;) {
     const bool used = columns[i].min_width > 0 ||
@@ -218,7 +219,7 @@ std::vector<std::string> LayOut(std::vector<Column> columns, std::vector<std::ve
                                 const Look& look, std::optional<int> width) {
   DropEmptyColumns(columns, rows);
   std::vector<int> widths;
-  std::vector<int> whole(columns.size(), 0);  // What the whole cells of a column take.
+  std::vector<int> whole(columns.size(), 0);  // The width of the widest whole cell per column.
   widths.reserve(columns.size());
   for (const Column& column : columns) {
     widths.push_back(std::max(column.min_width, DisplayWidth(column.title)));
@@ -234,8 +235,8 @@ std::vector<std::string> LayOut(std::vector<Column> columns, std::vector<std::ve
     int excess = -*width - kGap;
     for (const int w : widths) excess += w + kGap;
     for (std::size_t i = columns.size(); i-- > 0 && excess > 0;) {
-      if (columns[i].yield_to <= 0) continue;
-      const int least = std::max(columns[i].yield_to, whole[i]);
+      if (columns[i].shrink_to <= 0) continue;
+      const int least = std::max(columns[i].shrink_to, whole[i]);
       const int given = std::min(excess, std::max(0, widths[i] - least));
       widths[i] -= given;
       excess -= given;
@@ -245,8 +246,8 @@ std::vector<std::string> LayOut(std::vector<Column> columns, std::vector<std::ve
 
   const auto line_of = [&](const std::vector<Cell>& row) {
     std::string line;
-    int used = 0;     // Columns that `line` takes, without `pending`.
-    int pending = 0;  // Spaces that are due if something follows.
+    int used = 0;     // The width of `line`, without `pending`.
+    int pending = 0;  // Spaces to add if another cell follows.
     for (std::size_t i = 0; i < row.size() && i < columns.size(); ++i) {
       int room = widths[i];
       if (width.has_value()) room = std::min(room, *width - used - pending);

@@ -13,7 +13,7 @@ using ::testing::StartsWith;
 constexpr Look kPlain{.color = false, .utf8 = true};
 constexpr Look kAscii{.color = false, .utf8 = false};
 
-TEST(SanitizeTest, NothingThatSteersATerminalGetsThrough) {
+TEST(SanitizeTest, ReplacesCharactersThatControlATerminal) {
   EXPECT_EQ(Sanitize("a\x1b[31mb"), "a\uFFFD[31mb");
   EXPECT_EQ(Sanitize("a\x1b]0;title\x07"), "a\uFFFD]0;title\uFFFD");
   EXPECT_EQ(Sanitize("a\xC2\x9B"
@@ -25,7 +25,7 @@ TEST(SanitizeTest, NothingThatSteersATerminalGetsThrough) {
             "a\uFFFDb");
 }
 
-TEST(SanitizeTest, NothingThatPretendsToBeOtherTextGetsThrough) {
+TEST(SanitizeTest, ReplacesCharactersThatCouldPassForOtherText) {
   EXPECT_EQ(Sanitize("user\u202Egnp.exe"), "user\uFFFDgnp.exe");
   EXPECT_EQ(Sanitize("a\u2066b\u200Bc\uFEFFd"), "a\uFFFDb\uFFFDc\uFFFDd");
 }
@@ -34,14 +34,14 @@ TEST(SanitizeTest, LineBreaksBecomeSpaces) {
   EXPECT_EQ(Sanitize("one\ntwo\tthree"), "one two three");
 }
 
-TEST(SanitizeTest, BrokenUtf8IsReplacedByteByByte) {
+TEST(SanitizeTest, InvalidUtf8IsReplacedByteByByte) {
   EXPECT_EQ(Sanitize("a\xFFz"), "a\uFFFDz");
   EXPECT_EQ(Sanitize("a\xE4\xBD"), "a\uFFFD\uFFFD");
   EXPECT_EQ(Sanitize("\xC0\x9B"), "\uFFFD\uFFFD");            // An overlong escape.
   EXPECT_EQ(Sanitize("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD");  // A surrogate.
 }
 
-TEST(SanitizeTest, OrdinaryTextOfAnyScriptIsLeftAlone) {
+TEST(SanitizeTest, OrdinaryTextOfAnyScriptIsUnchanged) {
   EXPECT_EQ(Sanitize("héllo 视频 🎬"), "héllo 视频 🎬");
 }
 
@@ -60,7 +60,7 @@ TEST(FitTest, CutsWithAnEllipsisAndNeverThroughACharacter) {
   EXPECT_EQ(Fit("hello", 0, kPlain), "");
 }
 
-TEST(ShortDurationTest, IsReadAtAGlance) {
+TEST(ShortDurationTest, UsesAtMostTwoUnits) {
   EXPECT_EQ(ShortDuration(absl::Seconds(-3)), "0s");
   EXPECT_EQ(ShortDuration(absl::Milliseconds(59'900)), "59s");
   EXPECT_EQ(ShortDuration(absl::Seconds(245)), "4m05s");
@@ -68,7 +68,7 @@ TEST(ShortDurationTest, IsReadAtAGlance) {
   EXPECT_EQ(ShortDuration(absl::Hours(300)), "12d");
 }
 
-TEST(WithoutQueryTest, LeavesOutWhatMayBeACredential) {
+TEST(WithoutQueryTest, LeavesOutTheQuery) {
   EXPECT_EQ(WithoutQuery("https://x/a.png?sig=secret"), "https://x/a.png?...");
   EXPECT_EQ(WithoutQuery("https://x/a.png"), "https://x/a.png");
 }
@@ -79,7 +79,7 @@ TEST(ProgressBarTest, FillsFromTheLeft) {
   EXPECT_EQ(ProgressBar(250, 4, Tone::kPlain, kAscii), "####");
 }
 
-TEST(PaintTest, PaintsOnlyWhereThereAreColours) {
+TEST(PaintTest, PaintsOnlyWhereColoursAreEnabled) {
   EXPECT_EQ(Paint("x", Tone::kBad, kPlain), "x");
   EXPECT_EQ(Paint("x", Tone::kBad, Look{.color = true}), "\x1b[31mx\x1b[0m");
 }
@@ -92,12 +92,12 @@ TEST(LayOutTest, AlignsColumnsAndLeavesNoTrailingSpaces) {
                           "a-long-one  12s"));
 }
 
-TEST(LayOutTest, ColumnsThatHoldNothingAreLeftOut) {
+TEST(LayOutTest, EmptyColumnsAreLeftOut) {
   EXPECT_THAT(LayOut({{"A"}, {"B"}, {"C", 3}, {"D"}}, {{{"a"}, {""}, {""}, {"d"}}}, kPlain, {}),
               ElementsAre("A  C    D", "a       d"));
 }
 
-TEST(LayOutTest, ColumnsThatMayYieldDoSoFromTheRight) {
+TEST(LayOutTest, ShrinkableColumnsShrinkFromTheRight) {
   EXPECT_THAT(LayOut({{"NAME", 0, false, 6}, {"WHY", 0, false, 8}},
                      {{{"a-long-name"}, {"a very long reason"}}}, kPlain, 16),
               ElementsAre("NAME    WHY",  //
@@ -115,14 +115,14 @@ TEST(LayOutTest, NoLineIsEverWiderThanAllowed) {
   }
 }
 
-TEST(LayOutTest, WhatIsToBeCopiedIsNeverCut) {
+TEST(LayOutTest, WholeCellsAreNeverCut) {
   const Cell id{"01a1fc54c91c-bf468e64913f22bd", Tone::kPlain, std::nullopt, /*whole=*/true};
   for (const int width : {1, 20, 40, 80}) {
     const auto lines =
         LayOut({{"NAME"}, {"WHY", 0, false, 4}}, {{id, {"a very long reason"}}}, kPlain, width);
     EXPECT_THAT(lines[1], StartsWith(id.text + "  a v")) << width;
   }
-  // What else there is yields to it.
+  // The other columns shrink instead.
   EXPECT_THAT(
       LayOut({{"NAME"}, {"WHY", 0, false, 4}}, {{id, {"a very long reason"}}}, kPlain, 40)[1],
       EndsWith("  a very l…"));

@@ -1,13 +1,16 @@
 #include "cli/watch.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <deque>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -25,17 +28,17 @@ namespace {
 
 constexpr absl::Duration kFrameInterval = absl::Milliseconds(80);
 constexpr std::size_t kInboxLimit = 1024;
-// A resume token of each kind has some hundred bytes.
+// A resume token has a few hundred bytes.
 constexpr std::size_t kMaxBookmarkBytes = 64 << 10;
 
-// What the follower threads say.
+// The messages from the follower threads.
 struct Connected {
   absl::string_view collection;
 };
 struct Disconnected {
   absl::string_view collection;
   std::string why;
-  absl::Duration pause;
+  absl::Duration backoff;
 };
 struct Ended {
   absl::Status status;
@@ -43,31 +46,32 @@ struct Ended {
 using Message = std::variant<v1::AssetEvent, v1::VideoTaskEvent, v1::ProviderEvent, Connected,
                              Disconnected, Ended>;
 
-// From the follower threads to the showing one. Bounded: a full inbox stops the reading.
+// The queue from the follower threads to the thread that shows. Bounded: a full inbox stops the
+// reading.
 class Inbox {
  public:
-  // Waits for room. Drops the message when the inbox is closed.
+  // Waits for space. Drops the message when the inbox is closed.
   void Put(Message message) {
     absl::MutexLock lock(&mu_);
     mu_.Await(absl::Condition(this, &Inbox::HasRoom));
     if (!closed_) messages_.push_back(std::move(message));
   }
 
-  // What has arrived; waits for something until `deadline`, or until it is poked or closed.
+  // Takes all messages; waits for the first one until `deadline`, Wake or Close.
   std::deque<Message> TakeAll(absl::Time deadline) {
     absl::MutexLock lock(&mu_);
     mu_.AwaitWithDeadline(absl::Condition(this, &Inbox::HasNews), deadline);
-    poked_ = false;
+    awake_ = false;
     return std::exchange(messages_, {});
   }
 
   // Makes TakeAll return.
-  void Poke() {
+  void Wake() {
     absl::MutexLock lock(&mu_);
-    poked_ = true;
+    awake_ = true;
   }
 
-  // From now on nothing is kept and nobody waits.
+  // From now on every message is dropped and no call waits.
   void Close() {
     absl::MutexLock lock(&mu_);
     closed_ = true;
@@ -79,12 +83,12 @@ class Inbox {
     return closed_ || messages_.size() < kInboxLimit;
   }
   bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return closed_ || poked_ || !messages_.empty();
+    return closed_ || awake_ || !messages_.empty();
   }
 
   absl::Mutex mu_;
   std::deque<Message> messages_ ABSL_GUARDED_BY(mu_);
-  bool poked_ ABSL_GUARDED_BY(mu_) = false;
+  bool awake_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
 };
 
@@ -94,8 +98,8 @@ class ToInbox final : public FollowListener<W> {
   explicit ToInbox(Inbox& inbox) : inbox_(inbox) {}
   void OnEvent(typename W::Event event) override { inbox_.Put(std::move(event)); }
   void OnConnected() override { inbox_.Put(Connected{W::kCollection}); }
-  void OnDisconnected(const absl::Status& why, absl::Duration pause) override {
-    inbox_.Put(Disconnected{W::kCollection, std::string(why.message()), pause});
+  void OnDisconnected(const absl::Status& why, absl::Duration backoff) override {
+    inbox_.Put(Disconnected{W::kCollection, std::string(why.message()), backoff});
   }
 
  private:
@@ -111,6 +115,86 @@ std::thread StartFollowing(Client& client, typename W::Request request,
         inbox.Put(Ended{Follow<W>(client, request, options, stop, listener)});
       });
 }
+
+// Starts one follower thread per watch of `plan`.
+std::vector<std::thread> StartFollowers(Client& client, const WatchPlan& plan,
+                                        const FollowOptions& options, const std::stop_token& stop,
+                                        Inbox& inbox) {
+  std::vector<std::thread> followers;
+  if (plan.assets.has_value()) {
+    followers.push_back(StartFollowing<AssetWatch>(client, *plan.assets, options, stop, inbox));
+  }
+  if (plan.videos.has_value()) {
+    followers.push_back(StartFollowing<VideoWatch>(client, *plan.videos, options, stop, inbox));
+  }
+  if (plan.providers.has_value()) {
+    followers.push_back(
+        StartFollowing<ProviderWatch>(client, *plan.providers, options, stop, inbox));
+  }
+  return followers;
+}
+
+// The state of a watch: applies the messages of the followers and passes them on to the view.
+class WatchState {
+ public:
+  WatchState(Bookmarks bookmarks, std::size_t open, WatchView& view)
+      : bookmarks_(std::move(bookmarks)), open_(open), view_(view) {}
+
+  void Apply(const Message& message) {
+    std::visit([this](const auto& each) { Take(each); }, message);
+  }
+
+  WatchOutcome& outcome() { return outcome_; }
+  const Bookmarks& bookmarks() const { return bookmarks_; }
+  // Whether a stream is still open.
+  bool open() const { return open_ > 0; }
+  // Whether a bookmark has changed since the last call.
+  bool TakeNewBookmark() { return std::exchange(new_bookmark_, false); }
+
+ private:
+  void Take(const v1::AssetEvent& event) {
+    TakeEvent(event, outcome_.model.assets, bookmarks_.assets);
+  }
+  void Take(const v1::VideoTaskEvent& event) {
+    TakeEvent(event, outcome_.model.videos, bookmarks_.videos);
+  }
+  void Take(const v1::ProviderEvent& event) {
+    outcome_.model.providers.Apply(event);
+    view_.Show(event);
+  }
+  void Take(const Connected& connected) {
+    if (troubles_.erase(connected.collection) > 0) ShowTrouble();
+  }
+  void Take(const Disconnected& lost) {
+    troubles_[lost.collection] = absl::StrCat(
+        "lost the watch of ", lost.collection, ", trying again in ",
+        absl::FormatDuration(absl::Trunc(lost.backoff, absl::Milliseconds(100))), ": ", lost.why);
+    ShowTrouble();
+  }
+  void Take(const Ended& ended) {
+    --open_;
+    if (!ended.status.ok() && outcome_.status.ok()) outcome_.status = ended.status;
+  }
+
+  template <typename Event, typename Resources>
+  void TakeEvent(const Event& event, Resources& resources, std::string& bookmark) {
+    resources.Apply(event);
+    view_.Show(event);
+    if (event.type() == v1::BOOKMARK && bookmark != event.resume_token()) {
+      bookmark = event.resume_token();
+      new_bookmark_ = true;
+    }
+  }
+  void ShowTrouble() { view_.ShowTrouble(troubles_.empty() ? "" : troubles_.begin()->second); }
+
+  WatchOutcome outcome_;
+  Bookmarks bookmarks_;
+  std::size_t open_;
+  bool new_bookmark_ = false;
+  // By collection.
+  std::map<absl::string_view, std::string> troubles_;
+  WatchView& view_;
+};
 
 }  // namespace
 
@@ -168,7 +252,7 @@ void LineView::Show(const v1::AssetEvent& event) { Print(event, "asset_event"); 
 void LineView::Show(const v1::VideoTaskEvent& event) { Print(event, "video_task_event"); }
 void LineView::Show(const v1::ProviderEvent& event) { Print(event, "provider_event"); }
 
-void LineView::Trouble(const std::string& sentence) {
+void LineView::ShowTrouble(const std::string& sentence) {
   out_.flush();
   err_ << "assetctl: " << (sentence.empty() ? "connected again" : Sanitize(sentence)) << std::endl;
 }
@@ -180,14 +264,10 @@ absl::Time LineView::Refresh(const WatchModel&, bool changed) {
 
 WatchOutcome Watch(Client& client, WatchPlan plan, const FollowOptions& options, WatchView& view,
                    Terminal* terminal, const std::stop_token& interrupted) {
-  WatchOutcome outcome;
   Bookmarks bookmarks;
   if (!plan.resume_token_file.empty()) {
     auto read = ReadBookmarks(plan.resume_token_file);
-    if (!read.ok()) {
-      outcome.status = read.status();
-      return outcome;
-    }
+    if (!read.ok()) return {.status = read.status(), .model = {}};
     bookmarks = *std::move(read);
     if (plan.assets.has_value()) plan.assets->set_resume_token(bookmarks.assets);
     if (plan.videos.has_value()) plan.videos->set_resume_token(bookmarks.videos);
@@ -196,66 +276,23 @@ WatchOutcome Watch(Client& client, WatchPlan plan, const FollowOptions& options,
   const absl::Time deadline = absl::Now() + plan.timeout;
   Inbox inbox;
   std::stop_source stop;
-  const std::stop_callback on_interrupt(interrupted, [&inbox] { inbox.Poke(); });
-  if (terminal != nullptr) terminal->OnResize([&inbox] { inbox.Poke(); });
-  std::vector<std::thread> followers;
-  if (plan.assets.has_value()) {
-    followers.push_back(
-        StartFollowing<AssetWatch>(client, *plan.assets, options, stop.get_token(), inbox));
-  }
-  if (plan.videos.has_value()) {
-    followers.push_back(
-        StartFollowing<VideoWatch>(client, *plan.videos, options, stop.get_token(), inbox));
-  }
-  if (plan.providers.has_value()) {
-    followers.push_back(
-        StartFollowing<ProviderWatch>(client, *plan.providers, options, stop.get_token(), inbox));
-  }
+  const std::stop_callback on_interrupt(interrupted, [&inbox] { inbox.Wake(); });
+  if (terminal != nullptr) terminal->OnResize([&inbox] { inbox.Wake(); });
+  std::vector<std::thread> followers =
+      StartFollowers(client, plan, options, stop.get_token(), inbox);
 
-  std::size_t open = followers.size();
-  std::map<absl::string_view, std::string> troubles;  // By collection.
-  bool new_bookmark = false;
-  const auto tell_trouble = [&] { view.Trouble(troubles.empty() ? "" : troubles.begin()->second); };
-  const auto take_event = [&](const auto& event, auto& holdings, std::string& bookmark) {
-    holdings.Apply(event);
-    view.Show(event);
-    if (event.type() == v1::BOOKMARK && bookmark != event.resume_token()) {
-      bookmark = event.resume_token();
-      new_bookmark = true;
-    }
-  };
+  WatchState state(std::move(bookmarks), followers.size(), view);
+  WatchOutcome& outcome = state.outcome();
   absl::Time refresh = view.Refresh(outcome.model, true);
-  while (open > 0) {
-    std::deque<Message> messages = inbox.TakeAll(std::min(refresh, deadline));
-    for (const Message& message : messages) {
-      if (const auto* asset = std::get_if<v1::AssetEvent>(&message)) {
-        take_event(*asset, outcome.model.assets, bookmarks.assets);
-      } else if (const auto* video = std::get_if<v1::VideoTaskEvent>(&message)) {
-        take_event(*video, outcome.model.videos, bookmarks.videos);
-      } else if (const auto* provider = std::get_if<v1::ProviderEvent>(&message)) {
-        outcome.model.providers.Apply(*provider);
-        view.Show(*provider);
-      } else if (const auto* connected = std::get_if<Connected>(&message)) {
-        if (troubles.erase(connected->collection) > 0) tell_trouble();
-      } else if (const auto* lost = std::get_if<Disconnected>(&message)) {
-        troubles[lost->collection] =
-            absl::StrCat("lost the watch of ", lost->collection, ", trying again in ",
-                         absl::FormatDuration(absl::Trunc(lost->pause, absl::Milliseconds(100))),
-                         ": ", lost->why);
-        tell_trouble();
-      } else if (const auto* ended = std::get_if<Ended>(&message)) {
-        --open;
-        if (!ended->status.ok() && outcome.status.ok()) outcome.status = ended->status;
-      }
-    }
+  while (state.open()) {
+    const std::deque<Message> messages = inbox.TakeAll(std::min(refresh, deadline));
+    for (const Message& message : messages) state.Apply(message);
     refresh = view.Refresh(outcome.model, !messages.empty());
-    if (new_bookmark && !plan.resume_token_file.empty()) {
-      const absl::Status written = WriteBookmarks(plan.resume_token_file, bookmarks);
+    if (state.TakeNewBookmark() && !plan.resume_token_file.empty()) {
+      const absl::Status written = WriteBookmarks(plan.resume_token_file, state.bookmarks());
       if (!written.ok() && outcome.status.ok()) outcome.status = written;
     }
-    new_bookmark = false;
-    if (!outcome.status.ok()) break;
-    if (open == 0) break;
+    if (!outcome.status.ok() || !state.open()) break;
     if (interrupted.stop_requested()) {
       outcome.status = PlainError(absl::StatusCode::kCancelled, "interrupted");
       break;
@@ -273,7 +310,7 @@ WatchOutcome Watch(Client& client, WatchPlan plan, const FollowOptions& options,
   inbox.Close();
   for (std::thread& follower : followers) follower.join();
   view.End(outcome.model);
-  return outcome;
+  return std::move(outcome);
 }
 
 absl::StatusOr<Bookmarks> ReadBookmarks(const std::string& path) {
@@ -292,8 +329,8 @@ absl::StatusOr<Bookmarks> ReadBookmarks(const std::string& path) {
     if (token == nullptr || !absl::Base64Unescape(parts.second, token)) {
       return PlainError(absl::StatusCode::kInvalidArgument,
                         absl::StrCat(path,
-                                     " is not a resume token file of assetctl; take it away "
-                                     "to start over"));
+                                     " is not a resume token file of assetctl; remove it to "
+                                     "start over"));
     }
   }
   return bookmarks;

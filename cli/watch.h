@@ -1,4 +1,4 @@
-// Watching: some streams, one thread that shows what they bring.
+// Watches resources: several streams, and one thread that shows their events.
 #ifndef ASSETGATE_CLI_WATCH_H_
 #define ASSETGATE_CLI_WATCH_H_
 
@@ -26,33 +26,36 @@ struct WatchPlan {
   std::optional<v1::WatchAssetsRequest> assets;
   std::optional<v1::WatchVideoTasksRequest> videos;
   std::optional<v1::WatchProvidersRequest> providers;
-  // Total time; DEADLINE_EXCEEDED afterwards.
+  // The total time; the watch ends with DEADLINE_EXCEEDED after it.
   absl::Duration timeout = absl::InfiniteDuration();
-  // Where the newest bookmarks are kept; empty for nowhere.
+  // The file that keeps the newest bookmarks; empty for none.
   std::string resume_token_file;
 };
 
-// Hears of everything, on the thread that called Watch.
+// Shows a watch.
+//
+// Threading: called on the thread that called Watch.
 class WatchView {
  public:
   virtual ~WatchView() = default;
   virtual void Show(const v1::AssetEvent& event) = 0;
   virtual void Show(const v1::VideoTaskEvent& event) = 0;
   virtual void Show(const v1::ProviderEvent& event) = 0;
-  // One sentence on the connection; empty when all is well again.
-  virtual void Trouble(const std::string& sentence) = 0;
-  // Brings what was shown before the reader's eyes. `changed`: there was something since the last
-  // time, and not just time that passed. Returns when it wants to be called again at the latest.
+  // Shows a sentence about the connection; empty when all streams are open again.
+  virtual void ShowTrouble(const std::string& sentence) = 0;
+  // Updates the output. `changed`: there was an event since the last call. Returns the latest time
+  // for the next call.
   virtual absl::Time Refresh(const WatchModel& model, bool changed) = 0;
   // The watch is over.
   virtual void End(const WatchModel& model) = 0;
 };
 
-// Redraws a table in place, 12 times a second at most and once a second at least, for the ages.
+// Redraws a table in place: at most 12 times a second, and at least once a second, for the ages.
 class LiveView final : public WatchView {
  public:
-  // Shows what `plan` watches. With `keep`, the last frame stays, in full and with the addresses of
-  // the results below; else it is taken away. All must outlive the view.
+  // Shows the resources that `plan` watches. With `keep`, the last frame stays, complete and
+  // followed by the URLs of the results; otherwise it is removed. Lifetime: the terminal and the
+  // clock must outlive the view.
   LiveView(Terminal& terminal, const Look& look, const WatchPlan& plan, bool keep,
            const base::Clock& clock)
       : terminal_(terminal),
@@ -66,7 +69,7 @@ class LiveView final : public WatchView {
   void Show(const v1::AssetEvent&) override {}
   void Show(const v1::VideoTaskEvent&) override {}
   void Show(const v1::ProviderEvent&) override {}
-  void Trouble(const std::string& sentence) override { trouble_ = sentence; }
+  void ShowTrouble(const std::string& sentence) override { trouble_ = sentence; }
   absl::Time Refresh(const WatchModel& model, bool changed) override;
   void End(const WatchModel& model) override;
 
@@ -84,16 +87,16 @@ class LiveView final : public WatchView {
   absl::Time drawn_ = absl::InfinitePast();
 };
 
-// One line per event: text, or JSON. Trouble goes to `err`.
+// Prints one line per event, as text or JSON. Trouble goes to `err`.
 class LineView final : public WatchView {
  public:
   enum class Format {
     kText,
-    // The events as they came.
+    // The events, unchanged.
     kJson,
-    // As above, in an object that tells the watches apart: {"asset_event": …}.
+    // The events in an object that names the watch: {"asset_event": …}.
     kJsonWrapped,
-    // Nothing but trouble.
+    // No events, only trouble.
     kSilent,
   };
   LineView(std::ostream& out, std::ostream& err, Format format, const Look& look,
@@ -102,7 +105,7 @@ class LineView final : public WatchView {
   void Show(const v1::AssetEvent& event) override;
   void Show(const v1::VideoTaskEvent& event) override;
   void Show(const v1::ProviderEvent& event) override;
-  void Trouble(const std::string& sentence) override;
+  void ShowTrouble(const std::string& sentence) override;
   absl::Time Refresh(const WatchModel& model, bool changed) override;
   void End(const WatchModel&) override { out_.flush(); }
 
@@ -118,15 +121,17 @@ class LineView final : public WatchView {
 };
 
 struct WatchOutcome {
-  // OK when every stream ended by itself, that is, when everything is settled.
+  // OK when every stream ended by itself, which means that everything is settled.
   absl::Status status;
   WatchModel model;
 };
 
 // Watches until the streams end, one of them fails for good, `interrupted` is requested (CANCELLED)
-// or the timeout passes. `terminal`, where there is one, tells of new sizes. Events reach `view` in
-// the order of their stream; while the view blocks, the streams are not read (bounded memory). A
-// bookmark is kept only after `view` has shown everything before it.
+// or the timeout passes (DEADLINE_EXCEEDED). `terminal` notifies of new sizes; it may be null.
+//
+// Ordering: `view` receives events in the order of their stream. A bookmark is written to the file
+// only after `view` has shown everything before it.
+// Threading: while the view blocks, the streams are not read, which bounds the memory.
 WatchOutcome Watch(Client& client, WatchPlan plan, const FollowOptions& options, WatchView& view,
                    Terminal* terminal, const std::stop_token& interrupted);
 
@@ -135,9 +140,9 @@ struct Bookmarks {
   std::string assets;
   std::string videos;
 };
-// A file that is not there has no bookmarks.
+// Reads the file; one that does not exist has no bookmarks.
 absl::StatusOr<Bookmarks> ReadBookmarks(const std::string& path);
-// Replaces the file in one step.
+// Replaces the file atomically.
 absl::Status WriteBookmarks(const std::string& path, const Bookmarks& bookmarks);
 
 }  // namespace assetgate::cli

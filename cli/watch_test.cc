@@ -30,11 +30,11 @@ using SendAsset = std::function<bool(const v1::AssetEvent&)>;
 using SendProvider = std::function<bool(const v1::ProviderEvent&)>;
 using SendVideo = std::function<bool(const v1::VideoTaskEvent&)>;
 
-constexpr FollowOptions kFast{.first_pause = absl::Milliseconds(1),
-                              .longest_pause = absl::Milliseconds(5),
-                              .first_contact = absl::Milliseconds(50)};
+constexpr FollowOptions kFast{.initial_backoff = absl::Milliseconds(1),
+                              .max_backoff = absl::Milliseconds(5),
+                              .first_contact_timeout = absl::Milliseconds(50)};
 
-// Writes down what it is told, in one word each.
+// Records each event in a few words.
 class RecordingView final : public WatchView {
  public:
   void Show(const v1::AssetEvent& event) override {
@@ -48,7 +48,7 @@ class RecordingView final : public WatchView {
   void Show(const v1::ProviderEvent& event) override {
     log.push_back(absl::StrCat(v1::EventType_Name(event.type()), " ", event.provider().name()));
   }
-  void Trouble(const std::string& sentence) override { troubles.push_back(sentence); }
+  void ShowTrouble(const std::string& sentence) override { troubles.push_back(sentence); }
   absl::Time Refresh(const WatchModel&, bool) override { return absl::InfiniteFuture(); }
   void End(const WatchModel&) override { ++ends; }
 
@@ -70,7 +70,7 @@ WatchPlan VideosPlan() {
 }
 
 absl::Status Unavailable() {
-  return Error(absl::StatusCode::kUnavailable, v1::DRAINING, "going away")
+  return Error(absl::StatusCode::kUnavailable, v1::DRAINING, "shutting down")
       .RetryAfter(absl::Milliseconds(2));
 }
 
@@ -95,7 +95,7 @@ TEST(WatchTest, EndsWhenTheGatewayEndsIt) {
   EXPECT_THAT(view.troubles, IsEmpty());
 }
 
-TEST(WatchTest, ComesBackWithTheNewestTokenWhenTheGatewayGoesAway) {
+TEST(WatchTest, ResumesWithTheNewestTokenWhenTheGatewayGoesAway) {
   FakeGateway gateway;
   std::atomic<int> calls = 0;
   gateway.watch_assets = [&](const v1::WatchAssetsRequest& request, const SendAsset& send) {
@@ -122,20 +122,20 @@ TEST(WatchTest, ComesBackWithTheNewestTokenWhenTheGatewayGoesAway) {
   EXPECT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_EQ(calls, 3);
   EXPECT_EQ(outcome.model.assets.newest().at("assets/a").state(), v1::Asset::ACTIVE);
-  // Twice lost, twice found.
+  // Two disconnections and two reconnections.
   ASSERT_THAT(view.troubles, SizeIs(4));
-  EXPECT_THAT(view.troubles[0], HasSubstr("going away"));
+  EXPECT_THAT(view.troubles[0], HasSubstr("shutting down"));
   EXPECT_EQ(view.troubles[1], "");
 }
 
-TEST(WatchTest, EventThatCannotBeReadEndsTheWatchWithAnError) {
+TEST(WatchTest, AnUnparsableEventEndsTheWatchWithAnError) {
   FakeGateway gateway;
   gateway.watch_assets = [](const v1::WatchAssetsRequest&, const SendAsset& send) {
     send(Reset<v1::AssetEvent>(v1::FRESH));
     v1::Asset damaged = MakeAsset("assets/a", v1::Asset::ACTIVE);
     damaged.set_source_uri("https://example.com/\xe4\xb8");
     send(Put(damaged));
-    // It goes on, as a gateway does.
+    // A gateway does not notice, and continues.
     while (send(Bookmark<v1::AssetEvent>("t", false))) {
     }
     return grpc::Status::OK;
@@ -143,12 +143,12 @@ TEST(WatchTest, EventThatCannotBeReadEndsTheWatchWithAnError) {
   Client client(*Connect({.server = gateway.address()}));
   RecordingView view;
   FollowOptions options = kFast;
-  options.unparsed = absl::Milliseconds(50);
+  options.status_timeout = absl::Milliseconds(50);
   const WatchOutcome outcome = Watch(client, AssetsPlan(), options, view, nullptr, {});
   EXPECT_EQ(outcome.status.code(), absl::StatusCode::kDataLoss) << outcome.status;
 }
 
-TEST(WatchTest, GoesOnAtTheNextAddressWhenTheFirstIsGone) {
+TEST(WatchTest, ContinuesAtTheNextAddressWhenTheFirstIsUnreachable) {
   std::optional<FakeGateway> first(std::in_place);
   first->watch_assets = [&gateway = *first](const v1::WatchAssetsRequest&, const SendAsset& send) {
     send(Reset<v1::AssetEvent>(v1::FRESH));
@@ -171,7 +171,7 @@ TEST(WatchTest, GoesOnAtTheNextAddressWhenTheFirstIsGone) {
     }
     void Show(const v1::VideoTaskEvent&) override {}
     void Show(const v1::ProviderEvent&) override {}
-    void Trouble(const std::string&) override {}
+    void ShowTrouble(const std::string&) override {}
     absl::Time Refresh(const WatchModel&, bool) override { return absl::InfiniteFuture(); }
     void End(const WatchModel&) override {}
 
@@ -188,7 +188,7 @@ TEST(WatchTest, GoesOnAtTheNextAddressWhenTheFirstIsGone) {
   EXPECT_EQ(outcome.model.assets.newest().at("assets/a").state(), v1::Asset::ACTIVE);
 }
 
-TEST(WatchTest, AResetDropsTheTokenAndWhatWasHeld) {
+TEST(WatchTest, AResetDropsTheTokenAndTheOldResources) {
   FakeGateway gateway;
   std::atomic<int> calls = 0;
   gateway.watch_assets = [&](const v1::WatchAssetsRequest& request, const SendAsset& send) {
@@ -201,7 +201,7 @@ TEST(WatchTest, AResetDropsTheTokenAndWhatWasHeld) {
       case 2:
         EXPECT_EQ(request.resume_token(), "t1");
         send(Reset<v1::AssetEvent>(v1::COMPACTED));
-        return ToGrpc(Unavailable());  // Before the snapshot has come: the old token is no good.
+        return ToGrpc(Unavailable());  // Before the snapshot is complete: t1 is no longer valid.
       default:
         EXPECT_EQ(request.resume_token(), "");
         send(Reset<v1::AssetEvent>(v1::FRESH));
@@ -218,7 +218,7 @@ TEST(WatchTest, AResetDropsTheTokenAndWhatWasHeld) {
   EXPECT_TRUE(outcome.model.assets.shown().contains("assets/new"));
 }
 
-TEST(WatchTest, ErrorsThatTryingAgainDoesNotMendEndIt) {
+TEST(WatchTest, APermanentErrorEndsTheWatch) {
   FakeGateway gateway;
   std::atomic<int> calls = 0;
   gateway.watch_assets = [&](const v1::WatchAssetsRequest&, const SendAsset&) {
@@ -233,7 +233,7 @@ TEST(WatchTest, ErrorsThatTryingAgainDoesNotMendEndIt) {
   EXPECT_EQ(calls, 1);
 }
 
-TEST(WatchTest, AnAddressWhereNobodyListensIsGivenUp) {
+TEST(WatchTest, AnAddressWhereNothingListensIsGivenUp) {
   Client client(*Connect({.server = "127.0.0.1:1"}));
   RecordingView view;
   const WatchOutcome outcome = Watch(client, AssetsPlan(), kFast, view, nullptr, {});
@@ -257,10 +257,10 @@ TEST(WatchTest, InterruptionEndsAnOpenStream) {
   EXPECT_EQ(view.ends, 1);
 }
 
-TEST(WatchTest, InterruptionEndsALongPause) {
+TEST(WatchTest, InterruptionEndsALongBackoff) {
   FakeGateway gateway;
   gateway.watch_assets = [&](const v1::WatchAssetsRequest&, const SendAsset&) {
-    return ToGrpc(Error(absl::StatusCode::kUnavailable, v1::DRAINING, "going away")
+    return ToGrpc(Error(absl::StatusCode::kUnavailable, v1::DRAINING, "shutting down")
                       .RetryAfter(absl::Hours(1)));
   };
   Client client(*Connect({.server = gateway.address()}));
@@ -271,7 +271,7 @@ TEST(WatchTest, InterruptionEndsALongPause) {
     void Show(const v1::AssetEvent&) override {}
     void Show(const v1::VideoTaskEvent&) override {}
     void Show(const v1::ProviderEvent&) override {}
-    void Trouble(const std::string&) override { source_.request_stop(); }
+    void ShowTrouble(const std::string&) override { source_.request_stop(); }
     absl::Time Refresh(const WatchModel&, bool) override { return absl::InfiniteFuture(); }
     void End(const WatchModel&) override {}
 
@@ -283,7 +283,7 @@ TEST(WatchTest, InterruptionEndsALongPause) {
   EXPECT_EQ(outcome.status.code(), absl::StatusCode::kCancelled);
 }
 
-TEST(WatchTest, TheTimeoutEndsIt) {
+TEST(WatchTest, TheTimeoutEndsTheWatch) {
   FakeGateway gateway;
   gateway.watch_assets = [&](const v1::WatchAssetsRequest&, const SendAsset& send) {
     send(Reset<v1::AssetEvent>(v1::FRESH));
@@ -298,14 +298,14 @@ TEST(WatchTest, TheTimeoutEndsIt) {
             absl::StatusCode::kDeadlineExceeded);
 }
 
-TEST(WatchTest, ASilentStreamIsTakenForDead) {
+TEST(WatchTest, AnIdleStreamIsReopened) {
   FakeGateway gateway;
   std::atomic<int> calls = 0;
   gateway.watch_assets = [&](const v1::WatchAssetsRequest& request, const SendAsset& send) {
     if (++calls == 1) {
       send(Reset<v1::AssetEvent>(v1::FRESH));
       send(Bookmark<v1::AssetEvent>("t1", true));
-      gateway.WaitUntilOver();  // As if the network had swallowed the rest.
+      gateway.WaitUntilOver();  // As if the network had lost the rest.
       return grpc::Status::OK;
     }
     EXPECT_EQ(request.resume_token(), "t1");
@@ -314,14 +314,14 @@ TEST(WatchTest, ASilentStreamIsTakenForDead) {
   Client client(*Connect({.server = gateway.address()}));
   RecordingView view;
   FollowOptions options = kFast;
-  options.silence = absl::Milliseconds(50);
+  options.idle_timeout = absl::Milliseconds(50);
   const WatchOutcome outcome = Watch(client, AssetsPlan(), options, view, nullptr, {});
   EXPECT_TRUE(outcome.status.ok()) << outcome.status;
   ASSERT_FALSE(view.troubles.empty());
-  EXPECT_THAT(view.troubles[0], HasSubstr("nothing was heard"));
+  EXPECT_THAT(view.troubles[0], HasSubstr("no event arrived"));
 }
 
-TEST(WatchTest, BothWatchesMustEnd) {
+TEST(WatchTest, TheWatchEndsWhenBothStreamsHaveEnded) {
   FakeGateway gateway;
   gateway.watch_assets = [](const v1::WatchAssetsRequest&, const SendAsset& send) {
     send(Reset<v1::AssetEvent>(v1::FRESH));
@@ -343,7 +343,7 @@ TEST(WatchTest, BothWatchesMustEnd) {
   EXPECT_THAT(outcome.model.videos.newest(), SizeIs(1));
 }
 
-TEST(WatchTest, ProvidersAreToldAnewByEveryGateway) {
+TEST(WatchTest, AProviderWatchStartsOverAtEveryGateway) {
   FakeGateway gateway;
   std::atomic<int> calls = 0;
   gateway.watch_providers = [&](const v1::WatchProvidersRequest&, const SendProvider& send) {
@@ -392,25 +392,25 @@ TEST(WatchTest, TheResumeTokenFileCarriesOverToTheNextRun) {
   std::remove(path.c_str());
 }
 
-TEST(BookmarksTest, AFileThatIsNotOursIsNotOverwritten) {
+TEST(BookmarksTest, AForeignFileIsRejected) {
   const std::string path = testing::TempDir() + "/assetctl-not-a-token";
-  std::ofstream(path) << "Dear diary\n";
+  std::ofstream(path) << "another program's file\n";
   EXPECT_FALSE(ReadBookmarks(path).ok());
   std::remove(path.c_str());
   EXPECT_TRUE(ReadBookmarks(path).ok());
   EXPECT_FALSE(WriteBookmarks("/nonexistent/file", {}).ok());
 }
 
-TEST(PauseAfterTest, GrowsToItsLimitAndObeysTheGateway) {
+TEST(BackoffAfterTest, GrowsToItsMaximumAndObeysTheGateway) {
   const FollowOptions options;
-  EXPECT_EQ(PauseAfter(1, absl::ZeroDuration(), 0.5, options), absl::Milliseconds(500));
-  EXPECT_EQ(PauseAfter(2, absl::ZeroDuration(), 0.5, options), absl::Milliseconds(800));
-  EXPECT_EQ(PauseAfter(100, absl::ZeroDuration(), 0.5, options), absl::Seconds(10));
-  EXPECT_EQ(PauseAfter(100, absl::ZeroDuration(), 1.0, options), absl::Seconds(12));
-  EXPECT_EQ(PauseAfter(1, absl::Seconds(30), 0.5, options), absl::Seconds(30));
+  EXPECT_EQ(BackoffAfter(1, absl::ZeroDuration(), 0.5, options), absl::Milliseconds(500));
+  EXPECT_EQ(BackoffAfter(2, absl::ZeroDuration(), 0.5, options), absl::Milliseconds(800));
+  EXPECT_EQ(BackoffAfter(100, absl::ZeroDuration(), 0.5, options), absl::Seconds(10));
+  EXPECT_EQ(BackoffAfter(100, absl::ZeroDuration(), 1.0, options), absl::Seconds(12));
+  EXPECT_EQ(BackoffAfter(1, absl::Seconds(30), 0.5, options), absl::Seconds(30));
 }
 
-TEST(IsWorthRepeatingTest, OnlyWhatMayPass) {
+TEST(IsWorthRepeatingTest, OnlyTemporaryErrorsAre) {
   EXPECT_TRUE(IsWorthRepeating(PlainError(absl::StatusCode::kUnavailable, ""), false));
   EXPECT_TRUE(IsWorthRepeating(
       Error(absl::StatusCode::kResourceExhausted, v1::OVERLOADED, "").RetryAfter(absl::Seconds(1)),
@@ -422,7 +422,7 @@ TEST(IsWorthRepeatingTest, OnlyWhatMayPass) {
       IsWorthRepeating(Error(absl::StatusCode::kInvalidArgument, v1::INVALID_FIELD, ""), true));
 }
 
-// The table on a terminal, drawn by hand-made time.
+// The table on a terminal, with a fake clock.
 class LiveViewTest : public testing::Test {
  protected:
   static v1::VideoTask Done(const std::string& uri) {
@@ -441,7 +441,7 @@ TEST_F(LiveViewTest, ABurstOfEventsIsOneFrame) {
   WatchModel model;
   const absl::Time next = view.Refresh(model, true);
   EXPECT_EQ(terminal_.writes(), 1);
-  EXPECT_EQ(next, clock_.Now() + absl::Seconds(1));  // Ages grow by the second.
+  EXPECT_EQ(next, clock_.Now() + absl::Seconds(1));  // Ages change every second.
   absl::Time again;
   for (int i = 0; i < 10; ++i) again = view.Refresh(model, true);
   EXPECT_EQ(terminal_.writes(), 1);
@@ -476,9 +476,9 @@ TEST_F(LiveViewTest, ATemporaryTableLeavesNothingBehind) {
   EXPECT_TRUE(terminal_.cursor_visible());
 }
 
-TEST_F(LiveViewTest, TheFootTellsOfTrouble) {
+TEST_F(LiveViewTest, TroubleIsShownBelowTheTable) {
   LiveView view(terminal_, look_, AssetsPlan(), true, clock_);
-  view.Trouble("lost the watch");
+  view.ShowTrouble("lost the watch");
   view.Refresh({}, true);
   EXPECT_EQ(terminal_.Screen().back(), "lost the watch");
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""What kustomize makes of the overlays, alone and with the components, is what a cluster takes.
+"""kustomize renders the overlays, alone and with the components, into objects that a cluster accepts.
 
-Run by CTest. Nothing is asked of a cluster: fields and types are checked by Debian's client for Kubernetes
-(python3-kubernetes), and the rest by rules of our own. BIN_DIR in the environment is where the programs are.
+Run by CTest. Needs no cluster: checks fields and types with Debian's Kubernetes client
+(python3-kubernetes), and the rest by its own rules. BIN_DIR in the environment is the programs'
+folder.
 """
 
 import importlib
@@ -18,8 +19,7 @@ import yaml
 from deploy_test import DEPLOY, config_with_secrets, is_below, port_of, program, time_to_end, why_not
 
 KUSTOMIZE = DEPLOY / "kustomize"
-# By name: what is rendered, as (overlay or example, components). Those that include others are not named
-# together with them.
+# Name -> (overlay or example, components). A component that includes another one is listed alone.
 RENDERED = {
     "embedded": ("overlays/embedded", ()),
     "replicated": ("overlays/replicated", ()),
@@ -30,7 +30,7 @@ RENDERED = {
 }
 # What the cluster, its operators or the commands of docs/ bring.
 BROUGHT = {("Secret", "assetgate-tls"), ("ConfigMap", "assetgate-descriptors")}
-# Newer than the client that Debian has: each where it came.
+# Fields that are newer than Debian's client, with the release that introduced them.
 NEWER = {("V1LifecycleHandler", "sleep"), ("V1Handler", "sleep")}  # Kubernetes 1.30
 CUSTOM = {"Certificate": "cert-manager.io/v1", "PodMonitor": "monitoring.coreos.com/v1"}
 
@@ -43,7 +43,7 @@ class Schema:
         self.configuration = importlib.import_module("kubernetes.client").Configuration()
 
     def faults(self, value):
-        """What is wrong with an object, one line each."""
+        """The faults of an object, one line each."""
         # autoscaling/v2 is v2beta2 with another name.
         version = value["apiVersion"].replace("autoscaling/v2", "autoscaling/v2beta2")
         group, _, version = version.rpartition("/")
@@ -57,7 +57,7 @@ class Schema:
         mapped = re.fullmatch(r"dict\((\w+), (.*)\)", kind)
         if listed:
             if not isinstance(value, list):
-                yield f"{where} is no list"
+                yield f"{where} is not a list"
                 return
             for index, each in enumerate(value):
                 yield from self._faults(each, listed.group(1), f"{where}[{index}]")
@@ -68,7 +68,7 @@ class Schema:
             yield from self._object_faults(value, getattr(self.models, kind), where)
         elif kind in ("str", "int", "bool"):
             if type(value).__name__ != kind:
-                yield f"{where} is {value!r}, and no {kind}"
+                yield f"{where} is {value!r}, not a {kind}"
         elif kind not in ("object", "float", "datetime"):
             yield f"{where}: {kind} is not known"
 
@@ -82,7 +82,7 @@ class Schema:
                 yield from self._faults(each, model.openapi_types[fields[key]], f"{where}.{key}")
             elif (model.__name__, key) not in NEWER:
                 yield f"{where} has no field {key!r}"
-        # Required fields refuse to be nothing.
+        # Required fields reject None.
         empty = model.__new__(model)
         empty.local_vars_configuration = self.configuration
         for key, attribute in fields.items():
@@ -98,7 +98,7 @@ class Rendering:
 
     def __init__(self, base, components):
         with tempfile.TemporaryDirectory(prefix="assetgate-kustomize-") as folder:
-            # kustomize takes relative paths only, and looks at where a folder really is.
+            # kustomize accepts relative paths only, and resolves links.
             folder = pathlib.Path(folder).resolve()
             up = "../" * (len(folder.parts) - 1)
             text = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
@@ -108,7 +108,7 @@ class Rendering:
             (folder / "kustomization.yaml").write_text(yaml.safe_dump(text))
             result = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True,
                                     check=False)
-        # Warnings too, for instance of what is deprecated.
+        # A warning is a fault too, for instance about a deprecated field.
         if result.returncode != 0 or result.stderr:
             raise AssertionError(f"kubectl kustomize: {result.stderr}")
         self.objects = [each for each in yaml.safe_load_all(result.stdout) if each]
@@ -121,17 +121,17 @@ class Rendering:
         return only
 
     def workloads(self):
-        """Everything that has pods."""
+        """The objects that have pods."""
         return [each for each in self.objects if "template" in each.get("spec", {})]
 
     def pods_of(self, selector):
-        """The pod templates that a selector finds."""
-        assert selector, "an empty selector finds everything"
+        """The pod templates that a selector matches."""
+        assert selector, "an empty selector matches everything"
         return [each["spec"]["template"] for each in self.workloads()
                 if selector.items() <= each["spec"]["template"]["metadata"]["labels"].items()]
 
     def config(self):
-        """Of the gateway."""
+        """The gateway's config."""
         files, = [each["data"] for each in self.all("ConfigMap") if "assetgate.yaml" in each["data"]]
         return yaml.safe_load(files["assetgate.yaml"])
 
@@ -154,7 +154,7 @@ class RenderedTest(unittest.TestCase):
         cls.rendered = {name: Rendering(*what) for name, what in RENDERED.items()}
 
     def each(self):
-        """One rendering after the other; a failure names the one that it was in."""
+        """Yields each rendering; a failure names the current one."""
         self.current = None
         for self.current, rendering in self.rendered.items():
             yield rendering
@@ -168,7 +168,7 @@ class RenderedTest(unittest.TestCase):
         where = getattr(self, "current", None)
         return super()._formatMessage(f"{where}: {message}" if where else message, standard)
 
-    def test_every_component_is_looked_at(self):
+    def test_every_component_is_checked(self):
         there = {each.name for each in (KUSTOMIZE / "components").iterdir()}
         named = set()
         for base, components in RENDERED.values():
@@ -176,7 +176,7 @@ class RenderedTest(unittest.TestCase):
             named |= set(components) | {pathlib.Path(each).name for each in listed.get("components", [])}
         self.assertEqual(named, there)
 
-    def test_fields_are_those_that_kubernetes_has(self):
+    def test_kubernetes_knows_every_field(self):
         try:
             schema = Schema()
         except ImportError:
@@ -188,15 +188,15 @@ class RenderedTest(unittest.TestCase):
                     continue
                 self.assertEqual(schema.faults(each), [], name_of(each))
 
-    def test_names_are_unique_and_all_is_in_one_namespace(self):
+    def test_names_are_unique_and_in_one_namespace(self):
         for rendering in self.each():
             names = [name_of(each) for each in rendering.objects]
             self.assertEqual(len(set(names)), len(names))
             for each in rendering.objects:
                 self.assertEqual(each["metadata"]["namespace"], "assetgate", name_of(each))
 
-    def test_pods_may_do_nothing_special(self):
-        """The pod security standard `restricted`, and what it leaves open."""
+    def test_pods_have_no_privileges(self):
+        """Checks the pod security standard `restricted`, and more."""
         for _, name, pod in self.each_pod():
             context = pod["securityContext"]
             self.assertIs(context["runAsNonRoot"], True, name)
@@ -219,7 +219,7 @@ class RenderedTest(unittest.TestCase):
                 self.assertEqual(set(resources["requests"]), {"cpu", "memory"}, name)
                 self.assertIn("memory", resources["limits"], name)
 
-    def test_probes_ask_the_port_that_is_not_for_callers(self):
+    def test_probes_use_the_port_that_callers_do_not(self):
         for _, name, pod in self.each_pod():
             for container in pod["containers"]:
                 for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
@@ -227,7 +227,7 @@ class RenderedTest(unittest.TestCase):
                     self.assertIn(asked["port"], ("admin", "operations"), name)
                     self.assertNotIn("scheme", asked, name)
 
-    def test_what_pods_refer_to_is_there(self):
+    def test_every_object_that_pods_refer_to_exists(self):
         for rendering in self.each():
             there = {(each["kind"], each["metadata"]["name"]) for each in rendering.objects} | BROUGHT
             for workload in rendering.workloads():
@@ -244,11 +244,11 @@ class RenderedTest(unittest.TestCase):
                 for container in pod["containers"]:
                     self.assertEqual({each["name"] for each in container["volumeMounts"]}, volumes)
                     paths = [each["mountPath"] for each in container["volumeMounts"]]
-                    # A mount below a mount that is read-only cannot be made.
+                    # A mount point cannot be created below a read-only mount.
                     for path in paths:
                         self.assertFalse(any(is_below(path, each) for each in paths), path)
 
-    def test_selectors_find_pods_and_ports(self):
+    def test_selectors_match_pods_and_ports(self):
         for rendering in self.each():
             for service in rendering.all("Service"):
                 pod, = rendering.pods_of(service["spec"]["selector"])
@@ -261,7 +261,7 @@ class RenderedTest(unittest.TestCase):
                 for spread in pod["spec"].get("topologySpreadConstraints", []):
                     self.assertEqual(rendering.pods_of(spread["labelSelector"]["matchLabels"]), [pod])
 
-    def test_pods_that_are_several_are_spread_and_drained_one_by_one(self):
+    def test_replicated_pods_are_spread_and_drained_one_by_one(self):
         for rendering in self.each():
             budgets = [each["spec"] for each in rendering.all("PodDisruptionBudget")]
             for workload in rendering.all("Deployment"):
@@ -270,7 +270,7 @@ class RenderedTest(unittest.TestCase):
                 spread = workload["spec"]["template"]["spec"]["topologySpreadConstraints"]
                 self.assertEqual(len(spread), 2, name_of(workload))
 
-    def test_pods_are_given_time_to_end(self):
+    def test_pods_have_time_to_shut_down(self):
         for rendering, name, pod in self.each_pod():
             container, = pod["containers"]
             if name.endswith("-edge"):
@@ -280,7 +280,7 @@ class RenderedTest(unittest.TestCase):
                 needed = time_to_end(rendering.config())
             self.assertGreaterEqual(pod["terminationGracePeriodSeconds"], needed + 5, name)
 
-    def test_the_config_has_tls_exactly_where_it_is_mounted(self):
+    def test_the_config_has_tls_exactly_where_certificates_are_mounted(self):
         production = self.rendered["production"].config()
         self.assertNotIn("allow_insecure_listen", production)
         for rendering in self.each():
@@ -298,14 +298,14 @@ class RenderedTest(unittest.TestCase):
                          for port in service["spec"]["ports"] if port["name"] == "grpc"}
             self.assertEqual(encrypted, {"assetgate-tls" in secrets.values()})
 
-    def test_the_configs_say_the_ports_of_the_pods(self):
+    def test_the_configs_use_the_ports_of_the_pods(self):
         for rendering in self.each():
             pod = rendering.pods_of({"app.kubernetes.io/name": "assetgate"})[0]
             config = rendering.config()
             self.assertEqual(ports_of(pod), {"grpc": port_of(config["listen"]),
                                              "admin": port_of(config["admin"]["listen"])})
 
-    def test_the_edge_listens_where_the_pod_says_and_asks_where_the_gateways_are(self):
+    def test_the_edge_listens_on_the_pods_ports_and_calls_the_gateways(self):
         for rendering in self.each():
             files = [each["data"] for each in rendering.all("ConfigMap") if "envoy.yaml" in each["data"]]
             if not files:
@@ -320,7 +320,7 @@ class RenderedTest(unittest.TestCase):
             endpoint, = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
             address = endpoint["endpoint"]["address"]["socket_address"]
             service = rendering.one("Service", address["address"])
-            self.assertEqual(service["spec"]["clusterIP"], "None", "all pods, and not one of them")
+            self.assertEqual(service["spec"]["clusterIP"], "None", "the service must resolve to all pods")
             self.assertIn(address["port_value"], [each["port"] for each in service["spec"]["ports"]])
             paths = [envoy["dynamic_resources"]["cds_config"]["path_config_source"]["path"]]
             paths += re.findall(r"proto_descriptor: (\S+)", files[0]["envoy.yaml"])
@@ -358,7 +358,7 @@ class NetworkPolicyTest(unittest.TestCase):
         return {(port["protocol"], port["port"]) for name in names
                 for rule in self.policies[name]["egress"] for port in rule["ports"]}
 
-    def test_every_pod_has_one_for_both_ways(self):
+    def test_every_pod_has_a_policy_for_both_directions(self):
         for workload in self.rendering.workloads():
             name = workload["metadata"]["name"]
             self.assertEqual(self.policies[name]["policyTypes"], ["Ingress", "Egress"])
@@ -373,18 +373,18 @@ class NetworkPolicyTest(unittest.TestCase):
                 for port in rule["ports"]:
                     self.assertIn(port["port"], ports_of(pod), name)
 
-    def test_gateways_reach_names_providers_and_the_database_alone(self):
+    def test_gateways_reach_only_dns_providers_and_the_database(self):
         self.assertEqual(self.egress_ports("assetgate"), {("UDP", 53), ("TCP", 53), ("TCP", 443)})
         self.assertEqual(self.egress_ports("assetgate-postgresql"), {("TCP", 5432)})
 
-    def test_the_edge_reaches_names_and_the_gateways_alone(self):
+    def test_the_edge_reaches_only_dns_and_the_gateways(self):
         gateway, = self.rendering.pods_of({"app.kubernetes.io/name": "assetgate"})
         self.assertEqual(self.egress_ports("assetgate-edge"),
                          {("UDP", 53), ("TCP", 53), ("TCP", ports_of(gateway)["grpc"])})
         asked, = [rule["to"] for rule in self.policies["assetgate-edge"]["egress"] if "to" in rule]
         self.assertEqual(asked, [{"podSelector": self.policies["assetgate"]["podSelector"]}])
 
-    def test_callers_do_not_reach_the_admin_port_nor_prometheus_that_of_callers(self):
+    def test_callers_reach_only_the_callers_port_and_prometheus_only_the_admin_port(self):
         for name, own in (("assetgate", "grpc"), ("assetgate-edge", "http")):
             for rule in self.policies[name]["ingress"]:
                 ports = {port["port"] for port in rule["ports"]}
@@ -404,13 +404,13 @@ class AutoscalingTest(unittest.TestCase):
         cls.rendering = Rendering(*RENDERED["production"])
         cls.scaler = cls.rendering.one("HorizontalPodAutoscaler", "assetgate")["spec"]
 
-    def test_it_scales_the_gateways_and_nothing_else_says_how_many(self):
+    def test_it_scales_the_gateways_and_nothing_else_sets_their_number(self):
         target = self.scaler["scaleTargetRef"]
         workload = self.rendering.one(target["kind"], target["name"])
         self.assertEqual(target["apiVersion"], workload["apiVersion"])
         self.assertNotIn("replicas", workload["spec"])
         container, = workload["spec"]["template"]["spec"]["containers"]
-        self.assertIn("cpu", container["resources"]["requests"], "of which utilization is a part")
+        self.assertIn("cpu", container["resources"]["requests"], "utilization is relative to it")
 
     def test_metrics_exist_and_the_adapter_has_a_rule_for_each(self):
         declared = (DEPLOY.parent / "service/base/metrics.h").read_text()
@@ -423,13 +423,13 @@ class AutoscalingTest(unittest.TestCase):
             self.assertRegex(declared, rf"\|\s+{name.removeprefix('assetgate_')}\s+\|")
             self.assertTrue(any(re.fullmatch(query, name) for query in queries), name)
 
-    def test_all_of_them_find_room_at_the_database(self):
+    def test_the_maximum_number_of_gateways_fits_the_database(self):
         operations = (DEPLOY.parent / "docs/operations.md").read_text()
         each = int(re.search(r"\(replicas \+ 1\) × (\d+)", operations).group(1))
-        # PostgreSQL's default of 100, less three that it keeps for its superusers.
+        # PostgreSQL's default of 100, less three that it reserves for superusers.
         self.assertLessEqual((self.scaler["maxReplicas"] + 1) * each, 97)
 
-    def test_streams_move_to_gateways_that_have_come(self):
+    def test_streams_move_to_new_gateways(self):
         self.assertIn("max_age", self.rendering.config()["connections"])
 
 
@@ -456,7 +456,7 @@ class ProductionConfigTest(unittest.TestCase):
                 capture_output=True, text=True, check=False)
         self.assertEqual(checked.returncode, 0, checked.stderr)
 
-    def test_it_is_that_of_the_overlay_but_for_who_may_call(self):
+    def test_the_config_differs_from_the_overlays_only_in_tls_callers_and_connections(self):
         own, overlay = (yaml.safe_load((KUSTOMIZE / each / "assetgate.yaml").read_text())
                         for each in ("examples/production", "overlays/replicated"))
         for key in ("tls", "callers", "connections"):

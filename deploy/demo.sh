@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Builds assetgate, starts it beside a simulator of all four providers, and shows assets turn ACTIVE and
-# videos finish on all of them, live; or, with --replicas, that several gateways on one PostgreSQL are as one.
-# Nothing leaves this machine, and nothing stays behind but build/.
+# Builds assetgate, starts it with a simulator of all four providers, and shows live how assets
+# become ACTIVE and videos finish on all of them; or, with --replicas, that several gateways on one
+# PostgreSQL act as one. Nothing leaves this machine, and only build/ remains.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'USAGE'
 usage: deploy/demo.sh [--replicas N] [--keep] [--fast] [--no-setup] [--bin DIR]
-  --replicas N  N gateways (2 to 9) over a PostgreSQL of the demo's own, one of which is killed
-  --keep        leaves all programs running afterwards, until Ctrl-C
-  --fast        providers need tenths of a second instead of seconds
+  --replicas N  N gateways (2 to 9) over the demo's own PostgreSQL, one of which is killed
+  --keep        keeps all programs running afterwards, until Ctrl-C
+  --fast        providers take tenths of a second instead of seconds
   --no-setup    installs no packages
-  --bin DIR     takes the programs from there instead of building them
+  --bin DIR     takes the programs from DIR instead of building them
 USAGE
 }
 
@@ -36,14 +36,14 @@ done
 
 say() { printf '\n== %s\n' "$*"; }
 
-# Whatever happens, what was started here ends here.
+# Ends every program that was started here, however the script ends.
 work=$(mktemp -d "${TMPDIR:-/tmp}/assetgate-demo.XXXXXX")
 pids=()
 finish() {
   local code=$? pid
   trap - EXIT INT TERM
   for pid in "${pids[@]+"${pids[@]}"}"; do kill -TERM "$pid" 2>/dev/null || true; done
-  # All end by themselves within seconds; one that does not is not waited for.
+  # All end within seconds; kills one that does not.
   for pid in "${pids[@]+"${pids[@]}"}"; do
     for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
     kill -KILL "$pid" 2>/dev/null || true
@@ -74,10 +74,10 @@ fi
 
 bin=$(cd "$bin" && pwd)
 for program in assetgate assetctl provider-simulator; do
-  [[ -x $bin/$program ]] || { echo "demo: there is no program $bin/$program" >&2; exit 1; }
+  [[ -x $bin/$program ]] || { echo "demo: $bin/$program is missing or not executable" >&2; exit 1; }
 done
 
-# The first port from $1 on that nobody listens on.
+# The first free port from $1 on.
 free_port() {
   local port=$1
   while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
@@ -96,7 +96,7 @@ until_works() {
   return 1
 }
 
-# Waits for a process of ours that is to end, and leaves it alone from then on: its number may soon be another's.
+# Waits for one of the processes to end, and forgets it: its number may soon be reused.
 await() {
   local pid=$1 code=0 i
   wait "$pid" 2>/dev/null || code=$?
@@ -107,7 +107,7 @@ await() {
 say "Start"
 if $fast; then
   delays=(--asset-delay 300ms --queue-delay 200ms --video-delay 500ms)
-  # One has to be watched, and one to be killed under, while it runs.
+  # The demo has to watch one video, and kill a gateway during another.
   [[ $replicas -eq 1 ]] || delays=(--queue-delay 1s --video-delay 3s)
 else
   delays=(--asset-delay 4s --queue-delay 3s --video-delay 8s)
@@ -116,18 +116,19 @@ fi
 pids+=($!)
 until_works $! grep -q "listening on" "$work/simulator.log"
 simulator=$(sed -n 's/.*listening on //p' "$work/simulator.log" | head -n 1)
-echo "provider-simulator plays all four providers at $simulator"
+echo "provider-simulator simulates all four providers at $simulator"
 
-# A PostgreSQL server of the demo's own. It listens on a socket below $work alone, where nobody else gets.
+# The demo's own PostgreSQL server. It listens only on a socket below $work, which no other user can
+# reach.
 start_postgres() {
   local programs folder=$work/postgres as=()
   programs=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
   if [[ ! -x $programs/postgres ]]; then
-    echo "demo: there is no PostgreSQL server; run deploy/setup.sh --demo-replicas" >&2
+    echo "demo: no PostgreSQL server is installed; run deploy/setup.sh --demo-replicas" >&2
     exit 1
   fi
   mkdir -m 700 "$folder"
-  # It refuses to run as root.
+  # PostgreSQL refuses to run as root.
   if [[ $(id -u) -eq 0 ]]; then
     as=(setpriv --reuid=postgres --regid=postgres --clear-groups)
     chmod go+x "$work"
@@ -135,7 +136,7 @@ start_postgres() {
   fi
   (cd "$folder" && exec "${as[@]+"${as[@]}"}" "$programs/initdb" -D data -U demo -E UTF8 --locale=C \
     --auth-local=trust --auth-host=reject --no-sync) >"$work/initdb.log" 2>&1
-  # exec: the process that is ended is the server. Its data need not outlive the machine: no fsync.
+  # exec makes the process that is ended the server itself. No fsync: the data is temporary.
   (cd "$folder" && exec "${as[@]+"${as[@]}"}" "$programs/postgres" -D data -k "$folder" \
     -c listen_addresses= -c fsync=off) >"$work/postgres.log" 2>&1 &
   pids+=($!)
@@ -144,16 +145,16 @@ start_postgres() {
   echo "$("$programs/postgres" --version) listens on a socket in $folder"
 }
 
-# Of the gateways, from 0: the process, and where it serves.
+# The process and the address of each gateway, from 0.
 gateways=() addresses=()
 
-# Starts gateway $1, at $2 and with metrics at $3.
+# Starts gateway $1, which serves at $2 and has its metrics at $3.
 start_gateway() {
   local number=$1 address=$2 admin=$3 config=deploy/simulator.yaml
   [[ $replicas -eq 1 ]] || config=deploy/simulator.replicas.yaml
   sed -e "s#http://simulator:8090#$simulator#" -e "s#0.0.0.0:8080#$address#" -e "s#0.0.0.0:8081#$admin#" \
     -e "s#/var/lib/assetgate#$work#" "$config" >"$work/assetgate-$number.yaml"
-  # So that a watch which is broken off soon leaves a young token.
+  # So that a watch which is interrupted soon has a recent token.
   [[ $replicas -eq 1 ]] || echo "watch: {bookmark_interval: 1s}" >>"$work/assetgate-$number.yaml"
   "$bin/assetgate" --config "$work/assetgate-$number.yaml" >>"$work/assetgate-$number.log" 2>&1 &
   pids+=($!)
@@ -164,7 +165,7 @@ start_gateway() {
 }
 
 export SIMULATOR_API_KEY=sim-key
-# A terminal of unknown language gets plain letters otherwise.
+# Without a locale, assetctl would use ASCII only.
 [[ -n ${LC_ALL:-}${LC_CTYPE:-}${LANG:-} ]] || export LC_ALL=C.UTF-8
 [[ $replicas -eq 1 ]] || start_postgres
 admins=() port=8080
@@ -175,11 +176,11 @@ for ((i = 0; i < replicas; i++)); do
   start_gateway "$i" "127.0.0.1:$port" "${admins[i]}"
   port=$((admin_port + 1))
 done
-# What gRPC takes for one server that is at any of these.
+# gRPC treats several addresses as one server.
 export ASSETCTL_SERVER=${addresses[0]}
 [[ $replicas -eq 1 ]] || ASSETCTL_SERVER=ipv4:$(IFS=,; echo "${addresses[*]}")
 
-# Shows a command as one would type it, and runs it.
+# Prints a command as a person would type it, and runs it.
 run() {
   printf '\n$ assetctl'
   local word
@@ -192,14 +193,14 @@ run() {
 
 show_providers() {
   local prompt model everywhere=(--provider zerozero --provider apiframe --provider kyy --provider octopusx)
-  say "Two media, registered once and placed at every provider"
+  say "Two assets, registered once and placed at every provider"
   run groups create --id demo --display-name "Demo" --output name
   run assets create https://media.example.org/hero.png --id hero --group demo "${everywhere[@]}" \
     --max-wait 100ms --output name
   run assets create https://media.example.org/dance.mp4 --id dance --group demo "${everywhere[@]}" \
     --max-wait 100ms --output name
 
-  say "A video from each provider; they wait for the media by themselves"
+  say "A video from each provider; they wait for the assets by themselves"
   prompt="image 1 dances like video 1, at the sea"
   for model in zerozero/models/seedance-2-0 apiframe/models/seedance-2 kyy/models/seedance_2_0_pro \
     octopusx/models/doubao-seedance-2-0-260128; do
@@ -207,10 +208,10 @@ show_providers() {
       --reference assets/hero --reference assets/dance --duration 5s --max-wait 100ms \
       --output name
   done
-  say "And one from whichever provider the route chooses"
+  say "And one from the provider that the route chooses"
   run videos create --id storm --model seedance-2 --prompt "a storm at sea" --max-wait 100ms
 
-  say "Live, until all is settled"
+  say "Live, until everything is settled"
   run --timeout 2m watch --until-settled
 
   say "The results"
@@ -220,28 +221,28 @@ show_providers() {
   say "Done: 2 assets at 4 providers, 5 videos"
 }
 
-# Whether a video ($2) is at work, as a gateway ($1) sees it.
+# Whether a video ($2) is RUNNING, as a gateway ($1) sees it.
 is_running() {
   "$bin/assetctl" --server "$1" videos list --state running --output name | grep -qx "videoTasks/$2"
 }
 
 show_replicas() {
   local first=${addresses[0]} second=${addresses[1]} model=providers/kyy/models/seedance_2_0_pro
-  local watch bought
+  local watch submissions
 
-  say "Made at the first, known to the second"
+  say "Created at the first gateway, visible at the second"
   run --server "$first" videos create --id harbour --model "$model" --prompt "a quiet harbour" \
     --max-wait 100ms --output name
   run --server "$second" videos get harbour
 
-  say "Watched at the second for 2 s, and from there on at the first: the token holds at every gateway"
-  # Exit code 8: the time was over.
+  say "Watched at the second for 2 s, then at the first: the token is valid at every gateway"
+  # Exit code 8: the timeout passed.
   run --server "$second" --timeout 2s videos watch harbour --lines --resume-token-file "$work/token" ||
     [[ $? -eq 8 ]]
   run --server "$first" --timeout 2m videos watch harbour --lines --resume-token-file "$work/token" \
     --until-settled
 
-  say "The first makes a video, and is killed while it runs; a watch that knows both addresses goes on"
+  say "The first has a video made, and is killed meanwhile; a watch of both addresses continues"
   run --server "$first" videos create --id storm --model "$model" --prompt "a storm at sea" \
     --max-wait 100ms --output name
   run --timeout 2m videos watch storm --until-settled --lines &
@@ -253,14 +254,14 @@ show_replicas() {
   await "${gateways[0]}" || true
   await "$watch"
 
-  say "The first comes back, and takes new work as soon as it is ready"
+  say "The first restarts, and takes new work as soon as it is ready"
   start_gateway 0 "$first" "${admins[0]}"
   run --server "$first" videos create --id return --model "$model" --prompt "a ship comes home" --output name
   run --server "$second" --timeout 2m videos watch return --lines --until-settled
   run videos list
-  bought=$(curl -sSf "$simulator/_control/requests?provider=kyy&call=video.create" |
+  submissions=$(curl -sSf "$simulator/_control/requests?provider=kyy&call=video.create" |
     grep -o '"call":"video.create"' | wc -l)
-  [[ $bought -eq 3 ]] || { echo "demo: the provider was asked for $bought videos, not 3" >&2; exit 1; }
+  [[ $submissions -eq 3 ]] || { echo "demo: the provider got $submissions submissions, not 3" >&2; exit 1; }
 
   say "Done: 3 videos, each submitted once, by $replicas gateways over one PostgreSQL"
 }
@@ -281,13 +282,13 @@ Ctrl-C ends them.
 MORE
   # Until one of them ends; Ctrl-C ends this script.
   wait -n
-  echo "demo: a program ended by itself" >&2
+  echo "demo: a program ended unexpectedly" >&2
   exit 1
 fi
 cat <<'MORE'
 What next:
-  deploy/demo.sh --keep                      the same, and the programs keep running for you to play with
+  deploy/demo.sh --keep                      the same, and the programs keep running
   deploy/demo.sh --replicas 2                two gateways on one PostgreSQL, one of which is killed
-  assetgate --check-config my.yaml           your own keys: begin with deploy/assetgate.example.yaml
+  assetgate --check-config my.yaml           your own keys: start from deploy/assetgate.example.yaml
   tests/run.sh                               all tests
 MORE

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What deploy/ mounts, opens and installs is what the programs read, listen on and load.
+"""deploy/ mounts, opens and installs the files, ports and packages that the programs use.
 
 Run by CTest. BIN_DIR in the environment is where the programs are; checks that need one which is not
 built there are skipped, and so are those of the cluster's files where there is no kubectl.
@@ -31,7 +31,7 @@ def port_of(address):
 
 
 def sources_of(config, kind):
-    """Where a config takes secrets from: the variables (kind "env"), or the files (kind "file")."""
+    """The sources of a config's secrets: its variables (kind "env"), or its files (kind "file")."""
     sources = [source for provider in config["providers"]
                for credential in ("credential", "previous_credential")
                for source in provider.get(credential, {}).values()]
@@ -40,7 +40,7 @@ def sources_of(config, kind):
 
 
 def write_secret(folder, data):
-    """As a cluster's node mounts a Secret: each key is a link into a folder that is replaced as a whole."""
+    """Writes a Secret as a node mounts it: each key is a link into a folder that is replaced whole."""
     folder.mkdir(parents=True, exist_ok=True)
     generation = folder / f"..{len(list(folder.glob('..*')))}"
     generation.mkdir()
@@ -54,7 +54,7 @@ def write_secret(folder, data):
 
 
 def config_with_secrets(text, folder, value):
-    """The text of a config whose secrets are files below /etc, with all of them below a folder of ours."""
+    """The text of a config with the paths of its secrets moved from /etc to `folder`."""
     by_folder = {}
     for path in map(pathlib.PurePosixPath, sources_of(yaml.safe_load(text), "file")):
         by_folder.setdefault(path.parent, {})[path.name] = value
@@ -75,20 +75,20 @@ def why_not():
 
 
 def version():
-    """Of the project."""
+    """The version of the project."""
     return re.search(r"project\(assetgate VERSION (\S+)",
                      (ROOT / "CMakeLists.txt").read_text()).group(1)
 
 
 def time_to_end(config):
-    """After SIGTERM, in seconds."""
+    """The time from SIGTERM to the end of the gateway, in seconds."""
     shared = "postgres" in config["store"]
     return (seconds(config.get("drain_delay", "5s" if shared else "0s")) +
             seconds(config.get("shutdown_timeout", "20s")))
 
 
 def but_for_the_store(config):
-    """What a config says that has nothing to do with whether gateways share a store."""
+    """A config without the keys that depend on whether gateways share a store."""
     return {key: value for key, value in config.items() if key not in ("drain_delay", "store")}
 
 
@@ -108,7 +108,7 @@ class Dockerfile:
         text = re.sub(r"^#.*\n", "", text, flags=re.M).replace("\\\n", " ")
         self.stages = {}
         self.parents = {}
-        # What stands before the first stage: arguments with their defaults.
+        # The part before the first stage: arguments with their defaults.
         current = self.preamble = []
         for line in filter(None, map(str.strip, text.splitlines())):
             word, rest = line.split(None, 1)
@@ -120,7 +120,7 @@ class Dockerfile:
                 current.append((word, rest))
 
     def all(self, stage, word):
-        """The arguments of all instructions `word` in a stage and what it is made from."""
+        """The arguments of all instructions `word` in a stage and its base stages."""
         found = []
         if self.parents[stage] in self.stages:
             found = self.all(self.parents[stage], word)
@@ -133,13 +133,13 @@ class Dockerfile:
 
 
 class Overlay:
-    """What an overlay of kustomize renders. The checks of all overlays are of KubernetesChecks."""
+    """The objects that kustomize renders for an overlay. KubernetesChecks checks every overlay."""
 
     def __init__(self, name):
         self.folder = DEPLOY / "kustomize/overlays" / name
         result = subprocess.run(["kubectl", "kustomize", self.folder], capture_output=True,
                                 text=True)
-        # Warnings too, for instance of what is deprecated.
+        # A warning is a fault too, for instance about a deprecated field.
         if result.returncode != 0 or result.stderr:
             raise AssertionError(f"kubectl kustomize: {result.stderr}")
         self.objects = [each for each in yaml.safe_load_all(result.stdout) if each]
@@ -161,7 +161,7 @@ class Overlay:
         return {port["name"]: port["containerPort"] for port in self.container["ports"]}
 
     def secret_files(self):
-        """The files of the container that secrets are mounted as: by path, the secret and its key."""
+        """The mounted secrets of the container: path -> (secret, key)."""
         volumes = {each["name"]: each["secret"]["secretName"] for each in self.pod["spec"]["volumes"]
                    if "secret" in each}
         return {f"{mount['mountPath']}/{key}": (volumes[mount["name"]], key)
@@ -171,7 +171,7 @@ class Overlay:
 
 class KubernetesChecks:
     OVERLAY = ""
-    # In seconds: what ends after shutdown_timeout has its time too.
+    # In seconds: for the steps after shutdown_timeout.
     SPARE = 5
 
     @classmethod
@@ -185,7 +185,7 @@ class KubernetesChecks:
         cls.config = cls.overlay.config
 
     def mounted(self, path):
-        """The mount of the container that a path is below, and its volume."""
+        """The mount of the container that contains `path`, and its volume."""
         mounts = [mount for mount in self.container["volumeMounts"]
                   if is_below(path, mount["mountPath"])]
         self.assertEqual(len(mounts), 1, f"{path} is not below exactly one mount")
@@ -196,7 +196,7 @@ class KubernetesChecks:
         claims = self.overlay.workload["spec"]["volumeClaimTemplates"]
         return mounts[0], {"claim": next(c for c in claims if c["metadata"]["name"] == name)}
 
-    def test_the_program_is_pointed_at_the_config_that_is_mounted(self):
+    def test_the_program_reads_the_mounted_config(self):
         self.assertEqual(self.container["args"], ["--config", CONFIG_PATH])
         mount, volume = self.mounted(CONFIG_PATH)
         config_map = self.overlay.config_map
@@ -204,14 +204,14 @@ class KubernetesChecks:
         self.assertIn(pathlib.PurePosixPath(CONFIG_PATH).name, config_map["data"])
         self.assertEqual(mount["mountPath"], str(pathlib.PurePosixPath(CONFIG_PATH).parent))
 
-    def test_every_secret_that_the_config_asks_for_is_there_and_none_is_idle(self):
+    def test_the_mounted_secrets_are_exactly_those_of_the_config(self):
         files = self.overlay.secret_files()
         self.assertEqual(sources_of(self.config, "file"), set(files))
         there = {(name, key) for name, data in self.overlay.secrets.items() for key in data}
         self.assertEqual(set(files.values()), there)
 
-    def test_a_secret_that_changes_is_read_again_where_it_is_mounted(self):
-        # A variable of a process that runs does not change, nor does a file that is mounted by subPath.
+    def test_a_changed_secret_reaches_the_process(self):
+        # A running process does not see changes of its environment or of a subPath mount.
         self.assertEqual(sources_of(self.config, "env"), set())
         for key in ("env", "envFrom"):
             self.assertNotIn(key, self.container)
@@ -222,17 +222,17 @@ class KubernetesChecks:
         for name, data in self.overlay.secrets.items():
             self.assertEqual(set(data.values()), {""}, name)
 
-    def test_there_are_several_gateways_only_where_they_share_a_store(self):
+    def test_only_gateways_with_a_shared_store_are_replicated(self):
         self.assertEqual(self.overlay.workload["spec"]["replicas"] > 1,
                          "postgres" in self.config["store"])
 
-    def test_ports_are_those_of_the_config_and_reach_out_of_the_pod(self):
+    def test_ports_are_those_of_the_config_and_open_to_other_pods(self):
         self.assertEqual(self.overlay.ports(), {"grpc": port_of(self.config["listen"]),
                                                 "admin": port_of(self.config["admin"]["listen"])})
         for address in (self.config["listen"], self.config["admin"]["listen"]):
             self.assertTrue(address.startswith("0.0.0.0:"), address)
 
-    def test_probes_ask_what_the_admin_port_serves(self):
+    def test_probes_use_pages_of_the_admin_port(self):
         served = "".join(path.read_text() for path in (ROOT / "service/admin").glob("*.cc"))
         for probe, path in (("startupProbe", "/healthz"), ("livenessProbe", "/healthz"),
                             ("readinessProbe", "/readyz")):
@@ -243,11 +243,11 @@ class KubernetesChecks:
         self.assertIn(f'"{annotations["prometheus.io/path"]}"', served)
 
     def assert_selects(self, selector, what):
-        """The pods, and not by an empty selector, which selects everything."""
+        """Checks that a selector matches the pods, and is not empty, which would match everything."""
         self.assertTrue(selector, what)
         self.assertLessEqual(selector.items(), self.pod["metadata"]["labels"].items(), what)
 
-    def test_services_find_the_pods(self):
+    def test_services_select_the_pods(self):
         services = {each["metadata"]["name"]: each["spec"] for each in self.overlay.all("Service")}
         for name, spec in services.items():
             self.assert_selects(spec["selector"], name)
@@ -259,7 +259,7 @@ class KubernetesChecks:
         self.assert_selects(self.overlay.workload["spec"]["selector"]["matchLabels"],
                             self.overlay.workload["kind"])
 
-    def test_the_pod_may_do_nothing_special(self):
+    def test_the_pod_has_no_privileges(self):
         pod = self.pod["spec"]
         self.assertIs(pod["securityContext"]["runAsNonRoot"], True)
         self.assertGreater(pod["securityContext"]["runAsUser"], 0)
@@ -291,7 +291,7 @@ class KubernetesChecks:
             folder = pathlib.Path(folder)
             config = folder / "assetgate.yaml"
             command = [program("assetgate"), "--check-config", config]
-            # Any word can be a key.
+            # Any word is a valid key.
             config.write_text(config_with_secrets(text, folder,
                                                   "postgresql://user:password@host/database"))
             filled = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
@@ -313,23 +313,23 @@ class EmbeddedOverlayTest(KubernetesChecks, unittest.TestCase):
         context = self.pod["spec"]["securityContext"]
         self.assertEqual(context["fsGroup"], context["runAsUser"])
 
-    def test_the_pod_has_a_name_of_its_own(self):
+    def test_the_pod_has_a_stable_name(self):
         self.assertEqual(self.overlay.workload["kind"], "StatefulSet")
         self.assertEqual(self.overlay.workload["spec"]["serviceName"], "assetgate-headless")
 
 
 class ReplicatedOverlayTest(KubernetesChecks, unittest.TestCase):
     OVERLAY = "replicated"
-    # The leases are given back, after a round that is under way, to a database that may not answer: twice
+    # For releasing the leases, after a round in flight, at a database that may not answer: twice the
     # connect_timeout and timeout of PostgresStore::Options.
     SPARE = 16
 
-    def test_nothing_is_written_but_to_the_database(self):
+    def test_the_file_system_is_not_writable(self):
         for mount in self.container["volumeMounts"]:
             self.assertIs(mount.get("readOnly"), True, mount)
         self.assertNotIn("fsGroup", self.pod["spec"]["securityContext"])
 
-    def test_an_update_takes_no_gateway_away_before_there_is_another(self):
+    def test_an_update_starts_a_gateway_before_it_stops_another(self):
         spec = self.overlay.workload["spec"]
         self.assertEqual(self.overlay.workload["kind"], "Deployment")
         self.assertEqual(spec["strategy"]["rollingUpdate"], {"maxUnavailable": 0, "maxSurge": 1})
@@ -340,7 +340,7 @@ class ReplicatedOverlayTest(KubernetesChecks, unittest.TestCase):
         self.assertEqual(budget["maxUnavailable"], 1)
         self.assertGreater(self.overlay.workload["spec"]["replicas"], budget["maxUnavailable"])
 
-    def test_gateways_are_spread_but_none_waits_for_a_place(self):
+    def test_gateways_are_spread_without_blocking_scheduling(self):
         spread = self.pod["spec"]["topologySpreadConstraints"]
         self.assertEqual({each["topologyKey"] for each in spread},
                          {"topology.kubernetes.io/zone", "kubernetes.io/hostname"})
@@ -348,18 +348,18 @@ class ReplicatedOverlayTest(KubernetesChecks, unittest.TestCase):
             self.assert_selects(each["labelSelector"]["matchLabels"], each["topologyKey"])
             self.assertEqual(each["whenUnsatisfiable"], "ScheduleAnyway")
 
-    def test_a_gateway_that_leaves_is_known_to_before_it_closes_its_port(self):
+    def test_callers_learn_of_a_shutdown_before_the_port_closes(self):
         self.assertGreaterEqual(seconds(self.config["drain_delay"]), 5)
-        # There is no program in the image to wait with.
+        # The image has no program that a preStop hook could wait with.
         self.assertNotIn("lifecycle", self.container)
 
-    def test_a_migration_ends_before_the_pod_is_given_up(self):
+    def test_a_migration_has_time_to_finish(self):
         source = (ROOT / "service/store/postgres/postgres_store.cc").read_text()
         minutes = int(re.search(r"kMigrationTimeout = absl::Minutes\((\d+)\)", source).group(1))
         probe = self.container["startupProbe"]
         self.assertGreater(probe["periodSeconds"] * probe["failureThreshold"], 60 * minutes)
 
-    def test_it_differs_from_one_gateway_only_in_what_the_store_asks_for(self):
+    def test_it_differs_from_a_single_gateway_only_by_the_store(self):
         embedded = Overlay("embedded")
         for key in ("image", "args", "ports", "livenessProbe", "readinessProbe", "securityContext"):
             self.assertEqual(self.container[key], embedded.container[key], key)
@@ -369,7 +369,7 @@ class ReplicatedOverlayTest(KubernetesChecks, unittest.TestCase):
 
 
 def load_compose(name):
-    """A compose file, with its `extends` carried out."""
+    """A compose file, with its `extends` resolved."""
     compose = yaml.safe_load((DEPLOY / name).read_text())
     for service, spec in compose["services"].items():
         if "extends" in spec:
@@ -393,11 +393,11 @@ class ComposeChecks:
         cls.dockerfile = Dockerfile()
 
     def volumes(self, service):
-        """By the path in the container, what is mounted there."""
+        """The mounts of a service: path in the container -> source."""
         return {target: source for source, target, *_ in
                 (volume.split(":") for volume in service["volumes"])}
 
-    def test_every_gateway_is_looked_at(self):
+    def test_every_gateway_is_checked(self):
         ours = [name for name, service in self.services.items()
                 if service["image"].startswith("assetgate:")]
         self.assertEqual(ours, self.GATEWAYS)
@@ -420,7 +420,7 @@ class ComposeChecks:
             source = self.volumes(gateway)[CONFIG_PATH]
             self.assertEqual((DEPLOY / source).resolve(), DEPLOY / self.CONFIG)
 
-    def test_secrets_are_there(self):
+    def test_every_secret_of_the_config_is_set(self):
         for gateway in self.gateways:
             self.assertEqual(sources_of(self.config, "env"), set(gateway["environment"]))
 
@@ -442,7 +442,7 @@ class ComposeChecks:
         for gateway in self.gateways:
             self.assertGreater(seconds(gateway["stop_grace_period"]), time_to_end(self.config))
 
-    def test_the_config_asks_the_simulator(self):
+    def test_the_config_calls_the_simulator(self):
         command = self.services["simulator"]["command"]
         port = command[command.index("--port") + 1]
         for provider in self.config["providers"]:
@@ -468,7 +468,7 @@ class ComposeReplicasTest(ComposeChecks, unittest.TestCase):
     CONFIG = "simulator.replicas.yaml"
     GATEWAYS = ["assetgate-1", "assetgate-2"]
 
-    def test_gateways_know_the_database_and_begin_when_it_is_there(self):
+    def test_gateways_start_after_the_database_and_know_its_address(self):
         given = self.services["postgres"]["environment"]
         uri = (f"postgresql://{given['POSTGRES_USER']}:{given['POSTGRES_PASSWORD']}@postgres:5432/"
                f"{given['POSTGRES_DB']}")
@@ -477,19 +477,19 @@ class ComposeReplicasTest(ComposeChecks, unittest.TestCase):
             self.assertEqual(gateway["depends_on"]["postgres"], {"condition": "service_healthy"})
         self.assertIn("healthcheck", self.services["postgres"])
 
-    def test_the_database_is_on_a_volume_and_not_reached_from_outside(self):
+    def test_the_database_is_on_a_volume_and_not_reachable_from_outside(self):
         postgres = self.services["postgres"]
         self.assertNotIn("ports", postgres)
         self.assertIn(self.volumes(postgres)["/var/lib/postgresql/data"], self.compose["volumes"])
 
-    def test_the_database_is_one_that_the_gateway_runs_on(self):
+    def test_the_database_is_a_supported_version(self):
         name, release = self.services["postgres"]["image"].split(":")
         self.assertEqual(name, "postgres")
         source = (ROOT / "service/store/postgres/postgres_store.cc").read_text()
         oldest = re.search(r"kOldestServer = ([\d']+)", source).group(1).replace("'", "")
         self.assertGreaterEqual(int(release) * 10_000, int(oldest))
 
-    def test_the_config_is_that_of_one_gateway_but_for_the_store(self):
+    def test_the_config_differs_from_a_single_gateways_only_by_the_store(self):
         single = yaml.safe_load((DEPLOY / "simulator.yaml").read_text())
         self.assertEqual(but_for_the_store(self.config), but_for_the_store(single))
 
@@ -499,7 +499,7 @@ class DockerfileTest(unittest.TestCase):
     def setUpClass(cls):
         cls.dockerfile = Dockerfile()
 
-    def test_what_is_copied_exists_and_is_not_ignored(self):
+    def test_copied_files_exist_and_are_not_ignored(self):
         ignore = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
         for stage in self.dockerfile.stages:
             for copy in self.dockerfile.all(stage, "COPY"):
@@ -510,7 +510,7 @@ class DockerfileTest(unittest.TestCase):
                         self.assertTrue((ROOT / source).exists(), source)
                     self.assertIn("!" + source, ignore)
 
-    def test_stages_take_from_stages_that_exist(self):
+    def test_stages_copy_from_existing_stages(self):
         for stage in self.dockerfile.stages:
             for copy in self.dockerfile.all(stage, "COPY"):
                 for source in re.findall(r"--from=(\S+)", copy):
@@ -523,17 +523,17 @@ class DockerfileTest(unittest.TestCase):
             labels, = self.dockerfile.all(stage, "LABEL")
             for label, value in (("version", "$VERSION"), ("revision", "$COMMIT")):
                 self.assertIn(f'org.opencontainers.image.{label}="{value}"', labels)
-                # A stage sees only the arguments that it names.
+                # A stage sees only the arguments that it declares.
                 self.assertIn(value[1:], self.dockerfile.all(stage, "ARG"))
 
-    def test_the_build_copies_all_that_the_project_adds(self):
+    def test_the_build_copies_every_folder_of_the_project(self):
         copied = {source for copy in self.dockerfile.all("build", "COPY")
                   for source in copy.split()[:-1]}
         for folder in re.findall(r"^add_subdirectory\((\S+)\)", (ROOT / "CMakeLists.txt").read_text(),
                                  flags=re.M):
             self.assertTrue({folder, f"{folder}/CMakeLists.txt"} & copied, folder)
 
-    def test_it_builds_with_what_setup_installs(self):
+    def test_it_builds_with_the_packages_of_setup(self):
         listed = subprocess.run([DEPLOY / "setup.sh", "--list", "build"], check=True,
                                 capture_output=True, text=True).stdout.split()
         self.assertLessEqual(self.dockerfile.packages("build"), set(listed))
@@ -548,7 +548,7 @@ class DockerfileTest(unittest.TestCase):
             self.assertEqual(self.dockerfile.all(stage, "STOPSIGNAL"), ["SIGTERM"])
 
     def test_the_libraries_that_the_programs_load_are_installed(self):
-        """Those that a program names itself; what these need, their packages bring along."""
+        """Checks the libraries that a program names itself; packages depend on the others."""
         installed = self.dockerfile.packages("runtime") | {"libc6", "libgcc-s1", "libstdc++6"}
         programs = [each for each in map(program, ("assetgate", "assetctl", "provider-simulator"))
                     if each is not None]
@@ -560,7 +560,7 @@ class DockerfileTest(unittest.TestCase):
                                      text=True).stdout
             needed.update(re.findall(r"\(NEEDED\).*\[(.+)\]", headers))
         self.assertIn("libstdc++.so.6", needed)
-        # One question for all: each reads dpkg's whole database.
+        # One call for all, because each call reads dpkg's whole database.
         owners = subprocess.run(["dpkg-query", "-S"] + [f"*/{name}" for name in sorted(needed)],
                                 capture_output=True, text=True).stdout
         packages = {}
@@ -569,7 +569,7 @@ class DockerfileTest(unittest.TestCase):
             packages.setdefault(pathlib.Path(file).name, set()).update(
                 each.split(":")[0] for each in owner.split(", "))
         for name in needed:
-            # The dynamic linker and the sanitizers' runtimes are no libraries of ours.
+            # The dynamic linker and the sanitizers' runtimes are not in the image.
             if name.startswith(("ld-linux", "libasan", "libubsan")):
                 continue
             self.assertTrue(packages.get(name, set()) & installed,

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Lays out the root of an image: programs, the libraries that they load, and what these read. There is no
-# shell in it and no package manager, so whoever gets in finds nothing to go on with.
+# Creates the root of an image: programs, the libraries that they load, and the files that these
+# read. It contains no shell and no package manager, which an attacker could use.
 #
 #   image_root.sh DIRECTORY PROGRAM…
 #
-# Runs while the image is built (deploy/Dockerfile), in a Debian that has the packages of the libraries.
-# Those of which something was taken stand in /var/lib/dpkg/status.d, where scanners look for them.
+# Runs while the image is built (deploy/Dockerfile), in a Debian with the packages of the libraries.
+# Lists the packages that files were taken from in /var/lib/dpkg/status.d, where scanners look.
 set -eu
 root=$1
 shift
@@ -19,8 +19,8 @@ install -d -m 1777 "$root/tmp"
 
 install "$@" "$root/usr/local/bin/"
 
-# `name => /path (address)`, and the dynamic linker without a name. A library is asked for by the name that
-# it is found by here, which may be a link; its package knows the file.
+# Reads lines of the form `name => /path (address)`, and the dynamic linker without a name. The
+# linker looks a library up by the name found here, which may be a link; the package knows the file.
 packages="base-files ca-certificates"
 for library in $(ldd "$@" | grep -o '/[^ ]*\.so[^ ]*' | sort -u); do
   case "$library" in
@@ -36,14 +36,14 @@ for package in $(printf '%s\n' $packages | sort -u); do
   install -D -m 644 "/usr/share/doc/$package/copyright" "$root/usr/share/doc/$package/copyright"
 done
 
-# Whom providers' certificates are checked against, who the user is, and where names are looked up.
+# The CA certificates for providers, the user, and the sources of host names.
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 cp -L /etc/os-release /etc/debian_version "$root/etc/"
 echo "hosts: files dns" >"$root/etc/nsswitch.conf"
 echo "assetgate:x:65532:65532:assetgate:/var/lib/assetgate:/nonexistent" >"$root/etc/passwd"
 echo "assetgate:x:65532:" >"$root/etc/group"
 
-# Nothing is missing: the programs start with what is there, and nothing else.
+# Checks that nothing is missing: the programs start with only these files.
 for program in "$@"; do
   chroot --userspec=65532:65532 "$root" "/usr/local/bin/$(basename "$program")" --help >/dev/null
 done

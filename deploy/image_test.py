@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """The image is built from deploy/Dockerfile, and its programs run in it.
 
-Run by CTest. No registry is asked for anything: what the Dockerfile calls debian:12-slim is made here, by
-debootstrap from the mirror that apt uses, and the programs are those that are built in BIN_DIR (PROGRAMS
-is `prebuilt`), so that all is done within a minute or two. Where the machine cannot do that, the test says
-why and is skipped.
+Run by CTest. Uses no registry: debootstrap creates the Dockerfile's debian:12-slim here, from the
+mirror that apt uses, and the programs come from BIN_DIR (PROGRAMS is `prebuilt`), so that it takes a
+minute or two. On a machine that cannot do this, the test is skipped with the reason.
 """
 
 import json
@@ -28,7 +27,7 @@ SUITE = "bookworm"
 
 
 def mirror():
-    """Where apt takes Debian 12 from, or None."""
+    """The mirror of Debian 12 that apt uses, or None."""
     listed = subprocess.run(
         ["apt-get", "indextargets", "--no-release-info", "--format", "$(RELEASE) $(COMPONENT) $(SITE)",
          "Created-By: Packages"], capture_output=True, text=True, check=False).stdout
@@ -58,14 +57,14 @@ def why_not():
 
 
 class Storage:
-    """A place for images that nobody else sees."""
+    """A separate storage for images."""
 
     def __init__(self, folder):
         self.arguments = ["--root", folder / "images", "--runroot", folder / "run",
                           "--storage-driver", "vfs"]
 
     def run(self, command, *arguments):
-        """Runs a command of buildah; what it printed, errors included."""
+        """Runs a command of buildah; returns its output, including errors."""
         result = subprocess.run(["buildah", *self.arguments, command, *arguments],
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                 check=False)
@@ -74,10 +73,10 @@ class Storage:
         return result.stdout.strip()
 
     def make_debian(self, name):
-        """An image of a minimal Debian, under the name that the Dockerfile has for it."""
+        """Creates an image of a minimal Debian, with the name that the Dockerfile uses."""
         container = self.run("from", "scratch")
         root = self.run("mount", container)
-        # As in Docker's own image: no page of the disk is waited for, and manuals stay away.
+        # As in Docker's own image: dpkg does not sync to disk, and installs no manuals.
         settings = pathlib.Path(root, "etc/dpkg/dpkg.cfg.d")
         settings.mkdir(parents=True)
         (settings / "image").write_text("force-unsafe-io\n" + "".join(
@@ -107,7 +106,7 @@ class ImageTest(unittest.TestCase):
         begin = time.monotonic()
         cls.storage.make_debian("docker.io/library/debian:12-slim")
         made = time.monotonic()
-        # What the builder gets: the programs without their symbols, as the stage `build` leaves them.
+        # Strips the programs, as the stage `build` does.
         context = folder / "context"
         built = context / "build/release/bin"
         built.mkdir(parents=True)
@@ -124,7 +123,7 @@ class ImageTest(unittest.TestCase):
         print(f"Debian: {made - begin:.0f} s, the image: {time.monotonic() - made:.0f} s")
 
     def run_inside(self, *command, **variables):
-        """Runs a program of the image as its user; what it said."""
+        """Runs a program of the image as its user; returns its output."""
         given = [each for name, value in variables.items() for each in ("--env", f"{name}={value}")]
         return self.storage.run(
             "run", "--isolation", "chroot", *given,
@@ -132,7 +131,7 @@ class ImageTest(unittest.TestCase):
             self.container, "--", *command)
 
     def packages(self):
-        """By name, the version."""
+        """Package -> version."""
         found = {}
         for file in (self.root / "var/lib/dpkg/status.d").iterdir():
             text = file.read_text()
@@ -141,12 +140,12 @@ class ImageTest(unittest.TestCase):
         return found
 
     def files(self):
-        """All that are no links, with what stat says of them."""
+        """The files except links, with their stat."""
         for path in self.root.rglob("*"):
             if not path.is_symlink():
                 yield path, path.stat()
 
-    def test_it_is_small_and_says_what_is_in_it(self):
+    def test_it_is_small_and_lists_its_packages(self):
         packages = self.packages()
         size = sum(stat.st_size for path, stat in self.files() if path.is_file())
         print(f"{size / 1e6:.1f} MB, something of {len(packages)} packages:")
@@ -164,13 +163,13 @@ class ImageTest(unittest.TestCase):
         self.assertEqual(self.run_inside("/usr/local/bin/assetgate", "--version"), outside)
         self.run_inside("/usr/local/bin/assetctl", "--version")
 
-    def test_the_example_is_accepted_inside(self):
+    def test_the_example_config_is_accepted_inside(self):
         keys = re.findall(r"env: (\w+)", (DEPLOY / "assetgate.example.yaml").read_text())
         self.run_inside("/usr/local/bin/assetgate", "--check-config", "/etc/assetgate/assetgate.yaml",
                         **dict.fromkeys(keys, "any-word"))
 
-    def test_it_serves_with_what_is_in_it(self):
-        """As its user, with the store on the volume; ended by the image's signal."""
+    def test_it_serves_from_the_image(self):
+        """Serves as its user, with the store on the volume, until the image's stop signal."""
         volume = self.root / "var/lib/assetgate"
         config = volume / "assetgate.yaml"
         config.write_text("listen: 127.0.0.1:0\nadmin: {listen: 127.0.0.1:0}\n"
@@ -196,19 +195,19 @@ class ImageTest(unittest.TestCase):
             gateway.communicate(timeout=60)
         self.assertEqual(gateway.returncode, 0)
 
-    def test_there_is_no_shell_and_nothing_to_become_somebody_else_with(self):
+    def test_it_has_no_shell_and_no_way_to_change_the_user(self):
         for path, stat in self.files():
             inside = path.relative_to(self.root)
             self.assertFalse(path.is_file() and stat.st_mode & 0o6000, f"{inside} is set-user-id")
             if stat.st_mode & 0o002:
-                self.assertEqual(str(inside), "tmp", "everybody may write there")
+                self.assertEqual(str(inside), "tmp", "only /tmp may be writable for everyone")
             if stat.st_uid != 0:
                 self.assertEqual(str(inside), "var/lib/assetgate")
         programs = {path.name for folder in ("usr/bin", "usr/local/bin", "usr/sbin", "usr/local/sbin")
                     for path in (self.root / folder).glob("*")}
         self.assertEqual(programs, {"assetgate", "assetctl"})
 
-    def test_it_says_who_it_is_and_how_it_ends(self):
+    def test_its_labels_and_stop_signal_are_set(self):
         image = json.loads(self.storage.run("inspect", "--type", "image", "localhost/assetgate"))
         config = image["OCIv1"]["config"]
         self.assertRegex(config["User"], r"^[1-9]\d*:[1-9]\d*$")

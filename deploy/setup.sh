@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Installs the Debian 12 packages that assetgate is built, run and tested with. Says what it does, does
-# nothing when all is there, and can be run any number of times.
+# Installs the Debian 12 packages to build, run and test assetgate. Reports its steps, does nothing
+# when all are installed, and can be run again.
 set -euo pipefail
 
 usage() {
   cat <<'USAGE'
 usage: deploy/setup.sh [--demo | --demo-replicas] [--list SET]
-  (no option)      what is needed to build, run the demo and run all tests
-  --demo           only what is needed to build and to run the demo
+  (no option)      all packages to build, run the demo and run all tests
+  --demo           only the packages to build and to run the demo
   --demo-replicas  the same, and a PostgreSQL server for deploy/demo.sh --replicas
   --list SET       prints the packages of a set (build, database, test) and installs nothing
 USAGE
 }
 
-# To build: compilers, tools, libraries. Everything is linked from here; nothing else is downloaded. curl is
-# for what the demo tells you to paste.
+# To build: compilers, tools, libraries. Everything is linked from these packages; nothing else is
+# downloaded. curl is for the commands that the demo prints.
 BUILD=(
   ca-certificates
   ccache
@@ -51,8 +51,9 @@ DATABASE=(
   postgresql
 )
 
-# To test: the second compiler with its sanitizers and checks, a player for the media, a Python client,
-# promtool, which is in Prometheus' package, what builds the image, and what knows Kubernetes' objects.
+# To test: the second compiler with its sanitizers and checks, a player for media, a Python client,
+# promtool (in Prometheus' package), a builder for the image, and a validator for Kubernetes
+# objects.
 TEST=(
   buildah
   clang
@@ -90,7 +91,7 @@ case "${1:-}" in
 esac
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-  echo "setup: this script knows Debian 12 (apt). Elsewhere, install what these packages stand for:" >&2
+  echo "setup: this script needs Debian 12 (apt). Elsewhere, install the equivalents of:" >&2
   printf '  %s\n' "${BUILD[@]}" "${DATABASE[@]}" "${TEST[@]}" >&2
   exit 1
 fi
@@ -102,13 +103,13 @@ for set in "${sets[@]}"; do
     database) wanted+=("${DATABASE[@]}") ;;
     test)
       wanted+=("${TEST[@]}")
-      # Any kubectl will do; Debian's conflicts with the file of other packages.
+      # Any kubectl works; Debian's package conflicts with the file of other packages.
       command -v kubectl >/dev/null || wanted+=(kubernetes-client)
       ;;
   esac
 done
 
-# One call for all: a package that is not installed has no line, or not this status.
+# One call for all packages: one that is not installed has no line, or another status.
 installed=" $(dpkg-query -W -f='${db:Status-Status}:${Package} ' "${wanted[@]}" 2>/dev/null || true) "
 missing=()
 for package in "${wanted[@]}"; do
@@ -123,7 +124,7 @@ fi
 as_root=()
 if [[ $(id -u) -ne 0 ]]; then
   if ! command -v sudo >/dev/null; then
-    echo "setup: not root, and there is no sudo. As root, run:" >&2
+    echo "setup: needs root, and there is no sudo. Run as root:" >&2
     echo "  apt-get update && apt-get install --no-install-recommends ${missing[*]}" >&2
     exit 1
   fi
@@ -131,7 +132,7 @@ if [[ $(id -u) -ne 0 ]]; then
 fi
 
 echo "setup: installing ${#missing[@]} of ${#wanted[@]} packages: ${missing[*]}"
-# ${a[@]+…}: an empty array is not an unset one.
+# ${a[@]+…}: bash treats an empty array as unset.
 "${as_root[@]+"${as_root[@]}"}" apt-get update -q
 "${as_root[@]+"${as_root[@]}"}" env DEBIAN_FRONTEND=noninteractive \
   apt-get install -q -y --no-install-recommends "${missing[@]}"

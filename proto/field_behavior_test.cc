@@ -1,5 +1,5 @@
-// What clients, code generators and documentation read of a field: whether it has to be set, may
-// be, or is only ever an answer (AIP-203).
+// Every field states its behaviour (AIP-203): required, optional or output only. Clients, code
+// generators and documentation read it.
 #include <set>
 #include <string>
 #include <vector>
@@ -29,7 +29,7 @@ std::set<int> BehaviorsOf(const FieldDescriptor& field) {
   return behaviors;
 }
 
-// Adds `message` and all of ours that its fields hold.
+// Adds `message`, and the messages of this API that its fields hold, to `found`.
 void Collect(const Descriptor* message, std::set<const Descriptor*>& found) {
   if (message->file()->package() != "assetgate.v1" || message->options().map_entry()) return;
   if (!found.insert(message).second) return;
@@ -38,7 +38,7 @@ void Collect(const Descriptor* message, std::set<const Descriptor*>& found) {
   }
 }
 
-// Requests and resources, with what they are made of.
+// All requests and resources, and the messages inside them.
 std::set<const Descriptor*> Messages() {
   std::set<const Descriptor*> found;
   for (const auto* file :
@@ -55,27 +55,27 @@ std::set<const Descriptor*> Messages() {
   return found;
 }
 
-TEST(FieldBehaviorTest, EveryFieldOfARequestAndOfAResourceSaysHowItBehaves) {
-  std::vector<std::string> silent;
+TEST(FieldBehaviorTest, EveryFieldOfARequestOrResourceStatesItsBehavior) {
+  std::vector<std::string> unannotated;
   int fields = 0;
   for (const Descriptor* message : Messages()) {
     for (int i = 0; i < message->field_count(); ++i) {
       const FieldDescriptor& field = *message->field(i);
       const std::set<int> behaviors = BehaviorsOf(field);
       ++fields;
-      if (behaviors.empty()) silent.push_back(field.full_name());
+      if (behaviors.empty()) unannotated.push_back(field.full_name());
       EXPECT_LE(behaviors.count(google::api::REQUIRED) + behaviors.count(google::api::OPTIONAL) +
                     behaviors.count(google::api::OUTPUT_ONLY),
                 1u)
           << field.full_name() << " contradicts itself";
       if (field.real_containing_oneof() != nullptr) {
         EXPECT_EQ(behaviors.count(google::api::REQUIRED), 0u)
-            << field.full_name() << " is one of several";
+            << field.full_name() << " is part of a oneof, of which only one member is set";
       }
     }
   }
-  EXPECT_THAT(silent, IsEmpty());
-  EXPECT_GT(fields, 200) << "most of the API was not looked at";
+  EXPECT_THAT(unannotated, IsEmpty());
+  EXPECT_GT(fields, 200) << "most of the API was not checked";
 }
 
 TEST(FieldBehaviorTest, RequestsThatNameAResourceRequireIt) {

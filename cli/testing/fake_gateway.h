@@ -1,4 +1,4 @@
-// A gateway that says what a test tells it to, over real gRPC on a loopback port.
+// A gateway whose answers a test defines, over real gRPC on a loopback port.
 #ifndef ASSETGATE_CLI_TESTING_FAKE_GATEWAY_H_
 #define ASSETGATE_CLI_TESTING_FAKE_GATEWAY_H_
 
@@ -25,13 +25,14 @@ inline grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(proto.code()), proto.message(), proto.SerializeAsString()};
 }
 
-// Handlers are set before the first call, run on gRPC's threads, and, where unset, answer
-// UNIMPLEMENTED.
+// A call without a handler is answered with UNIMPLEMENTED.
+//
+// Threading: handlers are set before the first call and run on gRPC's threads.
 class FakeGateway {
  public:
   template <typename Request, typename Response>
   using Unary = std::function<grpc::Status(const Request&, Response*)>;
-  // `send` is false when the caller is gone.
+  // `send` returns false when the caller has disconnected.
   template <typename Request, typename Event>
   using Stream =
       std::function<grpc::Status(const Request&, const std::function<bool(const Event&)>& send)>;
@@ -52,7 +53,7 @@ class FakeGateway {
   Stream<v1::WatchProvidersRequest, v1::ProviderEvent> watch_providers;
   Unary<v1::GetModelRequest, v1::Model> get_model;
   Unary<v1::ExplainRequest, v1::Explanation> explain;
-  // What its health service says.
+  // Sets the answer of the health service.
   void SetServing(bool serving) { server_->GetHealthCheckService()->SetServingStatus(serving); }
 
   FakeGateway() : assets_(*this), videos_(*this), providers_(*this) {
@@ -71,7 +72,7 @@ class FakeGateway {
 
   std::string address() const { return absl::StrCat("127.0.0.1:", port_); }
 
-  // For handlers that keep their stream open: returns when the test is over.
+  // Blocks until the test is over, for handlers that keep their stream open.
   void WaitUntilOver() { over_.WaitForNotification(); }
 
  private:
@@ -184,7 +185,7 @@ class FakeGateway {
   std::unique_ptr<grpc::Server> server_;
 };
 
-// Events of a watch, in a word.
+// The events of a watch, and resources, in one expression each.
 template <typename Event>
 Event Reset(v1::ResetReason reason) {
   Event event;

@@ -1,4 +1,4 @@
-// A terminal in memory: it understands what Block writes and shows what a person would see.
+// A terminal in memory, which interprets the output of Block and shows what a person would see.
 #ifndef ASSETGATE_CLI_TESTING_FAKE_TERMINAL_H_
 #define ASSETGATE_CLI_TESTING_FAKE_TERMINAL_H_
 
@@ -14,7 +14,7 @@
 
 namespace assetgate::cli {
 
-// One byte is one column. Lines that scroll off the top are kept, out of the cursor's reach.
+// One byte is one column. Lines that scroll off the top are kept, but the cursor cannot reach them.
 class FakeTerminal final : public Terminal {
  public:
   FakeTerminal(int width, int height) : size_{width, height} {}
@@ -33,7 +33,7 @@ class FakeTerminal final : public Terminal {
     }
   }
 
-  // Lines from the top to the last that is not empty.
+  // The lines from the top to the last one that is not empty.
   std::vector<std::string> Screen() const {
     std::vector<std::string> lines;
     lines.reserve(lines_.size());
@@ -44,7 +44,7 @@ class FakeTerminal final : public Terminal {
     return lines;
   }
 
-  // Narrower, as terminals do it: lines that no longer fit are broken, the cursor keeps its place.
+  // Makes it narrower, as terminals do: wraps lines that no longer fit; the cursor keeps its place.
   void Reflow(int width) {
     std::vector<std::string> broken;
     for (std::size_t i = 0; i < lines_.size(); ++i) {
@@ -61,7 +61,7 @@ class FakeTerminal final : public Terminal {
     ScrollToCursor();
   }
 
-  // Of another height: lines from above come back into sight, or leave it.
+  // Changes the height: lines from above reappear, or scroll off.
   void SetHeight(int height) {
     const std::size_t grown = static_cast<std::size_t>(std::max(0, height - size_.height));
     top_ -= std::min(top_, grown);
@@ -69,7 +69,7 @@ class FakeTerminal final : public Terminal {
     ScrollToCursor();
   }
 
-  // What is in sight, as Screen().
+  // The visible part of Screen().
   std::vector<std::string> Visible() const {
     std::vector<std::string> lines = Screen();
     const std::size_t hidden = std::min(top_, lines.size());
@@ -127,7 +127,7 @@ class FakeTerminal final : public Terminal {
       return;
     }
     if (command == 'K' || command == 'J') {
-      // After a character in the last column the cursor stands on it.
+      // After a character in the last column, the cursor is still on it.
       column_ = std::min(column_, static_cast<std::size_t>(size_.width) - 1);
       if (lines_[row_].size() > column_) lines_[row_].resize(column_);
     }
@@ -136,7 +136,7 @@ class FakeTerminal final : public Terminal {
 
   Size size_;
   std::vector<std::string> lines_ = {""};
-  std::size_t top_ = 0;  // The first line in sight.
+  std::size_t top_ = 0;  // The first visible line.
   std::size_t row_ = 0;
   std::size_t column_ = 0;
   int writes_ = 0;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What dashboards and alerts ask for is what the gateway tells, and alerts fire when they should.
+"""Dashboards and alerts use metrics that the gateway exports, and alerts fire when they should.
 
-Run by CTest. Names and labels are those of service/base/metrics.*; promtool judges the rules.
+Run by CTest. Takes names and labels from service/base/metrics.*; promtool tests the rules.
 """
 
 import json
@@ -16,19 +16,19 @@ import yaml
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SERVICE = ROOT / "service"
-# What Prometheus and the operator add.
+# Labels that Prometheus and the operator add.
 TARGET_LABELS = {"job", "instance"}
 
 
 def instruments():
-    """Every metric that service/base/metrics.cc declares: by name, its type."""
+    """The metrics that service/base/metrics.cc declares: name -> type."""
     source = (SERVICE / "base/metrics.cc").read_text()
     found = re.findall(r'Declare<(\w+)>\(\s*registry,\s*"([a-z_]+)"', source)
     return {name: kind for kind, name in found}
 
 
 def documented():
-    """The table in service/base/metrics.h: by name, its labels."""
+    """The table in service/base/metrics.h: name -> labels."""
     table = {}
     for name, labels in re.findall(r"^//   \| ([a-z_]+) +\| ([a-z_, ]*?) *\|",
                                    (SERVICE / "base/metrics.h").read_text(), flags=re.M):
@@ -37,7 +37,7 @@ def documented():
 
 
 class Known:
-    """What a query may ask for."""
+    """The metrics and labels that a query may use."""
 
     def __init__(self):
         self.labels = {"up": set()}
@@ -57,7 +57,7 @@ class Known:
             "OK"}
 
     def faults(self, query):
-        """What is wrong with a query; empty where nothing is."""
+        """The faults of a query; empty where it has none."""
         faults = []
         asked = set()
         bare = re.sub(r'"[^"]*"', '""', query)
@@ -96,14 +96,14 @@ class MetricsTest(unittest.TestCase):
         self.assertGreater(len(ours), 20)
         self.assertEqual(set(documented()), ours)
 
-    def test_a_query_that_is_wrong_is_found_out(self):
+    def test_an_invalid_query_is_detected(self):
         known = Known()
         good = 'sum by (provider) (assetgate_provider_state{state="down"}) > 0'
         self.assertEqual(known.faults(good), [])
         for right, wrong in (("assetgate_provider_state", "assetgate_provider_states"),
                              ("state=", "status="), ("down", "dwon"), ("by (provider", "by (kind")):
             self.assertEqual(len(known.faults(good.replace(right, wrong))) > 0, True, wrong)
-        # A histogram has no series of its own name.
+        # A histogram has no series under its bare name.
         self.assertTrue(known.faults("assetgate_rpc_seconds"))
         self.assertEqual(known.faults("rate(assetgate_rpc_seconds_count[5m])"), [])
 
@@ -114,7 +114,7 @@ class DashboardTest(unittest.TestCase):
         cls.dashboard = dashboard()
         cls.panels = [panel for panel in cls.dashboard["panels"] if panel["type"] != "row"]
 
-    def test_every_metric_and_label_that_a_panel_asks_for_exists(self):
+    def test_every_metric_and_label_of_a_panel_exists(self):
         known = Known()
         for panel in self.panels:
             self.assertTrue(panel["targets"], panel["title"])
@@ -128,7 +128,7 @@ class DashboardTest(unittest.TestCase):
                 name = query[1].split("{")[0]
                 self.assertIn(query[2], known.labels[name] | TARGET_LABELS)
 
-    def test_every_metric_of_ours_is_shown(self):
+    def test_every_metric_of_the_gateway_is_shown(self):
         text = json.dumps([panel["targets"] for panel in self.panels])
         for name in instruments():
             self.assertIn(name, text)
@@ -146,7 +146,7 @@ class DashboardTest(unittest.TestCase):
         for variable in set(re.findall(r"\$(\w+)", json.dumps(self.panels))) - {"__rate_interval"}:
             self.assertIn(variable, [each["name"] for each in self.dashboard["templating"]["list"]])
 
-    def test_panels_do_not_lie_on_each_other(self):
+    def test_panels_do_not_overlap(self):
         taken = set()
         for panel in self.dashboard["panels"]:
             at = panel["gridPos"]
@@ -156,7 +156,7 @@ class DashboardTest(unittest.TestCase):
             self.assertLessEqual(at["x"] + at["w"], 24)
             taken |= cells
 
-    def test_rows_are_what_operations_speak_of(self):
+    def test_rows_are_those_of_the_operations_guide(self):
         self.assertEqual([panel["title"] for panel in self.dashboard["panels"]
                           if panel["type"] == "row"],
                          ["RPCs", "Watches", "Providers", "Submissions and money",
@@ -164,23 +164,23 @@ class DashboardTest(unittest.TestCase):
 
 
 class RulesTest(unittest.TestCase):
-    def test_every_metric_and_label_that_a_rule_asks_for_exists(self):
+    def test_every_metric_and_label_of_a_rule_exists(self):
         known = Known()
         for rule in rules():
             self.assertEqual(known.faults(rule["expr"]), [], rule["alert"])
 
-    def test_every_alert_says_how_bad_it_is_and_what_to_do(self):
+    def test_every_alert_has_a_severity_and_a_remedy(self):
         for rule in rules():
             self.assertIn("for", rule, rule["alert"])
             self.assertIn(rule["labels"]["severity"], ("warning", "critical"), rule["alert"])
             self.assertTrue(rule["annotations"]["summary"], rule["alert"])
             self.assertGreater(len(rule["annotations"]["description"]), 80, rule["alert"])
 
-    def test_every_alert_leads_to_its_own_part_of_the_runbook(self):
+    def test_every_alert_links_to_its_section_of_the_runbook(self):
         headings = re.findall(r"^#+ (\w+)$", (ROOT / "docs/operations.md").read_text(), flags=re.M)
         for rule in rules():
             self.assertIn(rule["alert"], headings)
-            # A heading's anchor is its words in lower case.
+            # The anchor of a heading is its text in lower case.
             self.assertEqual(rule["annotations"]["runbook_url"],
                              "https://assetgate.internal/docs/operations.md#" + rule["alert"].lower())
         alerts = [each for each in headings if each.startswith("Assetgate")]
@@ -203,7 +203,7 @@ class RulesTest(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         return result.stdout
 
-    def test_promtool_takes_the_rules(self):
+    def test_promtool_accepts_the_rules(self):
         self.assertIn(f"{len(rules())} rules found", self.promtool("check", "rules", "rules.yaml"))
 
     def test_alerts_fire_when_they_should_and_not_otherwise(self):
@@ -211,7 +211,7 @@ class RulesTest(unittest.TestCase):
 
 
 class PodMonitorTest(unittest.TestCase):
-    def test_it_finds_the_pods_of_every_overlay(self):
+    def test_it_selects_the_pods_of_every_overlay(self):
         if shutil.which("kubectl") is None:
             self.skipTest("there is no kubectl to render with")
 
@@ -228,7 +228,7 @@ class PodMonitorTest(unittest.TestCase):
         self.assertTrue(selector)
         for overlay in ("overlays/embedded", "overlays/replicated"):
             objects = render(overlay)
-            # A cluster without the operator takes all of it.
+            # A cluster without the operator must accept every object.
             self.assertNotIn("PodMonitor", [each["kind"] for each in objects])
             pod, = [each["spec"]["template"] for each in objects
                     if each["kind"] in ("StatefulSet", "Deployment")]

@@ -185,7 +185,7 @@ int main(int argc, char** argv) {
   if (const grpc::Status made = videos.CreateVideoTask(&context, request, &task); !made.ok()) {
     Fail("create", made);
   }
-  std::cout << task.name() << ": made" << std::endl;
+  std::cout << task.name() << ": created" << std::endl;
 
   task = Follow(videos, task.name(), system_clock::now() + std::chrono::hours(1));
   std::cout << task.video().uri() << std::endl;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the Go code of the API from the .proto files, into gen/, a module of its own that go.mod points at.
+# Generates the Go code of the API from the .proto files, into gen/, a module that go.mod refers to.
 #
 # Needs protoc (Debian: protobuf-compiler), and
 #
@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 googleapis=$here/../../third_party/googleapis
 PATH=$PATH:$(go env GOPATH)/bin
 
-# Google's own messages are in modules that exist already.
+# Google's own messages come from published modules.
 genproto=google.golang.org/genproto/googleapis
 set -- "$here"/../../proto/assetgate/v1/*.proto
 for map in google/api/annotations.proto=$genproto/api/annotations \
@@ -23,6 +23,6 @@ mkdir -p "$here/gen"
 protoc -I "$here/../../proto" -I "$googleapis" \
   --go_out="$here/gen" --go_opt=module=assetgate.internal/proto \
   --go-grpc_out="$here/gen" --go-grpc_opt=module=assetgate.internal/proto "$@"
-# With the versions of go.mod, which stays as it is.
+# Uses the versions of go.mod, which stays unchanged.
 sed -e 's|^module .*|module assetgate.internal/proto|' -e '/assetgate\.internal\/proto v/d' \
   -e '/^replace /d' "$here/go.mod" >"$here/gen/go.mod"

@@ -152,7 +152,7 @@ func run(server, model, prompt string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: made\n", task.Name)
+	fmt.Printf("%s: created\n", task.Name)
 
 	ctx, cancel = context.WithTimeout(calling(context.Background()), time.Hour)
 	defer cancel()
@@ -160,7 +160,7 @@ func run(server, model, prompt string) error {
 		return err
 	}
 	if task.GetState() != assetgate.VideoTask_SUCCEEDED {
-		return fmt.Errorf("it came to nothing: %v", task.GetError())
+		return fmt.Errorf("the task ended without a video: %v", task.GetError())
 	}
 	fmt.Println(task.Video.Uri)
 	return nil

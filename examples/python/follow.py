@@ -132,7 +132,7 @@ def describe(status):
     bad = detail_of(status, error_details_pb2.BadRequest)
     lines += [f"  {v.field}: {v.description}" for v in (bad.field_violations if bad else ())]
     if info.metadata.get("act"):
-        lines.append(f"  to be mended by: {info.metadata['act']}")
+        lines.append(f"  to be resolved by: {info.metadata['act']}")
     return "\n".join(lines)
 
 
@@ -219,7 +219,7 @@ def wait_until_active(assets, names, deadline):
             held.pop(event.asset.name, None)
     for name in names:
         if name not in held:
-            sys.exit(f"{name} was deleted by somebody else")
+            sys.exit(f"{name} was deleted by another client")
         if held[name].state == asset_pb2.Asset.FAILED:
             sys.exit(f"{name} failed: {describe(held[name].error)}")
 
@@ -239,7 +239,7 @@ def follow(videos, name, deadline):
             line += f" ({task.waiting.message or common_pb2.Waiting.Reason.Name(task.waiting.reason)})"
         print(line)
     if task is None:
-        sys.exit(f"{name} was deleted by somebody else")
+        sys.exit(f"{name} was deleted by another client")
     return task
 
 
@@ -291,7 +291,7 @@ def main():
 
         task = follow(videos, task.name, deadline)
         if task.state != video_task_pb2.VideoTask.SUCCEEDED:
-            sys.exit(f"{task.name} came to nothing: {describe(task.error)}")
+            sys.exit(f"{task.name} ended without a video: {describe(task.error)}")
         download(task.video.uri, arguments.output)
 
 

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes the Python classes of the API from the .proto files.
+# Generates the Python classes of the API from the .proto files.
 #
 #   ./generate.sh [DIRECTORY]        default: gen, beside this script
 #
-# Needs Debian's protobuf-compiler and protobuf-compiler-grpc, or, from PyPI, grpcio-tools; where both are
-# there, it takes the latter, which goes with the grpcio of the same environment.
+# Needs Debian's protobuf-compiler and protobuf-compiler-grpc, or grpcio-tools from PyPI. Prefers the
+# latter, which matches the grpcio of the same environment.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,7 +13,7 @@ googleapis=$here/../../third_party/googleapis
 out=${1:-$here/gen}
 python=${PYTHON:-python3}
 
-# With what the protos import of Google's; nobody else may have generated that.
+# Includes the imported protos of Google, which may not be generated elsewhere.
 set -- "$protos"/assetgate/v1/*.proto "$googleapis"/google/*/*.proto
 
 mkdir -p "$out"
@@ -24,7 +24,7 @@ elif command -v protoc >/dev/null && command -v grpc_python_plugin >/dev/null; t
   protoc -I "$protos" -I "$googleapis" --python_out="$out" --grpc_python_out="$out" \
          --plugin=protoc-gen-grpc_python="$(command -v grpc_python_plugin)" "$@"
 else
-  echo "generate.sh: there is no protoc with a Python plugin." >&2
+  echo "generate.sh: no protoc with a Python plugin found. Install one:" >&2
   echo "  Debian: apt install protobuf-compiler protobuf-compiler-grpc" >&2
   echo "  PyPI:   pip install grpcio-tools" >&2
   exit 1

@@ -15,7 +15,7 @@ http::Response Text(int status, std::string body) {
           .body = std::move(body)};
 }
 
-// A reason may quote what a provider said: it stays one line.
+// Replaces line breaks: a reason may quote a provider, and must stay one line.
 std::string OneLine(absl::string_view text) {
   std::string line(text);
   for (char& c : line) {
@@ -42,7 +42,7 @@ http::Response IndexPage(absl::string_view version) {
               absl::StrReplaceAll(version, {{"&", "&amp;"}, {"<", "&lt;"}}),
               "</h1>\n<ul>\n"
               "<li><a href=\"/healthz\">/healthz</a> whether the process is alive\n"
-              "<li><a href=\"/readyz\">/readyz</a> whether it takes calls, and what is degraded\n"
+              "<li><a href=\"/readyz\">/readyz</a> whether it accepts calls, and what is degraded\n"
               "<li><a href=\"/metrics\">/metrics</a> for Prometheus\n"
               "</ul>\n")};
 }
@@ -72,7 +72,7 @@ http::Response AdminServer::Page(absl::string_view path) const {
   if (path == "/healthz") return Text(200, "ok\n");
   if (path == "/readyz") return ReadinessPage(options_.readiness());
   if (path == "/") return IndexPage(options_.version);
-  return Text(404, "no such page; / lists what there is\n");
+  return Text(404, "no such page; / lists the pages\n");
 }
 
 }  // namespace assetgate::admin

@@ -1,4 +1,4 @@
-// The HTTP beside gRPC: metrics and probes.
+// The HTTP port beside gRPC: metrics and probes.
 #ifndef ASSETGATE_ADMIN_ADMIN_SERVER_H_
 #define ASSETGATE_ADMIN_ADMIN_SERVER_H_
 
@@ -15,9 +15,9 @@
 
 namespace assetgate::admin {
 
-// Whether calls are to be sent to this process.
+// Whether this process accepts calls.
 struct Readiness {
-  // Not OK: why not (starting, draining, the store failed).
+  // Not OK: the reason (starting, draining, the store failed).
   absl::Status status;
   // What does not work although the process serves, one line each: "provider kyy is unavailable:
   // …".
@@ -27,20 +27,20 @@ struct Readiness {
 struct AdminServerOptions {
   // As PageServerOptions::listen.
   std::string listen;
-  // Of the program.
+  // The version of the program.
   std::string version;
-  // Asked at each request for /readyz, by several threads at once; must not block.
+  // Called for each request for /readyz. Threading: on several threads at once; must not block.
   std::function<Readiness()> readiness;
 };
 
-// Serves, to whoever can reach the port:
-//   /         what there is
+// Serves these pages to every client that can reach the port:
+//   /         an index
 //   /healthz  200 while the process answers at all: for liveness probes
 //   /readyz   200, or 503 with the reason, then what is degraded: for readiness probes
 //   /metrics  Prometheus' text format
 class AdminServer {
  public:
-  // Listens from now on. `metrics` must outlive the server. Errors as PageServer::Start.
+  // Begins to listen. Errors: as PageServer::Start. Lifetime: `metrics` must outlive the server.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(AdminServerOptions options,
                                                             const base::Metrics& metrics);
 
@@ -52,7 +52,7 @@ class AdminServer {
 
   const AdminServerOptions options_;
   const base::Metrics& metrics_;
-  // Last, since its threads use the others.
+  // Last, because its threads use the other members.
   std::unique_ptr<PageServer> pages_;
 };
 

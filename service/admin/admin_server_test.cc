@@ -55,7 +55,7 @@ class AdminServerTest : public ::testing::Test {
   std::unique_ptr<AdminServer> server_;
 };
 
-TEST_F(AdminServerTest, MetricsAreThoseOfNow) {
+TEST_F(AdminServerTest, MetricsAreCurrent) {
   metrics_.QueueDepth("store_writer").Set(7);
   const http::Response response = Get("/metrics");
   EXPECT_EQ(response.status, 200);
@@ -72,7 +72,7 @@ TEST_F(AdminServerTest, AliveEvenWhenNotReady) {
   EXPECT_EQ(Get("/healthz").status, 200);
 }
 
-TEST_F(AdminServerTest, ReadyOrWhyNot) {
+TEST_F(AdminServerTest, ReadyzSaysWhyItIsNotReady) {
   EXPECT_EQ(Get("/readyz").status, 200);
   EXPECT_EQ(Get("/readyz").body, "ready\n");
 
@@ -96,14 +96,14 @@ TEST_F(AdminServerTest, IndexNamesThePages) {
   }
 }
 
-TEST_F(AdminServerTest, NothingElseIsServed) {
+TEST_F(AdminServerTest, OtherPathsAreNotFound) {
   EXPECT_EQ(Get("/etc/passwd").status, 404);
   EXPECT_EQ(Get("/../../etc/passwd").status, 404);
   EXPECT_EQ(Get("/metrics/").status, 404);
   EXPECT_EQ(Get("//").status, 404);
 }
 
-TEST_F(AdminServerTest, OtherMethodsAndBodiesAreRefused) {
+TEST_F(AdminServerTest, OtherMethodsAndBodiesAreRejected) {
   for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "PATCH"}) {
     const http::Response response = Send({.method = method, .path = "/metrics"});
     EXPECT_EQ(response.status, 405) << method;
@@ -120,19 +120,19 @@ TEST_F(AdminServerTest, HeadHasHeadersOnly) {
   EXPECT_TRUE(absl::EndsWith(answer, "\r\n\r\n")) << answer;
 }
 
-TEST_F(AdminServerTest, OneRequestPerConnection) {
+TEST_F(AdminServerTest, ClosesAfterOneRequestPerConnection) {
   const std::string answer =
       Talk(server_->port(), "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");
   EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
 }
 
-TEST_F(AdminServerTest, GarbageIsRefused) {
+TEST_F(AdminServerTest, GarbageIsRejected) {
   EXPECT_THAT(Talk(server_->port(), "what?\r\n\r\n"), HasSubstr(" 400 "));
   EXPECT_THAT(Talk(server_->port(), std::string(100'000, 'a')), HasSubstr(" 431 "));
   EXPECT_EQ(Get("/healthz").status, 200);
 }
 
-TEST_F(AdminServerTest, TakenAddressIsRefused) {
+TEST_F(AdminServerTest, AnAddressInUseIsRejected) {
   const auto second = AdminServer::Start({.listen = absl::StrCat("127.0.0.1:", server_->port()),
                                           .readiness = [] { return Readiness(); }},
                                          metrics_);

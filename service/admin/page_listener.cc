@@ -31,7 +31,7 @@ absl::StatusOr<base::Descriptor> ListenForPages(absl::string_view listen) {
   }
   return absl::UnavailableError(
       absl::StrCat("cannot listen on ", listen, ": ", std::strerror(errno),
-                   "; is the port in use, or the address not this machine's?"));
+                   "; check that the port is free and that the address is this machine's"));
 }
 
 }  // namespace assetgate::admin

@@ -1,4 +1,4 @@
-// The port of a page server.
+// The listening socket of a page server.
 #ifndef ASSETGATE_ADMIN_PAGE_LISTENER_H_
 #define ASSETGATE_ADMIN_PAGE_LISTENER_H_
 
@@ -8,8 +8,8 @@
 
 namespace assetgate::admin {
 
-// A socket that listens and does not block. INVALID_ARGUMENT for a `listen` that is not HOST:PORT,
-// :PORT or [IPV6]:PORT; UNAVAILABLE when this process cannot listen there.
+// A non-blocking socket that listens. Errors: INVALID_ARGUMENT for a `listen` that is not
+// HOST:PORT, :PORT or [IPV6]:PORT; UNAVAILABLE when the address cannot be bound.
 absl::StatusOr<base::Descriptor> ListenForPages(absl::string_view listen);
 
 }  // namespace assetgate::admin

@@ -37,7 +37,7 @@ absl::string_view ReasonPhrase(int status) {
   }
 }
 
-// The bytes before the empty line that ends the head; absent where it has not come yet.
+// The bytes before the empty line that ends the head; absent where it has not arrived yet.
 std::optional<absl::string_view> HeadOf(absl::string_view bytes) {
   const std::size_t crlf = bytes.find("\r\n\r\n");
   const std::size_t lf = bytes.find("\n\n");
@@ -89,7 +89,7 @@ std::variant<Incomplete, PageRequest, http::Response> ParsePageRequest(absl::str
   const std::vector<absl::string_view> words =
       absl::StrSplit(absl::StripSuffix(lines[0], "\r"), ' ');
   if (words.size() != 3 || !absl::StartsWith(words[2], "HTTP/1.")) {
-    return TextPage(400, "not a request of HTTP/1.1");
+    return TextPage(400, "not an HTTP/1.1 request");
   }
   const absl::string_view method = words[0];
   if (method != "GET" && method != "HEAD") {

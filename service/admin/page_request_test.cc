@@ -13,7 +13,7 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-// The status of the answer, 0 where the request is served, -1 where it is not whole.
+// The status of a rejected request, 0 where the request is served, -1 where it is incomplete.
 int StatusOf(const std::string& bytes) {
   const auto parsed = ParsePageRequest(bytes);
   if (const auto* refusal = std::get_if<http::Response>(&parsed)) return refusal->status;
@@ -40,7 +40,7 @@ TEST(ParsePageRequestTest, PathsAreDecodedAndQueriesLeftOut) {
   }
 }
 
-TEST(ParsePageRequestTest, RequestsThatAreNotServed) {
+TEST(ParsePageRequestTest, OtherRequestsAreRejected) {
   const struct {
     std::string bytes;
     int status;
@@ -71,7 +71,7 @@ TEST(ParsePageRequestTest, RequestsThatAreNotServed) {
   }
 }
 
-TEST(SerializeTest, AnAnswerSaysHowLongItIsAndThatTheConnectionEnds) {
+TEST(SerializeTest, AResponseHasItsLengthAndClosesTheConnection) {
   const std::string answer = Serialize(TextPage(404, "no"), /*with_body=*/true);
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 404 Not Found\r\nContent-Type: text/plain"));
   EXPECT_THAT(answer, HasSubstr("\r\nContent-Length: 3\r\n"));

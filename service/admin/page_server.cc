@@ -33,19 +33,19 @@
 namespace assetgate::admin {
 namespace {
 
-// Marks in epoll's data; connections count up from kFirstConnection.
+// Values in epoll's data; the numbers of connections start at kFirstConnection.
 constexpr std::uint64_t kListener = 0;
 constexpr std::uint64_t kWakeUp = 1;
 constexpr std::uint64_t kFirstConnection = 2;
 
-// Connections that are taken in one go, so that those with a request are not kept waiting.
+// The connections to accept in one go, so that clients with a request do not wait.
 constexpr int kMaxAccepts = 64;
-// Bytes that are taken from one client, those after its request included.
+// The bytes to read from one client, including those after its request.
 constexpr std::size_t kMaxReceivedBytes = 256 << 10;
-// Where no connection can have a descriptor, how long until that is tried again.
+// When to try again to accept a connection after none could get a descriptor.
 constexpr absl::Duration kAcceptRetry = absl::Milliseconds(50);
 
-// Threads that are started while this lives take no signals: these are for whoever expects them.
+// Blocks signals in threads that are started while it lives: other threads handle them.
 class SignalsBlocked {
  public:
   SignalsBlocked() {
@@ -61,7 +61,7 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-bool SomebodyWaits(const base::Descriptor& listener) {
+bool HasPendingConnection(const base::Descriptor& listener) {
   const int before = errno;
   pollfd waited{listener.get(), POLLIN, 0};
   const bool waits = ::poll(&waited, 1, 0) == 1;
@@ -71,7 +71,7 @@ bool SomebodyWaits(const base::Descriptor& listener) {
 
 }  // namespace
 
-// The two threads, and all that they own.
+// The two threads and their state.
 class PageServer::Loop {
  public:
   Loop(PageServerOptions options, Page page, base::Descriptor listener)
@@ -91,16 +91,16 @@ class PageServer::Loop {
  private:
   enum class Phase {
     kReading,
-    // Its page waits for the other thread, or is being made there.
+    // Its page is waiting for the other thread, or being made there.
     kMaking,
     kWriting,
-    // Answered; what the client still sends is thrown away, so that it gets to read the answer.
+    // Answered. Further bytes of the client are discarded, so that it can still read the response.
     kClosing,
   };
   struct Connection {
     base::Descriptor socket;
     Phase phase = Phase::kReading;
-    // By Now.
+    // On the steady clock.
     absl::Duration deadline;
     bool head = false;
     std::size_t received = 0;
@@ -108,34 +108,34 @@ class PageServer::Loop {
     std::string out;
     std::size_t written = 0;
   };
-  // By number: the oldest come first.
+  // By number, so the oldest come first.
   using Connections = std::map<std::uint64_t, Connection>;
-  struct Order {
+  struct PageJob {
     std::uint64_t connection = 0;
     std::string path;
   };
-  struct Made {
+  struct FinishedPage {
     std::uint64_t connection = 0;
     http::Response response;
   };
 
   void Serve();
   void Accept();
-  // One accepted socket, or an invalid one where no more waits.
+  // Accepts one connection; an invalid descriptor where none is pending.
   base::Descriptor AcceptOne();
   void Reserve();
   void Handle(std::uint64_t number, std::uint32_t events);
-  // These three say whether the connection goes on.
+  // These return whether the connection stays open.
   bool Read(std::uint64_t number, Connection& connection);
   bool Answer(Connection& connection, const http::Response& response);
   bool Write(Connection& connection);
-  bool Ask(std::uint64_t number, Connection& connection, const PageRequest& request);
-  void TakeMade();
+  bool MakeOrQueue(std::uint64_t number, Connection& connection, const PageRequest& request);
+  void SendFinishedPages();
   void Close(Connections::iterator connection);
   bool CloseOldest();
-  void CloseLate();
-  // How long there is nothing to do unless something comes, in milliseconds; -1: for ever.
-  int Patience() const;
+  void CloseExpired();
+  // The timeout for epoll in milliseconds; -1: none.
+  int PollTimeout() const;
   absl::Duration Now() const { return clock_.Steady(); }
   http::Response MakePage(const std::string& path) const;
   void MakePages();
@@ -148,18 +148,18 @@ class PageServer::Loop {
   const base::Descriptor epoll_;
   const base::Descriptor wake_up_;
 
-  // Of the serving thread:
-  // Given up for a connection that could have no descriptor otherwise.
+  // Used by the serving thread only. `reserve_` is closed to accept a connection for which no other
+  // descriptor is left.
   base::Descriptor reserve_;
   Connections connections_;
   std::uint64_t next_ = kFirstConnection;
-  // From when on to look for connections that wait to be accepted.
+  // When to look for pending connections.
   absl::Duration accept_at_ = absl::InfiniteDuration();
 
   absl::Mutex mu_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  std::deque<Order> orders_ ABSL_GUARDED_BY(mu_);
-  std::vector<Made> made_ ABSL_GUARDED_BY(mu_);
+  std::deque<PageJob> jobs_ ABSL_GUARDED_BY(mu_);
+  std::vector<FinishedPage> finished_ ABSL_GUARDED_BY(mu_);
 
   std::thread server_;
   std::thread maker_;
@@ -204,7 +204,7 @@ void PageServer::Loop::Serve() {
   std::array<epoll_event, 64> events{};
   for (;;) {
     const int count =
-        ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), Patience());
+        ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), PollTimeout());
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
       if (event.data.u64 >= kFirstConnection) Handle(event.data.u64, event.events);
@@ -214,25 +214,25 @@ void PageServer::Loop::Serve() {
       absl::MutexLock lock(&mu_);
       if (stopping_) break;
     }
-    TakeMade();
-    CloseLate();
-    // After those that came before.
+    SendFinishedPages();
+    CloseExpired();
+    // Serves the existing connections before it accepts further ones.
     if (accept_at_ <= Now()) Accept();
   }
   connections_.clear();
 }
 
-int PageServer::Loop::Patience() const {
-  absl::Duration first = accept_at_;
+int PageServer::Loop::PollTimeout() const {
+  absl::Duration next = accept_at_;
   for (const auto& [number, connection] : connections_) {
-    if (connection.phase != Phase::kMaking) first = std::min(first, connection.deadline);
+    if (connection.phase != Phase::kMaking) next = std::min(next, connection.deadline);
   }
-  if (first == absl::InfiniteDuration()) return -1;
-  const absl::Duration left = first - Now();
+  if (next == absl::InfiniteDuration()) return -1;
+  const absl::Duration left = next - Now();
   return left <= absl::ZeroDuration() ? 0 : static_cast<int>(absl::ToInt64Milliseconds(left)) + 1;
 }
 
-void PageServer::Loop::CloseLate() {
+void PageServer::Loop::CloseExpired() {
   const absl::Duration now = Now();
   for (auto each = connections_.begin(); each != connections_.end();) {
     const auto connection = each++;
@@ -265,11 +265,11 @@ base::Descriptor PageServer::Loop::AcceptOne() {
     const int socket = ::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket >= 0) return base::Descriptor(socket);
     if (errno == EINTR || errno == ECONNABORTED) continue;
-    // That no descriptor is left, the system says also where nobody waits.
-    const int error = SomebodyWaits(listener_) ? errno : EAGAIN;
-    const bool used_up = error == EMFILE || error == ENFILE;
-    // The reserve becomes this connection's descriptor, or that of the oldest one.
-    if (used_up && (reserve_.get() >= 0 || CloseOldest()) && reserve_.get() >= 0) {
+    // Linux reports a lack of descriptors even where no connection is pending.
+    const int error = HasPendingConnection(listener_) ? errno : EAGAIN;
+    const bool out_of_descriptors = error == EMFILE || error == ENFILE;
+    // This connection gets the reserved descriptor, or that of the oldest connection.
+    if (out_of_descriptors && (reserve_.get() >= 0 || CloseOldest()) && reserve_.get() >= 0) {
       reserve_ = base::Descriptor();
       continue;
     }
@@ -294,7 +294,7 @@ void PageServer::Loop::Accept() {
       Close(connections_.find(number));
       continue;
     }
-    // The request has often come along.
+    // The request has often arrived with the connection.
     Handle(number, EPOLLIN);
   }
 }
@@ -303,12 +303,12 @@ void PageServer::Loop::Handle(std::uint64_t number, std::uint32_t events) {
   const auto found = connections_.find(number);
   if (found == connections_.end()) return;
   Connection& connection = found->second;
-  bool goes_on = true;
+  bool stays_open = true;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-    goes_on = Read(number, connection);
+    stays_open = Read(number, connection);
   }
-  if (goes_on && connection.phase == Phase::kWriting) goes_on = Write(connection);
-  if (!goes_on) Close(found);
+  if (stays_open && connection.phase == Phase::kWriting) stays_open = Write(connection);
+  if (!stays_open) Close(found);
 }
 
 bool PageServer::Loop::Read(std::uint64_t number, Connection& connection) {
@@ -318,7 +318,7 @@ bool PageServer::Loop::Read(std::uint64_t number, Connection& connection) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
     if (got == 0) {
-      // A client may close its half once it has asked.
+      // A client may close its sending half after its request.
       return connection.phase == Phase::kMaking || connection.phase == Phase::kWriting;
     }
     connection.received += static_cast<std::size_t>(got);
@@ -327,26 +327,26 @@ bool PageServer::Loop::Read(std::uint64_t number, Connection& connection) {
     connection.in.append(chunk.data(), static_cast<std::size_t>(got));
     const auto parsed = ParsePageRequest(connection.in);
     if (const auto* request = std::get_if<PageRequest>(&parsed)) {
-      if (!Ask(number, connection, *request)) return false;
+      if (!MakeOrQueue(number, connection, *request)) return false;
     } else if (const auto* refusal = std::get_if<http::Response>(&parsed)) {
       if (!Answer(connection, *refusal)) return false;
     }
   }
 }
 
-bool PageServer::Loop::Ask(std::uint64_t number, Connection& connection,
-                           const PageRequest& request) {
+bool PageServer::Loop::MakeOrQueue(std::uint64_t number, Connection& connection,
+                                   const PageRequest& request) {
   connection.head = request.head;
   if (options_.probes.contains(request.path)) return Answer(connection, MakePage(request.path));
   {
     absl::MutexLock lock(&mu_);
-    if (orders_.size() < options_.max_pending) {
-      orders_.push_back({number, request.path});
+    if (jobs_.size() < options_.max_pending) {
+      jobs_.push_back({number, request.path});
       connection.phase = Phase::kMaking;
       return true;
     }
   }
-  return Answer(connection, TextPage(503, "too many pages are asked for at once; try again"));
+  return Answer(connection, TextPage(503, "too many requests for pages at once; try again"));
 }
 
 bool PageServer::Loop::Answer(Connection& connection, const http::Response& response) {
@@ -365,7 +365,7 @@ bool PageServer::Loop::Write(Connection& connection) {
     if (sent < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
     connection.written += static_cast<std::size_t>(sent);
   }
-  // To close a socket with unread bytes would take the answer back.
+  // Closing a socket with unread bytes would reset the connection and lose the response.
   ::shutdown(connection.socket.get(), SHUT_WR);
   connection.phase = Phase::kClosing;
   connection.deadline = Now() + options_.request_timeout;
@@ -382,37 +382,37 @@ http::Response PageServer::Loop::MakePage(const std::string& path) const {
 
 void PageServer::Loop::MakePages() {
   const auto due = [this]()
-                       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return stopping_ || !orders_.empty(); };
+                       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return stopping_ || !jobs_.empty(); };
   for (;;) {
-    Order order;
+    PageJob job;
     {
       absl::MutexLock lock(&mu_);
       mu_.Await(absl::Condition(&due));
       if (stopping_) return;
-      order = std::move(orders_.front());
-      orders_.pop_front();
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
     }
-    http::Response response = MakePage(order.path);
+    http::Response response = MakePage(job.path);
     {
       absl::MutexLock lock(&mu_);
-      made_.push_back({order.connection, std::move(response)});
+      finished_.push_back({job.connection, std::move(response)});
     }
     WakeUp();
   }
 }
 
-void PageServer::Loop::TakeMade() {
+void PageServer::Loop::SendFinishedPages() {
   std::uint64_t count = 0;
   [[maybe_unused]] const ssize_t got = ::read(wake_up_.get(), &count, sizeof(count));
-  std::vector<Made> made;
+  std::vector<FinishedPage> finished;
   {
     absl::MutexLock lock(&mu_);
-    made.swap(made_);
+    finished.swap(finished_);
   }
-  for (const Made& one : made) {
-    const auto found = connections_.find(one.connection);
+  for (const FinishedPage& page : finished) {
+    const auto found = connections_.find(page.connection);
     if (found == connections_.end()) continue;
-    if (!Answer(found->second, one.response)) Close(found);
+    if (!Answer(found->second, page.response)) Close(found);
   }
 }
 

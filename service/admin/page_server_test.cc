@@ -39,7 +39,7 @@ std::unique_ptr<PageServer> StartServer(PageServerOptions options, PageServer::P
   return *std::move(server);
 }
 
-TEST(PageServerTest, FaultyAddressesAreRefused) {
+TEST(PageServerTest, InvalidAddressesAreRejected) {
   for (const char* listen :
        {"", "localhost", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:8080s", "127.0.0.1:65536",
         "127.0.0.1:-1", "::1:0", "[::1:0", "127.0.0.1:0,127.0.0.1:0"}) {
@@ -48,7 +48,7 @@ TEST(PageServerTest, FaultyAddressesAreRefused) {
   }
 }
 
-TEST(PageServerTest, EveryFormOfAnAddressIsServed) {
+TEST(PageServerTest, ServesOnEveryFormOfAddress) {
   for (const char* listen : {":0", "127.0.0.1:0", "localhost:0", "0.0.0.0:0"}) {
     const auto server = PageServer::Start({.listen = listen, .probes = {}}, &Ok);
     ASSERT_TRUE(server.ok()) << server.status();
@@ -56,7 +56,7 @@ TEST(PageServerTest, EveryFormOfAnAddressIsServed) {
   }
 }
 
-TEST(PageServerTest, PageThatThrowsIsAnInternalError) {
+TEST(PageServerTest, AnExceptionIsAnInternalError) {
   const auto server = StartServer({}, [](absl::string_view path) -> http::Response {
     throw std::runtime_error(absl::StrCat("no page today at ", path));
   });
@@ -66,15 +66,15 @@ TEST(PageServerTest, PageThatThrowsIsAnInternalError) {
   }
 }
 
-TEST(PageServerTest, SlowRequestIsCutOff) {
+TEST(PageServerTest, ASlowRequestIsClosed) {
   const auto server = StartServer({.request_timeout = absl::Milliseconds(50)});
   for (const char* bytes : {"", "GET / HTTP/1.1\r\nHost: a\r\n"}) {
-    // Half a request at most, and then the client only reads.
+    // The client sends half a request at most, and then only reads.
     EXPECT_EQ(Talk(server->port(), bytes), "");
   }
 }
 
-TEST(PageServerTest, ClientThatDoesNotReadIsCutOff) {
+TEST(PageServerTest, AClientThatDoesNotReadIsClosed) {
   const std::size_t size = 64 << 20;
   const auto server =
       StartServer({.answer_timeout = absl::Milliseconds(50)}, [&](absl::string_view path) {
@@ -83,7 +83,7 @@ TEST(PageServerTest, ClientThatDoesNotReadIsCutOff) {
       });
   const RawClient idle(server->port());
   EXPECT_TRUE(idle.Send("GET / HTTP/1.1\r\n\r\n"));
-  // The server has cut it off when it gives up what the kernel has not taken.
+  // The server closes the connection when it gives up on bytes that the kernel has not accepted.
   const RawClient other(server->port());
   EXPECT_TRUE(other.Send("GET /more HTTP/1.1\r\n\r\n"));
   EXPECT_LT(idle.ReadAll().size(), size);
@@ -95,7 +95,7 @@ TEST(PageServerTest, ProbesAreAnsweredBesideManyIdleAndSlowClients) {
   std::vector<RawClient> others;
   for (int i = 0; i < 300; ++i) {
     others.emplace_back(server->port());
-    // The oldest have been cut off by now, which some learn as they send.
+    // The oldest connections are closed by now; some clients notice when they send.
     if (i % 3 == 0) others.back().Send("GET /healthz HTT");
     if (i % 10 == 0) {
       EXPECT_THAT(Talk(server->port(), kProbe), StartsWith("HTTP/1.1 200")) << i;
@@ -120,8 +120,8 @@ TEST(PageServerTest, ProbesDoNotWaitForOtherPages) {
   making.WaitForNotification();
   const RawClient second(server->port());
   EXPECT_TRUE(second.Send(kSlow));
-  // One is being made and one waits; what comes after them is refused at once. Which one that is
-  // depends on whose bytes come first.
+  // One page is being made and one waits; a third request is rejected at once. Which request that
+  // is depends on the order of arrival.
   const RawClient third(server->port());
   EXPECT_TRUE(third.Send(kSlow));
   EXPECT_THAT(Talk(server->port(), kProbe), StartsWith("HTTP/1.1 200"));
@@ -132,7 +132,7 @@ TEST(PageServerTest, ProbesDoNotWaitForOtherPages) {
                                                      StartsWith("HTTP/1.1 503")));
 }
 
-TEST(PageServerTest, ClientThatSendsWithoutEndIsCutOff) {
+TEST(PageServerTest, AClientThatSendsEndlesslyIsClosed) {
   const auto server = StartServer({.request_timeout = absl::Hours(1)});
   const RawClient client(server->port());
   const std::string bytes(64 << 10, 'a');
@@ -143,7 +143,7 @@ TEST(PageServerTest, ClientThatSendsWithoutEndIsCutOff) {
 
 TEST(PageServerTest, ProbesAreAnsweredWhenTheDescriptorsAreUsedUp) {
   const auto server = StartServer({.request_timeout = absl::Hours(1)});
-  // The clients have theirs already.
+  // The clients already have their descriptors.
   const RawClient idle;
   const RawClient first;
   const RawClient second;
@@ -162,12 +162,12 @@ TEST(PageServerTest, ProbesAreAnsweredWhenTheDescriptorsAreUsedUp) {
     probe->Send(kProbe);
     answers.push_back(probe->ReadAll());
   }
-  // What a failed assertion does needs descriptors.
+  // A failed assertion needs descriptors.
   for (const int fd : used) ::close(fd);
   EXPECT_THAT(answers, ::testing::Each(StartsWith("HTTP/1.1 200")));
 }
 
-TEST(PageServerTest, AServerEndsWithClientsConnected) {
+TEST(PageServerTest, AServerCanEndWhileClientsAreConnected) {
   auto server = StartServer({.request_timeout = absl::Hours(1)});
   const RawClient idle(server->port());
   EXPECT_THAT(Talk(server->port(), kProbe), StartsWith("HTTP/1.1 200"));

@@ -15,9 +15,9 @@
 namespace assetgate::auth {
 namespace {
 
-absl::Status Nobody(const std::string& why) { return absl::UnauthenticatedError(why); }
+absl::Status Unauthenticated(const std::string& why) { return absl::UnauthenticatedError(why); }
 
-// Looks at all, however soon it is found: the time tells nothing of the table.
+// Compares with every digest, so that the time does not depend on which one matches.
 CallerPtr FindByDigest(const std::vector<CallerPtr>& callers, const std::string& digest) {
   CallerPtr found;
   for (const CallerPtr& caller : callers) {
@@ -94,7 +94,7 @@ std::shared_ptr<const Authenticator::Table> Authenticator::table() const {
 
 void Authenticator::Replace(Callers callers) {
   std::shared_ptr<const Table> table = MakeTable(std::move(callers), this->table().get());
-  // What comes of it is for RefreshKeys to tell.
+  // RefreshKeys reports a failure.
   table->verifier->Refresh().IgnoreError();
   absl::MutexLock lock(&mu_);
   table_ = std::move(table);
@@ -114,25 +114,26 @@ bool Authenticator::open() const { return table()->callers.empty(); }
 
 absl::StatusOr<CallerPtr> Authenticator::Identify(const Credentials& credentials) const {
   const std::shared_ptr<const Table> table = this->table();
-  if (credentials.authorization.size() > 1) return Nobody("it has several authorization headers");
+  if (credentials.authorization.size() > 1)
+    return Unauthenticated("it has several authorization headers");
   if (!credentials.authorization.empty()) {
     absl::string_view token = credentials.authorization[0];
     if (!absl::StartsWithIgnoreCase(token, "bearer ")) {
-      return Nobody("its authorization header is no bearer token");
+      return Unauthenticated("its authorization header is not a bearer token");
     }
     token = absl::StripAsciiWhitespace(token.substr(sizeof("bearer ") - 1));
-    if (token.empty()) return Nobody("its bearer token is empty");
+    if (token.empty()) return Unauthenticated("its bearer token is empty");
     const std::string text(token);
     if (CallerPtr caller = FindByDigest(table->callers, DigestOf(text))) return caller;
-    if (!LooksLikeJwt(token)) return Nobody("its bearer token is not in callers");
+    if (!LooksLikeJwt(token)) return Unauthenticated("its bearer token is not in callers");
     absl::StatusOr<Subject> subject = table->verifier->Verify(text);
     if (!subject.ok()) return subject.status();
     if (CallerPtr caller = FindBySubject(table->callers, *subject)) return caller;
-    return Nobody(absl::StrCat("the subject \"", base::CleanText(subject->subject, 256), "\" of ",
-                               subject->issuer, " is not in callers"));
+    return Unauthenticated(absl::StrCat("the subject \"", base::CleanText(subject->subject, 256),
+                                        "\" of ", subject->issuer, " is not in callers"));
   }
   if (credentials.certificate_uris.empty() && credentials.certificate_dns_names.empty()) {
-    return Nobody("it has neither a bearer token nor a client certificate");
+    return Unauthenticated("it has neither a bearer token nor a client certificate");
   }
   std::vector<std::string> names;
   for (const std::string& uri : credentials.certificate_uris) {
@@ -145,8 +146,8 @@ absl::StatusOr<CallerPtr> Authenticator::Identify(const Credentials& credentials
     if (caller != nullptr) return caller;
     names.push_back(absl::StrCat("DNS ", dns_name));
   }
-  return Nobody(absl::StrCat("none of its certificate's names is in callers: ",
-                             base::CleanText(absl::StrJoin(names, ", "), 512)));
+  return Unauthenticated(absl::StrCat("none of its certificate's names is in callers: ",
+                                      base::CleanText(absl::StrJoin(names, ", "), 512)));
 }
 
 }  // namespace assetgate::auth

@@ -1,4 +1,4 @@
-// Who makes a call.
+// Authenticates callers.
 #ifndef ASSETGATE_AUTH_AUTHENTICATOR_H_
 #define ASSETGATE_AUTH_AUTHENTICATOR_H_
 
@@ -18,13 +18,14 @@
 
 namespace assetgate::auth {
 
-// What a call brings along.
+// The credentials that a call presents.
 struct Credentials {
-  // Of a client certificate that TLS has verified: its URIs, a SPIFFE id among them, and its DNS
-  // names. Apart, since whoever may have a certificate for a DNS name could spell a URI in it.
+  // The names in a client certificate that TLS has verified: its URIs, such as a SPIFFE id, and its
+  // DNS names. They are kept apart because the holder of a certificate for a DNS name could spell a
+  // URI in it.
   std::vector<std::string> certificate_uris;
   std::vector<std::string> certificate_dns_names;
-  // The values of the metadata `authorization`.
+  // The values of the metadata key `authorization`.
   std::vector<std::string> authorization;
 };
 
@@ -33,26 +34,29 @@ using CallerPtr = std::shared_ptr<const Caller>;
 // The SHA-256 of a token, 32 bytes.
 std::string DigestOf(const std::string& token);
 
-// Tells callers by the table of the config. Thread-safe.
+// Identifies callers by the callers of the config.
+//
+// Threading: any thread.
 class Authenticator {
  public:
-  // `clock`, and what keys are fetched with, must outlive it.
+  // Lifetime: `clock` and the parts of `fetching` must outlive it.
   Authenticator(Callers callers, const base::Clock& clock, const Fetching& fetching);
 
-  // Puts another table into the place of the present one, and begins to fetch the keys that are to
-  // be. Calls that are under way keep who they are, and keys that were fetched stay.
+  // Replaces the callers, and begins to fetch keys that are missing. Calls in flight keep their
+  // caller, and keys that were fetched are kept.
   void Replace(Callers callers) ABSL_LOCKS_EXCLUDED(mu_);
-  // Fetches keys that are due. The error names what could not be had, where the keys stay as they
-  // were. To be called every few seconds.
+  // Fetches keys that are due; call it every few seconds. Errors: names what could not be fetched;
+  // the former keys stay in use.
   absl::Status RefreshKeys() ABSL_LOCKS_EXCLUDED(mu_);
-  // When the keys of each issuer were fetched that publishes them; InfinitePast where they were
-  // not.
+  // When the keys of each issuer that publishes keys were fetched; InfinitePast before the first
+  // fetch.
   std::map<std::string, absl::Time> FetchTimes() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Whether nobody is asked who they are.
+  // Whether callers are not authenticated, because the config lists none.
   bool open() const ABSL_LOCKS_EXCLUDED(mu_);
-  // Who it is: by its bearer token where it has one, else by its certificate. UNAUTHENTICATED says
-  // for the log why it is nobody, without the token; UNAVAILABLE, why that cannot be told now.
+  // The caller: by its bearer token if it presents one, otherwise by its certificate. Errors:
+  // UNAUTHENTICATED, with the reason for the log, without the token; UNAVAILABLE where the
+  // credential cannot be verified now, with the reason.
   absl::StatusOr<CallerPtr> Identify(const Credentials& credentials) const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -60,7 +64,7 @@ class Authenticator {
     std::vector<CallerPtr> callers;
     std::unique_ptr<JwtVerifier> verifier;
   };
-  // Takes endpoints over from `former`.
+  // Reuses endpoints of `former`, which may be null.
   std::shared_ptr<const Table> MakeTable(Callers callers, const Table* former) const;
   std::shared_ptr<const Table> table() const ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -57,7 +57,7 @@ class AuthenticatorTest : public ::testing::Test {
   Authenticator authenticator_{{}, clock_, {http_, loop_}};
 };
 
-TEST_F(AuthenticatorTest, EachIsKnownByWhatTheTableSays) {
+TEST_F(AuthenticatorTest, IdentifiesCallersByEachKindOfCredential) {
   EXPECT_EQ(Who({.certificate_uris = {"spiffe://prod/ns/render/sa/farm"}}), "farm");
   EXPECT_EQ(Who({.certificate_dns_names = {"x.example", "farm.example"}}), "farm");
   EXPECT_EQ(Who({.authorization = {"Bearer hunter2"}}), "script");
@@ -65,28 +65,28 @@ TEST_F(AuthenticatorTest, EachIsKnownByWhatTheTableSays) {
   EXPECT_EQ(Who({.authorization = {absl::StrCat("Bearer ", Token("pod-1"))}}), "pod");
 }
 
-TEST_F(AuthenticatorTest, ANameOfOneKindIsNotTakenForOneOfTheOther) {
+TEST_F(AuthenticatorTest, UrisAndDnsNamesInCertificatesAreNotConfused) {
   const std::string uri = "spiffe://prod/ns/render/sa/farm";
   EXPECT_THAT(Who({.certificate_dns_names = {uri}}), HasSubstr("is in callers: DNS spiffe://"));
   EXPECT_THAT(Who({.certificate_uris = {"farm.example"}}), HasSubstr("is in callers: URI farm"));
   EXPECT_EQ(Who({.certificate_uris = {uri}, .certificate_dns_names = {uri}}), "farm");
 }
 
-TEST_F(AuthenticatorTest, ATokenSaysMoreThanACertificate) {
+TEST_F(AuthenticatorTest, ATokenTakesPrecedenceOverACertificate) {
   EXPECT_EQ(Who({.certificate_dns_names = {"farm.example"}, .authorization = {"Bearer hunter2"}}),
             "script");
-  // And one that is wrong is not made up for.
+  // A valid certificate does not make up for an invalid token.
   EXPECT_THAT(Who({.certificate_dns_names = {"farm.example"}, .authorization = {"Bearer wrong"}}),
               HasSubstr("is not in callers"));
 }
 
-TEST_F(AuthenticatorTest, WhyOneIsNobodyIsSaidWithoutTheToken) {
+TEST_F(AuthenticatorTest, ReasonsDoNotContainTheToken) {
   EXPECT_THAT(Who({}), HasSubstr("neither a bearer token nor a client certificate"));
   EXPECT_THAT(Who({.authorization = {"Bearer secret-4711"}}),
               AllOf(HasSubstr("is not in callers"), Not(HasSubstr("4711"))));
   EXPECT_THAT(Who({.authorization = {"Bearer "}}), HasSubstr("empty"));
   EXPECT_THAT(Who({.authorization = {"Basic c2VjcmV0"}}),
-              AllOf(HasSubstr("no bearer token"), Not(HasSubstr("c2VjcmV0"))));
+              AllOf(HasSubstr("not a bearer token"), Not(HasSubstr("c2VjcmV0"))));
   EXPECT_THAT(Who({.authorization = {"Bearer hunter2", "Bearer hunter2"}}), HasSubstr("several"));
   EXPECT_THAT(Who({.authorization = {absl::StrCat("Bearer ", Token("pod-2"))}}),
               HasSubstr("subject \"pod-2\" of https://issuer.example"));
@@ -94,7 +94,7 @@ TEST_F(AuthenticatorTest, WhyOneIsNobodyIsSaidWithoutTheToken) {
               AllOf(HasSubstr("a.example"), Not(HasSubstr("\n"))));
 }
 
-TEST_F(AuthenticatorTest, AnotherTableTakesItsPlaceAsAWhole) {
+TEST_F(AuthenticatorTest, ReplaceReplacesAllCallers) {
   Callers next;
   next.callers.push_back(Known("new"));
   next.callers.back().token_digests = {DigestOf("hunter2")};
@@ -103,7 +103,7 @@ TEST_F(AuthenticatorTest, AnotherTableTakesItsPlaceAsAWhole) {
   EXPECT_THAT(Who({.authorization = {"Bearer hunter3"}}), HasSubstr("is not in callers"));
 }
 
-TEST_F(AuthenticatorTest, AnotherTableKeepsTheKeysThatWereFetchedFromTheSamePlace) {
+TEST_F(AuthenticatorTest, ReplaceKeepsKeysFetchedFromTheSameUrl) {
   Callers next;
   next.callers.push_back(Known("pod"));
   next.callers.back().subjects = {{"https://issuer.example", "pod-1"}};
@@ -126,7 +126,7 @@ TEST_F(AuthenticatorTest, AnotherTableKeepsTheKeysThatWereFetchedFromTheSamePlac
   loop_.RunDue();
   EXPECT_EQ(http_.sent(), 1u);
 
-  // Another token fetches them again; until then they stay.
+  // With another token they are fetched again; until then they stay.
   next.issuers[0].token = base::Secret("sesame");
   authenticator_.Replace(next);
   EXPECT_EQ(Who(shown), "pod");
@@ -138,7 +138,7 @@ TEST_F(AuthenticatorTest, AnotherTableKeepsTheKeysThatWereFetchedFromTheSamePlac
   EXPECT_TRUE(absl::IsUnavailable(authenticator_.Identify(shown).status()));
 }
 
-TEST_F(AuthenticatorTest, WithoutCallersNobodyIsAsked) {
+TEST_F(AuthenticatorTest, WithoutCallersNobodyIsAuthenticated) {
   EXPECT_FALSE(authenticator_.open());
   authenticator_.Replace({});
   EXPECT_TRUE(authenticator_.open());

@@ -1,4 +1,4 @@
-// Who may call, and what they may do: the table of the config.
+// The callers of the config: their credentials, roles and limits.
 #ifndef ASSETGATE_AUTH_CALLERS_H_
 #define ASSETGATE_AUTH_CALLERS_H_
 
@@ -14,69 +14,70 @@
 namespace assetgate::auth {
 
 enum class Role {
-  // Get, List, Watch, and what there is to know of providers and models.
+  // May call Get, List and Watch, and read providers and models.
   kReader,
-  // Also Create, Cancel and Delete.
+  // As kReader; may also call Create, Cancel and Delete.
   kWriter,
-  // Reads, and settles what only a person can (ResolveVideoTask, ImportVideoTask); reflection and
-  // channelz.
+  // As kReader; may also settle what only a person can (ResolveVideoTask, ImportVideoTask), and use
+  // reflection and channelz.
   kOperator,
 };
 
-// How much one caller may ask for; 0: as much as it likes.
+// The limits of one caller; 0: unlimited.
 struct CallerLimits {
   // At each gateway.
   double requests_per_second = 0;
   int open_streams = 0;
-  // Over all gateways on one store.
+  // Over all gateways that share a store.
   int unfinished_videos = 0;
 };
 
-// A subject, as one issuer of JWTs calls it.
+// The subject of a JWT, in the terms of its issuer.
 struct Subject {
   std::string issuer;
   std::string subject;
 };
 
-// One caller. What it presents must be in one of the three lists.
+// One caller. A call is from it when its credential is in one of the three lists.
 struct Caller {
-  // Stands in `creator` and in logs.
+  // Appears in `creator` and in logs.
   std::string id;
   std::string tenant;
   std::set<Role> roles;
-  // Providers that it may use, by id; absent: all.
+  // The ids of the providers that it may use; absent: all.
   std::optional<std::set<std::string>> providers;
   CallerLimits limits;
 
-  // Names in client certificates: URIs (SPIFFE ids), which have a colon, or DNS names.
+  // Names in client certificates: URIs (SPIFFE ids), which contain a colon, or DNS names.
   std::vector<std::string> certificates;
   // SHA-256 of bearer tokens, 32 bytes each.
   std::vector<std::string> token_digests;
   std::vector<Subject> subjects;
 };
 
-// Who signs JWTs that are taken here.
+// An issuer whose JWTs are accepted.
 struct JwtIssuer {
-  // The claim `iss`, letter by letter.
+  // The claim `iss`, compared exactly.
   std::string issuer;
-  // A token is for one of these (the claim `aud`). Never empty.
+  // Accepted values of the claim `aud`. Never empty.
   std::vector<std::string> audiences;
-  // Where its keys are: a JWKS (RFC 7517) in a file; or one at a URL. With neither, the issuer's
-  // OpenID Connect discovery document says at which URL.
+  // Its keys: a JWKS (RFC 7517) in a file or at a URL. With neither, the issuer's OpenID Connect
+  // discovery document names the URL.
   std::string jwks_file;
   std::string jwks_url;
-  // For fetching them; empty: the system's authorities, and no token.
+  // For fetching the keys. Empty: the system's CAs, and no token.
   std::string ca_file;
   std::string token_file;
 
-  // What the files held when the config was read.
+  // The content of the files when the config was read.
   JwkKeysPtr keys;
   std::string ca;
   base::Secret token;
-  // How calls for them leave.
+  // The proxy and the headers for fetching the keys.
   http::Egress egress;
 
-  // Whether its keys are fetched; and from the same place as another's.
+  // Whether its keys are fetched, and whether they are fetched from the same URL as those of
+  // `other`.
   bool fetched() const { return jwks_file.empty(); }
   bool FetchedLike(const JwtIssuer& other) const {
     return fetched() && other.fetched() && issuer == other.issuer && jwks_url == other.jwks_url;
@@ -84,7 +85,7 @@ struct JwtIssuer {
 };
 
 struct Callers {
-  // Without any, nobody is asked who they are.
+  // If empty, callers are not authenticated.
   std::vector<Caller> callers;
   std::vector<JwtIssuer> issuers;
 };

@@ -17,14 +17,14 @@
 namespace assetgate::auth {
 namespace {
 
-// Why the certificate was refused in the handshake that this thread has just seen fail. gRPC logs
-// the failure on the same thread, before anything else.
+// Why the certificate was rejected in the last failed handshake on this thread. gRPC logs the
+// failure on the same thread, before it does anything else.
 thread_local long refused_for = X509_V_OK;
 
 void OnMessage(int is_written, int, int type, const void* data, std::size_t size, SSL* ssl, void*) {
   if (type != SSL3_RT_ALERT || size < 2 || is_written == 0) return;
   if (static_cast<const unsigned char*>(data)[0] != SSL3_AL_FATAL) return;
-  // Ours as a client, of providers and databases, are told where they are made.
+  // The HTTP and database clients report failures of this process's own TLS clients.
   if (SSL_is_server(ssl) == 1) refused_for = SSL_get_verify_result(ssl);
 }
 
@@ -46,35 +46,35 @@ std::string WhyRefused(long code) {
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
       return "the client's certificate is signed by an authority that is not in tls.client_ca";
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-      return "the client's certificate has a signature that is not its authority's";
+      return "the client's certificate has an invalid signature";
     case X509_V_ERR_INVALID_PURPOSE:
       return "the client's certificate is not meant for clients (extended key usage)";
     default:
-      return absl::StrCat("the client's certificate is refused: ",
+      return absl::StrCat("the client's certificate is rejected: ",
                           X509_verify_cert_error_string(code));
   }
 }
 
-// OpenSSL's words, and ours.
-struct Words {
-  absl::string_view theirs;
-  absl::string_view ours;
+// A part of OpenSSL's message, and the reason in plain words.
+struct Explanation {
+  absl::string_view message;
+  absl::string_view reason;
 };
-constexpr Words kWords[] = {
+constexpr Explanation kExplanations[] = {
     {"peer did not return a certificate",
-     "the client shows no certificate, and tls.client_certificate is REQUIRED"},
-    {"http request", "the client speaks HTTP without TLS"},
-    {"wrong version number", "the client speaks no TLS; does it connect in plain text?"},
-    {"unsupported protocol", "the client speaks nothing newer than TLS 1.1"},
-    {"no shared cipher", "the client knows none of the ciphers that are taken here"},
-    {"alert unknown ca", "the client does not know who signed tls.certificate"},
-    {"alert certificate expired", "to the client, tls.certificate has expired"},
-    {"alert bad certificate", "the client refuses tls.certificate"},
-    {"alert certificate unknown", "the client refuses tls.certificate"}};
+     "the client presents no certificate, and tls.client_certificate is REQUIRED"},
+    {"http request", "the client uses HTTP without TLS"},
+    {"wrong version number", "the client does not use TLS; does it connect in plain text?"},
+    {"unsupported protocol", "the client supports nothing newer than TLS 1.1"},
+    {"no shared cipher", "the client supports none of the ciphers that this gateway accepts"},
+    {"alert unknown ca", "the client does not know the CA of tls.certificate"},
+    {"alert certificate expired", "the client reports that tls.certificate has expired"},
+    {"alert bad certificate", "the client rejects tls.certificate"},
+    {"alert certificate unknown", "the client rejects tls.certificate"}};
 
 }  // namespace
 
-void WatchHandshakes() {
+void RecordHandshakeFailures() {
   static std::once_flag once;
   std::call_once(once, [] {
     CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, nullptr, &OnNewContext, nullptr, nullptr);
@@ -90,15 +90,15 @@ std::optional<std::string> HandshakeFailure(absl::string_view file, absl::string
   if (code != X509_V_OK && absl::StrContains(message, "certificate verify failed")) {
     return WhyRefused(code);
   }
-  for (const Words& words : kWords) {
-    if (absl::StrContains(message, words.theirs)) return std::string(words.ours);
+  for (const Explanation& each : kExplanations) {
+    if (absl::StrContains(message, each.message)) return std::string(each.reason);
   }
-  // What comes last is OpenSSL's reason.
+  // OpenSSL's reason comes last.
   return std::string(absl::StripSuffix(message.substr(message.rfind(':') + 1), "."));
 }
 
 void HandshakeLog::Failed(const std::string& why) {
-  std::int64_t unsaid = 0;
+  std::int64_t suppressed = 0;
   {
     absl::MutexLock lock(&mu_);
     const absl::Time now = clock_.Now();
@@ -107,14 +107,14 @@ void HandshakeLog::Failed(const std::string& why) {
       lines_ = 0;
     }
     if (lines_ >= kLinesPerMinute) {
-      ++unsaid_;
+      ++suppressed_;
       return;
     }
     ++lines_;
-    unsaid = std::exchange(unsaid_, 0);
+    suppressed = std::exchange(suppressed_, 0);
   }
-  if (unsaid == 0) return log_.Warning("TLS handshake failed", {{"why", why}});
-  log_.Warning("TLS handshake failed", {{"why", why}, {"unsaid_before", unsaid}});
+  if (suppressed == 0) return log_.Warning("TLS handshake failed", {{"why", why}});
+  log_.Warning("TLS handshake failed", {{"why", why}, {"others_not_logged", suppressed}});
 }
 
 }  // namespace assetgate::auth

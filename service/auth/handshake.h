@@ -1,4 +1,4 @@
-// Why TLS handshakes on the gRPC port fail, in plain words.
+// Explains in plain words why TLS handshakes on the gRPC port fail.
 #ifndef ASSETGATE_AUTH_HANDSHAKE_H_
 #define ASSETGATE_AUTH_HANDSHAKE_H_
 
@@ -15,23 +15,24 @@
 
 namespace assetgate::auth {
 
-// gRPC logs that a handshake failed, but for a refused certificate not why: OpenSSL knows. From now
-// on it is asked when it tells a client that the handshake is over. That only looks on: what is
-// refused, and what is let in, stays OpenSSL's and gRPC's to decide. To be called before the
-// process makes its first TLS context; further calls do nothing.
-void WatchHandshakes();
+// Records why OpenSSL ends a handshake with a client, which gRPC does not log for a rejected
+// certificate. It only observes: OpenSSL and gRPC still decide which clients to accept. Ordering:
+// call it before the process creates its first TLS context. Further calls do nothing.
+void RecordHandshakeFailures();
 
-// What a line of gRPC's log says of a handshake that failed on the thread that logs it; absent
-// where it is of something else. The peer is not known: gRPC (1.51) does not tell it.
+// The reason for the failed handshake that a line of gRPC's log reports; absent for any other line.
+// gRPC (1.51) does not report the peer. Threading: call it on the thread that logs the line, which
+// is the thread of the handshake.
 std::optional<std::string> HandshakeFailure(absl::string_view file, absl::string_view message);
 
-// Writes failed handshakes to the log: the first few of each minute, and how many more there were.
-// Thread-safe.
+// Logs failed handshakes: the first few of each minute, and the number of further ones.
+//
+// Threading: any thread.
 class HandshakeLog {
  public:
   static constexpr int kLinesPerMinute = 10;
 
-  // `clock` must outlive it.
+  // Lifetime: `clock` must outlive it.
   HandshakeLog(base::Log log, const base::Clock& clock) : log_(std::move(log)), clock_(clock) {}
 
   void Failed(const std::string& why) ABSL_LOCKS_EXCLUDED(mu_);
@@ -42,7 +43,7 @@ class HandshakeLog {
   absl::Mutex mu_;
   absl::Time began_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   int lines_ ABSL_GUARDED_BY(mu_) = 0;
-  std::int64_t unsaid_ ABSL_GUARDED_BY(mu_) = 0;
+  std::int64_t suppressed_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace assetgate::auth

@@ -30,7 +30,8 @@ using Certificate = std::shared_ptr<X509>;
 
 Key MakeKey() { return {EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"), EVP_PKEY_free}; }
 
-// Of `name` ("authority" may sign others'), from `begins` until `ends` seconds from now.
+// A certificate for `name` ("authority" may sign others), valid from `begins` to `ends` seconds
+// from now.
 Certificate Make(const Key& key, const char* name, const Key& issuer_key, const char* issuer,
                  long begins = -60, long ends = 3600) {
   Certificate certificate(X509_new(), X509_free);
@@ -55,12 +56,12 @@ Certificate Make(const Key& key, const char* name, const Key& issuer_key, const 
   return certificate;
 }
 
-// A server that asks clients for a certificate of its authority, and clients, in memory.
+// A server that requires client certificates of its authority, and its clients, in memory.
 class HandshakeTest : public testing::Test {
  protected:
   HandshakeTest() {
-    WatchHandshakes();
-    WatchHandshakes();
+    RecordHandshakeFailures();
+    RecordHandshakeFailures();
     server_.reset(SSL_CTX_new(TLS_server_method()));
     SSL_CTX_use_certificate(server_.get(), Make(key_, "server", authority_, "authority").get());
     SSL_CTX_use_PrivateKey(server_.get(), key_.get());
@@ -69,7 +70,7 @@ class HandshakeTest : public testing::Test {
                         Make(authority_, "authority", authority_, "authority").get());
   }
 
-  // Whether the server lets in who shows that; null: nothing.
+  // Whether the server accepts a client with that certificate; null: without one.
   bool Connect(const Certificate& certificate) {
     const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()),
                                                                SSL_CTX_free);
@@ -93,7 +94,7 @@ class HandshakeTest : public testing::Test {
     }
     return accepted == 1;
   }
-  // Why one who shows that is not let in.
+  // Why the server rejects a client with that certificate.
   std::string Why(const Certificate& certificate) {
     EXPECT_FALSE(Connect(certificate));
     return HandshakeFailure(kFile, kRefused).value_or("");
@@ -105,7 +106,7 @@ class HandshakeTest : public testing::Test {
   std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> server_{nullptr, SSL_CTX_free};
 };
 
-TEST_F(HandshakeTest, WhyACertificateIsRefused) {
+TEST_F(HandshakeTest, TheReasonNamesTheFaultOfTheCertificate) {
   EXPECT_THAT(Why(Make(key_, "farm", authority_, "authority", -3600, -60)), HasSubstr("expired"));
   EXPECT_THAT(Why(Make(key_, "farm", authority_, "authority", 3600, 7200)),
               HasSubstr("not valid yet"));
@@ -115,20 +116,20 @@ TEST_F(HandshakeTest, WhyACertificateIsRefused) {
   EXPECT_THAT(Why(Make(key_, "farm", stranger_, "authority")), HasSubstr("signature"));
 }
 
-TEST_F(HandshakeTest, WhatIsRightIsLetInAsBefore) {
+TEST_F(HandshakeTest, AValidCertificateIsStillAccepted) {
   EXPECT_TRUE(Connect(Make(key_, "farm", authority_, "authority")));
 }
 
-TEST_F(HandshakeTest, AReasonIsToldOnce) {
+TEST_F(HandshakeTest, AReasonIsReportedOnce) {
   Why(Make(key_, "farm", authority_, "authority", -3600, -60));
   EXPECT_EQ(HandshakeFailure(kFile, kRefused), "certificate verify failed");
-  // Nor is it taken for that of a client without one.
+  // Nor is it reported for a client without a certificate.
   EXPECT_FALSE(Connect(Make(key_, "farm", authority_, "authority", -3600, -60)));
   EXPECT_FALSE(Connect(nullptr));
   EXPECT_EQ(HandshakeFailure(kFile, kRefused), "certificate verify failed");
 }
 
-TEST(HandshakeWordsTest, OpenSslsWordsAndOurs) {
+TEST(HandshakeFailureTest, ExplainsOpenSslsMessages) {
   const auto why = [](const std::string& words) {
     return HandshakeFailure(kFile,
                             "Handshake failed with fatal error SSL_ERROR_SSL: error:0A0:SSL "
@@ -136,16 +137,16 @@ TEST(HandshakeWordsTest, OpenSslsWordsAndOurs) {
                                 words + ".")
         .value_or("");
   };
-  EXPECT_THAT(why("peer did not return a certificate"), HasSubstr("shows no certificate"));
+  EXPECT_THAT(why("peer did not return a certificate"), HasSubstr("presents no certificate"));
   EXPECT_THAT(why("http request"), HasSubstr("HTTP without TLS"));
   EXPECT_THAT(why("wrong version number"), HasSubstr("plain text"));
-  EXPECT_THAT(why("tlsv1 alert unknown ca"), HasSubstr("who signed tls.certificate"));
+  EXPECT_THAT(why("tlsv1 alert unknown ca"), HasSubstr("the CA of tls.certificate"));
   EXPECT_EQ(why("something new"), "something new");
   EXPECT_EQ(HandshakeFailure("./src/core/lib/iomgr/tcp_posix.cc", kRefused), std::nullopt);
   EXPECT_EQ(HandshakeFailure(kFile, "Could not load any root certificate."), std::nullopt);
 }
 
-TEST(HandshakeLogTest, AFloodIsCountedAndNotWritten) {
+TEST(HandshakeLogTest, AFloodIsCountedAndNotLogged) {
   const auto sink = std::make_shared<base::KeptLines>();
   base::FakeClock clock;
   HandshakeLog log(base::Log(base::LogFormat::kJson, base::LogLevel::kInfo, sink, &clock), clock);
@@ -155,7 +156,7 @@ TEST(HandshakeLogTest, AFloodIsCountedAndNotWritten) {
   clock.Advance(absl::Minutes(1));
   log.Failed("expired");
   ASSERT_EQ(sink->lines.size(), std::size_t{HandshakeLog::kLinesPerMinute} + 1);
-  EXPECT_THAT(sink->lines.back(), HasSubstr(R"("unsaid_before":990)"));
+  EXPECT_THAT(sink->lines.back(), HasSubstr(R"("others_not_logged":990)"));
 }
 
 }  // namespace

@@ -22,12 +22,11 @@
 namespace assetgate::auth {
 namespace {
 
-// Larger files are no key sets.
-constexpr std::size_t kLargest = 1 << 20;
-// Each is checked, which takes the longer the larger it is.
-constexpr unsigned kMostKeys = 100;
-constexpr int kSmallestRsaBits = 2048;
-constexpr std::size_t kLargestRsaBytes = 8192 / 8;
+constexpr std::size_t kMaxBytes = 1 << 20;
+// Checking a key takes longer the larger it is.
+constexpr unsigned kMaxKeys = 100;
+constexpr int kMinRsaBits = 2048;
+constexpr std::size_t kMaxRsaBytes = 8192 / 8;
 
 template <typename T, void (*Free)(T*)>
 struct Freed {
@@ -43,7 +42,7 @@ std::string TextOf(const rapidjson::Value& object, const char* name) {
   return base::JsonString(object, name).value_or("");
 }
 
-// A number or a coordinate: base64url without padding.
+// The bytes of a number or a coordinate: base64url without padding.
 std::optional<std::string> BytesOf(const rapidjson::Value& object, const char* name) {
   std::string bytes;
   const std::string text = TextOf(object, name);
@@ -58,7 +57,7 @@ Number NumberOf(const std::string& bytes) {
                           static_cast<int>(bytes.size()), nullptr));
 }
 
-// The key that `parameters` say; null where they say none.
+// The key with these parameters; null where they are invalid.
 Key Make(const char* type, OSSL_PARAM_BLD* parameters) {
   const Parameters built(OSSL_PARAM_BLD_to_param(parameters));
   const Context context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
@@ -76,7 +75,7 @@ Key Make(const char* type, OSSL_PARAM_BLD* parameters) {
 Key MakeRsa(const rapidjson::Value& jwk) {
   const auto modulus = BytesOf(jwk, "n");
   const auto exponent = BytesOf(jwk, "e");
-  if (!modulus.has_value() || !exponent.has_value() || modulus->size() > kLargestRsaBytes ||
+  if (!modulus.has_value() || !exponent.has_value() || modulus->size() > kMaxRsaBytes ||
       exponent->size() > sizeof(std::uint64_t)) {
     return nullptr;
   }
@@ -128,24 +127,24 @@ std::string PemOf(EVP_PKEY* key) {
 }  // namespace
 
 absl::StatusOr<std::vector<JwkKey>> ParseJwks(absl::string_view json) {
-  if (json.size() > kLargest) return absl::InvalidArgumentError("is larger than 1 MiB");
+  if (json.size() > kMaxBytes) return absl::InvalidArgumentError("is larger than 1 MiB");
   const std::optional<rapidjson::Document> document = base::ParseJson(json);
   if (!document.has_value() || !document->IsObject()) {
-    return absl::InvalidArgumentError("is no JSON object; a JWKS is {\"keys\": [...]}");
+    return absl::InvalidArgumentError("is not a JSON object; a JWKS is {\"keys\": [...]}");
   }
   const rapidjson::Value* keys = base::FindJson(*document, "keys");
   if (keys == nullptr || !keys->IsArray()) {
     return absl::InvalidArgumentError("has no \"keys\"; a JWKS is {\"keys\": [...]}");
   }
-  if (keys->Size() > kMostKeys) {
-    return absl::InvalidArgumentError(absl::StrCat("has more than ", kMostKeys, " keys"));
+  if (keys->Size() > kMaxKeys) {
+    return absl::InvalidArgumentError(absl::StrCat("has more than ", kMaxKeys, " keys"));
   }
   std::vector<JwkKey> found;
   std::vector<std::string> faults;
   int number = -1;
   for (const rapidjson::Value& jwk : keys->GetArray()) {
     ++number;
-    // One that cannot be used is passed over: the others go on to be good (RFC 7517, section 5).
+    // An unusable key is skipped; the others stay usable (RFC 7517, section 5).
     if (!jwk.IsObject()) {
       faults.push_back(absl::StrCat("keys[", number, "] is not an object"));
       continue;
@@ -175,9 +174,9 @@ absl::StatusOr<std::vector<JwkKey>> ParseJwks(absl::string_view json) {
       faults.push_back(absl::StrCat("keys[", number, "] is not a valid ", type, " key"));
       continue;
     }
-    if (type == "RSA" && EVP_PKEY_get_bits(made.get()) < kSmallestRsaBits) {
+    if (type == "RSA" && EVP_PKEY_get_bits(made.get()) < kMinRsaBits) {
       faults.push_back(absl::StrCat("keys[", number, "] has ", EVP_PKEY_get_bits(made.get()),
-                                    " bits; use at least ", kSmallestRsaBits));
+                                    " bits; use at least ", kMinRsaBits));
       continue;
     }
     key.pem = PemOf(made.get());

@@ -1,4 +1,4 @@
-// Keys of an issuer of JWTs: a JSON Web Key Set (RFC 7517).
+// The keys of a JWT issuer: a JSON Web Key Set (RFC 7517).
 #ifndef ASSETGATE_AUTH_JWKS_H_
 #define ASSETGATE_AUTH_JWKS_H_
 
@@ -14,23 +14,24 @@ namespace assetgate::auth {
 // One public key.
 struct JwkKey {
   enum class Type { kRsa, kEc };
-  // Its `kid`; may be empty.
+  // The claim `kid`; may be empty.
   std::string id;
   Type type = Type::kRsa;
-  // EC: bits of the curve (256, 384 or 521).
+  // EC: the bits of the curve (256, 384 or 521).
   int bits = 0;
-  // The one algorithm that it is for ("RS256"); empty: any of its type.
+  // The only algorithm to use it with ("RS256"); empty: any of its type.
   std::string algorithm;
   std::string pem;
 };
 
 using JwkKeysPtr = std::shared_ptr<const std::vector<JwkKey>>;
 
-// The keys in `json` that sign: RSA of at least 2,048 bits, and EC on P-256, P-384 and P-521.
-// Others (for encryption, symmetric ones, of types not known here, too small or broken) are passed
-// over, so that one of them does not lock out the holders of the others. INVALID_ARGUMENT where it
-// is not a key set, no key is left (then it says what is wrong with the broken ones), or there are
-// more than any issuer has.
+// Parses the signing keys in `json`: RSA of at least 2,048 bits, and EC on P-256, P-384 and P-521.
+// Skips other keys (for encryption, symmetric, of unknown types, too small or invalid), so that one
+// of them does not lock out the holders of the others.
+//
+// Errors: INVALID_ARGUMENT where `json` is not a key set, has no usable key (the message names the
+// faults of the invalid ones), or has more than 100 keys.
 absl::StatusOr<std::vector<JwkKey>> ParseJwks(absl::string_view json);
 
 }  // namespace assetgate::auth

@@ -19,23 +19,23 @@
 namespace assetgate::auth {
 namespace {
 
-// Of each of the two requests.
+// For each of the two requests.
 constexpr absl::Duration kTimeout = absl::Seconds(10);
-constexpr std::size_t kLargestAnswer = 1 << 20;
-constexpr std::size_t kLongestUrl = 2048;
+constexpr std::size_t kMaxResponseBytes = 1 << 20;
+constexpr std::size_t kMaxUrlLength = 2048;
 constexpr absl::string_view kDiscoveryPath = "/.well-known/openid-configuration";
 
 using FetchDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<JwkKey>>) &&>;
 using BodyDone = absl::AnyInvocable<void(absl::StatusOr<std::string>) &&>;
 
-// Scheme, host and port; what follows is the path.
+// The part of `url` before the path: scheme, host and port.
 absl::string_view OriginOf(absl::string_view url) {
   const std::size_t slashes = url.find("//");
   if (slashes == absl::string_view::npos) return url;
   return url.substr(0, url.find_first_of("/?", slashes + 2));
 }
 
-// On the loop: GETs `url`; `done` gets the body of a 200, on the loop as well.
+// GETs `url`. Calls `done` with the body of a 200. Threading: on the loop, as is `done`.
 void Get(const JwtIssuer& issuer, const Fetching& fetching, const std::string& url, bool with_token,
          BodyDone done) {
   http::Request request;
@@ -43,7 +43,7 @@ void Get(const JwtIssuer& issuer, const Fetching& fetching, const std::string& u
   options.base_url = std::string(OriginOf(url));
   options.timeout = kTimeout;
   options.ca = issuer.ca;
-  options.max_response_bytes = kLargestAnswer;
+  options.max_response_bytes = kMaxResponseBytes;
   request.path = url.substr(options.base_url.size());
   request.headers = {{"Accept", "application/json"}};
   if (with_token && !issuer.token.empty()) {
@@ -83,16 +83,16 @@ void GetKeys(const JwtIssuer& issuer, const Fetching& fetching, const std::strin
       });
 }
 
-// Where the discovery document `body` says that the keys are.
+// The URL of the keys that the discovery document `body` names.
 absl::StatusOr<std::string> KeyUrlIn(const std::string& body, const JwtIssuer& issuer) {
   const std::optional<rapidjson::Document> document = base::ParseJson(body);
   if (!document.has_value() || !document->IsObject()) {
-    return absl::FailedPreconditionError("is no JSON object");
+    return absl::FailedPreconditionError("is not a JSON object");
   }
   const std::string said = base::JsonString(*document, "issuer").value_or("");
   if (said != issuer.issuer) {
     return absl::FailedPreconditionError(
-        absl::StrCat("is of the issuer \"", base::CleanText(said, 128), "\""));
+        absl::StrCat("names another issuer, \"", base::CleanText(said, 128), "\""));
   }
   std::string url = base::JsonString(*document, "jwks_uri").value_or("");
   if (const std::string fault = FaultOfKeyUrl(url); !fault.empty()) {
@@ -104,7 +104,7 @@ absl::StatusOr<std::string> KeyUrlIn(const std::string& body, const JwtIssuer& i
 }  // namespace
 
 std::string FaultOfKeyUrl(absl::string_view url) {
-  if (url.size() > kLongestUrl) return "is longer than 2048 characters";
+  if (url.size() > kMaxUrlLength) return "is longer than 2048 characters";
   if (std::any_of(url.begin(), url.end(),
                   [](char c) { return !absl::ascii_isgraph(static_cast<unsigned char>(c)); })) {
     return "holds white space or characters outside of ASCII";
@@ -119,8 +119,8 @@ std::string FaultOfKeyUrl(absl::string_view url) {
   if (host.empty()) return "has no host";
   if (absl::ConsumePrefix(&host, "[")) host = absl::StripSuffix(host, "]");
   if (http && !base::IsLoopback(absl::AsciiStrToLower(host))) {
-    return "begins with http://, which is for this machine only: whoever is on the way could put "
-           "other keys in";
+    return "begins with http://, which is for this machine only: anybody on the network path could "
+           "replace the keys";
   }
   return "";
 }
@@ -176,12 +176,12 @@ absl::Status JwksEndpoint::status() const {
 
 void JwksEndpoint::Refresh() {
   absl::MutexLock lock(&mu_);
-  if (!under_way_ && Now() >= due_) Begin();
+  if (!in_flight_ && Now() >= due_) Begin();
 }
 
 bool JwksEndpoint::Miss() {
   absl::MutexLock lock(&mu_);
-  if (under_way_) return true;
+  if (in_flight_) return true;
   const absl::Time allowed = began_ + kMissInterval;
   if (Now() < allowed) {
     due_ = std::min(due_, allowed);
@@ -192,7 +192,7 @@ bool JwksEndpoint::Miss() {
 }
 
 void JwksEndpoint::Begin() {
-  under_way_ = true;
+  in_flight_ = true;
   began_ = Now();
   JwtIssuer issuer = issuer_;
   issuer.ca = ca_;
@@ -206,17 +206,17 @@ void JwksEndpoint::Begin() {
 
 void JwksEndpoint::End(absl::StatusOr<std::vector<JwkKey>> fetched) {
   absl::MutexLock lock(&mu_);
-  under_way_ = false;
+  in_flight_ = false;
   status_ = fetched.status();
   if (!fetched.ok()) {
-    due_ = Now() + retry_;
-    retry_ = std::min(2 * retry_, kLongestRetry);
+    due_ = Now() + backoff_;
+    backoff_ = std::min(2 * backoff_, kMaxBackoff);
     return;
   }
   keys_ = std::make_shared<const std::vector<JwkKey>>(*std::move(fetched));
   fetch_time_ = Now();
   due_ = fetch_time_ + kRefresh;
-  retry_ = kFirstRetry;
+  backoff_ = kInitialBackoff;
 }
 
 }  // namespace assetgate::auth

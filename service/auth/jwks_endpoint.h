@@ -1,4 +1,4 @@
-// Keys of issuers of JWTs that publish them over HTTP.
+// The keys of JWT issuers that publish them over HTTP.
 #ifndef ASSETGATE_AUTH_JWKS_ENDPOINT_H_
 #define ASSETGATE_AUTH_JWKS_ENDPOINT_H_
 
@@ -23,39 +23,40 @@
 
 namespace assetgate::auth {
 
-// What keys are fetched with. Both outlive whatever fetches. The loop is where keys are checked:
-// one that may take its time.
+// The means to fetch keys. The loop also checks them, so it must be one that may be busy for a
+// while. Lifetime: both must outlive everything that fetches.
 struct Fetching {
   http::Client& http;
   base::EventLoop& loop;
 };
 
-// What is wrong with a URL from which keys are to come, in words; empty where nothing is. Keys in
-// clear are anybody's: https only, but for this machine.
+// The fault of a URL to fetch keys from, in words; empty where it has none. It must be https,
+// except on this machine: on a plain connection anybody could replace the keys.
 std::string FaultOfKeyUrl(absl::string_view url);
 
-// Fetches the keys of `issuer`, whose `jwks_file` is empty: from `jwks_url`, or from where its
-// discovery document (ISSUER/.well-known/openid-configuration) says. Redirects are not followed.
-// The token goes only to the host that the config names. Ends within half a minute, in one call of
-// `done`, on the loop. The error names the URL, without its query.
+// Fetches the keys of `issuer`, whose `jwks_file` is empty: from `jwks_url`, or from the URL in its
+// discovery document (ISSUER/.well-known/openid-configuration). Does not follow redirects. Sends
+// the token only to the host that the config names. Calls `done` once, on the loop, within half a
+// minute. Errors: the message names the URL, without its query.
 void FetchJwks(const JwtIssuer& issuer, const Fetching& fetching,
                absl::AnyInvocable<void(absl::StatusOr<std::vector<JwkKey>>) &&> done);
 
-// The newest keys of one issuer that could be fetched.
+// The newest keys of one issuer.
 //
-// They are fetched every few minutes, and sooner when a token names one that is not among them,
-// which is how a new key becomes known; but never more often than every few seconds, so that tokens
-// with made-up keys make no storm. While they cannot be had, those that there are stay in use.
-// Thread-safe, and nothing blocks.
+// They are fetched every few minutes, and sooner when a token names an unknown key, which is how a
+// new key becomes known. Unknown keys cause at most one fetch per kMissInterval, so that tokens
+// with invented keys cause no storm. While a fetch fails, the current keys stay in use.
+//
+// Threading: any thread; nothing blocks.
 class JwksEndpoint final : public std::enable_shared_from_this<JwksEndpoint> {
  public:
-  // Between two fetches that succeed.
+  // After a fetch that succeeded.
   static constexpr absl::Duration kRefresh = absl::Minutes(5);
-  // Between the beginnings of two fetches that unknown keys ask for.
+  // Between the starts of two fetches that unknown keys cause.
   static constexpr absl::Duration kMissInterval = absl::Seconds(10);
-  // After the first failure in a row, doubled with each, and at most.
-  static constexpr absl::Duration kFirstRetry = absl::Seconds(2);
-  static constexpr absl::Duration kLongestRetry = absl::Minutes(1);
+  // After a failed fetch; doubled for each consecutive failure.
+  static constexpr absl::Duration kInitialBackoff = absl::Seconds(2);
+  static constexpr absl::Duration kMaxBackoff = absl::Minutes(1);
 
   JwksEndpoint(JwtIssuer issuer, const Fetching& fetching)
       : issuer_(std::move(issuer)),
@@ -64,23 +65,23 @@ class JwksEndpoint final : public std::enable_shared_from_this<JwksEndpoint> {
         token_(issuer_.token),
         egress_(issuer_.egress) {}
 
-  // As it was made with: whose keys, and from where.
+  // The issuer as given to the constructor.
   const JwtIssuer& issuer() const { return issuer_; }
-  // Takes what keys are fetched with (`ca`, `token`, `egress`) from `issuer`, which is fetched like
-  // this one. Where that is another than before, keys are fetched again at the next Refresh.
+  // Replaces the means to fetch (`ca`, `token`, `egress`) by those of `issuer`, which must be
+  // `FetchedLike` this one. If they differ, the next Refresh fetches the keys again.
   void FetchWith(const JwtIssuer& issuer) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Null until they were fetched once.
+  // Null before the first fetch that succeeds.
   JwkKeysPtr keys() const ABSL_LOCKS_EXCLUDED(mu_);
-  // When these were fetched; InfinitePast where there are none.
+  // When these keys were fetched; InfinitePast where there are none.
   absl::Time fetch_time() const ABSL_LOCKS_EXCLUDED(mu_);
-  // What became of the newest fetch that has ended.
+  // The result of the newest fetch that has ended.
   absl::Status status() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Fetches what is due. To be called every few seconds.
+  // Begins a fetch if one is due. Call it every few seconds.
   void Refresh() ABSL_LOCKS_EXCLUDED(mu_);
-  // A token names a key that is not among these. True where a fetch is under way that may bring it;
-  // otherwise it was asked for too recently.
+  // Reports that a token names an unknown key. True where a fetch is in flight that may bring it;
+  // false where the last fetch is too recent.
   bool Miss() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -97,10 +98,10 @@ class JwksEndpoint final : public std::enable_shared_from_this<JwksEndpoint> {
   JwkKeysPtr keys_ ABSL_GUARDED_BY(mu_);
   absl::Time fetch_time_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   absl::Status status_ ABSL_GUARDED_BY(mu_);
-  bool under_way_ ABSL_GUARDED_BY(mu_) = false;
+  bool in_flight_ ABSL_GUARDED_BY(mu_) = false;
   absl::Time began_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   absl::Time due_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
-  absl::Duration retry_ ABSL_GUARDED_BY(mu_) = kFirstRetry;
+  absl::Duration backoff_ ABSL_GUARDED_BY(mu_) = kInitialBackoff;
 };
 
 }  // namespace assetgate::auth

@@ -23,7 +23,7 @@ using testing::Not;
 constexpr char kIssuer[] = "https://issuer.example/realm";
 constexpr char kUrl[] = "https://keys.example:8443/jwks?policy=one";
 
-// A verifier of one issuer, whose keys are fetched.
+// A verifier for one issuer whose keys are fetched.
 class JwksEndpointTest : public testing::Test {
  protected:
   explicit JwksEndpointTest(JwtIssuer issuer = {.issuer = kIssuer,
@@ -37,7 +37,7 @@ class JwksEndpointTest : public testing::Test {
   static std::string Set(const std::string& keys) {
     return absl::StrCat("{\"keys\":[", keys, "]}");
   }
-  // The request that waits; there must be one.
+  // The pending request; there must be one.
   http::FakeHttpClient::Call Take() {
     loop_.RunDue();
     EXPECT_EQ(http_.pending(), 1u);
@@ -48,7 +48,7 @@ class JwksEndpointTest : public testing::Test {
     loop_.RunDue();
   }
   void Answer(const IssuerKey& key) { Answer(http::Response{200, {}, Set(key.Jwk())}); }
-  // As time goes by: the endpoint is looked at every few seconds.
+  // Lets time pass, with a Refresh every few seconds.
   void Wait(absl::Duration time) {
     for (const absl::Time end = loop_.Now() + time; loop_.Now() < end;) {
       loop_.Advance(absl::Seconds(1));
@@ -77,7 +77,7 @@ class JwksEndpointTest : public testing::Test {
   JwtVerifier verifier_;
 };
 
-TEST_F(JwksEndpointTest, KeysAreFetchedAndFetchedAgain) {
+TEST_F(JwksEndpointTest, KeysAreFetchedPeriodically) {
   endpoint_->Refresh();
   auto call = Take();
   EXPECT_EQ(call.options.base_url, "https://keys.example:8443");
@@ -97,12 +97,12 @@ TEST_F(JwksEndpointTest, KeysAreFetchedAndFetchedAgain) {
   EXPECT_TRUE(absl::IsUnauthenticated(Verify(first_)));
 }
 
-TEST_F(JwksEndpointTest, BeforeTheFirstKeysNobodyCanTell) {
+TEST_F(JwksEndpointTest, BeforeTheFirstFetchTokensCannotBeVerified) {
   EXPECT_TRUE(absl::IsUnavailable(Verify(first_)));
   Answer(TransportError{TransportError::Kind::kConnect, false, "nobody there"});
   EXPECT_TRUE(absl::IsUnavailable(Verify(first_)));
   EXPECT_THAT(Fault(), HasSubstr("nobody there"));
-  Wait(JwksEndpoint::kFirstRetry);
+  Wait(JwksEndpoint::kInitialBackoff);
   Answer(first_);
   EXPECT_TRUE(Verify(first_).ok());
   EXPECT_TRUE(endpoint_->status().ok());
@@ -119,7 +119,7 @@ TEST_F(JwksEndpointTest, ANewKeyIsFetchedWhenATokenNamesIt) {
   EXPECT_TRUE(Verify(first_).ok());
 }
 
-TEST_F(JwksEndpointTest, MadeUpKeysMakeNoStorm) {
+TEST_F(JwksEndpointTest, InventedKeysDoNotCauseAStorm) {
   endpoint_->Refresh();
   Answer(first_);
   const std::size_t before = http_.sent();
@@ -138,7 +138,7 @@ TEST_F(JwksEndpointTest, MadeUpKeysMakeNoStorm) {
   EXPECT_LE(pending, 5 * 7) << "and most are refused at once";
 }
 
-TEST_F(JwksEndpointTest, AKeyThatCameTooSoonAfterAFetchIsFetchedByItself) {
+TEST_F(JwksEndpointTest, AKeyThatAppearsSoonAfterAFetchIsFetchedLater) {
   endpoint_->Refresh();
   Answer(first_);
   EXPECT_TRUE(absl::IsUnauthenticated(Verify(next_)));
@@ -161,14 +161,14 @@ TEST_F(JwksEndpointTest, AWrongSignatureOfAKnownKeyFetchesNothing) {
   EXPECT_EQ(http_.pending(), 0u);
 }
 
-TEST_F(JwksEndpointTest, KeysStayWhateverTheEndpointSays) {
+TEST_F(JwksEndpointTest, KeysStayWhenTheEndpointFails) {
   endpoint_->Refresh();
   Answer(first_);
   const absl::Time fetched = endpoint_->fetch_time();
   const std::vector<std::pair<http::Result, std::string>> answers = {
       {http::Response{503, {}, "no"}, "HTTP 503"},
       {http::Response{302, {{"Location", "https://evil.example"}}, ""}, "HTTP 302"},
-      {http::Response{200, {}, "<html>"}, "is no JSON object"},
+      {http::Response{200, {}, "<html>"}, "is not a JSON object"},
       {http::Response{200, {}, Set("")}, "no key that signs"},
       {http::Response{200, {}, Set(R"({"kty":"oct","k":"AAAA","kid":"first"})")}, "no key"},
       {http::Response{200, {}, Set(R"({"kty":"RSA","n":"AQ","e":"AQAB"})")},
@@ -184,16 +184,16 @@ TEST_F(JwksEndpointTest, KeysStayWhateverTheEndpointSays) {
     EXPECT_THAT(Fault(), AllOf(HasSubstr(fault), Not(HasSubstr("policy=one"))));
     EXPECT_TRUE(Verify(first_).ok()) << fault;
     EXPECT_EQ(endpoint_->fetch_time(), fetched);
-    // Tried again soon, and not at once.
+    // Tried again soon, but not at once.
     EXPECT_EQ(http_.pending(), 0u);
-    Wait(JwksEndpoint::kLongestRetry);
+    Wait(JwksEndpoint::kMaxBackoff);
   }
   Answer(next_);
   EXPECT_TRUE(endpoint_->status().ok());
   EXPECT_TRUE(Verify(next_).ok());
 }
 
-TEST_F(JwksEndpointTest, AnAnswerMayComeWhenTheEndpointIsGone) {
+TEST_F(JwksEndpointTest, AnAnswerMayArriveAfterTheEndpointIsDestroyed) {
   auto endpoint = std::make_shared<JwksEndpoint>(endpoint_->issuer(), Fetching{http_, loop_});
   endpoint->Refresh();
   auto call = Take();
@@ -217,7 +217,7 @@ class TokenTest : public JwksEndpointTest {
   }
 };
 
-TEST_F(TokenTest, TheDiscoveryDocumentSaysWhereKeysAre) {
+TEST_F(TokenTest, TheDiscoveryDocumentNamesTheUrlOfTheKeys) {
   endpoint_->Refresh();
   auto call = Take();
   EXPECT_EQ(absl::StrCat(call.options.base_url, call.request.path),
@@ -249,23 +249,23 @@ TEST_F(TokenTest, AnotherHostDoesNotGetTheToken) {
   }
 }
 
-TEST_F(TokenTest, ADiscoveryDocumentThatIsWrongIsNotFollowed) {
+TEST_F(TokenTest, AnInvalidDiscoveryDocumentIsNotFollowed) {
   const std::vector<std::pair<http::Result, std::string>> answers = {
-      {Discovery("https://issuer.example/keys", "https://evil.example"), "is of the issuer"},
+      {Discovery("https://issuer.example/keys", "https://evil.example"), "names another issuer"},
       {Discovery("http://issuer.example/keys"), "has a jwks_uri that begins with http://"},
       {Discovery("file:///etc/passwd"), "has a jwks_uri that does not begin with https://"},
-      {http::Response{200, {}, "[]"}, "is no JSON object"},
+      {http::Response{200, {}, "[]"}, "is not a JSON object"},
       {http::Response{404, {}, ""}, "HTTP 404"}};
   for (const auto& [answer, fault] : answers) {
     endpoint_->Refresh();
     Answer(answer);
     EXPECT_THAT(Fault(), HasSubstr(fault));
     EXPECT_EQ(http_.pending(), 0u);
-    loop_.Advance(JwksEndpoint::kLongestRetry);
+    loop_.Advance(JwksEndpoint::kMaxBackoff);
   }
 }
 
-TEST_F(TokenTest, AnotherTokenIsUsedAtOnceAndNoneIsTold) {
+TEST_F(TokenTest, AnotherTokenIsUsedAtOnceAndNoneIsReported) {
   endpoint_->Refresh();
   Answer(http::Response{401, {}, "sesame-1"});
   EXPECT_THAT(Fault(), AllOf(HasSubstr("HTTP 401"), Not(HasSubstr("sesame"))));
@@ -281,7 +281,7 @@ TEST_F(TokenTest, AnotherTokenIsUsedAtOnceAndNoneIsTold) {
   std::move(call).Answer(http::Response{401, {}, ""});
 }
 
-// The same, through a proxy.
+// Fetches through a proxy.
 class ProxyTest : public JwksEndpointTest {
  protected:
   static JwtIssuer Issuer() {
@@ -293,7 +293,7 @@ class ProxyTest : public JwksEndpointTest {
   ProxyTest() : JwksEndpointTest(Issuer()) {}
 };
 
-TEST_F(ProxyTest, TheDiscoveryDocumentAndTheKeysAreFetchedThroughIt) {
+TEST_F(ProxyTest, TheDiscoveryDocumentAndTheKeysAreFetchedThroughTheProxy) {
   endpoint_->Refresh();
   for (const auto& [url, answer] : std::vector<std::pair<std::string, http::Result>>{
            {"https://issuer.example", Discovery("https://keys.example/jwks")},
@@ -308,7 +308,7 @@ TEST_F(ProxyTest, TheDiscoveryDocumentAndTheKeysAreFetchedThroughIt) {
   EXPECT_TRUE(Verify(first_).ok());
 }
 
-TEST_F(ProxyTest, KeysOnThisMachineAreFetchedStraight) {
+TEST_F(ProxyTest, KeysOnThisMachineAreFetchedDirectly) {
   endpoint_->Refresh();
   Answer(Discovery("http://127.0.0.1:9000/jwks"));
   auto call = Take();
@@ -331,7 +331,7 @@ TEST_F(ProxyTest, AnotherProxyIsUsedAtOnce) {
   std::move(call).Answer(http::Response{503, {}, ""});
 }
 
-TEST(KeyUrlTest, OnlyWhatNobodyOnTheWayCanChange) {
+TEST(KeyUrlTest, AcceptsOnlyUrlsThatNobodyOnTheNetworkCanIntercept) {
   for (const char* url : {"https://k.example", "https://k.example:8443/jwks?p=a%20b", "HTTPS://K/",
                           "http://127.0.0.1:1/", "http://localhost/x", "http://[::1]:8080/x"}) {
     EXPECT_EQ(FaultOfKeyUrl(url), "") << url;

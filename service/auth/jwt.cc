@@ -23,16 +23,16 @@
 namespace assetgate::auth {
 namespace {
 
-// Longer ones are none of ours: gRPC takes 8 KiB of metadata.
-constexpr std::size_t kLongestToken = 8 << 10;
-// Clocks of issuers and of this machine agree to that.
+// gRPC accepts 8 KiB of metadata.
+constexpr std::size_t kMaxTokenBytes = 8 << 10;
+// The accepted difference between the clocks of issuers and of this machine.
 constexpr absl::Duration kLeeway = absl::Seconds(60);
 
 struct Algorithm {
   const char* name;
   jwt_alg_t code;
   JwkKey::Type type;
-  // EC: of the curve.
+  // EC: the bits of the curve.
   int bits;
 };
 constexpr Algorithm kAlgorithms[] = {{"RS256", JWT_ALG_RS256, JwkKey::Type::kRsa, 0},
@@ -58,14 +58,14 @@ std::string TextOf(const rapidjson::Value& object, const char* name) {
   return base::JsonString(object, name).value_or("");
 }
 
-// A claim of type NumericDate; absent where it is none.
+// A claim of type NumericDate; absent where it is not one.
 std::optional<absl::Time> TimeOf(const rapidjson::Value& object, const char* name) {
   const rapidjson::Value* value = base::FindJson(object, name);
   if (value == nullptr || !value->IsNumber()) return std::nullopt;
   return absl::UnixEpoch() + absl::Seconds(value->GetDouble());
 }
 
-// The claim `aud`: a text or several.
+// The claim `aud`: a string or an array of strings.
 std::vector<std::string> AudiencesOf(const rapidjson::Value& claims) {
   std::vector<std::string> audiences;
   const rapidjson::Value* value = base::FindJson(claims, "aud");
@@ -79,7 +79,7 @@ std::vector<std::string> AudiencesOf(const rapidjson::Value& claims) {
   return audiences;
 }
 
-// Whether `key` has signed it, with `algorithm` and no other.
+// Whether `key` has signed the token, with exactly `algorithm`.
 bool IsSignedBy(const std::string& token, const JwkKey& key, const Algorithm& algorithm) {
   jwt_t* decoded = nullptr;
   if (jwt_decode(&decoded, token.c_str(), reinterpret_cast<const unsigned char*>(key.pem.c_str()),
@@ -91,7 +91,7 @@ bool IsSignedBy(const std::string& token, const JwkKey& key, const Algorithm& al
   return same;
 }
 
-absl::Status Refused(const std::string& why) {
+absl::Status Rejected(const std::string& why) {
   return absl::UnauthenticatedError(absl::StrCat("the JWT ", why));
 }
 
@@ -99,9 +99,10 @@ absl::Status Pending(const std::string& why) {
   return absl::UnavailableError(absl::StrCat("the JWT cannot be verified now: ", why));
 }
 
-std::string WhereKeysAre(const JwtIssuer& issuer) {
+std::string SourceOfKeys(const JwtIssuer& issuer) {
   if (!issuer.fetched()) return issuer.jwks_file;
-  return issuer.jwks_url.empty() ? "what its issuer publishes" : base::RedactUri(issuer.jwks_url);
+  return issuer.jwks_url.empty() ? "the keys that its issuer publishes"
+                                 : base::RedactUri(issuer.jwks_url);
 }
 
 }  // namespace
@@ -139,38 +140,38 @@ JwkKeysPtr JwtVerifier::KeysOf(const JwtIssuer& issuer) const {
 
 absl::StatusOr<Subject> JwtVerifier::Verify(const std::string& token) const {
   const std::vector<absl::string_view> parts = absl::StrSplit(token, '.');
-  if (token.size() > kLongestToken) return Refused("is longer than 8 KiB");
-  // libjwt takes it as a C string.
-  if (parts.size() != 3 || absl::StrContains(token, '\0')) return Refused("is not whole");
+  if (token.size() > kMaxTokenBytes) return Rejected("is longer than 8 KiB");
+  // libjwt takes the token as a C string.
+  if (parts.size() != 3 || absl::StrContains(token, '\0')) return Rejected("is not complete");
   const auto header = ObjectIn(parts[0]);
   const auto claims = ObjectIn(parts[1]);
-  if (!header.has_value() || !claims.has_value()) return Refused("is not whole");
+  if (!header.has_value() || !claims.has_value()) return Rejected("is not complete");
 
   const std::string issuer = TextOf(*claims, "iss");
   const auto known = std::find_if(issuers_.begin(), issuers_.end(),
                                   [&](const JwtIssuer& each) { return each.issuer == issuer; });
   if (known == issuers_.end()) {
-    return Refused(
+    return Rejected(
         absl::StrCat("is of the issuer ", Shown(issuer), ", which is not in jwt_issuers"));
   }
   const std::string name = TextOf(*header, "alg");
   const auto algorithm = std::find_if(std::begin(kAlgorithms), std::end(kAlgorithms),
                                       [&](const Algorithm& each) { return each.name == name; });
   if (algorithm == std::end(kAlgorithms)) {
-    return Refused(
-        absl::StrCat("says alg ", Shown(name), "; taken are RS and ES with 256, 384 and 512"));
+    return Rejected(
+        absl::StrCat("has alg ", Shown(name), "; accepted are RS and ES with 256, 384 and 512"));
   }
   if (header->HasMember("crit"))
-    return Refused("has critical extensions, none of which is known here");
+    return Rejected("has critical extensions, none of which is supported");
 
   JwksEndpoint* endpoint = EndpointOf(*known);
   const JwkKeysPtr keys = KeysOf(*known);
   if (keys == nullptr) {
     if (endpoint == nullptr) {
-      return Refused("cannot be verified: there are no keys of its issuer");
+      return Rejected("cannot be verified: there are no keys of its issuer");
     }
     endpoint->Miss();
-    return Pending("the keys of its issuer could not be fetched so far");
+    return Pending("the keys of its issuer have not been fetched yet");
   }
   const std::string key_id = TextOf(*header, "kid");
   bool known_id = false;
@@ -184,32 +185,32 @@ absl::StatusOr<Subject> JwtVerifier::Verify(const std::string& token) const {
     tried = true;
     is_signed = is_signed || IsSignedBy(token, key, *algorithm);
   }
-  // The issuer may have a key by now that is not here.
+  // The issuer may have published a new key meanwhile.
   if (!is_signed && !known_id && endpoint != nullptr && endpoint->Miss()) {
     return Pending(absl::StrCat("it is signed by the key ", Shown(key_id),
                                 ", and the keys of its issuer are being fetched"));
   }
   if (!tried) {
-    return Refused(absl::StrCat("is signed by the key ", Shown(key_id), " for ", algorithm->name,
-                                ", which is not in ", WhereKeysAre(*known)));
+    return Rejected(absl::StrCat("is signed by the key ", Shown(key_id), " for ", algorithm->name,
+                                 ", which is not in ", SourceOfKeys(*known)));
   }
-  if (!is_signed) return Refused("has a signature that is not its issuer's");
+  if (!is_signed) return Rejected("has an invalid signature");
 
-  // From here on its claims are the issuer's word.
+  // The signature is valid: from here on the claims can be trusted.
   const absl::Time now = clock_.Now();
   const auto expires = TimeOf(*claims, "exp");
-  if (!expires.has_value()) return Refused("never expires (it has no exp)");
+  if (!expires.has_value()) return Rejected("never expires (it has no exp)");
   if (now >= *expires + kLeeway) {
-    return Refused(absl::StrCat(
+    return Rejected(absl::StrCat(
         "expired at ", absl::FormatTime(absl::RFC3339_sec, *expires, absl::UTCTimeZone())));
   }
   if (claims->HasMember("nbf")) {
     const auto begins = TimeOf(*claims, "nbf");
     if (!begins.has_value() || now < *begins - kLeeway) {
-      return Refused(begins.has_value() ? absl::StrCat("is valid from ",
-                                                       absl::FormatTime(absl::RFC3339_sec, *begins,
-                                                                        absl::UTCTimeZone()))
-                                        : "has an nbf that is no time");
+      return Rejected(begins.has_value() ? absl::StrCat("is valid from ",
+                                                        absl::FormatTime(absl::RFC3339_sec, *begins,
+                                                                         absl::UTCTimeZone()))
+                                         : "has an nbf that is not a time");
     }
   }
   const std::vector<std::string> audiences = AudiencesOf(*claims);
@@ -217,8 +218,8 @@ absl::StatusOr<Subject> JwtVerifier::Verify(const std::string& token) const {
         return std::find(known->audiences.begin(), known->audiences.end(), each) !=
                known->audiences.end();
       })) {
-    return Refused(absl::StrCat("is for the audience ", Shown(absl::StrJoin(audiences, ", ")),
-                                ", not for ", absl::StrJoin(known->audiences, ", ")));
+    return Rejected(absl::StrCat("is for the audience ", Shown(absl::StrJoin(audiences, ", ")),
+                                 ", not for ", absl::StrJoin(known->audiences, ", ")));
   }
   return Subject{issuer, TextOf(*claims, "sub")};
 }

@@ -1,4 +1,4 @@
-// JSON Web Tokens (RFC 7519) of callers.
+// Verifies callers' JSON Web Tokens (RFC 7519).
 #ifndef ASSETGATE_AUTH_JWT_H_
 #define ASSETGATE_AUTH_JWT_H_
 
@@ -16,26 +16,29 @@
 
 namespace assetgate::auth {
 
-// Whether a bearer token is meant as a JWT: three parts with dots between them.
+// Whether a bearer token has the form of a JWT: three parts with dots between them.
 bool LooksLikeJwt(absl::string_view token);
 
 using JwksEndpointPtr = std::shared_ptr<JwksEndpoint>;
 
-// Verifies tokens of the issuers of the config. Asymmetric algorithms only (RS and ES with 256, 384
-// and 512): what verifies here can sign nothing. Thread-safe.
+// Verifies tokens of the issuers of the config. Accepts asymmetric algorithms only (RS and ES with
+// 256, 384 and 512), so that nothing that verifies here could also sign.
+//
+// Threading: any thread.
 class JwtVerifier {
  public:
-  // `endpoints`: one for each issuer whose keys are fetched. `clock` must outlive it.
+  // `endpoints`: one for each issuer whose keys are fetched. Lifetime: `clock` must outlive it.
   JwtVerifier(std::vector<JwtIssuer> issuers, const base::Clock& clock,
               std::vector<JwksEndpointPtr> endpoints = {});
 
-  // Has keys fetched that are due. The error tells what came of the newest fetches that failed.
+  // Begins fetches that are due. Errors: the faults of the newest fetches that failed.
   absl::Status Refresh();
   const std::vector<JwksEndpointPtr>& endpoints() const { return endpoints_; }
 
-  // Who it was issued for. UNAUTHENTICATED says for the log why not, without the token: of an
-  // unknown issuer or signed by an unknown key, altered, expired, not valid yet, for another
-  // audience. UNAVAILABLE: it cannot be told now, since keys of its issuer are being fetched.
+  // The subject that the token was issued for. Errors: UNAUTHENTICATED, with the reason for the
+  // log, without the token: of an unknown issuer, signed by an unknown key, altered, expired, not
+  // valid yet, or for another audience. UNAVAILABLE where it cannot be verified now, because keys
+  // of its issuer are being fetched.
   absl::StatusOr<Subject> Verify(const std::string& token) const;
 
  private:

@@ -48,7 +48,7 @@ class JwtTest : public ::testing::Test {
   std::unique_ptr<JwtVerifier> verifier_;
 };
 
-TEST_F(JwtTest, TokensOfTheIssuerAreTaken) {
+TEST_F(JwtTest, TokensOfTheIssuerAreAccepted) {
   for (const auto& [key, algorithm] : std::vector<std::pair<const IssuerKey*, jwt_alg_t>>{
            {&rsa_, JWT_ALG_RS256}, {&rsa_, JWT_ALG_RS512}, {&ec_, JWT_ALG_ES256}}) {
     const auto subject = verifier_->Verify(key->Sign(algorithm, Claims(absl::Hours(1))));
@@ -60,7 +60,7 @@ TEST_F(JwtTest, TokensOfTheIssuerAreTaken) {
       verifier_->Verify(rsa_.Sign(JWT_ALG_RS256, Claims(absl::Hours(1), R"(["x","other"])"))).ok());
 }
 
-TEST_F(JwtTest, TimesAreHeldToAMinute) {
+TEST_F(JwtTest, TimesAllowAMinuteOfClockSkew) {
   EXPECT_TRUE(verifier_->Verify(rsa_.Sign(JWT_ALG_RS256, Claims(-absl::Seconds(59)))).ok());
   EXPECT_THAT(Why(rsa_.Sign(JWT_ALG_RS256, Claims(-absl::Seconds(61)))), HasSubstr("expired at"));
   const auto not_before = [&](absl::Duration in) {
@@ -75,7 +75,7 @@ TEST_F(JwtTest, TimesAreHeldToAMinute) {
               HasSubstr("never expires"));
 }
 
-TEST_F(JwtTest, OtherAudiencesIssuersAndKeysAreRefused) {
+TEST_F(JwtTest, OtherAudiencesIssuersAndKeysAreRejected) {
   EXPECT_THAT(Why(rsa_.Sign(JWT_ALG_RS256, Claims(absl::Hours(1), "\"somebody\""))),
               AllOf(HasSubstr("\"somebody\""), HasSubstr("not for assetgate, other")));
   EXPECT_THAT(Why(rsa_.Sign(JWT_ALG_RS256, Claims(absl::Hours(1), "[]"))), HasSubstr("audience"));
@@ -87,14 +87,14 @@ TEST_F(JwtTest, OtherAudiencesIssuersAndKeysAreRefused) {
               HasSubstr("key \"unknown\""));
 }
 
-TEST_F(JwtTest, NothingIsTakenThatAnybodyCanSign) {
+TEST_F(JwtTest, TokensThatAnybodyCanSignAreRejected) {
   EXPECT_THAT(Why(IssuerKey::SignWith(JWT_ALG_NONE, Claims(absl::Hours(1)), "first", "")),
               HasSubstr("alg \"none\""));
-  // The public key as the secret of an HMAC: what a verifier would take that trusts the header.
+  // The public key as the secret of an HMAC: a verifier that trusts the header would accept it.
   EXPECT_THAT(
       Why(IssuerKey::SignWith(JWT_ALG_HS256, Claims(absl::Hours(1)), "first", rsa_.PublicPem())),
       HasSubstr("alg \"HS256\""));
-  // And with a header that says otherwise.
+  // The same with a header that names another algorithm.
   const std::string hmac =
       IssuerKey::SignWith(JWT_ALG_HS256, Claims(absl::Hours(1)), "first", rsa_.PublicPem());
   const std::vector<std::string> parts = absl::StrSplit(hmac, '.');
@@ -103,7 +103,7 @@ TEST_F(JwtTest, NothingIsTakenThatAnybodyCanSign) {
               HasSubstr("signature"));
 }
 
-TEST_F(JwtTest, AlteredAndTruncatedTokensAreRefused) {
+TEST_F(JwtTest, AlteredAndTruncatedTokensAreRejected) {
   const std::string token = rsa_.Sign(JWT_ALG_RS256, Claims(absl::Hours(1)));
   const std::vector<std::string> parts = absl::StrSplit(token, '.');
   const std::string other = absl::WebSafeBase64Escape(absl::StrCat(
@@ -124,7 +124,7 @@ TEST_F(JwtTest, AKeyForAnotherAlgorithmIsNotUsed) {
   EXPECT_FALSE(verifier_->Verify(rsa_.Sign(JWT_ALG_RS256, Claims(absl::Hours(1)))).ok());
 }
 
-TEST(JwksTest, ABrokenKeyDoesNotLockOutTheOthers) {
+TEST(JwksTest, AnInvalidKeyDoesNotLockOutTheOthers) {
   const std::string good = IssuerKey::Rsa("good").Jwk();
   for (const std::string& bad :
        {std::string("1"), std::string(R"({"kty":"RSA","kid":"bad","n":"AQ","e":"AQAB"})"),
@@ -139,22 +139,22 @@ TEST(JwksTest, ABrokenKeyDoesNotLockOutTheOthers) {
   }
 }
 
-TEST(JwksTest, KeySetsThatAreNone) {
+TEST(JwksTest, InvalidKeySetsAreRejected) {
   const auto why = [](const std::string& text) {
     const auto keys = ParseJwks(text);
     EXPECT_FALSE(keys.ok()) << text;
     return std::string(keys.status().message());
   };
-  EXPECT_THAT(why("nonsense"), HasSubstr("no JSON object"));
-  EXPECT_THAT(why("[]"), HasSubstr("no JSON object"));
-  EXPECT_THAT(why(std::string(100'000, '[')), HasSubstr("no JSON object"));
+  EXPECT_THAT(why("nonsense"), HasSubstr("not a JSON object"));
+  EXPECT_THAT(why("[]"), HasSubstr("not a JSON object"));
+  EXPECT_THAT(why(std::string(100'000, '[')), HasSubstr("not a JSON object"));
   EXPECT_THAT(why("{}"), HasSubstr("has no \"keys\""));
   EXPECT_THAT(why(R"({"keys":[]})"), HasSubstr("no key that signs"));
   EXPECT_THAT(why(R"({"keys":[{"kty":"oct","k":"AAAA"}]})"), HasSubstr("no key that signs"));
   std::string many;
   for (int i = 0; i < 101; ++i) absl::StrAppend(&many, i == 0 ? "" : ",", "{}");
   EXPECT_THAT(why(absl::StrCat("{\"keys\":[", many, "]}")), HasSubstr("more than 100 keys"));
-  // Checking it would take for ever.
+  // Checking this key would take too long.
   EXPECT_THAT(
       why(absl::StrCat(R"({"keys":[{"kty":"RSA","e":"AQAB","n":")",
                        absl::WebSafeBase64Escape(std::string(8193 / 8 + 1, '\xff')), "\"}]}")),

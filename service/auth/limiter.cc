@@ -8,14 +8,14 @@ std::optional<absl::Duration> Limiter::Take(const Caller& caller) {
   const double rate = caller.limits.requests_per_second;
   if (rate <= 0) return std::nullopt;
   const absl::Time now = clock_.Now();
-  const double most = std::max(1.0, rate);
+  const double burst = std::max(1.0, rate);
   absl::MutexLock lock(&mu_);
   Use& use = uses_[caller.id];
   const double grown =
       use.when == absl::InfinitePast()
-          ? most
+          ? burst
           : absl::ToDoubleSeconds(std::max(now - use.when, absl::ZeroDuration())) * rate;
-  use.left = std::min(most, use.left + grown);
+  use.left = std::min(burst, use.left + grown);
   use.when = now;
   if (use.left < 1) return absl::Seconds((1 - use.left) / rate);
   use.left -= 1;

@@ -1,4 +1,4 @@
-// How much each caller asks for.
+// Limits the requests and streams of each caller.
 #ifndef ASSETGATE_AUTH_LIMITER_H_
 #define ASSETGATE_AUTH_LIMITER_H_
 
@@ -15,23 +15,25 @@
 
 namespace assetgate::auth {
 
-// Holds every caller to its limits, at this gateway. Thread-safe.
+// Enforces every caller's limits at this gateway.
+//
+// Threading: any thread.
 class Limiter {
  public:
-  // `clock` must outlive it.
+  // Lifetime: `clock` must outlive it.
   explicit Limiter(const base::Clock& clock) : clock_(clock) {}
 
-  // Takes one request out of what the caller may ask for per second; a second's worth can be asked
-  // at once. Absent: it may go on; otherwise after that time.
+  // Takes one request from the caller's budget per second; a second's worth may come at once.
+  // Absent: the request may proceed; otherwise the time after which to try again.
   std::optional<absl::Duration> Take(const Caller& caller) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // A stream that is open for as long as this lives; null where there are too many.
+  // Holds an open stream for as long as it lives; null where the caller has too many.
   using Slot = std::shared_ptr<void>;
   Slot OpenStream(const Caller& caller) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Use {
-    // What may still be asked now.
+    // The requests that may still come now.
     double left = 0;
     absl::Time when = absl::InfinitePast();
     int streams = 0;
@@ -39,7 +41,7 @@ class Limiter {
 
   const base::Clock& clock_;
   absl::Mutex mu_;
-  // By caller. As many as have ever been in the table.
+  // By caller. Bounded by the callers that the config has ever listed.
   std::map<std::string, Use> uses_ ABSL_GUARDED_BY(mu_);
 };
 

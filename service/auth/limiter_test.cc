@@ -19,18 +19,18 @@ class LimiterTest : public ::testing::Test {
   Limiter limiter_{clock_};
 };
 
-TEST_F(LimiterTest, ASecondsWorthCanBeAskedAtOnceAndThenItsRate) {
+TEST_F(LimiterTest, ASecondsWorthMayComeAtOnceAndThenTheRateApplies) {
   const Caller caller = WithLimits({.requests_per_second = 10});
   for (int i = 0; i < 10; ++i) EXPECT_FALSE(limiter_.Take(caller).has_value()) << i;
   const auto wait = limiter_.Take(caller);
   ASSERT_TRUE(wait.has_value());
   EXPECT_GT(*wait, absl::Milliseconds(99));
   EXPECT_LT(*wait, absl::Milliseconds(101));
-  // What was refused took nothing.
+  // A rejected request takes nothing from the budget.
   clock_.Advance(absl::Milliseconds(101));
   EXPECT_FALSE(limiter_.Take(caller).has_value());
   EXPECT_TRUE(limiter_.Take(caller).has_value());
-  // Rest is saved for a second, and not for longer.
+  // An idle caller saves up a second's worth, and no more.
   clock_.Advance(absl::Hours(1));
   for (int i = 0; i < 10; ++i) EXPECT_FALSE(limiter_.Take(caller).has_value()) << i;
   EXPECT_TRUE(limiter_.Take(caller).has_value());
@@ -44,7 +44,7 @@ TEST_F(LimiterTest, ARateBelowOnePerSecondLetsOneThrough) {
   EXPECT_FALSE(limiter_.Take(caller).has_value());
 }
 
-TEST_F(LimiterTest, CallersDoNotTakeFromEachOther) {
+TEST_F(LimiterTest, CallersHaveSeparateBudgets) {
   const Caller one = WithLimits({.requests_per_second = 1, .open_streams = 1}, "one");
   const Caller other = WithLimits({.requests_per_second = 1, .open_streams = 1}, "other");
   EXPECT_FALSE(limiter_.Take(one).has_value());
@@ -55,7 +55,7 @@ TEST_F(LimiterTest, CallersDoNotTakeFromEachOther) {
   EXPECT_NE(limiter_.OpenStream(other), nullptr);
 }
 
-TEST_F(LimiterTest, AStreamThatEndsMakesRoom) {
+TEST_F(LimiterTest, AnEndedStreamFreesItsSlot) {
   const Caller caller = WithLimits({.open_streams = 2});
   Limiter::Slot first = limiter_.OpenStream(caller);
   const Limiter::Slot second = limiter_.OpenStream(caller);
@@ -65,7 +65,7 @@ TEST_F(LimiterTest, AStreamThatEndsMakesRoom) {
   EXPECT_NE(limiter_.OpenStream(caller), nullptr);
 }
 
-TEST_F(LimiterTest, WithoutLimitsAnythingGoes) {
+TEST_F(LimiterTest, WithoutLimitsEverythingIsAllowed) {
   const Caller caller = WithLimits({});
   std::vector<Limiter::Slot> slots;
   for (int i = 0; i < 1000; ++i) {

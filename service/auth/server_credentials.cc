@@ -11,16 +11,16 @@
 namespace assetgate::auth {
 namespace {
 
-// gRPC's C++ has no credentials whose certificate can change but those that read files; its core
-// has. The wrapper of the core's depends on gRPC's release: up to 1.54 the base class is an
-// interface, later it owns the core's credentials itself.
+// In gRPC's C++ API only credentials that read files can change their certificate; its core API has
+// others. The wrapper of the core's credentials depends on gRPC's release: up to 1.54 the base
+// class is an interface, later it owns the core's credentials itself.
 template <typename Base, bool = std::is_abstract_v<Base>>
 class CoreCredentials final : public Base {
  public:
   explicit CoreCredentials(grpc_server_credentials* core) : core_(core) {}
   ~CoreCredentials() override { grpc_server_credentials_release(core_); }
 
-  // Nobody in this program calls it.
+  // Not called in this program.
   void SetAuthMetadataProcessor(const std::shared_ptr<grpc::AuthMetadataProcessor>&) override {}
 
  private:
@@ -68,7 +68,7 @@ grpc_ssl_certificate_config_reload_status ServerTls::Fetch(
   if (!tls.fresh_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
   const grpc_ssl_pem_key_cert_pair pair = {tls.material_.key.Reveal().c_str(),
                                            tls.material_.certificate.c_str()};
-  // gRPC wants roots also where it asks nobody for a certificate; then they count for nothing.
+  // gRPC requires roots even where it asks no client for a certificate; it ignores them then.
   const std::string& roots = tls.clients_ == ClientCertificates::kNone ? tls.material_.certificate
                                                                        : tls.material_.client_ca;
   *config = grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
@@ -77,7 +77,7 @@ grpc_ssl_certificate_config_reload_status ServerTls::Fetch(
 }
 
 std::shared_ptr<grpc::ServerCredentials> ServerTls::MakeCredentials() {
-  WatchHandshakes();
+  RecordHandshakeFailures();
   {
     absl::MutexLock lock(&mu_);
     fresh_ = true;

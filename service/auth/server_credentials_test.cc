@@ -22,7 +22,8 @@ namespace {
 
 using http::testing::Certificate;
 
-// What a TLS client is shown at `port` of this machine, in PEM; empty where the handshake fails.
+// The certificate that a TLS client gets at `port` of this machine, in PEM; empty where the
+// handshake fails.
 std::string CertificateAt(int port) {
   const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()),
                                                              SSL_CTX_free);
@@ -50,7 +51,7 @@ std::string CertificateAt(int port) {
   return pem;
 }
 
-// A gRPC server that does nothing but listen.
+// A gRPC server that only listens.
 class Served {
  public:
   explicit Served(ServerTls& tls) {
@@ -72,7 +73,7 @@ TlsMaterial MaterialOf(const Certificate& certificate) {
   return {certificate.certificate, base::Secret(certificate.key), ""};
 }
 
-TEST(ServerTlsTest, NewConnectionsSeeTheNewestCertificate) {
+TEST(ServerTlsTest, NewConnectionsGetTheNewestCertificate) {
   const Certificate first = Certificate::SelfSigned();
   const Certificate second = Certificate::SelfSigned();
   ServerTls tls(MaterialOf(first), ClientCertificates::kNone);
@@ -87,7 +88,7 @@ TEST(ServerTlsTest, NewConnectionsSeeTheNewestCertificate) {
   EXPECT_EQ(CertificateAt(port), first.certificate);
 }
 
-TEST(ServerTlsTest, EveryServerIsGivenTheCertificateInForce) {
+TEST(ServerTlsTest, EveryServerGetsTheCurrentCertificate) {
   const Certificate certificate = Certificate::SelfSigned();
   ServerTls tls(MaterialOf(certificate), ClientCertificates::kNone);
   for (int i = 0; i < 2; ++i) {

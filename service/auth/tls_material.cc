@@ -25,9 +25,9 @@ using Key = std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)>;
 using Context = std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)>;
 
 struct Certificates {
-  // Those before the first one that cannot be read.
+  // The certificates before the first unreadable one.
   std::vector<Certificate> whole;
-  // No more of them begins after these.
+  // Whether nothing but these was in the file.
   bool complete = false;
 };
 
@@ -48,7 +48,7 @@ Certificates ReadCertificates(const std::string& pem) {
   return read;
 }
 
-// Keys with a passphrase are not for servers that start by themselves.
+// A server that starts unattended cannot ask for a passphrase.
 int NoPassphrase(char*, int, int, void*) { return 0; }
 
 Key ReadKey(const std::string& pem) {
@@ -58,7 +58,7 @@ Key ReadKey(const std::string& pem) {
   return key;
 }
 
-// OpenSSL's words for what it refused last.
+// OpenSSL's reason for its last failure.
 std::string Refusal() {
   const char* words = ERR_reason_error_string(ERR_peek_last_error());
   std::string refusal = words == nullptr ? "no reason given" : words;
@@ -93,7 +93,7 @@ std::string FaultOfList(const std::string& pem, const Certificates& read) {
   }
   if (read.complete) return "";
   return absl::StrCat("is cut off or damaged after its certificate ", read.whole.size(),
-                      "; write the whole file anew");
+                      "; write the whole file again");
 }
 
 }  // namespace
@@ -111,7 +111,7 @@ std::string FaultOfKey(const base::Secret& pem, const std::string& certificate) 
   const Certificates read = ReadCertificates(certificate);
   if (read.whole.empty() || X509_check_private_key(read.whole[0].get(), key.get()) != 1) {
     ERR_clear_error();
-    return "is not the key of the certificate; name the two that belong together";
+    return "is not the key of the certificate; name two files that belong together";
   }
   ERR_clear_error();
   const Context context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
@@ -127,7 +127,7 @@ std::string FaultOfAuthorities(const std::string& pem, absl::Time now) {
   if (std::string fault = FaultOfList(pem, read); !fault.empty()) return fault;
   if (std::none_of(read.whole.begin(), read.whole.end(),
                    [now](const Certificate& each) { return now <= End(each); })) {
-    return "holds only authorities that have expired; put the ones in force there";
+    return "holds only authorities that have expired; put valid ones there";
   }
   return "";
 }
@@ -140,7 +140,7 @@ std::string FaultOfTime(const std::string& pem, absl::Time now) {
   }
   if (now < Begin(read.whole[0])) {
     return absl::StrCat("is valid from ", Shown(Begin(read.whole[0])),
-                        "; is this machine's clock right?");
+                        "; check this machine's clock");
   }
   return "";
 }

@@ -1,4 +1,4 @@
-// Certificates and keys in PEM, checked before anybody uses them.
+// Certificates and keys in PEM, checked before use.
 #ifndef ASSETGATE_AUTH_TLS_MATERIAL_H_
 #define ASSETGATE_AUTH_TLS_MATERIAL_H_
 
@@ -9,12 +9,12 @@
 
 namespace assetgate::auth {
 
-// What a TLS server shows and asks for: the content of three files in PEM.
+// The content of the three PEM files of a TLS server.
 struct TlsMaterial {
-  // Ours, with what is between it and a root that clients know.
+  // The server's certificate, followed by the intermediates up to a root that clients know.
   std::string certificate;
   base::Secret key;
-  // Who signs clients' certificates; empty where none are asked for.
+  // The CAs of client certificates; empty where none are requested.
   std::string client_ca;
 
   friend bool operator==(const TlsMaterial& a, const TlsMaterial& b) {
@@ -23,20 +23,20 @@ struct TlsMaterial {
   }
 };
 
-// These say what is wrong with the content of a file, and the remedy, in words that follow the
-// file's name; empty where nothing is. None repeats a part of a key.
+// These functions return the fault of a file's content and the remedy, in words that follow the
+// file's name; empty where there is no fault. They never repeat a part of a key.
 
-// Certificates, ours first. All must be whole: a chain that is cut off is none.
+// Certificates, the server's own first. All must be complete: a truncated chain is a fault.
 std::string FaultOfCertificate(const std::string& pem);
-// The private key of the first certificate in `certificate`, which is good. Also what TLS would
-// refuse of the two, such as a key that is too short.
+// The private key of the first certificate in `certificate`, which must have no fault. Also checks
+// what TLS would reject, such as a key that is too short.
 std::string FaultOfKey(const base::Secret& pem, const std::string& certificate);
-// Certificates of authorities, of which one at least is valid at `now`.
+// CA certificates, of which at least one is valid at `now`.
 std::string FaultOfAuthorities(const std::string& pem, absl::Time now);
-// Whether the first certificate in `pem`, which is good, is valid at `now`.
+// The validity at `now` of the first certificate in `pem`, which must have no fault.
 std::string FaultOfTime(const std::string& pem, absl::Time now);
 
-// Until when the first certificate in `pem` is valid; InfinitePast where there is none.
+// The end of the validity of the first certificate in `pem`; InfinitePast where there is none.
 absl::Time CertificateEnd(const std::string& pem);
 
 }  // namespace assetgate::auth

@@ -24,7 +24,7 @@ class TlsMaterialTest : public ::testing::Test {
   const absl::Time now_ = absl::Now();
 };
 
-TEST_F(TlsMaterialTest, WholeFilesHaveNoFault) {
+TEST_F(TlsMaterialTest, CompleteFilesHaveNoFault) {
   EXPECT_EQ(FaultOfCertificate(ours_.certificate), "");
   EXPECT_EQ(FaultOfCertificate(ours_.certificate + "\n" + other_.certificate), "");
   EXPECT_EQ(FaultOfCertificate("for people\n" + ours_.certificate + "and for more\n"), "");
@@ -46,7 +46,7 @@ TEST_F(TlsMaterialTest, FaultsOfCertificates) {
       {std::string(4096, '\0'), "holds no whole certificate"},
       {pem.substr(0, pem.size() / 2), "holds no whole certificate"},
       {ours_.key, "holds no whole certificate"},
-      // The second one is cut off: clients that need it would be lost.
+      // The second one is truncated: clients that need it could not connect.
       {pem + pem.substr(0, pem.size() / 2), "damaged after its certificate 1"},
       {pem + pem + "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
        "damaged after its certificate 2"},
@@ -77,14 +77,14 @@ TEST_F(TlsMaterialTest, FaultsOfKeys) {
   }
 }
 
-TEST_F(TlsMaterialTest, TimesAreLookedAt) {
+TEST_F(TlsMaterialTest, ValidityIsChecked) {
   const absl::Duration century = absl::Hours(24 * 365 * 100);
   EXPECT_THAT(FaultOfTime(ours_.certificate, now_ + century), HasSubstr("expired at "));
   EXPECT_THAT(FaultOfTime(ours_.certificate, now_ - century), HasSubstr("is valid from "));
   EXPECT_THAT(FaultOfAuthorities(ours_.certificate, now_ + century), HasSubstr("have expired"));
 }
 
-TEST_F(TlsMaterialTest, WithoutACertificateThereIsNoEnd) {
+TEST_F(TlsMaterialTest, WithoutACertificateTheEndIsInfinitePast) {
   EXPECT_EQ(CertificateEnd("garbage"), absl::InfinitePast());
 }
 

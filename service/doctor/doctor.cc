@@ -14,19 +14,19 @@ namespace {
 
 using Verdict = Finding::Verdict;
 
-// Keys of the providers that are spoken have 20 characters and more.
-constexpr std::size_t kShortestKey = 12;
+// Keys of the supported providers have at least 20 characters.
+constexpr std::size_t kMinKeyLength = 12;
 
-// What looks wrong with a secret, without showing it; empty where nothing does. One with white
-// space in it, the config has refused already.
-std::string Oddity(const std::string& secret) {
+// Why a secret looks wrong, without showing it; empty where it does not. The config check has
+// already rejected a secret that contains white space.
+std::string SuspicionAbout(const std::string& secret) {
   const char first = secret.front();
   if ((first == '"' || first == '\'') && secret.back() == first) return "is in quotes";
   for (const absl::string_view word : {"changeme", "change-me", "placeholder", "replace", "example",
                                        "your-", "your_", "<", "xxxx"}) {
     if (absl::StrContains(absl::AsciiStrToLower(secret), word)) return "looks like a placeholder";
   }
-  if (secret.size() < kShortestKey) {
+  if (secret.size() < kMinKeyLength) {
     return absl::StrCat("is only ", secret.size(), " characters long");
   }
   return "";
@@ -40,7 +40,7 @@ std::string SourceOf(const config::SecretSource& source) {
 }  // namespace
 
 void ExamineSecrets(const config::Config& config, const Report& report) {
-  // Whose each is: one account that two providers use shares its budget.
+  // Secret to provider id: two providers with one account would share its budget.
   std::map<std::string, std::string> seen;
   for (const auto& provider : config.providers) {
     for (const auto& [name, secret] : provider->credential.secrets) {
@@ -51,17 +51,17 @@ void ExamineSecrets(const config::Config& config, const Report& report) {
       const std::string from =
           source == config.secret_sources.end() ? "" : SourceOf(source->second);
       finding.detail = absl::StrCat("from ", from, ", ", secret.Reveal().size(), " characters");
-      const std::string oddity = Oddity(secret.Reveal());
+      const std::string suspicion = SuspicionAbout(secret.Reveal());
       const auto [other, fresh] = seen.emplace(secret.Reveal(), provider->id);
-      if (!oddity.empty()) {
+      if (!suspicion.empty()) {
         finding.verdict = Verdict::kWarning;
-        finding.detail = absl::StrCat("from ", from, ": it ", oddity);
-        finding.remedy = "put the key there as the provider shows it, and nothing else";
+        finding.detail = absl::StrCat("from ", from, ": it ", suspicion);
+        finding.remedy = "put exactly the key there, as the provider shows it";
       } else if (!fresh) {
         finding.verdict = Verdict::kWarning;
         absl::StrAppend(&finding.detail, "; the same as that of provider ", other->second);
         finding.remedy =
-            "give each its own account, or set the limits of each to its part of the account's";
+            "give each provider its own account, or divide the account's limits between them";
       }
       report(finding);
     }
@@ -81,9 +81,9 @@ std::optional<int> ExamineStore(const config::Config& config, const Report& repo
   } else {
     report({Verdict::kFailed, "store", fault,
             absl::IsDataLoss(found.status())
-                ? "put a backup in its place (docs/operations.md), or name another file in "
+                ? "restore a backup (docs/operations.md), or set another file in "
                   "store.sqlite.path"
-                : "see to the file and its directory, or name another one in store.sqlite.path"});
+                : "check the file and its directory, or set another file in store.sqlite.path"});
   }
   return std::nullopt;
 }

@@ -1,5 +1,5 @@
-// What is wrong with a config, its secrets, its store, its ports and the way to its providers, seen
-// from where this runs: `assetgate --doctor`.
+// `assetgate --doctor`: checks a config, its secrets, its store, its ports and the network path to
+// its providers, from the machine it runs on.
 #ifndef ASSETGATE_DOCTOR_DOCTOR_H_
 #define ASSETGATE_DOCTOR_DOCTOR_H_
 
@@ -13,29 +13,30 @@
 
 namespace assetgate::doctor {
 
-// What the doctor looks with. All of it outlives the call.
+// The means of the checks. Lifetime: all of them must outlive the call.
 struct Tools {
   const config::Environment& environment;
   http::Client& http;
   const base::Clock& clock;
 };
 
-// Looks at everything that the config names, in this order: the config itself, secrets, store,
-// ports, a gateway that runs here, the keys of issuers of JWTs that are fetched, then each
-// provider's host, key and clock. Beside a running gateway as well: nothing is made, changed or
-// locked, and no provider is asked for anything that costs. Where the config cannot be used, its
-// faults are all there is to tell. True when nothing has failed.
+// Checks everything that the config names, in this order: the config itself, secrets, store, ports,
+// a gateway that runs here, the keys of JWT issuers that are fetched, then each provider's host,
+// key and clock. Safe beside a running gateway: it creates, changes and locks nothing, and makes no
+// call to a provider that costs money. Where the config is invalid, it reports only the config's
+// faults. Returns true when no check has failed.
 bool Examine(const std::string& config_path, const Tools& tools, const Report& report);
 
-// The parts; each adds what it finds.
+// The parts of Examine.
 void ExamineSecrets(const config::Config& config, const Report& report);
-// The process that has the store, where it is one of this host's.
+// Returns the process that holds the store, where it runs on this host.
 std::optional<int> ExamineStore(const config::Config& config, const Report& report);
-// `gateway`: what ExamineStore has found.
+// `gateway`: the result of ExamineStore.
 void ExaminePorts(const config::Config& config, std::optional<int> gateway, const Report& report);
-// Whether the gateway that has the admin port took its newest config; nothing where none runs.
+// Checks whether the gateway on the admin port has accepted its newest config; reports nothing
+// where no gateway runs.
 void ExamineReload(const config::Config& config, const Tools& tools, const Report& report);
-// These two wait for the answers.
+// Threading: these two block until the answers have arrived.
 void ExamineIssuers(const config::Config& config, const Tools& tools, const Report& report);
 void ExamineProvider(const model::ProviderEntry& provider, const Tools& tools,
                      const Report& report);

@@ -38,7 +38,7 @@ using Verdict = Finding::Verdict;
 
 constexpr char kKey[] = "sk-3f9b7c51d2a84e60";
 
-// A config in a directory of its own, and what the doctor says of it.
+// A config in a temporary directory, and the doctor's findings about it.
 class DoctorTest : public testing::Test {
  protected:
   DoctorTest() {
@@ -52,7 +52,7 @@ class DoctorTest : public testing::Test {
     certificate_.WriteTo(options_.ca_file);
   }
 
-  // Of one provider, at `base_url`.
+  // A config with one provider, at `base_url`.
   std::string Config(const std::string& dialect, const std::string& base_url,
                      const std::string& more = "") {
     return absl::StrCat("listen: 127.0.0.1:0\nadmin: {listen: 127.0.0.1:0}\n",
@@ -65,8 +65,8 @@ class DoctorTest : public testing::Test {
     std::ofstream(path) << config;
     std::vector<Finding> findings;
     http::CurlClient http(options_, clock_);
-    well_ = doctor::Examine(path, {environment_, http, clock_},
-                            [&](const Finding& finding) { findings.push_back(finding); });
+    passed_ = doctor::Examine(path, {environment_, http, clock_},
+                              [&](const Finding& finding) { findings.push_back(finding); });
     for (const Finding& finding : findings) {
       EXPECT_THAT(finding.detail, Not(HasSubstr(key_))) << "a key is never shown";
       EXPECT_TRUE(finding.verdict == Verdict::kOk || finding.what == "config" ||
@@ -75,12 +75,12 @@ class DoctorTest : public testing::Test {
     }
     return findings;
   }
-  // The finding of that name.
+  // The finding about `what`.
   static Finding Of(const std::vector<Finding>& findings, absl::string_view what) {
     for (const Finding& finding : findings) {
       if (finding.what == what) return finding;
     }
-    ADD_FAILURE() << "nothing was said of " << what;
+    ADD_FAILURE() << "no finding about " << what;
     return {};
   }
 
@@ -90,7 +90,7 @@ class DoctorTest : public testing::Test {
   const base::SystemClock clock_;
   const Certificate certificate_ = Certificate::SelfSigned();
   http::CurlClientOptions options_;
-  bool well_ = false;
+  bool passed_ = false;
 };
 
 ScriptedServer::Script Answering(int status, std::string body, std::string headers = "") {
@@ -105,32 +105,32 @@ TEST_F(DoctorTest, KeysOfIssuersAreFetchedOnce) {
                            R"("x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",)"
                            R"("y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]})";
   ScriptedServer good(Answering(200, keys), {.certificate = certificate_});
-  ScriptedServer bad(Answering(403, "who are you"), {.certificate = certificate_});
+  ScriptedServer bad(Answering(403, "forbidden"), {.certificate = certificate_});
   const auto findings = Examine(absl::StrCat(
       Config("apiframe", good.url()), "callers: [{id: a, roles: [READER], token_sha256: [",
       std::string(64, 'a'), "]}]\njwt_issuers:\n",
       "  - {issuer: good, audiences: [a], jwks_url: \"", good.url(), "/jwks\", ca_file: \"",
       options_.ca_file, "\"}\n", "  - {issuer: \"", bad.url(), "\", audiences: [a]}\n"));
-  EXPECT_FALSE(well_);
+  EXPECT_FALSE(passed_);
   EXPECT_EQ(Of(findings, "issuer good: keys").detail, "can be fetched: 1 for signatures");
   const Finding wrong = Of(findings, absl::StrCat("issuer ", bad.url(), ": keys"));
   EXPECT_EQ(wrong.verdict, Verdict::kFailed);
   EXPECT_THAT(wrong.detail, HasSubstr("/.well-known/openid-configuration: was answered HTTP 403"));
-  EXPECT_THAT(wrong.remedy, HasSubstr("say jwks_url"));
+  EXPECT_THAT(wrong.remedy, HasSubstr("set jwks_url"));
 }
 
-TEST_F(DoctorTest, AllIsWellAndNothingIsLeftBehind) {
+TEST_F(DoctorTest, AHealthyConfigPassesAndNoFileIsCreated) {
   ScriptedServer server(Answering(200, "{}"), {.certificate = certificate_});
   const auto findings = Examine(Config("apiframe", server.url()));
-  EXPECT_TRUE(well_);
+  EXPECT_TRUE(passed_);
   EXPECT_THAT(Of(findings, "provider one: secret api_key").detail,
               HasSubstr("from environment variable KEY, 19 characters"));
-  EXPECT_THAT(Of(findings, "store").detail, HasSubstr("not there yet"));
-  EXPECT_THAT(Of(findings, "port listen").detail, HasSubstr("the system will choose"));
+  EXPECT_THAT(Of(findings, "store").detail, HasSubstr("does not exist yet"));
+  EXPECT_THAT(Of(findings, "port listen").detail, HasSubstr("the system chooses a free one"));
   EXPECT_THAT(Of(findings, "provider one: host").detail,
-              HasSubstr("its certificate is good until"));
-  EXPECT_THAT(Of(findings, "provider one: key").detail, HasSubstr("is taken"));
-  // One harmless call, and no file of a store.
+              HasSubstr("its certificate is valid until"));
+  EXPECT_THAT(Of(findings, "provider one: key").detail, HasSubstr("is accepted"));
+  // One harmless call, and no file for a store.
   ASSERT_THAT(server.requests(), SizeIs(1));
   EXPECT_EQ(server.requests()[0].method, "GET");
   EXPECT_EQ(server.requests()[0].path, "/me");
@@ -143,13 +143,13 @@ TEST_F(DoctorTest, AllIsWellAndNothingIsLeftBehind) {
 
 TEST_F(DoctorTest, EveryFaultOfTheConfigIsALine) {
   const auto findings = Examine("listen: nowhere\ncolour: red\n");
-  EXPECT_FALSE(well_);
+  EXPECT_FALSE(passed_);
   EXPECT_THAT(findings, Each(Field(&Finding::verdict, Verdict::kFailed)));
   EXPECT_THAT(findings, Each(Field(&Finding::what, "config")));
   EXPECT_GE(findings.size(), 3u);
 }
 
-TEST_F(DoctorTest, CreditOfTheAccountIsShownWhereTheProviderTellsIt) {
+TEST_F(DoctorTest, TheAccountsCreditIsShownWhereTheProviderReportsIt) {
   {
     ScriptedServer server(
         Answering(200, R"({"user":{},"team":{"credits":1250,"maxConcurrentJobs":4},"apiKey":{}})"));
@@ -174,12 +174,12 @@ TEST_F(DoctorTest, CreditOfTheAccountIsShownWhereTheProviderTellsIt) {
     ScriptedServer server(Answering(200, R"({"isValid":false})"));
     const Finding key = Of(Examine(Config("zerozero", server.url())), "provider one: key");
     EXPECT_EQ(key.verdict, Verdict::kFailed);
-    EXPECT_THAT(key.detail, HasSubstr("is refused"));
+    EXPECT_THAT(key.detail, HasSubstr("is rejected"));
   }
 }
 
-TEST_F(DoctorTest, TheWayOutIsTheOneThatTheConfigNames) {
-  // Lets a CONNECT through, and is the provider behind it too.
+TEST_F(DoctorTest, UsesTheProxyAndHeadersOfTheConfig) {
+  // Accepts a CONNECT, and also acts as the provider behind it.
   ScriptedServer proxy([](Connection& connection) {
     if (!connection.ReadRequest().has_value()) return;
     connection.Write("HTTP/1.1 200 OK\r\n\r\n");
@@ -196,28 +196,29 @@ TEST_F(DoctorTest, TheWayOutIsTheOneThatTheConfigNames) {
             "studio/1");
 }
 
-TEST_F(DoctorTest, ATimeLimitThatIsTooShortIsAWarning) {
+TEST_F(DoctorTest, ATimeoutThatIsTooShortIsAWarning) {
   ScriptedServer server(Answering(404, ""));
   const Finding timeout = Of(Examine(Config("kyy", server.url(), ", timeout: 60s")),
                              "provider one: timeouts.submit_asset");
   EXPECT_EQ(timeout.verdict, Verdict::kWarning);
   EXPECT_THAT(timeout.detail, HasSubstr("known to take up to 2m30s"));
   for (const Finding& finding : Examine(Config("kyy", server.url()))) {
-    EXPECT_NE(finding.what, "provider one: timeouts.submit_asset") << "the dialect's own holds";
+    EXPECT_NE(finding.what, "provider one: timeouts.submit_asset")
+        << "the dialect's own timeout applies";
   }
 }
 
-TEST_F(DoctorTest, RefusedKeyAndNoCreditHaveFailed) {
+TEST_F(DoctorTest, ARejectedKeyAndMissingCreditFail) {
   {
     // The provider echoes the key.
     ScriptedServer server(Answering(401, absl::StrCat("bad key ", kKey)));
     const Finding key = Of(Examine(Config("zerozero", server.url())), "provider one: key");
-    EXPECT_FALSE(well_);
+    EXPECT_FALSE(passed_);
     EXPECT_EQ(key.verdict, Verdict::kFailed);
-    EXPECT_THAT(key.detail, HasSubstr("is refused (HTTP 401: bad key [secret])"));
+    EXPECT_THAT(key.detail, HasSubstr("is rejected (HTTP 401: bad key [secret])"));
   }
   {
-    ScriptedServer server(Answering(402, "broke"));
+    ScriptedServer server(Answering(402, "no credit"));
     const Finding key = Of(Examine(Config("apiframe", server.url())), "provider one: key");
     EXPECT_EQ(key.verdict, Verdict::kFailed);
     EXPECT_THAT(key.detail, HasSubstr("no credit"));
@@ -225,16 +226,16 @@ TEST_F(DoctorTest, RefusedKeyAndNoCreditHaveFailed) {
   {
     ScriptedServer server(Answering(503, "later"));
     const Finding key = Of(Examine(Config("apiframe", server.url())), "provider one: key");
-    EXPECT_TRUE(well_) << "that says nothing of the key";
+    EXPECT_TRUE(passed_) << "a 503 says nothing about the key";
     EXPECT_EQ(key.verdict, Verdict::kWarning);
   }
 }
 
-TEST_F(DoctorTest, KeyThatCannotBeCheckedIsNotSent) {
+TEST_F(DoctorTest, AKeyThatCannotBeCheckedIsNotSent) {
   for (const char* dialect : {"kyy", "octopusx"}) {
     ScriptedServer server(Answering(404, "nothing here"));
     const auto findings = Examine(Config(dialect, server.url()));
-    EXPECT_TRUE(well_) << dialect;
+    EXPECT_TRUE(passed_) << dialect;
     EXPECT_THAT(Of(findings, "provider one: host").detail, HasSubstr("answers (HTTP 404)"));
     EXPECT_THAT(Of(findings, "provider one: key").detail, HasSubstr("not checked"));
     ASSERT_THAT(server.requests(), SizeIs(1));
@@ -245,14 +246,14 @@ TEST_F(DoctorTest, KeyThatCannotBeCheckedIsNotSent) {
   }
 }
 
-TEST_F(DoctorTest, ProviderThatIsOffIsNotCalled) {
+TEST_F(DoctorTest, AProviderInModeOffIsNotCalled) {
   ScriptedServer server(Answering(200, "{}"));
   Examine(Config("apiframe", server.url(), ", mode: OFF"));
-  EXPECT_TRUE(well_);
+  EXPECT_TRUE(passed_);
   EXPECT_EQ(server.connections(), 0);
 }
 
-TEST_F(DoctorTest, WhereTheWayToTheProviderEndsIsTold) {
+TEST_F(DoctorTest, ReportsTheStepAtWhichTheConnectionFails) {
   std::string refused;
   {
     ScriptedServer gone(Answering(200, ""));
@@ -260,7 +261,7 @@ TEST_F(DoctorTest, WhereTheWayToTheProviderEndsIsTold) {
   }
   EXPECT_THAT(Of(Examine(Config("kyy", refused)), "provider one: host").detail,
               HasSubstr("no connection (TCP)"));
-  EXPECT_FALSE(well_);
+  EXPECT_FALSE(passed_);
   ScriptedServer untrusted(Answering(200, ""), {.certificate = Certificate::SelfSigned()});
   EXPECT_THAT(Of(Examine(Config("kyy", untrusted.url())), "provider one: host").detail,
               HasSubstr("no trusted channel (TLS)"));
@@ -268,7 +269,7 @@ TEST_F(DoctorTest, WhereTheWayToTheProviderEndsIsTold) {
               HasSubstr("DNS"));
 }
 
-TEST_F(DoctorTest, ClockThatIsOffIsAWarning) {
+TEST_F(DoctorTest, AWrongClockIsAWarning) {
   const auto date_of = [](absl::Time time) {
     return absl::FormatTime("Date: %a, %d %b %E4Y %H:%M:%S GMT\r\n", time, absl::UTCTimeZone());
   };
@@ -277,11 +278,11 @@ TEST_F(DoctorTest, ClockThatIsOffIsAWarning) {
   ScriptedServer ahead(Answering(404, "", date_of(clock_.Now() + absl::Minutes(10))));
   const Finding clock = Of(Examine(Config("kyy", ahead.url())), "provider one: clock");
   EXPECT_EQ(clock.verdict, Verdict::kWarning);
-  EXPECT_THAT(clock.detail, HasSubstr("behind its"));
-  EXPECT_TRUE(well_);
+  EXPECT_THAT(clock.detail, HasSubstr("behind the provider's"));
+  EXPECT_TRUE(passed_);
 }
 
-TEST_F(DoctorTest, SecretThatLooksWrongIsAWarningAndIsNotShown) {
+TEST_F(DoctorTest, ASuspiciousSecretIsAWarningAndIsNotShown) {
   ScriptedServer server(Answering(404, ""));
   for (const char* odd : {"\"sk-3f9b7c51d2a84e60\"", "changeme-please", "<your-key>", "shortkey"}) {
     key_ = odd;
@@ -292,7 +293,7 @@ TEST_F(DoctorTest, SecretThatLooksWrongIsAWarningAndIsNotShown) {
   EXPECT_EQ(Of(Examine(Config("kyy", server.url())), "config").verdict, Verdict::kFailed);
 }
 
-TEST_F(DoctorTest, StoreOfARunningGatewayIsLeftAlone) {
+TEST_F(DoctorTest, TheStoreOfARunningGatewayIsNotChanged) {
   ScriptedServer server(Answering(404, ""));
   const std::string config = Config("kyy", server.url());
   store::SqliteStore::Options options;
@@ -301,30 +302,30 @@ TEST_F(DoctorTest, StoreOfARunningGatewayIsLeftAlone) {
   auto open = store::SqliteStore::Open(options);
   ASSERT_TRUE(open.ok()) << open.status();
   EXPECT_THAT(Of(Examine(config), "store").detail,
-              HasSubstr(absl::StrCat("a gateway has it, process ", ::getpid())));
-  EXPECT_TRUE(well_);
+              HasSubstr(absl::StrCat("a gateway uses it, process ", ::getpid())));
+  EXPECT_TRUE(passed_);
   open->reset();
 
   const auto written = std::filesystem::last_write_time(options.path);
-  EXPECT_THAT(Of(Examine(config), "store").detail, HasSubstr("schema version 1, in use by nobody"));
+  EXPECT_THAT(Of(Examine(config), "store").detail, HasSubstr("schema version 1, not in use"));
   EXPECT_EQ(std::filesystem::last_write_time(options.path), written);
   EXPECT_FALSE(std::filesystem::exists(options.path + "-wal"));
   EXPECT_FALSE(std::filesystem::exists(options.path + "-shm"));
-  // It can be opened all the while.
+  // The checks leave no lock behind.
   EXPECT_TRUE(store::SqliteStore::Open(options).ok());
 }
 
-TEST_F(DoctorTest, StoreThatCannotBeOpenedHasFailed) {
+TEST_F(DoctorTest, AStoreThatCannotBeOpenedFails) {
   ScriptedServer server(Answering(404, ""));
   const std::string config = Config("kyy", server.url());
-  std::ofstream(directory_.path() + "/gate.db") << "this is no database at all";
+  std::ofstream(directory_.path() + "/gate.db") << "this is not a database";
   const Finding store = Of(Examine(config), "store");
   EXPECT_EQ(store.verdict, Verdict::kFailed);
   EXPECT_THAT(store.detail, HasSubstr("not a SQLite database"));
-  EXPECT_FALSE(well_);
+  EXPECT_FALSE(passed_);
 }
 
-TEST_F(DoctorTest, AGatewayThatRefusedItsConfigIsTold) {
+TEST_F(DoctorTest, ReportsAGatewayThatRejectedItsConfig) {
   const auto with = [&](const ScriptedServer& admin) {
     return absl::StrReplaceAll(Config("kyy", "https://nowhere.invalid"),
                                {{"admin: {listen: 127.0.0.1:0}",
@@ -334,8 +335,8 @@ TEST_F(DoctorTest, AGatewayThatRefusedItsConfigIsTold) {
   const std::string time = "assetgate_config_last_reload_success_timestamp_seconds 1800000000\n";
   {
     ScriptedServer admin(Answering(200, "assetgate_config_last_reload_successful 0\n" + time));
-    const Finding refused = Of(Examine(with(admin)), "config in force");
-    EXPECT_FALSE(well_);
+    const Finding refused = Of(Examine(with(admin)), "current config");
+    EXPECT_FALSE(passed_);
     EXPECT_EQ(refused.verdict, Verdict::kFailed);
     EXPECT_THAT(refused.detail, HasSubstr("read at 2027-01-15T08:00:00+00:00"));
     EXPECT_THAT(refused.remedy, HasSubstr("config rejected"));
@@ -343,16 +344,16 @@ TEST_F(DoctorTest, AGatewayThatRefusedItsConfigIsTold) {
   }
   {
     ScriptedServer admin(Answering(200, "assetgate_config_last_reload_successful 1\n" + time));
-    EXPECT_EQ(Of(Examine(with(admin)), "config in force").verdict, Verdict::kOk);
-    EXPECT_TRUE(well_);
+    EXPECT_EQ(Of(Examine(with(admin)), "current config").verdict, Verdict::kOk);
+    EXPECT_TRUE(passed_);
   }
-  // Another program's port says nothing of a gateway.
-  ScriptedServer other(Answering(404, "who?"));
-  for (const Finding& finding : Examine(with(other))) EXPECT_NE(finding.what, "config in force");
+  // Another program on the port is not a gateway.
+  ScriptedServer other(Answering(404, "not found"));
+  for (const Finding& finding : Examine(with(other))) EXPECT_NE(finding.what, "current config");
 }
 
-// A port of 127.0.0.1 that this very process listens on.
-TEST_F(DoctorTest, PortThatIsTakenNamesWhoHasIt) {
+// Uses a port of 127.0.0.1 that this process itself listens on.
+TEST_F(DoctorTest, NamesTheProcessThatUsesAPort) {
   ScriptedServer server(Answering(404, ""));
   EXPECT_TRUE(absl::IsAlreadyExists(TryPort({"127.0.0.1", server.port()})));
   const auto listener = ListenerOn(server.port());

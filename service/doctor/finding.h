@@ -1,4 +1,4 @@
-// One thing that was looked at.
+// The result of one check.
 #ifndef ASSETGATE_DOCTOR_FINDING_H_
 #define ASSETGATE_DOCTOR_FINDING_H_
 
@@ -10,22 +10,22 @@ namespace assetgate::doctor {
 struct Finding {
   enum class Verdict {
     kOk,
-    // It works, and somebody should know.
+    // It works, but an operator should know.
     kWarning,
     kFailed,
   };
   Verdict verdict = Verdict::kOk;
-  // "store", "provider kyy: key".
+  // What was checked: "store", "provider kyy: key".
   std::string what;
-  // Holds no secret and no query of a URL.
+  // Contains no secret and no query of a URL.
   std::string detail;
-  // Empty where nothing is to be done.
+  // What to do; empty where nothing is to be done.
   std::string remedy;
 
   friend bool operator==(const Finding&, const Finding&) = default;
 };
 
-// Told each finding as it is made.
+// Receives each finding as soon as it is known.
 using Report = std::function<void(const Finding&)>;
 
 }  // namespace assetgate::doctor

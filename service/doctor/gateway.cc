@@ -1,4 +1,4 @@
-// A gateway that runs here: whether it took the config when it was last changed.
+// Checks whether a gateway that runs here has accepted its newest config.
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,10 +17,10 @@ namespace {
 
 using Verdict = Finding::Verdict;
 
-// It is on this host.
-constexpr absl::Duration kPatience = absl::Seconds(3);
-constexpr absl::string_view kTaken = "assetgate_config_last_reload_successful ";
-constexpr absl::string_view kTakenAt = "assetgate_config_last_reload_success_timestamp_seconds ";
+// Short, because the gateway is on this host.
+constexpr absl::Duration kTimeout = absl::Seconds(3);
+constexpr absl::string_view kReloadSuccessful = "assetgate_config_last_reload_successful ";
+constexpr absl::string_view kReloadTime = "assetgate_config_last_reload_success_timestamp_seconds ";
 
 // The value of a metric without labels.
 std::optional<double> ValueOf(absl::string_view metrics, absl::string_view name) {
@@ -31,7 +31,7 @@ std::optional<double> ValueOf(absl::string_view metrics, absl::string_view name)
   return std::nullopt;
 }
 
-// The page of that path of the admin port; nothing where there is none.
+// The page at `path` of the admin port; absent where it cannot be read.
 std::optional<std::string> Page(const base::HostPort& admin, const std::string& path,
                                 const Tools& tools) {
   base::HostPort address = admin;
@@ -41,7 +41,7 @@ std::optional<std::string> Page(const base::HostPort& admin, const std::string& 
   request.path = path;
   http::SendOptions options;
   options.base_url = absl::StrCat("http://", address.ToString());
-  options.timeout = kPatience;
+  options.timeout = kTimeout;
   http::Result result;
   absl::Notification answered;
   tools.http.Send(std::move(request), std::move(options), [&](http::Result answer) {
@@ -60,26 +60,26 @@ void ExamineReload(const config::Config& config, const Tools& tools, const Repor
   if (config.admin_listen.port == 0 || !absl::IsAlreadyExists(TryPort(config.admin_listen))) return;
   const std::optional<std::string> metrics = Page(config.admin_listen, "/metrics", tools);
   if (!metrics.has_value()) return;
-  const std::optional<double> taken = ValueOf(*metrics, kTaken);
-  if (!taken.has_value()) return;
-  const double since = ValueOf(*metrics, kTakenAt).value_or(0);
+  const std::optional<double> successful = ValueOf(*metrics, kReloadSuccessful);
+  if (!successful.has_value()) return;
+  const double since = ValueOf(*metrics, kReloadTime).value_or(0);
   const std::string read = absl::FormatTime(
       absl::RFC3339_sec, absl::UnixEpoch() + absl::Seconds(since), absl::UTCTimeZone());
-  if (*taken == 1) {
-    report({Verdict::kOk, "config in force",
+  if (*successful == 1) {
+    report({Verdict::kOk, "current config",
             absl::StrCat("the gateway that runs here read it at ", read,
-                         " and has refused none since"),
+                         " and has rejected none since"),
             ""});
     return;
   }
-  report(
-      {Verdict::kFailed, "config in force",
-       absl::StrCat("the gateway that runs here refused the newest config, and serves on with the "
-                    "one that it read at ",
-                    read),
-       "its log says why (\"config rejected\"). Where nothing is wrong with the file now, it "
-       "reads "
-       "it again on SIGHUP; a config that has lost its callers is taken only by a restart"});
+  report({Verdict::kFailed, "current config",
+          absl::StrCat(
+              "the gateway that runs here rejected the newest config and keeps the one that it "
+              "read at ",
+              read),
+          "its log says why (\"config rejected\"). Once the file is correct, send SIGHUP to "
+          "reload it; "
+          "a config without the former callers takes effect only after a restart"});
 }
 
 }  // namespace assetgate::doctor

@@ -1,4 +1,4 @@
-// The way to the keys of issuers of JWTs.
+// Checks that the keys of JWT issuers can be fetched.
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,12 +33,13 @@ void ExamineIssuers(const config::Config& config, const Tools& tools, const Repo
     } else {
       finding.verdict = Finding::Verdict::kFailed;
       finding.detail = std::string(keys.status().message());
-      finding.remedy = absl::StrCat(
-          issuer.jwks_url.empty()
-              ? "does the issuer publish a discovery document for this host? Otherwise say jwks_url"
-              : "check jwks_url",
-          "; where its certificate is signed by an authority of its own, name ca_file; where it "
-          "asks who fetches, name token_file. Until its keys are there, its tokens are refused");
+      finding.remedy =
+          absl::StrCat(issuer.jwks_url.empty()
+                           ? "check that the issuer publishes a discovery document, or set jwks_url"
+                           : "check jwks_url",
+                       "; if its certificate is signed by a private CA, set ca_file; if it "
+                       "requires a token, set "
+                       "token_file. Until its keys are fetched, its tokens are refused");
     }
     report(finding);
   }

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The sockets that listen on a port, as the links of open files name them.
+// The sockets that listen on a port, by their names in /proc/PID/fd.
 std::set<std::string> SocketsOn(int port) {
   constexpr absl::string_view kListening = "0A";
   std::set<std::string> names;
@@ -55,12 +55,12 @@ absl::Status TryPort(const base::HostPort& address) {
       getaddrinfo(address.host.c_str(), absl::StrCat(address.port).c_str(), &hints, &found);
   if (code != 0) {
     return absl::FailedPreconditionError(
-        absl::StrCat("\"", address.host, "\" is no address: ", gai_strerror(code)));
+        absl::StrCat("\"", address.host, "\" is not an address: ", gai_strerror(code)));
   }
   const absl::Cleanup free_found = [found] { freeaddrinfo(found); };
   for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
     const int fd = ::socket(one->ai_family, one->ai_socktype | SOCK_CLOEXEC, one->ai_protocol);
-    // A family that this host does not have is not listened on either.
+    // The gateway does not listen on a family that this host does not support either.
     if (fd < 0) continue;
     const absl::Cleanup close_fd = [fd] { ::close(fd); };
     const int on = 1;
@@ -86,7 +86,7 @@ std::optional<Process> ListenerOn(int port) {
   for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {
     int process = 0;
     if (!absl::SimpleAtoi(it->path().filename().string(), &process)) continue;
-    // What may not be looked into, or is gone meanwhile, is passed over.
+    // Skips processes that may not be read or have ended meanwhile.
     std::error_code ignored;
     for (fs::directory_iterator fd(it->path() / "fd", ignored); !ignored && fd != end;
          fd.increment(ignored)) {

@@ -1,4 +1,4 @@
-// Who has a TCP port of this host.
+// The process that uses a TCP port of this host.
 #ifndef ASSETGATE_DOCTOR_PORT_H_
 #define ASSETGATE_DOCTOR_PORT_H_
 
@@ -10,19 +10,20 @@
 
 namespace assetgate::doctor {
 
-// Whether a server could listen there now: bound for a moment, never listened on. OK: it could.
-// ALREADY_EXISTS: somebody does. FAILED_PRECONDITION: it is no address of this host, or not for
-// this user.
+// Checks whether a server could listen there now, by binding the address for a moment.
+//
+// Errors: ALREADY_EXISTS where another process listens there; FAILED_PRECONDITION where it is not
+// an address of this host, or this user may not use it.
 absl::Status TryPort(const base::HostPort& address);
 
 struct Process {
   int id = 0;
-  // As the system lists it: "assetgate".
+  // The name in the process list: "assetgate".
   std::string name;
 };
-// The process that listens on a port; absent where that cannot be seen, as of another user's.
+// The process that listens on a port; absent where it is not visible, for instance another user's.
 std::optional<Process> ListenerOn(int port);
-// The name of a process; empty where there is none.
+// The name of a process; empty where it does not exist.
 std::string NameOf(int process);
 
 }  // namespace assetgate::doctor

@@ -1,4 +1,4 @@
-// The ports that the gateway will listen on.
+// Checks the ports that the gateway will listen on.
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
@@ -15,13 +15,13 @@ Finding ExaminePort(const char* key, const base::HostPort& address, std::optiona
   const std::string text = address.ToString();
   const absl::Status status = TryPort(address);
   if (status.ok()) {
-    finding.detail = address.port == 0 ? absl::StrCat(text, ": the system will choose one")
+    finding.detail = address.port == 0 ? absl::StrCat(text, ": the system chooses a free one")
                                        : absl::StrCat(text, " is free");
     return finding;
   }
   if (!absl::IsAlreadyExists(status)) {
     return {Verdict::kFailed, finding.what, absl::StrCat(text, ": ", status.message()),
-            absl::StrCat("name an address of this host, and a port above 1023, in ", key)};
+            absl::StrCat("set an address of this host, and a port above 1023, in ", key)};
   }
   const std::optional<Process> holder = ListenerOn(address.port);
   if (holder.has_value() && (holder->id == gateway || holder->name == NameOf(::getpid()))) {
@@ -30,17 +30,17 @@ Finding ExaminePort(const char* key, const base::HostPort& address, std::optiona
     return finding;
   }
   if (!holder.has_value() && gateway.has_value()) {
-    finding.detail = absl::StrCat(text, " is in use, by all appearances by the gateway that has ",
-                                  "the store, process ", *gateway);
+    finding.detail = absl::StrCat(
+        text, " is in use, apparently by the gateway that holds the store, ", "process ", *gateway);
     return finding;
   }
   return {Verdict::kFailed, finding.what,
           absl::StrCat(text, " is in use by ",
                        holder.has_value()
                            ? absl::StrCat("process ", holder->id, " (", holder->name, ")")
-                           : std::string("a process that cannot be seen from here (look as root: "
+                           : std::string("a process that is not visible to this user (as root: "
                                          "ss -ltnp)")),
-          absl::StrCat("end it, or name another port in ", key)};
+          absl::StrCat("end that process, or set another port in ", key)};
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The way to a provider: its name, its address, its certificate, its key, its clock. One call shows
-// all of it.
+// Checks the network path to a provider: its name, its address, its certificate, its key and its
+// clock. One call shows all of them.
 #include <algorithm>
 #include <utility>
 #include <variant>
@@ -17,19 +17,19 @@ namespace {
 
 using Verdict = Finding::Verdict;
 
-// Of the one call: somebody waits for it.
-constexpr absl::Duration kPatience = absl::Seconds(15);
-// A certificate that ends sooner should have been renewed by now.
-constexpr absl::Duration kCertificateDays = absl::Hours(14 * 24);
-// Signatures, and dates in answers, allow for about so much.
-constexpr absl::Duration kMostSkew = absl::Seconds(5);
+// For the one call, because a person waits for it.
+constexpr absl::Duration kTimeout = absl::Seconds(15);
+// A certificate should be renewed before this much of its validity is left.
+constexpr absl::Duration kMinCertificateLifetime = absl::Hours(14 * 24);
+// The difference between clocks that signatures and dates in answers tolerate.
+constexpr absl::Duration kMaxSkew = absl::Seconds(5);
 
 struct Step {
   const char* name;
   const char* remedy;
 };
 
-// Where a call that was not answered got stuck.
+// The step at which an unanswered call failed.
 Step StepOf(http::TransportError::Kind kind) {
   using Kind = http::TransportError::Kind;
   switch (kind) {
@@ -43,15 +43,14 @@ Step StepOf(http::TransportError::Kind kind) {
           "this host out; proxies from the environment are not used unless the provider has "
           "proxy: environment"};
     case Kind::kTls:
-      return {
-          "no trusted channel (TLS)",
-          "the certificate has to be good for the host in base_url, not ended, and signed by an "
-          "authority that this host trusts (package ca-certificates); something in between may "
-          "have put its own there"};
+      return {"no trusted channel (TLS)",
+              "the certificate must be valid for the host in base_url and signed by a CA that this "
+              "host "
+              "trusts (package ca-certificates); a proxy on the path may have replaced it"};
     case Kind::kTimeout:
-      return {"no answer in time", "try again; look at the provider's status page"};
+      return {"no answer in time", "try again, or check the provider's status page"};
     default:
-      return {"no usable answer", "does base_url name the provider's API?"};
+      return {"no usable answer", "check that base_url is the provider's API"};
   }
 }
 
@@ -66,12 +65,12 @@ http::Result Call(http::Client& http, http::Request request, http::SendOptions o
   return result;
 }
 
-Finding OfKey(const model::ProviderEntry& provider, const http::Response& response) {
+Finding FindingOfKey(const model::ProviderEntry& provider, const http::Response& response) {
   Finding finding{Verdict::kOk, absl::StrCat("provider ", provider.id, ": key"), "", ""};
   const auto failure = provider.dialect->DecodeCheckCredential(response);
   const std::string& id = provider.credential.id;
   if (!failure.has_value()) {
-    finding.detail = absl::StrCat("\"", id, "\" is taken");
+    finding.detail = absl::StrCat("\"", id, "\" is accepted");
     if (const auto credit = provider.dialect->DecodeCredit(response)) {
       absl::StrAppend(&finding.detail, "; its account has ", credit->amount, " ",
                       base::CleanText(credit->unit, 16), " left");
@@ -87,29 +86,29 @@ Finding OfKey(const model::ProviderEntry& provider, const http::Response& respon
       absl::StrCat(" (HTTP ", response.status, words.empty() ? "" : ": ", words, ")");
   switch (failure->reason) {
     case v1::PROVIDER_CREDENTIALS_REJECTED:
-      return {Verdict::kFailed, finding.what, absl::StrCat("\"", id, "\" is refused", said),
-              "put a valid key of this account into the secret that the config names"};
+      return {Verdict::kFailed, finding.what, absl::StrCat("\"", id, "\" is rejected", said),
+              "put a valid key of the account into the secret that the config names"};
     case v1::PROVIDER_OUT_OF_CREDIT:
       return {Verdict::kFailed, finding.what,
-              absl::StrCat("\"", id, "\" is known, and its account has no credit", said),
+              absl::StrCat("\"", id, "\" is accepted, but its account has no credit", said),
               "top up the account"};
     default:
       return {Verdict::kWarning, finding.what,
-              absl::StrCat("whether \"", id, "\" is taken cannot be told", said), "try again"};
+              absl::StrCat("it is unknown whether \"", id, "\" is accepted", said), "try again"};
   }
 }
 
-// A time limit that the config sets for all calls, and that cuts off one that is known to need
-// longer.
+// Warns about timeouts in the config that are shorter than calls of the dialect are known to take.
 void ExamineTimeouts(const model::ProviderEntry& provider, const Report& report) {
   const provider::CallTimeouts& needs = provider.dialect->traits().timeouts;
   const auto check = [&](const char* name, absl::Duration need, absl::Duration has) {
     if (has == absl::ZeroDuration()) has = provider.call_timeout;
     if (has >= need) return;
     report({Verdict::kWarning, absl::StrCat("provider ", provider.id, ": timeouts.", name),
-            absl::StrCat("is ", absl::FormatDuration(has),
-                         ", and such calls are known to take up to ", absl::FormatDuration(need),
-                         ": what is cut off may be done all the same, and done again"),
+            absl::StrCat(
+                "is ", absl::FormatDuration(has), ", and such calls are known to take up to ",
+                absl::FormatDuration(need),
+                ": the provider may complete a call that timed out, and again its repetition"),
             absl::StrCat("set timeouts.", name, " to ", absl::FormatDuration(need), " or more")});
   };
   check("submit_group", needs.submit_group, provider.timeouts.submit_group);
@@ -125,7 +124,8 @@ void ExamineProvider(const model::ProviderEntry& provider, const Tools& tools,
                      const Report& report) {
   const std::string what = absl::StrCat("provider ", provider.id);
   if (provider.mode == v1::Provider::OFF) {
-    report({Verdict::kOk, what, "mode OFF: it is not called, so it was not looked at", ""});
+    report(
+        {Verdict::kOk, what, "mode OFF: the gateway does not call it, so it was not checked", ""});
     return;
   }
   ExamineTimeouts(provider, report);
@@ -139,7 +139,7 @@ void ExamineProvider(const model::ProviderEntry& provider, const Tools& tools,
                                 provider.credential, tools.clock.Now());
   }
   const std::string where = base::RedactUri(options.base_url);
-  options.timeout = kPatience;
+  options.timeout = kTimeout;
   options.tell_certificate = true;
   provider.egress.ApplyTo(request, options);
   const absl::Time sent = tools.clock.Now();
@@ -161,37 +161,39 @@ void ExamineProvider(const model::ProviderEntry& provider, const Tools& tools,
                                 : absl::StrCat("), through the proxy ", provider.egress.proxy)),
                ""};
   if (response.certificate_end.has_value()) {
-    absl::StrAppend(&host.detail, ", its certificate is good until ",
+    absl::StrAppend(&host.detail, ", its certificate is valid until ",
                     base::FormatTime(*response.certificate_end));
-    if (*response.certificate_end < answered + kCertificateDays) {
+    if (*response.certificate_end < answered + kMinCertificateLifetime) {
       host.verdict = Verdict::kWarning;
-      host.remedy = "tell the provider: from then on the gateway cannot call it any more";
+      host.remedy = "notify the provider: after that the gateway can no longer call it";
     }
   }
   report(host);
 
   if (checks_key) {
-    report(OfKey(provider, response));
+    report(FindingOfKey(provider, response));
   } else {
-    report({Verdict::kOk, absl::StrCat(what, ": key"),
-            "not checked: the provider documents no call that shows it without making something",
-            ""});
+    report(
+        {Verdict::kOk, absl::StrCat(what, ": key"),
+         "not checked: the provider documents no call that tests a key without creating something",
+         ""});
   }
 
   const auto date = provider::ParseHttpDate(response.HeaderValue("Date"));
   if (!date.has_value()) return;
-  // In whole seconds; and it was written at some time between.
+  // The date is in whole seconds, and the provider wrote it between `sent` and `answered`.
   const absl::Duration ahead = std::max(absl::ZeroDuration(), sent - (*date + absl::Seconds(1)));
   const absl::Duration behind = std::max(absl::ZeroDuration(), *date - answered);
-  Finding clock{Verdict::kOk, absl::StrCat(what, ": clock"), "this host's agrees with its", ""};
-  if (std::max(ahead, behind) > kMostSkew) {
+  Finding clock{Verdict::kOk, absl::StrCat(what, ": clock"),
+                "this host's clock agrees with the provider's", ""};
+  if (std::max(ahead, behind) > kMaxSkew) {
     clock.verdict = Verdict::kWarning;
     clock.detail =
-        absl::StrCat("this host's is ",
+        absl::StrCat("this host's clock is ",
                      absl::FormatDuration(absl::Trunc(std::max(ahead, behind), absl::Seconds(1))),
-                     ahead > behind ? " ahead of its" : " behind its");
+                     ahead > behind ? " ahead of the provider's" : " behind the provider's");
     clock.remedy =
-        "set this host's clock (NTP); where others agree with it, the provider's is wrong";
+        "set this host's clock (NTP); if other providers agree with it, this provider's is wrong";
   }
   report(clock);
 }

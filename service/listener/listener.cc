@@ -19,17 +19,17 @@
 namespace assetgate::listener {
 namespace {
 
-// How often strangers are looked at: memory can grow by a gigabyte within a second.
-constexpr absl::Duration kLookInterval = absl::Milliseconds(20);
-// Before the next connection, where there are no descriptors or memory is scarce: those that are
-// there go, or what they took is given back.
+// How often strangers are checked: memory can grow by a gigabyte within a second.
+constexpr absl::Duration kCheckInterval = absl::Milliseconds(20);
+// The pause before the next connection where descriptors or memory are scarce, so that connections
+// can end and memory can be freed.
 constexpr int kPauseMilliseconds = 100;
-// One port does not keep the others, or the next look, waiting.
-constexpr int kAcceptedAtOnce = 64;
-// Nobody can cause more lines than that.
+// So that one port does not delay the others or the next check.
+constexpr int kMaxAcceptsAtOnce = 64;
+// The maximum rate of log lines that clients can cause.
 constexpr double kLinesPerSecond = 1;
 
-bool IsWantOfDescriptors(int error) {
+bool IsOutOfDescriptors(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
@@ -60,7 +60,7 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(ListenerOptions options
 
 absl::Status Listener::Bind() {
   if (!IsWildcard(options_.host)) return BindTo(options_.host.c_str());
-  // "::" takes what comes by IPv4 too; not every machine speaks IPv6.
+  // "::" also accepts IPv4; not every machine supports IPv6.
   const absl::Status both = BindTo("::");
   return both.ok() || options_.host == "::" ? both : BindTo("0.0.0.0");
 }
@@ -72,7 +72,7 @@ absl::Status Listener::BindTo(const char* host) {
   }
   int error = 0;
   for (addrinfo* each = addresses->get(); each != nullptr; each = each->ai_next) {
-    // A name with several addresses has one port.
+    // All addresses of a name get the same port.
     base::SetPort(*each, port_ != 0 ? port_ : options_.port);
     base::Descriptor made = base::ListenAt(*each, {.both_families = IsWildcard(host),
                                                    .no_delay = true,
@@ -84,8 +84,8 @@ absl::Status Listener::BindTo(const char* host) {
       error = errno;
     }
   }
-  // A name may have an address of a family that this machine does not speak; but all of its ports
-  // are ours or none.
+  // A name may have an address of a family that this machine does not support. But it must be able
+  // to bind all others.
   if (!ports_.empty() && error != EADDRINUSE) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat(options_.host, ": ", ::strerror(error)));
 }
@@ -94,7 +94,7 @@ Listener::~Listener() {
   if (accepting_.joinable()) {
     Stop();
     accepting_.join();
-    // It lets go of the other what keeps it: so it is the last.
+    // Stops the other thread only now, because freeing descriptors can unblock accepting_.
     accepted_all_.Notify();
     watching_.join();
   }
@@ -110,7 +110,7 @@ void Listener::Serve(std::unique_ptr<grpc::experimental::ExternalConnectionAccep
   grpc_ = std::move(grpc);
   accepting_ = std::thread([this] { AcceptAll(); });
   pthread_setname_np(accepting_.native_handle(), "ag-accept");
-  watching_ = std::thread([this] { Watch(); });
+  watching_ = std::thread([this] { WatchStrangers(); });
   pthread_setname_np(watching_.native_handle(), "ag-strangers");
 }
 
@@ -124,7 +124,7 @@ void Listener::AcceptAll() {
   for (const int port : ports_) waited.push_back({port, POLLIN, 0});
   bool pause = false;
   while (true) {
-    // While it pauses, who comes is left to the kernel.
+    // During a pause, the kernel queues connections.
     ::poll(waited.data(), pause ? 1 : waited.size(), pause ? kPauseMilliseconds : -1);
     if ((waited[0].revents & POLLIN) != 0) return ClosePorts();
     pause = false;
@@ -133,7 +133,7 @@ void Listener::AcceptAll() {
 }
 
 bool Listener::Accept(int port) {
-  for (int i = 0; i < kAcceptedAtOnce; ++i) {
+  for (int i = 0; i < kMaxAcceptsAtOnce; ++i) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     const int connection =
@@ -144,28 +144,28 @@ bool Listener::Accept(int port) {
       continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
-    // Else, say, one that has gone again while it waited.
+    // Any other error concerns one connection, for instance one that was reset while it waited.
     const int error = errno;
-    if (!IsWantOfDescriptors(error)) continue;
-    // The system says so also where nobody waits.
+    if (!IsOutOfDescriptors(error)) continue;
+    // Linux reports this even where no connection is pending.
     pollfd waited{port, POLLIN, 0};
     if (::poll(&waited, 1, 0) != 1) return true;
     const bool freed = strangers_.CloseOldest();
     if (const std::optional<std::int64_t> held_back = lines_.Take()) {
       log_.Error("no descriptor for a connection; raise ulimit -n",
                  {{"detail", ::strerror(error)},
-                  {"closed_instead", freed ? "the oldest of a stranger" : "none"},
+                  {"closed_instead", freed ? "the oldest connection of a stranger" : "none"},
                   {"others_not_logged", *held_back}});
     }
-    // gRPC closes its descriptor a moment later.
+    // gRPC closes the freed descriptor a moment later.
     return false;
   }
   return true;
 }
 
-void Listener::Watch() {
-  while (!accepted_all_.WaitForNotificationWithTimeout(kLookInterval)) {
-    if (strangers_.any()) Look();
+void Listener::WatchStrangers() {
+  while (!accepted_all_.WaitForNotificationWithTimeout(kCheckInterval)) {
+    if (strangers_.any()) CheckStrangers();
   }
 }
 
@@ -177,14 +177,14 @@ void Listener::HandOver(int connection, absl::string_view peer, int port) {
   grpc_->HandleNewConnection(&parameters);
 }
 
-void Listener::Look() {
+void Listener::CheckStrangers() {
   const std::int64_t memory = options_.memory();
   scarce_.store(memory > options_.strangers.memory, std::memory_order_relaxed);
-  strangers_.Look(memory);
+  strangers_.Check(memory);
   const std::int64_t closed = strangers_.closed();
-  if (closed == told_ || !lines_.Take().has_value()) return;
-  log_.Warning("connections of strangers closed, which took too much",
-               {{"count", closed - std::exchange(told_, closed)}, {"memory", memory}});
+  if (closed == reported_ || !lines_.Take().has_value()) return;
+  log_.Warning("closed connections of strangers that took too much",
+               {{"count", closed - std::exchange(reported_, closed)}, {"memory", memory}});
 }
 
 }  // namespace assetgate::listener

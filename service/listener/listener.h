@@ -24,40 +24,41 @@
 namespace assetgate::listener {
 
 struct ListenerOptions {
-  // A host name or an address, without brackets. An address that stands for all of this machine
-  // ("0.0.0.0", "::") stands for those of IPv4 and of IPv6.
+  // A host name or an address, without brackets. An address for all interfaces ("0.0.0.0", "::")
+  // means all those of IPv4 and of IPv6.
   std::string host;
-  // 0: one that is free.
+  // 0: a free one.
   int port = 0;
   StrangerLimits strangers;
-  // A peer that takes that long to acknowledge what it was sent is gone.
+  // A peer that does not acknowledge data within this time is considered gone.
   absl::Duration unacknowledged = absl::Seconds(20);
-  // What the process has, in bytes. Null: as the kernel says it (resident memory).
+  // Returns the memory of the process, in bytes. Null: its resident memory by the kernel.
   absl::AnyInvocable<std::int64_t()> memory;
 };
 
-// Accepts connections and hands them to gRPC, which (1.51) closes a port of its own for good as
-// soon as a connection cannot have a descriptor, and says nothing of it. This one goes on: where
-// there are no descriptors, connections of strangers are closed for it (see strangers.h).
+// Accepts connections and hands them to gRPC. gRPC's (1.51) own port closes for good as soon as no
+// descriptor is left for a connection, without a message. This one keeps serving: without a
+// descriptor it closes connections of strangers instead (see strangers.h).
 class Listener {
  public:
-  // Listens, and accepts nothing yet: the kernel keeps who comes. UNAVAILABLE where the address
-  // cannot be had, is in use, or is not of this machine. `clock` must outlive it.
+  // Begins to listen but accepts nothing yet: the kernel queues connections. Errors: UNAVAILABLE
+  // where the address cannot be resolved, is in use, or is not this machine's. Lifetime: `clock`
+  // must outlive it.
   static absl::StatusOr<std::unique_ptr<Listener>> Open(ListenerOptions options, base::Log log,
                                                         const base::Clock& clock);
-  // Stops, and waits; after the gRPC server has shut down.
+  // Stops and waits. Ordering: call it after the gRPC server has shut down.
   ~Listener();
 
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
   int port() const { return port_; }
-  // Who is to hear of calls. Lives as long as this.
+  // Must be notified of calls. Lifetime: that of the listener.
   Strangers& strangers() { return strangers_; }
 
-  // From now on, connections go to `grpc`, whose server has been started. Once.
+  // Begins to hand connections to `grpc`, whose server must have been started. Call it once.
   void Serve(std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> grpc);
-  // Closes the port, and waits for nothing. Connections that were accepted go on. Idempotent.
+  // Closes the port without waiting. Accepted connections stay open. Idempotent.
   void Stop();
 
  private:
@@ -65,16 +66,16 @@ class Listener {
 
   absl::Status Bind();
   absl::Status BindTo(const char* host);
-  // Each on a thread of its own: gRPC may keep the thread that hands it a connection for as long as
-  // there is something to read from it.
+  // Each runs on its own thread: gRPC may block the thread that hands it a connection for as long
+  // as there is something to read from it.
   void AcceptAll();
-  void Watch();
-  // What there is, from one of the ports. False where a descriptor was wanting and none could be
-  // had.
+  void WatchStrangers();
+  // Accepts the pending connections of one port. False where no descriptor was left and none could
+  // be freed.
   bool Accept(int port);
   void ClosePorts();
   void HandOver(int connection, absl::string_view peer, int port);
-  void Look();
+  void CheckStrangers();
 
   ListenerOptions options_;
   const base::Log log_;
@@ -83,10 +84,10 @@ class Listener {
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> grpc_;
   std::vector<int> ports_;
   int port_ = 0;
-  // Written to when it is to stop.
+  // Written to in order to stop.
   int stop_ = -1;
-  // How many closed connections the log has told of.
-  std::int64_t told_ = 0;
+  // The number of closed connections that the log has reported.
+  std::int64_t reported_ = 0;
   std::atomic<bool> scarce_{false};
   absl::Notification accepted_all_;
   std::thread accepting_;

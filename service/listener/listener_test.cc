@@ -28,7 +28,7 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-// Answers every call with OK, once it has told of whom it is.
+// Reports the peer of every call, then answers it with OK.
 class Service final : public grpc::CallbackGenericService {
  public:
   explicit Service(std::function<void(std::string peer)> called) : called_(std::move(called)) {}
@@ -84,7 +84,7 @@ struct Served {
   std::unique_ptr<grpc::Server> server;
 };
 
-// A connection of its own.
+// A channel with its own connection.
 std::shared_ptr<grpc::Channel> Connect(const std::string& host, int port) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -108,7 +108,7 @@ grpc::Status Call(const std::shared_ptr<grpc::Channel>& channel) {
   return status;
 }
 
-TEST(ListenerTest, CallersAreTheStrangersThatCame) {
+TEST(ListenerTest, PeersOfCallsMatchPeersOfConnections) {
   struct Case {
     std::string host;
     std::string as;
@@ -129,7 +129,7 @@ TEST(ListenerTest, CallersAreTheStrangersThatCame) {
       came = listener->strangers().any();
     });
     listener = served.listener.get();
-    // A call of a method without an answer ends as an error of the client's; it was made.
+    // The client reports an error for a call without a response, although the call was made.
     Call(Connect(c.as, served.listener->port()));
     EXPECT_THAT(peer, StartsWith(c.peer));
     EXPECT_TRUE(came) << "until it was admitted";
@@ -137,7 +137,7 @@ TEST(ListenerTest, CallersAreTheStrangersThatCame) {
   }
 }
 
-TEST(ListenerTest, AnAddressThatIsTakenIsRefused) {
+TEST(ListenerTest, AnAddressInUseIsRejected) {
   const auto first = Open("127.0.0.1");
   ListenerOptions options;
   options.host = "127.0.0.1";
@@ -148,7 +148,7 @@ TEST(ListenerTest, AnAddressThatIsTakenIsRefused) {
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("in use"));
 }
 
-TEST(ListenerTest, AHostThatThereIsNotIsRefused) {
+TEST(ListenerTest, AnUnknownHostIsRejected) {
   ListenerOptions options;
   options.host = "no.such.host.invalid";
   static const base::SystemClock clock;
@@ -156,7 +156,7 @@ TEST(ListenerTest, AHostThatThereIsNotIsRefused) {
             absl::StatusCode::kUnavailable);
 }
 
-TEST(ListenerTest, WhoWasThereBeforeItServedIsServed) {
+TEST(ListenerTest, ConnectionsFromBeforeServeAreServed) {
   auto listener = Open("127.0.0.1");
   const auto channel = Connect("127.0.0.1", listener->port());
   channel->GetState(/*try_to_connect=*/true);
@@ -166,12 +166,12 @@ TEST(ListenerTest, WhoWasThereBeforeItServedIsServed) {
   EXPECT_TRUE(called);
 }
 
-TEST(ListenerTest, ServesOnAfterThereWereNoDescriptors) {
+TEST(ListenerTest, KeepsServingAfterDescriptorsRanOut) {
   bool called = false;
   Served served(Open("127.0.0.1"), [&](const std::string&) { called = true; });
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  // What both ends of some connections need, and then no more.
+  // Leaves descriptors for both ends of some connections, and no more.
   const int next = ::dup(0);
   ::close(next);
   const rlimit few{static_cast<rlim_t>(next + 41), before.rlim_max};
@@ -185,7 +185,7 @@ TEST(ListenerTest, ServesOnAfterThereWereNoDescriptors) {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons(static_cast<in_port_t>(served.listener->port()));
-    // The kernel takes it whether or not the port does.
+    // The kernel completes the connection even before the port accepts it.
     EXPECT_EQ(::connect(stranger, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   }
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);

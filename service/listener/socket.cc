@@ -17,8 +17,8 @@ ino_t InodeOf(int descriptor) {
   return ::fstat(descriptor, &state) == 0 && S_ISSOCK(state.st_mode) ? state.st_ino : 0;
 }
 
-// A second descriptor of the same socket, for as long as it lives: what it names cannot become
-// something else while it is looked at.
+// Holds a second descriptor of the socket, so that the socket cannot be replaced by another file
+// meanwhile.
 class Held {
  public:
   Held(int descriptor, ino_t inode) : descriptor_(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)) {
@@ -28,7 +28,7 @@ class Held {
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
 
-  // -1 where the descriptor is another thing's by now.
+  // -1 where the descriptor already refers to another file.
   int get() const { return descriptor_; }
 
  private:
@@ -62,7 +62,7 @@ std::optional<std::int64_t> Socket::BytesReceived() const {
 bool Socket::Abort() const {
   const Held held(descriptor_, inode_);
   if (held.get() < 0) return false;
-  // Unlike shutdown(2), this throws away what is in the socket's buffer.
+  // Unlike shutdown(2), this discards the data in the socket's buffer.
   sockaddr nobody{};
   nobody.sa_family = AF_UNSPEC;
   return ::connect(held.get(), &nobody, sizeof nobody) == 0;

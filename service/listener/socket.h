@@ -1,5 +1,4 @@
-// A connection that belongs to somebody else: to gRPC, which closes its descriptor whenever it
-// likes.
+// A connection that gRPC owns, and whose descriptor gRPC may close at any time.
 #ifndef ASSETGATE_LISTENER_SOCKET_H_
 #define ASSETGATE_LISTENER_SOCKET_H_
 
@@ -12,19 +11,20 @@
 
 namespace assetgate::listener {
 
-// Names a socket for as long as there is one. A descriptor alone does not: once it is closed, the
-// next thing that is opened has its number. All of it is safe on any thread, whatever the owner
-// does meanwhile.
+// Identifies a socket for as long as it exists. A descriptor alone does not: once it is closed, the
+// next file that is opened gets its number.
+//
+// Threading: any thread, whatever the owner does meanwhile.
 class Socket {
  public:
-  // Of a descriptor that nobody closes just now.
+  // Lifetime: the descriptor must not be closed during the call.
   explicit Socket(int descriptor);
 
-  // What the peer has sent that the kernel has acknowledged, in bytes. Absent where there is no
-  // such socket any more.
+  // The bytes from the peer that the kernel has acknowledged. Absent where the socket no longer
+  // exists.
   std::optional<std::int64_t> BytesReceived() const;
-  // Ends the connection at once (RST). What the peer has sent and nobody has read is gone. False
-  // where there was no such socket any more.
+  // Ends the connection at once (RST) and discards unread bytes. False where the socket no longer
+  // exists.
   bool Abort() const;
 
  private:
@@ -32,9 +32,9 @@ class Socket {
   ino_t inode_ = 0;
 };
 
-// As gRPC's ServerContext::peer() names the other end, without the escapes: "ipv4:192.0.2.1:4711",
-// "ipv6:[2001:db8::1]:4711". Empty for other families. An IPv4 address that is written as an IPv6
-// one is an IPv4 address.
+// The name of the peer as in gRPC's ServerContext::peer(), without the escapes:
+// "ipv4:192.0.2.1:4711", "ipv6:[2001:db8::1]:4711". Empty for other families. An IPv4-mapped IPv6
+// address is named as an IPv4 address.
 std::string PeerOf(const sockaddr_storage& address);
 
 }  // namespace assetgate::listener

@@ -9,7 +9,7 @@
 namespace assetgate::listener {
 namespace {
 
-// "ipv6:%5B::1%5D:80" is "ipv6:[::1]:80".
+// Decodes "ipv6:%5B::1%5D:80" to "ipv6:[::1]:80".
 std::string WithoutEscapes(absl::string_view peer) {
   std::string plain;
   plain.reserve(peer.size());
@@ -28,55 +28,55 @@ std::string WithoutEscapes(absl::string_view peer) {
 
 }  // namespace
 
-Strangers::Line::iterator Strangers::Forget(Line::iterator stranger) {
+Strangers::Queue::iterator Strangers::Forget(Queue::iterator stranger) {
   by_peer_.erase(stranger->peer);
-  const Line::iterator next = line_.erase(stranger);
-  count_.store(line_.size(), std::memory_order_relaxed);
+  const Queue::iterator next = queue_.erase(stranger);
+  count_.store(queue_.size(), std::memory_order_relaxed);
   return next;
 }
 
-Strangers::Line::iterator Strangers::Close(Line::iterator stranger) {
+Strangers::Queue::iterator Strangers::Close(Queue::iterator stranger) {
   if (stranger->socket.Abort()) closed_.fetch_add(1, std::memory_order_relaxed);
   return Forget(stranger);
 }
 
-Strangers::Line::iterator Strangers::Find(absl::string_view peer) {
+Strangers::Queue::iterator Strangers::Find(absl::string_view peer) {
   const auto found = by_peer_.find(WithoutEscapes(peer));
-  return found == by_peer_.end() ? line_.end() : found->second;
+  return found == by_peer_.end() ? queue_.end() : found->second;
 }
 
 void Strangers::Arrived(absl::string_view peer, const Socket& socket) {
   absl::MutexLock lock(&mu_);
-  // The connection that had this name is gone, and the system has given it to another.
+  // The former connection of this name has ended, and the system has reused its port.
   if (const auto former = by_peer_.find(peer); former != by_peer_.end()) Forget(former->second);
-  line_.push_back({std::string(peer), socket, clock_.Steady()});
-  by_peer_.emplace(line_.back().peer, std::prev(line_.end()));
-  while (line_.size() > limits_.connections) Close(line_.begin());
-  count_.store(line_.size(), std::memory_order_relaxed);
+  queue_.push_back({std::string(peer), socket, clock_.Steady()});
+  by_peer_.emplace(queue_.back().peer, std::prev(queue_.end()));
+  while (queue_.size() > limits_.max_connections) Close(queue_.begin());
+  count_.store(queue_.size(), std::memory_order_relaxed);
 }
 
 void Strangers::Admitted(absl::string_view peer) {
   absl::MutexLock lock(&mu_);
-  if (const auto known = Find(peer); known != line_.end()) Forget(known);
+  if (const auto known = Find(peer); known != queue_.end()) Forget(known);
 }
 
 void Strangers::Refused(absl::string_view peer) {
   absl::MutexLock lock(&mu_);
   const auto stranger = Find(peer);
-  if (stranger != line_.end() && ++stranger->refused > limits_.refused_calls) Close(stranger);
+  if (stranger != queue_.end() && ++stranger->refused > limits_.max_refused_calls) Close(stranger);
 }
 
 std::int64_t Strangers::Allowed(absl::Duration age, bool scarce) const {
-  if (scarce) return limits_.bytes_when_scarce;
-  if (age < limits_.patience) return limits_.first_call_bytes;
-  return limits_.bytes + limits_.bytes_per_second * absl::ToInt64Seconds(age);
+  if (scarce) return limits_.max_bytes_when_scarce;
+  if (age < limits_.grace_period) return limits_.first_call_bytes;
+  return limits_.max_bytes + limits_.bytes_per_second * absl::ToInt64Seconds(age);
 }
 
-void Strangers::Look(std::int64_t memory) {
+void Strangers::Check(std::int64_t memory) {
   absl::MutexLock lock(&mu_);
   const bool scarce = memory > limits_.memory;
   const absl::Duration now = clock_.Steady();
-  for (auto it = line_.begin(); it != line_.end();) {
+  for (auto it = queue_.begin(); it != queue_.end();) {
     const std::optional<std::int64_t> received = it->socket.BytesReceived();
     if (!received.has_value()) {
       it = Forget(it);
@@ -86,14 +86,14 @@ void Strangers::Look(std::int64_t memory) {
       ++it;
     }
   }
-  while (scarce && line_.size() > limits_.connections_when_scarce) Close(line_.begin());
+  while (scarce && queue_.size() > limits_.max_connections_when_scarce) Close(queue_.begin());
 }
 
 bool Strangers::CloseOldest() {
   absl::MutexLock lock(&mu_);
-  while (!line_.empty()) {
+  while (!queue_.empty()) {
     const std::int64_t before = closed();
-    Close(line_.begin());
+    Close(queue_.begin());
     if (closed() != before) return true;
   }
   return false;

@@ -25,13 +25,13 @@ StrangerLimits Limits() {
   StrangerLimits limits;
   limits.first_call_bytes = 4000;
   limits.memory = 1000;
-  limits.bytes_when_scarce = 100;
-  limits.bytes = 1000;
+  limits.max_bytes_when_scarce = 100;
+  limits.max_bytes = 1000;
   limits.bytes_per_second = 10;
-  limits.patience = absl::Seconds(10);
-  limits.refused_calls = 3;
-  limits.connections = 4;
-  limits.connections_when_scarce = 2;
+  limits.grace_period = absl::Seconds(10);
+  limits.max_refused_calls = 3;
+  limits.max_connections = 4;
+  limits.max_connections_when_scarce = 2;
   return limits;
 }
 
@@ -71,7 +71,7 @@ class Connection {
     if (far_ >= 0) ::close(far_);
     far_ = -1;
   }
-  // Whether the other end has been told that it is over.
+  // Whether the near end has seen the end of the connection.
   bool Ended() const {
     pollfd waited{near_, POLLIN, 0};
     return ::poll(&waited, 1, 0) == 1;
@@ -93,21 +93,21 @@ class StrangersTest : public testing::Test {
   Strangers strangers_{Limits(), clock_};
 };
 
-TEST_F(StrangersTest, WhoeverSendsMuchIsClosedWhereMemoryIsScarce) {
+TEST_F(StrangersTest, LargeSendersAreClosedWhereMemoryIsScarce) {
   Connection much, little;
   Arrive(much, "ipv4:127.0.0.1:1");
   Arrive(little, "ipv4:127.0.0.1:2");
   much.Send(101);
   little.Send(100);
-  strangers_.Look(kPlenty);
-  EXPECT_FALSE(much.Ended()) << "there is enough for all";
-  strangers_.Look(kScarce);
+  strangers_.Check(kPlenty);
+  EXPECT_FALSE(much.Ended()) << "memory is not scarce";
+  strangers_.Check(kScarce);
   EXPECT_TRUE(much.Ended());
   EXPECT_FALSE(little.Ended());
   EXPECT_EQ(strangers_.closed(), 1);
 }
 
-TEST_F(StrangersTest, WhoeverIsAdmittedIsAStrangerNoLonger) {
+TEST_F(StrangersTest, AnAdmittedPeerIsNoLongerAStranger) {
   Connection known;
   Arrive(known, "ipv4:127.0.0.1:1");
   EXPECT_TRUE(strangers_.any());
@@ -115,13 +115,13 @@ TEST_F(StrangersTest, WhoeverIsAdmittedIsAStrangerNoLonger) {
   EXPECT_FALSE(strangers_.any());
   known.Send(5000);
   clock_.Advance(absl::Hours(1));
-  strangers_.Look(kScarce);
+  strangers_.Check(kScarce);
   for (int i = 0; i < 10; ++i) strangers_.Refused("ipv4:127.0.0.1:1");
   EXPECT_FALSE(known.Ended());
   EXPECT_EQ(strangers_.closed(), 0);
 }
 
-TEST_F(StrangersTest, PeersAreKnownHoweverTheyAreEscaped) {
+TEST_F(StrangersTest, PeersAreRecognizedInEscapedForm) {
   Connection ipv6, with_scope;
   Arrive(ipv6, "ipv6:[::1]:80");
   Arrive(with_scope, "ipv6:[fe80::1%2]:80");
@@ -130,33 +130,33 @@ TEST_F(StrangersTest, PeersAreKnownHoweverTheyAreEscaped) {
   EXPECT_FALSE(strangers_.any());
 }
 
-TEST_F(StrangersTest, WhatIsSentWithoutACallThatIsAdmittedHasALimit) {
+TEST_F(StrangersTest, BytesBeforeAnAdmittedCallAreLimited) {
   Connection slow, probe;
   Arrive(slow, "ipv4:127.0.0.1:1");
   Arrive(probe, "ipv4:127.0.0.1:2");
   slow.Send(1200);
   clock_.Advance(absl::Milliseconds(9999));
-  strangers_.Look(kPlenty);
-  EXPECT_FALSE(slow.Ended()) << "its first call may be a large one";
+  strangers_.Check(kPlenty);
+  EXPECT_FALSE(slow.Ended()) << "its first call may be large";
   clock_.Advance(absl::Seconds(1));
   probe.Send(1100);
-  strangers_.Look(kPlenty);
+  strangers_.Check(kPlenty);
   EXPECT_TRUE(slow.Ended());
   EXPECT_FALSE(probe.Ended()) << "1,000 bytes, and 10 for each second";
 }
 
-TEST_F(StrangersTest, NoFirstCallIsLargerThanTheLargest) {
+TEST_F(StrangersTest, TheFirstCallHasAMaximumSize) {
   Connection large, endless;
   Arrive(large, "ipv4:127.0.0.1:1");
   Arrive(endless, "ipv4:127.0.0.1:2");
   large.Send(4000);
   endless.Send(4001);
-  strangers_.Look(kPlenty);
+  strangers_.Check(kPlenty);
   EXPECT_FALSE(large.Ended());
   EXPECT_TRUE(endless.Ended());
 }
 
-TEST_F(StrangersTest, WhoeverIsRefusedAgainAndAgainIsClosed) {
+TEST_F(StrangersTest, RepeatedlyRefusedPeersAreClosed) {
   Connection refused;
   Arrive(refused, "ipv4:127.0.0.1:1");
   for (int i = 0; i < 3; ++i) strangers_.Refused("ipv4:127.0.0.1:1");
@@ -166,18 +166,18 @@ TEST_F(StrangersTest, WhoeverIsRefusedAgainAndAgainIsClosed) {
   EXPECT_FALSE(strangers_.any());
 }
 
-TEST_F(StrangersTest, OfTooManyTheOldestAreClosed) {
+TEST_F(StrangersTest, TheOldestOfTooManyAreClosed) {
   Connection connections[5];
   for (int i = 0; i < 5; ++i) Arrive(connections[i], absl::StrCat("ipv4:127.0.0.1:", i));
   EXPECT_TRUE(connections[0].Ended());
   EXPECT_FALSE(connections[1].Ended());
-  strangers_.Look(kScarce);
+  strangers_.Check(kScarce);
   EXPECT_TRUE(connections[2].Ended());
-  EXPECT_FALSE(connections[3].Ended()) << "where memory is scarce, two may be there";
+  EXPECT_FALSE(connections[3].Ended()) << "where memory is scarce, two may stay";
   EXPECT_EQ(strangers_.closed(), 3);
 }
 
-TEST_F(StrangersTest, ADescriptorIsHadFromTheOldestThatIsThere) {
+TEST_F(StrangersTest, CloseOldestFreesTheDescriptorOfTheOldestOpenConnection) {
   Connection gone, oldest, newest;
   Arrive(gone, "ipv4:127.0.0.1:1");
   Arrive(oldest, "ipv4:127.0.0.1:2");
@@ -190,19 +190,19 @@ TEST_F(StrangersTest, ADescriptorIsHadFromTheOldestThatIsThere) {
   EXPECT_FALSE(strangers_.CloseOldest());
 }
 
-TEST_F(StrangersTest, WhatHasTheDescriptorAfterwardsIsLeftAlone) {
+TEST_F(StrangersTest, AReusedDescriptorIsNotClosed) {
   Connection stranger, other;
   Arrive(stranger, "ipv4:127.0.0.1:1");
   other.Send(5000);
-  // In one step, the stranger's is closed and the number is the other's.
+  // Closes the stranger's descriptor and gives its number to the other connection, atomically.
   ASSERT_GE(::dup2(other.far(), stranger.far()), 0);
-  strangers_.Look(kScarce);
+  strangers_.Check(kScarce);
   EXPECT_FALSE(other.Ended());
   EXPECT_FALSE(strangers_.any());
   EXPECT_EQ(strangers_.closed(), 0);
 }
 
-TEST_F(StrangersTest, APeerThatComesAgainIsANewOne) {
+TEST_F(StrangersTest, AReturningPeerIsANewStranger) {
   Connection first, second;
   Arrive(first, "ipv4:127.0.0.1:1");
   for (int i = 0; i < 3; ++i) strangers_.Refused("ipv4:127.0.0.1:1");

@@ -168,23 +168,23 @@ class WayTest(ProgramTest):
                                        "../other.crt, client_certificate: REQUIRED}\n")
         port = tls.address.rsplit(":", 1)[1]
         ca, other = self.folder / "gateway.crt", self.folder / "other.crt"
-        self.fails_with(["--server", tls.address, "models"], "it speaks TLS: say --ca FILE")
-        self.fails_with(["--server", plain.address, "--ca", ca, "models"], "it speaks no TLS: leave out --ca")
-        self.fails_with(["--server", tls.address, "--ca", other, "models"], "is not signed by what --ca names",
+        self.fails_with(["--server", tls.address, "models"], "it uses TLS: pass --ca FILE")
+        self.fails_with(["--server", plain.address, "--ca", ca, "models"], "it does not use TLS: leave out --ca")
+        self.fails_with(["--server", tls.address, "--ca", other, "models"], "is not signed by the CA that --ca names",
                         "CN=gateway")
-        self.fails_with(["--server", tls.address, "--ca", "system", "models"], "anybody that this machine trusts")
+        self.fails_with(["--server", tls.address, "--ca", "system", "models"], "a CA that this machine trusts")
         self.fails_with(["--server", f"localhost:{port}", "--ca", ca, "models"],
                         "is for gateway.internal and not for localhost")
         self.fails_with(["--server", f"localhost:{mutual.address.rsplit(':', 1)[1]}", "--ca", other, "models"],
-                        "say --certificate FILE and --key FILE")
+                        "pass --certificate FILE and --key FILE")
         self.make_certificate("stranger", "DNS:stranger")
         self.fails_with(["--server", f"localhost:{mutual.address.rsplit(':', 1)[1]}", "--ca", other, "--certificate",
                          self.folder / "stranger.crt", "--key", self.folder / "stranger.key", "models"],
-                        "it does not take the certificate that --certificate names")
+                        "it rejects the certificate that --certificate names")
         self.fails_with(["--server", "127.0.0.1:1", "models"], "is the gateway running at 127.0.0.1:1?")
         done = run_assetctl("--server", tls.address, "doctor")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("it speaks TLS", done.stdout)
+        self.assertIn("it uses TLS", done.stdout)
 
     def start_gateway_in(self, name, extra):
         whole, self.folder = self.folder, self.folder / name
@@ -201,18 +201,18 @@ class WayTest(ProgramTest):
         good.write_text(TOKEN)
         bad.write_text("another")
         server = {"ASSETCTL_SERVER": gateway.address}
-        self.fails_with(["models"], "show who calls: --token-file FILE", code=1, **server)
-        self.fails_with(["--token-file", bad, "models"], "check what was shown", code=1, **server)
-        self.fails_with(["--token-file", good, "videos", "cancel", "a"], "can allow it", code=1, **server)
+        self.fails_with(["models"], "pass a credential: --token-file FILE", code=1, **server)
+        self.fails_with(["--token-file", bad, "models"], "check --token-file or --certificate", code=1, **server)
+        self.fails_with(["--token-file", good, "videos", "cancel", "a"], "operator to allow it", code=1, **server)
         self.assertEqual(run_assetctl("--token-file", str(good), "models", **server).returncode, 0)
         done = run_assetctl("doctor", **server)
         self.assertIn("refuses: ", done.stdout)
-        self.assertIn("show who calls", done.stdout)
+        self.assertIn("pass a credential", done.stdout)
 
     def test_a_token_goes_in_clear_text_to_this_machine_alone(self):
         (self.folder / "token").write_text(TOKEN)
         words = ["--server", "gateway.internal:8080", "--token-file", self.folder / "token", "models"]
-        self.fails_with(words, "in clear text; say --ca FILE", "--insecure", code=2)
+        self.fails_with(words, "in clear text; pass --ca FILE", "--insecure", code=2)
 
 
 if __name__ == "__main__":

@@ -588,15 +588,15 @@ class ServiceTest(ProgramTest):
         made = [len(self.simulator.requests(provider, "video.create")) for provider in MODELS]
         well = self.run_program("assetgate", "--doctor", "--config", "assetgate.yaml")
         self.assertEqual(well.returncode, 0, well.stdout + well.stderr)
-        self.assertIn(f"a gateway has it, process {self.gateway.process.pid}", well.stdout)
+        self.assertIn(f"a gateway uses it, process {self.gateway.process.pid}", well.stdout)
         for provider in ("apiframe", "zerozero"):
-            self.assertIn(f"provider {provider}: key: \"{provider}\" is taken", well.stdout)
+            self.assertIn(f"provider {provider}: key: \"{provider}\" is accepted", well.stdout)
         for provider in ("kyy", "octopusx"):
             self.assertIn(f"provider {provider}: key: not checked", well.stdout)
         wrong = self.run_program("assetgate", "--doctor", "--config", "assetgate.yaml",
                                  E2E_KEY="sk-of-somebody-else-4711")
         self.assertEqual(wrong.returncode, 1, wrong.stdout)
-        self.assertRegex(wrong.stdout, r"FAILED +provider zerozero: key: .* is refused")
+        self.assertRegex(wrong.stdout, r"FAILED +provider zerozero: key: .* is rejected")
         self.assertNotIn("4711", wrong.stdout + wrong.stderr)
         self.assertEqual({path.name for path in self.folder.iterdir()}, before)
         self.assertEqual([len(self.simulator.requests(provider, "video.create"))

@@ -213,8 +213,8 @@ class EdgeTest(EdgeProgramTest):
         ("POST /v1/videoTasks?requestID=a", {"model": "m"}, "requestID", "requestId"),
         # Said in two places: which one counts would be a guess.
         ("GET /v1/videoTasks/a?name=videoTasks/b", None, "name", "given by the path"),
-        ("POST /v1/videoTasks?videoTask.prompt=x", {"model": "m"}, "video_task", "belongs into the body"),
-        ("POST /v1/videoTasks/a:resolve?notAccepted=true", {}, "not_accepted", "belongs into the body"),
+        ("POST /v1/videoTasks?videoTask.prompt=x", {"model": "m"}, "video_task", "belongs in the body"),
+        ("POST /v1/videoTasks/a:resolve?notAccepted=true", {}, "not_accepted", "belongs in the body"),
         ("GET /v1/videoTasks", {"pageSize": 5}, "body", "not taken"),
         ("DELETE /v1/videoTasks/a", {"name": "videoTasks/b"}, "body", "not taken"),
     ]

@@ -239,7 +239,7 @@ class ReloadTest(ProgramTest):
         self.assertIn("routse", line["detail"])
         self.assertEqual(self.succeeded(), (0, first_time))
         self.assertEqual(self.provider().mode, Provider.SERVE)
-        self.assertIn("FAILED   config: the gateway refused a changed config", self.doctor())
+        self.assertIn("FAILED   config: the gateway rejected a changed config", self.doctor())
         self.assertEqual(self.reload()["changed"], "nothing")
         self.assertNotIn("config", self.doctor())
         succeeded, second_time = self.succeeded()

@@ -452,7 +452,7 @@ class TlsTest(AuthorityTest):
                           '"message":"refused"' in line)
         # None, one that is nobody's, and one of another CA.
         self.not_let_in(self.channel(gateway))
-        self.why(gateway, "shows no certificate")
+        self.why(gateway, "presents no certificate")
         self.authority("evil")
         self.certificate("fake", "evil", "URI:spiffe://prod/ns/render/sa/farm")
         self.not_let_in(self.channel(gateway, "fake"))
@@ -572,8 +572,8 @@ class JwtTest(IssuerTest):
                 'alg \\"none\\"': self.token(header={"alg": "none"}),
                 "is not in callers": self.token(sub="system:serviceaccount:render:other"),
                 "jwt_issuers": self.token(iss="https://evil.example"),
-                "is not whole": token[:40] + "." + token[41:60] + ".x",
-                "is not its issuer's": token[:-20] + "A" * 20,
+                "is not complete": token[:40] + "." + token[41:60] + ".x",
+                "invalid signature": token[:-20] + "A" * 20,
         }.items():
             with self.subTest(why):
                 self.unknown(Caller(self.gateway.channel, bad).list_assets)

@@ -1,4 +1,4 @@
-// A client that sends bytes, whatever they are.
+// A client that sends arbitrary bytes.
 #ifndef ASSETGATE_ADMIN_TESTING_RAW_CLIENT_H_
 #define ASSETGATE_ADMIN_TESTING_RAW_CLIENT_H_
 
@@ -19,11 +19,11 @@ namespace assetgate::admin::testing {
 
 class RawClient {
  public:
-  // Not connected. With its descriptor already.
+  // Not connected, but with a descriptor.
   RawClient() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     EXPECT_GE(socket_, 0);
-    const timeval patience{20, 0};
-    setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    const timeval timeout{20, 0};
+    setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
   }
   explicit RawClient(int port) : RawClient() { Connect(port); }
   ~RawClient() {
@@ -40,13 +40,13 @@ class RawClient {
     EXPECT_EQ(::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   }
 
-  // False where the server has gone.
+  // False where the server has closed the connection.
   bool Send(absl::string_view bytes) const {
     return ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
            static_cast<ssize_t>(bytes.size());
   }
 
-  // All that comes until the server ends the connection, or has cut it off.
+  // Reads until the server closes or resets the connection.
   std::string ReadAll() const {
     std::string all;
     char chunk[4096];
@@ -54,7 +54,7 @@ class RawClient {
     while ((got = ::recv(socket_, chunk, sizeof(chunk), 0)) > 0) {
       all.append(chunk, static_cast<std::size_t>(got));
     }
-    EXPECT_TRUE(got == 0 || errno == ECONNRESET) << "the server kept the connection";
+    EXPECT_TRUE(got == 0 || errno == ECONNRESET) << "the server kept the connection open";
     return all;
   }
 
@@ -62,7 +62,7 @@ class RawClient {
   int socket_;
 };
 
-// Sends `bytes` over a connection of its own and reads all that comes until the other side ends.
+// Sends `bytes` over a new connection and reads until the server closes it.
 inline std::string Talk(int port, absl::string_view bytes) {
   const RawClient client(port);
   EXPECT_TRUE(client.Send(bytes));

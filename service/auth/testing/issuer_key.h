@@ -19,7 +19,7 @@
 
 namespace assetgate::auth {
 
-// A key pair of an issuer.
+// The key pair of an issuer.
 class IssuerKey {
  public:
   static IssuerKey Rsa(std::string id, unsigned bits = 2048) {
@@ -29,7 +29,7 @@ class IssuerKey {
     return IssuerKey(std::move(id), EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
   }
 
-  // As it stands in a JWKS.
+  // The public key in the form of a JWKS.
   std::string Jwk(absl::string_view more = "") const {
     if (EVP_PKEY_get_base_id(key_.get()) == EVP_PKEY_RSA) {
       return absl::StrCat(R"({"kty":"RSA","kid":")", id_, R"(","n":")", Number("n"), R"(","e":")",
@@ -44,13 +44,13 @@ class IssuerKey {
     return Text(out.get());
   }
 
-  // A token with these claims, signed.
+  // A signed token with these claims.
   std::string Sign(jwt_alg_t algorithm, const std::string& claims) const {
     const std::unique_ptr<BIO, int (*)(BIO*)> out(BIO_new(BIO_s_mem()), BIO_free);
     PEM_write_bio_PrivateKey(out.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr);
     return SignWith(algorithm, claims, id_, Text(out.get()));
   }
-  // Likewise, with any secret.
+  // A token signed with any secret.
   static std::string SignWith(jwt_alg_t algorithm, const std::string& claims, const std::string& id,
                               const std::string& secret) {
     jwt_t* token = nullptr;

@@ -1,14 +1,16 @@
--- What Envoy's transcoder does not do for REST (docs/rest.md):
---   * It drops body fields that the API does not have. Here they are refused with 400, at any depth.
---   * It lets a query parameter take the place of what the path says. That is refused too.
---   * Its errors are a bare google.rpc.Status or plain text. They become {"error": ...} as in AIP-193.
--- The names are those of the descriptor set that the transcoder has. gRPC and gRPC-Web pass untouched.
+-- Adds what Envoy's transcoder lacks for REST (docs/rest.md):
+--   * The transcoder drops body fields that the API does not have. Here they get a 400, at any
+--     depth.
+--   * It lets a query parameter override a value of the path. That gets a 400 too.
+--   * Its errors are a bare google.rpc.Status or plain text. They become {"error": ...}, as in
+--     AIP-193.
+-- The names come from the descriptor set of the transcoder. gRPC and gRPC-Web pass unchanged.
 
 local DESCRIPTOR_SET = "/etc/assetgate-descriptors/assetgate.pb"
 local MAX_DEPTH = 64
 local MAX_VIOLATIONS = 10
 
--- The gRPC code's name for the HTTP status of an error of Envoy's own.
+-- HTTP status of an error of Envoy's own -> name of the gRPC code.
 local STATUS_OF_HTTP = {
   [400] = "INVALID_ARGUMENT", [401] = "UNAUTHENTICATED", [403] = "PERMISSION_DENIED",
   [404] = "NOT_FOUND", [408] = "DEADLINE_EXCEEDED", [413] = "INVALID_ARGUMENT",
@@ -35,7 +37,7 @@ local function varint(data, at)
   end
 end
 
--- A serialized message as {[field number] = {values}}: numbers, and bytes as strings.
+-- Decodes a message into {[field number] = {values}}: numbers, and bytes as strings.
 local function decode(data)
   local fields = setmetatable({}, {__index = function() return {} end})
   local at = 1
@@ -62,8 +64,8 @@ local function decode(data)
   return fields
 end
 
--- Full name of a message -> {fields = {name as in JSON or .proto -> {name, type}}, is_map}; `type`
--- is the name of a message, or nil for what has no fields of its own.
+-- Full name of a message -> {fields = {name in JSON or in .proto -> {name, type}}, is_map}; `type`
+-- is the name of a message, or nil for a field without fields of its own.
 local messages = {}
 
 local function add_message(scope, data)
@@ -73,7 +75,8 @@ local function add_message(scope, data)
   for _, field_data in ipairs(descriptor[2]) do
     local field = decode(field_data)
     local entry = {name = field[1][1], type = field[6][1]}
-    -- Types of Google's (Struct, Duration, ...) have forms of their own in JSON, which the transcoder knows.
+    -- Google's types (Struct, Duration, ...) have special forms in JSON, which the transcoder
+    -- checks.
     if entry.type and entry.type:find("^%.google%.protobuf%.") then entry.type = nil end
     message.fields[entry.name] = entry
     message.fields[field[10][1]] = entry
@@ -83,7 +86,7 @@ local function add_message(scope, data)
   for _, nested in ipairs(descriptor[3]) do add_message(name, nested) end
 end
 
--- Calls by HTTP method: {pattern of the path, names that the path gives, input, field of the body or "*" or nil}.
+-- HTTP method -> {pattern of the path, names that the path sets, input, body field or "*" or nil}.
 local calls = {}
 local VERBS = {[2] = "GET", [3] = "PUT", [4] = "POST", [5] = "DELETE", [6] = "PATCH"}
 
@@ -99,7 +102,7 @@ local function add_rule(input, data)
       end)
       call.pattern = "^" .. path:gsub("[%-%.%+%^%$%%]", "%%%0"):gsub("%*", "[^/]+") .. "$"
       calls[verb] = calls[verb] or {}
-      -- Those with a verb of their own ("…:cancel") first: an id may have a colon in it, too.
+      -- Calls with a custom verb ("…:cancel") first: an id may contain a colon, too.
       table.insert(calls[verb], path:find(":") and 1 or #calls[verb] + 1, call)
     end
   end
@@ -129,7 +132,7 @@ read_descriptor_set()
 
 -- Errors ---------------------------------------------------------------------------------------
 
--- `text` between quotes in JSON. It may come from anybody.
+-- `text` as a JSON string. It may contain anything.
 local function quoted(text)
   return '"' .. text:gsub('[%z\1-\31\127-\255]', "?"):gsub('["\\]', "\\%0") .. '"'
 end
@@ -157,7 +160,7 @@ local function refuse(handle, violations)
                  error_json(400, "INVALID_ARGUMENT", message, details))
 end
 
--- How many characters have to be changed, added or left out to make `b` of `a`.
+-- The number of characters to change, add or remove to turn `a` into `b`.
 local function distance(a, b)
   local row = {}
   for j = 0, #b do row[j] = j end
@@ -172,13 +175,13 @@ local function distance(a, b)
   return row[#b]
 end
 
--- What is wrong with a name that `message` does not have.
+-- The message about a name that `message` does not have.
 local function unknown_field(message, word)
   word = word:sub(1, 64)
   local best, least = nil, 3
   for name in pairs(message.fields) do
     local found = distance(word, name)
-    -- Of equals, the one that comes first: pairs() has no order.
+    -- Of equally near names the first in the alphabet: pairs() has no order.
     if found < least or (found == least and best and name < best) then best, least = name, found end
   end
   return "is not a field of the request" .. (best and '; did you mean "' .. best .. '"?' or "")
@@ -196,14 +199,14 @@ function Checker:fail(description)
   error({field = self.path == "" and "body" or self.path, description = description}, 0)
 end
 
--- Where the next token begins.
+-- The position of the next token.
 function Checker:skip(at)
   local byte = self.json:byte(at)
   if byte and byte > 32 then return at end
   return self.json:find("[^ \t\r\n]", at) or #self.json + 1
 end
 
--- The text between the quotes that begin at `at`, and what follows.
+-- The text between the quotes that begin at `at`, and the position after it.
 function Checker:text(at)
   local from = at + 1
   while true do
@@ -260,8 +263,8 @@ function Checker:array(at, message, depth)
   end
 end
 
--- Reads the value that begins at `at`, and returns what follows. `message` is what an object there is, or
--- nil where anything may stand.
+-- Reads the value at `at`, and returns the position after it. `message` is the type of an object
+-- there, or nil where anything is allowed.
 function Checker:value(at, message, depth)
   if depth > MAX_DEPTH then self:fail("is nested too deeply: at most " .. MAX_DEPTH .. " levels") end
   local what = self.json:byte(at)
@@ -273,7 +276,7 @@ function Checker:value(at, message, depth)
   return stop + 1
 end
 
--- The faults of a body, for which `message` is looked up by name.
+-- The faults of a body whose fields are those of `message`.
 local function check_body(call, json)
   local path, message = "", messages[call.input]
   if call.body and call.body ~= "*" then
@@ -285,12 +288,12 @@ local function check_body(call, json)
     if at <= #json then checker:fail("is not valid JSON: something follows its end") end
   end)
   if good then return checker.violations end
-  -- A defect of this script. Envoy would let the request pass.
+  -- A defect of this script. Without this answer, Envoy would let the request pass.
   if type(fault) ~= "table" then return {{"body", "cannot be checked: " .. tostring(fault)}} end
   return {{fault.field, fault.description}}
 end
 
--- The faults of a query's names. (Its values are the transcoder's to read.)
+-- The faults of the names in a query. (The transcoder checks the values.)
 local function check_query(call, query)
   local violations = {}
   for parameter in query:gmatch("[^&]+") do
@@ -303,9 +306,9 @@ local function check_query(call, query)
       if message and not field then
         fault = unknown_field(message, part)
       elseif call.bound[path] then
-        fault = "is given by the path; leave it out of the query"
+        fault = "is set by the path; leave it out of the query"
       elseif call.body == "*" or call.body == path then
-        fault = "belongs into the body; leave it out of the query"
+        fault = "belongs in the body; leave it out of the query"
       end
       if fault then
         table.insert(violations, {path, fault})
@@ -331,15 +334,14 @@ function envoy_on_request(handle)
       local body = handle:body()
       local length = body and body:length() or 0
       if length == 0 then return end
-      if not call.body then return refuse(handle, {{"body", "is not taken by this call; leave it out"}}) end
+      if not call.body then return refuse(handle, {{"body", "is not allowed for this call; leave it out"}}) end
       violations = check_body(call, body:getBytes(0, length))
       if #violations > 0 then refuse(handle, violations) end
       return
     end
   end
-  -- Nothing reaches the transcoder that has not been checked. What asks whether it may call (CORS) has been
-  -- answered before.
-  local message = "there is no call " .. headers:get(":method") .. " " .. path
+  -- Nothing unchecked reaches the transcoder. CORS preflight requests have been answered before.
+  local message = "the API has no call " .. headers:get(":method") .. " " .. path
   handle:respond({[":status"] = "404", ["content-type"] = "application/json"},
                  error_json(404, "NOT_FOUND", message))
 end
@@ -347,11 +349,11 @@ end
 function envoy_on_response(handle)
   local http = tonumber(handle:headers():get(":status"))
   if http < 400 then return end
-  -- Also where there is none yet.
+  -- Also sets it where there is none yet.
   local body = handle:body(true)
   local text = body:getBytes(0, body:length())
   if text:find('^{"error":') then return end
-  -- A google.rpc.Status as the transcoder writes it: its code comes first.
+  -- A google.rpc.Status from the transcoder, which writes the code first.
   local code, rest = text:match('^{"code":(%d+),?(.*)$')
   local status = code and STATUS_OF_CODE[tonumber(code)]
   if status then
@@ -360,7 +362,7 @@ function envoy_on_response(handle)
     text = error_json(http, STATUS_OF_HTTP[http] or "UNKNOWN", text)
   end
   local length = body:setBytes(text)
-  -- The headers of before the body was waited for are no longer in reach.
+  -- The headers from before the wait for the body are no longer valid.
   handle:headers():replace("content-type", "application/json")
   handle:headers():replace("content-length", length)
 end

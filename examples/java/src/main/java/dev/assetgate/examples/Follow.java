@@ -161,10 +161,10 @@ public final class Follow {
                       // With it, gRPC may repeat the call without making a second video.
                       .setRequestId(UUID.randomUUID().toString())
                       .build());
-      System.out.println(task.getName() + ": made");
+      System.out.println(task.getName() + ": created");
       task = follow(videos, task.getName());
       if (task == null || task.getState() != VideoTask.State.SUCCEEDED) {
-        throw new IllegalStateException("it came to nothing: " + task);
+        throw new IllegalStateException("the task ended without a video: " + task);
       }
       System.out.println(task.getVideo().getUri());
     } finally {
