@@ -48,13 +48,6 @@ bool SetWaiting(Holder& holder, v1::Waiting::Reason reason, absl::string_view su
   return true;
 }
 
-template <typename Holder>
-bool ClearWaiting(Holder& holder) {
-  if (!holder.has_waiting()) return false;
-  holder.clear_waiting();
-  return true;
-}
-
 // What is said while the provider answers about a unit in a form that cannot be read.
 inline constexpr absl::string_view kUnreadable =
     "the provider answers, and what it says of this cannot be read; it is asked again";

@@ -10,52 +10,10 @@ const std::string kAnyTerm;  // NOLINT(cert-err58-cpp): the empty string cannot 
 
 }  // namespace
 
-struct Observation::Entry {
-  store::Key key;
-  absl::AnyInvocable<void(const store::ChangePtr&)> callback;
-  // Guarded by the hub's mutex.
-  bool gone = false;
-};
-
-Observation& Observation::operator=(Observation&& other) noexcept {
-  if (this != &other) {
-    Reset();
-    hub_ = std::exchange(other.hub_, nullptr);
-    entry_ = std::move(other.entry_);
-  }
-  return *this;
-}
-
-void Observation::Reset() {
-  if (hub_ == nullptr) return;
-  Hub& hub = *std::exchange(hub_, nullptr);
-  // Destroyed after the lock: what the callback holds may have a destructor of its own mind.
-  const std::shared_ptr<Entry> entry = std::move(entry_);
-  absl::MutexLock lock(&hub.mu_);
-  entry->gone = true;
-  const auto it = hub.observed_.find(entry->key);
-  auto& entries = it->second;
-  entries.erase(std::find(entries.begin(), entries.end(), entry));
-  if (entries.empty()) hub.observed_.erase(it);
-  while (hub.running_ == entry.get() && hub.running_thread_ != std::this_thread::get_id()) {
-    hub.callback_returned_.Wait(&hub.mu_);
-  }
-}
-
 const EventPtr& Hub::Published::EventFor(Effect effect) {
   EventPtr& event = events_[static_cast<std::size_t>(effect)];
   if (event == nullptr) event = EventOf(effect, change_);
   return event;
-}
-
-Observation Hub::Observe(const store::Key& key,
-                         absl::AnyInvocable<void(const store::ChangePtr&)> callback) {
-  auto entry = std::make_shared<Observation::Entry>();
-  entry->key = key;
-  entry->callback = std::move(callback);
-  absl::MutexLock lock(&mu_);
-  observed_[key].push_back(entry);
-  return Observation(this, std::move(entry));
 }
 
 void Hub::OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) {
@@ -67,11 +25,7 @@ void Hub::OnChanges(const std::vector<store::ChangePtr>& changes, store::Revisio
     if (!inbox_.overrun && inbox_.changes.size() + changes.size() > kMaxInbox) {
       ThrowAway();
     }
-    if (inbox_.overrun) {
-      for (const store::ChangePtr& change : changes) {
-        if (observed_.contains(change->key)) inbox_.newest[change->key] = change;
-      }
-    } else {
+    if (!inbox_.overrun) {
       inbox_.changes.insert(inbox_.changes.end(), changes.begin(), changes.end());
     }
     post = !std::exchange(dispatch_posted_, true);
@@ -93,29 +47,20 @@ void Hub::OnGap(store::Revision upto) {
 void Hub::ThrowAway() {
   inbox_.overrun = true;
   overruns_.fetch_add(1, std::memory_order_relaxed);
-  for (const store::ChangePtr& change : inbox_.changes) {
-    if (observed_.contains(change->key)) inbox_.newest[change->key] = change;
-  }
   inbox_.changes = {};
 }
 
 std::size_t Hub::queue_depth() const {
   absl::MutexLock lock(&mu_);
-  return inbox_.changes.size() + inbox_.newest.size();
+  return inbox_.changes.size();
 }
 
 void Hub::Dispatch() {
   Inbox inbox;
-  bool observed = false;
   {
     absl::MutexLock lock(&mu_);
     std::swap(inbox, inbox_);
     dispatch_posted_ = false;
-    observed = !observed_.empty();
-  }
-  if (observed) {
-    for (const store::ChangePtr& change : inbox.changes) TellObservers(change);
-    for (const auto& [key, change] : inbox.newest) TellObservers(change);
   }
   if (!std::exchange(begun_, true)) {
     recent_after_ = inbox.changes.empty() ? inbox.head : inbox.changes.front()->revision - 1;
@@ -135,28 +80,6 @@ void Hub::Dispatch() {
     rounds_.push_back({woken_ + to_wake_.size(), inbox.since});
   }
   if (!wake_posted_) WakeSome();
-}
-
-void Hub::TellObservers(const store::ChangePtr& change) {
-  std::vector<std::shared_ptr<Observation::Entry>> entries;
-  {
-    absl::MutexLock lock(&mu_);
-    const auto it = observed_.find(change->key);
-    if (it == observed_.end()) return;
-    entries = it->second;
-  }
-  for (const std::shared_ptr<Observation::Entry>& entry : entries) {
-    {
-      absl::MutexLock lock(&mu_);
-      if (entry->gone) continue;
-      running_ = entry.get();
-      running_thread_ = std::this_thread::get_id();
-    }
-    entry->callback(change);
-    absl::MutexLock lock(&mu_);
-    running_ = nullptr;
-    callback_returned_.SignalAll();
-  }
 }
 
 void Hub::Publish(const store::ChangePtr& change) {

@@ -9,14 +9,12 @@
 #include <deque>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -27,8 +25,6 @@
 #include "watch/interest.h"
 
 namespace assetgate::watch {
-
-class Hub;
 
 // A live stream, as the hub sees it. All calls come on the hub's thread and must not block.
 class Subscriber {
@@ -55,30 +51,6 @@ class Subscriber {
   // Tells its reader. Called after a whole group of changes was offered, a few subscribers at a
   // time, so that a burst is told at once and no fan-out holds up those who wait for one resource.
   virtual void Wake() = 0;
-};
-
-// The wish to hear of one key; ends when destroyed. May be destroyed on any thread, in its own
-// callback as well. When the destructor returns, no call begins any more, and none is under way
-// (unless it is the one that destroys it): a call under way on another thread is waited for, so no
-// lock that the callback takes may be held. Must not outlive the hub.
-class Observation {
- public:
-  Observation() = default;
-  Observation(Observation&& other) noexcept
-      : hub_(std::exchange(other.hub_, nullptr)), entry_(std::move(other.entry_)) {}
-  Observation& operator=(Observation&& other) noexcept;
-  ~Observation() { Reset(); }
-
-  // Ends it now.
-  void Reset();
-
- private:
-  friend class Hub;
-  struct Entry;
-  Observation(Hub* hub, std::shared_ptr<Entry> entry) : hub_(hub), entry_(std::move(entry)) {}
-
-  Hub* hub_ = nullptr;
-  std::shared_ptr<Entry> entry_;
 };
 
 // Takes changes from the store's thread without holding it up, and gives them out on the thread of
@@ -113,15 +85,6 @@ class Hub final : public store::ChangeListener {
   // nothing of what was missed.
   void OnGap(store::Revision upto) override ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Calls `callback` on the hub's thread for each change of `key` that is told to the hub after
-  // this returns, in order; perhaps for some that were told shortly before. So: observe, then read
-  // the row, then pass over changes that are not newer than it. Where the hub is overrun,
-  // superseded changes are left out; the newest always comes. `callback` must not block.
-  // Thread-safe.
-  [[nodiscard]] Observation Observe(const store::Key& key,
-                                    absl::AnyInvocable<void(const store::ChangePtr&)> callback)
-      ABSL_LOCKS_EXCLUDED(mu_);
-
   // Makes a subscriber that has everything up to `after` a member, or tells it that it is too far
   // behind; either on the hub's thread. It must not be a member. Thread-safe.
   void Join(std::shared_ptr<Subscriber> subscriber, store::Revision after);
@@ -137,16 +100,12 @@ class Hub final : public store::ChangeListener {
   std::int64_t overruns() const { return overruns_.load(std::memory_order_relaxed); }
 
  private:
-  friend class Observation;
-
   // What was told and not given out.
   struct Inbox {
     std::vector<store::ChangePtr> changes;
     // When the first of them was heard of.
     absl::Time since = absl::InfiniteFuture();
     bool overrun = false;
-    // When overrun: of each observed key, the newest.
-    absl::flat_hash_map<store::Key, store::ChangePtr> newest;
     store::Revision head = 0;
   };
 
@@ -182,7 +141,6 @@ class Hub final : public store::ChangeListener {
 
   // All on the hub's thread.
   void Dispatch() ABSL_LOCKS_EXCLUDED(mu_);
-  void TellObservers(const store::ChangePtr& change) ABSL_LOCKS_EXCLUDED(mu_);
   void Publish(const store::ChangePtr& change);
   void OfferTo(const MembersBy& members, const std::string& key, Published& published);
   // False where the member has no room left.
@@ -203,12 +161,6 @@ class Hub final : public store::ChangeListener {
   mutable absl::Mutex mu_;
   Inbox inbox_ ABSL_GUARDED_BY(mu_);
   bool dispatch_posted_ ABSL_GUARDED_BY(mu_) = false;
-  absl::flat_hash_map<store::Key, std::vector<std::shared_ptr<Observation::Entry>>> observed_
-      ABSL_GUARDED_BY(mu_);
-  // Whose callback runs right now, and where.
-  const Observation::Entry* running_ ABSL_GUARDED_BY(mu_) = nullptr;
-  std::thread::id running_thread_ ABSL_GUARDED_BY(mu_);
-  absl::CondVar callback_returned_;
 
   std::atomic<store::Revision> heard_{0};
   std::atomic<std::int64_t> overruns_{0};

@@ -111,7 +111,6 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
   Pulled DrainLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Pulled Deliver(EventPtr event, Errands& errands) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   EventPtr MakeBookmark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void WantBookmark() ABSL_LOCKS_EXCLUDED(mu_);
 
   void PostReadPage();
   // On the replay thread.
