@@ -8,7 +8,7 @@
 namespace assetgate::base {
 namespace {
 
-// The distance is quadratic in the lengths, and words come from outside.
+// The distance is quadratic in the lengths, and callers choose the words.
 constexpr std::size_t kLongestWord = 128;
 
 }  // namespace
@@ -48,7 +48,7 @@ std::vector<std::string> NearestFirst(absl::string_view word, std::vector<std::s
 
 std::string DidYouMean(absl::string_view word, const std::vector<std::string>& known) {
   std::string best;
-  // A third of the letters may be wrong; more is another word.
+  // A third of the letters may differ; beyond that it is another word.
   std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 1) + 1;
   for (const std::string& candidate : known) {
     const std::size_t distance = EditDistance(word, candidate);

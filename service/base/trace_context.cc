@@ -8,9 +8,9 @@
 namespace assetgate::base {
 namespace {
 
-// Of version 00; later versions may go on.
+// The size of version 00; later versions may be longer.
 constexpr std::size_t kTraceParentSize = 55;
-// What the specification asks everybody to pass on at least.
+// The length that the specification asks every program to propagate at least.
 constexpr std::size_t kMostState = 512;
 
 bool IsHex(absl::string_view text) {

@@ -15,7 +15,7 @@ namespace {
 
 using Progress = provider::Observation::Progress;
 
-// Takes what the answer says; an answer that leaves a field out does not take it back.
+// Copies a value that the answer holds. A field that the answer leaves out keeps its value.
 bool Take(const std::string& value, std::string* field) {
   if (value.empty() || *field == value) return false;
   *field = value;
@@ -23,7 +23,7 @@ bool Take(const std::string& value, std::string* field) {
 }
 
 using provider::kMaxLinkBytes;
-// Far beyond the ids of any provider, and far below what a resource may hold.
+// Above the length of any provider's ids, and far below the size limit of a resource.
 constexpr std::size_t kLongestId = 1024;
 constexpr std::size_t kLongestAnswer = 4096;
 
@@ -38,7 +38,8 @@ bool IsUtf8(absl::string_view text) {
   return true;
 }
 
-// Whether text that others go by, which half of would mislead, can be kept as it came.
+// Whether `text` can be kept unchanged. Text that other programs act on is kept whole or not at
+// all, because half of it would mislead them.
 bool Fits(const std::string& text, std::size_t max_bytes) {
   return text.size() <= max_bytes && IsUtf8(text) &&
          std::none_of(text.begin(), text.end(),
@@ -69,7 +70,7 @@ google::rpc::Status WorkFailed(const std::optional<provider::Failure>& failure,
                                const UnitContext& context, Progress progress,
                                absl::string_view what) {
   provider::Failure known = failure.value_or(provider::Failure{});
-  // What a program can act on is kept; the rest are reasons of calls, not of work.
+  // Reasons that a program can act on are kept. All others are reasons of calls, not of work.
   if (known.reason != v1::CONTENT_REJECTED && known.reason != v1::TASK_CANCELLED) {
     known.reason = progress == Progress::kCancelled ? v1::TASK_CANCELLED : v1::PROVIDER_WORK_FAILED;
   }
@@ -206,7 +207,7 @@ v1::Attempt::State StateOf(Progress progress) {
       return v1::Attempt::FAILED;
     case Progress::kCancelled:
       return v1::Attempt::CANCELLED;
-    // A task is never gone in its own words.
+    // No provider reports a video task as gone.
     case Progress::kGone:
       return v1::Attempt::FAILED;
   }
@@ -220,8 +221,8 @@ bool TakeMessage(const Message& value, Message* field) {
   return true;
 }
 
-// When the work ended: as the provider says, else when that was first seen. Not in the future,
-// whatever the provider's clock says.
+// When the work ended: the provider's time, or else the time at which the gateway first saw the
+// end. Never in the future, even where the provider's clock is ahead.
 absl::Time EndOf(const provider::Observation& observation, const Unit& unit,
                  const UnitContext& context) {
   if (observation.end_time.has_value()) return std::min(*observation.end_time, context.now);
@@ -237,13 +238,13 @@ v1::Video WithExpiry(v1::Video video, absl::Time end, const UnitContext& context
   return video;
 }
 
-// Whether every text of it can be kept.
+// Whether all texts of the video can be kept.
 bool Fits(const v1::Video& video) {
   return Fits(video.uri(), kMaxLinkBytes) && Fits(video.last_frame_uri(), kMaxLinkBytes) &&
          IsUtf8(video.resolution()) && IsUtf8(video.aspect_ratio());
 }
 
-// Where the result of a success is. A link that cannot be kept is as good as missing.
+// How the provider delivered the result of a success. A link that cannot be kept counts as missing.
 provider::Observation::Result ResultOf(const provider::Observation& observation) {
   using Result = provider::Observation::Result;
   if (observation.result == Result::kLinked && observation.video.has_value() &&
@@ -253,7 +254,8 @@ provider::Observation::Result ResultOf(const provider::Observation& observation)
   return observation.result;
 }
 
-// The video without what cannot be kept of it: what was paid for is what its link leads to.
+// Returns the video without the fields that cannot be kept. The link, which leads to the paid
+// result, is always kept.
 v1::Video Kept(v1::Video video) {
   if (!Fits(video.last_frame_uri(), kMaxLinkBytes)) video.clear_last_frame_uri();
   if (!IsUtf8(video.resolution())) video.clear_resolution();
@@ -281,12 +283,12 @@ google::rpc::Status WithoutResult(const provider::Observation& observation,
       .ToProto();
 }
 
-// What a living attempt means for its task. The task's own final state stays.
+// Updates the task after its newest attempt has changed. A final state of the task stays.
 bool FollowAttempt(v1::VideoTask& task, const v1::Attempt& attempt, absl::Time now) {
   if (IsFinal(task.state())) return false;
   switch (attempt.state()) {
     case v1::Attempt::QUEUED:
-      // Not back from RUNNING: progress is monotone for whoever watches.
+      // Never back from RUNNING: clients that watch a task see monotone progress.
       if (task.state() == v1::VideoTask::QUEUED || task.state() == v1::VideoTask::RUNNING)
         return false;
       task.set_state(v1::VideoTask::QUEUED);
@@ -319,8 +321,8 @@ bool FollowAttempt(v1::VideoTask& task, const v1::Attempt& attempt, absl::Time n
   }
 }
 
-// What the provider answers after a person has said what became of the submission. That word
-// stands; where it was wrong about money, the record says so.
+// The provider answers after an operator has resolved the submission. The resolution remains in
+// force; where it was wrong about money, the attempt records that.
 bool AnswerAfterResolution(v1::Attempt& attempt, const provider::SubmitResult& result,
                            const UnitContext& context) {
   const std::string id = Word(result.observation.provider_id);
@@ -332,7 +334,7 @@ bool AnswerAfterResolution(v1::Attempt& attempt, const provider::SubmitResult& r
   attempt.set_billing(v1::Attempt::UNKNOWN);
   *attempt.mutable_error() =
       base::Error(absl::StatusCode::kUnknown, v1::SUBMISSION_UNKNOWN,
-                  absl::StrCat("a person found that the submission had not been accepted, and the "
+                  absl::StrCat("an operator resolved the submission as not accepted, and the "
                                "provider has answered since that it accepted it as \"",
                                id, "\": there may be a video, and a bill"))
           .Metadata("provider", context.provider_id)
@@ -376,7 +378,8 @@ bool HoldsUnkept(const provider::Observation& observation) {
 }
 
 std::string CleanAnswer(absl::string_view answer) {
-  // JSON may spell the characters of a URL otherwise: a query has to be seen to be redacted.
+  // JSON may escape the characters of a URL. They are unescaped first, so that queries are found
+  // and redacted.
   std::string plain;
   answer = answer.substr(0, 8 * kLongestAnswer);
   for (std::size_t i = 0; i < answer.size(); ++i) {
@@ -498,8 +501,8 @@ bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
                       const provider::Observation& observation, const UnitContext& context) {
   using Result = provider::Observation::Result;
   v1::Attempt& attempt = *task.mutable_attempts(index);
-  // What a provider called final stays; what the gateway called final does not bind the provider:
-  // its late result is recorded in the attempt.
+  // A final state that a provider gave stays. A final state that the gateway gave does not bind the
+  // provider: its late result is recorded in the attempt.
   const bool given_up = MayEndLate(attempt);
   if (IsFinal(attempt.state()) && !given_up) return false;
   bool changed = TakeWhole(observation.provider_id, kLongestId, attempt.mutable_provider_task_id());
@@ -512,7 +515,7 @@ bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
   const Result result = succeeded ? ResultOf(observation) : Result::kLinked;
   bool without_result = false;
   if (result != Result::kLinked) {
-    // The first such answer and the last one are worth a commit.
+    // Only the first and the last such answer are committed.
     const bool first = !unit.has_result_missing_since();
     if (first) *unit.mutable_result_missing_since() = base::ToProto(context.now);
     const absl::Time until =
@@ -605,7 +608,7 @@ bool ApplySubmit(v1::VideoTask& task, int index, Unit& unit, const provider::Sub
       }
       return true;
     case provider::Outcome::kUnknown:
-      // The submission's bytes are kept: where the dialect has a key they are sent again.
+      // The body is kept: a dialect with an idempotency key sends it again.
       unit.mutable_submission()->set_open(false);
       unit.set_unknown_outcomes(unit.unknown_outcomes() + 1);
       attempt.set_state(v1::Attempt::UNCONFIRMED);
@@ -640,7 +643,7 @@ bool ApplyResolution(v1::VideoTask& task, int index, Unit& unit, const Resolutio
   attempt.set_resolver(said.resolver);
   *attempt.mutable_resolve_time() = base::ToProto(context.now);
   task.clear_error();
-  // The next step says what it waits for.
+  // The next step sets `waiting`.
   task.clear_waiting();
   if (!said.provider_task_id.empty()) {
     unit.set_handle(handle);
@@ -648,7 +651,7 @@ bool ApplyResolution(v1::VideoTask& task, int index, Unit& unit, const Resolutio
     *attempt.mutable_submit_time() = attempt.resolve_time();
     if (!task.has_submit_time()) *task.mutable_submit_time() = attempt.resolve_time();
     attempt.clear_error();
-    // Whether it is billed is the provider's to say, as ever.
+    // Only the provider knows whether the attempt is billed.
     attempt.set_state(v1::Attempt::QUEUED);
     task.set_state(v1::VideoTask::QUEUED);
     return true;

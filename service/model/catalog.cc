@@ -15,7 +15,7 @@
 namespace assetgate::model {
 namespace {
 
-// A name that is echoed in an error: callers may send anything.
+// A name for use in an error message. Callers may send any bytes as a name.
 std::string Quoted(absl::string_view name) {
   return absl::StrCat("\"", base::CleanText(name, 128), "\"");
 }

@@ -1,4 +1,4 @@
-// What a caller is told when every provider has said no.
+// The errors that a caller gets when providers, or the gateway, refuse a request.
 #ifndef ASSETGATE_MODEL_REFUSAL_H_
 #define ASSETGATE_MODEL_REFUSAL_H_
 
@@ -7,11 +7,11 @@
 
 namespace assetgate::model {
 
-// PERMISSION_DENIED NOT_ALLOWED: the same whatever it is that is not allowed.
+// PERMISSION_DENIED with reason NOT_ALLOWED. It does not reveal which permission is missing.
 absl::Status NotAllowed();
 
-// The only failure itself; of several, the first one's code and reason, a message with all of them,
-// and ProviderFailures. `failures` is not empty.
+// A single failure is returned unchanged. Several are combined: code and reason of the first one, a
+// message that lists all, and ProviderFailures. `failures` is not empty.
 absl::Status CombinedRefusal(const v1::ProviderFailures& failures);
 
 }  // namespace assetgate::model

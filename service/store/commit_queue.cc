@@ -11,10 +11,10 @@ namespace {
 
 using Outcome = CommitResult::Outcome;
 
-// One commit holds at most this many transactions, so that the first of them does not wait for an
-// endless crowd behind it.
+// A commit holds at most this many transactions, so that the first of them is not delayed without
+// bound.
 constexpr std::size_t kMaxGroup = 1'000;
-// What is past is looked for this often.
+// How often expired data is removed.
 constexpr absl::Duration kExpireInterval = absl::Minutes(1);
 
 }  // namespace

@@ -1,4 +1,4 @@
-// How far time has surely come, for a store that outlives processes and the faults of their clocks.
+// The time that a store can trust, even if the clocks of its processes step.
 #ifndef ASSETGATE_STORE_LIVED_TIME_H_
 #define ASSETGATE_STORE_LIVED_TIME_H_
 
@@ -9,22 +9,22 @@
 
 namespace assetgate::store {
 
-// The newest time that a store has lived through, kept in the store. It follows a clock, but never
-// faster than kCatchUp times the time that has passed on a steady clock: while a clock is days
-// ahead for some minutes, it comes no further than some tens of minutes. What a store removes by
-// age is removed by this time, so a step of a clock removes nothing. The price: after the store was
-// closed for long, removal is late by a tenth of that.
+// The newest time that a store has seen, kept in the store. It follows a clock, but advances at
+// most kCatchUp times as fast as a steady clock: while a clock is days ahead for some minutes, the
+// trusted time advances by some tens of minutes. Data is expired by this time, so a step of a clock
+// removes nothing. The price: after the store was closed for long, removal is late by a tenth of
+// that time.
 //
-//   lived.Follow(clock.Now(), steady time since the last call);
-//   remove what is older than lived.Horizon(clock.Now()) - retention;
+//   trusted.Advance(clock.Now(), steady time since the last call);
+//   remove what is older than trusted.Horizon(clock.Now()) - retention;
 //
-// Used by one thread.
+// Threading: used by one thread.
 class LivedTime {
  public:
-  // `stored`: as an earlier process left it; absent where none has.
+  // `stored`: the value that an earlier process saved; absent if there is none.
   explicit LivedTime(std::optional<absl::Time> stored = std::nullopt) : newest_(stored) {}
 
-  // `passed`: zero for the first call of a process.
+  // `elapsed`: zero in the first call of a process.
   void Follow(absl::Time now, absl::Duration passed) {
     if (!newest_.has_value()) {
       newest_ = now;
@@ -33,7 +33,7 @@ class LivedTime {
     }
   }
   std::optional<absl::Time> newest() const { return newest_; }
-  // By which ages are told: the earlier of the two, since either may be ahead.
+  // The time to measure ages by: the earlier of the two, because either may be ahead.
   absl::Time Horizon(absl::Time now) const { return std::min(now, newest_.value_or(now)); }
 
  private:

@@ -73,7 +73,7 @@ void Hub::Dispatch() {
   } else {
     for (const store::ChangePtr& change : inbox.changes) Publish(change);
   }
-  // After the last event was offered, never before: see Mailbox::NextGeneration.
+  // Only after the last event was offered: see Mailbox::NextGeneration.
   heard_.store(std::max(inbox.head, heard_.load(std::memory_order_relaxed)),
                std::memory_order_release);
   if (inbox.since != absl::InfiniteFuture()) {
@@ -170,7 +170,7 @@ void Hub::DoJoin(std::shared_ptr<Subscriber> subscriber, store::Revision after) 
   if (!subscriber->OnJoined(after, std::move(missed))) return subscriber->Wake();
   auto member = std::make_unique<Member>();
   member->subscriber = subscriber;
-  // The store may have told it of changes that the hub has yet to hear of.
+  // The subscriber may have read changes from the store that the hub has not received yet.
   member->after = after;
   ForEachPlace(
       topics_[TopicKey(interest.tenant, interest.kind)], interest,
@@ -211,8 +211,8 @@ void Hub::ForEachPlace(Topic& topic, const Interest& interest,
     apply(topic.term, kAnyTerm);
     return;
   }
-  // A change concerns the stream only when each clause has a term in it, before or after: the
-  // shortest clause finds it.
+  // A change concerns the stream only if each clause has a term in it, before or after; so looking
+  // under the terms of the smallest clause is enough.
   const auto shortest =
       std::min_element(clauses.begin(), clauses.end(),
                        [](const auto& a, const auto& b) { return a.size() < b.size(); });

@@ -26,7 +26,7 @@ class WatchHubTest : public ::testing::Test {
   Hub hub_{loop_};
 };
 
-TEST_F(WatchHubTest, ARoundIsMeasuredFromItsFirstChangeToItsEnd) {
+TEST_F(WatchHubTest, LagIsMeasuredFromTheFirstChangeOfARoundToItsEnd) {
   base::Metrics metrics({.version = "1"});
   Hub hub(loop_, &metrics.WatchLagSeconds());
   store_.SetListener(&hub);
@@ -41,7 +41,7 @@ TEST_F(WatchHubTest, ARoundIsMeasuredFromItsFirstChangeToItsEnd) {
   EXPECT_THAT(metrics.Scrape(), ::testing::HasSubstr("assetgate_watch_lag_seconds_count 2\n"));
 }
 
-TEST_F(WatchHubTest, OfferedUptoMovesOnWithEveryChangeOnTheThreadOfTheLoop) {
+TEST_F(WatchHubTest, OfferedUptoAdvancesWithEveryChange) {
   EXPECT_EQ(hub_.offered_upto(), 0);
   store_.Put("a");
   EXPECT_EQ(hub_.offered_upto(), 0);
@@ -49,7 +49,7 @@ TEST_F(WatchHubTest, OfferedUptoMovesOnWithEveryChangeOnTheThreadOfTheLoop) {
   EXPECT_EQ(hub_.offered_upto(), 1);
 }
 
-// A subscriber that says what the test tells it to say.
+// A subscriber that returns the answers that a test sets.
 class FakeSubscriber final : public Subscriber {
  public:
   explicit FakeSubscriber(Interest interest)
@@ -86,7 +86,7 @@ std::shared_ptr<FakeSubscriber> SubscriberOf(std::vector<std::string> ids) {
       Interest{FakeStore::kTenant, store::Kind::kAsset, std::move(ids), {}});
 }
 
-TEST_F(WatchHubTest, WhoJoinsALittleLateGetsWhatItMissed) {
+TEST_F(WatchHubTest, LateSubscriberGetsTheEventsItMissed) {
   const auto subscriber = SubscriberOf({"a"});
   for (int i = 0; i < 3; ++i) {
     store_.Put("a");
@@ -103,7 +103,7 @@ TEST_F(WatchHubTest, WhoJoinsALittleLateGetsWhatItMissed) {
   EXPECT_THAT(subscriber->offered, ElementsAre(3, 5, 7));
 }
 
-TEST_F(WatchHubTest, AnOverrunDropsTheQueueAndSendsSubscribersBackToTheLog) {
+TEST_F(WatchHubTest, OverrunDropsTheQueueAndSendsSubscribersBackToTheLog) {
   const auto subscriber = SubscriberOf({"a"});
   hub_.Join(subscriber, 0);
   loop_.RunDue();
@@ -117,7 +117,7 @@ TEST_F(WatchHubTest, AnOverrunDropsTheQueueAndSendsSubscribersBackToTheLog) {
   EXPECT_EQ(hub_.offered_upto(), newest);
 }
 
-TEST_F(WatchHubTest, AGapSendsSubscribersBackToTheLog) {
+TEST_F(WatchHubTest, GapSendsSubscribersBackToTheLog) {
   const auto subscriber = SubscriberOf({"a"});
   hub_.Join(subscriber, 0);
   store_.Put("a");
@@ -128,14 +128,14 @@ TEST_F(WatchHubTest, AGapSendsSubscribersBackToTheLog) {
   EXPECT_TRUE(subscriber->lost);
   EXPECT_THAT(subscriber->offered, ElementsAre(1));
   EXPECT_EQ(hub_.offered_upto(), 7);
-  // The hub's own memory begins after the gap.
+  // The hub keeps no changes from before the gap.
   const auto late = SubscriberOf({"a"});
   hub_.Join(late, 1);
   loop_.RunDue();
   EXPECT_TRUE(late->too_far_behind);
 }
 
-TEST_F(WatchHubTest, WhoIsTooFarBehindIsToldSo) {
+TEST_F(WatchHubTest, SubscriberTooFarBehindIsNotified) {
   const auto subscriber = SubscriberOf({});
   for (std::size_t i = 0; i < Hub::kMaxRecent + 2; ++i) store_.Put("a");
   loop_.RunDue();
@@ -149,7 +149,7 @@ TEST_F(WatchHubTest, WhoIsTooFarBehindIsToldSo) {
   EXPECT_EQ(subscriber->offered.size(), Hub::kMaxRecent);
 }
 
-TEST_F(WatchHubTest, WhatCameBeforeTheFirstChangeHeardIsNotAtHand) {
+TEST_F(WatchHubTest, ChangesBeforeTheFirstReceivedOneAreNotKept) {
   store_.SetListener(nullptr);
   for (int i = 0; i < 5; ++i) store_.Put("a");
   store_.SetListener(&hub_);
@@ -164,7 +164,7 @@ TEST_F(WatchHubTest, WhatCameBeforeTheFirstChangeHeardIsNotAtHand) {
   EXPECT_THAT(subscriber->offered, ElementsAre(6));
 }
 
-TEST_F(WatchHubTest, WhatASubscriberHasFromTheLogIsNotOfferedAgain) {
+TEST_F(WatchHubTest, ChangesReadFromTheLogAreNotOfferedAgain) {
   const auto subscriber = SubscriberOf({});
   hub_.Join(subscriber, 2);
   loop_.RunDue();
@@ -173,7 +173,7 @@ TEST_F(WatchHubTest, WhatASubscriberHasFromTheLogIsNotOfferedAgain) {
   EXPECT_THAT(subscriber->offered, ElementsAre(3));
 }
 
-TEST_F(WatchHubTest, ASubscriberWithoutRoomIsNoMemberAnyMore) {
+TEST_F(WatchHubTest, SubscriberWithoutRoomIsNoLongerAMember) {
   const auto full = SubscriberOf({});
   const auto other = SubscriberOf({});
   full->answer = Subscriber::Offered::kOverflow;
@@ -193,7 +193,7 @@ TEST_F(WatchHubTest, ASubscriberWithoutRoomIsNoMemberAnyMore) {
   EXPECT_THAT(full->offered, ElementsAre(1, 3));
 }
 
-TEST_F(WatchHubTest, WhoLeftIsNotOfferedAnything) {
+TEST_F(WatchHubTest, SubscriberThatLeftIsNotOfferedEvents) {
   const auto subscriber = SubscriberOf({"a", "b"});
   hub_.Join(subscriber, 0);
   hub_.Leave(subscriber);
@@ -205,7 +205,7 @@ TEST_F(WatchHubTest, WhoLeftIsNotOfferedAnything) {
   EXPECT_EQ(subscriber.use_count(), 1);
 }
 
-TEST_F(WatchHubTest, WhoClosedBeforeItJoinedIsNotHeld) {
+TEST_F(WatchHubTest, SubscriberThatClosedBeforeJoiningIsReleased) {
   const auto subscriber = SubscriberOf({});
   subscriber->accept = false;
   hub_.Join(subscriber, 0);
@@ -213,7 +213,7 @@ TEST_F(WatchHubTest, WhoClosedBeforeItJoinedIsNotHeld) {
   EXPECT_EQ(subscriber.use_count(), 1);
 }
 
-TEST_F(WatchHubTest, AWideFanOutLetsOtherWorkRunInBetween) {
+TEST_F(WatchHubTest, LargeFanOutLetsOtherWorkRunInBetween) {
   std::vector<std::shared_ptr<FakeSubscriber>> subscribers;
   for (std::size_t i = 0; i < 4 * Hub::kWakeSlice; ++i) {
     subscribers.push_back(SubscriberOf({}));

@@ -8,7 +8,7 @@
 namespace assetgate::watch {
 namespace {
 
-// What a change does to a watch, for each way in which it can be seen.
+// A change, and its effect on a watch with and without a filter.
 struct Case {
   const char* what;
   std::vector<std::string> before;

@@ -1,4 +1,4 @@
-// What a watch stream is to whoever writes it to a caller.
+// The interface between a watch and the code that writes its events to a client.
 #ifndef ASSETGATE_WATCH_SOURCE_H_
 #define ASSETGATE_WATCH_SOURCE_H_
 
@@ -9,33 +9,33 @@
 
 namespace assetgate::watch {
 
-// Who reads a stream.
+// Consumes a stream.
 class Reader {
  public:
   virtual ~Reader() = default;
-  // There may be something to read: call Next. Comes once for each time that Next had nothing, on a
-  // thread of watch, with no lock held; once more, perhaps, while or after the stream is closed.
+  // There may be something to read: call Next. Called once for each time that Next returned
+  // nothing, and perhaps once more while or after the stream is closed.
+  // Threading: called on one of watch's threads, with no lock held.
   virtual void OnReady() = 0;
 };
 
-// An open watch. Its reader pulls: nothing is done for one that does not. Thread-safe, though only
-// one thread should read.
+// An open watch. Its reader pulls: the watch does no work for a reader that does not.
+// Threading: thread-safe, but only one thread should read.
 class Source {
  public:
   virtual ~Source() = default;
 
-  // At most one of both; neither when there is nothing right now, then OnReady follows.
+  // At most one of `event` and `end`; neither if nothing is pending, and then OnReady follows.
   struct Pulled {
     EventPtr event;
-    // Another event, or the end, is at hand.
+    // Another event, or the end, is ready.
     bool more = false;
-    // The end, as at every call from now on.
+    // The end; every later call returns it too.
     std::optional<absl::Status> end;
   };
   virtual Pulled Next() = 0;
 
-  // The reader goes away. Must be called, at the latest when the stream has ended and been told of;
-  // more than once is fine.
+  // Closes the watch. Must be called at the latest after Next returned the end; idempotent.
   virtual void Close() = 0;
 };
 

@@ -34,7 +34,7 @@ Stream::Stream(Watcher& watcher, WatchRequest request, std::shared_ptr<Reader> r
 
 template <void (Stream::*on_time)()>
 void Stream::PostTimer(absl::Time when) {
-  // Weak: a stream that was closed need not live on until its timers are due.
+  // Weak, so that a closed stream does not live until its timers are due.
   watcher_.hub_.loop().PostAt(when, [weak = weak_from_this()] {
     if (const std::shared_ptr<Stream> self = weak.lock()) (*self.*on_time)();
   });
@@ -65,14 +65,14 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
   if (end_.has_value()) return {.end = end_};
   if (draining_) return DrainLocked();
 
-  // A reader that is slow, and has much to read, comes to no point up to which it has everything
-  // for a long time: it is told the last one again, which still holds.
+  // A slow reader with a long backlog reaches no new safe point for a long time. It gets the last
+  // one again, which still holds.
   const bool backlog = page_next_ < page_.size() || !mailbox_.drained();
   if (bookmark_wanted_ && backlog && safe_.has_value() &&
       watcher_.hub_.loop().Now() - last_bookmark_ >= watcher_.options_.bookmark_interval) {
     const auto unmarked = unmarked_;
     EventPtr bookmark = MakeBookmark();
-    // What was told since is not covered by it.
+    // The bookmark does not cover the events delivered since.
     unmarked_ = unmarked;
     return {.event = std::move(bookmark), .more = true};
   }
@@ -87,7 +87,8 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
   if (source_ != Source::kReplay) {
     if (EventPtr event = mailbox_.Take()) return Deliver(std::move(event), errands);
     if (source_ == Source::kLive && mailbox_.empty()) {
-      // Read under the lock that puts need: what it covers is in the mailbox, or was never for it.
+      // Read under the lock that Put needs: every event up to there is in the mailbox, or was not
+      // for it.
       mailbox_.NextGeneration(watcher_.hub_.heard());
     }
     safe_ = mailbox_.safe();
@@ -132,7 +133,7 @@ Stream::Pulled Stream::DrainLocked() {
       safe_ = mailbox_.safe();
     }
   }
-  // Whatever still waits comes after this revision: the reader gets it when it resumes.
+  // Pending events come after this revision: the reader gets them when it resumes.
   if (safe_.has_value()) return {.event = MakeBookmark(), .more = true};
   return {.end = end_};
 }
@@ -146,7 +147,7 @@ Stream::Pulled Stream::Deliver(EventPtr event, Errands& errands) {
       unmarked_ = 0;
       break;
     case v1::RESET:
-      // No token until the snapshot is complete; its own bookmark says when it is.
+      // No token until the snapshot is complete; its own bookmark marks that.
       safe_.reset();
       tell_caught_up_ = false;
       bookmark_wanted_ = false;
@@ -226,7 +227,7 @@ void Stream::OnPage(Replay::Page page) {
       page_.push_back(
           Event::Bookmark(MakeResumeToken(watcher_.store_.store_id(), fingerprint_, upto), true));
     }
-    // Else the step goes on until the hub has answered.
+    // Otherwise the step stays pending until the hub replies.
     if (!join) step_ = Step::kIdle;
   }
   if (join) watcher_.hub_.Join(shared_from_this(), upto);
@@ -254,7 +255,7 @@ bool Stream::OnJoined(store::Revision upto, std::vector<EventPtr> missed) {
   step_ = Step::kIdle;
   mailbox_.Open(upto);
   for (EventPtr& event : missed) mailbox_.Put(std::move(event));
-  // The log goes on where it was left.
+  // The stream continues with the log where it stopped.
   if (mailbox_.overflowed()) return false;
   source_ = Source::kLive;
   if (settling_ != nullptr) settling_->OnCaughtUp();

@@ -1,4 +1,4 @@
-// What one reader sees of a stream, situation by situation.
+// What one reader sees of a stream, one situation per test.
 #include "watch/stream.h"
 
 #include <functional>
@@ -47,7 +47,7 @@ class WatchStreamTest : public ::testing::Test {
     request.tenant = FakeStore::kTenant;
     return std::make_unique<OpenStream>(watcher(), std::move(request));
   }
-  // Everything up to where the stream has nothing more to say.
+  // Everything that the stream delivers before it has nothing more.
   std::vector<EventPtr> Settle(OpenStream& stream) {
     std::vector<EventPtr> all;
     for (int ready = -1; ready != stream.reader().ready();) {
@@ -64,7 +64,7 @@ class WatchStreamTest : public ::testing::Test {
     const auto stream = Open(std::move(request));
     return Settle(*stream).back()->resume_token();
   }
-  // Slips changes in before the nth read from now on.
+  // Commits changes just before the nth read from now on.
   void BeforeRead(int nth, std::function<void()> change) {
     slipped_in_[store_.reads() + nth] = std::move(change);
     store_.before_read = [this] {
@@ -88,19 +88,19 @@ class WatchStreamTest : public ::testing::Test {
   std::map<int, std::function<void()>> slipped_in_;
 };
 
-TEST_F(WatchStreamTest, AFreshWatchGetsResetThenASnapshotThenItsEnd) {
+TEST_F(WatchStreamTest, FreshWatchGetsResetThenSnapshotThenCompletion) {
   for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id);
   const auto stream = Open({});
   EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT e@5", "PUT d@4", "PUT c@3",
                                                 "PUT b@2", "PUT a@1", "BOOKMARK complete"));
 }
 
-TEST_F(WatchStreamTest, AnEmptySnapshotIsAResetAndABookmark) {
+TEST_F(WatchStreamTest, EmptySnapshotIsAResetAndABookmark) {
   const auto stream = Open({});
   EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "BOOKMARK complete"));
 }
 
-TEST_F(WatchStreamTest, AReaderThatKeepsUpSeesEveryState) {
+TEST_F(WatchStreamTest, ReaderThatKeepsUpSeesEveryState) {
   const auto stream = Open({});
   Settle(*stream);
   store_.Put("a");
@@ -112,7 +112,7 @@ TEST_F(WatchStreamTest, AReaderThatKeepsUpSeesEveryState) {
               ElementsAre("PUT a@1", "PUT a@2", "PUT a@3", "DELETE a@4 DELETED"));
 }
 
-TEST_F(WatchStreamTest, TheReaderIsToldOnceThatThereIsSomething) {
+TEST_F(WatchStreamTest, ReaderIsNotifiedOnceUntilItReads) {
   const auto stream = Open({});
   Settle(*stream);
   const int before = stream->reader().ready();
@@ -127,7 +127,7 @@ TEST_F(WatchStreamTest, TheReaderIsToldOnceThatThereIsSomething) {
   EXPECT_EQ(stream->reader().ready(), before + 2);
 }
 
-TEST_F(WatchStreamTest, ABurstIsAnnouncedSoThatItCanBeWrittenAtOnce) {
+TEST_F(WatchStreamTest, MoreIsSetWithinABurst) {
   const auto stream = Open({});
   Settle(*stream);
   store_.Put("a");
@@ -148,7 +148,7 @@ TEST_F(WatchStreamTest, StreamsOfOneChangeShareOneEvent) {
   EXPECT_EQ(one->Next().event, two->Next().event);
 }
 
-TEST_F(WatchStreamTest, WatchingNamesHearsOfThoseAlone) {
+TEST_F(WatchStreamTest, WatchByNamesDeliversThoseAlone) {
   store_.Put("a");
   store_.Put("b");
   const auto stream = Open({.ids = {"b"}});
@@ -159,7 +159,7 @@ TEST_F(WatchStreamTest, WatchingNamesHearsOfThoseAlone) {
   EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT b@4", "DELETE b@5 PURGED"));
 }
 
-TEST_F(WatchStreamTest, AFilterTellsWhatEntersAndWhatLeaves) {
+TEST_F(WatchStreamTest, FilterDeliversResourcesThatEnterAndLeave) {
   store_.Put("a", {"state:PROCESSING"});
   store_.Put("b", {"state:ACTIVE"});
   const auto stream = Open({.filter = {{{"state:PROCESSING"}}}});
@@ -185,7 +185,7 @@ TEST_F(WatchStreamTest, NamesAndFilterBothHaveToMatch) {
   EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT b@5", "DELETE a@6 LEFT_FILTER"));
 }
 
-TEST_F(WatchStreamTest, AResourceUnderSeveralTermsOfAClauseComesOnce) {
+TEST_F(WatchStreamTest, ResourceUnderSeveralTermsOfAClauseIsDeliveredOnce) {
   const auto stream = Open({.filter = {{{"x", "y"}}}});
   Settle(*stream);
   store_.Put("a", {"x", "y"});
@@ -193,7 +193,7 @@ TEST_F(WatchStreamTest, AResourceUnderSeveralTermsOfAClauseComesOnce) {
   EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@1", "PUT a@2"));
 }
 
-TEST_F(WatchStreamTest, OtherTenantsAndKindsAreNotHeard) {
+TEST_F(WatchStreamTest, OtherTenantsAndKindsAreNotDelivered) {
   const auto stream = Open({});
   Settle(*stream);
   store_.tenant = "somebody-else";
@@ -206,7 +206,7 @@ TEST_F(WatchStreamTest, OtherTenantsAndKindsAreNotHeard) {
 
 // Names.
 
-TEST_F(WatchStreamTest, AnUnknownNameIsNotFoundAtOnce) {
+TEST_F(WatchStreamTest, UnknownNameIsNotFoundAtOnce) {
   for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id);
   const auto stream = Open({.ids = {"a", "b", "c", "d", "e", "nobody"}});
   EXPECT_THAT(SettleTexts(*stream), IsEmpty());
@@ -220,7 +220,7 @@ TEST_F(WatchStreamTest, AnUnknownNameIsNotFoundAtOnce) {
   EXPECT_EQ(resource.resource_type(), "assetgate.v1.Asset");
 }
 
-TEST_F(WatchStreamTest, ANameThatWentAwayMeanwhileIsADeleteNotAnError) {
+TEST_F(WatchStreamTest, ResourceDeletedMeanwhileIsADeleteNotAnError) {
   store_.Put("a");
   WatchRequest request{.ids = {"a"}};
   request.resume_token = TokenOf(request);
@@ -230,7 +230,7 @@ TEST_F(WatchStreamTest, ANameThatWentAwayMeanwhileIsADeleteNotAnError) {
   EXPECT_FALSE(stream->end().has_value());
 }
 
-TEST_F(WatchStreamTest, AUselessTokenIsNeverAnErrorNotEvenWithAnUnknownName) {
+TEST_F(WatchStreamTest, UnusableTokenIsNeverAnErrorEvenWithAnUnknownName) {
   const auto stream = Open({.ids = {"nobody"}, .resume_token = "garbage"});
   EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET OTHER_STORE", "BOOKMARK complete"));
   store_.Put("nobody");
@@ -239,7 +239,7 @@ TEST_F(WatchStreamTest, AUselessTokenIsNeverAnErrorNotEvenWithAnUnknownName) {
 
 // Snapshots while things change.
 
-TEST_F(WatchStreamTest, AChangeOfAPageAlreadyShownFollowsTheSnapshot) {
+TEST_F(WatchStreamTest, ChangeOfAPageAlreadyShownFollowsTheSnapshot) {
   for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id, {"x"});
   BeforeRead(2, [&] {
     store_.Put("e", {"x"});  // 6: shown by the first page as of 5
@@ -259,7 +259,7 @@ TEST_F(WatchStreamTest, EachPageIsComparedAsOfItsOwnHead) {
   BeforeRead(2, [&] {
     store_.Put("g");  // 8: shown by the first page as of 7
     store_.Put("d");  // 9: the second page shows this one
-    store_.Put("a");  // 10: the third page does not: it is to change again
+    store_.Put("a");  // 10: not in the third page, because it changes again
   });
   BeforeRead(3, [&] {
     store_.Put("d");     // 11: shown by the second page as of 10
@@ -303,12 +303,12 @@ TEST_F(WatchStreamTest, EmptyPagesDoNotEndASnapshot) {
   EXPECT_THAT(SettleTexts(*stream),
               ElementsAre("RESET FRESH", "PUT g@7", "PUT b@9", "PUT a@1", "BOOKMARK complete",
                           "PUT e@8", "DELETE g@10 LEFT_FILTER"));
-  // Not even if all are.
+  // Nor if all pages are empty.
   const auto empty = Open({.filter = {{{"z"}}}});
   EXPECT_THAT(SettleTexts(*empty), ElementsAre("RESET FRESH", "BOOKMARK complete"));
 }
 
-TEST_F(WatchStreamTest, AnIdCreatedAgainBetweenTwoPagesIsAnotherRow) {
+TEST_F(WatchStreamTest, IdCreatedAgainBetweenTwoPagesIsAnotherRow) {
   for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id, {"x"});
   BeforeRead(2, [&] {
     store_.Delete("e");      // 6: shown by the first page
@@ -316,10 +316,10 @@ TEST_F(WatchStreamTest, AnIdCreatedAgainBetweenTwoPagesIsAnotherRow) {
     store_.Delete("a");      // 8: shown by no page
     store_.Put("a", {"x"});  // 9
     store_.Delete("d");      // 10: shown
-    store_.Put("d", {"y"});  // 11: what is new does not match
+    store_.Put("d", {"y"});  // 11: the new row does not match
     store_.Delete("b");      // 12: shown by no page
     store_.Put("b", {"y"});  // 13
-    store_.Put("b", {"x"});  // 14: what is new comes to match
+    store_.Put("b", {"x"});  // 14: the new row now matches
     store_.Delete("e");      // 15
     store_.Put("e", {"x"});  // 16: and again
   });
@@ -335,7 +335,7 @@ TEST_F(WatchStreamTest, AnIdCreatedAgainBetweenTwoPagesIsAnotherRow) {
   EXPECT_EQ(view.CheckUpto(store_.History(), stream->stream().interest(), 16), "");
 }
 
-TEST_F(WatchStreamTest, WhatIsCreatedAfterTheFirstPageComesWithTheLog) {
+TEST_F(WatchStreamTest, RowsCreatedAfterTheFirstPageComeWithTheLog) {
   for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
   BeforeRead(1, [&] { store_.Put("new"); });  // 5: the first page shows it
   BeforeRead(2, [&] {
@@ -354,7 +354,7 @@ TEST_F(WatchStreamTest, WhatIsCreatedAfterTheFirstPageComesWithTheLog) {
 TEST_F(WatchStreamTest, CompactionThatOvertakesASnapshotStartsItOver) {
   for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
   BeforeRead(2, [&] {
-    store_.Delete("d");  // 5: shown by the first page, and who shall tell?
+    store_.Delete("d");  // 5: shown by the first page; its DELETE is compacted
     store_.Put("e");     // 6
     store_.CompactUpto(5);
   });
@@ -365,7 +365,7 @@ TEST_F(WatchStreamTest, CompactionThatOvertakesASnapshotStartsItOver) {
                           "PUT a@1", "BOOKMARK complete"));
 }
 
-TEST_F(WatchStreamTest, APageThatCouldNotBeReadIsReadAgain) {
+TEST_F(WatchStreamTest, FailedPageIsReadAgain) {
   options_.replay.rows_per_page = 1;
   for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
   for (const WatchRequest& request : {WatchRequest{}, WatchRequest{.ids = {"a", "b", "c", "d"}}}) {
@@ -382,7 +382,7 @@ TEST_F(WatchStreamTest, APageThatCouldNotBeReadIsReadAgain) {
   }
 }
 
-TEST_F(WatchStreamTest, AChangeCommittedButNotYetToldToTheHubComesOnce) {
+TEST_F(WatchStreamTest, ChangeThatTheHubDidNotReceiveYetIsDeliveredOnce) {
   store_.HoldListener();
   store_.Put("a");
   store_.Put("b");
@@ -396,7 +396,7 @@ TEST_F(WatchStreamTest, AChangeCommittedButNotYetToldToTheHubComesOnce) {
   EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@3"));
 }
 
-TEST_F(WatchStreamTest, ASnapshotIsReadOnlyAsFastAsItIsTaken) {
+TEST_F(WatchStreamTest, SnapshotIsReadOnlyAsFastAsTheReaderTakesIt) {
   for (const char* id : {"a", "b", "c", "d", "e", "f", "g"}) store_.Put(id);
   const auto stream = Open({});
   EXPECT_EQ(store_.reads(), 0);
@@ -434,12 +434,12 @@ TEST_F(WatchStreamTest, PagesAreBoundedInBytes) {
   loop_.RunDue();
   EXPECT_EQ(Text(*stream->Next().event), "RESET FRESH");
   EXPECT_EQ(Text(*stream->Next().event), "PUT large@6");
-  EXPECT_EQ(stream->Next().event, nullptr) << "it fills a page of its own";
+  EXPECT_EQ(stream->Next().event, nullptr) << "it needs a page of its own";
 }
 
 // Resuming.
 
-TEST_F(WatchStreamTest, AResumedWatchGetsWhatHappenedSinceAndIsToldThatItCaughtUp) {
+TEST_F(WatchStreamTest, ResumedWatchGetsTheChangesSinceAndABookmark) {
   store_.Put("a");
   store_.Put("b");
   WatchRequest request;
@@ -462,7 +462,7 @@ TEST_F(WatchStreamTest, ResumingWithNothingNewIsABookmark) {
   EXPECT_THAT(SettleTexts(*stream), ElementsAre("BOOKMARK"));
 }
 
-TEST_F(WatchStreamTest, AResumedFilterHearsOfWhatLeftMeanwhile) {
+TEST_F(WatchStreamTest, ResumedFilterGetsDeletesOfResourcesThatLeftMeanwhile) {
   store_.Put("a", {"x"});
   store_.Put("b", {"x"});
   WatchRequest request{.filter = {{{"x"}}}};
@@ -475,7 +475,7 @@ TEST_F(WatchStreamTest, AResumedFilterHearsOfWhatLeftMeanwhile) {
               ElementsAre("DELETE a@3 LEFT_FILTER", "DELETE b@5 DELETED", "BOOKMARK"));
 }
 
-TEST_F(WatchStreamTest, AResumeOverALongLogTakesTurns) {
+TEST_F(WatchStreamTest, ResumeOverALongLogTakesTurns) {
   store_.Put("a");
   WatchRequest request;
   request.resume_token = TokenOf(request);
@@ -492,7 +492,7 @@ struct ResetCase {
   std::function<void(FakeStore&, WatchRequest&)> spoil;
 };
 
-TEST_F(WatchStreamTest, ATokenThatCannotBeContinuedStartsOverAndSaysWhy) {
+TEST_F(WatchStreamTest, UnusableTokenStartsOverWithItsReason) {
   const ResetCase cases[] = {
       {"too old", v1::COMPACTED, [](FakeStore& store, WatchRequest&) { store.CompactUpto(3); }},
       {"another store", v1::OTHER_STORE,
@@ -533,7 +533,7 @@ TEST_F(WatchStreamTest, ATokenThatCannotBeContinuedStartsOverAndSaysWhy) {
   }
 }
 
-TEST_F(WatchStreamTest, ATokenAtTheEdgeOfCompactionIsStillGood) {
+TEST_F(WatchStreamTest, TokenAtTheEdgeOfCompactionIsValid) {
   for (int i = 0; i < 3; ++i) store_.Put("a");
   WatchRequest request;
   request.resume_token = TokenOf(request);
@@ -572,7 +572,7 @@ TEST_F(WatchStreamTest, SlowReaderSeesTheNewestState) {
   EXPECT_THAT(texts, ::testing::IsSupersetOf({"PUT a@19999", "PUT b@20000"}));
 }
 
-TEST_F(WatchStreamTest, AReaderTooSlowForItsMailboxGoesBackToTheLogAndMissesNothing) {
+TEST_F(WatchStreamTest, ReaderTooSlowForItsMailboxGoesBackToTheLogAndMissesNothing) {
   options_.replay = {};
   const auto stream = Open({});
   View view;
@@ -587,13 +587,13 @@ TEST_F(WatchStreamTest, AReaderTooSlowForItsMailboxGoesBackToTheLogAndMissesNoth
   for (const EventPtr& event : events) EXPECT_EQ(view.Apply(*event), "");
   EXPECT_EQ(view.CheckUpto(store_.History(), stream->stream().interest(), 3'000), "");
   EXPECT_GT(store_.reads(), reads);
-  // It is live again.
+  // The stream is live again.
   store_.Put("z");
   loop_.RunDue();
   EXPECT_THAT(Texts(stream->Read()), ElementsAre("PUT z@3001"));
 }
 
-TEST_F(WatchStreamTest, AReaderTooSlowForLargeResourcesGoesBackToTheLogAndMissesNothing) {
+TEST_F(WatchStreamTest, ReaderTooSlowForLargeResourcesGoesBackToTheLogAndMissesNothing) {
   options_.replay = {};
   const auto stream = Open({});
   View view;
@@ -611,7 +611,7 @@ TEST_F(WatchStreamTest, AReaderTooSlowForLargeResourcesGoesBackToTheLogAndMisses
   EXPECT_THAT(Texts(stream->Read()), ElementsAre("PUT z@31"));
 }
 
-TEST_F(WatchStreamTest, TooSlowForTheLogAsWellStartsOver) {
+TEST_F(WatchStreamTest, ReaderTooSlowForTheLogStartsOver) {
   const auto stream = Open({});
   Settle(*stream);
   for (int i = 0; i < 3'000; ++i) {
@@ -625,7 +625,7 @@ TEST_F(WatchStreamTest, TooSlowForTheLogAsWellStartsOver) {
   EXPECT_EQ(Text(*events.back()), "BOOKMARK complete");
 }
 
-TEST_F(WatchStreamTest, AnOverrunHubSendsItsStreamsToTheLog) {
+TEST_F(WatchStreamTest, OverrunHubSendsItsStreamsToTheLog) {
   const auto stream = Open({.ids = {}});
   Settle(*stream);
   for (std::size_t i = 0; i < Hub::kMaxInbox + 10; ++i) store_.Put("a");
@@ -638,7 +638,7 @@ TEST_F(WatchStreamTest, AnOverrunHubSendsItsStreamsToTheLog) {
 
 // Bookmarks.
 
-TEST_F(WatchStreamTest, ABookmarkFollowsSoonAfterTheLastChange) {
+TEST_F(WatchStreamTest, BookmarkFollowsSoonAfterTheLastChange) {
   const auto stream = Open({});
   Settle(*stream);
   store_.Put("a");
@@ -651,7 +651,7 @@ TEST_F(WatchStreamTest, ABookmarkFollowsSoonAfterTheLastChange) {
   EXPECT_THAT(stream->Read(), IsEmpty());
 }
 
-TEST_F(WatchStreamTest, AnIdleStreamIsBookmarkedEvery30SecondsAndMovesOnWithTheOthersChanges) {
+TEST_F(WatchStreamTest, IdleStreamIsBookmarkedEvery30SecondsUpToOtherResourcesChanges) {
   store_.Put("a", {"x"});
   const WatchRequest request{.filter = {{{"x"}}}};
   const auto stream = Open(request);
@@ -671,7 +671,7 @@ TEST_F(WatchStreamTest, AnIdleStreamIsBookmarkedEvery30SecondsAndMovesOnWithTheO
   }
 }
 
-TEST_F(WatchStreamTest, AStreamThatIsNeverQuietIsBookmarkedEvery30Seconds) {
+TEST_F(WatchStreamTest, BusyStreamIsBookmarkedEvery30Seconds) {
   const auto stream = Open({});
   Settle(*stream);
   absl::Time last = loop_.Now();
@@ -690,7 +690,7 @@ TEST_F(WatchStreamTest, AStreamThatIsNeverQuietIsBookmarkedEvery30Seconds) {
   EXPECT_GE(bookmarks, 3);
 }
 
-TEST_F(WatchStreamTest, ABookmarkInTheMiddleOfABacklogCoversOnlyWhatWasDelivered) {
+TEST_F(WatchStreamTest, BookmarkWithinABacklogCoversOnlyDeliveredEvents) {
   const auto stream = Open({});
   Settle(*stream);
   store_.Put("a");
@@ -699,7 +699,7 @@ TEST_F(WatchStreamTest, ABookmarkInTheMiddleOfABacklogCoversOnlyWhatWasDelivered
   EXPECT_EQ(Text(*stream->Next().event), "PUT a@1");
   store_.Put("c");
   loop_.Advance(absl::Seconds(26));
-  // Not behind the backlog, which may take the reader any time.
+  // Not behind the backlog, which may take the reader arbitrarily long.
   const Stream::Pulled bookmark = stream->Next();
   EXPECT_EQ(Text(*bookmark.event), "BOOKMARK");
   EXPECT_EQ(RevisionOf(bookmark.event->resume_token(), {}), 0);
@@ -711,7 +711,7 @@ TEST_F(WatchStreamTest, ABookmarkInTheMiddleOfABacklogCoversOnlyWhatWasDelivered
   EXPECT_EQ(RevisionOf(covering.event->resume_token(), {}), 3);
 }
 
-TEST_F(WatchStreamTest, ASlowReaderWithALongBacklogIsBookmarkedEvery30Seconds) {
+TEST_F(WatchStreamTest, SlowReaderWithALongBacklogIsBookmarkedEvery30Seconds) {
   const auto stream = Open({});
   Settle(*stream);
   for (int i = 0; i < 200; ++i) store_.Put(absl::StrCat("a-", i));
@@ -725,13 +725,13 @@ TEST_F(WatchStreamTest, ASlowReaderWithALongBacklogIsBookmarkedEvery30Seconds) {
     if (pulled.event->type() != v1::BOOKMARK) continue;
     ++bookmarks;
     EXPECT_LE(loop_.Now() - last, absl::Seconds(30));
-    EXPECT_EQ(RevisionOf(pulled.event->resume_token(), {}), 0) << "up to there it has everything";
+    EXPECT_EQ(RevisionOf(pulled.event->resume_token(), {}), 0) << "the last safe revision";
     last = loop_.Now();
   }
   EXPECT_GE(bookmarks, 16);
 }
 
-TEST_F(WatchStreamTest, ALongReplayIsBookmarkedOnItsWay) {
+TEST_F(WatchStreamTest, LongReplayIsBookmarkedOnItsWay) {
   store_.Put("a");
   WatchRequest request;
   request.resume_token = TokenOf(request);
@@ -742,12 +742,12 @@ TEST_F(WatchStreamTest, ALongReplayIsBookmarkedOnItsWay) {
   EXPECT_EQ(stream->Read().size(), 4U);
   loop_.Advance(absl::Seconds(26));
   const std::vector<EventPtr> events = stream->Read();
-  // Not behind a page that may take the reader any time.
+  // Not behind a page, which may take the reader arbitrarily long.
   EXPECT_THAT(Texts(events), ElementsAre("BOOKMARK", "PUT a@6", "PUT a@7", "PUT a@8", "PUT a@9"));
   EXPECT_EQ(RevisionOf(events.front()->resume_token(), request), 5);
 }
 
-TEST_F(WatchStreamTest, ManyChangesAreBookmarkedOnTheWayWithoutWaitingForAnyClock) {
+TEST_F(WatchStreamTest, ManyChangesAreBookmarkedWithoutWaitingForATimer) {
   options_.bookmark_changes = 8;
   WatchRequest request;
   request.resume_token = TokenOf(request);
@@ -760,7 +760,7 @@ TEST_F(WatchStreamTest, ManyChangesAreBookmarkedOnTheWayWithoutWaitingForAnyCloc
     if (event->type() == v1::PUT) ++told;
     if (event->type() == v1::BOOKMARK) {
       marked.push_back(RevisionOf(event->resume_token(), request));
-      EXPECT_EQ(marked.back(), told) << "it covers what was told, and nothing else";
+      EXPECT_EQ(marked.back(), told) << "it covers exactly the delivered events";
     }
   }
   EXPECT_THAT(marked, ElementsAre(8, 16, 20));
@@ -770,12 +770,12 @@ TEST_F(WatchStreamTest, ManyChangesAreBookmarkedOnTheWayWithoutWaitingForAnyCloc
   EXPECT_EQ(stream->Read().back()->type(), v1::BOOKMARK);
 }
 
-TEST_F(WatchStreamTest, TheClockSetBackDoesNotSilenceBookmarks) {
+TEST_F(WatchStreamTest, ClockSetBackDoesNotStopBookmarks) {
   const auto stream = Open({});
   Settle(*stream);
   loop_.Advance(absl::Seconds(20));
   loop_.fake_clock().Advance(-absl::Hours(5));
-  // The loop's timers go by steady time; the fake's go by its clock, so let it fire at the old
+  // The real loop's timers use steady time. The fake's use its clock, so it is advanced to the old
   // time.
   loop_.Advance(absl::Hours(5) + absl::Seconds(10));
   EXPECT_THAT(Texts(stream->Read()), ElementsAre("BOOKMARK"));
@@ -809,7 +809,7 @@ TEST_F(WatchStreamTest, UntilSettledEndsAfterTheLastEventAndABookmark) {
   EXPECT_TRUE(stream->end()->ok());
 }
 
-TEST_F(WatchStreamTest, UntilSettledTakesDeletedAndLeftForSettled) {
+TEST_F(WatchStreamTest, UntilSettledCountsDeletedAndLeftAsSettled) {
   store_.Put("a", {"x"}, false);
   store_.Put("b", {"x"}, false);
   const auto stream = Open({.filter = {{{"x"}}}, .until_settled = true});
@@ -822,7 +822,7 @@ TEST_F(WatchStreamTest, UntilSettledTakesDeletedAndLeftForSettled) {
   EXPECT_TRUE(stream->end().has_value());
 }
 
-TEST_F(WatchStreamTest, UntilSettledOfAFilterDoesNotWaitForLaterArrivals) {
+TEST_F(WatchStreamTest, UntilSettledByFilterDoesNotWaitForLaterArrivals) {
   store_.Put("a", {}, false);
   const auto stream = Open({.until_settled = true});
   Settle(*stream);
@@ -832,7 +832,7 @@ TEST_F(WatchStreamTest, UntilSettledOfAFilterDoesNotWaitForLaterArrivals) {
   EXPECT_TRUE(stream->end().has_value());
 }
 
-TEST_F(WatchStreamTest, UntilSettledOfNamesWaitsForOneThatBeginsAnew) {
+TEST_F(WatchStreamTest, UntilSettledByNamesWaitsForAResourceThatBecomesUnsettled) {
   store_.Put("a", {}, false);
   store_.Put("b", {}, true);
   const auto stream = Open({.ids = {"a", "b"}, .until_settled = true});
@@ -863,9 +863,9 @@ TEST_F(WatchStreamTest, UntilSettledResumedAfterEverythingSettledEndsWhenCaughtU
   }
 }
 
-TEST_F(WatchStreamTest, UntilSettledResumedWaitsForWhatIsUnsettledWithoutNews) {
+TEST_F(WatchStreamTest, UntilSettledResumedWaitsForUnsettledResourcesWithoutChanges) {
   const std::vector<std::string> ids = {"a", "b", "c", "d", "e"};
-  for (const std::string& last : ids) {  // On whatever page it is.
+  for (const std::string& last : ids) {  // On any page.
     for (const std::string& id : ids) store_.Put(id, {}, false);
     WatchRequest request{.until_settled = true};
     request.resume_token = TokenOf(request);
@@ -881,14 +881,14 @@ TEST_F(WatchStreamTest, UntilSettledResumedWaitsForWhatIsUnsettledWithoutNews) {
   }
 }
 
-TEST_F(WatchStreamTest, UntilSettledTakesAnIdThatIsCreatedAgainForALaterArrival) {
+TEST_F(WatchStreamTest, UntilSettledCountsAnIdCreatedAgainAsALaterArrival) {
   WatchRequest request{.until_settled = true};
   for (const bool resumed : {false, true}) {
     SCOPED_TRACE(resumed);
     for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id, {}, false);
     if (resumed) request.resume_token = TokenOf(request);
     BeforeRead(2, [&] {
-      for (const char* id : {"e", "a"}) {  // Of the first page, and of the second.
+      for (const char* id : {"e", "a"}) {  // In the first page, and in the second.
         store_.Delete(id);
         store_.Put(id, {}, false);
       }
@@ -906,7 +906,7 @@ TEST_F(WatchStreamTest, UntilSettledTakesAnIdThatIsCreatedAgainForALaterArrival)
   }
 }
 
-TEST_F(WatchStreamTest, UntilSettledResumedIsNotFooledByTheDeletionOfWhatHadTheIdBefore) {
+TEST_F(WatchStreamTest, UntilSettledResumedIgnoresTheDeletionOfAnEarlierRowOfTheId) {
   store_.Put("a", {}, false);
   WatchRequest request{.until_settled = true};
   request.resume_token = TokenOf(request);
@@ -920,7 +920,7 @@ TEST_F(WatchStreamTest, UntilSettledResumedIsNotFooledByTheDeletionOfWhatHadTheI
   EXPECT_TRUE(stream->end().has_value());
 }
 
-TEST_F(WatchStreamTest, UntilSettledResumedIsNotFooledByAnOlderSettledState) {
+TEST_F(WatchStreamTest, UntilSettledResumedIgnoresAnOlderSettledState) {
   store_.Put("a", {}, false);
   WatchRequest request{.until_settled = true};
   request.resume_token = TokenOf(request);
@@ -953,7 +953,7 @@ TEST_F(WatchStreamTest, DrainEndsWithALastBookmarkAndARetryDelay) {
   EXPECT_TRUE(stream->Next().end.has_value());
 }
 
-TEST_F(WatchStreamTest, DrainOfAnIdleStreamGivesATokenUpToNow) {
+TEST_F(WatchStreamTest, DrainOfAnIdleStreamGivesATokenUpToTheHead) {
   const WatchRequest request{.filter = {{{"x"}}}};
   const auto stream = Open(request);
   Settle(*stream);
@@ -978,14 +978,14 @@ TEST_F(WatchStreamTest, DrainInsideASnapshotGivesNoToken) {
   EXPECT_EQ(base::ReasonOf(*stream->end()), v1::DRAINING);
 }
 
-TEST_F(WatchStreamTest, AStreamOpenedWhileDrainingEndsAtOnce) {
+TEST_F(WatchStreamTest, StreamOpenedWhileDrainingEndsAtOnce) {
   watcher().Drain();
   const auto stream = Open({});
   EXPECT_THAT(stream->Read(), IsEmpty());
   EXPECT_EQ(base::ReasonOf(*stream->end()), v1::DRAINING);
 }
 
-TEST_F(WatchStreamTest, WhileTheStoreIsAwayTheStreamStaysOpen) {
+TEST_F(WatchStreamTest, StreamStaysOpenWhileTheStoreIsUnavailable) {
   store_.Put("a");
   store_.FailReads(absl::UnavailableError("away"));
   const auto stream = Open({});
@@ -999,7 +999,7 @@ TEST_F(WatchStreamTest, WhileTheStoreIsAwayTheStreamStaysOpen) {
   EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT a@1", "BOOKMARK complete"));
 }
 
-TEST_F(WatchStreamTest, AStoreThatFailsForGoodEndsTheStream) {
+TEST_F(WatchStreamTest, StoreThatFailsForGoodEndsTheStream) {
   store_.FailReads(absl::DataLossError("torn"));
   const auto stream = Open({});
   EXPECT_THAT(SettleTexts(*stream), IsEmpty());
@@ -1007,7 +1007,7 @@ TEST_F(WatchStreamTest, AStoreThatFailsForGoodEndsTheStream) {
   EXPECT_EQ(stream->end()->code(), absl::StatusCode::kDataLoss);
 }
 
-TEST_F(WatchStreamTest, AClosedStreamIsForgottenWhereverItIs) {
+TEST_F(WatchStreamTest, ClosedStreamIsForgottenInEveryStep) {
   for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
   for (int steps = 0; steps < 6; ++steps) {
     const auto stream = Open({});
@@ -1027,7 +1027,7 @@ TEST_F(WatchStreamTest, AClosedStreamIsForgottenWhereverItIs) {
   }
 }
 
-TEST_F(WatchStreamTest, NothingHoldsAClosedStream) {
+TEST_F(WatchStreamTest, ClosedStreamIsDestroyed) {
   std::weak_ptr<Stream> weak;
   {
     const auto stream = Open({.ids = {}});

@@ -1,4 +1,4 @@
-// Watching on threads of their own, over a real store: writers, readers of every pace, resumes.
+// Watch streams on real threads over a real store: writers, readers at every speed, resumes.
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -27,7 +27,7 @@ namespace assetgate::watch {
 namespace {
 
 constexpr char kTenant[] = "default";
-// The last thing to be written; every reader reads until it has heard of it.
+// The last row to be written; every reader reads until it has received it.
 constexpr char kLast[] = "last";
 
 constexpr int kNeverDeleted = 3;
@@ -35,7 +35,7 @@ std::string IdOf(int writer, int n) { return absl::StrCat("w", writer, "-", n); 
 
 store::Key AssetKey(const std::string& id) { return {kTenant, store::Kind::kAsset, id}; }
 
-// Sleeps until there is something to read.
+// Blocks until there is something to read.
 class SleepyReader final : public Reader {
  public:
   void OnReady() override {
@@ -92,8 +92,8 @@ class WatchThreadsTest : public ::testing::Test {
     return row.ok() && row->has_value() ? (*row)->revision : 0;
   }
 
-  // Each writer has ids of its own, so that none loses a race. The first few are never deleted: a
-  // fresh watch that names them may begin at any time.
+  // Each writer has its own ids, so no writer loses a race. The first few ids are never deleted: a
+  // fresh watch that names them may start at any time.
   void Write(int writer, int changes) {
     std::mt19937 random(static_cast<std::uint32_t>(writer));
     std::vector<store::Revision> revisions;
@@ -112,7 +112,8 @@ class WatchThreadsTest : public ::testing::Test {
     }
   }
 
-  // Reads to the end: to the first BOOKMARK that covers the last change. Gives what is wrong.
+  // Reads up to the first BOOKMARK that covers the last change. Returns what is wrong; empty if
+  // nothing is.
   std::string ReadAll(WatchRequest request, std::uint32_t seed, int resume_every, int dawdle) {
     std::mt19937 random(seed);
     request.tenant = kTenant;
@@ -151,7 +152,7 @@ class WatchThreadsTest : public ::testing::Test {
     }
   }
 
-  // A slow reader: returns after that many further commits, or when nobody writes any more.
+  // Makes a reader slow: returns after `count` more commits, or when all writers are done.
   void WaitForCommits(int count) {
     absl::MutexLock lock(&mu_);
     const int until = commits_ + count;
@@ -183,7 +184,7 @@ class WatchThreadsTest : public ::testing::Test {
       *store_,
       hub_,
       replay_loop_,
-      // A reader that loses its connection after some tens of events gets on all the same.
+      // A reader that loses its connection after some tens of events still makes progress.
       {.bookmark_quiet = absl::Milliseconds(20),
        .bookmark_changes = 5,
        .replay = {.rows_per_page = 7, .changes_per_page = 20}}};
@@ -243,7 +244,7 @@ TEST_F(WatchThreadsTest, EveryReaderEndsWithWhatTheStoreHolds) {
   }
   Put(kLast, revision, {"x", "y"});
   last_ = revision;
-  // Whoever had read everything by then hears of one thing more.
+  // Readers that had read everything by then receive one more change.
   Put(kLast, revision, {"x", "y"});
   for (std::thread& reader : readers) reader.join();
   for (std::size_t i = 0; i < paces.size(); ++i) EXPECT_EQ(results[i], "") << paces[i].what;

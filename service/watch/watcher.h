@@ -15,23 +15,24 @@
 
 namespace assetgate::watch {
 
-// Opens watches, and ends them all when the gateway goes away. Thread-safe.
+// Opens watches, and ends them all when the gateway shuts down.
+// Threading: thread-safe.
 class Watcher {
  public:
-  // `replay_loop` is a loop of watch's own: its tasks read from `store`, which blocks. Streams take
-  // turns on it, a page each. All three must outlive the watcher; when it is destroyed, both loops
-  // must have stopped and all streams been closed.
+  // `replay_loop` belongs to watch alone: its tasks read from `store`, which blocks. Streams take
+  // turns on it, one page each.
+  // Lifetime: all three must outlive the watcher. When it is destroyed, both loops must have
+  // stopped and all streams must be closed.
   Watcher(store::Store& store, Hub& hub, base::EventLoop& replay_loop,
           const Stream::Options& options = {});
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  // A stream that `reader` reads; see Stream for the rest. It holds on to `reader` until it is
-  // closed.
+  // Opens a stream for `reader`; see Stream. The stream holds `reader` until it is closed.
   std::shared_ptr<Stream> Open(WatchRequest request, std::shared_ptr<Reader> reader)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends all streams, and those yet to be opened, with a last BOOKMARK and UNAVAILABLE `DRAINING`.
+  // Ends all streams, and any opened later, with a last BOOKMARK and UNAVAILABLE `DRAINING`.
   void Drain() ABSL_LOCKS_EXCLUDED(mu_);
 
   std::size_t open_streams() const ABSL_LOCKS_EXCLUDED(mu_);

@@ -15,17 +15,17 @@ namespace {
 
 using Outcome = CommitResult::Outcome;
 
-// An entry of an index holds 2,700 bytes.
+// An index entry holds at most 2,700 bytes.
 constexpr std::size_t kLongestIndexed = 1'000;
-// Of the term's own bytes where it is longer.
+// The number of bytes that a longer term keeps.
 constexpr std::size_t kIndexedPrefix = 900;
 
-// Batches with more locks take the lock of everything.
+// Batches with more locks take the lock of everything instead.
 constexpr std::size_t kMostLocks = 256;
-// The only lock whose key is not negative, so that no hash is the same.
+// The only key that is not negative, so it never equals a hash.
 constexpr std::int64_t kEverything = 0x4147'5354'0000'0001;
 
-// The same in every process, of whatever version: gateways must agree on it.
+// Must be the same in every process and version, because gateways must agree on it.
 std::int64_t LockKey(absl::string_view what, const std::vector<std::string>& parts) {
   const std::string text = absl::StrCat(what, EncodeStrings(parts));
   unsigned char digest[SHA256_DIGEST_LENGTH];
@@ -84,7 +84,7 @@ std::size_t Batch::RequestOf(const RequestKey& key) {
 }
 
 std::vector<Batch::Lock> Batch::Locks() const {
-  // By key; of what is wanted both ways, the stronger.
+  // By key; if a lock is wanted in both modes, the stronger one.
   std::map<std::int64_t, bool> locks;
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     const Key& key = rows_[i].key;
@@ -123,7 +123,7 @@ void Batch::Apply(Revision head) {
 }
 
 CommitResult Batch::ApplyOne(const Transaction& transaction) {
-  // Nothing is changed before everything is checked.
+  // Check everything before changing anything.
   CommitResult result;
   if (transaction.claim_request.has_value()) {
     const RequestSlot& request = requests_[RequestOf(transaction.claim_request->key)];
@@ -179,7 +179,7 @@ void Batch::CheckConditions(const Conditions& conditions, std::vector<Key>& unme
   }
   for (const Conditions::Term& absent : conditions.absent) {
     const auto found = [&]() -> std::optional<std::string> {
-      // Rows of this batch are as it has left them.
+      // Rows of this batch count with their new state.
       for (const std::size_t at : written_) {
         const RowSlot& row = rows_[at];
         if (row.key.tenant != absent.tenant || row.key.kind != absent.kind) continue;
@@ -201,7 +201,7 @@ void Batch::CheckConditions(const Conditions& conditions, std::vector<Key>& unme
       return std::find(absent.except.begin(), absent.except.end(), key) == absent.except.end();
     };
     const auto found = [&]() -> std::optional<Key> {
-      // Rows of this batch are as it has left them, here too.
+      // Rows of this batch count with their new state here, too.
       for (const std::size_t at : written_) {
         const RowSlot& row = rows_[at];
         if (row.key.kind != absent.kind || row.now.revision == 0 || !counts(row.key)) continue;

@@ -9,7 +9,7 @@ absl::StatusOr<std::unique_ptr<Connection>> ConnectionPool::Take(bool fresh) {
   {
     const Deadline deadline(options_.timeout);
     absl::MutexLock lock(&mu_);
-    // Where one has died, those that are as old have died with it.
+    // If one connection has died, the other idle ones have probably died too.
     if (fresh) dead.swap(idle_);
     while (away_.ok() && idle_.empty() && lent_ == max_connections_) {
       if (returned_.WaitWithTimeout(&mu_, deadline.left()) && deadline.passed()) {

@@ -103,7 +103,8 @@ void Feed::Tell(const std::vector<ChangePtr>& changes, Connection* connection) {
         return;
       }
     }
-    // Others have committed before. They are all in the log: revisions are in the order of commits.
+    // Others have committed earlier changes. They are all in the log: revisions are in the order of
+    // commits.
     if (connection != nullptr && CatchUp(*connection).ok()) continue;
     connection = nullptr;
     absl::MutexLock lock(&telling_);
@@ -136,7 +137,7 @@ void Feed::Run() {
       absl::StatusOr<std::unique_ptr<Connection>> opened =
           OpenStoreConnection(options_.connection, options_.store_id);
       status = opened.status();
-      // Listen first, then read: what is committed between is found.
+      // LISTEN before reading, so that a commit between the two is found.
       if (status.ok()) status = (*opened)->Execute(kListen);
       if (status.ok()) connection_ = *std::move(opened);
     }

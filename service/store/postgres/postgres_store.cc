@@ -14,11 +14,11 @@ namespace {
 
 using postgres::Connection;
 
-// What is past is removed this many rows at a time.
+// Expired data is removed this many rows at a time.
 constexpr std::int64_t kExpireLimit = 500;
-// The first with pg_current_xact_id, by which the outcome of a lost COMMIT is looked up.
+// The first version with pg_current_xact_id, by which the outcome of a lost COMMIT is found.
 constexpr int kOldestServer = 130'000;
-// Migrations may have much to rewrite, and wait for those of another gateway.
+// Migrations may rewrite much data, and may wait for those of another gateway.
 constexpr absl::Duration kMigrationTimeout = absl::Minutes(5);
 constexpr char kAliveNames[] =
     "SELECT string_agg(name, ', ' ORDER BY name) FROM gateways WHERE expires_at > now()";
@@ -33,7 +33,7 @@ Connection::Options ConnectionOptions(const PostgresStore::Options& options) {
   return connection;
 }
 
-// What a read or Health failed with, for logs and /readyz: no caller sees it.
+// The error of a read or of Health, for logs and /readyz; callers do not see it.
 absl::Status Unavailable(const absl::Status& status) {
   return absl::UnavailableError(absl::StrCat("the store is not available: ", status.message()));
 }
@@ -65,21 +65,21 @@ absl::Status CheckServer(Connection& connection) {
   if (!rows.ok()) return rows.status();
   if (rows->BoolAt(0, 0)) {
     return absl::FailedPreconditionError(
-        "the server is a standby, which takes no writes; name the primary (with several hosts: "
+        "the server is a standby, which accepts no writes; name the primary (with several hosts: "
         "target_session_attrs=read-write)");
   }
   if (rows->BoolAt(0, 1)) {
     return absl::FailedPreconditionError(
-        "the database is read-only (default_transaction_read_only); the gateway has to write");
+        "the database is read-only (default_transaction_read_only); the gateway must be able to write");
   }
   return absl::OkStatus();
 }
 
-// Whether a notification that one connection sends reaches the one that listens.
+// Whether a notification sent on one connection reaches the other one.
 absl::Status CheckNotifications(Connection& sender, Connection& listener, absl::Duration timeout) {
   absl::Status pooler = absl::FailedPreconditionError(
-      "notifications do not come through (LISTEN, NOTIFY): a pooler in transaction mode is in the "
-      "way. Connect to the server itself, or to a pooler in session mode");
+      "notifications (LISTEN, NOTIFY) do not arrive: a pooler in transaction mode is between the "
+      "gateway and the server. Connect to the server itself, or to a pooler in session mode");
   if (absl::Status s = listener.Execute(postgres::Feed::kListen); !s.ok()) return s;
   const std::string word =
       absl::StrCat("hello ", listener.backend_pid(), " ", std::random_device()());
@@ -181,9 +181,9 @@ absl::StatusOr<std::string> PostgresStore::MarkRestored(const Options& options) 
   if (!alive->IsNull(0, 0)) {
     return Annotate(
         absl::FailedPreconditionError(absl::StrCat(
-            "gateways are alive on it (", alive->StringAt(0, 0),
-            "); end them first. One that was alive when the backup was made counts for some "
-            "seconds more: try again then")),
+            "gateways are running on it (", alive->StringAt(0, 0),
+            "); stop them first. A gateway that was running when the backup was made counts for "
+            "some seconds; then try again")),
         address);
   }
   absl::StatusOr<postgres::Rows> renewed =

@@ -7,7 +7,7 @@
 namespace assetgate::store::postgres {
 namespace {
 
-// "AGST": the advisory lock of those who migrate.
+// "AGST": the advisory lock for migrations.
 constexpr std::int64_t kMigrationLock = 0x41475354;
 
 // Names, terms and ids are bytea: any bytes, compared as bytes, whatever the database's locale.
@@ -161,7 +161,7 @@ absl::Status MissingRight(const Connection& connection, absl::string_view what) 
       connection.user(), "\""));
 }
 
-// What is missing where the server says that a right is.
+// Names the missing privilege if the server reports one.
 absl::Status ExplainRights(const Connection& connection, const absl::Status& status) {
   return absl::IsPermissionDenied(status) ? MissingRight(connection, status.message()) : status;
 }

@@ -11,8 +11,8 @@
 namespace assetgate::store::postgres {
 namespace {
 
-// All by the database's clock; what one round does is one transaction, so now() is the same in all
-// of it, and not before the round was begun here.
+// All times are by the database's clock. One round is one transaction, so now() is the same
+// throughout, and not before the round was started here.
 constexpr char kBegin[] = "BEGIN";
 constexpr char kCommit[] = "COMMIT";
 constexpr char kAlive[] = R"sql(
@@ -25,7 +25,7 @@ DELETE FROM gateways WHERE owner IN (
   SELECT owner FROM gateways WHERE expires_at < now() - interval '1 hour' FOR UPDATE SKIP LOCKED)
 )sql";
 constexpr char kCount[] = "SELECT count(*) FROM gateways WHERE expires_at > now()";
-// Rising, like all that locks several rows here.
+// In ascending order, like all statements here that lock several rows.
 constexpr char kRenew[] = R"sql(
 UPDATE shards s SET expires_at = now() + $3::bigint * interval '1 millisecond'
 FROM (SELECT shard FROM shards WHERE owner = $1::text AND shard <> ALL($2::bigint[])
@@ -155,7 +155,7 @@ void ShardLeases::Release() {
     for (Held& held : held_) held.until = {};
     wake_.SignalAll();
   }
-  absl::MutexLock lock(&joining_);  // The core and the end of the store may both release.
+  absl::MutexLock lock(&joining_);  // The reconciler and the store may both release.
   if (thread_.joinable()) thread_.join();
 }
 
@@ -173,7 +173,7 @@ void ShardLeases::Run() {
     }
     Tell();
   }
-  // What cannot be given back now goes by itself.
+  // Leases that cannot be released now expire by themselves.
   if (absl::StatusOr<Connection*> connection = Connected(); connection.ok()) {
     (*connection)
         ->RunAll({{kBegin, {}},
@@ -213,7 +213,7 @@ std::vector<std::int64_t> ShardLeases::Spare(std::size_t count) {
   for (std::size_t i = 0; i < held_.size(); ++i) {
     if (!held_[i].leaving && held_[i].until > now) ours.push_back(i);
   }
-  // First those on which nobody counts.
+  // First those on which no submission counts.
   std::stable_sort(ours.begin(), ours.end(),
                    [this](std::size_t a, std::size_t b) ABSL_NO_THREAD_SAFETY_ANALYSIS {
                      return held_[a].promised < held_[b].promised;
@@ -240,7 +240,7 @@ absl::Status ShardLeases::Round() {
   Connection& connection = **connected;
   const std::int64_t milliseconds = absl::ToInt64Milliseconds(options_.duration);
 
-  // What leaves goes back once nobody was told an end of it that is still to come.
+  // A leaving shard is released once every promised end has passed.
   std::vector<std::int64_t> leaving;
   std::vector<std::int64_t> back;
   {
@@ -275,7 +275,7 @@ absl::Status ShardLeases::Round() {
   const std::size_t ours = Count();
   if (ours > share) {
     const std::vector<std::int64_t> spared = Spare(ours - share);
-    Tell();  // Before anybody else can have them.
+    Tell();  // Before another gateway can take them.
     if (spared.empty()) return absl::OkStatus();
     absl::Status status =
         connection.Run({kGiveBack, Parameters().Text(options_.owner).Ints(spared)}).status();

@@ -16,27 +16,27 @@ namespace {
 
 using Outcome = CommitResult::Outcome;
 
-// How often a group is begun anew before its transactions are told that it cannot be done.
+// How often a group is tried before its transactions are answered with the error.
 constexpr int kMostTries = 4;
 
 constexpr char kBegin[] = "BEGIN";
 constexpr char kCommit[] = "COMMIT";
 
-// In the order of the arrays: that is how unnest gives them and so how they are taken.
+// In the order of the arrays: unnest returns them, and so the locks are taken, in that order.
 constexpr char kLock[] = R"sql(
 SELECT count(*) FROM unnest($1::bigint[], $2::boolean[]) AS l(key, shared)
 WHERE CASE WHEN l.shared THEN pg_advisory_xact_lock_shared(l.key)::text
            ELSE pg_advisory_xact_lock(l.key)::text END IS NOT NULL
 )sql";
 
-// After the locks: what is read from here on was committed by whoever held them before. The number
-// of the transaction is what its outcome is found by.
+// After the locks: everything read from here on includes the commits of their previous holders. The
+// transaction's number identifies it when its outcome is looked up.
 constexpr char kHead[] =
     "SELECT (SELECT revision FROM head), pg_current_xact_id()::text::bigint, "
     "current_setting('synchronous_standby_names') <> ''";
 constexpr char kHeadForUpdate[] = "SELECT revision FROM head FOR UPDATE";
 
-// Two bounds and an order, as in postgres/reader.cc: only resources_by_key has it.
+// Two bounds and an order, as in postgres/reader.cc: only resources_by_key provides it.
 constexpr char kFindRows[] = R"sql(
 SELECT u.n, r.create_revision, r.revision, r.terms,
        CASE WHEN u.wants_resource THEN r.resource ELSE ''::bytea END
@@ -93,7 +93,7 @@ USING unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS u(tenant, method, request
 WHERE q.tenant = u.tenant AND q.method = u.method AND q.request_id = u.request_id
 )sql";
 
-// Dated by the database, which also says when they are past.
+// Dated by the database, which also decides when they expire.
 constexpr char kInsertRequests[] = R"sql(
 INSERT INTO requests (tenant, method, request_id, create_time, rows, request)
 SELECT r.tenant, r.method, r.request_id, (extract(epoch FROM now()) * 1000000)::bigint, r.rows,
@@ -102,9 +102,9 @@ FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[])
      AS r(tenant, method, request_id, rows, request)
 )sql";
 
-// The head, and with it all that carries revisions: numbers in the arrays count from the head,
-// those of rows that are there already are whole. One statement, so that the server has all of it
-// before it takes the head's lock. Others are told when, and if, it is committed.
+// The head, and everything that carries revisions: numbers in the arrays count from the head, those
+// of existing rows are absolute. One statement, so that the server has all of it before it takes
+// the head's lock. Other gateways are notified when, and only if, it is committed.
 constexpr char kPublish[] = R"sql(
 WITH h AS (
   UPDATE head SET revision = revision + $1::bigint RETURNING revision - $1::bigint AS base
@@ -144,15 +144,16 @@ WITH h AS (
 SELECT base, pg_notify('assetgate', $26::bigint::text) IS NULL FROM h
 )sql";
 
-// Waits for every group that has the head's lock, and is logged behind them.
+// Waits for every group that holds the head's lock, and is logged after them.
 constexpr char kBarrier[] = "UPDATE head SET revision = revision";
 
 constexpr char kProbe[] = "UPDATE meta SET value = value WHERE name = 'probe'";
 
 // The outcome is open as long as the server runs the transaction. A backend that waits for a lock
-// or for its client is ended; one that waits for a standby never is, because it would then commit
-// on this server alone. MATERIALIZED, here and below: pg_terminate_backend is called for what was
-// chosen, and not, as the planner would have it, before the rest of the condition is looked at.
+// or for its client is terminated; one that waits for a standby never is, because it would then
+// commit on this server alone. MATERIALIZED, here and below: pg_terminate_backend must be called
+// for the selected rows only, and not, as the planner would have it, before the rest of the
+// condition is evaluated.
 constexpr char kOutcome[] = R"sql(
 WITH running AS MATERIALIZED (
   SELECT pid FROM pg_stat_activity
@@ -166,8 +167,8 @@ constexpr char kOwnBase[] =
     "SELECT coalesce(min(revision) - 1, -1) FROM changes "
     "WHERE revision > $1::bigint AND writer = $2::bigint";
 
-// Those that wait for their client, in the middle of a transaction that is older than $1, with
-// locks of ours.
+// Backends that wait for their client within a transaction older than $1 and hold this gateway's
+// kind of locks.
 constexpr char kThrowOut[] = R"sql(
 WITH stalled AS MATERIALIZED (
   SELECT a.pid FROM pg_stat_activity a
@@ -180,7 +181,7 @@ WITH stalled AS MATERIALIZED (
 SELECT count(*) FROM stalled WHERE pg_terminate_backend(pid)
 )sql";
 
-// "AGSX": of whoever removes what is past.
+// "AGSX": the lock for removing expired data.
 constexpr char kExpireLock[] = "SELECT pg_try_advisory_xact_lock(1095193432)";
 constexpr char kLived[] =
     "SELECT (extract(epoch FROM now()) * 1000000)::bigint, "
@@ -199,7 +200,7 @@ SELECT revision, time, (SELECT revision FROM head) AS newest FROM changes ORDER 
 constexpr char kDeleteChanges[] = "DELETE FROM changes WHERE revision <= $1::bigint";
 constexpr char kSetCompacted[] = "UPDATE compaction SET upto = $1::bigint WHERE upto < $1::bigint";
 
-// Sorted, each once, as the index has them.
+// Sorted and unique, in the form of the index.
 std::vector<std::string> Indexed(const std::vector<std::string>& terms) {
   std::vector<std::string> indexed;
   indexed.reserve(terms.size());
@@ -209,7 +210,7 @@ std::vector<std::string> Indexed(const std::vector<std::string>& terms) {
   return indexed;
 }
 
-// Columns of what is written, to be sent as arrays. Revisions count from the head.
+// The columns to write, sent as arrays. Revisions count from the head.
 struct Columns {
   using Ints = std::vector<std::int64_t>;
   using Bools = std::vector<bool>;
@@ -348,8 +349,8 @@ void Columns::AddChange(const Change& change, Revision head) {
   changes.resource.push_back(change.resource);
 }
 
-// All that a batch writes, without BEGIN and COMMIT; nothing where it changes nothing. What needs
-// no revision goes first, while the head is free.
+// All statements of a batch, without BEGIN and COMMIT; none if it changes nothing. Statements that
+// need no revision come first, while the head is not locked.
 std::vector<Statement> WriteStatements(Batch& batch, Revision head, std::int64_t writer) {
   Columns columns;
   for (const Batch::RowSlot& row : batch.rows()) columns.AddRow(row, head);
@@ -549,7 +550,7 @@ GroupWriter::Group Writer::Write(absl::Span<const PendingCommit> group) {
     done.changes.assign(batch.changes().begin(), batch.changes().end());
     return done;
   }
-  // What did not fit did not fit to something that now does not count either.
+  // A conflict with a transaction that does not count now does not count either.
   done.results.resize(group.size());
   for (std::size_t i = 0; i < group.size(); ++i) {
     const bool may_count =
@@ -610,7 +611,7 @@ Writer::Ended Writer::Try(Batch& batch) {
   if (!begun.ok()) return Failed(connection, begun.status());
   batch.Apply(begun->head);
   if (batch.relies_on_head()) {
-    // Nobody commits any more from here on. Last lock of all, as ever.
+    // From here on nothing else can commit. The head's lock is always the last one.
     absl::StatusOr<Rows> head = connection.Run({kHeadForUpdate, {}});
     if (!head.ok()) return Failed(connection, head.status());
     begun->head = head->IntAt(0, 0);
@@ -631,7 +632,7 @@ Writer::Ended Writer::Try(Batch& batch) {
   } else if (!connection.broken()) {
     return Failed(connection, answers.status());
   } else if (statements.size() == 1) {
-    return {End::kAgain, answers.status()};  // There was nothing to lose.
+    return {End::kAgain, answers.status()};  // Nothing was written.
   } else {
     Ended ended = LookUp(*begun, has_changes, base);
     if (ended.end != End::kCommitted) return ended;
@@ -641,15 +642,16 @@ Writer::Ended Writer::Try(Batch& batch) {
 }
 
 Writer::Ended Writer::Failed(Connection& connection, const absl::Status& status) {
-  // Before COMMIT was sent, a lost connection takes everything with it.
+  // If the connection is lost before COMMIT was sent, nothing was committed.
   if (connection.broken()) return {End::kAgain, status};
   const std::string& state = connection.sqlstate();
   if (state == "55P03" ||
-      state == "57014") {  // Somebody has kept a lock, or several, for too long.
+      state == "57014") {  // A lock was held for too long.
     ThrowOutStalled(connection);
     return {End::kAgain, status};
   }
-  // Deadlocks and serialization failures; and rows made by somebody who does not take our locks.
+  // Deadlocks, serialization failures, and rows inserted by a client that does not take these
+  // locks.
   const bool again = absl::StartsWith(state, "40") || state == "23505";
   return {again ? End::kAgain : End::kNothing, status};
 }
@@ -664,7 +666,7 @@ Writer::Ended Writer::LookUp(const Begun& begun, bool has_changes, Revision& bas
   absl::Status status;
   for (bool first = true; first || !deadline.passed(); first = false) {
     if (!first) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    retry_at_ = {};  // It is worth trying more often than otherwise.
+    retry_at_ = {};  // An open outcome justifies more frequent tries.
     absl::StatusOr<Connection*> connection = Connected();
     status = connection.status();
     if (!status.ok()) continue;
@@ -707,7 +709,7 @@ absl::Status Writer::AwaitBarrier(const Deadline& deadline) {
     absl::StatusOr<Connection*> connection = Connected();
     status = connection.status();
     if (!status.ok()) continue;
-    // One that the server does not answer waits there for the standby, and does no harm.
+    // If the server does not answer, the barrier waits there for the standby, which is harmless.
     status = (*connection)->Run({kBarrier, {}}).status();
     if (status.ok() && !(*connection)->committed_locally()) return absl::OkStatus();
   }

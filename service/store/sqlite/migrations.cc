@@ -5,11 +5,11 @@
 namespace assetgate::store::sqlite {
 namespace {
 
-// "AGST", in the file's header: `file` and we can tell whose file it is.
+// "AGST" in the file's header, which identifies the file to `file` and to the gateway.
 constexpr int kApplicationId = 0x41475354;
 
-// Columns that are searched or compared stand first, so that skipping a row does not read its
-// bytes.
+// Columns that are searched or compared come first, so that skipping a row does not read its large
+// columns.
 constexpr char kVersion1[] = R"sql(
 CREATE TABLE meta (
   name TEXT PRIMARY KEY NOT NULL,

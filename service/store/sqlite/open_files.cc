@@ -36,7 +36,7 @@ absl::StatusOr<bool> OpenFiles::Check() {
   for (File* file : {&database_, &log_, &index_}) {
     if (absl::Status s = Look(*file); !s.ok()) return s;
   }
-  // SQLite makes the log shorter only after it has copied it into the database.
+  // SQLite shortens the log only after copying it into the database.
   if (database_.size < accepted_size_) return Lost(database_.path, "was truncated");
   accepted_size_ = database_.size;
   const bool touched = !SameTime(database_.written, accepted_) || log_.size < log_size_;

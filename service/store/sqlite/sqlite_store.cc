@@ -21,10 +21,10 @@ namespace {
 
 using Outcome = CommitResult::Outcome;
 
-// What is past is removed this many rows at a time.
+// Expired data is removed this many rows at a time.
 constexpr std::int64_t kExpireLimit = 500;
-// Files up to this size are checked in full when they are opened (some tenths of a second); damage
-// in larger ones shows when it is read.
+// Files up to this size are checked in full when they are opened (a few tenths of a second); damage
+// in larger ones is detected when it is read.
 constexpr off_t kFullCheckBytes = 64 << 20;
 
 absl::Status Annotate(const absl::Status& status, absl::string_view path) {
@@ -38,12 +38,12 @@ absl::Status SystemError(absl::string_view what) {
   return absl::FailedPreconditionError(absl::StrCat(what, ": ", std::strerror(errno)));
 }
 
-// Whether `path` begins as every SQLite file does. SQLite itself takes a file of a few bytes for an
-// empty one, and writes over it.
+// Whether `path` starts like every SQLite file. SQLite itself takes a file of a few bytes for an
+// empty one and overwrites it.
 absl::Status CheckHeader(const std::string& path) {
   constexpr absl::string_view kMagic("SQLite format 3\0", 16);
   char header[kMagic.size()];
-  // Nobody in this process has the file open yet, so closing it drops nobody's locks.
+  // This process does not have the file open yet, so closing it drops no locks.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return SystemError("cannot be opened");
   const ssize_t size = ::pread(fd, header, sizeof(header), 0);
@@ -53,7 +53,7 @@ absl::Status CheckHeader(const std::string& path) {
   return absl::DataLossError("is not a SQLite database; it was left as it is");
 }
 
-// Looks at a file that is there. Gives its size.
+// Checks an existing file and returns its size.
 absl::StatusOr<off_t> CheckFileAt(const std::string& path, const struct stat& file) {
   if (!S_ISREG(file.st_mode)) return absl::FailedPreconditionError("is not a regular file");
   if (file.st_nlink > 1) {
@@ -68,7 +68,7 @@ absl::StatusOr<off_t> CheckFileAt(const std::string& path, const struct stat& fi
   return file.st_size;
 }
 
-// Makes the file where there is none, readable by its owner only; looks at one that is there. Gives
+// Creates the file if there is none, readable by its owner only; checks an existing one. Returns
 // its size.
 absl::StatusOr<off_t> PrepareFile(const std::string& path) {
   struct stat file;
@@ -80,7 +80,7 @@ absl::StatusOr<off_t> PrepareFile(const std::string& path) {
   return 0;
 }
 
-// The damage that shows when the whole file is read.
+// The damage found by reading the whole file.
 absl::Status CheckFile(const sqlite::Connection& connection) {
   absl::StatusOr<sqlite::Statement> statement = connection.Prepare("PRAGMA quick_check(1)");
   if (!statement.ok()) return statement.status();
@@ -96,7 +96,7 @@ absl::Status PrepareDatabase(const std::string& path, off_t size) {
   if (size > 0 && size <= kFullCheckBytes) {
     if (absl::Status s = CheckFile(*connection); !s.ok()) return s;
   }
-  // Migrations before the journal mode: a file of somebody else stays as it is to the last byte.
+  // Migrations before the journal mode: a foreign file must stay unchanged to the last byte.
   if (absl::Status s = connection->Execute("PRAGMA synchronous = FULL"); !s.ok()) return s;
   if (absl::Status s = sqlite::Migrate(*connection, sqlite::Migrations()); !s.ok()) return s;
   absl::StatusOr<sqlite::Statement> statement = connection->Prepare("PRAGMA journal_mode = WAL");
@@ -108,7 +108,7 @@ absl::Status PrepareDatabase(const std::string& path, off_t size) {
       "cannot use write-ahead logging here; put it on a local file system");
 }
 
-// The new id.
+// Returns the new id.
 absl::StatusOr<std::string> RenewStoreId(const std::string& path) {
   absl::StatusOr<sqlite::Connection> connection = sqlite::Connection::Open(path, absl::Seconds(5));
   if (!connection.ok()) return connection.status();
@@ -123,7 +123,7 @@ absl::StatusOr<std::string> RenewStoreId(const std::string& path) {
   return (*reader)->StoreId();
 }
 
-// What a read or Health failed with, for logs and /readyz: no caller sees it.
+// The error of a read or of Health, for logs and /readyz; callers do not see it.
 absl::Status Unavailable(const absl::Status& status) {
   return absl::UnavailableError(absl::StrCat("the store is not available: ", status.message()));
 }
@@ -133,7 +133,7 @@ absl::Status Unavailable(const absl::Status& status) {
 absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(Options options) {
   static absl::once_flag once;
   absl::call_once(once, [] {
-    // Its statistics are a lock that all connections share, for numbers nobody reads.
+    // SQLite's memory statistics need a lock that all connections share, and are not used.
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   });
   absl::StatusOr<std::unique_ptr<sqlite::FileLock>> lock = sqlite::FileLock::Acquire(options.path);
@@ -160,7 +160,7 @@ absl::StatusOr<std::string> SqliteStore::MarkRestored(const std::string& path) {
   struct stat file;
   if (::stat(real_path.c_str(), &file) != 0 || file.st_size == 0) {
     return Annotate(absl::FailedPreconditionError(
-                        "there is no store; put the backup in its place, then say this again"),
+                        "there is no store; put the backup in its place, then run this again"),
                     path);
   }
   absl::StatusOr<off_t> size = PrepareFile(real_path);
@@ -259,7 +259,7 @@ absl::Status SqliteStore::CheckFiles() {
 }
 
 absl::Status SqliteStore::CheckContent() {
-  // Connections of their own have no pages of before in memory.
+  // New connections have no cached pages.
   const std::string& path = lock_->real_path();
   struct stat file;
   if (::stat(path.c_str(), &file) != 0) return SystemError("cannot be looked at");
@@ -275,9 +275,9 @@ absl::Status SqliteStore::CheckContent() {
   if (!id.ok()) return id.status();
   const absl::StatusOr<Revision> head = (*reader)->Head();
   if (!head.ok()) return head.status();
-  if (*id != store_id_) return absl::DataLossError("somebody has put another store in its place");
+  if (*id != store_id_) return absl::DataLossError("it was replaced by another store");
   if (*head < writer_->head()) {
-    return absl::DataLossError("somebody has put an older state in its place");
+    return absl::DataLossError("it was replaced by an older state of the store");
   }
   return absl::OkStatus();
 }
@@ -334,7 +334,7 @@ GroupWriter::Group SqliteStore::Write(absl::Span<const PendingCommit> group) {
     }
   }
   if (ended.end == Writer::End::kCommitted) {
-    // A commit counts only if it is in the file that the next start will find.
+    // A commit counts only if it is in the file that the next start will open.
     if (absl::Status s = CheckFiles(); !s.ok()) Fail(s, /*unknown=*/true, done);
     return done;
   }
@@ -343,7 +343,7 @@ GroupWriter::Group SqliteStore::Write(absl::Span<const PendingCommit> group) {
 }
 
 void SqliteStore::Fail(const absl::Status& status, bool unknown, Group& group) {
-  // What did not fit did not fit to something that now does not count either.
+  // A conflict with a transaction that does not count now does not count either.
   for (CommitResult& result : group.results) {
     const bool may_count = unknown && result.outcome == Outcome::kCommitted;
     result = CommitResult();

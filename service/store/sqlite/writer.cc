@@ -11,21 +11,22 @@
 namespace assetgate::store::sqlite {
 namespace {
 
-// Other connections never write. What may hold the lock is an operator's tool.
+// The gateway's other connections never write; an operator's tool may hold the lock.
 constexpr absl::Duration kBusyTimeout = absl::Seconds(5);
 
-// A log of this many pages is copied into the file. Each time costs one sync of the file; until
-// then readers look pages up in the log. From the second time on the log's blocks are overwritten
+// A log of this many pages is copied into the file. Each copy costs one sync of the file; before
+// it, readers look pages up in the log. From the second copy on, the log's blocks are overwritten
 // in place, which the file system syncs several times faster than growth.
 constexpr int kCheckpointPages = 4'000;
-// A log that readers have kept from being reused this long is worth waiting for them, a little.
+// If readers have kept the log from being reused up to this length, the writer waits for them
+// briefly.
 constexpr int kBlockingCheckpointPages = 4 * kCheckpointPages;
 constexpr absl::Duration kCheckpointPatience = absl::Milliseconds(100);
 
-// How often, at most, the time that was lived through is written down.
+// How often, at most, the trusted time is saved.
 constexpr absl::Duration kLivedInterval = absl::Seconds(50);
 
-// Sorted, each once.
+// Sorts the strings and removes duplicates.
 void MakeSet(std::vector<std::string>& strings) {
   std::sort(strings.begin(), strings.end());
   strings.erase(std::unique(strings.begin(), strings.end()), strings.end());
@@ -69,7 +70,7 @@ absl::Status Writer::Prepare() {
       {find_term_,
        "SELECT resources.id FROM terms JOIN resources USING (create_revision) "
        "WHERE terms.tenant = ? AND terms.kind = ? AND terms.term = ? LIMIT 1"},
-      // CROSS JOIN: in this order, so that each tenant costs a look-up.
+      // CROSS JOIN fixes the order, so that each tenant costs one look-up.
       {find_term_anywhere_,
        "WITH RECURSIVE tenants(name) AS (SELECT min(tenant) FROM resources UNION ALL "
        "SELECT (SELECT min(tenant) FROM resources WHERE tenant > name) FROM tenants "
@@ -81,7 +82,7 @@ absl::Status Writer::Prepare() {
       {insert_row_,
        "INSERT INTO resources (create_revision, tenant, kind, id, revision, settled, terms, "
        "resource, internal, unfinished) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
-      // Setting `unfinished` to what it is would still rewrite its index.
+      // Even setting `unfinished` to its present value would rewrite its index.
       {update_row_,
        "UPDATE resources SET revision = ?, settled = ?, terms = ?, resource = ?, internal = ? "
        "WHERE create_revision = ?"},
@@ -136,7 +137,7 @@ absl::Status Writer::Prepare() {
 
 int Writer::OnWal(void* context, sqlite3*, const char*, int pages) {
   auto* writer = static_cast<Writer*>(context);
-  if (pages < writer->wal_pages_) writer->checkpoint_at_ = kCheckpointPages;  // It was begun anew.
+  if (pages < writer->wal_pages_) writer->checkpoint_at_ = kCheckpointPages;  // The log was restarted.
   writer->wal_pages_ = pages;
   return SQLITE_OK;
 }
@@ -155,7 +156,7 @@ Writer::Ended Writer::Commit() {
     committed_head_ = head_;
     return {};
   }
-  // What a COMMIT that failed has done shows in the file: it may have gone wrong after the fact.
+  // The file shows the effect of a COMMIT that failed: the failure may have come after the fact.
   const Revision wanted = head_;
   Rollback();
   {
@@ -166,18 +167,18 @@ Writer::Ended Writer::Commit() {
       return {End::kCommitted, absl::OkStatus()};
     }
   }
-  // These two mean that the frame which makes the group count was never written whole.
+  // These two codes mean that the frame which commits the group was not written completely.
   if (code == SQLITE_FULL || code == SQLITE_IOERR_WRITE) {
     return {End::kRolledBack, std::move(status)};
   }
-  // Otherwise (a failed sync, say) the log on the disk may hold the whole group, though nobody
-  // counts it: a recovery after a crash would. The next commit overwrites it, and then it is gone
-  // for sure.
+  // Otherwise (after a failed sync, say) the log on the disk may hold the whole group although it
+  // does not count: recovery after a crash would restore it. The next commit overwrites it for
+  // good.
   return {Probe().ok() ? End::kRolledBack : End::kUnknown, std::move(status)};
 }
 
 void Writer::Rollback() {
-  // Some errors have rolled back by themselves.
+  // Some errors roll back by themselves.
   if (sqlite3_get_autocommit(connection_.get()) == 0) Query(rollback_).Run().IgnoreError();
   head_ = committed_head_;
 }
@@ -225,7 +226,7 @@ absl::Status Writer::Check(const Conditions& conditions, std::vector<Key>& unmet
 
 absl::Status Writer::Apply(const Transaction& transaction, absl::Time now, CommitResult& result,
                            std::vector<ChangePtr>& changes) {
-  // Nothing is written before everything is checked.
+  // Check everything before writing anything.
   if (transaction.claim_request.has_value()) {
     const RequestKey& key = transaction.claim_request->key;
     Query query(find_request_);
@@ -272,7 +273,7 @@ absl::Status Writer::Apply(const Transaction& transaction, absl::Time now, Commi
     result.revisions.push_back(head_);
   }
   if (transaction.barrier) {
-    // What a COMMIT that failed has left behind in the log is overwritten by the next one.
+    // The next commit overwrites whatever a failed COMMIT has left in the log.
     if (absl::Status s = Probe(); !s.ok()) return s;
   }
   if (transaction.free_request.has_value()) {
@@ -405,7 +406,7 @@ absl::Status Writer::IndexTerms(const Key& key, Revision create_revision,
 }
 
 absl::Status Writer::SaveLived() {
-  // Now and then is enough: what is lost by a crash is lived through again.
+  // Saving it now and then is enough: after a crash, the lost part is caught up.
   const absl::Time lived = *lived_.newest();
   if (saved_lived_.has_value() && lived < *saved_lived_ + kLivedInterval) return absl::OkStatus();
   if (absl::Status s = Query(save_lived_).Int(absl::ToUnixMicros(lived)).Run(); !s.ok()) return s;
@@ -475,7 +476,7 @@ bool Writer::Checkpoint() {
   }
   sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, mode, nullptr, nullptr);
   connection_.SetBusyTimeout(kBusyTimeout);
-  // Copied or not: until the log begins anew, the next time is after as much again.
+  // Copied or not: until the log is restarted, the next try comes after the same length again.
   checkpoint_at_ = wal_pages_ + kCheckpointPages;
   return true;
 }

@@ -1,4 +1,4 @@
-// For tests: a network between gateway and database that fails when it is told to.
+// For tests: a network between gateway and database that fails on demand.
 #ifndef ASSETGATE_STORE_TESTING_POSTGRES_PROXY_H_
 #define ASSETGATE_STORE_TESTING_POSTGRES_PROXY_H_
 
@@ -12,7 +12,8 @@
 
 namespace assetgate::store::postgres {
 
-// Passes TCP connections on to a port of this machine. Thread-safe.
+// Forwards TCP connections to a port of this machine.
+// Threading: thread-safe.
 class TestProxy {
  public:
   explicit TestProxy(int target_port);
@@ -24,18 +25,18 @@ class TestProxy {
 
   enum class Mode {
     kForward,
-    // Connections stay, and nothing gets through.
+    // Connections stay open, and nothing passes.
     kFrozen,
-    // What the client says gets through, what the server says does not.
+    // The client's data passes, the server's does not.
     kDeaf,
-    // Connections are closed, also those that are made.
+    // Connections are closed, including new ones.
     kCut,
   };
   void Set(Mode mode) { mode_ = mode; }
-  // Cuts: returns when all connections are closed.
+  // Sets kCut and returns when all connections are closed.
   void Cut() ABSL_LOCKS_EXCLUDED(mu_);
-  // From now on takes notifications out of what the server says, as a pooler in transaction mode
-  // does. Of connections without encryption.
+  // From now on removes notifications from the server's data, as a pooler in transaction mode does.
+  // Only for unencrypted connections.
   void SwallowNotifications() { swallow_ = true; }
 
  private:

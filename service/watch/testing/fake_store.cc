@@ -144,7 +144,7 @@ absl::StatusOr<store::ListPage> FakeStore::List(const store::ListQuery& query) {
   store::ListPage page;
   page.head = head();
   std::size_t bytes = 0;
-  // Falling: the first one that is older.
+  // Descending: the first row that is older.
   auto next = query.after_create_revision.has_value()
                   ? newest_first_.upper_bound(*query.after_create_revision)
                   : newest_first_.begin();

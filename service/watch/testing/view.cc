@@ -83,10 +83,10 @@ std::string View::CheckUpto(const std::vector<store::ChangePtr>& history, const 
   for (const auto& [id, change] : newest) {
     const auto held = held_.find(id);
     const auto seen = newest_.find(id);
-    // Something newer came, whatever it was.
+    // A newer change was delivered, whatever it was.
     if (seen != newest_.end() && seen->second > revision) continue;
     const bool matches = !change->deleted && interest.filter.Matches(change->terms);
-    // A snapshot that was read after it went does not show it.
+    // A snapshot that was read after the deletion does not show it.
     if (seen == newest_.end() && went_later.count(id) > 0) continue;
     if (matches && held == held_.end()) {
       return absl::StrCat(id, "@", change->revision, " is missing");
