@@ -238,7 +238,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   }
   // Whether there may be more to do: what came cannot be read, and is left out.
   bool GoOnce(Because because) ABSL_LOCKS_EXCLUDED(mu_) {
-    watch::Source::Pulled pulled;
+    watch::EventStream::Pulled pulled;
     bool first = false;
     {
       absl::MutexLock lock(&mu_);
@@ -294,7 +294,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   // One of the caller's, until the call is over.
   auth::Limiter::Slot slot_;
   std::shared_ptr<Call> self_;
-  std::shared_ptr<watch::Source> stream_;
+  std::shared_ptr<watch::EventStream> stream_;
 
   absl::Mutex mu_;
   // At most one write at a time; its event lives until it is done.

@@ -21,7 +21,7 @@
 #include "base/metrics.h"
 #include "grpcpp/grpcpp.h"
 #include "watch/event.h"
-#include "watch/source.h"
+#include "watch/event_stream.h"
 #include "watch/watcher.h"
 
 namespace assetgate::api {
@@ -51,7 +51,8 @@ class WatchMethod {
     // The resources that it asks for by name, or the first of them; for the log line.
     std::string names;
     // Called at most once.
-    absl::AnyInvocable<std::shared_ptr<watch::Source>(std::shared_ptr<watch::Reader> reader)> open;
+    absl::AnyInvocable<std::shared_ptr<watch::EventStream>(std::shared_ptr<watch::Reader> reader)>
+        open;
   };
   // What a caller asks for: called at once, if they may watch.
   using Ask = absl::FunctionRef<absl::StatusOr<Opening>(const calls::Caller& caller)>;

@@ -18,14 +18,14 @@ class Faults {
   // `description` continues the field's name: "is required".
   void Add(std::string field, std::string description) {
     // Enough to fix a request; a hostile request could have millions.
-    if (faults_.size() < kMost) faults_.emplace_back(std::move(field), std::move(description));
+    if (faults_.size() < kMaxFaults) faults_.emplace_back(std::move(field), std::move(description));
   }
   bool empty() const { return faults_.empty(); }
   // INVALID_ARGUMENT with one violation per fault; OK if there is none.
   absl::Status ToStatus(v1::ErrorReason reason = v1::INVALID_FIELD) const;
 
  private:
-  static constexpr std::size_t kMost = 100;
+  static constexpr std::size_t kMaxFaults = 100;
   std::vector<std::pair<std::string, std::string>> faults_;
 };
 

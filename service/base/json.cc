@@ -47,18 +47,18 @@ bool IsHighSurrogate(int unit) { return unit >= 0xD800 && unit <= 0xDBFF; }
 bool IsLowSurrogate(int unit) { return unit >= 0xDC00 && unit <= 0xDFFF; }
 
 // How far a text may deviate from JSON: not at all; in its bytes (kAnswer); also by extra commas,
-// comments and trailing text (kDressed).
-enum class Tolerance { kNone, kAnswer, kDressed };
+// comments and trailing text (kEmbedded).
+enum class Tolerance { kNone, kAnswer, kEmbedded };
 
 // The longest text before an embedded object: an event's "data:", or a warning of the provider's
 // program.
-constexpr std::size_t kMaxDressBytes = 1024;
+constexpr std::size_t kMaxPrefixBytes = 1024;
 
 constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";
 constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // A replacement for a few bytes of a document before it is parsed.
-struct Mend {
+struct Patch {
   std::size_t at;
   std::size_t length;
   absl::string_view by;
@@ -70,7 +70,7 @@ struct Survey {
   // In their order. Escapes of lone surrogates are always replaced: JavaScript writes them when it
   // cuts a text inside an emoji, and RapidJSON rejects some and turns the others into invalid
   // UTF-8.
-  std::vector<Mend> mends;
+  std::vector<Patch> patches;
 };
 
 std::size_t NumberLength(absl::string_view text) {
@@ -84,7 +84,7 @@ bool IsBeyondDouble(absl::string_view number) {
                                  number.size() - number.find_first_of("0123456789", exponent) > 2);
 }
 
-Survey Look(absl::string_view text, Tolerance tolerance) {
+Survey ScanText(absl::string_view text, Tolerance tolerance) {
   Survey survey;
   int depth = 0;
   bool in_string = false;
@@ -92,7 +92,7 @@ Survey Look(absl::string_view text, Tolerance tolerance) {
     const char c = text[i];
     if (c == '\0' && (tolerance == Tolerance::kNone || !in_string)) {
       // RapidJSON takes a NUL byte for the end of the document.
-      if (tolerance == Tolerance::kDressed) continue;
+      if (tolerance == Tolerance::kEmbedded) continue;
       survey.acceptable = false;
       return survey;
     }
@@ -103,7 +103,7 @@ Survey Look(absl::string_view text, Tolerance tolerance) {
           survey.acceptable = false;
           return survey;
         }
-        survey.mends.push_back({i, 1, kReplacement});
+        survey.patches.push_back({i, 1, kReplacement});
       } else {
         i += length - 1;
       }
@@ -116,20 +116,20 @@ Survey Look(absl::string_view text, Tolerance tolerance) {
           i += 11;
         } else if (unit >= 0) {
           if (IsHighSurrogate(unit) || IsLowSurrogate(unit)) {
-            survey.mends.push_back({i, 6, kReplacement});
+            survey.patches.push_back({i, 6, kReplacement});
           }
           i += 5;
         } else {
           ++i;
         }
       } else if (tolerance != Tolerance::kNone && static_cast<unsigned char>(c) < 0x20) {
-        survey.mends.push_back({i, 1, " "});
+        survey.patches.push_back({i, 1, " "});
       }
     } else if (c == '"') {
       in_string = true;
     } else if (tolerance != Tolerance::kNone && (c == '-' || absl::ascii_isdigit(c))) {
       const std::size_t length = NumberLength(text.substr(i));
-      if (IsBeyondDouble(text.substr(i, length))) survey.mends.push_back({i, length, "null"});
+      if (IsBeyondDouble(text.substr(i, length))) survey.patches.push_back({i, length, "null"});
       i += length - 1;
     } else if (c == '{' || c == '[') {
       if (++depth > kMaxDepth) {
@@ -143,13 +143,13 @@ Survey Look(absl::string_view text, Tolerance tolerance) {
   return survey;
 }
 
-std::string Mended(absl::string_view text, const std::vector<Mend>& mends) {
+std::string Patched(absl::string_view text, const std::vector<Patch>& patches) {
   std::string out;
-  out.reserve(text.size() + 2 * mends.size());
+  out.reserve(text.size() + 2 * patches.size());
   std::size_t done = 0;
-  for (const Mend& mend : mends) {
-    absl::StrAppend(&out, text.substr(done, mend.at - done), mend.by);
-    done = mend.at + mend.length;
+  for (const Patch& patch : patches) {
+    absl::StrAppend(&out, text.substr(done, patch.at - done), patch.by);
+    done = patch.at + patch.length;
   }
   absl::StrAppend(&out, text.substr(done));
   return out;
@@ -236,11 +236,11 @@ class ExactNumbers : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Exac
 
 std::optional<Document> Parse(absl::string_view text, Tolerance tolerance) {
   absl::ConsumePrefix(&text, kByteOrderMark);
-  const Survey survey = Look(text, tolerance);
+  const Survey survey = ScanText(text, tolerance);
   if (!survey.acceptable) return std::nullopt;
   std::string mended;
-  if (!survey.mends.empty()) {
-    mended = Mended(text, survey.mends);
+  if (!survey.patches.empty()) {
+    mended = Patched(text, survey.patches);
     text = mended;
   }
   constexpr unsigned kFlags =
@@ -259,7 +259,7 @@ std::optional<Document> Parse(absl::string_view text, Tolerance tolerance) {
         return !reader.Parse<kFlags>(stream, handler).IsError();
       case Tolerance::kAnswer:
         return !reader.Parse<kAnswerFlags>(stream, handler).IsError();
-      case Tolerance::kDressed:
+      case Tolerance::kEmbedded:
         return !reader.Parse<kDressedFlags>(stream, handler).IsError();
     }
     return false;
@@ -287,8 +287,8 @@ std::optional<Document> ParseAnswer(absl::string_view text) {
   if (std::optional<Document> doc = Parse(text, Tolerance::kAnswer); doc.has_value()) return doc;
   const std::size_t begin = text.find('{');
   // A web page may have JSON objects in its scripts.
-  if (begin > kMaxDressBytes || absl::StrContains(text.substr(0, begin), '<')) return std::nullopt;
-  return Parse(text.substr(begin), Tolerance::kDressed);
+  if (begin > kMaxPrefixBytes || absl::StrContains(text.substr(0, begin), '<')) return std::nullopt;
+  return Parse(text.substr(begin), Tolerance::kEmbedded);
 }
 
 const Value* FindJson(const Value& root, absl::string_view path) {

@@ -220,14 +220,14 @@ TEST(ParseAnswerTest, OneFaultyFieldDoesNotHideTheOthers) {
   }
   EXPECT_EQ(JsonText(*ParseAnswer("{\"x\":\"\xB0\"}"), "x"), "\uFFFD");
   // Objects inside other text.
-  for (const std::string& dressed :
+  for (const std::string& embedded :
        {std::string("data: {\"id\":\"t\"}\n\n"), std::string("Warning: x\n{\"id\":\"t\"}"),
         std::string("{\"id\":\"t\"}}"), std::string("{\"id\":\"t\"}\n{\"id\":\"u\"}\n"),
         std::string("{\"id\":\"t\",}"), std::string("{/* \"x\" */\"id\":\"t\"}"),
         std::string("{\"id\":\"t\"}\0", 11)}) {
-    const std::optional<rapidjson::Document> answer = ParseAnswer(dressed);
-    ASSERT_TRUE(answer.has_value()) << dressed;
-    EXPECT_EQ(JsonText(*answer, "id"), "t") << dressed;
+    const std::optional<rapidjson::Document> answer = ParseAnswer(embedded);
+    ASSERT_TRUE(answer.has_value()) << embedded;
+    EXPECT_EQ(JsonText(*answer, "id"), "t") << embedded;
   }
   for (const std::string bad :
        {"", "{", "<html>", "<html>{\"a\":1}</html>", "{'a':1}", "{\"a\":\"cut o"}) {

@@ -9,13 +9,13 @@ namespace assetgate::base {
 namespace {
 
 // The distance is quadratic in the lengths, and callers choose the words.
-constexpr std::size_t kLongestWord = 128;
+constexpr std::size_t kMaxWordBytes = 128;
 
 }  // namespace
 
 std::size_t EditDistance(absl::string_view a, absl::string_view b) {
-  a = a.substr(0, kLongestWord);
-  b = b.substr(0, kLongestWord);
+  a = a.substr(0, kMaxWordBytes);
+  b = b.substr(0, kMaxWordBytes);
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {

@@ -349,7 +349,7 @@ absl::Time Gateway::AnswerBy(const model::Catalog& catalog, const Caller& caller
                              const google::protobuf::Duration& max_wait) const {
   const model::Settings& settings = catalog.settings();
   const absl::Duration wait = has_max_wait ? base::FromProto(max_wait) : settings.default_max_wait;
-  return std::min(clock_.Now() + std::min(wait, settings.longest_max_wait),
+  return std::min(clock_.Now() + std::min(wait, settings.max_wait_limit),
                   caller.deadline - kDeadlineMargin);
 }
 

@@ -25,7 +25,7 @@ bool SameState(const v1::Provider& a, const v1::Provider& b) {
 }  // namespace
 
 // One open watch. All that it knows is guarded by the watcher's lock.
-class ProviderWatcher::Stream final : public watch::Source {
+class ProviderWatcher::Stream final : public watch::EventStream {
  public:
   Stream(ProviderWatcher& watcher, const Caller& caller, std::shared_ptr<watch::Reader> reader)
       : watcher_(watcher),
@@ -128,8 +128,8 @@ ProviderWatcher::ProviderWatcher(reconcile::Reconciler& reconciler, base::EventL
       snapshot_complete_(watch::Event::Bookmark("", /*snapshot_complete=*/true)),
       bookmark_(watch::Event::Bookmark("", /*snapshot_complete=*/false)) {}
 
-std::shared_ptr<watch::Source> ProviderWatcher::Open(const Caller& caller,
-                                                     std::shared_ptr<watch::Reader> reader) {
+std::shared_ptr<watch::EventStream> ProviderWatcher::Open(const Caller& caller,
+                                                          std::shared_ptr<watch::Reader> reader) {
   auto stream = std::make_shared<Stream>(*this, caller, std::move(reader));
   bool first = false;
   bool tick = false;

@@ -17,7 +17,7 @@
 #include "calls/gateway.h"
 #include "reconcile/reconciler.h"
 #include "watch/event.h"
-#include "watch/source.h"
+#include "watch/event_stream.h"
 
 namespace assetgate::calls {
 
@@ -50,7 +50,8 @@ class ProviderWatcher final : public reconcile::ProviderListener {
   // Tells `reader`, which is held on to until the stream is closed, of the providers that `caller`
   // may use: RESET, the PUTs of the snapshot, a BOOKMARK with `snapshot_complete`, then changes,
   // and a BOOKMARK every `bookmark_interval`. Ends with UNAVAILABLE `DRAINING`.
-  std::shared_ptr<watch::Source> Open(const Caller& caller, std::shared_ptr<watch::Reader> reader)
+  std::shared_ptr<watch::EventStream> Open(const Caller& caller,
+                                           std::shared_ptr<watch::Reader> reader)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // Ends all streams, and those yet to be opened.

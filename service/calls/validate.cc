@@ -189,7 +189,7 @@ void CheckMaxWait(const std::string& field, bool set, const google::protobuf::Du
                   base::Faults& faults) {
   if (!set) return;
   const absl::Duration value = base::FromProto(wait);
-  const absl::Duration most = model::Settings().longest_max_wait;
+  const absl::Duration most = model::Settings().max_wait_limit;
   if (value < absl::ZeroDuration() || value > most) {
     faults.Add(field, absl::StrCat("is ", absl::FormatDuration(value), "; 0s to ",
                                    absl::FormatDuration(most), " are accepted"));

@@ -448,7 +448,7 @@ TEST_F(ConfigTest, TimeLimitsAreThoseOfTheFileThenOfTheDialect) {
   EXPECT_EQ(entry.TimeoutFor(Operation::kSubmitVideo), absl::Seconds(8));
   EXPECT_EQ(entry.TimeoutFor(Operation::kPollAsset), absl::Seconds(9));
   EXPECT_EQ(entry.TimeoutFor(Operation::kDeleteAsset), absl::Seconds(10));
-  EXPECT_EQ(entry.LongestSubmission(), absl::Seconds(8));
+  EXPECT_EQ(entry.MaxSubmissionTimeout(), absl::Seconds(8));
   EXPECT_THAT(ProviderFaults("timeouts: {poll: 500ms}"),
               HasSubstr("providers[0].timeouts.poll: 500ms is not between 1s and 10m"));
 }

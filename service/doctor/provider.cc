@@ -138,7 +138,7 @@ void ExamineProvider(const config::Provider& provider, const Tools& tools, const
   http::SendOptions options;
   options.base_url = provider.base_url;
   options.timeout = kPatience;
-  options.tell_certificate = true;
+  options.report_certificate = true;
   provider.egress.ApplyTo(request, options);
   const absl::Time sent = tools.clock.Now();
   http::Result result = Call(tools.http, std::move(request), std::move(options));

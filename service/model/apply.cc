@@ -24,8 +24,8 @@ bool Take(const std::string& value, std::string* field) {
 
 using provider::kMaxLinkBytes;
 // Above the length of any provider's ids, and far below the size limit of a resource.
-constexpr std::size_t kLongestId = 1024;
-constexpr std::size_t kLongestAnswer = 4096;
+constexpr std::size_t kMaxIdBytes = 1024;
+constexpr std::size_t kMaxProviderAnswerBytes = 4096;
 
 std::string Word(const std::string& text) { return base::CleanText(text, 256); }
 
@@ -51,14 +51,14 @@ bool TakeWhole(const std::string& value, std::size_t max_bytes, std::string* fie
 }
 
 void SetIds(v1::Placement& placement, const provider::Observation& observation, bool& changed) {
-  changed |= TakeWhole(observation.provider_id, kLongestId, placement.mutable_provider_asset_id());
-  changed |= TakeWhole(observation.provider_tracking_id, kLongestId,
+  changed |= TakeWhole(observation.provider_id, kMaxIdBytes, placement.mutable_provider_asset_id());
+  changed |= TakeWhole(observation.provider_tracking_id, kMaxIdBytes,
                        placement.mutable_provider_tracking_id());
   changed |= TakeWhole(observation.provider_uri, kMaxLinkBytes, placement.mutable_provider_uri());
 }
 void SetIds(v1::GroupPlacement& placement, const provider::Observation& observation,
             bool& changed) {
-  changed |= TakeWhole(observation.provider_id, kLongestId, placement.mutable_provider_group_id());
+  changed |= TakeWhole(observation.provider_id, kMaxIdBytes, placement.mutable_provider_group_id());
 }
 
 void Accepted(v1::Placement& placement, absl::Time now) {
@@ -161,7 +161,7 @@ bool SubmitPlacement(PlacementT& placement, Unit& unit, const provider::SubmitRe
       break;
     case provider::Outcome::kUnknown:
       unit.set_unknown_outcomes(unit.unknown_outcomes() + 1);
-      if (unit.unknown_outcomes() >= context.most_unknown_submissions) {
+      if (unit.unknown_outcomes() >= context.max_unknown_submissions) {
         const google::rpc::Status error =
             base::Error(absl::StatusCode::kUnknown, v1::SUBMISSION_UNKNOWN,
                         absl::StrCat("submitted ", unit.unknown_outcomes(),
@@ -371,8 +371,8 @@ bool MayEndLate(const v1::Attempt& attempt) {
 }
 
 bool HoldsUnkept(const provider::Observation& observation) {
-  return !Fits(observation.provider_id, kLongestId) ||
-         !Fits(observation.provider_tracking_id, kLongestId) ||
+  return !Fits(observation.provider_id, kMaxIdBytes) ||
+         !Fits(observation.provider_tracking_id, kMaxIdBytes) ||
          !Fits(observation.provider_uri, kMaxLinkBytes) ||
          (observation.video.has_value() && !Fits(*observation.video));
 }
@@ -381,7 +381,7 @@ std::string CleanAnswer(absl::string_view answer) {
   // JSON may escape the characters of a URL. They are unescaped first, so that queries are found
   // and redacted.
   std::string plain;
-  answer = answer.substr(0, 8 * kLongestAnswer);
+  answer = answer.substr(0, 8 * kMaxProviderAnswerBytes);
   for (std::size_t i = 0; i < answer.size(); ++i) {
     int code = 0;
     if (answer[i] != '\\' || i + 1 == answer.size()) {
@@ -398,7 +398,7 @@ std::string CleanAnswer(absl::string_view answer) {
       ++i;
     }
   }
-  return base::CleanText(plain, kLongestAnswer);
+  return base::CleanText(plain, kMaxProviderAnswerBytes);
 }
 
 Situation SituationOf(const v1::Attempt& attempt, const Unit& unit,
@@ -505,7 +505,8 @@ bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
   // provider: its late result is recorded in the attempt.
   const bool given_up = MayEndLate(attempt);
   if (IsFinal(attempt.state()) && !given_up) return false;
-  bool changed = TakeWhole(observation.provider_id, kLongestId, attempt.mutable_provider_task_id());
+  bool changed =
+      TakeWhole(observation.provider_id, kMaxIdBytes, attempt.mutable_provider_task_id());
   changed |= Take(Word(observation.provider_state), attempt.mutable_provider_state());
   changed |= Take(Word(observation.upstream_provider), attempt.mutable_upstream_provider());
   if (observation.usage.has_value()) {
@@ -528,10 +529,9 @@ bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
     unit.clear_result_missing_since();
     changed = true;
   }
-  const v1::Attempt::State state = result == Result::kLinked
-                                       ? StateOf(observation.progress)
-                                   : without_result ? v1::Attempt::FAILED
-                                                    : v1::Attempt::RUNNING;
+  const v1::Attempt::State state = result == Result::kLinked ? StateOf(observation.progress)
+                                   : without_result          ? v1::Attempt::FAILED
+                                                             : v1::Attempt::RUNNING;
   if (given_up && (!IsFinal(state) || result != Result::kLinked)) return changed;
   if (without_result) {
     ApplyGivenUp(task, index, unit, WithoutResult(observation, context), context);

@@ -78,7 +78,7 @@ struct UnitContext {
   // The dialect's; zero where the provider promises no lifetime.
   absl::Duration video_lifetime;
   // See Settings.
-  int most_unknown_submissions = 3;
+  int max_unknown_submissions = 3;
   absl::Duration missing_result_period = absl::Minutes(10);
   absl::Duration late_result_period = absl::Hours(24);
   // When the gateway tries again by itself, where that is known.

@@ -177,11 +177,11 @@ TEST(ApplyTest, LinkExpiresAsDocumentedUnlessTheProviderGivesATime) {
   EXPECT_EQ(task.video().expire_time_source(), v1::Video::DOCUMENTATION);
   EXPECT_EQ(base::FromProto(task.video().expire_time()), context.now + absl::Hours(24));
 
-  v1::VideoTask told = TaskWithAttempt();
+  v1::VideoTask reported = TaskWithAttempt();
   *done.video->mutable_expire_time() = base::ToProto(context.now + absl::Hours(1));
   done.video->set_expire_time_source(v1::Video::PROVIDER);
-  ApplyObservation(told, 0, done, context);
-  EXPECT_EQ(told.video().expire_time_source(), v1::Video::PROVIDER);
+  ApplyObservation(reported, 0, done, context);
+  EXPECT_EQ(reported.video().expire_time_source(), v1::Video::PROVIDER);
 }
 
 TEST(ApplyTest, OnlyAnUnknownOutcomeKeepsTheSubmittedBytes) {
@@ -346,7 +346,8 @@ TEST(ApplyTest, InlineResultFailsTheTaskAtOnceAndKeepsTheAnswer) {
   EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
   EXPECT_THAT(task.attempts(0).provider_answer(), HasSubstr("data:video/mp4"));
   EXPECT_LE(task.attempts(0).provider_answer().size(), 4096u);
-  EXPECT_TRUE(v1::VideoTask().ParseFromString(task.SerializeAsString())) << "the answer is not UTF-8";
+  EXPECT_TRUE(v1::VideoTask().ParseFromString(task.SerializeAsString()))
+      << "the answer is not UTF-8";
 }
 
 TEST(ApplyTest, LinkLifetimeStartsAtTheProvidersEndTime) {

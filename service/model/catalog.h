@@ -65,7 +65,7 @@ struct ProviderEntry {
   // The time limit of one call.
   absl::Duration TimeoutFor(base::UpstreamOperation operation) const;
   // The highest time limit of all kinds of submission.
-  absl::Duration LongestSubmission() const;
+  absl::Duration MaxSubmissionTimeout() const;
 };
 
 // A provider's model that can serve a route.

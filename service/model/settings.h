@@ -13,12 +13,12 @@ struct Settings {
   absl::Duration submission_start_timeout = absl::Seconds(15);
   // A submission is not journalled unless its shard is held for at least this long: it could hardly
   // start in time.
-  absl::Duration shortest_send_window = absl::Seconds(1);
+  absl::Duration min_send_window = absl::Seconds(1);
   // The largest difference between the clocks of two gateways' hosts. A submission that another
   // gateway may have in flight is declared lost only this long after its deadline.
   absl::Duration clock_skew = absl::Seconds(5);
   // How often an asset or a group is submitted in all while the outcomes are unknown.
-  int most_unknown_submissions = 3;
+  int max_unknown_submissions = 3;
   // Older work is polled slowly...
   absl::Duration asset_tracking_period = absl::Hours(1);
   absl::Duration video_tracking_period = absl::Hours(6);
@@ -34,7 +34,7 @@ struct Settings {
   // An attempt that the gateway gave up is polled this long for a late result. The interval grows
   // from slow_poll to max_late_poll.
   absl::Duration late_result_period = absl::Hours(24);
-  absl::Duration longest_late_poll = absl::Hours(1);
+  absl::Duration max_late_poll = absl::Hours(1);
   // A final inner state that a relay's own state does not follow becomes final after this many
   // polls in a row, or after this long.
   int inner_state_polls = 3;
@@ -44,20 +44,20 @@ struct Settings {
   // Distance kept from the end of a dialect's idempotency window.
   absl::Duration idempotency_margin = absl::Hours(1);
   // Back-off between tries.
-  absl::Duration first_back_off = absl::Seconds(1);
-  absl::Duration longest_back_off = absl::Seconds(30);
+  absl::Duration initial_back_off = absl::Seconds(1);
+  absl::Duration max_back_off = absl::Seconds(30);
   // Back-off between submissions that fail for a reason that only an operator can fix (a wrong
   // address or model, say), and between repetitions that are refused.
-  absl::Duration first_operator_back_off = absl::Minutes(1);
-  absl::Duration longest_operator_back_off = absl::Minutes(5);
+  absl::Duration initial_operator_back_off = absl::Minutes(1);
+  absl::Duration max_operator_back_off = absl::Minutes(5);
   // How long a deletion at a provider is retried.
   absl::Duration deletion_period = absl::Hours(24);
   // How long a Create waits for verdicts if the caller does not set max_wait, and the upper limit
   // of max_wait.
   absl::Duration default_max_wait = absl::Seconds(10);
-  absl::Duration longest_max_wait = absl::Seconds(60);
+  absl::Duration max_wait_limit = absl::Seconds(60);
   // Limit on unfinished tasks, assets and groups together; beyond it, Create returns OVERLOADED.
-  std::size_t most_unfinished = 500'000;
+  std::size_t max_unfinished = 500'000;
 
   friend bool operator==(const Settings&, const Settings&) = default;
 };

@@ -105,8 +105,8 @@ upstream::UpstreamCall Item::BeginCall(const model::ProviderEntry& provider,
 absl::Duration Item::BackOff(const UnitRun& run) const {
   const model::Settings& settings = owner_.settings();
   const absl::Duration back_off =
-      std::min(settings.longest_back_off,
-               settings.first_back_off * std::exp2(std::clamp(run.failures - 1, 0, 16)));
+      std::min(settings.max_back_off,
+               settings.initial_back_off * std::exp2(std::clamp(run.failures - 1, 0, 16)));
   absl::Duration jittered = back_off * absl::Uniform(owner_.random(), 0.8, 1.2);
   if (run.failure.has_value() && run.failure->retry_after.has_value()) {
     jittered =
@@ -141,8 +141,8 @@ void Item::DueAfterSubmission(UnitRun& run, provider::Outcome outcome, bool repl
                              status != 409 && status != 423 && status != 425 && status != 429;
   if (!operator_alone && !refused_again) return;
   const absl::Duration back_off =
-      std::min(settings.longest_operator_back_off,
-               settings.first_operator_back_off * std::exp2(std::clamp(run.failures - 1, 0, 16))) *
+      std::min(settings.max_operator_back_off, settings.initial_operator_back_off *
+                                                   std::exp2(std::clamp(run.failures - 1, 0, 16))) *
       absl::Uniform(owner_.random(), 0.9, 1.1);
   if (Now() + back_off <= run.due) return;
   run.due = Now() + back_off;
@@ -279,8 +279,8 @@ std::optional<absl::Time> Item::SendBefore() {
   const absl::Time now = Now();
   const model::Settings& settings = owner_.settings();
   const std::optional<absl::Time> held = owner_.leases().HeldUntil(shard_);
-  if (!held.has_value() || *held < now + settings.shortest_send_window) {
-    WakeAt(now + settings.shortest_send_window);
+  if (!held.has_value() || *held < now + settings.min_send_window) {
+    WakeAt(now + settings.min_send_window);
     return std::nullopt;
   }
   return std::min(now + settings.submission_start_timeout, *held);
@@ -292,7 +292,7 @@ absl::Time Item::UnderWayUntil(std::size_t unit, const model::Unit& record) cons
   const absl::Duration timeout =
       record.has_send_timeout()
           ? base::FromProto(record.send_timeout())
-          : (provider != nullptr ? *provider : model::ProviderEntry()).LongestSubmission();
+          : (provider != nullptr ? *provider : model::ProviderEntry()).MaxSubmissionTimeout();
   const model::Settings& settings = owner_.settings();
   absl::Time send_before = base::FromProto(record.submission().send_before());
   // It was journalled before it was seen, and is not begun longer after that than this.
@@ -428,7 +428,7 @@ absl::Duration Item::PollInterval(const model::ProviderEntry& provider, provider
                                                                    : settings.asset_tracking_period;
   absl::Duration interval =
       pace.late      ? std::clamp(age / 10, std::max(settings.slow_poll, polling.ceiling),
-                                  std::max(settings.longest_late_poll, polling.ceiling))
+                                  std::max(settings.max_late_poll, polling.ceiling))
       : age > period ? std::max(settings.slow_poll, polling.ceiling)
                      : std::clamp(polling.floor + age / 10, polling.floor,
                                   std::max(polling.floor, polling.ceiling));

@@ -28,7 +28,7 @@ model::UnitContext ContextOf(const model::Settings& settings, const std::string&
   model::UnitContext context;
   context.provider_id = provider_id;
   context.now = now;
-  context.most_unknown_submissions = settings.most_unknown_submissions;
+  context.max_unknown_submissions = settings.max_unknown_submissions;
   return context;
 }
 
@@ -177,7 +177,7 @@ absl::Status PlacementItem<EntityT>::PlaceAnewOnce(const std::string& provider_i
 template <typename EntityT>
 absl::Duration PlacementItem<EntityT>::LongPause() const {
   const model::Settings& settings = this->owner_.settings();
-  return std::min(14 * settings.longest_back_off, settings.submit_timeout / 2);
+  return std::min(14 * settings.max_back_off, settings.submit_timeout / 2);
 }
 
 template <typename EntityT>
@@ -187,7 +187,7 @@ absl::Time PlacementItem<EntityT>::SpreadTries(std::size_t unit, bool outage, ab
   const model::Settings& settings = this->owner_.settings();
   const absl::Duration timeout = settings.submit_timeout;
   const absl::Time expires = base::FromProto(placement.create_time()) + timeout;
-  const absl::Duration short_pause = std::min(settings.longest_back_off, timeout / 30);
+  const absl::Duration short_pause = std::min(settings.max_back_off, timeout / 30);
   absl::Duration pause = outage ? LongPause() : short_pause;
   if (since + pause >= expires) pause = short_pause;
   *record.mutable_submit_not_before() = base::ToProto(since + pause);
@@ -359,7 +359,7 @@ absl::Status PlacementItem<EntityT>::OnSubmitted(std::size_t unit, const SubmitA
   if (answer.result.outcome == provider::Outcome::kUnknown) {
     // A hiccup costs half a minute; the last try comes when an outage of minutes is over.
     const bool last_follows =
-        record.unknown_outcomes() + 2 >= this->owner_.settings().most_unknown_submissions;
+        record.unknown_outcomes() + 2 >= this->owner_.settings().max_unknown_submissions;
     PauseUntil(SpreadTries(unit, last_follows, this->Now() + this->owner_.behind()),
                this->run(unit));
   }

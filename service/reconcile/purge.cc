@@ -15,7 +15,7 @@ constexpr absl::Duration kPatience = absl::Minutes(1);
 
 // What the store says of the time that it had lived through when it was opened.
 std::optional<absl::Time> LivedUntil(const store::Store& store) {
-  const absl::Time lived = store.lived_until();
+  const absl::Time lived = store.trusted_time();
   if (lived == absl::InfinitePast()) return std::nullopt;
   return lived;
 }

@@ -175,7 +175,7 @@ struct Reconciler::Gathering {
 Reconciler::Reconciler(Parts parts)
     : parts_(std::move(parts)),
       catalog_(parts_.catalog.Get()),
-      behind_(std::max(absl::ZeroDuration(), parts_.store.lived_until() - parts_.loop.Now())) {
+      behind_(std::max(absl::ZeroDuration(), parts_.store.trusted_time() - parts_.loop.Now())) {
   // Where nobody else can have the work there is nothing to wait for.
   if (leases().exclusive()) held_.fill(true);
   SetUpGates({});
@@ -253,7 +253,7 @@ void Reconciler::Create(PendingCreation creation) {
       return;
     }
   }
-  if (items_.size() + count > settings().most_unfinished) {
+  if (items_.size() + count > settings().max_unfinished) {
     return RefuseCreation(creation,
                           base::Error(absl::StatusCode::kResourceExhausted, v1::OVERLOADED,
                                       absl::StrCat("the gateway follows ", items_.size(),

@@ -349,7 +349,7 @@ TEST(ReconcilerResultsTest, WordsOfARefusalAreOnlyForTheOneThatWasRefused) {
   const std::string words = "no credit for \"A RED FOX\"";
   Harness::Options options;
   options.film_targets = {"alpha"};
-  options.settings.first_back_off = absl::Milliseconds(100);
+  options.settings.initial_back_off = absl::Milliseconds(100);
   Harness harness(options);
   // These are tried again soon.
   v1::CreateVideoTaskRequest video = Harness::Video("waits");

@@ -484,7 +484,8 @@ TEST(ReconcilerReferenceTest, GroupThatCannotBeCommittedIsNotTriedInALoop) {
   Harness harness(options);
   harness.store().judge = [](const store::Transaction& transaction) {
     for (const auto& write : transaction.writes) {
-      if (write.key.kind == store::Kind::kAssetGroup) return store::FaultyStore::Outcome::kUnavailable;
+      if (write.key.kind == store::Kind::kAssetGroup)
+        return store::FaultyStore::Outcome::kUnavailable;
     }
     return store::FaultyStore::Outcome::kCommitted;
   };
@@ -782,7 +783,7 @@ TEST(ReconcilerRequestIdTest, DuplicateIsAnsweredThoughTheRequestWouldBeRefusedN
   harness.Advance(absl::Minutes(1));
   expect_first();  // In the store.
   options.has_alpha = false;
-  options.settings.most_unfinished = 0;
+  options.settings.max_unfinished = 0;
   harness.Reconfigure(options);
   expect_first();  // It cannot be routed.
   options.has_alpha = true;

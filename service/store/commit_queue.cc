@@ -49,7 +49,7 @@ void CommitQueue::Commit(Transaction transaction, CommitDone done) {
   } else {
     queue_.push_back({std::move(transaction), std::move(done)});
   }
-  if (writer_waits_) wake_.Signal();
+  if (writer_idle_) wake_.Signal();
 }
 
 std::size_t CommitQueue::queue_depth() const {
@@ -81,12 +81,12 @@ void CommitQueue::Run() {
         return queue_.empty() && refused_.empty() && !ending_;
       };
       if (idle() && !more_to_expire) {
-        writer_waits_ = true;
-        const absl::Duration patience =
-            health_.ok() ? options_.look_interval : options_.probe_interval;
-        while (idle() && !wake_.WaitWithTimeout(&mu_, patience)) {
+        writer_idle_ = true;
+        const absl::Duration interval =
+            health_.ok() ? options_.check_interval : options_.probe_interval;
+        while (idle() && !wake_.WaitWithTimeout(&mu_, interval)) {
         }
-        writer_waits_ = false;
+        writer_idle_ = false;
         probe = idle() && !health_.ok();
         look = idle() && health_.ok();
       }
@@ -110,8 +110,8 @@ void CommitQueue::Run() {
       if (queue_.empty()) drained_.SignalAll();
     }
     if (probe) Report(writer_.Probe());
-    if (look) Report(writer_.Look());
-    writer_.Tidy();
+    if (look) Report(writer_.CheckIntegrity());
+    writer_.Maintain();
 
     const absl::Duration now = options_.clock->Steady();
     if (now - expired >= kExpireInterval) {
@@ -129,13 +129,13 @@ void CommitQueue::Run() {
 void CommitQueue::CommitGroup(absl::Span<PendingCommit> group) {
   const absl::Duration began = options_.clock->Steady();
   GroupWriter::Group done = writer_.Write(group);
-  if (done.fault_of_one && group.size() > 1) {
+  if (done.caused_by_one && group.size() > 1) {
     for (PendingCommit& one : group) CommitGroup(absl::MakeSpan(&one, 1));
     return;
   }
   Report(done.status);
   Measure(done, options_.clock->Steady() - began);
-  if (!done.changes.empty()) writer_.Tell(done.changes);
+  if (!done.changes.empty()) writer_.Notify(done.changes);
   for (std::size_t i = 0; i < group.size(); ++i) {
     std::move(group[i].done)(std::move(done.results[i]));
   }

@@ -38,18 +38,18 @@ class GroupWriter {
     // Set if nothing of the group counts.
     absl::Status status;
     // The error was caused by one transaction, not by the store.
-    bool fault_of_one = false;
+    bool caused_by_one = false;
   };
   virtual Group Write(absl::Span<const PendingCommit> group) = 0;
   // Notifies the listener of the changes; not called if there are none.
-  virtual void Tell(const std::vector<ChangePtr>& changes) = 0;
+  virtual void Notify(const std::vector<ChangePtr>& changes) = 0;
   // Whether writing works (again).
   virtual absl::Status Probe() = 0;
   // Called now and then while there is nothing to write: whether the committed data is still there.
   // After an error nothing is written until Probe succeeds.
-  virtual absl::Status Look() { return absl::OkStatus(); }
+  virtual absl::Status CheckIntegrity() { return absl::OkStatus(); }
   // Called after each group, and now and then.
-  virtual void Tidy() {}
+  virtual void Maintain() {}
   // Removes some of the expired data. Returns whether there is more to remove at once.
   virtual absl::StatusOr<bool> Expire() = 0;
 };
@@ -68,7 +68,7 @@ class CommitQueue {
     // The longest time between probes after writing has failed.
     absl::Duration probe_interval = absl::Seconds(1);
     // The longest time between integrity checks while nothing is written.
-    absl::Duration look_interval = absl::Seconds(5);
+    absl::Duration check_interval = absl::Seconds(5);
     // If set, counts commits and measures groups.
     base::Metrics* metrics = nullptr;
   };
@@ -109,7 +109,7 @@ class CommitQueue {
   std::vector<Refused> refused_ ABSL_GUARDED_BY(mu_);
   // Taken from the queue and not answered yet.
   std::size_t in_group_ ABSL_GUARDED_BY(mu_) = 0;
-  bool writer_waits_ ABSL_GUARDED_BY(mu_) = false;
+  bool writer_idle_ ABSL_GUARDED_BY(mu_) = false;
   // Accepts no more; the thread still runs, to reject further transactions.
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   bool ending_ ABSL_GUARDED_BY(mu_) = false;

@@ -360,7 +360,7 @@ class Store {
 
   // The store's trusted time (see TrustedTime) when it was opened: a clock that shows less is
   // behind.
-  virtual absl::Time lived_until() const { return absl::InfinitePast(); }
+  virtual absl::Time trusted_time() const { return absl::InfinitePast(); }
 
   // Sets the listener for changes; nullptr for none. Set before the first Commit, cleared after
   // Stop.

@@ -65,7 +65,7 @@ class World {
     may_overrun_ = Chance(10);
     if (Chance(50)) store_.max_look_ups = 1 + static_cast<std::size_t>(Below(6));
     store_.SetListener(&hub_);
-    store_.HoldListener();
+    store_.HoldNotifications();
     store_.before_read = [this] {
       // Where rows are read one by one, the reads of a page are not atomic.
       if (Chance(10)) Write();
@@ -192,7 +192,7 @@ class World {
     if (choice < 150) {
       Write();
     } else if (choice < 250) {
-      store_.Tell(1 + static_cast<std::size_t>(Below(4)));
+      store_.Notify(1 + static_cast<std::size_t>(Below(4)));
     } else if (choice < 450) {
       hub_loop_.Step();
     } else if (choice < 600) {
@@ -215,12 +215,12 @@ class World {
     } else if (choice < 997) {
       // More than a mailbox holds.
       for (int i = 0; i < 1'100; ++i) store_.Put(absl::StrCat("burst", i), RandomTerms());
-      store_.Tell(2'000);
+      store_.Notify(2'000);
     } else if (choice < 998) {
       // More than the hub holds.
       if (std::exchange(may_overrun_, false)) {
         for (std::size_t i = 0; i < Hub::kMaxInbox + 5; ++i) store_.Put("a", {"x"});
-        store_.Tell(2 * Hub::kMaxInbox);
+        store_.Notify(2 * Hub::kMaxInbox);
       }
     }
   }
@@ -230,7 +230,7 @@ class World {
     final_ = true;
     store_.before_read = nullptr;
     store_.FailReads(absl::OkStatus());
-    store_.Tell(1'000'000);
+    store_.Notify(1'000'000);
     // Long enough for every retry and every bookmark, in rounds in which each reader reads
     // everything, however often it has to go back to the store.
     for (int round = 0; round < 12; ++round) {

@@ -23,7 +23,7 @@ void Hub::OnChanges(const std::vector<store::ChangePtr>& changes, store::Revisio
     inbox_.head = head;
     if (lag_ != nullptr && !changes.empty()) inbox_.since = std::min(inbox_.since, loop_.Now());
     if (!inbox_.overrun && inbox_.changes.size() + changes.size() > kMaxInbox) {
-      ThrowAway();
+      DropQueue();
     }
     if (!inbox_.overrun) {
       inbox_.changes.insert(inbox_.changes.end(), changes.begin(), changes.end());
@@ -38,13 +38,13 @@ void Hub::OnGap(store::Revision upto) {
   {
     absl::MutexLock lock(&mu_);
     inbox_.head = upto;
-    if (!inbox_.overrun) ThrowAway();
+    if (!inbox_.overrun) DropQueue();
     post = !std::exchange(dispatch_posted_, true);
   }
   if (post) loop_.Post([this] { Dispatch(); });
 }
 
-void Hub::ThrowAway() {
+void Hub::DropQueue() {
   inbox_.overrun = true;
   overruns_.fetch_add(1, std::memory_order_relaxed);
   inbox_.changes = {};
@@ -66,7 +66,7 @@ void Hub::Dispatch() {
     recent_after_ = inbox.changes.empty() ? inbox.head : inbox.changes.front()->revision - 1;
   }
   if (inbox.overrun) {
-    DropEverybody();
+    DropAllMembers();
     recent_.clear();
     recent_bytes_ = 0;
     recent_after_ = inbox.head;
@@ -74,8 +74,8 @@ void Hub::Dispatch() {
     for (const store::ChangePtr& change : inbox.changes) Publish(change);
   }
   // Only after the last event was offered: see Mailbox::NextGeneration.
-  heard_.store(std::max(inbox.head, heard_.load(std::memory_order_relaxed)),
-               std::memory_order_release);
+  offered_upto_.store(std::max(inbox.head, offered_upto_.load(std::memory_order_relaxed)),
+                      std::memory_order_release);
   if (inbox.since != absl::InfiniteFuture()) {
     rounds_.push_back({woken_ + to_wake_.size(), inbox.since});
   }
@@ -108,8 +108,8 @@ void Hub::OfferTo(const MembersBy& members, const std::string& key, Published& p
 
 bool Hub::OfferTo(Member& member, Published& published) {
   const store::Change& change = published.change();
-  if (change.revision <= member.after || change.revision <= member.looked_at) return true;
-  member.looked_at = change.revision;
+  if (change.revision <= member.after || change.revision <= member.last_considered) return true;
+  member.last_considered = change.revision;
   const std::optional<Effect> effect = EffectOf(member.subscriber->interest().filter, change);
   if (!effect.has_value()) return true;
   switch (member.subscriber->Offer(published.EventFor(*effect))) {
@@ -125,7 +125,7 @@ bool Hub::OfferTo(Member& member, Published& published) {
   return false;
 }
 
-void Hub::DropEverybody() {
+void Hub::DropAllMembers() {
   topics_.clear();
   for (auto& [subscriber, member] : members_) {
     subscriber->OnLost();

@@ -98,7 +98,7 @@ class Hub final : public store::ChangeListener {
 
   // All changes up to this revision have been offered.
   // Threading: thread-safe.
-  store::Revision heard() const { return heard_.load(std::memory_order_acquire); }
+  store::Revision offered_upto() const { return offered_upto_.load(std::memory_order_acquire); }
   // Changes that were not offered yet.
   // Threading: thread-safe.
   std::size_t queue_depth() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -121,7 +121,7 @@ class Hub final : public store::ChangeListener {
     // It has everything up to here from the log.
     store::Revision after = 0;
     // The last change that was considered for it: one change can be found under several terms.
-    store::Revision looked_at = 0;
+    store::Revision last_considered = 0;
   };
   // Members of one tenant and kind, by an id or term that a change must have to concern them.
   using MembersBy = absl::flat_hash_map<std::string, absl::flat_hash_set<Member*>>;
@@ -144,7 +144,7 @@ class Hub final : public store::ChangeListener {
     std::array<EventPtr, 3> events_;
   };
 
-  void ThrowAway() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DropQueue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Threading: all on the hub's thread.
   void Dispatch() ABSL_LOCKS_EXCLUDED(mu_);
@@ -152,7 +152,7 @@ class Hub final : public store::ChangeListener {
   void OfferTo(const MembersBy& members, const std::string& key, Published& published);
   // Returns false if the member has no room left.
   bool OfferTo(Member& member, Published& published);
-  void DropEverybody();
+  void DropAllMembers();
   void Remember(Published published);
   void DoJoin(std::shared_ptr<Subscriber> subscriber, store::Revision after);
   void Remove(Subscriber* subscriber);
@@ -169,7 +169,7 @@ class Hub final : public store::ChangeListener {
   Inbox inbox_ ABSL_GUARDED_BY(mu_);
   bool dispatch_posted_ ABSL_GUARDED_BY(mu_) = false;
 
-  std::atomic<store::Revision> heard_{0};
+  std::atomic<store::Revision> offered_upto_{0};
   std::atomic<std::int64_t> overruns_{0};
 
   // Threading: used only on the hub's thread.

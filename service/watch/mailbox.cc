@@ -63,12 +63,12 @@ EventPtr Mailbox::Take() {
   return event;
 }
 
-void Mailbox::NextGeneration(store::Revision heard) {
+void Mailbox::NextGeneration(store::Revision offered_upto) {
   if (!drained() || overflowed_) return;
   // Events are put in the order of revisions, so every event up to the newest one is here, even if
   // `offered_upto` was read before that one was put. No event here is beyond this point: if the
   // other generation overflows, a replay from it repeats nothing.
-  taking_upto_ = std::max(taking_upto_, heard);
+  taking_upto_ = std::max(taking_upto_, offered_upto);
   for (const EventPtr& event : filling_) {
     taking_upto_ = std::max(taking_upto_, event->change()->revision);
   }

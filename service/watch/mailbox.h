@@ -53,7 +53,7 @@ class Mailbox {
   store::Revision safe() const { return safe_; }
   // When drained: starts to take the other generation. `offered_upto` is a revision up to which
   // every event for this mailbox has been put. If nothing is pending, `safe` advances at once.
-  void NextGeneration(store::Revision heard);
+  void NextGeneration(store::Revision offered_upto);
 
  private:
   std::vector<EventPtr> taking_;

@@ -15,12 +15,12 @@
 #include "absl/time/time.h"
 #include "store/store.h"
 #include "watch/event.h"
+#include "watch/event_stream.h"
 #include "watch/hub.h"
 #include "watch/interest.h"
 #include "watch/mailbox.h"
 #include "watch/replay.h"
 #include "watch/settling.h"
-#include "watch/source.h"
 
 namespace assetgate::watch {
 
@@ -47,15 +47,17 @@ struct WatchRequest {
 //      `snapshot_complete`.
 //   2. Changes. A BOOKMARK as soon as a resumed stream has caught up, within a second of the last
 //      of some changes, after some hundred changes, and otherwise every 25 seconds; none inside a
-//      snapshot. A reader that is too slow for its mailbox gets its changes from the log; if the log
-//      is compacted beyond its position, it starts over with RESET.
+//      snapshot. A reader that is too slow for its mailbox gets its changes from the log; if the
+//      log is compacted beyond its position, it starts over with RESET.
 //   3. The end. OK after a BOOKMARK when everything in scope is settled; UNAVAILABLE `DRAINING`
 //      after a BOOKMARK (none inside a snapshot) when the gateway shuts down; NOT_FOUND, before any
 //      event, for an unknown id in a watch without a token; the store's error if it fails for good.
 //      While the store is only unavailable, the stream stays open and retries.
 //
 // Threading: thread-safe, but only one thread should read.
-class Stream final : public Source, public Subscriber, public std::enable_shared_from_this<Stream> {
+class Stream final : public EventStream,
+                     public Subscriber,
+                     public std::enable_shared_from_this<Stream> {
  public:
   struct Options {
     // Between BOOKMARKs; the API promises one every 30 s.
@@ -66,8 +68,8 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
     // connection keeps breaking still advances, and a resuming reader gets few events twice.
     std::uint32_t bookmark_changes = 500;
     // The delay after a failed read; doubles up to the maximum.
-    absl::Duration first_retry = absl::Milliseconds(200);
-    absl::Duration last_retry = absl::Seconds(5);
+    absl::Duration initial_retry_delay = absl::Milliseconds(200);
+    absl::Duration max_retry_delay = absl::Seconds(5);
     Replay::Options replay;
   };
 
@@ -91,7 +93,7 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
 
  private:
   // Where events come from.
-  enum class Source {
+  enum class Phase {
     kReplay,   // pages of replay_; `step_` says the state of the next page
     kLive,     // the mailbox
     kMailbox,  // the rest of the overflowed mailbox; then kReplay
@@ -103,15 +105,15 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
   enum class Waiting { kNo, kYes, kToBeWoken };
 
   // Work for Next to do after it has released the lock.
-  struct Errands {
+  struct FollowUp {
     bool start = false;
     bool read_page = false;
     bool quiet_timer = false;
   };
 
-  Pulled NextLocked(Errands& errands) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Pulled NextLocked(FollowUp& follow_up) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Pulled DrainLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  Pulled Deliver(EventPtr event, Errands& errands) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Pulled Deliver(EventPtr event, FollowUp& follow_up) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   EventPtr MakeBookmark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   void PostReadPage();
@@ -141,7 +143,7 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
   Waiting waiting_ ABSL_GUARDED_BY(mu_) = Waiting::kNo;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
 
-  Source source_ ABSL_GUARDED_BY(mu_) = Source::kReplay;
+  Phase phase_ ABSL_GUARDED_BY(mu_) = Phase::kReplay;
   Step step_ ABSL_GUARDED_BY(mu_) = Step::kIdle;
   // Where the next step continues, if not where the last one ended.
   std::optional<store::Revision> continue_after_ ABSL_GUARDED_BY(mu_);
@@ -156,13 +158,13 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
   std::optional<store::Revision> safe_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<Settling> settling_ ABSL_GUARDED_BY(mu_);
 
-  bool tell_caught_up_ ABSL_GUARDED_BY(mu_);
+  bool bookmark_when_caught_up_ ABSL_GUARDED_BY(mu_);
   bool bookmark_wanted_ ABSL_GUARDED_BY(mu_) = false;
   absl::Time last_bookmark_ ABSL_GUARDED_BY(mu_);
   bool quiet_timer_posted_ ABSL_GUARDED_BY(mu_) = false;
   // Events since the last bookmark, and their number when the quiet timer last fired.
-  std::uint32_t unmarked_ ABSL_GUARDED_BY(mu_) = 0;
-  std::uint32_t unmarked_then_ ABSL_GUARDED_BY(mu_) = 0;
+  std::uint32_t unmarked_events_ ABSL_GUARDED_BY(mu_) = 0;
+  std::uint32_t unmarked_at_quiet_timer_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace assetgate::watch

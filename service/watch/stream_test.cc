@@ -383,16 +383,16 @@ TEST_F(WatchStreamTest, FailedPageIsReadAgain) {
 }
 
 TEST_F(WatchStreamTest, ChangeThatTheHubDidNotReceiveYetIsDeliveredOnce) {
-  store_.HoldListener();
+  store_.HoldNotifications();
   store_.Put("a");
   store_.Put("b");
   const auto stream = Open({});
   EXPECT_THAT(SettleTexts(*stream),
               ElementsAre("RESET FRESH", "PUT b@2", "PUT a@1", "BOOKMARK complete"));
   store_.Put("a");
-  store_.Tell(1);
+  store_.Notify(1);
   EXPECT_THAT(SettleTexts(*stream), IsEmpty());
-  store_.Tell(2);
+  store_.Notify(2);
   EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@3"));
 }
 
@@ -755,12 +755,12 @@ TEST_F(WatchStreamTest, ManyChangesAreBookmarkedWithoutWaitingForATimer) {
   // From the log, which is read four changes at a time.
   const auto stream = Open(request);
   std::vector<store::Revision> marked;
-  int told = 0;
+  int delivered = 0;
   for (const EventPtr& event : Settle(*stream)) {
-    if (event->type() == v1::PUT) ++told;
+    if (event->type() == v1::PUT) ++delivered;
     if (event->type() == v1::BOOKMARK) {
       marked.push_back(RevisionOf(event->resume_token(), request));
-      EXPECT_EQ(marked.back(), told) << "it covers exactly the delivered events";
+      EXPECT_EQ(marked.back(), delivered) << "it covers exactly the delivered events";
     }
   }
   EXPECT_THAT(marked, ElementsAre(8, 16, 20));

@@ -36,7 +36,7 @@ std::string IdOf(int writer, int n) { return absl::StrCat("w", writer, "-", n); 
 store::Key AssetKey(const std::string& id) { return {kTenant, store::Kind::kAsset, id}; }
 
 // Blocks until there is something to read.
-class SleepyReader final : public Reader {
+class BlockingReader final : public Reader {
  public:
   void OnReady() override {
     absl::MutexLock lock(&mu_);
@@ -114,7 +114,8 @@ class WatchThreadsTest : public ::testing::Test {
 
   // Reads up to the first BOOKMARK that covers the last change. Returns what is wrong; empty if
   // nothing is.
-  std::string ReadAll(WatchRequest request, std::uint32_t seed, int resume_every, int dawdle) {
+  std::string ReadAll(WatchRequest request, std::uint32_t seed, int resume_every,
+                      int commits_per_event) {
     std::mt19937 random(seed);
     request.tenant = kTenant;
     const Interest interest =
@@ -123,7 +124,7 @@ class WatchThreadsTest : public ::testing::Test {
     for (;;) {
       request.resume_token = view.token();
       view.BeginStream(!request.resume_token.empty());
-      const auto reader = std::make_shared<SleepyReader>();
+      const auto reader = std::make_shared<BlockingReader>();
       const std::shared_ptr<Stream> stream = watcher_.Open(request, reader);
       std::string wrong;
       bool again = false;
@@ -142,7 +143,7 @@ class WatchThreadsTest : public ::testing::Test {
             }
           }
           again = resume_every > 0 && random() % static_cast<std::uint32_t>(resume_every) == 0;
-          if (dawdle > 0) WaitForCommits(dawdle);
+          if (commits_per_event > 0) WaitForCommits(commits_per_event);
         } else if (!reader->WaitForReady()) {
           wrong = "silence";
         }
@@ -199,7 +200,7 @@ TEST_F(WatchThreadsTest, EveryReaderEndsWithWhatTheStoreHolds) {
     const char* what;
     WatchRequest request;
     int resume_every;
-    int dawdle;
+    int commits_per_event;
   };
   const std::vector<Pace> paces = {
       {"keeps up", {}, 0, 0},
@@ -228,8 +229,8 @@ TEST_F(WatchThreadsTest, EveryReaderEndsWithWhatTheStoreHolds) {
   for (std::size_t i = 0; i < paces.size(); ++i) {
     readers.emplace_back([&, i] {
       WatchRequest request = paces[i].request;
-      results[i] =
-          ReadAll(request, static_cast<std::uint32_t>(i), paces[i].resume_every, paces[i].dawdle);
+      results[i] = ReadAll(request, static_cast<std::uint32_t>(i), paces[i].resume_every,
+                           paces[i].commits_per_event);
     });
   }
   std::vector<std::thread> writers;

@@ -54,7 +54,7 @@ void AddDuration(CLI::App& app, const std::string& name, absl::Duration* duratio
 }  // namespace
 
 int main(int argc, char** argv) {
-  // As in the gateway: Debian's Abseil looks for lock cycles on every Lock.
+  // As in the gateway: Debian's Abseil checks for lock cycles on every Lock.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
 
@@ -80,20 +80,20 @@ int main(int argc, char** argv) {
   app.add_option("--gateway", settings.gateway, "the gateway's program")->capture_default_str();
   app.add_option("--simulator", settings.simulator, "the simulator's program")
       ->capture_default_str();
-  app.add_option("--dir", settings.dir, "where the store goes, in a folder of its own: a real disk")
+  app.add_option("--dir", settings.dir, "parent of the store's folder; should be on a real disk")
       ->check(CLI::ExistingDirectory)
       ->capture_default_str();
   app.add_option("--provider", settings.dialect, "the provider to place assets with")
       ->check(CLI::IsMember({"apiframe", "kyy", "octopusx", "zerozero"}))
       ->capture_default_str();
-  AddDuration(app, "--latency", &settings.latency, "before each answer of the provider");
-  AddDuration(app, "--warm-up", &settings.warm_up, "load before anything is measured");
-  AddDuration(app, "--measure", &settings.measure, "load that is measured");
+  AddDuration(app, "--latency", &settings.latency, "delay before each answer of the provider");
+  AddDuration(app, "--warm-up", &settings.warm_up, "time under load before measuring");
+  AddDuration(app, "--measure", &settings.measure, "measured time under load");
   app.add_option("--connections", settings.connections, "connections from the client")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   app.add_flag("--quick", settings.quick,
-               "only to see that all of it runs: less than a second each, and figures that mean "
+               "only check that everything runs: less than a second each, and figures that mean "
                "nothing");
 
   struct Benchmark {
@@ -103,14 +103,14 @@ int main(int argc, char** argv) {
   std::vector<Benchmark> benchmarks;
   auto* command = app.add_subcommand(
       "creates", "CreateAsset through to the provider: rate, latency, CPU, commits per fsync");
-  command->add_option("--callers", creates.callers, "calls outstanding")
+  command->add_option("--callers", creates.callers, "calls in flight")
       ->check(at_least_one)
       ->capture_default_str();
   AddDuration(*command, "--poll-interval", &creates.poll_interval,
               "poll the assets meanwhile, they become ACTIVE at the first one; 0: no polls");
   benchmarks.push_back({command, [&] { return MeasureCreates(settings, creates); }});
   command = app.add_subcommand("reads", "GetAsset, against a bare server with the same point read");
-  command->add_option("--callers", reads.callers, "calls outstanding")
+  command->add_option("--callers", reads.callers, "calls in flight")
       ->check(at_least_one)
       ->capture_default_str();
   command->add_option("--assets", reads.assets, "assets to read")
@@ -118,8 +118,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   benchmarks.push_back({command, [&] { return MeasureReads(settings, reads); }});
   command =
-      app.add_subcommand("fanout", "one change told to many streams, against a naive fan-out");
-  command->add_option("--streams", fanout.streams, "streams that are open")
+      app.add_subcommand("fanout", "one change delivered to many streams, against a naive fan-out");
+  command->add_option("--streams", fanout.streams, "open streams")
       ->check(at_least_one)
       ->capture_default_str();
   command->add_option("--rounds", fanout.rounds, "changes that are timed one by one")
@@ -145,7 +145,7 @@ int main(int argc, char** argv) {
   command->add_option("--placements", idle.placements, "unfinished placements")
       ->check(at_least_one)
       ->capture_default_str();
-  AddDuration(*command, "--time", &idle.time, "how long to look");
+  AddDuration(*command, "--time", &idle.time, "how long to measure");
   benchmarks.push_back({command, [&] { return MeasureIdle(settings, idle); }});
   command = app.add_subcommand(
       "restart",
@@ -169,8 +169,8 @@ int main(int argc, char** argv) {
                     "in databases of a PostgreSQL server that is started for this, without fsync, "
                     "with its data in /tmp");
   benchmarks.push_back({command, [&] { return MeasureMillion(settings, million); }});
-  auto* all = app.add_subcommand("all", "each of these, with its defaults");
-  // Started by ourselves.
+  auto* all = app.add_subcommand("all", "all of these, with their defaults");
+  // Started by this program itself.
   auto* reference = app.add_subcommand("reference", "")->group("");
   reference->add_option("folder", reference_folder)->required();
   try {

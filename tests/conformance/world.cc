@@ -184,8 +184,8 @@ World::World(const std::string& dialect) : dialect_(dialect), simulator_(Simulat
     return;
   }
   // What an operator cannot shorten, so that a test need not wait as long as production does.
-  config->core.first_back_off = absl::Milliseconds(10);
-  config->core.longest_back_off = absl::Milliseconds(200);
+  config->core.initial_back_off = absl::Milliseconds(10);
+  config->core.max_back_off = absl::Milliseconds(200);
   config->core.not_found_period = absl::Milliseconds(200);
   for (config::Provider& provider : config->providers) {
     provider.timeout =

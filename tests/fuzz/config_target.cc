@@ -1,5 +1,5 @@
-// A config file. It reads variables and files that are not there but for one of each, and nothing
-// from this machine.
+// A config file. The environment has one variable and one file; everything else that a config names
+// is missing, and nothing is read from this machine.
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -39,7 +39,7 @@ config::Environment Environment() {
 }
 
 void CheckFaults(absl::string_view text, absl::string_view input, Claims& claims) {
-  claims.Hold(!text.empty(), "a refusal says why");
+  claims.Hold(!text.empty(), "a rejected config has a fault");
   claims.Hold(!absl::StrContains(text, kSecret) || absl::StrContains(input, kSecret),
               "no fault shows a secret");
   int last_line = 0;
@@ -58,7 +58,7 @@ void CheckFaults(absl::string_view text, absl::string_view input, Claims& claims
 void CheckConfig(config::Config& config, Claims& claims) {
   for (const config::HostPort& address : {config.listen, config.admin_listen}) {
     claims.Hold(!address.host.empty() && address.port >= 0 && address.port <= 65535,
-                "an address is one", address.ToString());
+                "an address is valid", address.ToString());
   }
   claims.Hold(!config.sqlite_path.empty() || !config.postgres_uri.empty(), "there is a store");
   claims.Hold(!config.providers.empty(), "there is a provider");
@@ -70,7 +70,7 @@ void CheckConfig(config::Config& config, Claims& claims) {
     claims.Sendable({.path = "/"});
     claims.Hold(provider.requests_per_second > 0 && provider.requests_per_second <= 10'000 &&
                     provider.max_in_flight > 0,
-                "limits are limits", provider.id);
+                "limits are in range", provider.id);
     claims.Hold(provider.timeout >= absl::Seconds(1) && provider.timeout <= absl::Minutes(10),
                 "a timeout is between 1 s and 10 min");
     for (const auto& polling :
@@ -90,7 +90,7 @@ void CheckConfig(config::Config& config, Claims& claims) {
     claims.Hold(index < config.providers.size(), "asset_providers exist");
   }
   for (const config::Route& route : config.routes) {
-    claims.Hold(!route.targets.empty(), "a route leads somewhere", route.model);
+    claims.Hold(!route.targets.empty(), "a route has a target", route.model);
     for (const config::Target& target : route.targets) {
       const bool exists = target.provider < config.providers.size();
       claims.Hold(
@@ -99,7 +99,7 @@ void CheckConfig(config::Config& config, Claims& claims) {
       claims.Hold(target.weight > 0, "a target has a weight", target.model);
     }
   }
-  claims.Hold(config.max_message_bytes > 0 && config.max_response_bytes > 0, "sizes are sizes");
+  claims.Hold(config.max_message_bytes > 0 && config.max_response_bytes > 0, "sizes are positive");
   if (claims.broken().has_value()) return;
   claims.Hold(config::MakeCatalog(config) != nullptr, "a config has a catalog");
   const auto again = config::PlanReload(config, config);

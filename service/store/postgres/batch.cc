@@ -16,12 +16,12 @@ namespace {
 using Outcome = CommitResult::Outcome;
 
 // An index entry holds at most 2,700 bytes.
-constexpr std::size_t kLongestIndexed = 1'000;
+constexpr std::size_t kMaxIndexedBytes = 1'000;
 // The number of bytes that a longer term keeps.
 constexpr std::size_t kIndexedPrefix = 900;
 
 // Batches with more locks take the lock of everything instead.
-constexpr std::size_t kMostLocks = 256;
+constexpr std::size_t kMaxLocks = 256;
 // The only key that is not negative, so it never equals a hash.
 constexpr std::int64_t kEverything = 0x4147'5354'0000'0001;
 
@@ -38,7 +38,7 @@ std::int64_t LockKey(absl::string_view what, const std::vector<std::string>& par
 }  // namespace
 
 std::string IndexedTerm(absl::string_view term) {
-  if (term.size() <= kLongestIndexed) return std::string(term);
+  if (term.size() <= kMaxIndexedBytes) return std::string(term);
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(term.data()), term.size(), digest);
   return absl::StrCat(
@@ -64,7 +64,7 @@ Batch::Batch(absl::Span<const PendingCommit> group) : group_(group) {
       const auto [it, added] = term_anywhere_of_.try_emplace(std::make_pair(term.kind, term.term),
                                                              terms_anywhere_.size());
       if (added) terms_anywhere_.push_back({term.kind, term.term, {}});
-      most_excepted_ = std::max(most_excepted_, term.except.size());
+      max_excepted_ = std::max(max_excepted_, term.except.size());
     }
     if (transaction.claim_request.has_value()) RequestOf(transaction.claim_request->key);
     if (transaction.free_request.has_value()) RequestOf(*transaction.free_request);
@@ -97,7 +97,7 @@ std::vector<Batch::Lock> Batch::Locks() const {
     locks[LockKey("request", {request.key.tenant, request.key.method, request.key.request_id})] =
         false;
   }
-  if (locks.size() > kMostLocks || !terms_anywhere_.empty()) return {{kEverything, false}};
+  if (locks.size() > kMaxLocks || !terms_anywhere_.empty()) return {{kEverything, false}};
   if (locks.empty()) return {};
   std::vector<Lock> ordered = {{kEverything, true}};
   for (const auto& [key, shared] : locks) ordered.push_back({key, shared});
@@ -184,7 +184,7 @@ void Batch::CheckConditions(const Conditions& conditions, std::vector<Key>& unme
         const RowSlot& row = rows_[at];
         if (row.key.tenant != absent.tenant || row.key.kind != absent.kind) continue;
         if (row.now.revision == 0) continue;
-        const std::vector<std::string>& terms = row.now.its_terms();
+        const std::vector<std::string>& terms = row.now.current_terms();
         if (std::find(terms.begin(), terms.end(), absent.term) != terms.end()) return row.key.id;
       }
       for (const std::string& id :
@@ -205,7 +205,7 @@ void Batch::CheckConditions(const Conditions& conditions, std::vector<Key>& unme
       for (const std::size_t at : written_) {
         const RowSlot& row = rows_[at];
         if (row.key.kind != absent.kind || row.now.revision == 0 || !counts(row.key)) continue;
-        const std::vector<std::string>& terms = row.now.its_terms();
+        const std::vector<std::string>& terms = row.now.current_terms();
         if (std::find(terms.begin(), terms.end(), absent.term) != terms.end()) return row.key;
       }
       const std::size_t slot = term_anywhere_of_.at(std::make_pair(absent.kind, absent.term));
@@ -221,13 +221,13 @@ void Batch::CheckConditions(const Conditions& conditions, std::vector<Key>& unme
 }
 
 void Batch::ApplyWrite(const Write& write) {
-  Standing& now = rows_[RowOf(write.key)].now;
+  RowState& now = rows_[RowOf(write.key)].now;
   const Revision revision = ++newest_;
   auto change = std::make_shared<Change>();
   change->key = write.key;
   change->revision = revision;
   change->create_revision = now.revision == 0 ? revision : now.create_revision;
-  if (now.revision != 0) change->previous_terms = now.its_terms();
+  if (now.revision != 0) change->previous_terms = now.current_terms();
   if (write.content.has_value()) {
     const Content& content = *write.content;
     change->settled = content.settled;
@@ -239,7 +239,7 @@ void Batch::ApplyWrite(const Write& write) {
   } else {
     change->deleted = true;
     change->cause = write.cause;
-    change->resource = now.its_resource();
+    change->resource = now.current_resource();
     now = {};
   }
   changes_.push_back(std::move(change));

@@ -31,7 +31,7 @@ std::string IndexedTerm(absl::string_view term);
 class Batch {
  public:
   // A row's present or future state.
-  struct Standing {
+  struct RowState {
     // 0 if the row does not exist.
     Revision revision = 0;
     Revision create_revision = 0;
@@ -41,18 +41,18 @@ class Batch {
     // Looked up if the row may be deleted.
     std::string resource;
 
-    const std::vector<std::string>& its_terms() const {
+    const std::vector<std::string>& current_terms() const {
       return content != nullptr ? content->terms : terms;
     }
-    const std::string& its_resource() const {
+    const std::string& current_resource() const {
       return content != nullptr ? content->resource : resource;
     }
   };
   struct RowSlot {
     Key key;
     bool wants_resource = false;
-    Standing before;
-    Standing now;
+    RowState before;
+    RowState now;
   };
   struct RequestSlot {
     RequestKey key;
@@ -97,7 +97,7 @@ class Batch {
   std::vector<RequestSlot>& requests() { return requests_; }
   std::vector<TermSlot>& terms() { return terms_; }
   std::vector<TermAnywhereSlot>& terms_anywhere() { return terms_anywhere_; }
-  std::size_t term_limit() const { return rows_.size() + most_excepted_ + 1; }
+  std::size_t term_limit() const { return rows_.size() + max_excepted_ + 1; }
 
   // Called once everything is filled in; may be repeated with another head.
   void Apply(Revision head);
@@ -130,7 +130,7 @@ class Batch {
   absl::flat_hash_map<Key, std::size_t> term_of_;
   absl::flat_hash_map<std::pair<Kind, std::string>, std::size_t> term_anywhere_of_;
   // The highest number of rows that a condition excepts.
-  std::size_t most_excepted_ = 0;
+  std::size_t max_excepted_ = 0;
   // Rows that are written, and not only named in a condition.
   absl::flat_hash_set<std::size_t> written_;
 

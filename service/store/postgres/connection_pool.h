@@ -58,7 +58,7 @@ class ConnectionPool {
   absl::CondVar returned_;
   std::vector<std::unique_ptr<Connection>> idle_ ABSL_GUARDED_BY(mu_);
   std::size_t lent_ ABSL_GUARDED_BY(mu_) = 0;
-  absl::Status away_ ABSL_GUARDED_BY(mu_);
+  absl::Status unavailable_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace assetgate::store::postgres

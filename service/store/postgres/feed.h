@@ -40,12 +40,12 @@ class Feed {
     // How often the log is read if no notification arrives.
     absl::Duration interval = absl::Seconds(1);
     // How long a writer waits until the changes before its own can be delivered.
-    absl::Duration patience = absl::Seconds(10);
+    absl::Duration max_wait = absl::Seconds(10);
   };
 
   // `connection` listens; the listener needs no changes up to `notified_upto`.
   // Lifetime: the pool must outlive this object.
-  Feed(Options options, std::unique_ptr<Connection> connection, Revision told,
+  Feed(Options options, std::unique_ptr<Connection> connection, Revision notified_upto,
        ConnectionPool& pool);
   // Stops the thread.
   ~Feed();
@@ -53,23 +53,23 @@ class Feed {
   Feed& operator=(const Feed&) = delete;
 
   // Waits for a call of the listener that is in progress.
-  void SetListener(ChangeListener* listener) ABSL_LOCKS_EXCLUDED(telling_);
+  void SetListener(ChangeListener* listener) ABSL_LOCKS_EXCLUDED(notify_mu_);
   // Reports consecutive changes that this gateway has just committed. Returns once the listener was
   // notified of them, or, while the database is unreachable, after `max_wait`: the log then
   // delivers them later. `connection` is used to read the changes in between; it may be null.
-  void Tell(const std::vector<ChangePtr>& changes, Connection* connection);
+  void Notify(const std::vector<ChangePtr>& changes, Connection* connection);
   // The revision up to which the listener has been notified.
-  Revision told() ABSL_LOCKS_EXCLUDED(telling_);
+  Revision notified_upto() ABSL_LOCKS_EXCLUDED(notify_mu_);
 
  private:
   void Run();
   // Waits until another gateway commits, or the interval has passed.
-  absl::Status AwaitDoorbell();
+  absl::Status AwaitNotification();
   // Delivers everything in the log.
   absl::Status CatchUp(Connection& connection);
-  void Advance(const LogPage& page) ABSL_LOCKS_EXCLUDED(telling_);
-  void TellFrom(const std::vector<ChangePtr>& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(telling_);
-  bool ending() ABSL_LOCKS_EXCLUDED(telling_);
+  void Advance(const LogPage& page) ABSL_LOCKS_EXCLUDED(notify_mu_);
+  void NotifyFrom(const std::vector<ChangePtr>& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(notify_mu_);
+  bool ending() ABSL_LOCKS_EXCLUDED(notify_mu_);
 
   const Options options_;
   ConnectionPool& pool_;
@@ -79,11 +79,11 @@ class Feed {
   const int wake_fd_;
 
   // Held while the listener is notified (which does not block), to keep the order.
-  absl::Mutex telling_;
+  absl::Mutex notify_mu_;
   absl::CondVar advanced_;
-  ChangeListener* listener_ ABSL_GUARDED_BY(telling_) = nullptr;
-  Revision told_ ABSL_GUARDED_BY(telling_);
-  bool ending_ ABSL_GUARDED_BY(telling_) = false;
+  ChangeListener* listener_ ABSL_GUARDED_BY(notify_mu_) = nullptr;
+  Revision notified_upto_ ABSL_GUARDED_BY(notify_mu_);
+  bool ending_ ABSL_GUARDED_BY(notify_mu_) = false;
   std::thread thread_;
 };
 

@@ -70,7 +70,8 @@ absl::Status CheckServer(Connection& connection) {
   }
   if (rows->BoolAt(0, 1)) {
     return absl::FailedPreconditionError(
-        "the database is read-only (default_transaction_read_only); the gateway must be able to write");
+        "the database is read-only (default_transaction_read_only); the gateway must be able to "
+        "write");
   }
   return absl::OkStatus();
 }
@@ -122,7 +123,7 @@ absl::StatusOr<PostgresStore::Opened> PostgresStore::Prepare(const Options& opti
     }
     opened.store_id = rows->StringAt(0, 0);
     opened.head = rows->IntAt(0, 1);
-    opened.lived_until = absl::FromUnixMicros(rows->IntAt(0, 2));
+    opened.trusted_time = absl::FromUnixMicros(rows->IntAt(0, 2));
   }
   for (std::unique_ptr<Connection>* made : {&opened.writer, &opened.feed}) {
     absl::StatusOr<std::unique_ptr<Connection>> connection =
@@ -210,19 +211,19 @@ PostgresStore::PostgresStore(const Options& options, Opened opened)
       max_look_ups_(options.max_look_ups),
       store_id_(std::move(opened.store_id)),
       address_(std::move(opened.address)),
-      lived_until_(opened.lived_until),
+      trusted_time_(opened.trusted_time),
       readers_(ConnectionOptions(options), store_id_, options.max_readers),
       writer_({.connection = ConnectionOptions(options),
                .id = opened.writer_id,
                .store_id = store_id_,
-               .patience = options.patience,
+               .outcome_timeout = options.outcome_timeout,
                .retry_interval = options.probe_interval},
               std::move(opened.writer)),
       feed_({.connection = ConnectionOptions(options),
              .store_id = store_id_,
              .writer = opened.writer_id,
              .interval = options.feed_interval,
-             .patience = options.patience},
+             .outcome_timeout = options.outcome_timeout},
             std::move(opened.feed), opened.head, readers_),
       leases_({.connection = ConnectionOptions(options),
                .store_id = store_id_,
@@ -262,16 +263,16 @@ GroupWriter::Group PostgresStore::Write(absl::Span<const PendingCommit> group) {
   return writer_.Write(group);
 }
 
-void PostgresStore::Tell(const std::vector<ChangePtr>& changes) {
+void PostgresStore::Notify(const std::vector<ChangePtr>& changes) {
   absl::StatusOr<Connection*> connection = writer_.Connected();
-  feed_.Tell(changes, connection.ok() ? *connection : nullptr);
+  feed_.Notify(changes, connection.ok() ? *connection : nullptr);
 }
 
 absl::StatusOr<bool> PostgresStore::Expire() {
   const absl::Duration steady = clock_.Steady();
-  const absl::Duration passed = steady - expired_.value_or(steady);
+  const absl::Duration elapsed = steady - expired_.value_or(steady);
   expired_ = steady;
-  return writer_.Expire(retention_, passed, kExpireLimit);
+  return writer_.Expire(retention_, elapsed, kExpireLimit);
 }
 
 template <typename Result, typename Read>

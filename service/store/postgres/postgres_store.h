@@ -61,7 +61,7 @@ class PostgresStore final : public Store, private GroupWriter {
     // How long a writer waits for another one, and how long a stalled one can block others.
     absl::Duration lock_timeout = absl::Seconds(3);
     // How long the store tries to find the outcome of a COMMIT that was not answered.
-    absl::Duration patience = absl::Seconds(10);
+    absl::Duration outcome_timeout = absl::Seconds(10);
     // How often the log is read if no notification arrives.
     absl::Duration feed_interval = absl::Seconds(1);
     // See ShardLeases::Options.
@@ -114,7 +114,7 @@ class PostgresStore final : public Store, private GroupWriter {
   std::size_t queue_depth() const override { return queue_.queue_depth(); }
   Leases& leases() override { return leases_; }
   // By the database's clock.
-  absl::Time lived_until() const override { return lived_until_; }
+  absl::Time trusted_time() const override { return trusted_time_; }
   absl::StatusOr<std::string> HolderOf(Shard shard) override;
   void SetListener(ChangeListener* listener) override { feed_.SetListener(listener); }
   // Also releases the leases. Afterwards no listener is notified any more.
@@ -131,7 +131,7 @@ class PostgresStore final : public Store, private GroupWriter {
     std::string store_id;
     std::string address;
     Revision head = 0;
-    absl::Time lived_until;
+    absl::Time trusted_time;
     // This object's number in the log, and its owner name in the leases.
     std::int64_t writer_id = 0;
   };
@@ -140,7 +140,7 @@ class PostgresStore final : public Store, private GroupWriter {
 
   // GroupWriter.
   Group Write(absl::Span<const PendingCommit> group) override;
-  void Tell(const std::vector<ChangePtr>& changes) override;
+  void Notify(const std::vector<ChangePtr>& changes) override;
   absl::Status Probe() override { return writer_.Probe(); }
   absl::StatusOr<bool> Expire() override;
 
@@ -152,7 +152,7 @@ class PostgresStore final : public Store, private GroupWriter {
   const std::size_t max_look_ups_;
   const std::string store_id_;
   const std::string address_;
-  const absl::Time lived_until_;
+  const absl::Time trusted_time_;
   postgres::ConnectionPool readers_;
   // Used by the queue's thread.
   postgres::Writer writer_;

@@ -267,7 +267,7 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query,
   Parameters parameters;
   parameters.Bytes(query.tenant).Int(KindNumber(query.kind));
   const char* sql = nullptr;
-  auto most = static_cast<std::int64_t>(max_look_ups);
+  auto limit = static_cast<std::int64_t>(max_look_ups);
   switch (query.order) {
     case ListQuery::Order::kNewestFirst:
       sql = !filtered ? kNewest : of_one_word ? kNewestWithTerm : kNewestMatching;
@@ -278,7 +278,7 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query,
     case ListQuery::Order::kOldestFirst:
       sql = filtered ? kOldestMatching : kOldest;
       // Each row is looked up under every word.
-      most = std::max<std::int64_t>(1, most / std::max<std::int64_t>(1, std::ssize(words.words)));
+      limit = std::max<std::int64_t>(1, limit / std::max<std::int64_t>(1, std::ssize(words.words)));
       parameters.Int(query.after_create_revision.value_or(0));
       break;
   }
@@ -287,7 +287,7 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query,
   if (sql == kNewestWithTerm) {
     parameters.Bytes(words.words[0]);
   } else if (walks) {
-    parameters.ByteStrings(words.words).Ints(words.clause_of).Int(words.clauses).Int(most);
+    parameters.ByteStrings(words.words).Ints(words.clause_of).Int(words.clauses).Int(limit);
   }
   parameters.Int(AsInt(query.max_bytes));
 

@@ -114,7 +114,7 @@ absl::Status ShardLeases::health() {
 }
 
 void ShardLeases::SetListener(LeaseListener* listener) {
-  absl::MutexLock telling(&telling_);
+  absl::MutexLock telling(&notify_mu_);
   listener_ = listener;
   if (listener == nullptr) return;
   std::vector<Shard> taken;
@@ -122,15 +122,15 @@ void ShardLeases::SetListener(LeaseListener* listener) {
     absl::MutexLock lock(&mu_);
     const Instant now = Now();
     for (std::size_t i = 0; i < held_.size(); ++i) {
-      held_[i].told = !held_[i].leaving && held_[i].until > now;
-      if (held_[i].told) taken.push_back(static_cast<Shard>(i));
+      held_[i].reported = !held_[i].leaving && held_[i].until > now;
+      if (held_[i].reported) taken.push_back(static_cast<Shard>(i));
     }
   }
   if (!taken.empty()) listener->OnTaken(taken);
 }
 
-void ShardLeases::Tell() {
-  absl::MutexLock telling(&telling_);
+void ShardLeases::Notify() {
+  absl::MutexLock telling(&notify_mu_);
   std::vector<Shard> taken;
   std::vector<Shard> lost;
   {
@@ -138,8 +138,8 @@ void ShardLeases::Tell() {
     const Instant now = Now();
     for (std::size_t i = 0; i < held_.size(); ++i) {
       const bool holds = !held_[i].leaving && held_[i].until > now;
-      if (holds == held_[i].told) continue;
-      held_[i].told = holds;
+      if (holds == held_[i].reported) continue;
+      held_[i].reported = holds;
       (holds ? taken : lost).push_back(static_cast<Shard>(i));
     }
   }
@@ -171,7 +171,7 @@ void ShardLeases::Run() {
       absl::MutexLock lock(&mu_);
       health_ = status;
     }
-    Tell();
+    Notify();
   }
   // Leases that cannot be released now expire by themselves.
   if (absl::StatusOr<Connection*> connection = Connected(); connection.ok()) {
@@ -183,7 +183,7 @@ void ShardLeases::Run() {
         .IgnoreError();
   }
   connection_.reset();
-  Tell();
+  Notify();
 }
 
 absl::StatusOr<Connection*> ShardLeases::Connected() {
@@ -205,7 +205,7 @@ std::size_t ShardLeases::Count() {
                     [now](const Held& held) { return !held.leaving && held.until > now; }));
 }
 
-std::vector<std::int64_t> ShardLeases::Spare(std::size_t count) {
+std::vector<std::int64_t> ShardLeases::TakeSurplus(std::size_t count) {
   std::vector<std::int64_t> spared;
   absl::MutexLock lock(&mu_);
   const Instant now = Now();
@@ -274,8 +274,8 @@ absl::Status ShardLeases::Round() {
   const std::size_t share = (static_cast<std::size_t>(kShards) + gateways - 1) / gateways;
   const std::size_t ours = Count();
   if (ours > share) {
-    const std::vector<std::int64_t> spared = Spare(ours - share);
-    Tell();  // Before another gateway can take them.
+    const std::vector<std::int64_t> spared = TakeSurplus(ours - share);
+    Notify();  // Before another gateway can take them.
     if (spared.empty()) return absl::OkStatus();
     absl::Status status =
         connection.Run({kGiveBack, Parameters().Text(options_.owner).Ints(spared)}).status();

@@ -75,7 +75,7 @@ class ShardLeases final : public Leases {
     // The latest end that HeldUntil has returned.
     Instant promised;
     // Whether the listener was notified that it is held.
-    bool told = false;
+    bool reported = false;
     // Is released once `promised` has passed, and no longer renewed.
     bool leaving = false;
   };
@@ -85,22 +85,22 @@ class ShardLeases final : public Leases {
   absl::StatusOr<Connection*> Connected();
   // Selects `count` surplus shards and stops using them. Returns those whose promised end has
   // passed: they can be released at once.
-  std::vector<std::int64_t> Spare(std::size_t count) ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<std::int64_t> TakeSurplus(std::size_t count) ABSL_LOCKS_EXCLUDED(mu_);
   std::size_t Count() ABSL_LOCKS_EXCLUDED(mu_);
   void Hold(const Rows& shards, Instant until) ABSL_LOCKS_EXCLUDED(mu_);
   // Notifies the listener of what has changed since the last call.
-  void Tell() ABSL_LOCKS_EXCLUDED(mu_, telling_);
+  void Notify() ABSL_LOCKS_EXCLUDED(mu_, notify_mu_);
 
   const Options options_;
   // Used by the running round: on the thread, except for the first and the last.
   std::unique_ptr<Connection> connection_;
 
   // Held while the listener is notified, to keep the order.
-  absl::Mutex telling_ ABSL_ACQUIRED_BEFORE(mu_);
+  absl::Mutex notify_mu_ ABSL_ACQUIRED_BEFORE(mu_);
   absl::Mutex mu_;
   absl::CondVar wake_;
   std::array<Held, kShards> held_ ABSL_GUARDED_BY(mu_);
-  LeaseListener* listener_ ABSL_GUARDED_BY(telling_) = nullptr;
+  LeaseListener* listener_ ABSL_GUARDED_BY(notify_mu_) = nullptr;
   int gateways_ ABSL_GUARDED_BY(mu_) = 1;
   std::size_t next_pick_ ABSL_GUARDED_BY(mu_) = 0;
   bool released_ ABSL_GUARDED_BY(mu_) = false;

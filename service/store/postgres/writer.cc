@@ -9,7 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "store/codec.h"
-#include "store/lived_time.h"
+#include "store/trusted_time.h"
 
 namespace assetgate::store::postgres {
 namespace {
@@ -17,7 +17,7 @@ namespace {
 using Outcome = CommitResult::Outcome;
 
 // How often a group is tried before its transactions are answered with the error.
-constexpr int kMostTries = 4;
+constexpr int kMaxTries = 4;
 
 constexpr char kBegin[] = "BEGIN";
 constexpr char kCommit[] = "COMMIT";
@@ -169,7 +169,7 @@ constexpr char kOwnBase[] =
 
 // Backends that wait for their client within a transaction older than $1 and hold this gateway's
 // kind of locks.
-constexpr char kThrowOut[] = R"sql(
+constexpr char kTerminateStalled[] = R"sql(
 WITH stalled AS MATERIALIZED (
   SELECT a.pid FROM pg_stat_activity a
   WHERE a.datname = current_database() AND a.application_name LIKE 'assetgate%'
@@ -183,10 +183,10 @@ SELECT count(*) FROM stalled WHERE pg_terminate_backend(pid)
 
 // "AGSX": the lock for removing expired data.
 constexpr char kExpireLock[] = "SELECT pg_try_advisory_xact_lock(1095193432)";
-constexpr char kLived[] =
+constexpr char kReadTrustedTime[] =
     "SELECT (extract(epoch FROM now()) * 1000000)::bigint, "
     "(SELECT value::bigint FROM meta WHERE name = 'lived')";
-constexpr char kSaveLived[] =
+constexpr char kSaveTrustedTime[] =
     "INSERT INTO meta VALUES ('lived', ($1::bigint)::text) "
     "ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 constexpr char kExpireRequests[] = R"sql(
@@ -224,14 +224,14 @@ struct Columns {
     Strings term;
     Ints row;
     Bools made;
-  } terms_gone, terms_new;
+  } removed_terms, terms_new;
   struct {
     Views tenant;
     Views method;
     Views id;
     Strings rows;
     Views request;
-  } requests_gone, requests_new;
+  } removed_requests, requests_new;
   struct {
     Ints row;
     Views tenant;
@@ -268,8 +268,8 @@ struct Columns {
 };
 
 void Columns::AddRow(const Batch::RowSlot& slot, Revision head) {
-  const Batch::Standing& before = slot.before;
-  const Batch::Standing& now = slot.now;
+  const Batch::RowState& before = slot.before;
+  const Batch::RowState& now = slot.now;
   if (now.revision == before.revision) return;
   const bool made = now.create_revision > head;
   const bool goes = before.revision != 0 && (now.revision == 0 || made);
@@ -286,16 +286,16 @@ void Columns::AddRow(const Batch::RowSlot& slot, Revision head) {
   const std::vector<std::string> held =
       before.revision == 0 ? std::vector<std::string>() : Indexed(before.terms);
   const std::vector<std::string> wanted =
-      now.revision == 0 ? std::vector<std::string>() : Indexed(now.its_terms());
+      now.revision == 0 ? std::vector<std::string>() : Indexed(now.current_terms());
   if (goes || now.revision == 0 || made) {
     if (goes) deleted_rows.push_back(before.create_revision);
-    add_terms(terms_gone, held, before.create_revision);
+    add_terms(removed_terms, held, before.create_revision);
     add_terms(terms_new, wanted, now.create_revision);
   } else {
     std::vector<std::string> difference;
     std::set_difference(held.begin(), held.end(), wanted.begin(), wanted.end(),
                         std::back_inserter(difference));
-    add_terms(terms_gone, difference, before.create_revision);
+    add_terms(removed_terms, difference, before.create_revision);
     difference.clear();
     std::set_difference(wanted.begin(), wanted.end(), held.begin(), held.end(),
                         std::back_inserter(difference));
@@ -319,9 +319,9 @@ void Columns::AddRow(const Batch::RowSlot& slot, Revision head) {
 void Columns::AddRequest(const Batch::RequestSlot& slot) {
   if (!slot.changed) return;
   if (slot.before.has_value()) {
-    requests_gone.tenant.push_back(slot.key.tenant);
-    requests_gone.method.push_back(slot.key.method);
-    requests_gone.id.push_back(slot.key.request_id);
+    removed_requests.tenant.push_back(slot.key.tenant);
+    removed_requests.method.push_back(slot.key.method);
+    removed_requests.id.push_back(slot.key.request_id);
   }
   if (!slot.now.has_value()) return;
   requests_new.tenant.push_back(slot.key.tenant);
@@ -361,14 +361,14 @@ std::vector<Statement> WriteStatements(Batch& batch, Revision head, std::int64_t
   if (!columns.deleted_rows.empty()) {
     statements.push_back({kDeleteRows, Parameters().Ints(columns.deleted_rows)});
   }
-  if (const auto& gone = columns.terms_gone; !gone.row.empty()) {
+  if (const auto& gone = columns.removed_terms; !gone.row.empty()) {
     statements.push_back({kDeleteTerms, Parameters()
                                             .ByteStrings(gone.tenant)
                                             .Ints(gone.kind)
                                             .ByteStrings(gone.term)
                                             .Ints(gone.row)});
   }
-  if (const auto& gone = columns.requests_gone; !gone.id.empty()) {
+  if (const auto& gone = columns.removed_requests; !gone.id.empty()) {
     statements.push_back(
         {kDeleteRequests,
          Parameters().ByteStrings(gone.tenant).ByteStrings(gone.method).ByteStrings(gone.id)});
@@ -407,7 +407,7 @@ std::vector<Statement> WriteStatements(Batch& batch, Revision head, std::int64_t
 absl::Status Fill(const Rows& found, std::vector<Batch::RowSlot>& slots) {
   for (Batch::RowSlot& slot : slots) slot.before = {};
   for (int i = 0; i < found.size(); ++i) {
-    Batch::Standing& row = slots[static_cast<std::size_t>(found.IntAt(i, 0) - 1)].before;
+    Batch::RowState& row = slots[static_cast<std::size_t>(found.IntAt(i, 0) - 1)].before;
     row.create_revision = found.IntAt(i, 1);
     row.revision = found.IntAt(i, 2);
     absl::StatusOr<std::vector<std::string>> terms = DecodeStrings(found.BytesAt(i, 3));
@@ -542,7 +542,7 @@ GroupWriter::Group Writer::Write(absl::Span<const PendingCommit> group) {
   Ended ended;
   for (int tries = 1;; ++tries) {
     ended = Try(batch);
-    if (ended.end != End::kAgain || tries == kMostTries) break;
+    if (ended.end != End::kAgain || tries == kMaxTries) break;
   }
   GroupWriter::Group done;
   if (ended.end == End::kCommitted) {
@@ -560,7 +560,7 @@ GroupWriter::Group Writer::Write(absl::Span<const PendingCommit> group) {
     done.results[i].message = std::string(ended.status.message());
   }
   done.status = ended.status;
-  done.fault_of_one = ended.end == End::kNothing && !absl::IsUnavailable(ended.status);
+  done.caused_by_one = ended.end == End::kNothing && !absl::IsUnavailable(ended.status);
   return done;
 }
 
@@ -626,7 +626,7 @@ Writer::Ended Writer::Try(Batch& batch) {
   if (answers.ok()) {
     if (has_changes) base = (*answers)[answers->size() - 2].IntAt(0, 0);
     if (connection.committed_locally()) {
-      absl::Status confirmed = AwaitBarrier(Deadline(options_.patience));
+      absl::Status confirmed = AwaitBarrier(Deadline(options_.outcome_timeout));
       if (!confirmed.ok()) return {End::kUnknown, std::move(confirmed), /*provisional=*/true};
     }
   } else if (!connection.broken()) {
@@ -634,7 +634,7 @@ Writer::Ended Writer::Try(Batch& batch) {
   } else if (statements.size() == 1) {
     return {End::kAgain, answers.status()};  // Nothing was written.
   } else {
-    Ended ended = LookUp(*begun, has_changes, base);
+    Ended ended = FindOutcome(*begun, has_changes, base);
     if (ended.end != End::kCommitted) return ended;
   }
   batch.Shift(base - begun->head);
@@ -645,9 +645,8 @@ Writer::Ended Writer::Failed(Connection& connection, const absl::Status& status)
   // If the connection is lost before COMMIT was sent, nothing was committed.
   if (connection.broken()) return {End::kAgain, status};
   const std::string& state = connection.sqlstate();
-  if (state == "55P03" ||
-      state == "57014") {  // A lock was held for too long.
-    ThrowOutStalled(connection);
+  if (state == "55P03" || state == "57014") {  // A lock was held for too long.
+    TerminateStalled(connection);
     return {End::kAgain, status};
   }
   // Deadlocks, serialization failures, and rows inserted by a client that does not take these
@@ -656,13 +655,13 @@ Writer::Ended Writer::Failed(Connection& connection, const absl::Status& status)
   return {again ? End::kAgain : End::kNothing, status};
 }
 
-void Writer::ThrowOutStalled(Connection& connection) {
+void Writer::TerminateStalled(Connection& connection) {
   const std::int64_t age = absl::ToInt64Milliseconds(options_.connection.lock_timeout);
-  connection.Run({kThrowOut, Parameters().Int(age)}).IgnoreError();
+  connection.Run({kTerminateStalled, Parameters().Int(age)}).IgnoreError();
 }
 
-Writer::Ended Writer::LookUp(const Begun& begun, bool has_changes, Revision& base) {
-  const Deadline deadline(options_.patience);
+Writer::Ended Writer::FindOutcome(const Begun& begun, bool has_changes, Revision& base) {
+  const Deadline deadline(options_.outcome_timeout);
   absl::Status status;
   for (bool first = true; first || !deadline.passed(); first = false) {
     if (!first) std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -718,13 +717,13 @@ absl::Status Writer::AwaitBarrier(const Deadline& deadline) {
       "PostgreSQL: committed on the primary alone; its synchronous standby does not confirm it");
 }
 
-absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Duration passed,
+absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Duration elapsed,
                                     std::int64_t limit) {
   absl::StatusOr<Connection*> connected = Connected();
   if (!connected.ok()) return connected.status();
   Connection& connection = **connected;
   absl::StatusOr<std::vector<Rows>> begun =
-      connection.RunAll({{kBegin, {}}, {kExpireLock, {}}, {kLived, {}}});
+      connection.RunAll({{kBegin, {}}, {kExpireLock, {}}, {kReadTrustedTime, {}}});
   if (!begun.ok()) return begun.status();
   if (!(*begun)[1].BoolAt(0, 0)) {
     if (absl::Status s = connection.Execute("ROLLBACK"); !s.ok()) return s;
@@ -734,9 +733,9 @@ absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Duration p
   const absl::Time now = absl::FromUnixMicros(times.IntAt(0, 0));
   std::optional<absl::Time> stored;
   if (!times.IsNull(0, 1)) stored = absl::FromUnixMicros(times.IntAt(0, 1));
-  LivedTime lived(stored);
-  lived.Follow(now, passed);
-  const absl::Time horizon = lived.Horizon(now);
+  TrustedTime trusted(stored);
+  trusted.Advance(now, elapsed);
+  const absl::Time horizon = trusted.Horizon(now);
   const std::int64_t requests_until = absl::ToUnixMicros(horizon - retention.requests);
   absl::StatusOr<std::vector<Rows>> found =
       connection.RunAll({{kExpireRequests, Parameters().Int(requests_until).Int(limit)},
@@ -754,8 +753,9 @@ absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Duration p
   }
   more = more || past >= limit;
   std::vector<Statement> statements;
-  if (lived.newest() != stored) {
-    statements.push_back({kSaveLived, Parameters().Int(absl::ToUnixMicros(*lived.newest()))});
+  if (trusted.newest() != stored) {
+    statements.push_back(
+        {kSaveTrustedTime, Parameters().Int(absl::ToUnixMicros(*trusted.newest()))});
   }
   if (past > 0) {
     statements.push_back({kDeleteChanges, Parameters().Int(upto)});

@@ -47,7 +47,7 @@ class Writer {
     std::int64_t id = 0;
     std::string store_id;
     // How long the writer tries to find the outcome of a lost COMMIT.
-    absl::Duration patience = absl::Seconds(10);
+    absl::Duration outcome_timeout = absl::Seconds(10);
     // After a failure to connect, writes fail at once for this long.
     absl::Duration retry_interval = absl::Seconds(1);
   };
@@ -62,7 +62,7 @@ class Writer {
   // Does nothing while another gateway removes rows. The time is the database's, as for all rows
   // written here, and counts only as far as the store trusts it (see TrustedTime): no gateway's
   // clock removes anything. `elapsed`: since the last call, by a steady clock.
-  absl::StatusOr<bool> Expire(const Retention& retention, absl::Duration passed,
+  absl::StatusOr<bool> Expire(const Retention& retention, absl::Duration elapsed,
                               std::int64_t limit);
   // The connection, reopened if it was lost; for reads on this thread.
   absl::StatusOr<Connection*> Connected();
@@ -92,14 +92,14 @@ class Writer {
   absl::StatusOr<Begun> Begin(Connection& connection, Batch& batch);
   // Finds the outcome of a transaction whose COMMIT was not answered. If it was committed, `base`
   // is set to the head below its changes.
-  Ended LookUp(const Begun& begun, bool has_changes, Revision& base);
+  Ended FindOutcome(const Begun& begun, bool has_changes, Revision& base);
   // Commits a barrier, so that everything committed before it is as durable as the server
   // guarantees: with synchronous replication, also on the standbys.
   absl::Status AwaitBarrier(const Deadline& deadline);
   // What to do after an error from the server.
   Ended Failed(Connection& connection, const absl::Status& status);
   // Terminates connections that hold locks and have waited too long for their clients.
-  void ThrowOutStalled(Connection& connection);
+  void TerminateStalled(Connection& connection);
 
   const Options options_;
   std::unique_ptr<Connection> connection_;

@@ -42,7 +42,7 @@ class OpenFiles {
     off_t size = 0;
     timespec written{};
   };
-  absl::Status Look(File& file);
+  absl::Status Inspect(File& file);
 
   File database_;
   File log_;

@@ -205,12 +205,13 @@ SqliteStore::SqliteStore(Options options, std::unique_ptr<sqlite::FileLock> lock
       writer_(std::move(writer)),
       files_(lock_->real_path()),
       store_id_(std::move(store_id)),
-      lived_until_(writer_->BeginLife(options_.clock->Now()).value_or(absl::InfinitePast())),
+      trusted_time_(
+          writer_->StartTrustedTime(options_.clock->Now()).value_or(absl::InfinitePast())),
       readers_(lock_->real_path(), options_.max_readers),
       queue_({.clock = options_.clock,
               .max_queue = options_.max_queue,
               .probe_interval = options_.probe_interval,
-              .look_interval = options_.look_interval,
+              .check_interval = options_.check_interval,
               .metrics = options_.metrics},
              *this) {}
 
@@ -287,12 +288,12 @@ absl::Status SqliteStore::Probe() {
   return NoteDamage(writer_->Probe());
 }
 
-void SqliteStore::Tidy() {
+void SqliteStore::Maintain() {
   // A damaged or foreign file is left as it is.
   if (CheckFiles().ok() && writer_->Checkpoint()) files_.Accept();
 }
 
-void SqliteStore::Tell(const std::vector<ChangePtr>& changes) {
+void SqliteStore::Notify(const std::vector<ChangePtr>& changes) {
   ChangeListener* listener;
   {
     absl::MutexLock lock(&mu_);
@@ -303,11 +304,11 @@ void SqliteStore::Tell(const std::vector<ChangePtr>& changes) {
 
 absl::StatusOr<bool> SqliteStore::Expire() {
   const absl::Duration steady = options_.clock->Steady();
-  const absl::Duration passed = steady - expired_.value_or(steady);
+  const absl::Duration elapsed = steady - expired_.value_or(steady);
   expired_ = steady;
   if (absl::Status s = CheckFiles(); !s.ok()) return s;
   absl::StatusOr<bool> more =
-      writer_->Expire(options_.retention, options_.clock->Now(), passed, kExpireLimit);
+      writer_->Expire(options_.retention, options_.clock->Now(), elapsed, kExpireLimit);
   if (!more.ok()) return NoteDamage(more.status());
   return more;
 }
@@ -330,7 +331,7 @@ GroupWriter::Group SqliteStore::Write(absl::Span<const PendingCommit> group) {
       ended = writer_->Commit();
     } else {
       writer_->Rollback();
-      done.fault_of_one = !absl::IsUnavailable(ended.status) && !absl::IsDataLoss(ended.status);
+      done.caused_by_one = !absl::IsUnavailable(ended.status) && !absl::IsDataLoss(ended.status);
     }
   }
   if (ended.end == Writer::End::kCommitted) {

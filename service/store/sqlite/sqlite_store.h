@@ -59,7 +59,7 @@ class SqliteStore final : public Store, private GroupWriter {
     // The longest time between probes after writing has failed.
     absl::Duration probe_interval = absl::Seconds(1);
     // The longest time between checks that the files are still in place.
-    absl::Duration look_interval = absl::Seconds(5);
+    absl::Duration check_interval = absl::Seconds(5);
     // If set, counts commits and measures groups. Must outlive the store.
     base::Metrics* metrics = nullptr;
   };
@@ -103,7 +103,7 @@ class SqliteStore final : public Store, private GroupWriter {
   absl::Status Health() override;
   std::size_t queue_depth() const override { return queue_.queue_depth(); }
   Leases& leases() override { return leases_; }
-  absl::Time lived_until() const override { return lived_until_; }
+  absl::Time trusted_time() const override { return trusted_time_; }
   void SetListener(ChangeListener* listener) override;
   void Stop() override { queue_.Stop(); }
 
@@ -113,10 +113,10 @@ class SqliteStore final : public Store, private GroupWriter {
 
   // GroupWriter.
   Group Write(absl::Span<const PendingCommit> group) override;
-  void Tell(const std::vector<ChangePtr>& changes) override;
+  void Notify(const std::vector<ChangePtr>& changes) override;
   absl::Status Probe() override;
-  absl::Status Look() override { return CheckFiles(); }
-  void Tidy() override;
+  absl::Status CheckIntegrity() override { return CheckFiles(); }
+  void Maintain() override;
   absl::StatusOr<bool> Expire() override;
 
   // On the queue's thread: whether the committed data is still in the files.
@@ -142,7 +142,7 @@ class SqliteStore final : public Store, private GroupWriter {
   // When expired data was last removed, by the steady clock.
   std::optional<absl::Duration> expired_;
   const std::string store_id_;
-  const absl::Time lived_until_;
+  const absl::Time trusted_time_;
   sqlite::ReaderPool readers_;
   SoleLeases leases_;
 

@@ -21,10 +21,10 @@ constexpr int kCheckpointPages = 4'000;
 // If readers have kept the log from being reused up to this length, the writer waits for them
 // briefly.
 constexpr int kBlockingCheckpointPages = 4 * kCheckpointPages;
-constexpr absl::Duration kCheckpointPatience = absl::Milliseconds(100);
+constexpr absl::Duration kCheckpointTimeout = absl::Milliseconds(100);
 
 // How often, at most, the trusted time is saved.
-constexpr absl::Duration kLivedInterval = absl::Seconds(50);
+constexpr absl::Duration kSaveInterval = absl::Seconds(50);
 
 // Sorts the strings and removes duplicates.
 void MakeSet(std::vector<std::string>& strings) {
@@ -109,8 +109,8 @@ absl::Status Writer::Prepare() {
       {oldest_changes_, "SELECT revision, time FROM changes ORDER BY revision LIMIT ?"},
       {delete_changes_, "DELETE FROM changes WHERE revision <= ?"},
       {set_compacted_, "UPDATE meta SET value = ? WHERE name = 'compacted'"},
-      {read_lived_, "SELECT value FROM meta WHERE name = 'lived'"},
-      {save_lived_,
+      {read_trusted_time_, "SELECT value FROM meta WHERE name = 'lived'"},
+      {save_trusted_time_,
        "INSERT INTO meta VALUES ('lived', ?) ON CONFLICT (name) DO UPDATE SET value = "
        "excluded.value"},
   };
@@ -127,17 +127,18 @@ absl::Status Writer::Prepare() {
   }
   head_ = committed_head_ = query.IntAt(0);
   compacted_ = query.IntAt(1);
-  Query lived(read_lived_);
+  Query lived(read_trusted_time_);
   if (lived.Next()) {
-    saved_lived_ = absl::FromUnixMicros(lived.IntAt(0));
-    lived_ = LivedTime(saved_lived_);
+    saved_trusted_time_ = absl::FromUnixMicros(lived.IntAt(0));
+    trusted_time_ = TrustedTime(saved_trusted_time_);
   }
   return lived.status();
 }
 
 int Writer::OnWal(void* context, sqlite3*, const char*, int pages) {
   auto* writer = static_cast<Writer*>(context);
-  if (pages < writer->wal_pages_) writer->checkpoint_at_ = kCheckpointPages;  // The log was restarted.
+  if (pages < writer->wal_pages_)
+    writer->checkpoint_at_ = kCheckpointPages;  // The log was restarted.
   writer->wal_pages_ = pages;
   return SQLITE_OK;
 }
@@ -185,20 +186,20 @@ void Writer::Rollback() {
 
 absl::Status Writer::Probe() { return Query(probe_).Run(); }
 
-absl::StatusOr<std::optional<Writer::Standing>> Writer::Find(const Key& key) {
+absl::StatusOr<std::optional<Writer::RowState>> Writer::Find(const Key& key) {
   Query query(find_row_);
   query.Text(key.tenant).Int(static_cast<int>(key.kind)).Text(key.id);
   if (!query.Next()) {
     if (!query.status().ok()) return query.status();
-    return std::optional<Standing>();
+    return std::optional<RowState>();
   }
-  return std::optional<Standing>(
-      Standing{query.IntAt(0), query.IntAt(1), query.IntAt(2) != 0, query.StringAt(3)});
+  return std::optional<RowState>(
+      RowState{query.IntAt(0), query.IntAt(1), query.IntAt(2) != 0, query.StringAt(3)});
 }
 
 absl::Status Writer::Check(const Conditions& conditions, std::vector<Key>& unmet) {
   for (const Key& key : conditions.exist) {
-    absl::StatusOr<std::optional<Standing>> found = Find(key);
+    absl::StatusOr<std::optional<RowState>> found = Find(key);
     if (!found.ok()) return found.status();
     if (!found->has_value()) unmet.push_back(key);
   }
@@ -241,12 +242,12 @@ absl::Status Writer::Apply(const Transaction& transaction, absl::Time now, Commi
     }
     if (!query.status().ok()) return query.status();
   }
-  std::vector<std::optional<Standing>> standing;
+  std::vector<std::optional<RowState>> standing;
   standing.reserve(transaction.writes.size());
   absl::flat_hash_set<Key> seen;
   for (std::size_t i = 0; i < transaction.writes.size(); ++i) {
     const Write& write = transaction.writes[i];
-    absl::StatusOr<std::optional<Standing>> found = Find(write.key);
+    absl::StatusOr<std::optional<RowState>> found = Find(write.key);
     if (!found.ok()) return found.status();
     const Revision revision = found->has_value() ? (*found)->revision : 0;
     const bool repeated = transaction.writes.size() > 1 && !seen.insert(write.key).second;
@@ -298,7 +299,7 @@ absl::Status Writer::Apply(const Transaction& transaction, absl::Time now, Commi
   return absl::OkStatus();
 }
 
-absl::Status Writer::ApplyWrite(const Write& write, const std::optional<Standing>& standing,
+absl::Status Writer::ApplyWrite(const Write& write, const std::optional<RowState>& standing,
                                 absl::Time now, std::vector<ChangePtr>& changes) {
   const Revision revision = ++head_;
   auto change = std::make_shared<Change>();
@@ -405,24 +406,26 @@ absl::Status Writer::IndexTerms(const Key& key, Revision create_revision,
   return absl::OkStatus();
 }
 
-absl::Status Writer::SaveLived() {
+absl::Status Writer::SaveTrustedTime() {
   // Saving it now and then is enough: after a crash, the lost part is caught up.
-  const absl::Time lived = *lived_.newest();
-  if (saved_lived_.has_value() && lived < *saved_lived_ + kLivedInterval) return absl::OkStatus();
-  if (absl::Status s = Query(save_lived_).Int(absl::ToUnixMicros(lived)).Run(); !s.ok()) return s;
-  saved_lived_ = lived;
+  const absl::Time lived = *trusted_time_.newest();
+  if (saved_trusted_time_.has_value() && lived < *saved_trusted_time_ + kSaveInterval)
+    return absl::OkStatus();
+  if (absl::Status s = Query(save_trusted_time_).Int(absl::ToUnixMicros(lived)).Run(); !s.ok())
+    return s;
+  saved_trusted_time_ = lived;
   return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Time now,
-                                    absl::Duration passed, std::int64_t limit) {
-  lived_.Follow(now, passed);
+                                    absl::Duration elapsed, std::int64_t limit) {
+  trusted_time_.Advance(now, elapsed);
   if (absl::Status s = Begin(); !s.ok()) return s;
   bool more = false;
   const Revision compacted = compacted_;
-  const std::optional<absl::Time> saved = saved_lived_;
-  absl::Status status = SaveLived();
-  if (status.ok()) status = ExpireInGroup(retention, lived_.Horizon(now), limit, more);
+  const std::optional<absl::Time> saved = saved_trusted_time_;
+  absl::Status status = SaveTrustedTime();
+  if (status.ok()) status = ExpireInGroup(retention, trusted_time_.Horizon(now), limit, more);
   if (status.ok()) {
     status = Commit().status;
   } else {
@@ -430,7 +433,7 @@ absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Time now,
   }
   if (!status.ok()) {
     compacted_ = compacted;
-    saved_lived_ = saved;
+    saved_trusted_time_ = saved;
     return status;
   }
   return more;
@@ -472,7 +475,7 @@ bool Writer::Checkpoint() {
   int mode = SQLITE_CHECKPOINT_PASSIVE;
   if (wal_pages_ >= kBlockingCheckpointPages) {
     mode = SQLITE_CHECKPOINT_RESTART;
-    connection_.SetBusyTimeout(kCheckpointPatience);
+    connection_.SetBusyTimeout(kCheckpointTimeout);
   }
   sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, mode, nullptr, nullptr);
   connection_.SetBusyTimeout(kBusyTimeout);

@@ -11,9 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "store/lived_time.h"
 #include "store/sqlite/database.h"
 #include "store/store.h"
+#include "store/trusted_time.h"
 
 namespace assetgate::store::sqlite {
 
@@ -32,9 +32,9 @@ class Writer {
 
   // Starts the trusted time of a new store at `now`. Returns the trusted time that an earlier
   // process saved; absent if the store is new.
-  std::optional<absl::Time> BeginLife(absl::Time now) {
-    const std::optional<absl::Time> before = lived_.newest();
-    if (!before.has_value()) lived_.Follow(now, absl::ZeroDuration());
+  std::optional<absl::Time> StartTrustedTime(absl::Time now) {
+    const std::optional<absl::Time> before = trusted_time_.newest();
+    if (!before.has_value()) trusted_time_.Advance(now, absl::ZeroDuration());
     return before;
   }
 
@@ -64,7 +64,7 @@ class Writer {
   // Removes expired data: at most `limit` requests and `limit` changes, in a commit of their own.
   // Returns whether there may be more. `now` counts as far as the store trusts it (see
   // TrustedTime); `elapsed`: since the last call, by a steady clock.
-  absl::StatusOr<bool> Expire(const Retention& retention, absl::Time now, absl::Duration passed,
+  absl::StatusOr<bool> Expire(const Retention& retention, absl::Time now, absl::Duration elapsed,
                               std::int64_t limit);
 
   // Copies committed data from the log into the file, once the log is long enough. A failure is
@@ -76,21 +76,21 @@ class Writer {
   absl::Status Prepare();
 
   // The part of a row that a write needs.
-  struct Standing {
+  struct RowState {
     Revision create_revision = 0;
     Revision revision = 0;
     bool unfinished = false;
     std::string terms;
   };
-  absl::StatusOr<std::optional<Standing>> Find(const Key& key);
+  absl::StatusOr<std::optional<RowState>> Find(const Key& key);
   // Adds to `unmet` the conditions that do not hold.
   absl::Status Check(const Conditions& conditions, std::vector<Key>& unmet);
-  absl::Status ApplyWrite(const Write& write, const std::optional<Standing>& standing,
+  absl::Status ApplyWrite(const Write& write, const std::optional<RowState>& standing,
                           absl::Time now, std::vector<ChangePtr>& changes);
   // Changes the row's index entries from `held` to `wanted`.
   absl::Status IndexTerms(const Key& key, Revision create_revision, std::vector<std::string> held,
                           std::vector<std::string> wanted);
-  absl::Status SaveLived();
+  absl::Status SaveTrustedTime();
   absl::Status ExpireInGroup(const Retention& retention, absl::Time now, std::int64_t limit,
                              bool& more);
 
@@ -100,9 +100,9 @@ class Writer {
   Revision head_ = 0;
   Revision committed_head_ = 0;
   Revision compacted_ = 0;
-  LivedTime lived_;
+  TrustedTime trusted_time_;
   // Its saved part.
-  std::optional<absl::Time> saved_lived_;
+  std::optional<absl::Time> saved_trusted_time_;
   // The log's length, and the length at which it is copied.
   int wal_pages_ = 0;
   int checkpoint_at_ = 0;
@@ -130,8 +130,8 @@ class Writer {
   Statement oldest_changes_;
   Statement delete_changes_;
   Statement set_compacted_;
-  Statement read_lived_;
-  Statement save_lived_;
+  Statement read_trusted_time_;
+  Statement save_trusted_time_;
 };
 
 }  // namespace assetgate::store::sqlite

@@ -44,7 +44,7 @@ class FaultyStore final : public store::ForwardingStore {
   // The total of the limits that List was called with.
   std::size_t rows_wanted = 0;
   // If set, returned instead of the real store's trusted time.
-  std::optional<absl::Time> lived;
+  std::optional<absl::Time> trusted_time;
 
   // The number of commits, including failed ones.
   std::int64_t commits() const {
@@ -114,7 +114,9 @@ class FaultyStore final : public store::ForwardingStore {
     ++found_requests;
     return real().FindRequest(key);
   }
-  absl::Time lived_until() const override { return lived.value_or(ForwardingStore::lived_until()); }
+  absl::Time trusted_time() const override {
+    return trusted_time.value_or(ForwardingStore::trusted_time());
+  }
   absl::StatusOr<std::vector<store::Row>> ListUnfinished(
       const store::UnfinishedQuery& query) override {
     if (unreadable) return absl::UnavailableError("the test says so");

@@ -43,7 +43,7 @@ class ForwardingStore : public Store {
   std::size_t queue_depth() const override { return real_.queue_depth(); }
   Leases& leases() override { return real_.leases(); }
   absl::StatusOr<std::string> HolderOf(Shard shard) override { return real_.HolderOf(shard); }
-  absl::Time lived_until() const override { return real_.lived_until(); }
+  absl::Time trusted_time() const override { return real_.trusted_time(); }
   void SetListener(ChangeListener* listener) override { real_.SetListener(listener); }
   void Stop() override { real_.Stop(); }
 

@@ -13,7 +13,7 @@
 namespace assetgate::store::postgres {
 namespace {
 
-// How soon a change of the mode is noticed.
+// How quickly a change of the mode takes effect.
 constexpr int kGlanceMilliseconds = 10;
 
 sockaddr_in Loopback(int port) {
@@ -38,7 +38,7 @@ bool SendAll(int fd, const std::string& bytes) {
   return true;
 }
 
-// Takes the whole messages off the front of `pending`, and gives them without notifications.
+// Removes the whole messages from the front of `pending` and returns them without notifications.
 std::string WithoutNotifications(std::string& pending) {
   std::string rest;
   while (pending.size() >= 5) {
@@ -120,13 +120,13 @@ void TestProxy::Serve(int client) {
         open = false;
         break;
       }
-      if (from_server && mode_ == Mode::kDeaf) continue;  // Deaf since a moment ago.
+      if (from_server && mode_ == Mode::kDeaf) continue;  // The mode has just changed.
       std::string bytes(buffer, static_cast<std::size_t>(n));
       if (from_server && swallow_) {
         pending += bytes;
         bytes = WithoutNotifications(pending);
       }
-      // What was under way when the mode changed is lost with it.
+      // Data in flight when the mode changed is lost.
       if (mode_ == Mode::kCut || !SendAll(from_server ? client : server, bytes)) open = false;
     }
   }

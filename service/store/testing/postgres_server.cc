@@ -33,13 +33,13 @@ namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(60);
 
-// There is no test without a server.
+// Without the server no test can run.
 [[noreturn]] void Give(const std::string& up) {
   std::cerr << "the tests' PostgreSQL server: " << up << std::endl;
   std::abort();
 }
 
-// Where the newest server's programs are: Debian keeps them out of PATH.
+// The directory of the newest server's programs, which Debian keeps out of PATH.
 std::string FindBinaries() {
   int newest = 0;
   std::string found;
@@ -56,7 +56,7 @@ std::string FindBinaries() {
   return found;
 }
 
-// Nobody's right now.
+// A port that is free right now.
 int FreePort() {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -105,14 +105,14 @@ TestServer::~TestServer() {
   ::waitpid(guard_, nullptr, 0);
 }
 
-// A process that outlives this one, for as long as it takes to clean up behind it.
+// A process that outlives this one, to clean up after it.
 void TestServer::BeginGuard() {
   int pipe[2];
   if (::pipe2(pipe, O_CLOEXEC) != 0) Give("no pipe");
   guard_ = ::fork();
   if (guard_ < 0) Give("cannot fork");
   if (guard_ == 0) {
-    ::setsid();  // A ^C is for the tests; the guard sees them die of it.
+    ::setsid();  // ^C must reach only the tests; the guard detects their end.
     ::close(pipe[1]);
     char byte;
     while (::read(pipe[0], &byte, 1) < 0 && errno == EINTR) {
@@ -190,7 +190,7 @@ void TestServer::Start() {
   while (!deadline.passed()) {
     if (Connection::Open(options).ok()) return;
     if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
-      pid_ = -1;  // Perhaps somebody took the port.
+      pid_ = -1;  // Another process may have taken the port.
       return;
     }
     Pause();

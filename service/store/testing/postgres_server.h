@@ -69,8 +69,8 @@ class TestServer {
 
 // Polls `condition`; returns false if it does not become true in time.
 template <typename Condition>
-bool Eventually(Condition condition, absl::Duration patience = absl::Seconds(60)) {
-  const absl::Time deadline = absl::Now() + patience;
+bool Eventually(Condition condition, absl::Duration timeout = absl::Seconds(60)) {
+  const absl::Time deadline = absl::Now() + timeout;
   while (!condition()) {
     if (absl::Now() > deadline) return false;
     absl::SleepFor(absl::Milliseconds(5));  // Polling interval.

@@ -63,7 +63,7 @@ class SharedStore final : public store::ChangeListener {
   explicit SharedStore(store::Store& real) : real_(real) { real_.SetListener(this); }
   ~SharedStore() override { real_.SetListener(nullptr); }
 
-  struct Told {
+  struct OriginatedChange {
     store::ChangePtr change;
     // The gateway that made the change.
     int origin = 0;
@@ -74,7 +74,7 @@ class SharedStore final : public store::ChangeListener {
   store::CommitResult Commit(int origin, store::Transaction transaction);
   store::Row WithShard(store::Row row);
   // The changes after the first `count`.
-  std::vector<Told> After(std::size_t count);
+  std::vector<OriginatedChange> After(std::size_t count);
 
   void OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) override;
 
@@ -83,7 +83,7 @@ class SharedStore final : public store::ChangeListener {
   absl::flat_hash_map<store::Key, store::Shard> shards_;
   absl::Mutex mu_;
   std::vector<store::ChangePtr> fresh_ ABSL_GUARDED_BY(mu_);
-  std::vector<Told> told_;
+  std::vector<OriginatedChange> changes_;
 };
 
 // The store as one gateway sees it. Commits take effect at once, but are answered, and reported to
@@ -96,12 +96,12 @@ class GatewayStore final : public store::ForwardingStore {
         shared_(shared),
         index_(index),
         leases_(gateways, exclusive),
-        told_(shared.After(0).size()) {}
+        delivered_(shared.After(0).size()) {}
 
   FakeLeases& fake_leases() { return leases_; }
 
   // Delivers at most `max` changes, in order. Returns how many there were.
-  std::size_t Tell(std::size_t most);
+  std::size_t Notify(std::size_t max);
   // Answers the oldest commit, after delivering every change up to it. Returns false if there is
   // none.
   bool AnswerOne();
@@ -133,7 +133,7 @@ class GatewayStore final : public store::ForwardingStore {
   FakeLeases leases_;
   store::ChangeListener* listener_ = nullptr;
   std::deque<Answer> answers_;
-  std::size_t told_;
+  std::size_t delivered_;
 };
 
 }  // namespace assetgate::store

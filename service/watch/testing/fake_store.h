@@ -40,10 +40,10 @@ class FakeStore final : public store::Store {
   std::string tenant = kTenant;
 
   // From here on changes are queued; Notify(n) notifies the listener of the next n.
-  void HoldListener();
-  void Tell(std::size_t changes);
+  void HoldNotifications();
+  void Notify(std::size_t changes);
   // Changes that the listener was not notified of yet.
-  std::size_t untold() const;
+  std::size_t pending_notifications() const;
 
   // Removes the changes up to `revision` from the log.
   void CompactUpto(store::Revision revision);
@@ -87,14 +87,14 @@ class FakeStore final : public store::Store {
   const std::string id_;
   store::SoleLeases leases_;
   // Held while the listener is notified, which keeps the order.
-  absl::Mutex telling_;
+  absl::Mutex notify_mu_;
   mutable absl::Mutex mu_;
   std::map<store::Key, store::Row> rows_ ABSL_GUARDED_BY(mu_);
   // By create revision.
   std::map<store::Revision, store::Key, std::greater<>> newest_first_ ABSL_GUARDED_BY(mu_);
   // The change of revision n is at n - 1.
   std::vector<store::ChangePtr> history_ ABSL_GUARDED_BY(mu_);
-  std::size_t told_ ABSL_GUARDED_BY(mu_) = 0;
+  std::size_t notified_ ABSL_GUARDED_BY(mu_) = 0;
   bool hold_ ABSL_GUARDED_BY(mu_) = false;
   store::Revision compacted_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);

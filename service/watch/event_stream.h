@@ -1,6 +1,6 @@
 // The interface between a watch and the code that writes its events to a client.
-#ifndef ASSETGATE_WATCH_SOURCE_H_
-#define ASSETGATE_WATCH_SOURCE_H_
+#ifndef ASSETGATE_WATCH_EVENT_STREAM_H_
+#define ASSETGATE_WATCH_EVENT_STREAM_H_
 
 #include <optional>
 
@@ -21,9 +21,9 @@ class Reader {
 
 // An open watch. Its reader pulls: the watch does no work for a reader that does not.
 // Threading: thread-safe, but only one thread should read.
-class Source {
+class EventStream {
  public:
-  virtual ~Source() = default;
+  virtual ~EventStream() = default;
 
   // At most one of `event` and `end`; neither if nothing is pending, and then OnReady follows.
   struct Pulled {
@@ -41,4 +41,4 @@ class Source {
 
 }  // namespace assetgate::watch
 
-#endif  // ASSETGATE_WATCH_SOURCE_H_
+#endif  // ASSETGATE_WATCH_EVENT_STREAM_H_

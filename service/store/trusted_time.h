@@ -1,6 +1,6 @@
 // The time that a store can trust, even if the clocks of its processes step.
-#ifndef ASSETGATE_STORE_LIVED_TIME_H_
-#define ASSETGATE_STORE_LIVED_TIME_H_
+#ifndef ASSETGATE_STORE_TRUSTED_TIME_H_
+#define ASSETGATE_STORE_TRUSTED_TIME_H_
 
 #include <algorithm>
 #include <optional>
@@ -19,17 +19,17 @@ namespace assetgate::store {
 //   remove what is older than trusted.Horizon(clock.Now()) - retention;
 //
 // Threading: used by one thread.
-class LivedTime {
+class TrustedTime {
  public:
   // `stored`: the value that an earlier process saved; absent if there is none.
-  explicit LivedTime(std::optional<absl::Time> stored = std::nullopt) : newest_(stored) {}
+  explicit TrustedTime(std::optional<absl::Time> stored = std::nullopt) : newest_(stored) {}
 
   // `elapsed`: zero in the first call of a process.
-  void Follow(absl::Time now, absl::Duration passed) {
+  void Advance(absl::Time now, absl::Duration elapsed) {
     if (!newest_.has_value()) {
       newest_ = now;
     } else if (now > *newest_) {
-      newest_ = std::min(now, *newest_ + kCatchUp * std::max(passed, absl::ZeroDuration()));
+      newest_ = std::min(now, *newest_ + kCatchUp * std::max(elapsed, absl::ZeroDuration()));
     }
   }
   std::optional<absl::Time> newest() const { return newest_; }
@@ -44,4 +44,4 @@ class LivedTime {
 
 }  // namespace assetgate::store
 
-#endif  // ASSETGATE_STORE_LIVED_TIME_H_
+#endif  // ASSETGATE_STORE_TRUSTED_TIME_H_
