@@ -13,7 +13,7 @@
 //   | config_last_reload_successful |                     | 1: the newest config is in use      |
 //   | config_last_reload_success_timestamp_seconds |      | when the config in use was read     |
 //   | certificate_expiry_timestamp_seconds |              | when the server's certificate ends  |
-//   | issuer_keys_fetch_timestamp_seconds | issuer        | when keys of JWTs' issuers were fetched |
+//   | issuer_keys_fetch_timestamp_seconds | issuer        | when an issuer's keys were fetched  |
 //   | rpcs_total           | method, code                 | RPCs that ended                     |
 //   | rpc_seconds          | method                       | duration of unary RPCs              |
 //   | upstream_calls_total | provider, operation, outcome | calls to providers that ended       |
@@ -22,7 +22,7 @@
 //   | videos_finished_total | provider, model, outcome    | video tasks that ended              |
 //   | video_seconds        | provider, model              | create to end, tasks with a video   |
 //   | video_tokens_total   | provider, model              | tokens that attempts were charged   |
-//   | video_credits_total  | provider, model              | credits likewise                    |
+//   | video_credits_total  | provider, model              | credits that attempts were charged  |
 //   | provider_state       | provider, state              | 1 for the provider's present state  |
 //   | budget_wait_seconds  | provider                     | waits of calls for the budget       |
 //   | detection_seconds    | provider, kind, basis        | end at the provider to commit here  |
@@ -33,10 +33,10 @@
 //   | waiting              | kind, reason                 | units that wait, by reason          |
 //   | open_streams         | kind                         | watch streams that are open         |
 //   | stream_events_total  | kind, type                   | events written to watch streams     |
-//   | watch_lag_seconds    |                              | commit seen until streams notified   |
+//   | watch_lag_seconds    |                              | commit seen until streams notified  |
 //   | queue_depth          | queue                        | entries in a bounded queue          |
 //   | purged_total         | kind                         | finished resources that were purged |
-//   | store_commits_total  | outcome                      | changes given to the store          |
+//   | store_commits_total  | outcome                      | transactions given to the store     |
 //   | store_commit_seconds |                              | one group, begin to durable         |
 //   | store_commit_changes |                              | changes in one group                |
 //   | store_healthy        |                              | 1: it takes writes                  |

@@ -69,7 +69,7 @@ void CommitQueue::Report(const absl::Status& status) {
 
 void CommitQueue::Run() {
   absl::Duration expired = options_.clock->Steady();
-  bool more_to_expire = true;  // What became due while nobody had the file open.
+  bool more_to_expire = true;  // What expired while the store was closed.
   for (;;) {
     std::vector<PendingCommit> group;
     std::vector<Refused> refused;

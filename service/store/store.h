@@ -44,7 +44,7 @@ struct Key {
   std::string id;
 
   friend bool operator==(const Key&, const Key&) = default;
-  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes what is generated for ours
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 reports generated code
   friend auto operator<=>(const Key&, const Key&) = default;
   template <typename H>
   friend H AbslHashValue(H h, const Key& key) {
@@ -152,7 +152,7 @@ struct Conditions {
 // `absent` are checked once the written rows are locked. Terms in `absent_anywhere` are checked
 // while nothing else commits: of two transactions that each write a term that the other one
 // requires to be absent anywhere, one is committed and the other is rejected; a row that already
-// has the term rejects the transaction, whoever wrote it.
+// has the term rejects the transaction, regardless of its writer.
 struct Transaction {
   std::vector<Write> writes;
   Conditions conditions;

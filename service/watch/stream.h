@@ -94,7 +94,7 @@ class Stream final : public EventStream,
  private:
   // Where events come from.
   enum class Phase {
-    kReplay,   // pages of replay_; `step_` says the state of the next page
+    kReplay,   // pages of replay_; `step_` is the state of the next page
     kLive,     // the mailbox
     kMailbox,  // the rest of the overflowed mailbox; then kReplay
   };

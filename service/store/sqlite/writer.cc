@@ -127,12 +127,12 @@ absl::Status Writer::Prepare() {
   }
   head_ = committed_head_ = query.IntAt(0);
   compacted_ = query.IntAt(1);
-  Query lived(read_trusted_time_);
-  if (lived.Next()) {
-    saved_trusted_time_ = absl::FromUnixMicros(lived.IntAt(0));
+  Query saved(read_trusted_time_);
+  if (saved.Next()) {
+    saved_trusted_time_ = absl::FromUnixMicros(saved.IntAt(0));
     trusted_time_ = TrustedTime(saved_trusted_time_);
   }
-  return lived.status();
+  return saved.status();
 }
 
 int Writer::OnWal(void* context, sqlite3*, const char*, int pages) {
@@ -408,12 +408,12 @@ absl::Status Writer::IndexTerms(const Key& key, Revision create_revision,
 
 absl::Status Writer::SaveTrustedTime() {
   // Saving it now and then is enough: after a crash, the lost part is caught up.
-  const absl::Time lived = *trusted_time_.newest();
-  if (saved_trusted_time_.has_value() && lived < *saved_trusted_time_ + kSaveInterval)
+  const absl::Time trusted = *trusted_time_.newest();
+  if (saved_trusted_time_.has_value() && trusted < *saved_trusted_time_ + kSaveInterval)
     return absl::OkStatus();
-  if (absl::Status s = Query(save_trusted_time_).Int(absl::ToUnixMicros(lived)).Run(); !s.ok())
+  if (absl::Status s = Query(save_trusted_time_).Int(absl::ToUnixMicros(trusted)).Run(); !s.ok())
     return s;
-  saved_trusted_time_ = lived;
+  saved_trusted_time_ = trusted;
   return absl::OkStatus();
 }
 
