@@ -44,13 +44,13 @@ std::optional<std::string> FindFault(const Request& request) {
     }
   }
   if (!request.path.empty() && request.path[0] != '/' && request.path[0] != '?') {
-    return "the path begins with neither '/' nor '?'";
+    return "the path starts with neither '/' nor '?'";
   }
   for (std::size_t i = 0; i < request.headers.size(); ++i) {
     const Header& header = request.headers[i];
     if (!IsToken(header.name)) return absl::StrCat("the name of header ", i, " is not a token");
     if (FramesTheMessage(header.name)) {
-      return absl::StrCat("header \"", header.name, "\" is not for the caller to set");
+      return absl::StrCat("header \"", header.name, "\" must not be set by the caller");
     }
     for (const char c : header.value) {
       if (absl::ascii_iscntrl(static_cast<unsigned char>(c)) && c != '\t') {
@@ -235,13 +235,13 @@ std::optional<TransportError> Transfer::Begin(Request request, SendOptions optio
   error_[0] = '\0';
 
   if (clock_.Now() > options_.send_before) {
-    return Error(Kind::kExpired, "too late to be sent");
+    return Error(Kind::kExpired, "not sent before its deadline (send_before)");
   }
   if (const std::optional<std::string> fault = FindFault(request_)) {
     return Error(Kind::kMalformed, *fault);
   }
   if (options_.timeout <= absl::ZeroDuration()) {
-    return Error(Kind::kTimeout, "no time to send it");
+    return Error(Kind::kTimeout, "no time left to send it");
   }
   if (!configured_ || !SetRequest()) {
     return Error(Kind::kConnect, "libcurl is out of memory, or lacks a feature");
@@ -424,7 +424,7 @@ Result Transfer::Finish(CURLcode code) {
   switch (refusal_) {
     case Refusal::kExpired:
       // If it was sent before, that is the result.
-      if (sends_ == 0) return Error(Kind::kExpired, "too late to be sent");
+      if (sends_ == 0) return Error(Kind::kExpired, "not sent before its deadline (send_before)");
       [[fallthrough]];
     case Refusal::kResend:
       return Error(Kind::kReset, "the connection ended without an answer; not sent again");

@@ -82,8 +82,8 @@ google::rpc::Status WorkFailed(const std::optional<provider::Failure>& failure,
 }
 
 std::string UnknownState(const provider::Observation& observation, absl::string_view counts_as) {
-  return absl::StrCat("the provider says \"", Word(observation.provider_state),
-                      "\", a state that this gateway does not know; it counts as ", counts_as);
+  return absl::StrCat("the provider reports the unknown state \"", Word(observation.provider_state),
+                      "\", which counts as ", counts_as);
 }
 
 template <typename PlacementT>
@@ -270,15 +270,15 @@ google::rpc::Status WithoutResult(const provider::Observation& observation,
   return base::Error(
              absl::StatusCode::kFailedPrecondition,
              is_inline ? v1::RESULT_INLINE : v1::RESULT_MISSING,
-             absl::StrCat(
-                 context.provider_id, " reports success",
-                 word.empty() ? "" : absl::StrCat(" (\"", word, "\")"),
-                 is_inline ? " and delivered the result inside its answer, which this "
-                             "gateway cannot keep"
-                           : absl::StrCat(", and its answers held no link to the result "
-                                          "for ",
-                                          absl::FormatDuration(context.missing_result_period)),
-                 "; whether it is billed is not known. See provider_answer of the attempt"))
+             absl::StrCat(context.provider_id, " reports success",
+                          word.empty() ? "" : absl::StrCat(" (\"", word, "\")"),
+                          is_inline
+                              ? " and delivered the result inside its answer, which this "
+                                "gateway cannot keep"
+                              : absl::StrCat(", and its answers contained no link to the result "
+                                             "for ",
+                                             absl::FormatDuration(context.missing_result_period)),
+                          "; whether it is billed is unknown. See the attempt's provider_answer"))
       .Metadata("provider", context.provider_id)
       .ToProto();
 }
@@ -406,12 +406,11 @@ Situation SituationOf(const v1::Attempt& attempt, const Unit& unit,
   if (unit.has_result_missing_since()) {
     const absl::Time until =
         base::FromProto(unit.result_missing_since()) + context.missing_result_period;
-    return {
-        v1::Waiting::PROVIDER_WORKING,
-        absl::StrCat("the provider says that it is done (\"", attempt.provider_state(),
-                     "\"), and its answer holds no link to the result; it is asked again until ",
-                     absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", until, absl::UTCTimeZone()),
-                     ", then the task fails with RESULT_MISSING")};
+    return {v1::Waiting::PROVIDER_WORKING,
+            absl::StrCat("the provider reports success (\"", attempt.provider_state(),
+                         "\"), but its answer has no link to the result; it is polled until ",
+                         absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", until, absl::UTCTimeZone()),
+                         ", then the task fails with RESULT_MISSING")};
   }
   if (said != nullptr && said->unknown_state) {
     return {v1::Waiting::PROVIDER_WORKING, UnknownState(*said, "in progress")};
@@ -615,7 +614,7 @@ bool ApplySubmit(v1::VideoTask& task, int index, Unit& unit, const provider::Sub
       attempt.set_billing(v1::Attempt::UNKNOWN);
       *attempt.mutable_error() =
           base::Error(absl::StatusCode::kUnknown, v1::SUBMISSION_UNKNOWN,
-                      absl::StrCat("the submission was sent and its outcome is not known: ",
+                      absl::StrCat("the submission was sent and its outcome is unknown: ",
                                    WaitingMessage(result.failure, context)))
               .Metadata("provider", context.provider_id)
               .Metadata("provider_message", base::CleanText(result.failure.message))
@@ -662,7 +661,7 @@ bool ApplyResolution(v1::VideoTask& task, int index, Unit& unit, const Resolutio
   *attempt.mutable_error() =
       base::Error(absl::StatusCode::kUnavailable, v1::NOT_ACCEPTED_BY_RESOLUTION,
                   absl::StrCat("the outcome of the submission to ", context.provider_id,
-                               " was not known, and a person found that it had not been accepted: "
+                               " was unknown, and an operator resolved it as not accepted: "
                                "there is no video, and no bill"))
           .Metadata("provider", context.provider_id)
           .ToProto();

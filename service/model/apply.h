@@ -51,7 +51,7 @@ bool SetWaiting(Holder& holder, v1::Waiting::Reason reason, absl::string_view su
 
 // The message while the provider's answers about a unit cannot be read.
 inline constexpr absl::string_view kUnreadable =
-    "the provider answers, and what it says of this cannot be read; it is asked again";
+    "the provider's answer about this cannot be read; it is polled again";
 
 // Why a provider's refusal, or its silence, keeps work waiting.
 v1::Waiting::Reason WaitingReasonOf(const provider::Failure& failure);

@@ -5,7 +5,6 @@
 
 #include "absl/strings/escaping.h"
 #include "gtest/gtest.h"
-#include "watch/interest.h"
 
 namespace assetgate::watch {
 namespace {
@@ -54,39 +53,6 @@ TEST(ResumeTokenTest, GarbageCountsAsOfAnotherStore) {
     for (char& c : garbage) c = static_cast<char>(random());
     EXPECT_EQ(ReadResumeToken(garbage, "store-1", 77).verdict, Verdict::kOtherStore);
   }
-}
-
-TEST(InterestTest, FingerprintDependsOnTheMeaningNotTheOrder) {
-  const Interest one = Interest::Normalized({"default",
-                                             store::Kind::kAsset,
-                                             {"b", "a", "b"},
-                                             {{{"state:ACTIVE", "state:FAILED"}, {"x"}}}});
-  const Interest same = Interest::Normalized(
-      {"default", store::Kind::kAsset, {"a", "b"}, {{{"x"}, {"state:FAILED", "state:ACTIVE"}}}});
-  EXPECT_EQ(one.Fingerprint(), same.Fingerprint());
-
-  Interest other = same;
-  other.tenant = "else";
-  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
-  other = same;
-  other.kind = store::Kind::kVideoTask;
-  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
-  other = same;
-  other.ids.pop_back();
-  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
-  other = same;
-  other.filter.clauses.pop_back();
-  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
-  // The same words, in other clauses.
-  other = same;
-  other.filter.clauses = {{"x", "state:FAILED"}, {"state:ACTIVE"}};
-  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
-}
-
-TEST(InterestTest, FingerprintIsStableAcrossVersions) {
-  const Interest interest =
-      Interest::Normalized({"default", store::Kind::kAsset, {"a", "b"}, {{{"state:ACTIVE"}}}});
-  EXPECT_EQ(interest.Fingerprint(), 0xa2bab3c85a74332dU);
 }
 
 }  // namespace

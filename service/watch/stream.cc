@@ -12,7 +12,7 @@ namespace {
 
 absl::Status Draining() {
   return base::Error(absl::StatusCode::kUnavailable, v1::DRAINING,
-                     "the gateway is going away; reconnect with the last resume token")
+                     "the gateway is shutting down; reconnect with the last resume token")
       .RetryAfter(absl::Seconds(1));
 }
 

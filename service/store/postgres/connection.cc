@@ -159,7 +159,7 @@ absl::StatusOr<bool> HoldsPassword(const std::string& uri) {
   PQfreemem(error);
   if (parsed == nullptr) {
     return absl::InvalidArgumentError(
-        "PostgreSQL: the connection string cannot be read; write "
+        "PostgreSQL: the connection string is invalid; write "
         "postgresql://USER@HOST:PORT/DATABASE, with % and two digits for special characters");
   }
   bool holds = false;
@@ -180,7 +180,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const Options& opti
   std::unique_ptr<Connection> connection(
       new Connection(PQconnectStartParams(names, values, /*expand_dbname=*/1), options.timeout));
   if (connection->connection_ == nullptr) {
-    return absl::UnavailableError("PostgreSQL: no memory for a connection");
+    return absl::UnavailableError("PostgreSQL: out of memory for a connection");
   }
   if (absl::Status s = connection->Connect(options); !s.ok()) return s;
   if (absl::Status s = connection->Configure(options); !s.ok()) return s;

@@ -35,17 +35,17 @@ Connection::Options ConnectionOptions(const PostgresStore::Options& options) {
 
 // The error of a read or of Health, for logs and /readyz; callers do not see it.
 absl::Status Unavailable(const absl::Status& status) {
-  return absl::UnavailableError(absl::StrCat("the store is not available: ", status.message()));
+  return absl::UnavailableError(absl::StrCat("the store is unavailable: ", status.message()));
 }
 
 absl::Status ExplainConnect(const absl::Status& status) {
   absl::string_view remedy = ". Is the server running, and does it listen there?";
   if (absl::IsInvalidArgument(status)) remedy = "";
   if (absl::IsPermissionDenied(status)) {
-    remedy = ". Check the user and the password of store.postgres, and pg_hba.conf of the server";
+    remedy = ". Check the user and the password in store.postgres, and the server's pg_hba.conf";
   }
   if (absl::IsNotFound(status)) {
-    remedy = ". Make the database (CREATE DATABASE), or name another one in store.postgres";
+    remedy = ". Create the database (CREATE DATABASE), or name another one in store.postgres";
   }
   return absl::FailedPreconditionError(absl::StrCat(status.message(), remedy));
 }
@@ -119,7 +119,7 @@ absl::StatusOr<PostgresStore::Opened> PostgresStore::Prepare(const Options& opti
                                                      {}});
     if (!rows.ok()) return Annotate(rows.status(), opened.address);
     if (rows->IsNull(0, 0) || rows->IsNull(0, 1)) {
-      return Annotate(absl::DataLossError("its tables are not complete"), opened.address);
+      return Annotate(absl::DataLossError("its tables are incomplete"), opened.address);
     }
     opened.store_id = rows->StringAt(0, 0);
     opened.head = rows->IntAt(0, 1);
@@ -194,7 +194,7 @@ absl::StatusOr<std::string> PostgresStore::MarkRestored(const Options& options) 
                  {}});
   if (!renewed.ok()) return Annotate(renewed.status(), address);
   if (renewed->size() != 1) {
-    return Annotate(absl::DataLossError("its tables are not complete"), address);
+    return Annotate(absl::DataLossError("its tables are incomplete"), address);
   }
   return renewed->StringAt(0, 0);
 }

@@ -155,10 +155,9 @@ constexpr Migration kMigrations[] = {
 
 absl::Status MissingRight(const Connection& connection, absl::string_view what) {
   return absl::PermissionDeniedError(absl::StrCat(
-      what, ". The user needs the right to make the schema assetgate: GRANT CREATE ON ",
-      "DATABASE \"", connection.database(), "\" TO \"", connection.user(),
-      "\"; or, if it is there ", "already, to own it: ALTER SCHEMA assetgate OWNER TO \"",
-      connection.user(), "\""));
+      what, ". The user needs the privilege to create the schema assetgate: GRANT CREATE ON ",
+      "DATABASE \"", connection.database(), "\" TO \"", connection.user(), "\"; or, if it exists ",
+      "already, to own it: ALTER SCHEMA assetgate OWNER TO \"", connection.user(), "\""));
 }
 
 // Names the missing privilege if the server reports one.
@@ -168,7 +167,7 @@ absl::Status ExplainRights(const Connection& connection, const absl::Status& sta
 
 absl::Status NotOurs() {
   return absl::FailedPreconditionError(
-      "the schema assetgate is not one of ours; give the gateway another database");
+      "the schema assetgate was not created by assetgate; use another database for the gateway");
 }
 
 absl::Status MigrateLocked(Connection& connection, absl::Span<const Migration> migrations) {
@@ -221,7 +220,8 @@ absl::StatusOr<std::int64_t> CheckSchema(Connection& connection) {
   if (!rights.ok()) return rights.status();
   if (rights->IsNull(0, 1)) {
     if (rights->BoolAt(0, 0)) return 0;
-    return MissingRight(connection, "the database has no schema assetgate, and none can be made");
+    return MissingRight(connection,
+                        "the database has no schema assetgate, and this user cannot create it");
   }
   if (!rights->BoolAt(0, 1)) {
     return MissingRight(connection, "the schema assetgate belongs to another user");

@@ -508,7 +508,7 @@ absl::StatusOr<std::unique_ptr<Connection>> OpenStoreConnection(const Connection
   if (!rows.ok()) return rows.status();
   if (rows->size() != 1 || rows->BytesAt(0, 0) != store_id) {
     return absl::FailedPreconditionError(
-        "PostgreSQL: another store has taken the place of the one this gateway was started with; "
+        "PostgreSQL: the database now holds another store than when this gateway was started; "
         "restart the gateway");
   }
   return connection;
@@ -714,7 +714,7 @@ absl::Status Writer::AwaitBarrier(const Deadline& deadline) {
   }
   if (!status.ok()) return status;
   return absl::UnavailableError(
-      "PostgreSQL: committed on the primary alone; its synchronous standby does not confirm it");
+      "PostgreSQL: committed on the primary only; its synchronous standby has not confirmed it");
 }
 
 absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Duration elapsed,

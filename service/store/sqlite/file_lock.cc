@@ -54,7 +54,7 @@ absl::StatusOr<std::string> RealPath(const std::string& path) {
   if (real_directory.empty()) {
     return absl::FailedPreconditionError(absl::StrCat("store file ", path, ": the directory ",
                                                       directory, ": ", std::strerror(errno),
-                                                      "; make it first"));
+                                                      "; create it first"));
   }
   return absl::StrCat(absl::StripSuffix(real_directory, "/"), "/", name);
 }

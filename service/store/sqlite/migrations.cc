@@ -125,7 +125,7 @@ absl::StatusOr<std::int64_t> CheckSchema(const Connection& connection, int known
   if (!application.ok()) return application;
   if (*application != kApplicationId) {
     return absl::FailedPreconditionError(
-        "it is a SQLite database, but not one of assetgate; it was left as it is");
+        "it is a SQLite database, but not one of assetgate; it was not changed");
   }
   absl::StatusOr<std::int64_t> version = ReadInt(connection, "SELECT version FROM schema");
   if (!version.ok()) return version;

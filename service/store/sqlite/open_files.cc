@@ -56,7 +56,7 @@ absl::Status OpenFiles::Inspect(File& file) {
   if (::stat(file.path.c_str(), &found) != 0) {
     if (errno != ENOENT && errno != ENOTDIR) {
       return absl::UnavailableError(
-          absl::StrCat(file.path, " cannot be looked at: ", std::strerror(errno)));
+          absl::StrCat(file.path, " cannot be examined: ", std::strerror(errno)));
     }
     if (!file.identity.has_value() && &file != &database_) return absl::OkStatus();
     return Lost(file.path, "was deleted");

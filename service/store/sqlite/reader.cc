@@ -122,7 +122,7 @@ absl::Status Reader::Prepare() {
 absl::StatusOr<std::string> Reader::StoreId() {
   Query query(store_id_);
   if (query.Next()) return query.StringAt(0);
-  return query.status().ok() ? absl::DataLossError("SQLite: the table meta is not complete")
+  return query.status().ok() ? absl::DataLossError("SQLite: the table meta is incomplete")
                              : query.status();
 }
 
@@ -141,7 +141,7 @@ absl::StatusOr<std::optional<Row>> Reader::Get(const Key& key) {
 absl::StatusOr<Reader::Extent> Reader::ReadExtent() {
   Query query(extent_);
   if (query.Next()) return Extent{query.IntAt(0), query.IntAt(1)};
-  return query.status().ok() ? absl::DataLossError("SQLite: the table meta is not complete")
+  return query.status().ok() ? absl::DataLossError("SQLite: the table meta is incomplete")
                              : query.status();
 }
 

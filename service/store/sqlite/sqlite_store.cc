@@ -50,7 +50,7 @@ absl::Status CheckHeader(const std::string& path) {
   ::close(fd);
   if (size < 0) return SystemError("cannot be read");
   if (absl::string_view(header, static_cast<std::size_t>(size)) == kMagic) return absl::OkStatus();
-  return absl::DataLossError("is not a SQLite database; it was left as it is");
+  return absl::DataLossError("is not a SQLite database; it was not changed");
 }
 
 // Checks an existing file and returns its size.
@@ -73,9 +73,9 @@ absl::StatusOr<off_t> CheckFileAt(const std::string& path, const struct stat& fi
 absl::StatusOr<off_t> PrepareFile(const std::string& path) {
   struct stat file;
   if (::stat(path.c_str(), &file) == 0) return CheckFileAt(path, file);
-  if (errno != ENOENT) return SystemError("cannot be looked at");
+  if (errno != ENOENT) return SystemError("cannot be examined");
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return SystemError("cannot be made");
+  if (fd < 0) return SystemError("cannot be created");
   ::close(fd);
   return 0;
 }
@@ -125,7 +125,7 @@ absl::StatusOr<std::string> RenewStoreId(const std::string& path) {
 
 // The error of a read or of Health, for logs and /readyz; callers do not see it.
 absl::Status Unavailable(const absl::Status& status) {
-  return absl::UnavailableError(absl::StrCat("the store is not available: ", status.message()));
+  return absl::UnavailableError(absl::StrCat("the store is unavailable: ", status.message()));
 }
 
 }  // namespace
@@ -179,11 +179,11 @@ absl::StatusOr<SqliteStore::Inspection> SqliteStore::Inspect(const std::string& 
   inspection.holder = *holder;
   struct stat file;
   if (::stat(path.c_str(), &file) != 0) {
-    if (errno != ENOENT) return Annotate(SystemError("cannot be looked at"), path);
+    if (errno != ENOENT) return Annotate(SystemError("cannot be examined"), path);
     const std::size_t slash = path.rfind('/');
     const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
     if (::access(directory.c_str(), W_OK | X_OK) == 0) return inspection;
-    return Annotate(SystemError(absl::StrCat("cannot be made in ", directory)), path);
+    return Annotate(SystemError(absl::StrCat("cannot be created in ", directory)), path);
   }
   inspection.exists = true;
   const absl::StatusOr<off_t> size = CheckFileAt(path, file);
@@ -263,7 +263,7 @@ absl::Status SqliteStore::CheckContent() {
   // New connections have no cached pages.
   const std::string& path = lock_->real_path();
   struct stat file;
-  if (::stat(path.c_str(), &file) != 0) return SystemError("cannot be looked at");
+  if (::stat(path.c_str(), &file) != 0) return SystemError("cannot be examined");
   if (file.st_size <= kFullCheckBytes) {
     absl::StatusOr<sqlite::Connection> connection =
         sqlite::Connection::Open(path, absl::Seconds(1));

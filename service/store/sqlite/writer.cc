@@ -122,7 +122,7 @@ absl::Status Writer::Prepare() {
 
   Query query(read_head_);
   if (!query.Next()) {
-    return query.status().ok() ? absl::DataLossError("SQLite: the table meta is not complete")
+    return query.status().ok() ? absl::DataLossError("SQLite: the table meta is incomplete")
                                : query.status();
   }
   head_ = committed_head_ = query.IntAt(0);

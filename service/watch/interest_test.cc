@@ -1,9 +1,10 @@
+#include "watch/interest.h"
+
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "watch/interest.h"
 
 namespace assetgate::watch {
 namespace {
@@ -18,7 +19,7 @@ struct Case {
   std::optional<Effect> unfiltered;  // without
 };
 
-TEST(InterestTest, EffectOfAChange) {
+TEST(InterestTest, EffectOfAChangeDependsOnTheFilterBeforeAndAfter) {
   const Case cases[] = {
       {"made, matching", {}, {"a", "b"}, false, Effect::kPut, Effect::kPut},
       {"made, not matching", {}, {"a"}, false, std::nullopt, Effect::kPut},
@@ -39,6 +40,39 @@ TEST(InterestTest, EffectOfAChange) {
     EXPECT_EQ(EffectOf({}, change), c.unfiltered) << c.what;
     EXPECT_EQ(EffectOf({{{}}}, change), std::nullopt) << c.what;
   }
+}
+
+TEST(InterestTest, FingerprintDependsOnTheMeaningNotTheOrder) {
+  const Interest one = Interest::Normalized({"default",
+                                             store::Kind::kAsset,
+                                             {"b", "a", "b"},
+                                             {{{"state:ACTIVE", "state:FAILED"}, {"x"}}}});
+  const Interest same = Interest::Normalized(
+      {"default", store::Kind::kAsset, {"a", "b"}, {{{"x"}, {"state:FAILED", "state:ACTIVE"}}}});
+  EXPECT_EQ(one.Fingerprint(), same.Fingerprint());
+
+  Interest other = same;
+  other.tenant = "else";
+  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
+  other = same;
+  other.kind = store::Kind::kVideoTask;
+  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
+  other = same;
+  other.ids.pop_back();
+  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
+  other = same;
+  other.filter.clauses.pop_back();
+  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
+  // The same words, in other clauses.
+  other = same;
+  other.filter.clauses = {{"x", "state:FAILED"}, {"state:ACTIVE"}};
+  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
+}
+
+TEST(InterestTest, FingerprintIsStableAcrossVersions) {
+  const Interest interest =
+      Interest::Normalized({"default", store::Kind::kAsset, {"a", "b"}, {{{"state:ACTIVE"}}}});
+  EXPECT_EQ(interest.Fingerprint(), 0xa2bab3c85a74332dU);
 }
 
 }  // namespace
