@@ -228,6 +228,7 @@ TEST_F(CurlClientTest, NoProxyFromTheEnvironmentIsIgnored) {
 }
 
 // ---- Proxies ----
+using CurlClientProxyTest = CurlClientTest;
 
 // Accepts a CONNECT, and then acts as the server behind it.
 void ProxyAndServer(Connection& connection) {
@@ -236,7 +237,7 @@ void ProxyAndServer(Connection& connection) {
   ServeAll(connection);
 }
 
-TEST_F(CurlClientTest, RequestsUseTheGivenProxy) {
+TEST_F(CurlClientProxyTest, RequestsUseTheGivenProxy) {
   ScriptedServer proxy(ProxyAndServer);
   SendOptions options{.base_url = "http://provider.invalid/v1", .submission = true};
   options.proxy = proxy.url();
@@ -261,7 +262,7 @@ TEST_F(CurlClientTest, RequestsUseTheGivenProxy) {
       << "the proxy's password is not for the server";
 }
 
-TEST_F(CurlClientTest, RejectionByTheProxyIsCertainlyNotSent) {
+TEST_F(CurlClientProxyTest, RejectionByTheProxyIsCertainlyNotSent) {
   ScriptedServer proxy([](Connection& connection) {
     connection.ReadRequest();
     connection.Respond(407, "who are you");
@@ -275,7 +276,7 @@ TEST_F(CurlClientTest, RejectionByTheProxyIsCertainlyNotSent) {
   EXPECT_THAT(error.message, HasSubstr("407"));
 }
 
-TEST_F(CurlClientTest, SocksProxyResolvesTheName) {
+TEST_F(CurlClientProxyTest, SocksProxyResolvesTheName) {
   std::string asked;
   ScriptedServer proxy([&asked](Connection& connection) {
     const auto greeting = connection.Read(2);
@@ -295,7 +296,7 @@ TEST_F(CurlClientTest, SocksProxyResolvesTheName) {
   EXPECT_EQ(asked, "provider.invalid");
 }
 
-TEST_F(CurlClientTest, HandleThatHasUsedAProxyConnectsDirectlyAgain) {
+TEST_F(CurlClientProxyTest, HandleThatHasUsedAProxyConnectsDirectlyAgain) {
   ScriptedServer proxy(ProxyAndServer);
   ScriptedServer server(ServeAll);
   SendOptions options{.base_url = "http://provider.invalid"};
@@ -307,7 +308,7 @@ TEST_F(CurlClientTest, HandleThatHasUsedAProxyConnectsDirectlyAgain) {
   EXPECT_EQ(server.requests().size(), 1u);
 }
 
-TEST_F(CurlClientTest, NoProxyHostsAreCalledDirectly) {
+TEST_F(CurlClientProxyTest, NoProxyHostsAreCalledDirectly) {
   ScriptedServer proxy(ProxyAndServer);
   ScriptedServer server(ServeAll);
   SendOptions options = To(server);
@@ -317,7 +318,7 @@ TEST_F(CurlClientTest, NoProxyHostsAreCalledDirectly) {
   EXPECT_EQ(proxy.connections(), 0);
 }
 
-TEST_F(CurlClientTest, CallersUserAgentReplacesTheClients) {
+TEST_F(CurlClientProxyTest, CallersUserAgentReplacesTheClients) {
   options_.user_agent = "assetgate/1";
   ScriptedServer server(ServeAll);
   Get(server).WaitForResponse();
@@ -333,8 +334,9 @@ TEST_F(CurlClientTest, CallersUserAgentReplacesTheClients) {
 }
 
 // ---- Connections ----
+using CurlClientConnectionTest = CurlClientTest;
 
-TEST_F(CurlClientTest, ConnectionIsReused) {
+TEST_F(CurlClientConnectionTest, ConnectionIsReused) {
   ScriptedServer server(ServeAll);
   for (int i = 0; i < 20; ++i) {
     Exchange(client(), {.method = "POST", .path = "/", .body = "x"}, Submission(server))
@@ -345,7 +347,7 @@ TEST_F(CurlClientTest, ConnectionIsReused) {
   EXPECT_EQ(server.connections(), 1);
 }
 
-TEST_F(CurlClientTest, ThousandConcurrentRequestsGetTheirOwnAnswers) {
+TEST_F(CurlClientConnectionTest, ThousandConcurrentRequestsGetTheirOwnAnswers) {
   ScriptedServer server([](Connection& connection) {
     while (const std::optional<Request> request = connection.ReadRequest()) {
       connection.Respond(200, request->path);
@@ -377,7 +379,7 @@ TEST_F(CurlClientTest, ThousandConcurrentRequestsGetTheirOwnAnswers) {
   EXPECT_LE(server.connections(), 32);
 }
 
-TEST_F(CurlClientTest, DoneMaySendAnotherRequest) {
+TEST_F(CurlClientConnectionTest, DoneMaySendAnotherRequest) {
   ScriptedServer server(ServeAll);
   absl::Notification ended;
   client().Send({.path = "/1"}, To(server), [&](Result) {
@@ -387,7 +389,8 @@ TEST_F(CurlClientTest, DoneMaySendAnotherRequest) {
   EXPECT_EQ(server.requests().at(1).path, "/2");
 }
 
-// ---- Never twice ----
+// ---- Submissions are never sent twice ----
+using CurlClientRepetitionTest = CurlClientTest;
 
 // Serves the first request of the first connection, reads the second one completely, and closes. A
 // repeated request on another connection would be served and counted.
@@ -440,7 +443,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Situation{"ResetWithoutBody", ServeOneThenReset, ""}),
     [](const auto& test) { return test.param.name; });
 
-TEST_F(CurlClientTest, ServerDetectsARepeatedRequest) {
+TEST_F(CurlClientRepetitionTest, ServerDetectsARepeatedRequest) {
   // The counterpart of SubmissionTest: libcurl does repeat a request that is not a submission,
   // which proves that the test above can fail.
   ScriptedServer server(ServeOneThenCut);
@@ -453,7 +456,7 @@ TEST_F(CurlClientTest, ServerDetectsARepeatedRequest) {
   EXPECT_EQ(server.connections(), 2);
 }
 
-TEST_F(CurlClientTest, PollIsRepeatedOnceAtMost) {
+TEST_F(CurlClientRepetitionTest, PollIsRepeatedOnceAtMost) {
   // Fills the client's cache with connections that all fail when they are reused.
   constexpr int kConnections = 4;
   ScriptedServer* all = nullptr;
@@ -476,7 +479,7 @@ TEST_F(CurlClientTest, PollIsRepeatedOnceAtMost) {
   EXPECT_EQ(server.requests().size(), kConnections + 2u);
 }
 
-TEST_F(CurlClientTest, ServerGoneAfterASubmissionIsMaybeSent) {
+TEST_F(CurlClientRepetitionTest, ServerGoneAfterASubmissionIsMaybeSent) {
   // libcurl tries to repeat the request and cannot connect. "Connection refused" must not count as
   // "certainly not sent".
   ScriptedServer* listening = nullptr;
@@ -495,7 +498,7 @@ TEST_F(CurlClientTest, ServerGoneAfterASubmissionIsMaybeSent) {
   EXPECT_TRUE(error.maybe_sent);
 }
 
-TEST_F(CurlClientTest, IdleConnectionThatTheServerClosedIsNotUsedForASubmission) {
+TEST_F(CurlClientRepetitionTest, IdleConnectionThatTheServerClosedIsNotUsedForASubmission) {
   absl::Notification closed;
   ScriptedServer server([&closed](Connection& connection) {
     if (connection.index() > 0) return ServeAll(connection);
@@ -514,7 +517,7 @@ TEST_F(CurlClientTest, IdleConnectionThatTheServerClosedIsNotUsedForASubmission)
   EXPECT_EQ(server.connections(), 2);
 }
 
-TEST_F(CurlClientTest, CutAfterPartOfTheAnswerIsMaybeSent) {
+TEST_F(CurlClientRepetitionTest, CutAfterPartOfTheAnswerIsMaybeSent) {
   ScriptedServer server([](Connection& connection) {
     if (!connection.ReadRequest().has_value()) return;
     connection.Write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"id\":");
@@ -529,8 +532,9 @@ TEST_F(CurlClientTest, CutAfterPartOfTheAnswerIsMaybeSent) {
 }
 
 // ---- Deadlines ----
+using CurlClientDeadlineTest = CurlClientTest;
 
-TEST_F(CurlClientTest, RequestIsNotStartedAfterSendBefore) {
+TEST_F(CurlClientDeadlineTest, RequestIsNotStartedAfterSendBefore) {
   ScriptedServer server(ServeAll);
   SendOptions options = Submission(server);
   options.send_before = clock_.Now() - absl::Milliseconds(1);
@@ -547,7 +551,7 @@ TEST_F(CurlClientTest, RequestIsNotStartedAfterSendBefore) {
             200);
 }
 
-TEST_F(CurlClientTest, StalledServerTimesOutAsMaybeSent) {
+TEST_F(CurlClientDeadlineTest, StalledServerTimesOutAsMaybeSent) {
   ScriptedServer server([](Connection& connection) {
     connection.ReadRequest();
     connection.Write("HTTP/1.1 200 OK\r\nX-Slow: ");
@@ -562,7 +566,7 @@ TEST_F(CurlClientTest, StalledServerTimesOutAsMaybeSent) {
   EXPECT_EQ(server.requests().size(), 1u);
 }
 
-TEST_F(CurlClientTest, AnswerThatArrivedWhileSuspendedIsReturned) {
+TEST_F(CurlClientDeadlineTest, AnswerThatArrivedWhileSuspendedIsReturned) {
   absl::Notification stands_still;
   absl::Notification answered;
   ScriptedServer server([&](Connection& connection) {
@@ -587,7 +591,7 @@ TEST_F(CurlClientTest, AnswerThatArrivedWhileSuspendedIsReturned) {
   EXPECT_EQ(exchange.WaitForResponse().body, "paid for");
 }
 
-TEST_F(CurlClientTest, ConnectionThatIsNeverMadeTimesOutUnsent) {
+TEST_F(CurlClientDeadlineTest, ConnectionThatIsNeverMadeTimesOutUnsent) {
   options_.connect_timeout = absl::Seconds(60);
   absl::Notification over;
   ScriptedServer server([](Connection&) {},
@@ -603,7 +607,7 @@ TEST_F(CurlClientTest, ConnectionThatIsNeverMadeTimesOutUnsent) {
   EXPECT_THAT(error.message, HasSubstr("not sent within 50ms"));
 }
 
-TEST_F(CurlClientTest, StalledServerDelaysNoOtherRequest) {
+TEST_F(CurlClientDeadlineTest, StalledServerDelaysNoOtherRequest) {
   ScriptedServer stuck([](Connection& connection) { connection.WaitForPeer(); });
   ScriptedServer server(ServeAll);
   std::vector<Exchange> waiting;
@@ -614,7 +618,7 @@ TEST_F(CurlClientTest, StalledServerDelaysNoOtherRequest) {
   for (const Exchange& exchange : waiting) EXPECT_FALSE(exchange.ended());
 }
 
-TEST_F(CurlClientTest, ZeroTimeoutTimesOutUnsent) {
+TEST_F(CurlClientDeadlineTest, ZeroTimeoutTimesOutUnsent) {
   ScriptedServer server(ServeAll);
   SendOptions options = To(server);
   options.timeout = absl::ZeroDuration();
@@ -624,8 +628,9 @@ TEST_F(CurlClientTest, ZeroTimeoutTimesOutUnsent) {
 }
 
 // ---- Certainly not sent ----
+using CurlClientNotSentTest = CurlClientTest;
 
-TEST_F(CurlClientTest, RefusedConnectionIsCertainlyNotSent) {
+TEST_F(CurlClientNotSentTest, RefusedConnectionIsCertainlyNotSent) {
   std::string url;
   {
     ScriptedServer server(ServeAll);
@@ -641,14 +646,14 @@ TEST_F(CurlClientTest, RefusedConnectionIsCertainlyNotSent) {
   EXPECT_THAT(error.message, Not(HasSubstr("secret")));
 }
 
-TEST_F(CurlClientTest, UnknownHostIsCertainlyNotSent) {
+TEST_F(CurlClientNotSentTest, UnknownHostIsCertainlyNotSent) {
   const TransportError error =
       Exchange(client(), {.path = "/"}, {.base_url = "http://no-such-host.invalid"}).WaitForError();
   EXPECT_EQ(error.kind, Kind::kResolve);
   EXPECT_FALSE(error.maybe_sent);
 }
 
-TEST_F(CurlClientTest, OtherSchemesAndCredentialsInTheUrlAreRejected) {
+TEST_F(CurlClientNotSentTest, OtherSchemesAndCredentialsInTheUrlAreRejected) {
   for (const char* base :
        {"ftp://127.0.0.1/", "file:///etc/", "http://me:secret@127.0.0.1:1", ""}) {
     const TransportError error =
@@ -659,7 +664,7 @@ TEST_F(CurlClientTest, OtherSchemesAndCredentialsInTheUrlAreRejected) {
   }
 }
 
-TEST_F(CurlClientTest, TextThatWouldChangeTheRequestsStructureIsRejected) {
+TEST_F(CurlClientNotSentTest, TextThatWouldChangeTheRequestsStructureIsRejected) {
   ScriptedServer server(ServeAll);
   const std::vector<std::pair<Request, std::string>> cases = {
       {{.method = "GET /x HTTP/1.1\r\nX: "}, "method"},
@@ -690,6 +695,7 @@ TEST_F(CurlClientTest, TextThatWouldChangeTheRequestsStructureIsRejected) {
 }
 
 // ---- Hostile answers ----
+using CurlClientHostileAnswerTest = CurlClientTest;
 
 struct BadAnswer {
   const char* name;
@@ -790,7 +796,7 @@ std::int64_t StreamUntilRefused(Connection& connection, std::int64_t total) {
   return written;
 }
 
-TEST_F(CurlClientTest, HugeBodyIsCutAtTheLimit) {
+TEST_F(CurlClientHostileAnswerTest, HugeBodyIsCutAtTheLimit) {
   constexpr std::int64_t kTotal = 100 << 20;
   // With a length, and until the end of the connection.
   for (const char* framing : {"Content-Length: 104857600\r\n", ""}) {
@@ -808,7 +814,7 @@ TEST_F(CurlClientTest, HugeBodyIsCutAtTheLimit) {
   }
 }
 
-TEST_F(CurlClientTest, SlowlyDrippingAnswerTimesOut) {
+TEST_F(CurlClientHostileAnswerTest, SlowlyDrippingAnswerTimesOut) {
   absl::Notification given_up;
   ScriptedServer server([&](Connection& connection) {
     connection.ReadRequest();
@@ -827,7 +833,7 @@ TEST_F(CurlClientTest, SlowlyDrippingAnswerTimesOut) {
   EXPECT_TRUE(error.maybe_sent);
 }
 
-TEST_F(CurlClientTest, ErrorsShowNeitherTheQueryNorTheKey) {
+TEST_F(CurlClientHostileAnswerTest, ErrorsShowNeitherTheQueryNorTheKey) {
   ScriptedServer server([](Connection& connection) {
     if (connection.ReadRequest().has_value()) connection.Reset();
   });
@@ -839,7 +845,7 @@ TEST_F(CurlClientTest, ErrorsShowNeitherTheQueryNorTheKey) {
   EXPECT_THAT(error.message, Not(HasSubstr("t0k3n")));
 }
 
-TEST_F(CurlClientTest, BodyOfExactlyTheLimitIsAccepted) {
+TEST_F(CurlClientHostileAnswerTest, BodyOfExactlyTheLimitIsAccepted) {
   options_.max_response_bytes = 1000;
   ScriptedServer server([](Connection& connection) {
     connection.ReadRequest();
@@ -849,8 +855,9 @@ TEST_F(CurlClientTest, BodyOfExactlyTheLimitIsAccepted) {
 }
 
 // ---- Shutdown ----
+using CurlClientShutdownTest = CurlClientTest;
 
-TEST_F(CurlClientTest, StopEndsRequestsInFlightOnce) {
+TEST_F(CurlClientShutdownTest, StopEndsRequestsInFlightOnce) {
   ScriptedServer server([](Connection& connection) { connection.WaitForPeer(); });
   const Exchange first = Get(server);
   const Exchange second = Get(server);
@@ -864,7 +871,7 @@ TEST_F(CurlClientTest, StopEndsRequestsInFlightOnce) {
   client().Stop();
 }
 
-TEST_F(CurlClientTest, DestructionEndsRequestsJustSent) {
+TEST_F(CurlClientShutdownTest, DestructionEndsRequestsJustSent) {
   ScriptedServer server([](Connection& connection) { connection.WaitForPeer(); });
   std::vector<Exchange> exchanges;
   {

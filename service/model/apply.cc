@@ -16,7 +16,7 @@ namespace {
 using Progress = provider::Observation::Progress;
 
 // Copies a value that the answer holds. A field that the answer leaves out keeps its value.
-bool Take(const std::string& value, std::string* field) {
+bool CopyIfSet(const std::string& value, std::string* field) {
   if (value.empty() || *field == value) return false;
   *field = value;
   return true;
@@ -40,31 +40,34 @@ bool IsUtf8(absl::string_view text) {
 
 // Whether `text` can be kept unchanged. Text that other programs act on is kept whole or not at
 // all, because half of it would mislead them.
-bool Fits(const std::string& text, std::size_t max_bytes) {
+bool CanBeStored(const std::string& text, std::size_t max_bytes) {
   return text.size() <= max_bytes && IsUtf8(text) &&
          std::none_of(text.begin(), text.end(),
                       [](unsigned char c) { return absl::ascii_iscntrl(c); });
 }
 
-bool TakeWhole(const std::string& value, std::size_t max_bytes, std::string* field) {
-  return Fits(value, max_bytes) && Take(value, field);
+bool CopyIfStorable(const std::string& value, std::size_t max_bytes, std::string* field) {
+  return CanBeStored(value, max_bytes) && CopyIfSet(value, field);
 }
 
 void SetIds(v1::Placement& placement, const provider::Observation& observation, bool& changed) {
-  changed |= TakeWhole(observation.provider_id, kMaxIdBytes, placement.mutable_provider_asset_id());
-  changed |= TakeWhole(observation.provider_tracking_id, kMaxIdBytes,
-                       placement.mutable_provider_tracking_id());
-  changed |= TakeWhole(observation.provider_uri, kMaxLinkBytes, placement.mutable_provider_uri());
+  changed |=
+      CopyIfStorable(observation.provider_id, kMaxIdBytes, placement.mutable_provider_asset_id());
+  changed |= CopyIfStorable(observation.provider_tracking_id, kMaxIdBytes,
+                            placement.mutable_provider_tracking_id());
+  changed |=
+      CopyIfStorable(observation.provider_uri, kMaxLinkBytes, placement.mutable_provider_uri());
 }
 void SetIds(v1::GroupPlacement& placement, const provider::Observation& observation,
             bool& changed) {
-  changed |= TakeWhole(observation.provider_id, kMaxIdBytes, placement.mutable_provider_group_id());
+  changed |=
+      CopyIfStorable(observation.provider_id, kMaxIdBytes, placement.mutable_provider_group_id());
 }
 
-void Accepted(v1::Placement& placement, absl::Time now) {
+void SetSubmitTime(v1::Placement& placement, absl::Time now) {
   if (!placement.has_submit_time()) *placement.mutable_submit_time() = base::ToProto(now);
 }
-void Accepted(v1::GroupPlacement&, absl::Time) {}
+void SetSubmitTime(v1::GroupPlacement&, absl::Time) {}
 
 google::rpc::Status WorkFailed(const std::optional<provider::Failure>& failure,
                                const UnitContext& context, Progress progress,
@@ -87,8 +90,8 @@ std::string UnknownState(const provider::Observation& observation, absl::string_
 }
 
 template <typename PlacementT>
-bool End(PlacementT& placement, v1::Placement::State state, const google::rpc::Status* error,
-         absl::Time now) {
+bool EndPlacement(PlacementT& placement, v1::Placement::State state,
+                  const google::rpc::Status* error, absl::Time now) {
   placement.set_state(state);
   if (error != nullptr) *placement.mutable_error() = *error;
   placement.clear_waiting();
@@ -100,7 +103,7 @@ template <typename PlacementT>
 bool ObservePlacement(PlacementT& placement, const provider::Observation& observation,
                       const UnitContext& context) {
   if (IsFinal(placement.state())) return false;
-  bool changed = Take(Word(observation.provider_state), placement.mutable_provider_state());
+  bool changed = CopyIfSet(Word(observation.provider_state), placement.mutable_provider_state());
   SetIds(placement, observation, changed);
   switch (observation.progress) {
     case Progress::kQueued:
@@ -115,12 +118,12 @@ bool ObservePlacement(PlacementT& placement, const provider::Observation& observ
                         context.now) ||
              changed;
     case Progress::kSucceeded:
-      return End(placement, v1::Placement::ACTIVE, nullptr, context.now);
+      return EndPlacement(placement, v1::Placement::ACTIVE, nullptr, context.now);
     case Progress::kFailed:
     case Progress::kCancelled: {
       const google::rpc::Status error =
           WorkFailed(observation.failure, context, observation.progress, "it");
-      return End(placement, v1::Placement::FAILED, &error, context.now);
+      return EndPlacement(placement, v1::Placement::FAILED, &error, context.now);
     }
     case Progress::kGone:
       return ApplyForgotten(placement, observation.failure.value_or(provider::Failure{}), context);
@@ -146,7 +149,7 @@ bool SubmitPlacement(PlacementT& placement, Unit& unit, const provider::SubmitRe
   switch (result.outcome) {
     case provider::Outcome::kAccepted:
       unit.set_handle(result.handle);
-      Accepted(placement, context.now);
+      SetSubmitTime(placement, context.now);
       placement.clear_waiting();
       ObservePlacement(placement, result.observation, context);
       return true;
@@ -154,7 +157,7 @@ bool SubmitPlacement(PlacementT& placement, Unit& unit, const provider::SubmitRe
       if (!NeedsOperator(result.failure)) {
         const google::rpc::Status error =
             provider::ToError(result.failure, context.provider_id).ToProto();
-        return End(placement, v1::Placement::FAILED, &error, context.now);
+        return EndPlacement(placement, v1::Placement::FAILED, &error, context.now);
       }
       break;
     case provider::Outcome::kNotAccepted:
@@ -169,7 +172,7 @@ bool SubmitPlacement(PlacementT& placement, Unit& unit, const provider::SubmitRe
                                      WaitingMessage(result.failure, context)))
                 .Metadata("provider", context.provider_id)
                 .ToProto();
-        return End(placement, v1::Placement::FAILED, &error, context.now);
+        return EndPlacement(placement, v1::Placement::FAILED, &error, context.now);
       }
       break;
   }
@@ -181,10 +184,10 @@ bool SubmitPlacement(PlacementT& placement, Unit& unit, const provider::SubmitRe
 template <typename PlacementT>
 bool GiveUpPlacement(PlacementT& placement, const google::rpc::Status& error, absl::Time now) {
   if (IsFinal(placement.state())) return false;
-  return End(placement, v1::Placement::FAILED, &error, now);
+  return EndPlacement(placement, v1::Placement::FAILED, &error, now);
 }
 
-google::rpc::Status Forgot(const provider::Failure& failure, const UnitContext& context) {
+google::rpc::Status ForgottenError(const provider::Failure& failure, const UnitContext& context) {
   return base::Error(absl::StatusCode::kNotFound, v1::PROVIDER_FORGOT,
                      absl::StrCat("the provider accepted it and no longer knows it",
                                   failure.message.empty()
@@ -215,7 +218,7 @@ v1::Attempt::State StateOf(Progress progress) {
 }
 
 template <typename Message>
-bool TakeMessage(const Message& value, Message* field) {
+bool CopyMessage(const Message& value, Message* field) {
   if (value.SerializeAsString() == field->SerializeAsString()) return false;
   *field = value;
   return true;
@@ -239,16 +242,17 @@ v1::Video WithExpiry(v1::Video video, absl::Time end, const UnitContext& context
 }
 
 // Whether all texts of the video can be kept.
-bool Fits(const v1::Video& video) {
-  return Fits(video.uri(), kMaxLinkBytes) && Fits(video.last_frame_uri(), kMaxLinkBytes) &&
-         IsUtf8(video.resolution()) && IsUtf8(video.aspect_ratio());
+bool CanBeStored(const v1::Video& video) {
+  return CanBeStored(video.uri(), kMaxLinkBytes) &&
+         CanBeStored(video.last_frame_uri(), kMaxLinkBytes) && IsUtf8(video.resolution()) &&
+         IsUtf8(video.aspect_ratio());
 }
 
 // How the provider delivered the result of a success. A link that cannot be kept counts as missing.
 provider::Observation::Result ResultOf(const provider::Observation& observation) {
   using Result = provider::Observation::Result;
   if (observation.result == Result::kLinked && observation.video.has_value() &&
-      !Fits(observation.video->uri(), kMaxLinkBytes)) {
+      !CanBeStored(observation.video->uri(), kMaxLinkBytes)) {
     return Result::kMissing;
   }
   return observation.result;
@@ -256,8 +260,8 @@ provider::Observation::Result ResultOf(const provider::Observation& observation)
 
 // Returns the video without the fields that cannot be kept. The link, which leads to the paid
 // result, is always kept.
-v1::Video Kept(v1::Video video) {
-  if (!Fits(video.last_frame_uri(), kMaxLinkBytes)) video.clear_last_frame_uri();
+v1::Video WithoutUnstorableFields(v1::Video video) {
+  if (!CanBeStored(video.last_frame_uri(), kMaxLinkBytes)) video.clear_last_frame_uri();
   if (!IsUtf8(video.resolution())) video.clear_resolution();
   if (!IsUtf8(video.aspect_ratio())) video.clear_aspect_ratio();
   return video;
@@ -371,10 +375,10 @@ bool MayEndLate(const v1::Attempt& attempt) {
 }
 
 bool HoldsUnkept(const provider::Observation& observation) {
-  return !Fits(observation.provider_id, kMaxIdBytes) ||
-         !Fits(observation.provider_tracking_id, kMaxIdBytes) ||
-         !Fits(observation.provider_uri, kMaxLinkBytes) ||
-         (observation.video.has_value() && !Fits(*observation.video));
+  return !CanBeStored(observation.provider_id, kMaxIdBytes) ||
+         !CanBeStored(observation.provider_tracking_id, kMaxIdBytes) ||
+         !CanBeStored(observation.provider_uri, kMaxLinkBytes) ||
+         (observation.video.has_value() && !CanBeStored(*observation.video));
 }
 
 std::string CleanAnswer(absl::string_view answer) {
@@ -446,12 +450,12 @@ bool ApplyObservation(v1::GroupPlacement& placement, const provider::Observation
 bool ApplyForgotten(v1::Placement& placement, const provider::Failure& failure,
                     const UnitContext& context) {
   if (IsFinal(placement.state())) return false;
-  const google::rpc::Status error = Forgot(failure, context);
-  return End(placement, v1::Placement::LOST, &error, context.now);
+  const google::rpc::Status error = ForgottenError(failure, context);
+  return EndPlacement(placement, v1::Placement::LOST, &error, context.now);
 }
 bool ApplyForgotten(v1::GroupPlacement& placement, const provider::Failure& failure,
                     const UnitContext& context) {
-  return GiveUpPlacement(placement, Forgot(failure, context), context.now);
+  return GiveUpPlacement(placement, ForgottenError(failure, context), context.now);
 }
 bool ApplyGivenUp(v1::Placement& placement, const google::rpc::Status& error, absl::Time now) {
   return GiveUpPlacement(placement, error, now);
@@ -478,7 +482,7 @@ bool DeriveAsset(v1::Asset& asset) {
   bool changed = state != asset.state();
   asset.set_state(state);
   if (state == v1::Asset::FAILED && error != nullptr) {
-    changed |= TakeMessage(*error, asset.mutable_error());
+    changed |= CopyMessage(*error, asset.mutable_error());
   } else if (asset.has_error()) {
     asset.clear_error();
     changed = true;
@@ -505,11 +509,11 @@ bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
   const bool given_up = MayEndLate(attempt);
   if (IsFinal(attempt.state()) && !given_up) return false;
   bool changed =
-      TakeWhole(observation.provider_id, kMaxIdBytes, attempt.mutable_provider_task_id());
-  changed |= Take(Word(observation.provider_state), attempt.mutable_provider_state());
-  changed |= Take(Word(observation.upstream_provider), attempt.mutable_upstream_provider());
+      CopyIfStorable(observation.provider_id, kMaxIdBytes, attempt.mutable_provider_task_id());
+  changed |= CopyIfSet(Word(observation.provider_state), attempt.mutable_provider_state());
+  changed |= CopyIfSet(Word(observation.upstream_provider), attempt.mutable_upstream_provider());
   if (observation.usage.has_value()) {
-    changed |= TakeMessage(*observation.usage, attempt.mutable_usage());
+    changed |= CopyMessage(*observation.usage, attempt.mutable_usage());
   }
   const bool succeeded = observation.progress == Progress::kSucceeded;
   const Result result = succeeded ? ResultOf(observation) : Result::kLinked;
@@ -522,7 +526,8 @@ bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
         base::FromProto(unit.result_missing_since()) + context.missing_result_period;
     without_result = result == Result::kInline || context.now >= until;
     if (first || (without_result && !given_up)) {
-      changed |= Take(CleanAnswer(observation.answer), attempt.mutable_provider_answer()) || first;
+      changed |=
+          CopyIfSet(CleanAnswer(observation.answer), attempt.mutable_provider_answer()) || first;
     }
   } else if (unit.has_result_missing_since() && !given_up && !succeeded) {
     unit.clear_result_missing_since();
@@ -543,8 +548,8 @@ bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
   }
   if (state == v1::Attempt::SUCCEEDED) {
     if (observation.video.has_value()) {
-      *attempt.mutable_video() =
-          WithExpiry(Kept(*observation.video), EndOf(observation, unit, context), context);
+      *attempt.mutable_video() = WithExpiry(WithoutUnstorableFields(*observation.video),
+                                            EndOf(observation, unit, context), context);
     }
     attempt.clear_error();
     attempt.clear_provider_answer();

@@ -145,7 +145,7 @@ class WatchThreadsTest : public ::testing::Test {
           again = resume_every > 0 && random() % static_cast<std::uint32_t>(resume_every) == 0;
           if (commits_per_event > 0) WaitForCommits(commits_per_event);
         } else if (!reader->WaitForReady()) {
-          wrong = "silence";
+          wrong = "no event arrived";
         }
       }
       stream->Close();
@@ -158,7 +158,7 @@ class WatchThreadsTest : public ::testing::Test {
     absl::MutexLock lock(&mu_);
     const int until = commits_ + count;
     const auto enough = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-      return commits_ >= until || written_;
+      return commits_ >= until || writers_done_;
     };
     mu_.Await(absl::Condition(&enough));
   }
@@ -192,7 +192,7 @@ class WatchThreadsTest : public ::testing::Test {
   std::atomic<store::Revision> last_{0};
   absl::Mutex mu_;
   int commits_ ABSL_GUARDED_BY(mu_) = 0;
-  bool written_ ABSL_GUARDED_BY(mu_) = false;
+  bool writers_done_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 TEST_F(WatchThreadsTest, EveryReaderEndsWithWhatTheStoreHolds) {
@@ -241,7 +241,7 @@ TEST_F(WatchThreadsTest, EveryReaderEndsWithWhatTheStoreHolds) {
   for (std::thread& writer : writers) writer.join();
   {
     absl::MutexLock lock(&mu_);
-    written_ = true;
+    writers_done_ = true;
   }
   Put(kLast, revision, {"x", "y"});
   last_ = revision;

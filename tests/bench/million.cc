@@ -231,7 +231,7 @@ class Library {
       if (!status.ok()) return status;
     }
     filling_ = absl::Now() - from;
-    return postgres_ == nullptr ? SizeFile() : SettleDatabase();
+    return postgres_ == nullptr ? SizeFile() : MaintainDatabase();
   }
 
   absl::StatusOr<std::unique_ptr<store::Store>> OpenStore(const base::Clock& clock) {
@@ -257,7 +257,7 @@ class Library {
   }
 
   // The maintenance that the server does by itself soon after tables have grown.
-  absl::Status SettleDatabase() {
+  absl::Status MaintainDatabase() {
     postgres_->Execute("VACUUM (ANALYZE)", database_);
     postgres_->Execute("CHECKPOINT", database_);
     store::postgres::Connection::Options options;

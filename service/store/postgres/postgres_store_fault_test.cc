@@ -171,7 +171,7 @@ TEST_F(PostgresFaultTest, CommitWhoseAnswerIsLostIsFoundCommitted) {
     answered = true;
   });
   ASSERT_TRUE(Eventually([&] { return Count(*observer, kHeld) == 1; }));
-  proxy_.Set(TestProxy::Mode::kDeaf);
+  proxy_.Set(TestProxy::Mode::kDropReplies);
   ASSERT_TRUE(holder->Execute("SELECT pg_advisory_unlock(42)").ok());
   ASSERT_TRUE(Eventually([&] { return Count(*observer, "SELECT revision FROM head") == 2; }));
   EXPECT_FALSE(answered);

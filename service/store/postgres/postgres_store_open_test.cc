@@ -32,7 +32,7 @@ class PostgresOpenTest : public testing::Test {
     return options;
   }
   // The error of Open: one line, without any password. Inspect must return the same.
-  std::string Refusal(const std::string& uri) {
+  std::string OpenError(const std::string& uri) {
     absl::StatusOr<std::unique_ptr<PostgresStore>> store = PostgresStore::Open(Options(uri));
     EXPECT_FALSE(store.ok());
     EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition) << store.status();
@@ -72,7 +72,7 @@ TEST_F(PostgresOpenTest, InspectCreatesNothing) {
 TEST_F(PostgresOpenTest, InvalidConnectionStringIsReportedWithoutItsPassword) {
   for (const char* uri :
        {"postgresql://a:sec%zzret@h/d", "host=x password='secret", "nonsense secret"}) {
-    EXPECT_THAT(Refusal(uri), HasSubstr("postgresql://USER@HOST:PORT/DATABASE")) << uri;
+    EXPECT_THAT(OpenError(uri), HasSubstr("postgresql://USER@HOST:PORT/DATABASE")) << uri;
   }
 }
 
@@ -83,25 +83,25 @@ TEST_F(PostgresOpenTest, MissingServerIsReported) {
     postgres::TestProxy gone(1);
     port = gone.port();
   }
-  EXPECT_THAT(Refusal(server_.TcpUri(database_, "gateway:secret", port)),
+  EXPECT_THAT(OpenError(server_.TcpUri(database_, "gateway:secret", port)),
               AllOf(HasSubstr("refused"), HasSubstr("Is the server running")));
 }
 
 TEST_F(PostgresOpenTest, ServerThatDoesNotAnswerIsReported) {
   postgres::TestProxy silent(server_.port());
   silent.Set(postgres::TestProxy::Mode::kFrozen);
-  EXPECT_THAT(Refusal(server_.TcpUri(database_, "gateway:secret", silent.port())),
+  EXPECT_THAT(OpenError(server_.TcpUri(database_, "gateway:secret", silent.port())),
               HasSubstr("within 2s"));
 }
 
 TEST_F(PostgresOpenTest, WrongPasswordIsReported) {
-  EXPECT_THAT(Refusal(server_.TcpUri(database_, "postgres:not-the-secret")),
+  EXPECT_THAT(OpenError(server_.TcpUri(database_, "postgres:not-the-secret")),
               AllOf(HasSubstr("password authentication failed"), HasSubstr("store.postgres"),
                     Not(HasSubstr("LOCATION"))));
 }
 
 TEST_F(PostgresOpenTest, MissingDatabaseIsReported) {
-  EXPECT_THAT(Refusal(server_.TcpUri("nowhere", TestServer::kSuperuser)),
+  EXPECT_THAT(OpenError(server_.TcpUri("nowhere", TestServer::kSuperuser)),
               AllOf(HasSubstr("\"nowhere\" does not exist"), HasSubstr("CREATE DATABASE")));
 }
 
@@ -109,8 +109,8 @@ TEST_F(PostgresOpenTest, MissingPrivilegeToCreateTheSchemaIsReported) {
   const std::string user = absl::StrCat("poor_", database_);
   server_.Execute(absl::StrCat("CREATE ROLE ", user, " LOGIN PASSWORD 'poor-secret'"));
   const std::string uri = server_.TcpUri(database_, absl::StrCat(user, ":poor-secret"));
-  EXPECT_THAT(Refusal(uri), HasSubstr(absl::StrCat("GRANT CREATE ON DATABASE \"", database_,
-                                                   "\" TO \"", user, "\"")));
+  EXPECT_THAT(OpenError(uri), HasSubstr(absl::StrCat("GRANT CREATE ON DATABASE \"", database_,
+                                                     "\" TO \"", user, "\"")));
   // The remedy in the message works.
   server_.Execute(absl::StrCat("GRANT CREATE ON DATABASE ", database_, " TO ", user));
   absl::StatusOr<std::unique_ptr<PostgresStore>> store = PostgresStore::Open(Options(uri));
@@ -130,7 +130,7 @@ TEST_F(PostgresOpenTest, SchemaOfAnotherUserIsReported) {
   ASSERT_TRUE(PostgresStore::Open(Options(server_.Uri(database_))).ok());
   const std::string user = absl::StrCat("other_", database_);
   server_.Execute(absl::StrCat("CREATE ROLE ", user, " LOGIN PASSWORD 'secret'"));
-  EXPECT_THAT(Refusal(server_.TcpUri(database_, absl::StrCat(user, ":secret"))),
+  EXPECT_THAT(OpenError(server_.TcpUri(database_, absl::StrCat(user, ":secret"))),
               HasSubstr("ALTER SCHEMA assetgate OWNER TO"));
   server_.Execute(absl::StrCat("DROP ROLE ", user));
 }
@@ -145,7 +145,7 @@ TEST_F(PostgresOpenTest, SchemaTooNewIsReportedWithBothVersions) {
       << "a newer schema that this program can still work on";
   server_.Execute(absl::StrCat("UPDATE assetgate.schema_version SET min_reader = ", known + 5),
                   database_);
-  EXPECT_THAT(Refusal(server_.Uri(database_)),
+  EXPECT_THAT(OpenError(server_.Uri(database_)),
               AllOf(HasSubstr(absl::StrCat("has version ", known + 7)),
                     HasSubstr(absl::StrCat("knows version ", known + 5)),
                     HasSubstr(absl::StrCat("this one knows version ", known))));
@@ -154,15 +154,16 @@ TEST_F(PostgresOpenTest, SchemaTooNewIsReportedWithBothVersions) {
 TEST_F(PostgresOpenTest, ReadOnlyDatabaseIsReported) {
   server_.Execute(
       absl::StrCat("ALTER DATABASE ", database_, " SET default_transaction_read_only = on"));
-  EXPECT_THAT(Refusal(server_.Uri(database_)), HasSubstr("read-only"));
+  EXPECT_THAT(OpenError(server_.Uri(database_)), HasSubstr("read-only"));
 }
 
 TEST_F(PostgresOpenTest, PoolerThatDropsNotificationsIsReported) {
   postgres::TestProxy pooler(server_.port());
-  pooler.SwallowNotifications();
-  EXPECT_THAT(Refusal(absl::StrCat(server_.TcpUri(database_, TestServer::kSuperuser, pooler.port()),
-                                   "?sslmode=disable&gssencmode=disable")),
-              AllOf(HasSubstr("LISTEN"), HasSubstr("pooler")));
+  pooler.DropNotifications();
+  EXPECT_THAT(
+      OpenError(absl::StrCat(server_.TcpUri(database_, TestServer::kSuperuser, pooler.port()),
+                             "?sslmode=disable&gssencmode=disable")),
+      AllOf(HasSubstr("LISTEN"), HasSubstr("pooler")));
 }
 
 TEST_F(PostgresOpenTest, RestoredDatabaseGetsANewIdOnceNoGatewayRunsOnIt) {

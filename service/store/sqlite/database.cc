@@ -36,7 +36,7 @@ absl::StatusOr<Connection> Connection::Open(const std::string& path, absl::Durat
   return connection;
 }
 
-absl::StatusOr<Connection> Connection::OpenUntouched(const std::string& path) {
+absl::StatusOr<Connection> Connection::OpenForInspection(const std::string& path) {
   const std::string uri =
       absl::StrCat("file:", absl::StrReplaceAll(path, {{"%", "%25"}, {"?", "%3f"}, {"#", "%23"}}),
                    "?immutable=1");

@@ -32,7 +32,7 @@ class Connection {
 
   // Opens an existing file for inspection while no other process has it open: the file is not
   // written, no file is created beside it, and data that is only in a write-ahead log is not seen.
-  static absl::StatusOr<Connection> OpenUntouched(const std::string& path);
+  static absl::StatusOr<Connection> OpenForInspection(const std::string& path);
 
   sqlite3* get() const { return db_.get(); }
 

@@ -189,7 +189,7 @@ absl::StatusOr<SqliteStore::Inspection> SqliteStore::Inspect(const std::string& 
   const absl::StatusOr<off_t> size = CheckFileAt(path, file);
   if (!size.ok()) return Annotate(size.status(), path);
   if (inspection.holder.has_value()) return inspection;
-  const absl::StatusOr<sqlite::Connection> connection = sqlite::Connection::OpenUntouched(path);
+  const absl::StatusOr<sqlite::Connection> connection = sqlite::Connection::OpenForInspection(path);
   if (!connection.ok()) return Annotate(connection.status(), path);
   const absl::StatusOr<std::int64_t> version =
       sqlite::CheckSchema(*connection, sqlite::Migrations().back().version);
@@ -238,7 +238,7 @@ absl::Status SqliteStore::damage() const {
   return damage_;
 }
 
-absl::Status SqliteStore::NoteDamage(absl::Status status) {
+absl::Status SqliteStore::RecordDamage(absl::Status status) {
   if (!absl::IsDataLoss(status)) return status;
   absl::MutexLock lock(&mu_);
   if (damage_.ok()) {
@@ -254,7 +254,7 @@ absl::Status SqliteStore::CheckFiles() {
   const absl::StatusOr<bool> touched = files_.Check();
   if (!touched.ok()) return touched.status();
   if (!*touched) return absl::OkStatus();
-  if (absl::Status s = NoteDamage(CheckContent()); !s.ok()) return s;
+  if (absl::Status s = RecordDamage(CheckContent()); !s.ok()) return s;
   files_.Accept();
   return absl::OkStatus();
 }
@@ -285,7 +285,7 @@ absl::Status SqliteStore::CheckContent() {
 
 absl::Status SqliteStore::Probe() {
   if (absl::Status s = CheckFiles(); !s.ok()) return s;
-  return NoteDamage(writer_->Probe());
+  return RecordDamage(writer_->Probe());
 }
 
 void SqliteStore::Maintain() {
@@ -309,7 +309,7 @@ absl::StatusOr<bool> SqliteStore::Expire() {
   if (absl::Status s = CheckFiles(); !s.ok()) return s;
   absl::StatusOr<bool> more =
       writer_->Expire(options_.retention, options_.clock->Now(), elapsed, kExpireLimit);
-  if (!more.ok()) return NoteDamage(more.status());
+  if (!more.ok()) return RecordDamage(more.status());
   return more;
 }
 
@@ -339,7 +339,7 @@ GroupWriter::Group SqliteStore::Write(absl::Span<const PendingCommit> group) {
     if (absl::Status s = CheckFiles(); !s.ok()) Fail(s, /*unknown=*/true, done);
     return done;
   }
-  Fail(NoteDamage(ended.status), ended.end == Writer::End::kUnknown, done);
+  Fail(RecordDamage(ended.status), ended.end == Writer::End::kUnknown, done);
   return done;
 }
 
@@ -358,7 +358,7 @@ void SqliteStore::Fail(const absl::Status& status, bool unknown, Group& group) {
 template <typename Result, typename Read>
 absl::StatusOr<Result> SqliteStore::ReadWith(Read read) {
   absl::StatusOr<Result> result = readers_.With<Result>(std::move(read));
-  if (!result.ok()) return Unavailable(NoteDamage(result.status()));
+  if (!result.ok()) return Unavailable(RecordDamage(result.status()));
   return result;
 }
 

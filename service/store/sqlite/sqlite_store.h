@@ -125,7 +125,7 @@ class SqliteStore final : public Store, private GroupWriter {
   // committed.
   absl::Status CheckContent();
   // Records the first DATA_LOSS of a read or a write. Returns `status`.
-  absl::Status NoteDamage(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status RecordDamage(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status damage() const ABSL_LOCKS_EXCLUDED(mu_);
   // Marks a group as failed: all results count as not committed, or unknown.
   static void Fail(const absl::Status& status, bool unknown, Group& group);

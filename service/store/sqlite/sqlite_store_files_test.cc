@@ -79,14 +79,14 @@ class SqliteStoreFilesTest : public testing::Test {
   std::unique_ptr<SqliteStore> store_;
 };
 
-struct Harm {
+struct Damage {
   const char* what;
   const char* command;
   const char* why;
 };
 
 // The command may use $DB and $DB.old, an older state of it.
-constexpr Harm kHarms[] = {
+constexpr Damage kDamages[] = {
     {"deleted", "rm $DB", "store.db was deleted"},
     {"its folder was moved", "mv $(dirname $DB) $(dirname $DB).moved", "store.db was deleted"},
     {"moved away", "mv $DB $DB.away", "store.db was deleted"},
@@ -105,8 +105,8 @@ constexpr Harm kHarms[] = {
 };
 
 TEST_F(SqliteStoreFilesTest, NothingIsAcknowledgedOnceAFileIsNoLongerTheStores) {
-  for (const Harm& harm : kHarms) {
-    SCOPED_TRACE(harm.what);
+  for (const Damage& damage : kDamages) {
+    SCOPED_TRACE(damage.what);
     store_.reset();
     std::filesystem::remove_all(directory_.path() + ".moved");
     std::filesystem::remove_all(directory_.path());
@@ -124,11 +124,11 @@ TEST_F(SqliteStoreFilesTest, NothingIsAcknowledgedOnceAFileIsNoLongerTheStores) 
     // The rest of the log would repair part of the damage.
     Checkpoint();
 
-    Run(harm.command);
+    Run(damage.command);
     EXPECT_EQ(Add("after").outcome, Outcome::kUnavailable);
     EXPECT_EQ(store_->Health().code(), absl::StatusCode::kDataLoss);
     EXPECT_THAT(std::string(store_->Health().message()),
-                testing::AllOf(HasSubstr(harm.why), HasSubstr("restart the gateway")));
+                testing::AllOf(HasSubstr(damage.why), HasSubstr("restart the gateway")));
     EXPECT_EQ(Add("later").outcome, Outcome::kUnavailable);
   }
   std::filesystem::remove_all(directory_.path() + ".moved");

@@ -77,9 +77,9 @@ constexpr ListQuery::Order kOrders[] = {ListQuery::Order::kNewestFirst,
 
 // Blocks the store's thread while it exists, so that transactions committed meanwhile are queued
 // and form one group.
-class Standstill {
+class WriterStall {
  public:
-  explicit Standstill(Store& store) {
+  explicit WriterStall(Store& store) {
     store.Commit({}, [this](CommitResult) {
       begun_.Notify();
       over_.WaitForNotification();
@@ -88,7 +88,7 @@ class Standstill {
     begun_.WaitForNotification();
   }
   // The store's thread may still use members of this object.
-  ~Standstill() {
+  ~WriterStall() {
     End();
     left_.WaitForNotification();
   }
@@ -141,7 +141,7 @@ std::vector<ChangePtr> AllChanges(Store& store, absl::string_view tenant, Revisi
 }
 
 // Whether continuing the list at `end` advances it.
-bool GetsOn(const ListQuery& query, Revision end) {
+bool Advances(const ListQuery& query, Revision end) {
   if (query.order == ListQuery::Order::kOldestFirst) {
     return end > query.after_create_revision.value_or(0);
   }
@@ -163,8 +163,8 @@ std::vector<Row> AllRows(Store& store, ListQuery query, int* short_pages = nullp
     } else if (page->rows.size() < query.limit) {
       ++*short_pages;
     }
-    EXPECT_TRUE(GetsOn(query, page->end)) << "a page must advance";
-    if (!GetsOn(query, page->end)) return rows;
+    EXPECT_TRUE(Advances(query, page->end)) << "a page must advance";
+    if (!Advances(query, page->end)) return rows;
     query.after_create_revision = page->end;
   }
 }
@@ -360,7 +360,7 @@ TEST_P(StoreConformanceTest, TransactionsOfOneGroupSeeEachOtherAndFailIndependen
   std::vector<int> order;
   absl::BlockingCounter answered(6);
   {
-    Standstill standstill(*store_);
+    WriterStall stall(*store_);
     int next = 0;
     const auto commit = [&](Transaction transaction) {
       const int i = next++;
@@ -401,7 +401,7 @@ TEST_P(StoreConformanceTest, FullQueueRejectsTransactionsWithoutExecutingThem) {
   std::vector<CommitResult> results(4);
   absl::BlockingCounter answered(4);
   {
-    Standstill standstill(*store_);  // Counts: it is not answered yet.
+    WriterStall stall(*store_);  // Counts: it is not answered yet.
     for (std::size_t i = 0; i < results.size(); ++i) {
       store_->Commit(Create(Asset(absl::StrCat("a", i)), MakeContent("x")),
                      [&, i](CommitResult result) {
@@ -722,7 +722,7 @@ TEST_P(StoreConformanceTest, ListOfSparseMatchesEndsEarlyAndContinues) {
       for (const std::string& id : Ids(page.rows)) shown.push_back(id);
       more = page.more;
       if (!more) break;
-      ASSERT_TRUE(GetsOn(query, page.end)) << "a page must advance";
+      ASSERT_TRUE(Advances(query, page.end)) << "a page must advance";
       if (page.rows.empty()) ++empty_pages;
       // Each row has one of the two words, so none can be skipped.
       if (query.after_create_revision.has_value()) {
@@ -943,7 +943,7 @@ TEST_P(StoreConformanceTest, OnlyOneTransactionGetsATermThatMustBeAbsentAnywhere
     });
   };
   {
-    Standstill standstill(*store_);
+    WriterStall stall(*store_);
     commit(0, take(kRounds, "mine"));
     commit(1, take(kRounds, "theirs"));
     Transaction unconditional = take(kRounds + 1, "mine");
@@ -1117,7 +1117,7 @@ TEST_P(StoreConformanceTest, ReopenedStoreContinuesWhereItStopped) {
 TEST_P(StoreConformanceTest, StopAnswersPendingTransactionsAndRejectsLaterOnes) {
   std::vector<Outcome> outcomes;
   {
-    Standstill standstill(*store_);
+    WriterStall stall(*store_);
     for (int i = 0; i < 50; ++i) {
       store_->Commit(Create(Asset(absl::StrCat(i)), MakeContent("x")),
                      [&](CommitResult result) { outcomes.push_back(result.outcome); });
@@ -1530,7 +1530,7 @@ TEST_P(StoreConformanceTest, RandomHistoryAgreesWithAModel) {
     std::vector<Committed> group(count);
     absl::BlockingCounter answered(static_cast<int>(count));
     {
-      Standstill standstill(*store_);
+      WriterStall stall(*store_);
       for (Committed& committed : group) {
         Transaction transaction = history.Next(model, clock_.Now());
         committed.expected = model.Commit(transaction);

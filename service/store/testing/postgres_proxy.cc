@@ -14,7 +14,7 @@ namespace assetgate::store::postgres {
 namespace {
 
 // How quickly a change of the mode takes effect.
-constexpr int kGlanceMilliseconds = 10;
+constexpr int kPollMilliseconds = 10;
 
 sockaddr_in Loopback(int port) {
   sockaddr_in address{};
@@ -90,7 +90,7 @@ void TestProxy::Cut() {
 void TestProxy::Accept() {
   while (!ending_) {
     pollfd socket{listener_, POLLIN, 0};
-    if (::poll(&socket, 1, kGlanceMilliseconds) <= 0 || mode_ == Mode::kFrozen) continue;
+    if (::poll(&socket, 1, kPollMilliseconds) <= 0 || mode_ == Mode::kFrozen) continue;
     const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) continue;
     absl::MutexLock lock(&mu_);
@@ -111,7 +111,7 @@ void TestProxy::Serve(int client) {
     const Mode mode = mode_;
     pollfd sockets[] = {{mode == Mode::kFrozen ? -1 : client, POLLIN, 0},
                         {mode == Mode::kForward ? server : -1, POLLIN, 0}};
-    if (::poll(sockets, 2, kGlanceMilliseconds) <= 0) continue;
+    if (::poll(sockets, 2, kPollMilliseconds) <= 0) continue;
     for (const bool from_server : {false, true}) {
       if (sockets[from_server ? 1 : 0].revents == 0) continue;
       char buffer[64 << 10];
@@ -120,9 +120,9 @@ void TestProxy::Serve(int client) {
         open = false;
         break;
       }
-      if (from_server && mode_ == Mode::kDeaf) continue;  // The mode has just changed.
+      if (from_server && mode_ == Mode::kDropReplies) continue;  // The mode has just changed.
       std::string bytes(buffer, static_cast<std::size_t>(n));
-      if (from_server && swallow_) {
+      if (from_server && drop_notifications_) {
         pending += bytes;
         bytes = WithoutNotifications(pending);
       }

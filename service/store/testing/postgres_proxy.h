@@ -28,7 +28,7 @@ class TestProxy {
     // Connections stay open, and nothing passes.
     kFrozen,
     // The client's data passes, the server's does not.
-    kDeaf,
+    kDropReplies,
     // Connections are closed, including new ones.
     kCut,
   };
@@ -37,7 +37,7 @@ class TestProxy {
   void Cut() ABSL_LOCKS_EXCLUDED(mu_);
   // From now on removes notifications from the server's data, as a pooler in transaction mode does.
   // Only for unencrypted connections.
-  void SwallowNotifications() { swallow_ = true; }
+  void DropNotifications() { drop_notifications_ = true; }
 
  private:
   void Accept();
@@ -47,7 +47,7 @@ class TestProxy {
   int listener_ = -1;
   int port_ = 0;
   std::atomic<Mode> mode_{Mode::kForward};
-  std::atomic<bool> swallow_{false};
+  std::atomic<bool> drop_notifications_{false};
   std::atomic<bool> ending_{false};
   absl::Mutex mu_;
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mu_);
