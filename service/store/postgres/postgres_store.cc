@@ -223,7 +223,7 @@ PostgresStore::PostgresStore(const Options& options, Opened opened)
              .store_id = store_id_,
              .writer = opened.writer_id,
              .interval = options.feed_interval,
-             .outcome_timeout = options.outcome_timeout},
+             .max_wait = options.outcome_timeout},
             std::move(opened.feed), opened.head, readers_),
       leases_({.connection = ConnectionOptions(options),
                .store_id = store_id_,

@@ -44,7 +44,7 @@ class FaultyStore final : public store::ForwardingStore {
   // The total of the limits that List was called with.
   std::size_t rows_wanted = 0;
   // If set, returned instead of the real store's trusted time.
-  std::optional<absl::Time> trusted_time;
+  std::optional<absl::Time> other_trusted_time;
 
   // The number of commits, including failed ones.
   std::int64_t commits() const {
@@ -115,7 +115,7 @@ class FaultyStore final : public store::ForwardingStore {
     return real().FindRequest(key);
   }
   absl::Time trusted_time() const override {
-    return trusted_time.value_or(ForwardingStore::trusted_time());
+    return other_trusted_time.value_or(ForwardingStore::trusted_time());
   }
   absl::StatusOr<std::vector<store::Row>> ListUnfinished(
       const store::UnfinishedQuery& query) override {
