@@ -484,8 +484,7 @@ TEST(ReconcilerReferenceTest, GroupThatCannotBeCommittedIsNotTriedInALoop) {
   Harness harness(options);
   harness.store().judge = [](const store::Transaction& transaction) {
     for (const auto& write : transaction.writes) {
-      if (write.key.kind == store::Kind::kAssetGroup)
-        return store::FaultyStore::Outcome::kUnavailable;
+      if (write.key.kind == store::Kind::kAssetGroup) return store::FaultyStore::Outcome::kUnavailable;
     }
     return store::FaultyStore::Outcome::kCommitted;
   };
