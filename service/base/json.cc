@@ -238,10 +238,10 @@ std::optional<Document> Parse(absl::string_view text, Tolerance tolerance) {
   absl::ConsumePrefix(&text, kByteOrderMark);
   const Survey survey = ScanText(text, tolerance);
   if (!survey.acceptable) return std::nullopt;
-  std::string mended;
+  std::string patched;
   if (!survey.patches.empty()) {
-    mended = Patched(text, survey.patches);
-    text = mended;
+    patched = Patched(text, survey.patches);
+    text = patched;
   }
   constexpr unsigned kFlags =
       rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;

@@ -25,7 +25,7 @@ namespace {
 
 // Easy handles that are kept for later requests.
 constexpr std::size_t kMaxIdleHandles = 256;
-constexpr absl::Duration kLongestTimeout = absl::Hours(24);
+constexpr absl::Duration kMaxTimeout = absl::Hours(24);
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace
@@ -172,7 +172,7 @@ void CurlClient::Loop::Start(Order order) {
     idle_.pop_back();
   }
   transfer->deadline =
-      CurlMulti::Now() + absl::ToInt64Nanoseconds(std::min(order.options.timeout, kLongestTimeout));
+      CurlMulti::Now() + absl::ToInt64Nanoseconds(std::min(order.options.timeout, kMaxTimeout));
   std::optional<TransportError> error =
       transfer->Begin(std::move(order.request), std::move(order.options), std::move(order.done));
   if (!error.has_value() && !multi_.Add(transfer->easy())) {

@@ -567,11 +567,11 @@ TEST_F(CurlClientDeadlineTest, StalledServerTimesOutAsMaybeSent) {
 }
 
 TEST_F(CurlClientDeadlineTest, AnswerThatArrivedWhileSuspendedIsReturned) {
-  absl::Notification stands_still;
+  absl::Notification suspended;
   absl::Notification answered;
   ScriptedServer server([&](Connection& connection) {
     connection.ReadRequest();
-    stands_still.WaitForNotification();
+    suspended.WaitForNotification();
     connection.Respond(200, "paid for");
     answered.Notify();
     connection.WaitForPeer();
@@ -583,7 +583,7 @@ TEST_F(CurlClientDeadlineTest, AnswerThatArrivedWhileSuspendedIsReturned) {
   // The callback blocks the client's thread.
   ScriptedServer other(ServeAll);
   client().Send({.path = "/"}, To(other), [&](Result) {
-    stands_still.Notify();
+    suspended.Notify();
     answered.WaitForNotification();
     absl::Notification never;
     never.WaitForNotificationWithTimeout(2 * options.timeout);

@@ -112,16 +112,16 @@ TEST(ApplyTest, RunningDoesNotGoBackToQueued) {
 
 TEST(ApplyTest, ProgressNeverGoesBackAndStaysInRange) {
   v1::VideoTask task = TaskWithAttempt();
-  const auto tell = [&](int percent) {
+  const auto after = [&](int percent) {
     provider::Observation observation = Seen(Progress::kRunning);
     observation.progress_percent = percent;
     ApplyObservation(task, 0, observation, At(0));
     return task.progress_percent();
   };
-  EXPECT_EQ(tell(-5), 0);
-  EXPECT_EQ(tell(60), 60);
-  EXPECT_EQ(tell(40), 60);
-  EXPECT_EQ(tell(250), 100);
+  EXPECT_EQ(after(-5), 0);
+  EXPECT_EQ(after(60), 60);
+  EXPECT_EQ(after(40), 60);
+  EXPECT_EQ(after(250), 100);
 }
 
 TEST(ApplyTest, LateResultIsRecordedInTheAttemptButNotInTheTask) {

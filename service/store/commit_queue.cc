@@ -74,7 +74,7 @@ void CommitQueue::Run() {
     std::vector<PendingCommit> group;
     std::vector<Refused> refused;
     bool probe = false;
-    bool look = false;
+    bool check = false;
     {
       absl::MutexLock lock(&mu_);
       const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
@@ -88,7 +88,7 @@ void CommitQueue::Run() {
         }
         writer_idle_ = false;
         probe = idle() && !health_.ok();
-        look = idle() && health_.ok();
+        check = idle() && health_.ok();
       }
       if (ending_ && queue_.empty() && refused_.empty()) return;
       refused.swap(refused_);
@@ -110,7 +110,7 @@ void CommitQueue::Run() {
       if (queue_.empty()) drained_.SignalAll();
     }
     if (probe) Report(writer_.Probe());
-    if (look) Report(writer_.CheckIntegrity());
+    if (check) Report(writer_.CheckIntegrity());
     writer_.Maintain();
 
     const absl::Duration now = options_.clock->Steady();

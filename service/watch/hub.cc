@@ -213,10 +213,10 @@ void Hub::ForEachPlace(Topic& topic, const Interest& interest,
   }
   // A change concerns the stream only if each clause has a term in it, before or after; so looking
   // under the terms of the smallest clause is enough.
-  const auto shortest =
+  const auto smallest =
       std::min_element(clauses.begin(), clauses.end(),
                        [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  for (const std::string& term : *shortest) apply(topic.term, term);
+  for (const std::string& term : *smallest) apply(topic.term, term);
 }
 
 void Hub::WakeSome() {

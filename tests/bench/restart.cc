@@ -67,11 +67,11 @@ struct Answered {
   std::vector<double> gets;
   std::vector<double> creates;
 
-  std::string Gets() const { return Tell(gets); }
-  std::string Creates() const { return Tell(creates); }
+  std::string Gets() const { return Describe(gets); }
+  std::string Creates() const { return Describe(creates); }
 
  private:
-  static std::string Tell(const std::vector<double>& milliseconds) {
+  static std::string Describe(const std::vector<double>& milliseconds) {
     return absl::StrFormat("p50 %.2f ms, p99 %.1f ms, at most %.1f ms (%d calls)",
                            Quantile(milliseconds, 0.5), Quantile(milliseconds, 0.99),
                            Quantile(milliseconds, 1), milliseconds.size());

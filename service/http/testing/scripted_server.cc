@@ -31,7 +31,7 @@
 namespace assetgate::http::testing {
 namespace {
 
-constexpr absl::Duration kPatience = absl::Seconds(20);
+constexpr absl::Duration kTimeout = absl::Seconds(20);
 
 // A test without its server is meaningless.
 void Require(bool ok, const char* what) {
@@ -108,7 +108,7 @@ struct Connection::Tls {
 
 Connection::Connection(ScriptedServer& server, int index, int socket)
     : server_(server), index_(index), socket_(socket) {
-  const timeval timeout = absl::ToTimeval(kPatience);
+  const timeval timeout = absl::ToTimeval(kTimeout);
   setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
   setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
   const int on = 1;
@@ -331,7 +331,7 @@ bool ScriptedServer::WaitForRequests(std::size_t count) const {
     mu_.AssertReaderHeld();
     return requests_.size() >= count;
   };
-  return mu_.AwaitWithTimeout(absl::Condition(&enough), kPatience);
+  return mu_.AwaitWithTimeout(absl::Condition(&enough), kTimeout);
 }
 
 bool ScriptedServer::WaitForConnections(int count) const {
@@ -340,7 +340,7 @@ bool ScriptedServer::WaitForConnections(int count) const {
     mu_.AssertReaderHeld();
     return connections_ >= count;
   };
-  return mu_.AwaitWithTimeout(absl::Condition(&enough), kPatience);
+  return mu_.AwaitWithTimeout(absl::Condition(&enough), kTimeout);
 }
 
 void ScriptedServer::RecordRequest(Request request) {

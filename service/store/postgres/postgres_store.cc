@@ -89,10 +89,11 @@ absl::Status CheckNotifications(Connection& sender, Connection& listener, absl::
   if (!sent.ok()) return sent.status();
   const postgres::Deadline deadline(timeout);
   while (!deadline.passed()) {
-    absl::StatusOr<std::vector<std::string>> heard =
+    absl::StatusOr<std::vector<std::string>> received =
         listener.AwaitNotifications(deadline.left(), -1);
-    if (!heard.ok()) return heard.status();
-    if (std::find(heard->begin(), heard->end(), word) != heard->end()) return absl::OkStatus();
+    if (!received.ok()) return received.status();
+    if (std::find(received->begin(), received->end(), word) != received->end())
+      return absl::OkStatus();
   }
   return pooler;
 }

@@ -30,7 +30,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-constexpr absl::Duration kPatience = absl::Seconds(60);
+constexpr absl::Duration kTimeout = absl::Seconds(60);
 
 Key Asset(absl::string_view id) { return {"default", Kind::kAsset, std::string(id)}; }
 
@@ -77,7 +77,7 @@ class PostgresFaultTest : public testing::Test {
   std::unique_ptr<postgres::Connection> Connect() {
     postgres::Connection::Options options;
     options.uri = server_.Uri(database_);
-    options.timeout = options.lock_timeout = kPatience;
+    options.timeout = options.lock_timeout = kTimeout;
     absl::StatusOr<std::unique_ptr<postgres::Connection>> connection =
         postgres::Connection::Open(options);
     EXPECT_TRUE(connection.ok()) << connection.status();
@@ -288,10 +288,10 @@ TEST_F(PostgresFaultTest, ServerCrashUnderLoadLosesNothingAcknowledged) {
   const Revision head = *store.Head();
   ASSERT_TRUE(Eventually(
       [&] { return !listener.revisions().empty() && listener.revisions().back() == head; }));
-  const std::vector<Revision> heard = listener.revisions();
-  ASSERT_THAT(heard, SizeIs(static_cast<std::size_t>(head)));
-  for (std::size_t i = 0; i < heard.size(); ++i) {
-    ASSERT_EQ(heard[i], static_cast<Revision>(i) + 1);
+  const std::vector<Revision> received = listener.revisions();
+  ASSERT_THAT(received, SizeIs(static_cast<std::size_t>(head)));
+  for (std::size_t i = 0; i < received.size(); ++i) {
+    ASSERT_EQ(received[i], static_cast<Revision>(i) + 1);
   }
   store.Stop();
 }

@@ -32,7 +32,7 @@ using ::testing::ElementsAre;
 using ::testing::Le;
 using ::testing::SizeIs;
 
-constexpr absl::Duration kPatience = absl::Seconds(60);
+constexpr absl::Duration kTimeout = absl::Seconds(60);
 
 Key Asset(absl::string_view id) { return {"default", Kind::kAsset, std::string(id)}; }
 
@@ -42,7 +42,7 @@ class Listener : public ChangeListener {
   void OnChanges(const std::vector<ChangePtr>& changes, Revision head) override {
     absl::MutexLock lock(&mu_);
     changes_.insert(changes_.end(), changes.begin(), changes.end());
-    for (const ChangePtr& change : changes) heard_[change->revision] = absl::Now();
+    for (const ChangePtr& change : changes) receive_times_[change->revision] = absl::Now();
     head_ = head;
   }
   std::vector<ChangePtr> changes() const {
@@ -57,18 +57,18 @@ class Listener : public ChangeListener {
   bool AwaitHead(Revision revision) {
     const auto notified = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return head_ >= revision; };
     absl::MutexLock lock(&mu_);
-    return mu_.AwaitWithTimeout(absl::Condition(&notified), kPatience);
+    return mu_.AwaitWithTimeout(absl::Condition(&notified), kTimeout);
   }
-  absl::Time heard(Revision revision) const {
+  absl::Time received(Revision revision) const {
     absl::MutexLock lock(&mu_);
-    const auto it = heard_.find(revision);
-    return it == heard_.end() ? absl::InfiniteFuture() : it->second;
+    const auto it = receive_times_.find(revision);
+    return it == receive_times_.end() ? absl::InfiniteFuture() : it->second;
   }
 
  private:
   mutable absl::Mutex mu_;
   std::vector<ChangePtr> changes_ ABSL_GUARDED_BY(mu_);
-  std::map<Revision, absl::Time> heard_ ABSL_GUARDED_BY(mu_);
+  std::map<Revision, absl::Time> receive_times_ ABSL_GUARDED_BY(mu_);
   Revision head_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
@@ -102,8 +102,8 @@ class PostgresGatewaysTest : public testing::Test {
     postgres::Connection::Options options;
     options.uri = server_.Uri(database_);
     options.application_name = "assetgate of another gateway";
-    options.timeout = kPatience;
-    options.lock_timeout = kPatience;
+    options.timeout = kTimeout;
+    options.lock_timeout = kTimeout;
     absl::StatusOr<std::unique_ptr<postgres::Connection>> connection =
         postgres::Connection::Open(options);
     EXPECT_TRUE(connection.ok()) << connection.status();
@@ -147,7 +147,7 @@ TEST_F(PostgresGatewaysTest, EveryListenerGetsAllChangesInOrderAndKnowsItsOwn) {
   OpenMany(3);
   Listener listeners[3];
   for (std::size_t i = 0; i < 3; ++i) stores_[i]->SetListener(&listeners[i]);
-  std::atomic<int> told_too_early = 0;
+  std::atomic<int> answered_too_early = 0;
   OnEach([&](Store& store, int number) {
     Listener& listener = listeners[number];
     std::atomic<int> answered = 0;
@@ -157,14 +157,14 @@ TEST_F(PostgresGatewaysTest, EveryListenerGetsAllChangesInOrderAndKnowsItsOwn) {
       content.shard = i % kShards;
       store.Commit(Create(Asset(absl::StrCat(number, "-", i)), content), [&](CommitResult result) {
         if (result.outcome != Outcome::kCommitted || listener.head() < result.revisions[0]) {
-          ++told_too_early;
+          ++answered_too_early;
         }
         ++answered;
       });
     }
     EXPECT_TRUE(Eventually([&] { return answered == kEach; }));
   });
-  EXPECT_EQ(told_too_early, 0);
+  EXPECT_EQ(answered_too_early, 0);
   for (int number = 0; number < 3; ++number) {
     ASSERT_TRUE(listeners[number].AwaitHead(3 * kEach));
     const std::vector<ChangePtr> changes = listeners[number].changes();
@@ -192,7 +192,7 @@ TEST_F(PostgresGatewaysTest, ChangesReachOtherGatewaysQuickly) {
     const Revision revision =
         CommitAndWait(*stores_[0], Create(Asset(absl::StrCat(i)), MakeContent("x"))).revisions[0];
     ASSERT_TRUE(listener.AwaitHead(revision));
-    took.push_back(listener.heard(revision) - began);
+    took.push_back(listener.received(revision) - began);
   }
   std::sort(took.begin(), took.end());
   std::cout << "from Commit at one gateway to the listener of another: median " << took[50]
@@ -419,10 +419,10 @@ TEST_F(PostgresGatewaysTest, SlowTransactionHidesNoChanges) {
   ASSERT_EQ(result.outcome, Outcome::kCommitted) << result.message;
   EXPECT_THAT(result.revisions, ElementsAre(2));
   ASSERT_TRUE(listener.AwaitHead(2));
-  const std::vector<ChangePtr> heard = listener.changes();
-  ASSERT_THAT(heard, SizeIs(2));
-  EXPECT_EQ(heard[0]->resource, "slow");
-  EXPECT_EQ(heard[1]->resource, "quick");
+  const std::vector<ChangePtr> received = listener.changes();
+  ASSERT_THAT(received, SizeIs(2));
+  EXPECT_EQ(received[0]->resource, "slow");
+  EXPECT_EQ(received[1]->resource, "quick");
 }
 
 // One holds the head, which all need; one holds a row that others need.
@@ -490,9 +490,9 @@ TEST_F(PostgresGatewaysTest, GatewayThatWasDisconnectedTooLongIsNotifiedOfTheGap
   proxy.Set(postgres::TestProxy::Mode::kForward);
   ASSERT_TRUE(listener.AwaitHead(5));
   EXPECT_EQ(listener.gap, 3);
-  std::vector<Revision> heard;
-  for (const ChangePtr& change : listener.changes()) heard.push_back(change->revision);
-  EXPECT_THAT(heard, ElementsAre(1, 4, 5));
+  std::vector<Revision> received;
+  for (const ChangePtr& change : listener.changes()) received.push_back(change->revision);
+  EXPECT_THAT(received, ElementsAre(1, 4, 5));
   EXPECT_TRUE(Eventually([&] { return away.Health().ok(); }));
 }
 

@@ -114,7 +114,7 @@ absl::Status ShardLeases::health() {
 }
 
 void ShardLeases::SetListener(LeaseListener* listener) {
-  absl::MutexLock telling(&notify_mu_);
+  absl::MutexLock in_order(&notify_mu_);
   listener_ = listener;
   if (listener == nullptr) return;
   std::vector<Shard> taken;
@@ -130,7 +130,7 @@ void ShardLeases::SetListener(LeaseListener* listener) {
 }
 
 void ShardLeases::Notify() {
-  absl::MutexLock telling(&notify_mu_);
+  absl::MutexLock in_order(&notify_mu_);
   std::vector<Shard> taken;
   std::vector<Shard> lost;
   {

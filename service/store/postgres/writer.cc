@@ -272,7 +272,7 @@ void Columns::AddRow(const Batch::RowSlot& slot, Revision head) {
   const Batch::RowState& now = slot.now;
   if (now.revision == before.revision) return;
   const bool made = now.create_revision > head;
-  const bool goes = before.revision != 0 && (now.revision == 0 || made);
+  const bool removed = before.revision != 0 && (now.revision == 0 || made);
   const auto kind = static_cast<std::int64_t>(slot.key.kind);
   const auto add_terms = [&](auto& table, const std::vector<std::string>& terms, Revision row) {
     for (const std::string& term : terms) {
@@ -287,8 +287,8 @@ void Columns::AddRow(const Batch::RowSlot& slot, Revision head) {
       before.revision == 0 ? std::vector<std::string>() : Indexed(before.terms);
   const std::vector<std::string> wanted =
       now.revision == 0 ? std::vector<std::string>() : Indexed(now.current_terms());
-  if (goes || now.revision == 0 || made) {
-    if (goes) deleted_rows.push_back(before.create_revision);
+  if (removed || now.revision == 0 || made) {
+    if (removed) deleted_rows.push_back(before.create_revision);
     add_terms(removed_terms, held, before.create_revision);
     add_terms(terms_new, wanted, now.create_revision);
   } else {

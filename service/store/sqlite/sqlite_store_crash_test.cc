@@ -60,9 +60,9 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& path,
   SqliteStore& store = **opened;
   absl::Mutex mu;
   int outstanding = 0;
-  const auto tell = [pipe](Acknowledged said) {
+  const auto report = [pipe](Acknowledged acknowledged) {
     // Less than PIPE_BUF, so it is written whole or not at all.
-    if (::write(pipe, &said, sizeof(said)) != sizeof(said)) _exit(4);
+    if (::write(pipe, &acknowledged, sizeof(acknowledged)) != sizeof(acknowledged)) _exit(4);
   };
   for (;; ++number) {
     {
@@ -81,11 +81,11 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& path,
         RequestRow{Request(number), "body", {First(number), Second(number)}, clock.Now()};
     store.Commit(std::move(transaction), [&, number](CommitResult made) {
       if (made.outcome != Outcome::kCommitted) _exit(5);
-      tell({number, made.revisions[0], 0});
+      report({number, made.revisions[0], 0});
       store.Commit(Update(First(number), made.revisions[0], MakeContent("updated")),
                    [&, number](CommitResult updated) {
                      if (updated.outcome != Outcome::kCommitted) _exit(6);
-                     tell({number, updated.revisions[0], 1});
+                     report({number, updated.revisions[0], 1});
                      absl::MutexLock lock(&mu);
                      --outstanding;
                    });
@@ -152,24 +152,26 @@ TEST(SqliteStoreCrashTest, ProcessKilledAtAnyMomentLosesNothingAcknowledged) {
     const Revision head = *store.Head();
     Revision previous = newest_acknowledged;
     std::int64_t highest = number - 1;
-    for (const Acknowledged& said : all) {
-      ASSERT_GT(said.revision, previous);
+    for (const Acknowledged& acknowledged : all) {
+      ASSERT_GT(acknowledged.revision, previous);
       // A transaction takes one revision per row; the child reports the first row's.
-      previous = said.revision;
-      highest = std::max(highest, said.number);
-      const std::optional<Row> row = *store.Get(First(said.number));
-      ASSERT_TRUE(row.has_value()) << said.number;
-      ASSERT_GE(row->revision, said.revision);
-      if (said.updated != 0) {
+      previous = acknowledged.revision;
+      highest = std::max(highest, acknowledged.number);
+      const std::optional<Row> row = *store.Get(First(acknowledged.number));
+      ASSERT_TRUE(row.has_value()) << acknowledged.number;
+      ASSERT_GE(row->revision, acknowledged.revision);
+      if (acknowledged.updated != 0) {
         ASSERT_EQ(row->content.resource, "updated");
       }
-      ASSERT_TRUE(store.FindRequest(Request(said.number))->has_value());
-      const ChangesPage changes = *store.ReadChanges(
-          {.tenant = "default", .kind = Kind::kAsset, .after = said.revision - 1, .limit = 1});
+      ASSERT_TRUE(store.FindRequest(Request(acknowledged.number))->has_value());
+      const ChangesPage changes = *store.ReadChanges({.tenant = "default",
+                                                      .kind = Kind::kAsset,
+                                                      .after = acknowledged.revision - 1,
+                                                      .limit = 1});
       if (!changes.compacted) {
         ASSERT_EQ(changes.changes.size(), 1u);
-        ASSERT_EQ(changes.changes[0]->revision, said.revision);
-        ASSERT_EQ(changes.changes[0]->key, First(said.number));
+        ASSERT_EQ(changes.changes[0]->revision, acknowledged.revision);
+        ASSERT_EQ(changes.changes[0]->key, First(acknowledged.number));
       }
     }
     ASSERT_GE(head, previous);

@@ -122,16 +122,16 @@ TEST_F(SqliteStoreFaultTest, CommitIsAnsweredOnlyWhenTheLogIsOnTheDisk) {
     }
     return SQLITE_OK;
   });
-  int told_too_early = 0;
+  int answered_too_early = 0;
   for (int i = 0; i < 20; ++i) {
     absl::Notification done;
     store_->Commit(Create(Asset(absl::StrCat(i)), MakeContent("x")), [&](CommitResult result) {
-      if (result.outcome != Outcome::kCommitted || log_is_dirty) ++told_too_early;
+      if (result.outcome != Outcome::kCommitted || log_is_dirty) ++answered_too_early;
       done.Notify();
     });
     done.WaitForNotification();
   }
-  EXPECT_EQ(told_too_early, 0);
+  EXPECT_EQ(answered_too_early, 0);
   EXPECT_GE(syncs, 20);
   Heal();
 }

@@ -453,15 +453,15 @@ absl::Status Writer::ExpireInGroup(const Retention& retention, absl::Time now, s
     const std::int64_t too_old = absl::ToUnixMicros(now - retention.changes);
     Query query(oldest_changes_);
     query.Int(limit);
-    std::int64_t looked_at = 0;
+    std::int64_t examined = 0;
     bool stopped = false;
     while (!stopped && query.Next()) {
-      ++looked_at;
+      ++examined;
       stopped = query.IntAt(0) > beyond_count && query.IntAt(1) >= too_old;
       if (!stopped) upto = query.IntAt(0);
     }
     if (!query.status().ok()) return query.status();
-    if (!stopped && looked_at >= limit) more = true;
+    if (!stopped && examined >= limit) more = true;
   }
   if (upto == compacted_) return absl::OkStatus();
   if (absl::Status s = Query(delete_changes_).Int(upto).Run(); !s.ok()) return s;

@@ -428,7 +428,7 @@ TEST_P(StoreConformanceTest, ListenerGetsEveryChangeInOrderBeforeTheWriter) {
   constexpr int kEach = 100;
   Listener listener;
   store_->SetListener(&listener);
-  std::atomic<int> told_too_early = 0;
+  std::atomic<int> answered_too_early = 0;
   absl::BlockingCounter answered(kThreads * kEach);
   std::vector<std::thread> threads;
   threads.reserve(kThreads);
@@ -438,7 +438,8 @@ TEST_P(StoreConformanceTest, ListenerGetsEveryChangeInOrderBeforeTheWriter) {
         store_->Commit(Create(Asset(absl::StrCat(t, "-", i)), MakeContent("x")),
                        [&](CommitResult result) {
                          const std::vector<Revision> heads = listener.heads();
-                         if (heads.empty() || heads.back() < result.revisions[0]) ++told_too_early;
+                         if (heads.empty() || heads.back() < result.revisions[0])
+                           ++answered_too_early;
                          answered.DecrementCount();
                        });
       }
@@ -447,19 +448,19 @@ TEST_P(StoreConformanceTest, ListenerGetsEveryChangeInOrderBeforeTheWriter) {
   for (std::thread& thread : threads) thread.join();
   answered.Wait();
   store_->Stop();
-  EXPECT_EQ(told_too_early, 0);
-  const std::vector<ChangePtr> heard = listener.changes();
+  EXPECT_EQ(answered_too_early, 0);
+  const std::vector<ChangePtr> received = listener.changes();
   const std::vector<ChangePtr> kept = AllChanges(*store_, "default", 0, 7);
-  ASSERT_THAT(heard, SizeIs(kThreads * kEach));
+  ASSERT_THAT(received, SizeIs(kThreads * kEach));
   ASSERT_THAT(kept, SizeIs(kThreads * kEach));
-  for (std::size_t i = 0; i < heard.size(); ++i) {
-    EXPECT_EQ(heard[i]->revision, kept[i]->revision);
-    EXPECT_EQ(heard[i]->key, kept[i]->key);
+  for (std::size_t i = 0; i < received.size(); ++i) {
+    EXPECT_EQ(received[i]->revision, kept[i]->revision);
+    EXPECT_EQ(received[i]->key, kept[i]->key);
     if (i > 0) {
-      EXPECT_GT(heard[i]->revision, heard[i - 1]->revision);
+      EXPECT_GT(received[i]->revision, received[i - 1]->revision);
     }
   }
-  EXPECT_EQ(listener.heads().back(), heard.back()->revision);
+  EXPECT_EQ(listener.heads().back(), received.back()->revision);
 }
 
 TEST_P(StoreConformanceTest, ChangeHoldsTheStateBeforeAndAfter) {

@@ -31,7 +31,7 @@
 namespace assetgate::store::postgres {
 namespace {
 
-constexpr absl::Duration kPatience = absl::Seconds(60);
+constexpr absl::Duration kTimeout = absl::Seconds(60);
 
 // Without the server no test can run.
 [[noreturn]] void Abort(const std::string& up) {
@@ -184,7 +184,7 @@ void TestServer::Start() {
   pid_ = Spawn("postgres", {"-D", directory_ + "/data", "-k", directory_, "-p", absl::StrCat(port_),
                             "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c",
                             "max_connections=150", "-c", "log_line_prefix=%m %p "});
-  const Deadline deadline(kPatience);
+  const Deadline deadline(kTimeout);
   Connection::Options options;
   options.uri = Uri("postgres");
   while (!deadline.passed()) {
@@ -218,7 +218,7 @@ std::string TestServer::TcpUri(absl::string_view database, absl::string_view use
 void TestServer::Execute(const std::string& sql, absl::string_view database) {
   Connection::Options options;
   options.uri = Uri(database);
-  options.timeout = kPatience;
+  options.timeout = kTimeout;
   absl::StatusOr<std::unique_ptr<Connection>> connection = Connection::Open(options);
   if (!connection.ok()) Abort(connection.status().ToString());
   if (absl::Status s = (*connection)->Execute(sql); !s.ok()) {
