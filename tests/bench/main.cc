@@ -24,18 +24,18 @@ namespace {
 using namespace assetgate::bench;  // NOLINT: this file is the program
 
 constexpr char kAbout[] =
-    R"(Measures assetgate: starts the gateway with its store on disk, a provider-simulator and, for some
-benchmarks, a reference server with the least code that gives the same answers; makes load from one
-thread; prints the figures; and cleans up. It does not assert any speed.
+    R"(Measures assetgate: starts the gateway with its store on disk, a provider-simulator and, for
+some benchmarks, a reference server with the least code that gives the same answers; makes load from
+one thread; prints the figures; and cleans up. It does not assert any speed.
 
   assetgate-bench creates              1,500 creates/s?  64 callers, a provider that takes 20 ms
   assetgate-bench all                  every benchmark, about four minutes
   chrt -f 10 assetgate-bench creates   the same, as root, on a busy machine)";
 
 constexpr char kMore[] =
-    R"(Options before the subcommand apply to all subcommands. All programs share this machine's cores: CPU
-per call and ratios are steadier than rates. tests/bench/README.md explains the figures. Exit codes:
-0 measured; 1 something failed, and no figure can be trusted; 2 wrong flags.)";
+    R"(Options before the subcommand apply to all subcommands. All programs share this machine's
+cores: CPU per call and ratios are steadier than rates. tests/bench/README.md explains the figures.
+Exit codes: 0 measured; 1 something failed, and no figure can be trusted; 2 wrong flags.)";
 
 void AddDuration(CLI::App& app, const std::string& name, absl::Duration* duration,
                  const std::string& help) {
