@@ -34,8 +34,8 @@ namespace {
 constexpr absl::Duration kTimeout = absl::Seconds(60);
 
 // Without the server no test can run.
-[[noreturn]] void Abort(const std::string& up) {
-  std::cerr << "the tests' PostgreSQL server: " << up << std::endl;
+[[noreturn]] void Abort(const std::string& reason) {
+  std::cerr << "the tests' PostgreSQL server: " << reason << std::endl;
   std::abort();
 }
 
