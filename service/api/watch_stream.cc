@@ -239,7 +239,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   }
   // Returns whether there may be more to do: the event cannot be read and was left out.
   bool GoOnce(Because because) ABSL_LOCKS_EXCLUDED(mu_) {
-    watch::Source::Pulled pulled;
+    watch::EventStream::Pulled pulled;
     bool first = false;
     {
       absl::MutexLock lock(&mu_);
@@ -295,7 +295,7 @@ class WatchMethod::Call final : public grpc::ServerWriteReactor<grpc::ByteBuffer
   // One of the caller's streams, until the call ends.
   auth::Limiter::Slot slot_;
   std::shared_ptr<Call> self_;
-  std::shared_ptr<watch::Source> stream_;
+  std::shared_ptr<watch::EventStream> stream_;
 
   absl::Mutex mu_;
   // At most one write at a time; its event lives until it is done.

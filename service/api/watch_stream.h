@@ -21,7 +21,7 @@
 #include "base/metrics.h"
 #include "grpcpp/grpcpp.h"
 #include "watch/event.h"
-#include "watch/source.h"
+#include "watch/event_stream.h"
 #include "watch/watches.h"
 
 namespace assetgate::api {
@@ -52,7 +52,8 @@ class WatchMethod {
     // The first of the resources that the request names; for the log line.
     std::string names;
     // Called at most once.
-    absl::AnyInvocable<std::shared_ptr<watch::Source>(std::shared_ptr<watch::Reader> reader)> open;
+    absl::AnyInvocable<std::shared_ptr<watch::EventStream>(std::shared_ptr<watch::Reader> reader)>
+        open;
   };
   // Validates the request. Called at once, if the caller may watch.
   using Ask = absl::FunctionRef<absl::StatusOr<Opening>(const calls::Caller& caller)>;

@@ -1,4 +1,4 @@
-// Which build this is.
+// Which build this program is.
 #ifndef ASSETGATE_BASE_BUILD_INFO_H_
 #define ASSETGATE_BASE_BUILD_INFO_H_
 
@@ -9,19 +9,19 @@
 namespace assetgate::base {
 
 struct BuildInfo {
-  // Of the project: "0.1.0".
+  // The project's version: "0.1.0".
   std::string version;
-  // What was built, as git names it, with "-dirty" behind it where files differed; "unknown" where
-  // it was not built from a git tree.
+  // The commit as git names it, with "-dirty" appended if the work tree differed; "unknown" if it
+  // was not built from a git tree.
   std::string commit;
-  // Build type, compiler and its flags.
+  // Build type, compiler and compiler flags.
   std::string flags;
 };
 
-// Of this program. Has a library of its own, so that a commit builds one file anew.
+// Describes this program. It is in a library of its own, so that a new commit recompiles one file.
 const BuildInfo& ThisBuild();
 
-// What --version says: "assetgate 0.1.0 (commit 1e441ba…; RelWithDebInfo, GNU 12.2.0, …)".
+// The output of --version: "assetgate 0.1.0 (commit 1e441ba…; RelWithDebInfo, GNU 12.2.0, …)".
 std::string VersionText(absl::string_view program);
 
 }  // namespace assetgate::base

@@ -5,9 +5,10 @@
 namespace assetgate::base {
 namespace {
 
-// Less is no step: clocks are slewed, and two of them are not read at once.
+// Smaller differences are not steps: clocks are slewed, and two clocks cannot be read at the same
+// instant.
 constexpr absl::Duration kStep = absl::Seconds(1);
-// How much slower a clock goes that is ahead.
+// A clock that is ahead runs slower by one part in this many.
 constexpr int kSlowDown = 20;
 
 }  // namespace
@@ -24,7 +25,7 @@ ForwardClock::Reading ForwardClock::Read() const {
   for (;;) {
     const absl::Duration before = clock_.Steady();
     const Reading reading{clock_.Now(), clock_.Steady()};
-    // A thread that had to stand still in between would take that for a step.
+    // A pause of this thread between the readings would look like a step.
     if (reading.steady - before < kStep / 4) return reading;
   }
 }

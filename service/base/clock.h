@@ -1,4 +1,4 @@
-// Wall-clock time as a value that tests can turn.
+// Wall-clock time, replaceable in tests.
 #ifndef ASSETGATE_BASE_CLOCK_H_
 #define ASSETGATE_BASE_CLOCK_H_
 
@@ -10,32 +10,32 @@
 
 namespace assetgate::base {
 
-// Tells the time. Thread-safe.
+// Threading: all clocks are thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;
-  // The date. It can step.
+  // The wall-clock time. It can step.
   virtual absl::Time Now() const = 0;
-  // Time that has passed, since some moment: it never steps, and goes on while the process or the
-  // machine is stopped. For how long something took, and whether a date can be right.
+  // Elapsed time since some fixed moment. It never steps, and goes on while the process or the
+  // machine is suspended. Used to measure durations and to detect a wall clock that stepped.
   virtual absl::Duration Steady() const;
 };
 
-// The machine's clock. It can step; nothing may rely on it to grow.
+// The machine's clock. It can step, backwards too.
 class SystemClock final : public Clock {
  public:
   absl::Time Now() const override { return absl::Now(); }
 };
 
-// A clock for what lives through the steps of another one: where that is set forward or back, it
-// goes on as if it had not been, so that what is due in a minute is due in a minute, and nothing is
-// too old at once. Where the step is taken back, both agree again. Where it stays, this clock comes
-// up to the other one: behind it, it goes twice as fast; ahead of it, slower by a twentieth (which
-// the margin of a lease covers), so it never goes back. Steps of less than a second are followed. A
-// restart begins with the other clock as it is. Thread-safe.
+// A wall clock that absorbs the steps of another clock. When that clock is set forward or back,
+// this one goes on as before, so a timer of one minute takes one minute, and nothing expires at
+// once. If the step is undone, both agree again. If it stays, this clock converges: while behind,
+// it runs twice as fast; while ahead, it runs slower by a twentieth (which the margin of a lease
+// covers), so it never goes back. Steps of less than a second are followed. After a restart it
+// starts at the other clock's time.
 class ForwardClock final : public Clock {
  public:
-  // `clock` outlives it.
+  // Lifetime: `clock` outlives this object.
   explicit ForwardClock(const Clock& clock);
 
   absl::Time Now() const override;
@@ -44,7 +44,7 @@ class ForwardClock final : public Clock {
  private:
   struct Reading {
     absl::Time time;
-    // At the same moment.
+    // Read at the same moment.
     absl::Duration steady;
   };
   Reading Read() const;
@@ -52,7 +52,7 @@ class ForwardClock final : public Clock {
   const Clock& clock_;
   mutable absl::Mutex mu_;
   mutable Reading last_ ABSL_GUARDED_BY(mu_);
-  // Of the other clock; negative while behind it.
+  // Relative to the other clock; negative while behind it.
   mutable absl::Duration ahead_ ABSL_GUARDED_BY(mu_) = absl::ZeroDuration();
 };
 

@@ -7,17 +7,17 @@
 namespace assetgate::base {
 namespace {
 
-TEST(ForwardClockTest, GoesWithItsClock) {
+TEST(ForwardClockTest, FollowsItsClock) {
   FakeClock clock;
   const ForwardClock forward(clock);
   EXPECT_EQ(forward.Now(), clock.Now());
   clock.Advance(absl::Milliseconds(500));
   EXPECT_EQ(forward.Now(), clock.Now());
   clock.Advance(absl::Hours(8 * 24));
-  EXPECT_EQ(forward.Now(), clock.Now()) << "time that has passed is no step";
+  EXPECT_EQ(forward.Now(), clock.Now()) << "elapsed time is not a step";
 }
 
-TEST(ForwardClockTest, StepForwardMakesNothingOlder) {
+TEST(ForwardClockTest, StepForwardDoesNotMoveIt) {
   FakeClock clock;
   const ForwardClock forward(clock);
   const absl::Time before = forward.Now();
@@ -27,7 +27,7 @@ TEST(ForwardClockTest, StepForwardMakesNothingOlder) {
   EXPECT_LE(forward.Now(), before + absl::Seconds(10));
 }
 
-TEST(ForwardClockTest, AgreesAgainWhenAStepForwardIsTakenBack) {
+TEST(ForwardClockTest, AgreesAgainWhenAStepForwardIsUndone) {
   FakeClock clock;
   const ForwardClock forward(clock);
   clock.Step(absl::Hours(8 * 24));
@@ -41,7 +41,7 @@ TEST(ForwardClockTest, AgreesAgainWhenAStepForwardIsTakenBack) {
   EXPECT_EQ(forward.Now(), clock.Now());
 }
 
-TEST(ForwardClockTest, StepForwardThatStaysIsFollowedWhileAsMuchTimePasses) {
+TEST(ForwardClockTest, CatchesUpWithAPermanentStepForwardAtDoubleSpeed) {
   FakeClock clock;
   const ForwardClock forward(clock);
   clock.Step(absl::Hours(1));
@@ -55,7 +55,7 @@ TEST(ForwardClockTest, StepForwardThatStaysIsFollowedWhileAsMuchTimePasses) {
   EXPECT_EQ(forward.Now(), clock.Now());
 }
 
-TEST(ForwardClockTest, GoesOnFromWhereItWasWhenItsClockIsSetBack) {
+TEST(ForwardClockTest, ContinuesFromItsOwnTimeWhenItsClockIsSetBack) {
   FakeClock clock;
   const ForwardClock forward(clock);
   const absl::Time before = forward.Now();
@@ -65,9 +65,9 @@ TEST(ForwardClockTest, GoesOnFromWhereItWasWhenItsClockIsSetBack) {
   EXPECT_EQ(forward.Now(), before);
 }
 
-// Slower by so little that a time in fourteen seconds comes before fifteen have passed: the end of
-// a lease, and when another gateway may have it.
-TEST(ForwardClockTest, ComesDownToAClockThatStaysSetBackWithoutGoingBack) {
+// It runs slower by so little that a timer of fourteen seconds fires before fifteen have passed:
+// between the end of a lease and the moment when another gateway may take it.
+TEST(ForwardClockTest, ConvergesToAClockThatWasSetBackWithoutGoingBack) {
   FakeClock clock;
   const ForwardClock forward(clock);
   clock.Step(-absl::Minutes(1));
@@ -83,7 +83,7 @@ TEST(ForwardClockTest, ComesDownToAClockThatStaysSetBackWithoutGoingBack) {
   EXPECT_EQ(forward.Now(), clock.Now());
 }
 
-TEST(ForwardClockTest, AgreesAgainWhenAStepBackIsTakenBack) {
+TEST(ForwardClockTest, AgreesAgainWhenAStepBackIsUndone) {
   FakeClock clock;
   const ForwardClock forward(clock);
   clock.Step(-absl::Hours(2));

@@ -1,8 +1,7 @@
-// Errors that a caller can act upon.
+// Errors that a caller can act on.
 //
-// Inside the gateway an error is an absl::Status. One that a caller shall see is made by Error,
-// which attaches the google.rpc details of errors.proto; api/status_conversion.h turns it into
-// gRPC's.
+// Inside the gateway an error is an absl::Status. An error for a caller is built by Error, which
+// attaches the google.rpc details of errors.proto; api/status_conversion.h converts it to gRPC's.
 //
 //   return Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND, "no asset \"assets/hero\"")
 //       .Resource("assetgate.v1.Asset", "assets/hero");
@@ -22,23 +21,23 @@
 
 namespace assetgate::base {
 
-// Who can mend an error: ErrorInfo.metadata["act"].
+// Who can fix an error: ErrorInfo.metadata["act"].
 enum class Act { kCaller, kOperator, kWait };
 
-// Builds one error. Converts to absl::Status and absl::StatusOr where it is returned.
+// Builds one error. Converts to absl::Status and absl::StatusOr when returned.
 class Error {
  public:
-  // `message` is for people: what is wrong, with which value, and what to do about it. `act` is who
-  // can mend it; left out, it is what `reason` says.
+  // `message` is for people: what is wrong, with which value, and what to do about it. The act
+  // follows from `reason` unless SetAct is called.
   Error(absl::StatusCode code, v1::ErrorReason reason, absl::string_view message);
 
   Error& SetAct(Act act);
-  // One faulty field, by its path in the request, for instance `asset.source_uri` or
+  // Adds one faulty field, given by its path in the request, for instance `asset.source_uri` or
   // `requests[2].asset.media_type`.
   Error& Violation(absl::string_view field, absl::string_view description);
   Error& Resource(absl::string_view type, absl::string_view name);
   Error& RetryAfter(absl::Duration delay);
-  // ErrorInfo.metadata. `key` as in errors.proto; an empty value is left out.
+  // Adds to ErrorInfo.metadata. `key` is one of errors.proto; an empty value is left out.
   Error& Metadata(absl::string_view key, absl::string_view value);
   Error& Failures(const v1::ProviderFailures& failures);
 
@@ -71,18 +70,18 @@ Error StoreUnreadable();
 // Likewise, of a change that was not committed.
 Error StoreUnwritable();
 
-// The google.rpc form of `status`: what Error attached, or, for a status that was made elsewhere,
-// its code and message with reason INTERNAL_ERROR. `status` must not be OK.
+// The google.rpc form of `status`: the details that Error attached, or, for any other status, its
+// code and message with reason INTERNAL_ERROR. `status` must not be OK.
 google::rpc::Status ToRpcStatus(const absl::Status& status);
-// The reverse.
+// The inverse of ToRpcStatus.
 absl::Status FromRpcStatus(const google::rpc::Status& status);
 
-// The ErrorInfo of an error; empty where there is none.
+// The ErrorInfo of an error; empty if it has none.
 google::rpc::ErrorInfo InfoOf(const google::rpc::Status& status);
-// The reason of an error; ERROR_REASON_UNSPECIFIED where there is none.
+// The reason of an error; ERROR_REASON_UNSPECIFIED if it has none.
 v1::ErrorReason ReasonOf(const google::rpc::Status& status);
 v1::ErrorReason ReasonOf(const absl::Status& status);
-// RetryInfo of an error, where it has one.
+// The delay in the error's RetryInfo, if it has one.
 std::optional<absl::Duration> RetryDelayOf(const google::rpc::Status& status);
 
 }  // namespace assetgate::base

@@ -31,7 +31,7 @@ void ThreadEventLoop::Post(Task task) {
 }
 
 void ThreadEventLoop::PostAt(absl::Time when, Task task) {
-  // As far off as a century is never.
+  // A task that is due in more than a century never runs.
   const absl::Duration wait = std::min(when - clock_.Now(), absl::Hours(24 * 365 * 100));
   const std::int64_t due = SteadyNanos() + absl::ToInt64Nanoseconds(wait);
   absl::MutexLock lock(&mu_);

@@ -1,4 +1,4 @@
-// One thread that runs what it is given, now or at a time.
+// Runs tasks on one thread, at once or at a given time.
 #ifndef ASSETGATE_BASE_EVENT_LOOP_H_
 #define ASSETGATE_BASE_EVENT_LOOP_H_
 
@@ -20,33 +20,34 @@ namespace assetgate::base {
 
 using Task = absl::AnyInvocable<void() &&>;
 
-// Where state lives that is touched by one thread only: everything that concerns the state is
-// posted here. `Post` and `PostAt` may be called from any thread, tasks included; tasks run one at
-// a time, those posted first and those due first before the others, never inside the call that
-// posted them. A task must not block.
+// Owns state by thread: code that touches the state is posted here and runs on one thread. A task
+// must not block.
+// Threading: Post and PostAt may be called from any thread, also from tasks.
+// Ordering: tasks run one at a time, in the order in which they were posted or became due, and
+// never inside the call that posts them.
 class EventLoop {
  public:
   virtual ~EventLoop() = default;
 
   // Runs `task` as soon as possible.
   virtual void Post(Task task) = 0;
-  // Runs `task` once the clock has reached `when`. There is no cancelling: a task that is late to
-  // its own party looks at the state and does nothing.
+  // Runs `task` once the clock has reached `when`. A task cannot be cancelled: one that is no
+  // longer needed must check the state and do nothing.
   virtual void PostAt(absl::Time when, Task task) = 0;
-  // The clock the times are of.
+  // The clock that `when` refers to.
   virtual const Clock& clock() const = 0;
 
   absl::Time Now() const { return clock().Now(); }
 };
 
-// An EventLoop with a thread of its own. Waits on the steady clock, so that a step of the wall
-// clock neither fires everything at once nor stops the timers.
+// An EventLoop with its own thread. It sleeps by the steady clock, so a step of the wall clock
+// neither fires all timers at once nor stops them.
 class ThreadEventLoop final : public EventLoop {
  public:
-  // `name` is what debuggers show for the thread, at most 15 characters. `clock` outlives the loop;
-  // the machine's own where there is none.
+  // `name` is the thread's name in debuggers, at most 15 characters. `clock` outlives the loop;
+  // nullptr means the machine's clock.
   explicit ThreadEventLoop(const char* name, const Clock* clock = nullptr);
-  // Stops.
+  // Calls Stop.
   ~ThreadEventLoop() override;
 
   ThreadEventLoop(const ThreadEventLoop&) = delete;
@@ -56,8 +57,8 @@ class ThreadEventLoop final : public EventLoop {
   void PostAt(absl::Time when, Task task) override;
   const Clock& clock() const override { return clock_; }
 
-  // Runs what was posted (not what is scheduled for later) and ends the thread. What is posted
-  // afterwards is destroyed unrun. Idempotent; not to be called from a task.
+  // Runs the tasks that were posted (not those scheduled for later) and ends the thread. Later
+  // tasks are destroyed without being run. Idempotent; must not be called from a task.
   void Stop();
 
  private:
@@ -69,7 +70,7 @@ class ThreadEventLoop final : public EventLoop {
   absl::CondVar wake_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<Task> ready_ ABSL_GUARDED_BY(mu_);
-  // By steady time; equal times in the order of posting.
+  // Keyed by steady time; equal times keep the order of posting.
   std::multimap<std::int64_t, Task> timers_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;
 };

@@ -17,7 +17,7 @@ namespace {
 
 using testing::ElementsAre;
 
-TEST(ThreadEventLoopTest, RunsWhatIsPostedInOrderOnOneThread) {
+TEST(ThreadEventLoopTest, RunsPostedTasksInOrderOnOneThread) {
   ThreadEventLoop loop("test");
   std::vector<int> order;
   std::thread::id first;
@@ -34,17 +34,17 @@ TEST(ThreadEventLoopTest, RunsWhatIsPostedInOrderOnOneThread) {
   EXPECT_NE(first, std::this_thread::get_id());
 }
 
-TEST(ThreadEventLoopTest, TimersCountFromTheClockThatItWasGiven) {
+TEST(ThreadEventLoopTest, TimersUseTheGivenClock) {
   FakeClock clock(absl::Now() + absl::Hours(1000));
   ThreadEventLoop loop("test", &clock);
   EXPECT_EQ(loop.Now(), clock.Now());
-  // An hour off by the machine's clock, and due by this one.
+  // Far from due by the machine's clock, and due by the given one.
   absl::Notification done;
   loop.PostAt(clock.Now() - absl::Hours(1), [&] { done.Notify(); });
   EXPECT_TRUE(done.WaitForNotificationWithTimeout(absl::Minutes(1)));
 }
 
-TEST(ThreadEventLoopTest, NeverRunsATaskInsideThePost) {
+TEST(ThreadEventLoopTest, NeverRunsATaskInsidePost) {
   ThreadEventLoop loop("test");
   bool inside = false;
   absl::Notification done;
@@ -59,7 +59,7 @@ TEST(ThreadEventLoopTest, NeverRunsATaskInsideThePost) {
   done.WaitForNotification();
 }
 
-TEST(ThreadEventLoopTest, TimersRunByTimeAndNotBefore) {
+TEST(ThreadEventLoopTest, TimersRunInOrderOfTimeAndNotEarly) {
   ThreadEventLoop loop("test");
   std::vector<std::string> order;
   absl::Notification done;
@@ -77,7 +77,7 @@ TEST(ThreadEventLoopTest, TimersRunByTimeAndNotBefore) {
   EXPECT_EQ(order[2], "early");
 }
 
-TEST(ThreadEventLoopTest, EndOfTimeNeverComes) {
+TEST(ThreadEventLoopTest, TimerAtInfiniteFutureNeverRuns) {
   ThreadEventLoop loop("test");
   absl::Notification done;
   std::atomic<bool> ran = false;
@@ -88,7 +88,7 @@ TEST(ThreadEventLoopTest, EndOfTimeNeverComes) {
   EXPECT_FALSE(ran);
 }
 
-TEST(ThreadEventLoopTest, StopRunsWhatWasPostedAndDropsWhatIsScheduled) {
+TEST(ThreadEventLoopTest, StopRunsPostedTasksAndDropsScheduledOnes) {
   ThreadEventLoop loop("test");
   int posted = 0;
   bool scheduled = false;

@@ -1,4 +1,4 @@
-// What is wrong with a request, all at once.
+// All faults of a request, reported together.
 #ifndef ASSETGATE_BASE_FAULTS_H_
 #define ASSETGATE_BASE_FAULTS_H_
 
@@ -12,20 +12,20 @@
 
 namespace assetgate::base {
 
-// The faulty fields of one request: each by its path, with what is wrong and the remedy.
+// The faulty fields of one request: the path of each, what is wrong, and how to fix it.
 class Faults {
  public:
-  // `description` goes on after the field's name: "is required".
+  // `description` continues the field's name: "is required".
   void Add(std::string field, std::string description) {
-    // Enough to mend a request by; a hostile one could have millions.
-    if (faults_.size() < kMost) faults_.emplace_back(std::move(field), std::move(description));
+    // Enough to fix a request; a hostile request could have millions.
+    if (faults_.size() < kMaxFaults) faults_.emplace_back(std::move(field), std::move(description));
   }
   bool empty() const { return faults_.empty(); }
-  // INVALID_ARGUMENT with one violation per fault; OK without any.
+  // INVALID_ARGUMENT with one violation per fault; OK if there is none.
   absl::Status ToStatus(v1::ErrorReason reason = v1::INVALID_FIELD) const;
 
  private:
-  static constexpr std::size_t kMost = 100;
+  static constexpr std::size_t kMaxFaults = 100;
   std::vector<std::pair<std::string, std::string>> faults_;
 };
 

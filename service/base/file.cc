@@ -46,7 +46,8 @@ absl::string_view KindOf(mode_t mode) {
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes) {
-  // Opening a pipe would wait for a writer, and opening a terminal could make it ours.
+  // Without O_NONBLOCK, opening a pipe would wait for a writer; without O_NOCTTY, a terminal could
+  // become the process's controlling terminal.
   const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (fd < 0) return CannotOpen(errno);
   const absl::Cleanup close = [fd] { ::close(fd); };
@@ -56,7 +57,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_by
     return absl::InvalidArgumentError(
         absl::StrCat("is a ", KindOf(file.st_mode), "; name a regular file"));
   }
-  // The size is only a hint: the file may be growing, and those of /proc have none.
+  // The size is only a hint: the file may grow, and files in /proc report none.
   std::string text;
   for (;;) {
     const std::size_t before = text.size();

@@ -1,4 +1,4 @@
-// Reading files that somebody else writes.
+// Reads files that an operator or another program writes.
 #ifndef ASSETGATE_BASE_FILE_H_
 #define ASSETGATE_BASE_FILE_H_
 
@@ -9,20 +9,20 @@
 
 namespace assetgate::base {
 
-// The largest files that are read, by what they hold.
+// Size limits by content.
 inline constexpr std::size_t kMaxConfigBytes = 1 << 20;
-// A key, a token, a connection string.
+// A key, a token or a connection string.
 inline constexpr std::size_t kMaxSecretBytes = 64 << 10;
 // Certificates, private keys, key sets (JWKS).
 inline constexpr std::size_t kMaxKeyFileBytes = 1 << 20;
 
-// The content of the regular file at `path`, symbolic links followed. Anything else (a directory, a
-// pipe, a device) is refused without being read, and opening it does not wait for anybody. A file
-// system that does not answer still makes it wait.
+// Returns the content of the regular file at `path`, following symbolic links. Anything else (a
+// directory, a pipe, a device) is rejected without being read, and opening it does not block. A
+// file system that does not respond still blocks the caller.
 //
-// Errors: words that follow the file's name and do not repeat it, "does not exist". NOT_FOUND where
-// there is no file; PERMISSION_DENIED; INVALID_ARGUMENT where it is not a regular file, or is
-// larger than `max_bytes`; UNAVAILABLE where reading fails.
+// Errors: messages continue the file's name: "does not exist". NOT_FOUND if there is no file;
+// PERMISSION_DENIED; INVALID_ARGUMENT if it is not a regular file or is larger than `max_bytes`;
+// UNAVAILABLE if reading fails.
 absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
 
 }  // namespace assetgate::base

@@ -35,11 +35,11 @@ class ReadFileTest : public ::testing::Test {
   std::string folder_;
 };
 
-TEST_F(ReadFileTest, TheWholeContentIsRead) {
+TEST_F(ReadFileTest, WholeContentIsRead) {
   const std::string bytes("a\0b\n", 4);
   EXPECT_EQ(*ReadFile(Write("bytes", bytes), 100), bytes);
   EXPECT_EQ(*ReadFile(Write("empty", ""), 100), "");
-  // Several reads of it.
+  // Needs several reads.
   const std::string large(300'000, 'x');
   EXPECT_EQ(*ReadFile(Write("large", large), large.size()), large);
 }
@@ -53,19 +53,19 @@ TEST_F(ReadFileTest, AFileWithoutASizeIsRead) {
   EXPECT_THAT(*ReadFile("/proc/self/status", 1 << 20), HasSubstr("Pid:"));
 }
 
-TEST_F(ReadFileTest, OneByteTooManyIsRefused) {
+TEST_F(ReadFileTest, OneByteTooManyIsRejected) {
   EXPECT_TRUE(ReadFile(Write("most", std::string(100, 'x')), 100).ok());
   const absl::Status status = StatusOf(Write("more", std::string(101, 'x')));
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_EQ(status.message(), "is larger than 100 bytes");
 }
 
-TEST_F(ReadFileTest, WhatIsNotARegularFileIsRefusedAtOnce) {
+TEST_F(ReadFileTest, AnythingButARegularFileIsRejectedAtOnce) {
   EXPECT_EQ(StatusOf(folder_).message(), "is a directory; name a regular file");
   EXPECT_EQ(StatusOf("/dev/zero").message(), "is a device; name a regular file");
   std::filesystem::create_symlink("/dev/zero", Path("zero"));
   EXPECT_EQ(StatusOf(Path("zero")).message(), "is a device; name a regular file");
-  // Nobody writes to it, so a plain open would wait for ever.
+  // The pipe has no writer, so a plain open would block for ever.
   ASSERT_EQ(::mkfifo(Path("fifo").c_str(), 0600), 0);
   EXPECT_EQ(StatusOf(Path("fifo")).message(), "is a pipe; name a regular file");
 
@@ -90,7 +90,7 @@ TEST_F(ReadFileTest, AMissingFileIsNotFound) {
   EXPECT_TRUE(absl::IsNotFound(StatusOf(Path("dangling"))));
 }
 
-TEST_F(ReadFileTest, AFileWithoutRightsIsPermissionDenied) {
+TEST_F(ReadFileTest, FileWithoutReadPermissionIsPermissionDenied) {
   const std::string path = Write("locked", "text");
   std::filesystem::permissions(path, std::filesystem::perms::none);
   if (::access(path.c_str(), R_OK) == 0) GTEST_SKIP() << "root may read everything";

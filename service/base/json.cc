@@ -28,10 +28,10 @@ using rapidjson::SizeType;
 using rapidjson::Value;
 
 constexpr int kMaxDepth = 64;
-// Doubles at and beyond 2^63 do not fit an int64.
+// Doubles of 2^63 and more do not fit an int64.
 constexpr double kInt64Limit = 9223372036854775808.0;
 
-// The value of a \uXXXX escape that begins at `at`; -1 when there is none.
+// The value of the \uXXXX escape at `at`; -1 if there is none.
 int UnicodeEscape(absl::string_view text, std::size_t at) {
   if (at + 6 > text.size() || text[at] != '\\' || text[at + 1] != 'u') return -1;
   int value = 0;
@@ -46,51 +46,53 @@ int UnicodeEscape(absl::string_view text, std::size_t at) {
 bool IsHighSurrogate(int unit) { return unit >= 0xD800 && unit <= 0xDBFF; }
 bool IsLowSurrogate(int unit) { return unit >= 0xDC00 && unit <= 0xDFFF; }
 
-// How much a text may differ from JSON: not at all; in its bytes; by commas, comments and whatever
-// comes after it as well.
-enum class Tolerance { kNone, kAnswer, kDressed };
+// How far a text may deviate from JSON: not at all; in its bytes (kAnswer); also by extra commas,
+// comments and trailing text (kEmbedded).
+enum class Tolerance { kNone, kAnswer, kEmbedded };
 
-// What stands before an answer that is dressed up: an event's "data:", a warning of the program.
-constexpr std::size_t kMaxDressBytes = 1024;
+// The longest text before an embedded object: an event's "data:", or a warning of the provider's
+// program.
+constexpr std::size_t kMaxPrefixBytes = 1024;
 
 constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";
 constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-// What is put in the place of a few bytes of a document before it is parsed.
-struct Mend {
+// A replacement for a few bytes of a document before it is parsed.
+struct Patch {
   std::size_t at;
   std::size_t length;
   absl::string_view by;
 };
 
-// What is to be known of a document before it is parsed.
+// What a scan before parsing has found.
 struct Survey {
   bool acceptable = true;
-  // In their order. Always: escapes of lone surrogates. JavaScript writes them when it cuts a text
-  // in the middle of an emoji; RapidJSON refuses some and makes invalid UTF-8 of the others.
-  std::vector<Mend> mends;
+  // In their order. Escapes of lone surrogates are always replaced: JavaScript writes them when it
+  // cuts a text inside an emoji, and RapidJSON rejects some and turns the others into invalid
+  // UTF-8.
+  std::vector<Patch> patches;
 };
 
 std::size_t NumberLength(absl::string_view text) {
   return std::min(text.find_first_not_of("0123456789+-.eE"), text.size());
 }
 
-// Whether the parser would stop at it: an exponent of three digits, or hundreds of digits.
+// Whether RapidJSON would stop at the number: an exponent of three digits, or hundreds of digits.
 bool IsBeyondDouble(absl::string_view number) {
   const std::size_t exponent = number.find_first_of("eE");
   return number.size() > 300 || (exponent != absl::string_view::npos &&
                                  number.size() - number.find_first_of("0123456789", exponent) > 2);
 }
 
-Survey Look(absl::string_view text, Tolerance tolerance) {
+Survey ScanText(absl::string_view text, Tolerance tolerance) {
   Survey survey;
   int depth = 0;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '\0' && (tolerance == Tolerance::kNone || !in_string)) {
-      // RapidJSON takes it for the end of the document.
-      if (tolerance == Tolerance::kDressed) continue;
+      // RapidJSON takes a NUL byte for the end of the document.
+      if (tolerance == Tolerance::kEmbedded) continue;
       survey.acceptable = false;
       return survey;
     }
@@ -101,7 +103,7 @@ Survey Look(absl::string_view text, Tolerance tolerance) {
           survey.acceptable = false;
           return survey;
         }
-        survey.mends.push_back({i, 1, kReplacement});
+        survey.patches.push_back({i, 1, kReplacement});
       } else {
         i += length - 1;
       }
@@ -114,20 +116,20 @@ Survey Look(absl::string_view text, Tolerance tolerance) {
           i += 11;
         } else if (unit >= 0) {
           if (IsHighSurrogate(unit) || IsLowSurrogate(unit)) {
-            survey.mends.push_back({i, 6, kReplacement});
+            survey.patches.push_back({i, 6, kReplacement});
           }
           i += 5;
         } else {
           ++i;
         }
       } else if (tolerance != Tolerance::kNone && static_cast<unsigned char>(c) < 0x20) {
-        survey.mends.push_back({i, 1, " "});
+        survey.patches.push_back({i, 1, " "});
       }
     } else if (c == '"') {
       in_string = true;
     } else if (tolerance != Tolerance::kNone && (c == '-' || absl::ascii_isdigit(c))) {
       const std::size_t length = NumberLength(text.substr(i));
-      if (IsBeyondDouble(text.substr(i, length))) survey.mends.push_back({i, length, "null"});
+      if (IsBeyondDouble(text.substr(i, length))) survey.patches.push_back({i, length, "null"});
       i += length - 1;
     } else if (c == '{' || c == '[') {
       if (++depth > kMaxDepth) {
@@ -141,20 +143,20 @@ Survey Look(absl::string_view text, Tolerance tolerance) {
   return survey;
 }
 
-std::string Mended(absl::string_view text, const std::vector<Mend>& mends) {
+std::string Patched(absl::string_view text, const std::vector<Patch>& patches) {
   std::string out;
-  out.reserve(text.size() + 2 * mends.size());
+  out.reserve(text.size() + 2 * patches.size());
   std::size_t done = 0;
-  for (const Mend& mend : mends) {
-    absl::StrAppend(&out, text.substr(done, mend.at - done), mend.by);
-    done = mend.at + mend.length;
+  for (const Patch& patch : patches) {
+    absl::StrAppend(&out, text.substr(done, patch.at - done), patch.by);
+    done = patch.at + patch.length;
   }
   absl::StrAppend(&out, text.substr(done));
   return out;
 }
 
-// The digits of a number that is whole, from its text in JSON: "-1800" of "-1.8e3". Absent where it
-// has a fraction, or more than kMaxDigits.
+// The digits of a whole number, from its text in JSON: "-1800" for "-1.8e3". Absent if it has a
+// fraction, or more than kMaxDigits digits.
 constexpr std::size_t kMaxDigits = 64;
 std::optional<std::string> WholeDigits(absl::string_view number) {
   const bool negative = absl::ConsumePrefix(&number, "-");
@@ -177,7 +179,7 @@ std::optional<std::string> WholeDigits(absl::string_view number) {
       digits.push_back(number[i]);
     }
   }
-  // Where the point stands in `digits`.
+  // The position of the decimal point in `digits`.
   point += exponent;
   while (static_cast<std::int64_t>(digits.size()) > std::max<std::int64_t>(point, 1) &&
          digits.back() == '0') {
@@ -194,9 +196,9 @@ std::optional<std::string> WholeDigits(absl::string_view number) {
   return absl::StrCat(negative ? "-" : "", absl::string_view(digits).substr(lead));
 }
 
-// Builds a document, with its numbers read from their text: RapidJSON itself reads ids of more than
-// 15 digits through a double where they have an exponent or a point, and outside of a table for a
-// number like 0.000…01 with some hundred zeros.
+// Builds a document and converts numbers from their text. RapidJSON itself converts integers of
+// more than 15 digits through a double if they have an exponent or a point, and reads outside a
+// table for numbers like 0.000…01 with hundreds of zeros.
 class ExactNumbers : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, ExactNumbers> {
  public:
   ExactNumbers(Document& doc, Tolerance tolerance) : doc_(doc), tolerance_(tolerance) {}
@@ -234,12 +236,12 @@ class ExactNumbers : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Exac
 
 std::optional<Document> Parse(absl::string_view text, Tolerance tolerance) {
   absl::ConsumePrefix(&text, kByteOrderMark);
-  const Survey survey = Look(text, tolerance);
+  const Survey survey = ScanText(text, tolerance);
   if (!survey.acceptable) return std::nullopt;
-  std::string mended;
-  if (!survey.mends.empty()) {
-    mended = Mended(text, survey.mends);
-    text = mended;
+  std::string patched;
+  if (!survey.patches.empty()) {
+    patched = Patched(text, survey.patches);
+    text = patched;
   }
   constexpr unsigned kFlags =
       rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
@@ -257,7 +259,7 @@ std::optional<Document> Parse(absl::string_view text, Tolerance tolerance) {
         return !reader.Parse<kFlags>(stream, handler).IsError();
       case Tolerance::kAnswer:
         return !reader.Parse<kAnswerFlags>(stream, handler).IsError();
-      case Tolerance::kDressed:
+      case Tolerance::kEmbedded:
         return !reader.Parse<kDressedFlags>(stream, handler).IsError();
     }
     return false;
@@ -284,9 +286,9 @@ std::optional<Document> ParseJson(absl::string_view text) { return Parse(text, T
 std::optional<Document> ParseAnswer(absl::string_view text) {
   if (std::optional<Document> doc = Parse(text, Tolerance::kAnswer); doc.has_value()) return doc;
   const std::size_t begin = text.find('{');
-  // A page may have objects in its scripts.
-  if (begin > kMaxDressBytes || absl::StrContains(text.substr(0, begin), '<')) return std::nullopt;
-  return Parse(text.substr(begin), Tolerance::kDressed);
+  // A web page may have JSON objects in its scripts.
+  if (begin > kMaxPrefixBytes || absl::StrContains(text.substr(0, begin), '<')) return std::nullopt;
+  return Parse(text.substr(begin), Tolerance::kEmbedded);
 }
 
 const Value* FindJson(const Value& root, absl::string_view path) {
@@ -335,7 +337,7 @@ std::optional<double> JsonNumber(const Value& root, absl::string_view path) {
     number = value->GetDouble();
   } else if (value->IsString()) {
     const absl::string_view text(value->GetString(), value->GetStringLength());
-    // SimpleAtod also reads "nan", "inf" and hexadecimal.
+    // SimpleAtod would also accept "nan", "inf" and hexadecimal.
     if (text.find_first_not_of("0123456789+-.eE") != absl::string_view::npos) return std::nullopt;
     if (!absl::SimpleAtod(text, &number)) return std::nullopt;
   } else {
@@ -374,7 +376,7 @@ void SetJson(Document& doc, Value& object, absl::string_view key, Value value) {
 }
 
 Value ToJson(const google::protobuf::Struct& value, Document& doc) {
-  // A Struct is a hash map; requests must come out the same every time.
+  // A Struct is a hash map; sorting makes requests identical every time.
   std::vector<const std::string*> keys;
   keys.reserve(value.fields().size());
   for (const auto& [key, unused] : value.fields()) keys.push_back(&key);
@@ -394,7 +396,7 @@ Value ToJson(const google::protobuf::Value& value, Document& doc) {
     case google::protobuf::Value::kNumberValue: {
       const std::optional<std::int64_t> whole = WholeNumber(value.number_value());
       if (whole.has_value()) return Value(*whole);
-      // JSON knows neither NaN nor infinity.
+      // JSON cannot express NaN or infinity.
       return std::isfinite(value.number_value()) ? Value(value.number_value()) : Value();
     }
     case google::protobuf::Value::kStringValue:
@@ -417,7 +419,7 @@ Value ToJson(const google::protobuf::Value& value, Document& doc) {
 
 namespace {
 
-// Puts every member of `from` into `into` where it has no such key yet.
+// Adds every member of `from` to `into` unless `into` already has the key.
 void Join(Document& doc, Value& into, Value& from) {
   for (auto& [key, value] : from.GetObject()) {
     const auto member = into.FindMember(key);

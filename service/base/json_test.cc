@@ -26,7 +26,7 @@ google::protobuf::Struct StructOf(const std::string& json) {
   return value;
 }
 
-TEST(ParseJsonTest, WhatIsNotOneWholeDocumentIsAbsent) {
+TEST(ParseJsonTest, TextThatIsNotOneDocumentIsRejected) {
   for (const absl::string_view text : {"", " ", "{", "{\"a\":1", "{\"a\":1}x", "{\"a\":1}{}",
                                        "<html>", "nul", "{'a':1}", "[1,]", "{\"a\":1e999}"}) {
     EXPECT_FALSE(ParseJson(text).has_value()) << text;
@@ -41,7 +41,7 @@ TEST(ParseJsonTest, ScalarsAndArraysAreDocumentsToo) {
   EXPECT_TRUE(Parsed("\xEF\xBB\xBF{}").IsObject()) << "a byte order mark is skipped";
 }
 
-TEST(ParseJsonTest, InvalidUtf8IsAbsent) {
+TEST(ParseJsonTest, InvalidUtf8IsRejected) {
   EXPECT_FALSE(ParseJson("{\"a\":\"\xff\"}").has_value());
   EXPECT_FALSE(ParseJson("{\"a\":\"\xc0\xaf\"}").has_value());
   EXPECT_FALSE(ParseJson("{\"a\":\"\xed\xa0\x80\"}").has_value());
@@ -66,7 +66,7 @@ TEST(ParseJsonTest, LoneSurrogatesBecomeReplacementCharacters) {
   EXPECT_EQ(JsonText(Parsed(R"({"a":"\\ud83d"})"), "a"), "\\ud83d") << "an escaped backslash";
 }
 
-TEST(FindJsonTest, PathsStopAtWhatIsNoObject) {
+TEST(FindJsonTest, PathsStopAtValuesThatAreNotObjects) {
   const rapidjson::Document doc = Parsed(R"({"a":{"b":{"c":1}},"n":null,"l":[{"c":2}],"s":"x"})");
   ASSERT_NE(FindJson(doc, "a.b.c"), nullptr);
   EXPECT_EQ(FindJson(doc, "a.b.c")->GetInt(), 1);
@@ -78,7 +78,7 @@ TEST(FindJsonTest, PathsStopAtWhatIsNoObject) {
   EXPECT_EQ(FindJson(Parsed("[]"), "a"), nullptr);
 }
 
-TEST(JsonTextTest, ScalarsAreWrittenAndTheRestIsEmpty) {
+TEST(JsonTextTest, ScalarsAreTextAndOtherValuesAreEmpty) {
   const rapidjson::Document doc =
       Parsed(R"({"s":"x","i":12,"d":1.5,"b":true,"o":{},"l":[],"n":null})");
   EXPECT_EQ(JsonText(doc, "s"), "x");
@@ -91,14 +91,14 @@ TEST(JsonTextTest, ScalarsAreWrittenAndTheRestIsEmpty) {
   EXPECT_EQ(JsonText(doc, "x"), "");
 }
 
-TEST(JsonStringTest, OnlyStrings) {
+TEST(JsonStringTest, OnlyStringsAreAccepted) {
   const rapidjson::Document doc = Parsed(R"({"s":"","i":12})");
   EXPECT_THAT(JsonString(doc, "s"), Optional(std::string()));
   EXPECT_EQ(JsonString(doc, "i"), std::nullopt);
   EXPECT_EQ(JsonString(doc, "x"), std::nullopt);
 }
 
-TEST(JsonIntegerTest, WholeNumbersInEveryDress) {
+TEST(JsonIntegerTest, WholeNumbersAreReadInEveryNotation) {
   const rapidjson::Document doc = Parsed(
       R"({"i":-7,"d":200.0,"e":1e3,"s":"42","t":"42.0","max":9223372036854775807,
           "f":1.5,"u":18446744073709551615,"h":1e300,"hs":"1e300","w":"x","z":"","y":"0x10",
@@ -114,7 +114,7 @@ TEST(JsonIntegerTest, WholeNumbersInEveryDress) {
   }
 }
 
-TEST(JsonNumberTest, NeverNanOrInfinite) {
+TEST(JsonNumberTest, NanAndInfinityAreRejected) {
   const rapidjson::Document doc =
       Parsed(R"({"d":1.5,"i":3,"s":"2.5","inf":"inf","nan":"nan","big":"1e999","b":false})");
   EXPECT_THAT(JsonNumber(doc, "d"), Optional(1.5));
@@ -125,7 +125,7 @@ TEST(JsonNumberTest, NeverNanOrInfinite) {
   }
 }
 
-TEST(ParseJsonTest, NumbersWithoutEndAreBoundedOrAbsent) {
+TEST(ParseJsonTest, EndlessNumbersAreBoundedOrRejected) {
   for (const std::string& number :
        {std::string("1e400"), std::string("-1e400"), std::string("1e99999999999999999999"),
         absl::StrCat("1", std::string(1'000'000, '0')),
@@ -134,7 +134,7 @@ TEST(ParseJsonTest, NumbersWithoutEndAreBoundedOrAbsent) {
         absl::StrCat("0.", std::string(1'000'000, '0'), "1"), std::string("1e-400"),
         std::string("1e-99999999999999999999")}) {
     const std::optional<rapidjson::Document> doc = ParseJson(absl::StrCat("{\"n\":", number, "}"));
-    if (!doc.has_value()) continue;  // too large for any number
+    if (!doc.has_value()) continue;  // too large for any number type
     const std::optional<double> read = JsonNumber(*doc, "n");
     ASSERT_TRUE(read.has_value()) << number.substr(0, 40);
     EXPECT_LE(std::abs(*read), 1e15) << number.substr(0, 40);
@@ -142,12 +142,12 @@ TEST(ParseJsonTest, NumbersWithoutEndAreBoundedOrAbsent) {
   }
   EXPECT_FALSE(ParseJson("{\"n\":1e400}").has_value());
   EXPECT_TRUE(ParseJson("{\"n\":1e-400}").has_value());
-  // It is outside of RapidJSON's tables that hostile numbers once led.
+  // Such numbers once made RapidJSON read outside its tables.
   EXPECT_EQ(JsonNumber(*ParseJson(absl::StrCat("{\"n\":0.", std::string(400, '0'), "1}")), "n"),
             0.0);
 }
 
-TEST(ParseJsonTest, NumbersThatPeopleWriteAreExact) {
+TEST(ParseJsonTest, OrdinaryNumbersAreExact) {
   const rapidjson::Document doc =
       Parsed(R"({"a":6.04,"b":0.1,"c":123456789.012345,"d":29.97,"e":1e-7,"f":5.000,"g":2.5e3})");
   EXPECT_THAT(JsonNumber(doc, "a"), Optional(6.04));
@@ -159,8 +159,8 @@ TEST(ParseJsonTest, NumbersThatPeopleWriteAreExact) {
   EXPECT_THAT(JsonNumber(doc, "g"), Optional(2500.0));
 }
 
-TEST(ParseJsonTest, MillionsOfValuesAreReadOrNotAtAll) {
-  // What fits into one answer of 8 MiB.
+TEST(ParseJsonTest, MillionsOfValuesAreReadUnlessTooDeep) {
+  // As many values as fit into one answer of 8 MiB.
   std::string wide = "[";
   for (int i = 0; i < 1'000'000; ++i) wide += "[],{},0,";
   wide += "0]";
@@ -171,14 +171,14 @@ TEST(ParseJsonTest, MillionsOfValuesAreReadOrNotAtAll) {
   EXPECT_FALSE(ParseJson(deep).has_value());
 }
 
-TEST(JsonBoolTest, OnlyBools) {
+TEST(JsonBoolTest, OnlyBoolsAreAccepted) {
   const rapidjson::Document doc = Parsed(R"({"t":true,"s":"true","i":1})");
   EXPECT_THAT(JsonBool(doc, "t"), Optional(true));
   EXPECT_EQ(JsonBool(doc, "s"), std::nullopt);
   EXPECT_EQ(JsonBool(doc, "i"), std::nullopt);
 }
 
-TEST(SetJsonTest, ReplacesWhatIsThere) {
+TEST(SetJsonTest, ReplacesAnExistingValue) {
   rapidjson::Document doc(rapidjson::kObjectType);
   SetJson(doc, doc, "a", "x");
   SetJson(doc, doc, "b", rapidjson::Value(1));
@@ -194,14 +194,14 @@ TEST(ToJsonTest, MembersAreSortedAndWholeNumbersHaveNoFraction) {
             R"({"a":[1.5,true,null,"x",{"k":-0.25}],"m":9007199254740992,"z":1})");
 }
 
-TEST(ToJsonTest, NumbersThatJsonCannotWriteAreNull) {
+TEST(ToJsonTest, NonFiniteNumbersAreNull) {
   rapidjson::Document doc(rapidjson::kObjectType);
   google::protobuf::Value value;
   value.set_number_value(std::numeric_limits<double>::quiet_NaN());
   EXPECT_EQ(WriteJson(ToJson(value, doc)), "null");
 }
 
-TEST(MergeOptionsTest, JoinsObjectsAndKeepsWhatIsThere) {
+TEST(MergeOptionsTest, MergesObjectsAndKeepsExistingMembers) {
   rapidjson::Document doc = Parsed(R"({"model":"m","metadata":{"ratio":"16:9"},"list":[1]})");
   MergeOptions(doc, doc, StructOf(R"({"model":"other","extra":1,"list":[2],
                             "metadata":{"ratio":"1:1","tier":"flex"}})"));
@@ -209,7 +209,7 @@ TEST(MergeOptionsTest, JoinsObjectsAndKeepsWhatIsThere) {
             R"({"model":"m","metadata":{"ratio":"16:9","tier":"flex"},"list":[1],"extra":1})");
 }
 
-TEST(ParseAnswerTest, OneFaultyFieldHidesNoOther) {
+TEST(ParseAnswerTest, OneFaultyFieldDoesNotHideTheOthers) {
   for (const std::string bad :
        {"{\"x\":\"\xB0\xA1\",\"id\":\"t\"}", "{\"x\":\"a\nb\tc\",\"id\":\"t\"}",
         "{\"x\":NaN,\"id\":\"t\"}", "{\"x\":-Infinity,\"id\":\"t\"}", "{\"x\":1e400,\"id\":\"t\"}",
@@ -219,15 +219,15 @@ TEST(ParseAnswerTest, OneFaultyFieldHidesNoOther) {
     EXPECT_EQ(JsonText(*answer, "id"), "t") << bad;
   }
   EXPECT_EQ(JsonText(*ParseAnswer("{\"x\":\"\xB0\"}"), "x"), "\uFFFD");
-  // Dressed up.
-  for (const std::string& dressed :
+  // Objects inside other text.
+  for (const std::string& embedded :
        {std::string("data: {\"id\":\"t\"}\n\n"), std::string("Warning: x\n{\"id\":\"t\"}"),
         std::string("{\"id\":\"t\"}}"), std::string("{\"id\":\"t\"}\n{\"id\":\"u\"}\n"),
         std::string("{\"id\":\"t\",}"), std::string("{/* \"x\" */\"id\":\"t\"}"),
         std::string("{\"id\":\"t\"}\0", 11)}) {
-    const std::optional<rapidjson::Document> answer = ParseAnswer(dressed);
-    ASSERT_TRUE(answer.has_value()) << dressed;
-    EXPECT_EQ(JsonText(*answer, "id"), "t") << dressed;
+    const std::optional<rapidjson::Document> answer = ParseAnswer(embedded);
+    ASSERT_TRUE(answer.has_value()) << embedded;
+    EXPECT_EQ(JsonText(*answer, "id"), "t") << embedded;
   }
   for (const std::string bad :
        {"", "{", "<html>", "<html>{\"a\":1}</html>", "{'a':1}", "{\"a\":\"cut o"}) {
@@ -235,7 +235,7 @@ TEST(ParseAnswerTest, OneFaultyFieldHidesNoOther) {
   }
 }
 
-TEST(ParseJsonTest, WholeNumbersAreExactHoweverTheyAreWritten) {
+TEST(ParseJsonTest, WholeNumbersAreExactInEveryNotation) {
   const rapidjson::Document doc = Parsed(
       R"({"a":1.8006570711803499e18,"b":18446744073709551616,"c":-9.223372036854775808e18,
           "d":0.0,"e":100e-2})");

@@ -1,4 +1,4 @@
-// Holds back log lines that others can cause at will.
+// Rate limit for log lines that callers or providers can cause at will.
 #ifndef ASSETGATE_BASE_LINE_LIMIT_H_
 #define ASSETGATE_BASE_LINE_LIMIT_H_
 
@@ -14,19 +14,20 @@
 
 namespace assetgate::base {
 
-// So many lines per second, and as many at once. Thread-safe.
+// Allows `per_second` lines per second, and bursts of as many.
+// Threading: thread-safe.
 class LineLimit {
  public:
-  // `clock` must outlive it.
+  // Lifetime: `clock` outlives this object.
   LineLimit(const Clock& clock, double per_second)
       : clock_(clock), per_second_(per_second), left_(per_second) {}
 
-  // Whether a line may be written: how many were held back since the one before. Absent where it is
-  // held back.
+  // Takes a permit for one line and returns how many lines were suppressed since the last one.
+  // Absent if this line is suppressed.
   std::optional<std::int64_t> Take() ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
     const absl::Time now = clock_.Now();
-    // A clock that steps back gives nothing.
+    // A clock that steps back adds nothing.
     if (now > when_) {
       left_ = std::min(per_second_, left_ + absl::ToDoubleSeconds(now - when_) * per_second_);
     }

@@ -6,7 +6,7 @@
 namespace assetgate::base {
 namespace {
 
-TEST(LineLimitTest, LinesBeyondTheLimitAreHeldBackAndCounted) {
+TEST(LineLimitTest, LinesBeyondTheLimitAreSuppressedAndCounted) {
   FakeClock clock;
   LineLimit limit(clock, 3);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(limit.Take(), 0);
@@ -18,7 +18,7 @@ TEST(LineLimitTest, LinesBeyondTheLimitAreHeldBackAndCounted) {
   EXPECT_EQ(limit.Take(), std::nullopt);
 }
 
-TEST(LineLimitTest, AClockThatStepsBackGivesNothing) {
+TEST(LineLimitTest, ClockThatStepsBackAddsNothing) {
   FakeClock clock;
   LineLimit limit(clock, 1);
   EXPECT_EQ(limit.Take(), 0);

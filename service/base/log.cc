@@ -18,12 +18,12 @@ namespace assetgate::base {
 namespace {
 
 constexpr std::size_t kMaxValueBytes = 1024;
-// A pipe that poll calls writable takes this much (PIPE_BUF) without blocking.
+// poll reports a pipe as writable when it takes this much (PIPE_BUF) without blocking.
 constexpr std::size_t kMaxLineBytes = 4096;
 constexpr absl::string_view kCut = "…";
 
-// Writes whole lines to a file descriptor, or drops them. A process whose log is a pipe must not
-// stop because nobody reads the pipe.
+// Writes whole lines to a file descriptor, or drops them. A process must not block because the
+// reader of its log has stopped.
 class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   explicit DescriptorSink(int fd) : fd_(fd) {}
@@ -57,9 +57,9 @@ class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
   std::atomic<std::uint64_t> dropped_{0};
 };
 
-// Appends `text` as it stands between the quotes of a JSON string, cut at about kMaxValueBytes of
-// output. Everything that could end the string or the line, or that a terminal would obey, is
-// escaped; what is not UTF-8 is replaced.
+// Appends `text` as the inside of a JSON string, cut at about kMaxValueBytes of output. Every
+// character that could end the string or the line, or that a terminal would obey, is escaped; bytes
+// that are not UTF-8 are replaced.
 void AppendEscaped(absl::string_view text, std::string& out) {
   const std::size_t end = out.size() + kMaxValueBytes;
   std::size_t i = 0;
@@ -88,7 +88,7 @@ void AppendEscaped(absl::string_view text, std::string& out) {
     } else if (c < 0x20 || c == 0x7F) {
       absl::StrAppend(&out, "\\u00", absl::Hex(c, absl::kZeroPad2));
     } else if (c == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
-      // C1 controls: some terminals take U+009B for the beginning of a command.
+      // C1 controls: some terminals interpret U+009B as the start of a command.
       absl::StrAppend(&out, "\\u00",
                       absl::Hex(static_cast<unsigned char>(text[i + 1]), absl::kZeroPad2));
     } else if (sequence == "\xE2\x80\xA8") {
@@ -108,7 +108,7 @@ void AppendQuoted(absl::string_view text, std::string& out) {
   out += '"';
 }
 
-// In text lines only what needs quotes has them.
+// In text lines a value is quoted only if it needs quotes.
 bool NeedsQuotes(absl::string_view text) {
   if (text.empty()) return true;
   for (const char c : text) {
@@ -129,7 +129,7 @@ void AppendValue(LogFormat format, const LogField::Value& value, std::string& ou
   } else if (const auto* integer = std::get_if<std::int64_t>(&value)) {
     absl::StrAppend(&out, *integer);
   } else if (const auto* number = std::get_if<double>(&value)) {
-    // JSON has no word for what is not finite.
+    // JSON cannot express values that are not finite.
     if (std::isfinite(*number)) {
       absl::StrAppend(&out, *number);
     } else {
@@ -138,7 +138,7 @@ void AppendValue(LogFormat format, const LogField::Value& value, std::string& ou
   } else if (const auto* truth = std::get_if<bool>(&value)) {
     out += *truth ? "true" : "false";
   } else {
-    // Seconds in JSON, so that they can be compared; with a unit for people.
+    // In JSON, seconds, which compare; in text, a number with a unit.
     const absl::Duration duration = std::get<absl::Duration>(value);
     if (format == LogFormat::kText) {
       out += absl::FormatDuration(duration);
@@ -203,7 +203,7 @@ struct Log::Core {
   const Clock* const clock;
   // spdlog's log() is thread-safe but not const.
   mutable spdlog::logger logger;
-  // Of the sink in `logger`, where it is stderr's.
+  // The sink in `logger` if it writes to stderr.
   std::shared_ptr<const DescriptorSink> descriptor;
 };
 
@@ -260,7 +260,7 @@ void Log::Write(LogLevel level, absl::string_view event,
     absl::StrAppend(&line, time, " ", NameOf(format, level), " ");
     AppendEscaped(event, line);
   }
-  // The tail always fits: the context is what a line is found by.
+  // The tail always fits: the context is what a reader searches lines by.
   std::string tail = context_;
   if (format == LogFormat::kJson) tail += '}';
   tail += '\n';

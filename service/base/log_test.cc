@@ -56,7 +56,7 @@ TEST_F(LogTest, JsonLineHoldsTheEventAndItsTypedFields) {
                           "\"took\":1.5}\n"));
 }
 
-TEST_F(LogTest, ALevelThatChangesHoldsForAllCopies) {
+TEST_F(LogTest, SetLevelAppliesToAllCopies) {
   const Log log = Make(LogFormat::kText, LogLevel::kWarning);
   const Log copy = log.With({});
   copy.Info("before");
@@ -68,7 +68,7 @@ TEST_F(LogTest, ALevelThatChangesHoldsForAllCopies) {
   EXPECT_THAT(sink_->lines, ElementsAre(HasSubstr("during")));
 }
 
-TEST_F(LogTest, TextLineQuotesOnlyWhatNeedsIt) {
+TEST_F(LogTest, TextLineQuotesOnlyValuesThatNeedIt) {
   Make(LogFormat::kText)
       .Warning("poll failed", {{"provider", "kyy"},
                                {"message", "try again"},
@@ -102,7 +102,7 @@ TEST_F(LogTest, LinesBelowTheLevelAreNotWritten) {
   EXPECT_TRUE(log.Enabled(LogLevel::kError));
 }
 
-TEST_F(LogTest, NothingEscapesItsFieldOrItsLine) {
+TEST_F(LogTest, ValuesStayInsideTheirFieldAndLine) {
   const std::string hostile =
       "a\"b\\c\nINFO forged=1\r\t\x1b[31m\x7f \xC2\x9B"
       "0m \xE2\x80\xA8 end";
@@ -120,13 +120,13 @@ TEST_F(LogTest, NothingEscapesItsFieldOrItsLine) {
   }
 }
 
-TEST_F(LogTest, JsonGivesBackWhatWasLogged) {
+TEST_F(LogTest, JsonParsesBackToTheLoggedValue) {
   const std::string text = "a\"b\\c\n\r\t\x1b \xC2\x9B \xE2\x80\xA8 émoji 🎬";
   Make(LogFormat::kJson).Info("x", {{"text", text}});
   EXPECT_EQ(Parsed().fields().at("text").string_value(), text);
 }
 
-TEST_F(LogTest, WhatIsNotUtf8IsReplaced) {
+TEST_F(LogTest, InvalidUtf8IsReplaced) {
   Make(LogFormat::kJson)
       .Info("x", {{"text",
                    "a\xFF"
@@ -136,7 +136,7 @@ TEST_F(LogTest, WhatIsNotUtf8IsReplaced) {
   EXPECT_EQ(Parsed().fields().at("text").string_value(), "a�b��c���d��");
 }
 
-TEST_F(LogTest, NumbersThatJsonCannotWriteAreNull) {
+TEST_F(LogTest, NonFiniteNumbersAreNull) {
   Make(LogFormat::kJson)
       .Info("x", {{"rate", std::numeric_limits<double>::infinity()},
                   {"wait", absl::InfiniteDuration()}});
@@ -144,7 +144,7 @@ TEST_F(LogTest, NumbersThatJsonCannotWriteAreNull) {
   EXPECT_EQ(Parsed().fields().at("wait").kind_case(), google::protobuf::Value::kNullValue);
 }
 
-TEST_F(LogTest, LongValuesAndLongLinesAreCutAndStayWhole) {
+TEST_F(LogTest, LongValuesAndLinesAreCutAndStayValid) {
   const std::string huge(100'000, '\n');
   Make(LogFormat::kJson)
       .With({huge, huge})
@@ -155,7 +155,7 @@ TEST_F(LogTest, LongValuesAndLongLinesAreCutAndStayWhole) {
   EXPECT_TRUE(line.fields().at("truncated").bool_value());
 }
 
-TEST_F(LogTest, ADiscardingLogCanBeUsedLikeAnyOther) {
+TEST_F(LogTest, DefaultLogAcceptsLinesAndWritesNothing) {
   const Log log = Log().With({"a", "b"});
   log.Error("x", {{"a", 1}});
   EXPECT_FALSE(log.Enabled(LogLevel::kError));

@@ -1,4 +1,4 @@
-// Which hosts are this machine.
+// Recognises hosts that are this machine.
 #ifndef ASSETGATE_BASE_LOOPBACK_H_
 #define ASSETGATE_BASE_LOOPBACK_H_
 
@@ -6,8 +6,8 @@
 
 namespace assetgate::base {
 
-// Whether `host`, in lower case and without brackets, is surely this machine: "localhost", "::1",
-// or an address that begins with "127.". A name such as "127.example.com" is not.
+// Whether `host`, in lower case and without brackets, is certainly this machine: "localhost",
+// "::1", or an address that starts with "127.". A name such as "127.example.com" is not.
 bool IsLoopback(absl::string_view host);
 
 }  // namespace assetgate::base

@@ -5,7 +5,7 @@
 namespace assetgate::base {
 namespace {
 
-TEST(LoopbackTest, OnlyWhatIsSurelyThisMachine) {
+TEST(LoopbackTest, OnlyHostsThatAreCertainlyThisMachineAreLoopback) {
   for (const char* host : {"localhost", "::1", "127.0.0.1", "127.1.2.3"}) {
     EXPECT_TRUE(IsLoopback(host)) << host;
   }

@@ -22,7 +22,8 @@ using prometheus::Family;
 using prometheus::Gauge;
 using prometheus::Histogram;
 
-// The labels' values. Each switch is complete, so that the compiler asks for a new enumerator's.
+// Label values. Each switch is complete, so that the compiler rejects a new enumerator without a
+// label.
 
 const char* LabelOf(MetricKind kind) {
   switch (kind) {
@@ -186,13 +187,13 @@ const char* LabelOf(Oddity oddity) {
   return "unknown";
 }
 
-// gRPC's spelling, as the error pages and every dashboard have it.
+// gRPC's spelling, as dashboards and gRPC's documentation use it.
 std::string LabelOf(absl::StatusCode code) { return absl::StatusCodeToString(code); }
 
 std::string Lower(const std::string& enumerator) { return absl::AsciiStrToLower(enumerator); }
 
 const Histogram::BucketBoundaries& RpcBuckets() {
-  // From a read out of memory to the default max_wait of a create.
+  // From a read served from memory to the default max_wait of a create.
   static const Histogram::BucketBoundaries buckets = {.0005, .001, .0025, .005, .01, .025, .05, .1,
                                                       .25,   .5,   1,     2.5,  5,   10,   30};
   return buckets;
@@ -206,7 +207,7 @@ const Histogram::BucketBoundaries& UpstreamBuckets() {
 }
 
 const Histogram::BucketBoundaries& CommitBuckets() {
-  // From a fast disk's word to one that is in trouble.
+  // From a fast disk to one that is failing.
   static const Histogram::BucketBoundaries buckets = {.0001, .00025, .0005, .001, .0025, .005, .01,
                                                       .025,  .05,    .1,    .25,  .5,    1};
   return buckets;
@@ -219,7 +220,7 @@ const Histogram::BucketBoundaries& WatchLagBuckets() {
 }
 
 const Histogram::BucketBoundaries& WaitBuckets() {
-  // From one call's turn to the ceilings of polling, and what is far beyond.
+  // From one call's turn to the longest poll intervals and beyond.
   static const Histogram::BucketBoundaries buckets = {.01, .05, .1, .25, .5,  1,   2.5, 5,
                                                       10,  20,  30, 60,  120, 300, 900};
   return buckets;
@@ -237,8 +238,8 @@ const Histogram::BucketBoundaries& GroupBuckets() {
   return buckets;
 }
 
-// The counter at `slot`, made at first use. Two threads that come first get the same one: a family
-// has one per set of labels.
+// The counter at `slot`, created on first use. Two threads that race get the same counter, because
+// a family has one per set of labels.
 Counter& AtFirstUse(std::atomic<Counter*>& slot, int value,
                     const absl::AnyInvocable<Counter&(int) const>& add) {
   Counter* counter = slot.load(std::memory_order_acquire);
@@ -310,118 +311,111 @@ struct Metrics::Instruments {
   prometheus::Registry registry;
 
   Family<Gauge>& build_info = Declare<Gauge>(registry, "assetgate_build_info",
-                                             "Always 1; the labels say which build runs.");
+                                             "Always 1; the labels identify the running build.");
   Gauge& config_reload =
       Declare<Gauge>(
           registry, "assetgate_config_last_reload_successful",
-          "1: the config as it now stands is in use. 0: it is faulty, and the one before "
-          "it is in use.")
+          "1: the newest config is in use. 0: it was rejected, and the previous config is in use.")
           .Add({});
   Gauge& config_reload_success_time =
       Declare<Gauge>(registry, "assetgate_config_last_reload_success_timestamp_seconds",
-                     "When the config that is in use was read, in seconds since 1970.")
+                     "When the config in use was read, in seconds since 1970.")
           .Add({});
   Family<Gauge>& certificate_expiry =
       Declare<Gauge>(registry, "assetgate_certificate_expiry_timestamp_seconds",
-                     "When the certificate that callers are shown ends, in seconds since 1970.");
+                     "When the server's certificate expires, in seconds since 1970.");
   Family<Gauge>& issuer_keys = Declare<Gauge>(
       registry, "assetgate_issuer_keys_fetch_timestamp_seconds",
-      "When the keys of an issuer of JWTs that are in use were fetched, in seconds since 1970; 0: "
-      "they were not.");
+      "When the keys in use of a JWT issuer were fetched, in seconds since 1970; 0: never.");
   Family<Counter>& rpcs =
       Declare<Counter>(registry, "assetgate_rpcs_total", "RPCs that ended, by gRPC status code.");
   Family<Histogram>& rpc_seconds = Declare<Histogram>(
-      registry, "assetgate_rpc_seconds", "How long unary RPCs took, waiting included.");
-  Family<Counter>& upstream_calls = Declare<Counter>(
-      registry, "assetgate_upstream_calls_total",
-      "HTTP calls to providers that ended, by the class of the answer or why there is none.");
+      registry, "assetgate_rpc_seconds", "Duration of unary RPCs, including the time they wait.");
+  Family<Counter>& upstream_calls =
+      Declare<Counter>(registry, "assetgate_upstream_calls_total",
+                       "HTTP calls to providers that ended, by the class of the answer or the "
+                       "reason why there is none.");
   Family<Histogram>& upstream_seconds =
       Declare<Histogram>(registry, "assetgate_upstream_seconds",
-                         "How long HTTP calls to providers took, failed ones included.");
-  Family<Counter>& submissions =
-      Declare<Counter>(registry, "assetgate_submissions_total",
-                       "Submissions of units to providers, by what came of them.");
+                         "Duration of HTTP calls to providers, including failed calls.");
+  Family<Counter>& submissions = Declare<Counter>(registry, "assetgate_submissions_total",
+                                                  "Submissions of units to providers, by outcome.");
   Family<Counter>& videos_finished =
       Declare<Counter>(registry, "assetgate_videos_finished_total",
-                       "Video tasks that ended, by the provider and the model of their last "
-                       "attempt, and how. Each is "
-                       "counted once, by the gateway that committed its end.");
-  Family<Histogram>& video_seconds = Declare<Histogram>(
-      registry, "assetgate_video_seconds",
-      "From the creation of a video task until its video was there, of those that succeeded.");
+                       "Video tasks that ended, by the provider and model of their last attempt "
+                       "and by outcome. The gateway that commits the end counts it once.");
+  Family<Histogram>& video_seconds =
+      Declare<Histogram>(registry, "assetgate_video_seconds",
+                         "Time from the creation of a video task until its video was available; "
+                         "successful tasks only.");
   Family<Counter>& video_tokens =
       Declare<Counter>(registry, "assetgate_video_tokens_total",
-                       "Tokens that providers said attempts were charged.");
-  Family<Counter>& video_credits =
-      Declare<Counter>(registry, "assetgate_video_credits_total",
-                       "Credits that providers said attempts were charged, in their units.");
-  Family<Gauge>& provider_state = Declare<Gauge>(registry, "assetgate_provider_state",
-                                                 "1 for the state that a provider is in, as the "
-                                                 "newest calls show it; 0 for the others.");
+                       "Tokens that providers charged for attempts, as they report them.");
+  Family<Counter>& video_credits = Declare<Counter>(
+      registry, "assetgate_video_credits_total",
+      "Credits that providers charged for attempts, as they report them, in their units.");
+  Family<Gauge>& provider_state = Declare<Gauge>(
+      registry, "assetgate_provider_state",
+      "1 for a provider's present state according to its newest calls; 0 for its other states.");
   Family<Histogram>& budget_wait =
       Declare<Histogram>(registry, "assetgate_budget_wait_seconds",
-                         "How long calls to providers waited for the account's budget, of those "
-                         "that had to.");
-  Family<Histogram>& detection = Declare<Histogram>(
-      registry, "assetgate_detection_seconds",
-      "From a unit's end at its provider until it was committed here. By basis: since the finish "
-      "time that the provider gives, or since the last poll before, which is the most that it can "
-      "have been.");
+                         "How long calls to providers waited for the account's request budget; "
+                         "only calls that had to wait.");
+  Family<Histogram>& detection =
+      Declare<Histogram>(registry, "assetgate_detection_seconds",
+                         "Time from a unit's end at its provider until it was committed here. By "
+                         "basis: since the provider's finish time, or since the poll before the "
+                         "end was seen, which is an upper bound.");
   Family<Counter>& odd_answers =
       Declare<Counter>(registry, "assetgate_odd_answers_total",
-                       "Answers of providers about units that are not as the provider documents "
-                       "them, by what is odd: "
-                       "an unknown state, no result or an inline one, nothing that can be read, an "
-                       "id or a link that "
-                       "cannot be kept, the end of what had been given up.");
-  Family<Counter>& unreadable = Declare<Counter>(
-      registry, "assetgate_unreadable_total",
-      "Times that a stored resource could not be read, and was left out of a list or "
-      "a watch. Each is a defect.");
+                       "Providers' answers about units that differ from the provider's "
+                       "documentation, by oddity: an unknown state, a missing or inline result, an "
+                       "unreadable answer, an id or a link that cannot be kept, a late result.");
+  Family<Counter>& unreadable =
+      Declare<Counter>(registry, "assetgate_unreadable_total",
+                       "How often a stored resource could not be read and was left out of a list "
+                       "or a watch. Each is a defect.");
   Family<Gauge>& unconfirmed = Declare<Gauge>(
       registry, "assetgate_unconfirmed",
-      "Attempts of which it is not known whether the provider accepted, and bills, them.");
+      "Attempts of which it is unknown whether the provider accepted and bills them.");
   Family<Gauge>& unfinished = Declare<Gauge>(
       registry, "assetgate_unfinished", "Placements and attempts that are not in a final state.");
   Family<Gauge>& waiting =
-      Declare<Gauge>(registry, "assetgate_waiting",
-                     "Unfinished units that do not move on by themselves right now, by reason.");
+      Declare<Gauge>(registry, "assetgate_waiting", "Unfinished units that wait, by reason.");
   Family<Gauge>& open_streams =
-      Declare<Gauge>(registry, "assetgate_open_streams", "Watch streams that are open.");
+      Declare<Gauge>(registry, "assetgate_open_streams", "Open watch streams.");
   Family<Counter>& stream_events = Declare<Counter>(registry, "assetgate_stream_events_total",
                                                     "Events written to watch streams.");
   Histogram& watch_lag =
       Declare<Histogram>(registry, "assetgate_watch_lag_seconds",
-                         "From when this gateway heard of committed changes until every watch "
-                         "stream that they concern was told.")
+                         "Time from when this gateway learned of committed changes until every "
+                         "watch stream that they concern was notified.")
           .Add({}, WatchLagBuckets());
   Family<Gauge>& queue_depth = Declare<Gauge>(registry, "assetgate_queue_depth",
-                                              "What waits in a bounded queue of the gateway.");
-  Family<Counter>& purged =
-      Declare<Counter>(registry, "assetgate_purged_total",
-                       "Resources that were finished long enough to be taken out of the store.");
+                                              "Entries in a bounded queue of the gateway.");
+  Family<Counter>& purged = Declare<Counter>(
+      registry, "assetgate_purged_total",
+      "Finished resources that were purged from the store after their retention period.");
   Family<Counter>& store_commits = Declare<Counter>(registry, "assetgate_store_commits_total",
-                                                    "Changes given to the store, by outcome.");
+                                                    "Transactions given to the store, by outcome.");
   Histogram& store_commit_seconds =
       Declare<Histogram>(registry, "assetgate_store_commit_seconds",
-                         "How long the commit of one group of changes took, until durable.")
+                         "Duration of one group commit, until durable.")
           .Add({}, CommitBuckets());
-  Histogram& store_commit_changes =
-      Declare<Histogram>(registry, "assetgate_store_commit_changes",
-                         "How many changes were committed together in one group.")
-          .Add({}, GroupBuckets());
+  Histogram& store_commit_changes = Declare<Histogram>(registry, "assetgate_store_commit_changes",
+                                                       "Changes committed together in one group.")
+                                        .Add({}, GroupBuckets());
 
-  Gauge& store_healthy =
-      Declare<Gauge>(registry, "assetgate_store_healthy",
-                     "1: the store takes writes. 0: it does not; the database is away, or the disk "
-                     "is full.")
-          .Add({});
+  Gauge& store_healthy = Declare<Gauge>(registry, "assetgate_store_healthy",
+                                        "1: the store accepts writes. 0: it does not; the database "
+                                        "is unreachable, or the disk is full.")
+                             .Add({});
   Gauge& leases_held =
       Declare<Gauge>(registry, "assetgate_leases_held",
-                     "Shards of the unfinished work whose lease this gateway holds, of 256 in all.")
+                     "Shards of unfinished work whose lease this gateway holds, of 256 in all.")
           .Add({});
   Gauge& gateways = Declare<Gauge>(registry, "assetgate_gateways",
-                                   "Gateways that share the work, as this one knows.")
+                                   "Gateways that share the work, as known to this gateway.")
                         .Add({});
   Counter& process_cpu = Declare<Counter>(registry, "process_cpu_seconds_total",
                                           "User and system time of the process, in seconds.")
@@ -430,7 +424,7 @@ struct Metrics::Instruments {
       Declare<Gauge>(registry, "process_resident_memory_bytes", "Resident memory of the process.")
           .Add({});
   Gauge& process_start = Declare<Gauge>(registry, "process_start_time_seconds",
-                                        "When the process began, in seconds since 1970.")
+                                        "When the process started, in seconds since 1970.")
                              .Add({});
   Gauge& process_threads =
       Declare<Gauge>(registry, "process_threads", "Threads of the process.").Add({});
@@ -467,13 +461,13 @@ Metrics::Metrics(const BuildInfo& build) : instruments_(std::make_unique<Instrum
       .Set(1);
   instruments_->process_start.Set(absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()));
   SetConfigReload(true);
-  // What is counted begins at zero, so that the first event is a rise and not a new series.
+  // Counters start at zero, so that the first event shows as an increase and not as a new series.
   for (const CommitOutcome outcome :
        {CommitOutcome::kCommitted, CommitOutcome::kConflict, CommitOutcome::kFailed}) {
     StoreCommits(outcome);
   }
   Purged(MetricKind::kVideoTask);
-  // Of tasks that were never submitted; those of providers begin with these.
+  // For tasks that were never submitted; counters of providers start with these.
   for (const VideoOutcome outcome : {VideoOutcome::kNotAccepted, VideoOutcome::kCancelled}) {
     VideosFinished("none", "none", outcome);
   }

@@ -1,10 +1,10 @@
-// What the gateway counts and measures: every instrument is declared here, and nowhere else.
+// What the gateway counts and measures: all instruments are declared here and nowhere else.
 //
-// Layers that measure get a `Metrics&` and keep the references that it gives out: looking one up
+// Layers that measure get a `Metrics&` and keep the references that it returns: looking one up
 // takes a lock and a map, using one takes an atomic or two. All names begin with `assetgate_`;
-// durations are in seconds. Label values come from closed sets (enums, the config's provider ids
-// and the models of its routes, our own method names), so that the number of series has a bound:
-// never an id of a caller's.
+// durations are in seconds. Label values come from closed sets (enums, the config's provider ids,
+// the models of its routes, the API's method names), never from callers, so the number of series is
+// bounded.
 //
 // clang-format off
 //   | name (assetgate_…)   | labels                       | what                                |
@@ -13,38 +13,38 @@
 //   | config_last_reload_successful |                     | 1: the newest config is in use      |
 //   | config_last_reload_success_timestamp_seconds |      | when the config in use was read     |
 //   | certificate_expiry_timestamp_seconds |              | when the server's certificate ends  |
-//   | issuer_keys_fetch_timestamp_seconds | issuer | when keys of JWTs' issuers were fetched |
+//   | issuer_keys_fetch_timestamp_seconds | issuer        | when an issuer's keys were fetched  |
 //   | rpcs_total           | method, code                 | RPCs that ended                     |
-//   | rpc_seconds          | method                       | how long they took, streams apart   |
+//   | rpc_seconds          | method                       | duration of unary RPCs              |
 //   | upstream_calls_total | provider, operation, outcome | calls to providers that ended       |
-//   | upstream_seconds     | provider, operation          | how long they took                  |
-//   | submissions_total    | provider, kind, outcome      | what came of submissions            |
+//   | upstream_seconds     | provider, operation          | duration of calls to providers      |
+//   | submissions_total    | provider, kind, outcome      | outcomes of submissions             |
 //   | videos_finished_total | provider, model, outcome    | video tasks that ended              |
-//   | video_seconds        | provider, model              | create to end of those with a video |
+//   | video_seconds        | provider, model              | create to end, tasks with a video   |
 //   | video_tokens_total   | provider, model              | tokens that attempts were charged   |
-//   | video_credits_total  | provider, model              | credits likewise                    |
-//   | provider_state       | provider, state              | 1 for the one that it is in         |
-//   | budget_wait_seconds  | provider                     | calls that the budget held up       |
-//   | detection_seconds    | provider, kind, basis        | finished there until committed here |
+//   | video_credits_total  | provider, model              | credits that attempts were charged  |
+//   | provider_state       | provider, state              | 1 for the provider's present state  |
+//   | budget_wait_seconds  | provider                     | waits of calls for the budget       |
+//   | detection_seconds    | provider, kind, basis        | end at the provider to commit here  |
 //   | odd_answers_total    | provider, kind, oddity       | answers that are not as documented  |
 //   | unreadable_total     | kind                         | stored resources that were left out |
 //   | unfinished           | kind, provider               | units that are not final            |
-//   | unconfirmed          | provider                     | attempts that may have been made    |
-//   | waiting              | kind, reason                 | units that do not move, and why     |
+//   | unconfirmed          | provider                     | attempts whose outcome is unknown   |
+//   | waiting              | kind, reason                 | units that wait, by reason          |
 //   | open_streams         | kind                         | watch streams that are open         |
 //   | stream_events_total  | kind, type                   | events written to watch streams     |
-//   | watch_lag_seconds    |                              | heard of until all streams know     |
-//   | queue_depth          | queue                        | what waits in a bounded queue       |
+//   | watch_lag_seconds    |                              | commit seen until streams notified  |
+//   | queue_depth          | queue                        | entries in a bounded queue          |
 //   | purged_total         | kind                         | finished resources that were purged |
-//   | store_commits_total  | outcome                      | changes given to the store          |
-//   | store_commit_seconds |                              | one group, from begin to durable    |
+//   | store_commits_total  | outcome                      | transactions given to the store     |
+//   | store_commit_seconds |                              | one group, begin to durable         |
 //   | store_commit_changes |                              | changes in one group                |
 //   | store_healthy        |                              | 1: it takes writes                  |
 //   | leases_held          |                              | shards of work, of 256 in all       |
-//   | gateways             |                              | that share the work, as this knows  |
+//   | gateways             |                              | gateways known to share the work    |
 // clang-format on
 //
-// And of the process, under the names that all programs use: process_cpu_seconds_total,
+// And of the process, under the conventional names: process_cpu_seconds_total,
 // process_resident_memory_bytes, process_start_time_seconds, process_threads.
 #ifndef ASSETGATE_BASE_METRICS_H_
 #define ASSETGATE_BASE_METRICS_H_
@@ -82,7 +82,7 @@ enum class UpstreamOperation {
 };
 inline constexpr int kUpstreamOperations = 7;
 
-// The label `outcome` of a call: the class of the answer's status, or why there is no answer.
+// The label `outcome` of a call: the class of the answer's status, or why no answer arrived.
 enum class CallOutcome {
   k2xx,
   k2xxFailure,  // "2xx_failure": a 2xx whose body says that it failed
@@ -103,21 +103,21 @@ enum class CallOutcome {
 };
 inline constexpr int kCallOutcomes = 16;
 
-// The outcome of an answer with that HTTP status.
+// The outcome for an HTTP status.
 CallOutcome OutcomeOfStatus(int http_status);
 
 // The label `outcome` of a submission, as in provider/failure.h.
 enum class SubmissionOutcome { kAccepted, kRefused, kNotAccepted, kUnknown };
 
-// The label `state` of a provider, as the newest calls show it: "available", "degraded" (some calls
-// fail, or it limits the rate), "down" (all fail), "credentials_rejected", "out_of_credit".
+// The label `state` of a provider, according to its newest calls: "available", "degraded" (some
+// calls fail, or it limits the rate), "down" (all fail), "credentials_rejected", "out_of_credit".
 enum class ProviderCondition { kAvailable, kDegraded, kDown, kCredentialsRejected, kOutOfCredit };
 inline constexpr int kProviderConditions = 5;
 
-// The label `basis`: since when it is measured how long a final state was not noticed. By the time
-// at which the provider says that it finished ("finish_time", with the difference of the clocks in
-// it); where it does not say so, by the last poll before, which found it unfinished ("last_poll":
-// the true value is between zero and this).
+// The label `basis`: the start of the time until a final state was noticed. "finish_time" is the
+// provider's finish time, and includes the difference of the clocks. If the provider gives none,
+// "last_poll" is the last poll that found the unit unfinished: the true value is between zero and
+// the measured one.
 enum class DetectionBasis { kFinishTime, kLastPoll };
 
 // The label `oddity`: how an answer differs from what the provider documents.
@@ -125,32 +125,34 @@ enum class Oddity {
   kUnknownState,   // "unknown_state": a state word in no table; counts as in progress
   kResultMissing,  // "result_missing": done, without a link that can be read
   kResultInline,   // "result_inline": done, with the media in the answer
-  kUnreadable,     // "unreadable": says nothing that can be read
+  kUnreadable,     // "unreadable": the answer cannot be read
   kTooLong,        // "too_long": an id or a link that is too long, or malformed, to be kept
-  kLateResult,     // "late_result": an end of what the gateway had given up
+  kLateResult,     // "late_result": the end of an attempt that the gateway had given up
 };
 
 // The label `outcome` of a video task: how it ended.
 enum class VideoOutcome {
   kSucceeded,        // "succeeded"
-  kFailed,           // "failed": the provider had accepted it, and said so
-  kContentRejected,  // "content_rejected": for what the request shows or says
+  kFailed,           // "failed": the provider accepted it and reported the failure
+  kContentRejected,  // "content_rejected": the provider rejected the request's content
   kResultMissing,    // "result_missing": the provider reports success without a link to the result
   kLost,             // "lost": the provider forgot it, or never gave a final state
-  kNotAccepted,      // "not_accepted": no provider took it
+  kNotAccepted,      // "not_accepted": no provider accepted it
   kCancelled,        // "cancelled"
 };
 inline constexpr int kVideoOutcomes = 7;
 
-// The label `outcome` of a change: committed, lost to a concurrent change, or the store failed.
+// The label `outcome` of a transaction: committed, lost to a concurrent one, or failed in the
+// store.
 enum class CommitOutcome { kCommitted, kConflict, kFailed };
 
-// One method of the API. Thread-safe.
+// The metrics of one method of the API.
+// Threading: thread-safe.
 class RpcMetrics {
  public:
   // A unary call ended.
   void Ended(absl::StatusCode code, absl::Duration took);
-  // A stream ended. How long it was open says nothing, so it is not in rpc_seconds.
+  // A stream ended. Its duration is not in rpc_seconds, because it says nothing about latency.
   void StreamEnded(absl::StatusCode code);
 
  private:
@@ -159,12 +161,13 @@ class RpcMetrics {
              absl::AnyInvocable<prometheus::Counter&(int) const> add);
 
   prometheus::Histogram& seconds_;
-  // A code's series begins with the first RPC that ends with it.
+  // A code's series is created with the first RPC that ends with it.
   const absl::AnyInvocable<prometheus::Counter&(int) const> add_;
   std::array<std::atomic<prometheus::Counter*>, 17> by_code_ = {};
 };
 
-// One kind of call to one provider. Thread-safe.
+// The metrics of one kind of call to one provider.
+// Threading: thread-safe.
 class UpstreamMetrics {
  public:
   void Ended(CallOutcome outcome, absl::Duration took);
@@ -179,8 +182,9 @@ class UpstreamMetrics {
   std::array<std::atomic<prometheus::Counter*>, kCallOutcomes> by_outcome_ = {};
 };
 
-// All instruments of one process (or of one test). Thread-safe. References that it gives out live
-// as long as it does.
+// All instruments of one process (or of one test).
+// Threading: thread-safe.
+// Lifetime: returned references are valid as long as this object.
 class Metrics {
  public:
   explicit Metrics(const BuildInfo& build);
@@ -189,15 +193,15 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  // `method` as in "assetgate.v1.AssetService/CreateAsset". Only methods that exist.
+  // `method` as in "assetgate.v1.AssetService/CreateAsset". Only methods of the API.
   RpcMetrics& Rpc(absl::string_view method);
   // `provider` is the id in the config, here and below.
   UpstreamMetrics& Upstream(absl::string_view provider, UpstreamOperation operation);
   prometheus::Counter& Submissions(absl::string_view provider, MetricKind kind,
                                    SubmissionOutcome outcome);
   void SetProviderState(absl::string_view provider, ProviderCondition condition);
-  // Of calls that could not go at once because the account's requests per second, or calls in
-  // flight, were used up.
+  // For calls that had to wait because the account's requests per second or calls in flight were
+  // used up.
   prometheus::Histogram& BudgetWaitSeconds(absl::string_view provider);
   prometheus::Histogram& DetectionSeconds(absl::string_view provider, MetricKind kind,
                                           DetectionBasis basis);
@@ -215,15 +219,15 @@ class Metrics {
 
   prometheus::Gauge& OpenStreams(MetricKind kind);
   prometheus::Counter& StreamEvents(MetricKind kind, v1::EventType type);
-  // From when this gateway has heard that changes are committed (its own: at once; others': through
-  // the database) until every stream that they concern was told that they are there.
+  // From when this gateway learns of committed changes (its own: at once; other gateways': through
+  // the database) until every stream that they concern has been notified.
   prometheus::Histogram& WatchLagSeconds();
 
-  // `queue` names a queue in our own code: "store_writer".
+  // `queue` names a queue of the gateway: "store_writer".
   prometheus::Gauge& QueueDepth(absl::string_view queue);
 
   prometheus::Counter& Purged(MetricKind kind);
-  // A stored resource cannot be read, and was left out of a list or a watch.
+  // A stored resource that cannot be parsed was left out of a list or a watch.
   prometheus::Counter& Unreadable(MetricKind kind);
 
   prometheus::Counter& StoreCommits(CommitOutcome outcome);
@@ -233,27 +237,28 @@ class Metrics {
   prometheus::Gauge& LeasesHeld();
   prometheus::Gauge& Gateways();
 
-  // Of the certificate that callers are shown. The series begins with the first call.
+  // The server certificate's expiry. The series starts with the first call.
   void SetCertificateExpiry(absl::Time when);
-  // Of the issuers whose keys are fetched, by name: when these were fetched; InfinitePast (which is
-  // told as 0): never. Others have no series any more.
+  // When the keys of each issuer were fetched, by issuer; InfinitePast (exported as 0) means never.
+  // The series of all other issuers are removed.
   void SetIssuerKeyTimes(const std::map<std::string, absl::Time>& times);
-  // The config was read now, and whether it is in use; true at the start.
+  // The config was read now; `successful`: it is in use. True at start-up.
   void SetConfigReload(bool successful);
 
-  // While it lives, something is computed for each scrape.
+  // While it exists, a gauge is computed at each scrape.
   class Computation {
    public:
     virtual ~Computation() = default;
   };
-  // Sets `gauge` (one of the above) to what `read` returns, before each scrape and until the
-  // returned object is destroyed, which waits for a scrape under way. `read` runs on the scraping
-  // thread under a lock: it must be short, and must not use this class. The object must not outlive
-  // the Metrics.
+  // Sets `gauge` (one of the above) to the result of `read` before each scrape, until the returned
+  // object is destroyed; its destructor waits for a scrape in progress.
+  // Threading: `read` runs on the scraping thread under a lock: it must be short and must not use
+  // this class.
+  // Lifetime: the returned object must not outlive the Metrics.
   [[nodiscard]] std::unique_ptr<Computation> Compute(prometheus::Gauge& gauge,
                                                      absl::AnyInvocable<double()> read);
 
-  // Everything, in Prometheus' text format (version 0.0.4).
+  // All metrics in Prometheus' text format (version 0.0.4).
   std::string Scrape() const;
 
  private:

@@ -19,8 +19,8 @@ using ::testing::Not;
 
 constexpr absl::string_view kMethod = "assetgate.v1.AssetService/CreateAsset";
 
-// The value of the series with exactly that name and labels; "" where there is none. Labels come
-// sorted by name.
+// The value of the series with exactly that name and labels; "" if there is none. Labels are sorted
+// by name.
 std::string ValueOf(const Metrics& metrics, absl::string_view series) {
   for (const absl::string_view line : absl::StrSplit(metrics.Scrape(), '\n')) {
     const std::size_t blank = line.rfind(' ');
@@ -31,7 +31,7 @@ std::string ValueOf(const Metrics& metrics, absl::string_view series) {
   return "";
 }
 
-TEST(MetricsTest, VersionIsThereFromTheStart) {
+TEST(MetricsTest, BuildInfoIsExportedFromTheStart) {
   Metrics metrics({.version = "1.2.3", .commit = "abc", .flags = "-O2"});
   EXPECT_EQ(ValueOf(metrics, R"(assetgate_build_info{commit="abc",flags="-O2",version="1.2.3"})"),
             "1");
@@ -39,7 +39,7 @@ TEST(MetricsTest, VersionIsThereFromTheStart) {
   const std::string read =
       ValueOf(metrics, "assetgate_config_last_reload_success_timestamp_seconds");
   EXPECT_GT(std::stod(read), 1.7e9);
-  // Of the config in use, which one that is refused does not replace.
+  // A rejected config does not change the time at which the config in use was read.
   metrics.SetConfigReload(false);
   EXPECT_EQ(ValueOf(metrics, "assetgate_config_last_reload_success_timestamp_seconds"), read);
   EXPECT_EQ(ValueOf(metrics, R"(assetgate_store_commits_total{outcome="failed"})"), "0");
@@ -62,7 +62,7 @@ TEST(MetricsTest, RpcsAreCountedByCode) {
   EXPECT_EQ(ValueOf(metrics, absl::StrCat("assetgate_rpc_seconds_count{", labels)), "3");
 }
 
-TEST(MetricsTest, UnheardOfCodeCountsAsUnknown) {
+TEST(MetricsTest, UnknownStatusCodeCountsAsUnknown) {
   Metrics metrics({.version = "1"});
   metrics.Rpc("m").Ended(static_cast<absl::StatusCode>(99), absl::ZeroDuration());
   metrics.Rpc("m").Ended(static_cast<absl::StatusCode>(-1), absl::ZeroDuration());
@@ -89,7 +89,7 @@ TEST(MetricsTest, UpstreamCallsAreCountedByOutcome) {
       "1");
 }
 
-TEST(MetricsTest, StatusHasAClass) {
+TEST(MetricsTest, HttpStatusesMapToTheirClass) {
   EXPECT_EQ(OutcomeOfStatus(200), CallOutcome::k2xx);
   EXPECT_EQ(OutcomeOfStatus(302), CallOutcome::k3xx);
   EXPECT_EQ(OutcomeOfStatus(404), CallOutcome::k4xx);
@@ -142,7 +142,7 @@ TEST(MetricsTest, EveryVideoOutcomeHasItsOwnName) {
   EXPECT_EQ(series, kVideoOutcomes);
 }
 
-TEST(MetricsTest, EveryOtherInstrumentHasItsNameAndLabels) {
+TEST(MetricsTest, EveryOtherInstrumentHasItsDocumentedNameAndLabels) {
   Metrics metrics({.version = "1"});
   metrics.VideosFinished("kyy", "seedance", VideoOutcome::kResultMissing).Increment();
   metrics.VideoSeconds("kyy", "seedance").Observe(125);
@@ -211,7 +211,7 @@ TEST(MetricsTest, EveryOtherInstrumentHasItsNameAndLabels) {
   for (const auto& [series, value] : expected) EXPECT_EQ(ValueOf(metrics, series), value) << series;
 }
 
-TEST(MetricsTest, ComputedGaugeIsReadAtEachScrapeWhileItIsKept) {
+TEST(MetricsTest, ComputedGaugeIsReadAtEachScrapeUntilReleased) {
   Metrics metrics({.version = "1"});
   int depth = 1;
   {
@@ -223,7 +223,7 @@ TEST(MetricsTest, ComputedGaugeIsReadAtEachScrapeWhileItIsKept) {
   EXPECT_EQ(depth, 3);
 }
 
-TEST(MetricsTest, TheProcessIsMeasuredAtEachScrape) {
+TEST(MetricsTest, ProcessIsMeasuredAtEachScrape) {
   Metrics metrics({.version = "1"});
   const auto number = [&](absl::string_view series) {
     double value = 0;
@@ -234,7 +234,7 @@ TEST(MetricsTest, TheProcessIsMeasuredAtEachScrape) {
   EXPECT_GE(number("process_threads"), 1);
   EXPECT_GT(number("process_start_time_seconds"), 1e9);
   const double before = number("process_cpu_seconds_total");
-  // What takes time until it is seen.
+  // The counter's resolution takes some time to show.
   while (number("process_cpu_seconds_total") <= before) continue;
 }
 
@@ -269,7 +269,7 @@ TEST(MetricsTest, ManyThreadsCountTogether) {
       absl::StrCat(kThreads * kEach));
 }
 
-TEST(MetricsTest, TwoInstancesKnowNothingOfEachOther) {
+TEST(MetricsTest, TwoInstancesAreIndependent) {
   Metrics one({.version = "1"});
   Metrics two({.version = "1"});
   one.QueueDepth("q").Set(1);

@@ -14,7 +14,7 @@
 namespace assetgate::base {
 namespace {
 
-// The words of a page of /proc; those behind the last `after`, where it is one.
+// The words of a file in /proc; if `after` is given, only those behind its last occurrence.
 std::vector<std::string> WordsOf(const char* path, char after) {
   std::ifstream file(path);
   std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
@@ -28,7 +28,7 @@ double SecondsOf(const timeval& time) {
 
 }  // namespace
 
-// See proc(5). Both pages can be read although the process may not be dumped.
+// See proc(5). Both files can be read even if the process may not be dumped.
 double ReadResidentBytes() {
   const auto memory = WordsOf("/proc/self/statm", '\0');
   double pages = 0;
@@ -43,7 +43,7 @@ ProcessUsage ReadProcessUsage() {
     usage.cpu_seconds = SecondsOf(used.ru_utime) + SecondsOf(used.ru_stime);
   }
   usage.resident_bytes = ReadResidentBytes();
-  // The program's name stands in parentheses, and may hold anything.
+  // The program's name is in parentheses and may hold any characters.
   const auto state = WordsOf("/proc/self/stat", ')');
   if (state.size() <= 17 || !absl::SimpleAtoi(state[17], &usage.threads)) usage.threads = 0;
   return usage;

@@ -1,4 +1,4 @@
-// What this process uses, as the system counts it.
+// The resources that this process uses, as the operating system counts them.
 #ifndef ASSETGATE_BASE_PROCESS_USAGE_H_
 #define ASSETGATE_BASE_PROCESS_USAGE_H_
 
@@ -11,9 +11,10 @@ struct ProcessUsage {
   int threads = 0;
 };
 
-// Zero is what could not be read. Thread-safe.
+// A value that cannot be read is zero.
+// Threading: thread-safe.
 ProcessUsage ReadProcessUsage();
-// `resident_bytes` alone, for those who ask often.
+// `resident_bytes` alone, for frequent callers.
 double ReadResidentBytes();
 
 }  // namespace assetgate::base

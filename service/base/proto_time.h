@@ -1,4 +1,4 @@
-// Between Abseil's times and the protos'.
+// Converts between Abseil's times and protobuf's.
 #ifndef ASSETGATE_BASE_PROTO_TIME_H_
 #define ASSETGATE_BASE_PROTO_TIME_H_
 

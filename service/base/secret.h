@@ -7,8 +7,8 @@
 
 namespace assetgate::base {
 
-// Holds a key or a token. It cannot be streamed, formatted, compared or converted; whoever needs
-// the text says so by calling Reveal, which is easy to look for in a review.
+// Holds a key or a token. It cannot be streamed, formatted, compared or converted; code that needs
+// the text must call Reveal, which a reviewer can search for.
 class Secret {
  public:
   Secret() = default;

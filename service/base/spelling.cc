@@ -8,14 +8,14 @@
 namespace assetgate::base {
 namespace {
 
-// The distance is quadratic in the lengths, and words come from outside.
-constexpr std::size_t kLongestWord = 128;
+// The distance is quadratic in the lengths, and callers choose the words.
+constexpr std::size_t kMaxWordBytes = 128;
 
 }  // namespace
 
 std::size_t EditDistance(absl::string_view a, absl::string_view b) {
-  a = a.substr(0, kLongestWord);
-  b = b.substr(0, kLongestWord);
+  a = a.substr(0, kMaxWordBytes);
+  b = b.substr(0, kMaxWordBytes);
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -48,7 +48,7 @@ std::vector<std::string> NearestFirst(absl::string_view word, std::vector<std::s
 
 std::string DidYouMean(absl::string_view word, const std::vector<std::string>& known) {
   std::string best;
-  // A third of the letters may be wrong; more is another word.
+  // A third of the letters may differ; beyond that it is another word.
   std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 1) + 1;
   for (const std::string& candidate : known) {
     const std::size_t distance = EditDistance(word, candidate);

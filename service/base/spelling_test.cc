@@ -24,12 +24,12 @@ TEST(SpellingTest, NearestWordsComeFirstAndEqualOnesKeepTheirOrder) {
               ElementsAre("seedance-2", "seedance-1", "seedance-2-fast", "kling"));
 }
 
-TEST(SpellingTest, AMisspelledWordIsRecognised) {
+TEST(SpellingTest, MisspelledWordIsRecognised) {
   EXPECT_EQ(DidYouMean("base-url", {"id", "base_url"}), "base_url");
   EXPECT_EQ(DidYouMean("baseurl", {"id", "base_url"}), "base_url");
 }
 
-TEST(SpellingTest, AnotherWordIsNotAMisspelling) {
+TEST(SpellingTest, DifferentWordIsNotAMisspelling) {
   EXPECT_EQ(DidYouMean("colour", {"id", "base_url"}), "");
   EXPECT_EQ(DidYouMean("anything", {}), "");
 }

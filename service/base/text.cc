@@ -11,7 +11,7 @@
 namespace assetgate::base {
 namespace {
 
-// Whether a URL's text ends before `c` in running text.
+// Whether a URL in running text ends before `c`.
 bool EndsUrl(char c) {
   return absl::ascii_isspace(static_cast<unsigned char>(c)) ||
          absl::ascii_iscntrl(static_cast<unsigned char>(c)) ||
@@ -35,8 +35,8 @@ std::string RedactUrls(absl::string_view text) {
   return out;
 }
 
-// The first `max_bytes` of `text`, without a URL that goes on after them: half of it cannot be
-// redacted, as its user ends at an '@' that may be in the other half.
+// The first `max_bytes` of `text`, without a URL that continues after them: half a URL cannot be
+// redacted, because the '@' that ends its user may be in the other half.
 absl::string_view WithoutHalfUrl(absl::string_view text, std::size_t max_bytes) {
   if (text.size() <= max_bytes) return text;
   text = text.substr(0, max_bytes);
@@ -51,13 +51,13 @@ absl::string_view WithoutHalfUrl(absl::string_view text, std::size_t max_bytes) 
 std::string CleanText(absl::string_view text, std::size_t max_bytes) {
   constexpr absl::string_view kCut = "…";
   constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";
-  // URLs are redacted before anything is cut off, so that half a query cannot stay behind. A text
-  // of megabytes is not worth the work: what can end up in the result lies far before this.
+  // URLs are redacted before the text is cut, so that no part of a query remains. A text of
+  // megabytes is cut first, far beyond anything that can reach the result.
   text = WithoutHalfUrl(text, 64 * max_bytes + 4096);
   const std::string redacted = RedactUrls(text);
   absl::string_view rest = absl::StripAsciiWhitespace(redacted);
   std::string out;
-  // The end of `out` up to which a cut leaves room for the mark.
+  // The length of `out` up to which a cut leaves room for the mark.
   std::size_t room = 0;
   while (!rest.empty()) {
     const std::size_t length = Utf8CharacterLength(rest);

@@ -1,4 +1,4 @@
-// Text from outside, made fit for logs, errors and people.
+// Makes text from callers and providers safe for logs, errors and people.
 #ifndef ASSETGATE_BASE_TEXT_H_
 #define ASSETGATE_BASE_TEXT_H_
 
@@ -10,15 +10,15 @@
 
 namespace assetgate::base {
 
-// `text` fit for logs and errors: valid UTF-8, control characters as spaces, at most `max_bytes`
-// bytes (cut with "…"), and the queries of URLs in it redacted.
+// `text` made safe for logs and errors: valid UTF-8, control characters as spaces, at most
+// `max_bytes` bytes (cut with "…"), and the queries of URLs redacted.
 std::string CleanText(absl::string_view text, std::size_t max_bytes = 1024);
 
 // `value` as a message may show it: cleaned, in quotes, on one line, at most `max_bytes` bytes of
 // it.
 std::string Quoted(absl::string_view value, std::size_t max_bytes = 100);
 
-// A time as messages write it: "2026-11-21T04:18:42Z".
+// A time in the format of messages: "2026-11-21T04:18:42Z".
 std::string FormatTime(absl::Time time);
 
 }  // namespace assetgate::base

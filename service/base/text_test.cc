@@ -17,7 +17,7 @@ TEST(CleanTextTest, ControlCharactersAreSpacesAndBadUtf8IsReplaced) {
             "a 31m");
   EXPECT_EQ(CleanText("x\xffy\xed\xa0\x80z\xf4\x90\x80\x80"),
             absl::StrCat("x\uFFFDy", "\uFFFD\uFFFD\uFFFD", "z", "\uFFFD\uFFFD\uFFFD\uFFFD"));
-  EXPECT_EQ(CleanText("\xe4\xbd"), "\uFFFD\uFFFD") << "cut in the middle of a character";
+  EXPECT_EQ(CleanText("\xe4\xbd"), "\uFFFD\uFFFD") << "cut inside a character";
   EXPECT_EQ(CleanText("余额不足 😀"), "余额不足 😀");
   EXPECT_EQ(CleanText(""), "");
 }
@@ -41,13 +41,13 @@ TEST(CleanTextTest, QueriesOfUrlsAreRedacted) {
   EXPECT_THAT(clean, HasSubstr("sorry"));
 }
 
-TEST(CleanTextTest, AQueryIsRedactedEvenWhereTheTextIsCut) {
+TEST(CleanTextTest, QueryIsRedactedEvenWhereTheTextIsCut) {
   const std::string url = absl::StrCat("https://h/a?sig=", std::string(5000, 's'));
   EXPECT_THAT(CleanText(url, 64), Not(HasSubstr("sss")));
 }
 
-TEST(CleanTextTest, AUserIsRedactedWhereverALongTextIsCut) {
-  // The query collapses, and what stands far behind it comes within the limit.
+TEST(CleanTextTest, UserIsRedactedWhereverALongTextIsCut) {
+  // Redaction shortens the query, which brings text from far behind it within the limit.
   for (int size = 4000; size < 4300; ++size) {
     const std::string text =
         absl::StrCat("https://h/?", std::string(size, 'q'), " https://me:s3cr3t@host.example/a");

@@ -8,10 +8,10 @@
 namespace assetgate::base {
 namespace {
 
-// Of version 00; later versions may go on.
+// The size of version 00; later versions may be longer.
 constexpr std::size_t kTraceParentSize = 55;
-// What the specification asks everybody to pass on at least.
-constexpr std::size_t kMostState = 512;
+// The length that the specification asks every program to propagate at least.
+constexpr std::size_t kMaxStateBytes = 512;
 
 bool IsHex(absl::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
@@ -47,7 +47,7 @@ TraceContext ParseTraceContext(absl::string_view traceparent, absl::string_view 
   const bool printable = std::all_of(tracestate.begin(), tracestate.end(), [](char c) {
     return absl::ascii_isprint(static_cast<unsigned char>(c));
   });
-  if (printable && tracestate.size() <= kMostState) trace.state = std::string(tracestate);
+  if (printable && tracestate.size() <= kMaxStateBytes) trace.state = std::string(tracestate);
   return trace;
 }
 

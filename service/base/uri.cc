@@ -15,8 +15,8 @@ constexpr char kSchemeCharacters[] =
 
 // `uri`, which has no query, without user:password.
 std::string WithoutUser(absl::string_view uri) {
-  // Past "scheme:" and its slashes, whichever way they lean and however many: a password in a
-  // misspelt URI is a password, too.
+  // Skips "scheme:" and any number of slashes and backslashes: a password in a misspelt URI is
+  // still a password.
   std::size_t authority = 0;
   const std::size_t colon = uri.find(':');
   if (colon != absl::string_view::npos && uri.find_first_not_of(kSchemeCharacters) == colon) {
@@ -30,7 +30,7 @@ std::string WithoutUser(absl::string_view uri) {
     const std::size_t path = std::min(uri.find_first_of("/\\"), uri.size());
     const std::size_t at = uri.substr(0, path).rfind('@');
     uri.remove_prefix(at == absl::string_view::npos ? 0 : at + 1);
-    // A URI may stand in the path of another, as proxies and archives have them.
+    // A URI may contain another one in its path, as with proxies and archives.
     const std::size_t slashes = uri.find("//");
     if (slashes == absl::string_view::npos) return absl::StrCat(without, uri);
     const std::size_t next = std::min(uri.find_first_not_of("/\\", slashes), uri.size());
@@ -62,8 +62,8 @@ std::string PercentEncode(absl::string_view text) {
 std::string RedactUri(absl::string_view uri) {
   const std::size_t end = uri.find_first_of("?#");
   std::string redacted(uri.substr(0, end));
-  // Where nothing but a user stood between two slashes, these begin another URI. One that still
-  // changes after some passes is made to do so, and nothing of it is shown.
+  // Where only a user was between two slashes, its removal forms another URI. A text that still
+  // changes after several passes was built to do so, and is hidden altogether.
   int passes = 0;
   for (std::string without = WithoutUser(redacted); without != redacted;
        without = WithoutUser(redacted)) {

@@ -1,4 +1,4 @@
-// URIs as text: encoded, and fit for people's eyes.
+// Encodes URIs, and redacts them for display.
 #ifndef ASSETGATE_BASE_URI_H_
 #define ASSETGATE_BASE_URI_H_
 
@@ -13,7 +13,7 @@ namespace assetgate::base {
 std::string PercentEncode(absl::string_view text);
 
 // `uri` with its query and fragment replaced by "?…", and without user:password, also of a URI in
-// its path: fit for logs, metrics and errors.
+// its path: safe for logs, metrics and errors.
 std::string RedactUri(absl::string_view uri);
 
 }  // namespace assetgate::base

@@ -18,7 +18,7 @@ TEST(PercentEncodeTest, EncodesEverythingElseByteByByte) {
   EXPECT_EQ(PercentEncode(absl::string_view("\0\r\n", 3)), "%00%0D%0A");
 }
 
-TEST(RedactUriTest, KeepsWhatIsNotSecret) {
+TEST(RedactUriTest, KeepsPartsThatAreNotSecret) {
   EXPECT_EQ(RedactUri("https://cdn.example.org:8443/a/b.png"),
             "https://cdn.example.org:8443/a/b.png");
   EXPECT_EQ(RedactUri("https://example.org/@somebody/clip.mp4"),

@@ -1,4 +1,4 @@
-// What of a text is UTF-8.
+// Recognises valid UTF-8.
 #ifndef ASSETGATE_BASE_UTF8_H_
 #define ASSETGATE_BASE_UTF8_H_
 
@@ -8,12 +8,12 @@
 
 namespace assetgate::base {
 
-// The length of the character that `text` begins with: 1 to 4 bytes of valid UTF-8 (no overlong
-// forms, no surrogates, nothing beyond U+10FFFF); 0 where it begins with none, or is empty.
+// The length of the character at the start of `text`: 1 to 4 bytes of valid UTF-8 (no overlong
+// forms, no surrogates, nothing above U+10FFFF); 0 if there is none, or `text` is empty.
 std::size_t Utf8CharacterLength(absl::string_view text);
 
-// Whether `character` (one, as above) is a control character, C0, DEL or C1: terminals obey them
-// all.
+// Whether `character` (one, as above) is a control character: C0, DEL or C1. Terminals obey all of
+// them.
 bool IsControlCharacter(absl::string_view character);
 
 // How many characters (code points) valid UTF-8 has.

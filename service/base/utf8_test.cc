@@ -7,7 +7,7 @@
 namespace assetgate::base {
 namespace {
 
-// U+`code`, as UTF-8 would write it whether it may or not.
+// U+`code` in the form of UTF-8, even if that is not valid.
 std::string Encode(unsigned code) {
   const auto byte = [](unsigned b) { return static_cast<char>(b); };
   if (code < 0x80) return {byte(code)};
@@ -19,7 +19,7 @@ std::string Encode(unsigned code) {
           byte(0x80 | (code >> 6 & 0x3F)), byte(0x80 | (code & 0x3F))};
 }
 
-TEST(Utf8Test, KnowsEveryCharacterAndNothingElse) {
+TEST(Utf8Test, EveryCharacterAndNothingElseIsValid) {
   for (unsigned code = 0; code < 0x140000; ++code) {
     const std::string character = Encode(code);
     const bool valid = (code < 0xD800 || code > 0xDFFF) && code <= 0x10FFFF;
@@ -31,7 +31,7 @@ TEST(Utf8Test, KnowsEveryCharacterAndNothingElse) {
   }
 }
 
-TEST(Utf8Test, OverlongFormsAndStrayBytesAreNoCharacters) {
+TEST(Utf8Test, OverlongFormsAndStrayBytesAreInvalid) {
   for (const char* text : {"\xC0\xAF", "\xC1\xBF", "\xE0\x9F\xBF", "\xF0\x8F\xBF\xBF", "\x80",
                            "\xBF", "\xFE", "\xFF", "\xC3(", "\xE5\x9B("}) {
     EXPECT_EQ(Utf8CharacterLength(text), 0U) << text;
@@ -39,7 +39,7 @@ TEST(Utf8Test, OverlongFormsAndStrayBytesAreNoCharacters) {
   EXPECT_EQ(Utf8CharacterLength(""), 0U);
 }
 
-TEST(Utf8Test, ControlCharactersOfBothSets) {
+TEST(Utf8Test, ControlCharactersOfBothSetsAreRecognised) {
   for (unsigned code = 0; code < 0x200; ++code) {
     const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
     EXPECT_EQ(IsControlCharacter(Encode(code)), control) << code;

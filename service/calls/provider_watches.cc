@@ -19,7 +19,7 @@ bool SameState(const v1::Provider& a, const v1::Provider& b) {
 }  // namespace
 
 // One open watch. Its state is guarded by the lock of ProviderWatches.
-class ProviderWatches::Stream final : public watch::Source {
+class ProviderWatches::Stream final : public watch::EventStream {
  public:
   Stream(ProviderWatches& watches, const Caller& caller, std::shared_ptr<watch::Reader> reader)
       : watches_(watches),
@@ -123,8 +123,8 @@ ProviderWatches::ProviderWatches(reconcile::Reconciler& reconciler, base::EventL
       snapshot_complete_(watch::Event::Bookmark("", /*snapshot_complete=*/true)),
       bookmark_(watch::Event::Bookmark("", /*snapshot_complete=*/false)) {}
 
-std::shared_ptr<watch::Source> ProviderWatches::Open(const Caller& caller,
-                                                     std::shared_ptr<watch::Reader> reader) {
+std::shared_ptr<watch::EventStream> ProviderWatches::Open(const Caller& caller,
+                                                          std::shared_ptr<watch::Reader> reader) {
   auto stream = std::make_shared<Stream>(*this, caller, std::move(reader));
   bool first = false;
   bool tick = false;

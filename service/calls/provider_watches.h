@@ -17,7 +17,7 @@
 #include "calls/caller.h"
 #include "reconcile/reconciler.h"
 #include "watch/event.h"
-#include "watch/source.h"
+#include "watch/event_stream.h"
 
 namespace assetgate::calls {
 
@@ -49,7 +49,8 @@ class ProviderWatches final : public reconcile::ProviderListener {
   // snapshot, a BOOKMARK with `snapshot_complete`, then changes, and a BOOKMARK every
   // `bookmark_interval`. It ends with UNAVAILABLE `DRAINING`. The stream holds `reader` until it is
   // closed.
-  std::shared_ptr<watch::Source> Open(const Caller& caller, std::shared_ptr<watch::Reader> reader)
+  std::shared_ptr<watch::EventStream> Open(const Caller& caller,
+                                           std::shared_ptr<watch::Reader> reader)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // Ends all streams, and those opened later.

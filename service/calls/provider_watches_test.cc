@@ -46,7 +46,7 @@ class Watching {
   std::vector<watch::EventPtr> Read() {
     std::vector<watch::EventPtr> events;
     for (bool more = false;;) {
-      watch::Source::Pulled pulled = source_->Next();
+      watch::EventStream::Pulled pulled = source_->Next();
       end_ = pulled.end;
       // The writer buffers an event where more is promised.
       EXPECT_TRUE(!more || pulled.event != nullptr || end_.has_value());
@@ -77,7 +77,7 @@ class Watching {
 
  private:
   std::shared_ptr<CountingReader> reader_ = std::make_shared<CountingReader>();
-  std::shared_ptr<watch::Source> source_;
+  std::shared_ptr<watch::EventStream> source_;
   std::optional<absl::Status> end_;
 };
 

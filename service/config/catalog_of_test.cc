@@ -55,7 +55,7 @@ TEST_F(CatalogOfTest, TimeoutsOfTheFileReplaceThoseOfTheDialect) {
   EXPECT_EQ(entry.TimeoutFor(Operation::kSubmitVideo), absl::Seconds(8));
   EXPECT_EQ(entry.TimeoutFor(Operation::kPollAsset), absl::Seconds(9));
   EXPECT_EQ(entry.TimeoutFor(Operation::kDeleteAsset), absl::Seconds(10));
-  EXPECT_EQ(entry.LongestSubmission(), absl::Seconds(8));
+  EXPECT_EQ(entry.MaxSubmissionTimeout(), absl::Seconds(8));
   EXPECT_THAT(ProviderFaults("timeouts: {poll: 500ms}"),
               HasSubstr("providers[0].timeouts.poll: 500ms is not between 1s and 10m"));
 }

@@ -140,7 +140,7 @@ void ExamineProvider(const model::ProviderEntry& provider, const Tools& tools,
   }
   const std::string where = base::RedactUri(options.base_url);
   options.timeout = kTimeout;
-  options.tell_certificate = true;
+  options.report_certificate = true;
   provider.egress.ApplyTo(request, options);
   const absl::Time sent = tools.clock.Now();
   http::Result result = Call(tools.http, std::move(request), std::move(options));

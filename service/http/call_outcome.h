@@ -1,4 +1,4 @@
-// How an exchange is counted.
+// The metric label of an exchange.
 #ifndef ASSETGATE_HTTP_CALL_OUTCOME_H_
 #define ASSETGATE_HTTP_CALL_OUTCOME_H_
 
@@ -7,8 +7,8 @@
 
 namespace assetgate::http {
 
-// The label of `result` in assetgate_upstream_calls_total. Whoever finds that a 2xx is a failure
-// inside (CallOutcome::k2xxFailure) counts that instead.
+// The label of `result` in assetgate_upstream_calls_total. Callers that find a failure inside a 2xx
+// count CallOutcome::k2xxFailure instead.
 base::CallOutcome OutcomeOf(const Result& result);
 
 }  // namespace assetgate::http

@@ -23,14 +23,14 @@
 namespace assetgate::http {
 namespace {
 
-// Easy handles that are kept for the next requests.
+// Easy handles that are kept for later requests.
 constexpr std::size_t kMaxIdleHandles = 256;
-constexpr absl::Duration kLongestTimeout = absl::Hours(24);
+constexpr absl::Duration kMaxTimeout = absl::Hours(24);
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace
 
-// The thread, and what it works on.
+// The thread and its state.
 class CurlClient::Loop {
  public:
   Loop(CurlClientOptions options, const base::Clock& clock);
@@ -47,15 +47,15 @@ class CurlClient::Loop {
     Done done;
   };
 
-  // Everything from here to the lock is the thread's alone.
+  // Everything from here to the lock is used by the thread only.
   void Run();
   void Start(Order order);
   void Reap();
-  // Ends those whose time is over and that have not been heard of since. That is not left to curl,
-  // which throws away an answer that arrived in time when the process (or its whole machine) stood
-  // still and wakes up late: an answer that was paid for.
-  void EndLate();
-  // Ends the exchange of `transfer`, tells its caller, and keeps the handle for the next.
+  // Ends exchanges whose deadline has passed without an answer. This is not left to curl, which
+  // discards an answer that arrived in time if the process (or its machine) was suspended and
+  // resumes late: an answer that was paid for.
+  void EndOverdue();
+  // Ends the exchange of `transfer`, calls its `done`, and keeps the handle for reuse.
   void Complete(std::unique_ptr<Transfer> transfer, Result result);
   std::unique_ptr<Transfer> Detach(Transfer& transfer);
   void FailAll();
@@ -71,7 +71,7 @@ class CurlClient::Loop {
 
   absl::Mutex mu_;
   std::vector<Order> queue_ ABSL_GUARDED_BY(mu_);
-  // The thread waits, or is about to, and will not look at the queue again before it is woken.
+  // The thread sleeps, or is about to, and does not look at the queue before it is woken.
   bool asleep_ ABSL_GUARDED_BY(mu_) = false;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
@@ -85,8 +85,8 @@ CurlClient::Loop::Loop(CurlClientOptions options, const base::Clock& clock)
       clock_(clock),
       share_((curl_global_init(CURL_GLOBAL_DEFAULT), curl_share_init()), &curl_share_cleanup),
       multi_(options_.max_connections, options_.max_connections_per_host) {
-  // TLS sessions belong to easy handles, and any of ours may serve any host: so they share them.
-  // Without a lock function, since one thread uses them all.
+  // TLS sessions belong to easy handles, and any handle may serve any host, so the handles share
+  // their sessions. No lock function is needed, because one thread uses them all.
   curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
   thread_ = std::thread([this] { Run(); });
   pthread_setname_np(thread_.native_handle(), "http");
@@ -122,8 +122,7 @@ void CurlClient::Loop::Stop() {
 }
 
 void CurlClient::Loop::Run() {
-  // Signals are for the threads that expect them; a write to a closed socket is an error like
-  // others.
+  // Signals are left to other threads; a write to a closed socket is an ordinary error.
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
@@ -152,7 +151,7 @@ void CurlClient::Loop::Run() {
       for (Order& order : orders) Start(std::move(order));
       multi_.RunDue();
       Reap();
-      EndLate();
+      EndOverdue();
     }
     orders.clear();
     {
@@ -173,7 +172,7 @@ void CurlClient::Loop::Start(Order order) {
     idle_.pop_back();
   }
   transfer->deadline =
-      CurlMulti::Now() + absl::ToInt64Nanoseconds(std::min(order.options.timeout, kLongestTimeout));
+      CurlMulti::Now() + absl::ToInt64Nanoseconds(std::min(order.options.timeout, kMaxTimeout));
   std::optional<TransportError> error =
       transfer->Begin(std::move(order.request), std::move(order.options), std::move(order.done));
   if (!error.has_value() && !multi_.Add(transfer->easy())) {
@@ -196,7 +195,7 @@ void CurlClient::Loop::Reap() {
   }
 }
 
-void CurlClient::Loop::EndLate() {
+void CurlClient::Loop::EndOverdue() {
   while (!deadlines_.empty() && deadlines_.begin()->first < multi_.caught_up()) {
     std::unique_ptr<Transfer> transfer = Detach(*deadlines_.begin()->second);
     TransportError error = transfer->TimedOut();

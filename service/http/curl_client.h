@@ -13,45 +13,47 @@
 namespace assetgate::http {
 
 struct CurlClientOptions {
-  // Of one answer's body, after decompression.
+  // For one answer's body, after decompression.
   std::size_t max_response_bytes = 8 << 20;
-  // Of one answer's headers, interim (1xx) answers and trailers included.
+  // For one answer's headers, including interim (1xx) answers and trailers.
   std::size_t max_header_bytes = 64 << 10;
   std::size_t max_headers = 128;
-  // Connections that are kept, to all hosts together, in use or idle.
+  // Connections to all hosts together, in use or idle.
   long max_connections = 1024;
-  // Connections to one host; requests beyond it (and beyond what HTTP/2 lets them share) wait for
-  // one, their timeout running.
+  // Connections to one host. More requests (beyond those that share HTTP/2 connections) wait for
+  // one, while their timeouts run.
   long max_connections_per_host = 256;
-  // A submission does not use a connection that was idle for longer: the server may be about to
-  // close it. Whole seconds.
+  // A submission does not use a connection that was idle for longer, because the server may be
+  // about to close it. Whole seconds.
   absl::Duration submission_idle_limit = absl::Seconds(3);
-  // For name, connection and TLS together.
+  // For name resolution, connection and TLS together.
   absl::Duration connect_timeout = absl::Seconds(10);
-  // A connection on which the peer confirms nothing for this long is dead.
+  // A connection on which the peer acknowledges nothing for this long is dead.
   absl::Duration unacknowledged_limit = absl::Seconds(30);
-  // PEM file of the certificate authorities to trust; empty: the system's.
+  // PEM file with the trusted certificate authorities; empty: the system's.
   std::string ca_file;
-  // For requests that do not bring their own.
+  // For requests without their own User-Agent.
   std::string user_agent = "assetgate";
 };
 
 // One thread that drives one curl multi handle.
 //
-// Speaks HTTP/1.1, and HTTP/2 where a TLS server offers it; reuses connections; decompresses.
-// Checks certificates, always. Follows no redirect, keeps no cookies, and uses a proxy only where
-// SendOptions names one; .netrc and other settings of the environment are not read.
+// Speaks HTTP/1.1, and HTTP/2 if a TLS server offers it; reuses connections; decompresses. Always
+// verifies certificates. Follows no redirects, keeps no cookies, and uses a proxy only if
+// SendOptions names one; .netrc and other settings of the environment are ignored.
 //
-// What is under way has no bound of its own: whoever sends keeps to one (core does, per provider).
+// The number of requests in flight is not bounded here; callers must bound it (the gate does, per
+// provider).
 //
-// Refused as kMalformed, unsent: a method, path or header that could change the shape of the
-// request (control characters, blanks, '#'), and headers that frame it (Content-Length and the
-// like).
+// Errors: kMalformed, unsent, for a method, path or header that could change the structure of the
+// request (control characters, blanks, '#'), and for headers that frame it (such as
+// Content-Length).
 class CurlClient final : public Client {
  public:
-  // `clock` is what `send_before` is compared with. It must outlive the client.
+  // `clock` is compared with `send_before`.
+  // Lifetime: it must outlive the client.
   CurlClient(CurlClientOptions options, const base::Clock& clock);
-  // Stops, and ends the thread. Not to be called from a `done`.
+  // Stops and ends the thread. Must not be called from a `done`.
   ~CurlClient() override;
 
   CurlClient(const CurlClient&) = delete;
@@ -59,8 +61,8 @@ class CurlClient final : public Client {
 
   void Send(Request request, SendOptions options, Done done) override;
 
-  // Fails with kStopped what is under way and whatever is sent from now on. Returns when all that
-  // was under way has been told. Idempotent. Not to be called from a `done`.
+  // Fails requests in flight, and all later ones, with kStopped. Returns once every `done` in
+  // flight was called. Idempotent. Must not be called from a `done`.
   void Stop();
 
  private:

@@ -43,7 +43,7 @@ class CurlClientTest : public ::testing::Test {
     return Exchange(client(), {.path = std::move(path)}, To(server));
   }
 
-  // After this, `server` has seen everything that was ever sent.
+  // Returns once `server` has seen everything that was ever sent.
   void StopAll(ScriptedServer& server) {
     client_ = nullptr;
     server.WaitForScripts();
@@ -75,9 +75,9 @@ std::string Gzip(absl::string_view text) {
   return packed;
 }
 
-// ---- What is sent, and what comes back ----
+// ---- Requests and answers ----
 
-TEST_F(CurlClientTest, RequestArrivesAsItWasWritten) {
+TEST_F(CurlClientTest, RequestArrivesUnchanged) {
   ScriptedServer server(ServeAll);
   SendOptions options = To(server);
   options.base_url += "/v1/";
@@ -104,7 +104,7 @@ TEST_F(CurlClientTest, RequestArrivesAsItWasWritten) {
   EXPECT_EQ(empty, 1);
 }
 
-TEST_F(CurlClientTest, EveryMethodKeepsItsBodyAndOnlyItsOwn) {
+TEST_F(CurlClientTest, EveryMethodSendsExactlyItsBody) {
   ScriptedServer server(ServeAll);
   const std::vector<Request> requests = {
       {.method = "POST", .path = "/1", .body = "one"},
@@ -134,7 +134,7 @@ TEST_F(CurlClientTest, EveryMethodKeepsItsBodyAndOnlyItsOwn) {
   EXPECT_EQ(server.connections(), 1);
 }
 
-TEST_F(CurlClientTest, HeadHasNoBodyAndTheNextRequestHasOne) {
+TEST_F(CurlClientTest, BodyIsReadAfterAHeadRequest) {
   ScriptedServer server([](Connection& connection) {
     connection.ReadRequest();
     connection.Write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
@@ -174,7 +174,7 @@ TEST_F(CurlClientTest, RedirectIsNotFollowed) {
   EXPECT_EQ(elsewhere.connections(), 0);
 }
 
-TEST_F(CurlClientTest, HeadersOfTheFinalAnswerOnly) {
+TEST_F(CurlClientTest, OnlyHeadersOfTheFinalAnswerAreReturned) {
   ScriptedServer server([](Connection& connection) {
     connection.ReadRequest();
     connection.Write(
@@ -191,7 +191,7 @@ TEST_F(CurlClientTest, HeadersOfTheFinalAnswerOnly) {
   EXPECT_EQ(response.HeaderValue("x-trailer"), "");
 }
 
-TEST_F(CurlClientTest, CompressedAnswerIsUnpacked) {
+TEST_F(CurlClientTest, CompressedAnswerIsDecompressed) {
   const std::string text(100'000, 'a');
   ScriptedServer server([&text](Connection& connection) {
     connection.ReadRequest();
@@ -203,7 +203,7 @@ TEST_F(CurlClientTest, CompressedAnswerIsUnpacked) {
               HasSubstr("gzip"));
 }
 
-TEST_F(CurlClientTest, ProxyOfTheEnvironmentIsIgnored) {
+TEST_F(CurlClientTest, ProxyFromTheEnvironmentIsIgnored) {
   ScriptedServer proxy(ServeAll);
   ScriptedServer server(ServeAll);
   setenv("http_proxy", proxy.url().c_str(), 1);
@@ -212,7 +212,7 @@ TEST_F(CurlClientTest, ProxyOfTheEnvironmentIsIgnored) {
   EXPECT_EQ(proxy.connections(), 0);
 }
 
-TEST_F(CurlClientTest, NoProxyOfTheEnvironmentIsIgnored) {
+TEST_F(CurlClientTest, NoProxyFromTheEnvironmentIsIgnored) {
   ScriptedServer proxy([](Connection& connection) {
     if (!connection.ReadRequest().has_value()) return;
     connection.Write("HTTP/1.1 200 OK\r\n\r\n");
@@ -228,15 +228,16 @@ TEST_F(CurlClientTest, NoProxyOfTheEnvironmentIsIgnored) {
 }
 
 // ---- Proxies ----
+using CurlClientProxyTest = CurlClientTest;
 
-// Lets a CONNECT through, and is the server behind it too.
+// Accepts a CONNECT, and then acts as the server behind it.
 void ProxyAndServer(Connection& connection) {
   if (!connection.ReadRequest().has_value()) return;
   connection.Write("HTTP/1.1 200 Connection established\r\nProxy-Agent: tiny\r\n\r\n");
   ServeAll(connection);
 }
 
-TEST_F(CurlClientTest, RequestsGoThroughTheProxyThatIsNamed) {
+TEST_F(CurlClientProxyTest, RequestsUseTheGivenProxy) {
   ScriptedServer proxy(ProxyAndServer);
   SendOptions options{.base_url = "http://provider.invalid/v1", .submission = true};
   options.proxy = proxy.url();
@@ -246,11 +247,11 @@ TEST_F(CurlClientTest, RequestsGoThroughTheProxyThatIsNamed) {
       options);
   const Response response = exchange.WaitForResponse();
   EXPECT_EQ(response.status, 200);
-  EXPECT_EQ(response.HeaderValue("Proxy-Agent"), "") << "what the proxy says is not the answer";
+  EXPECT_EQ(response.HeaderValue("Proxy-Agent"), "") << "the proxy's headers are not the answer's";
   const std::vector<Request> seen = proxy.requests();
   ASSERT_EQ(seen.size(), 2u);
   EXPECT_EQ(seen[0].method, "CONNECT");
-  EXPECT_EQ(seen[0].path, "provider.invalid:80") << "the name is the proxy's to look up";
+  EXPECT_EQ(seen[0].path, "provider.invalid:80") << "the proxy resolves the name";
   const Response connect{.headers = seen[0].headers};
   const Response request{.headers = seen[1].headers};
   EXPECT_EQ(connect.HeaderValue("Proxy-Authorization"), "Basic bWU6cGFzczp3b3Jk");
@@ -261,7 +262,7 @@ TEST_F(CurlClientTest, RequestsGoThroughTheProxyThatIsNamed) {
       << "the proxy's password is not for the server";
 }
 
-TEST_F(CurlClientTest, AProxyThatRefusesHasSurelySentNothing) {
+TEST_F(CurlClientProxyTest, RejectionByTheProxyIsCertainlyNotSent) {
   ScriptedServer proxy([](Connection& connection) {
     connection.ReadRequest();
     connection.Respond(407, "who are you");
@@ -275,7 +276,7 @@ TEST_F(CurlClientTest, AProxyThatRefusesHasSurelySentNothing) {
   EXPECT_THAT(error.message, HasSubstr("407"));
 }
 
-TEST_F(CurlClientTest, SocksProxyLooksUpTheName) {
+TEST_F(CurlClientProxyTest, SocksProxyResolvesTheName) {
   std::string asked;
   ScriptedServer proxy([&asked](Connection& connection) {
     const auto greeting = connection.Read(2);
@@ -295,7 +296,7 @@ TEST_F(CurlClientTest, SocksProxyLooksUpTheName) {
   EXPECT_EQ(asked, "provider.invalid");
 }
 
-TEST_F(CurlClientTest, AHandleThatHasUsedAProxyGoesStraightAgain) {
+TEST_F(CurlClientProxyTest, HandleThatHasUsedAProxyConnectsDirectlyAgain) {
   ScriptedServer proxy(ProxyAndServer);
   ScriptedServer server(ServeAll);
   SendOptions options{.base_url = "http://provider.invalid"};
@@ -307,7 +308,7 @@ TEST_F(CurlClientTest, AHandleThatHasUsedAProxyGoesStraightAgain) {
   EXPECT_EQ(server.requests().size(), 1u);
 }
 
-TEST_F(CurlClientTest, HostsThatNeedNoProxyAreCalledStraight) {
+TEST_F(CurlClientProxyTest, NoProxyHostsAreCalledDirectly) {
   ScriptedServer proxy(ProxyAndServer);
   ScriptedServer server(ServeAll);
   SendOptions options = To(server);
@@ -317,7 +318,7 @@ TEST_F(CurlClientTest, HostsThatNeedNoProxyAreCalledStraight) {
   EXPECT_EQ(proxy.connections(), 0);
 }
 
-TEST_F(CurlClientTest, TheCallersUserAgentTakesTheClientsPlace) {
+TEST_F(CurlClientProxyTest, CallersUserAgentReplacesTheClients) {
   options_.user_agent = "assetgate/1";
   ScriptedServer server(ServeAll);
   Get(server).WaitForResponse();
@@ -333,8 +334,9 @@ TEST_F(CurlClientTest, TheCallersUserAgentTakesTheClientsPlace) {
 }
 
 // ---- Connections ----
+using CurlClientConnectionTest = CurlClientTest;
 
-TEST_F(CurlClientTest, ConnectionIsReused) {
+TEST_F(CurlClientConnectionTest, ConnectionIsReused) {
   ScriptedServer server(ServeAll);
   for (int i = 0; i < 20; ++i) {
     Exchange(client(), {.method = "POST", .path = "/", .body = "x"}, Submission(server))
@@ -345,7 +347,7 @@ TEST_F(CurlClientTest, ConnectionIsReused) {
   EXPECT_EQ(server.connections(), 1);
 }
 
-TEST_F(CurlClientTest, AThousandAtOnceAllGetTheirOwnAnswer) {
+TEST_F(CurlClientConnectionTest, ThousandConcurrentRequestsGetTheirOwnAnswers) {
   ScriptedServer server([](Connection& connection) {
     while (const std::optional<Request> request = connection.ReadRequest()) {
       connection.Respond(200, request->path);
@@ -377,7 +379,7 @@ TEST_F(CurlClientTest, AThousandAtOnceAllGetTheirOwnAnswer) {
   EXPECT_LE(server.connections(), 32);
 }
 
-TEST_F(CurlClientTest, DoneMaySendTheNext) {
+TEST_F(CurlClientConnectionTest, DoneMaySendAnotherRequest) {
   ScriptedServer server(ServeAll);
   absl::Notification ended;
   client().Send({.path = "/1"}, To(server), [&](Result) {
@@ -387,10 +389,11 @@ TEST_F(CurlClientTest, DoneMaySendTheNext) {
   EXPECT_EQ(server.requests().at(1).path, "/2");
 }
 
-// ---- Never twice ----
+// ---- Submissions are never sent twice ----
+using CurlClientRepetitionTest = CurlClientTest;
 
-// Serves the first request of the first connection, reads the second one whole, and cuts. A
-// repeated request on a further connection would be served, and counted.
+// Serves the first request of the first connection, reads the second one completely, and closes. A
+// repeated request on another connection would be served and counted.
 void ServeOneThenCut(Connection& connection) {
   if (connection.index() > 0) return ServeAll(connection);
   if (!connection.ReadRequest().has_value()) return;
@@ -440,9 +443,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Situation{"ResetWithoutBody", ServeOneThenReset, ""}),
     [](const auto& test) { return test.param.name; });
 
-TEST_F(CurlClientTest, ThisServerWouldSeeARepeatedRequest) {
-  // The counterpart of SubmissionTest: libcurl does repeat what is no submission, so that the test
-  // above can fail.
+TEST_F(CurlClientRepetitionTest, ServerDetectsARepeatedRequest) {
+  // The counterpart of SubmissionTest: libcurl does repeat a request that is not a submission,
+  // which proves that the test above can fail.
   ScriptedServer server(ServeOneThenCut);
   Get(server, "/first").WaitForResponse();
   EXPECT_EQ(Exchange(client(), {.method = "POST", .path = "/second", .body = "x"}, To(server))
@@ -453,8 +456,8 @@ TEST_F(CurlClientTest, ThisServerWouldSeeARepeatedRequest) {
   EXPECT_EQ(server.connections(), 2);
 }
 
-TEST_F(CurlClientTest, APollIsRepeatedOnceAtMost) {
-  // Fills the client's cache with connections that all die when they are used again.
+TEST_F(CurlClientRepetitionTest, PollIsRepeatedOnceAtMost) {
+  // Fills the client's cache with connections that all fail when they are reused.
   constexpr int kConnections = 4;
   ScriptedServer* all = nullptr;
   ScriptedServer server([&all](Connection& connection) {
@@ -476,9 +479,9 @@ TEST_F(CurlClientTest, APollIsRepeatedOnceAtMost) {
   EXPECT_EQ(server.requests().size(), kConnections + 2u);
 }
 
-TEST_F(CurlClientTest, ServerGoneWhenASubmissionWouldBeRepeatedIsStillMaybeSent) {
-  // libcurl tries to repeat and cannot connect. "Connection refused" must not pass for "surely not
-  // sent".
+TEST_F(CurlClientRepetitionTest, ServerGoneAfterASubmissionIsMaybeSent) {
+  // libcurl tries to repeat the request and cannot connect. "Connection refused" must not count as
+  // "certainly not sent".
   ScriptedServer* listening = nullptr;
   ScriptedServer server([&listening](Connection& connection) {
     connection.ReadRequest();
@@ -495,7 +498,7 @@ TEST_F(CurlClientTest, ServerGoneWhenASubmissionWouldBeRepeatedIsStillMaybeSent)
   EXPECT_TRUE(error.maybe_sent);
 }
 
-TEST_F(CurlClientTest, IdleConnectionThatTheServerClosedIsNotUsedForASubmission) {
+TEST_F(CurlClientRepetitionTest, IdleConnectionThatTheServerClosedIsNotUsedForASubmission) {
   absl::Notification closed;
   ScriptedServer server([&closed](Connection& connection) {
     if (connection.index() > 0) return ServeAll(connection);
@@ -514,7 +517,7 @@ TEST_F(CurlClientTest, IdleConnectionThatTheServerClosedIsNotUsedForASubmission)
   EXPECT_EQ(server.connections(), 2);
 }
 
-TEST_F(CurlClientTest, CutAfterPartOfTheAnswerIsMaybeSent) {
+TEST_F(CurlClientRepetitionTest, CutAfterPartOfTheAnswerIsMaybeSent) {
   ScriptedServer server([](Connection& connection) {
     if (!connection.ReadRequest().has_value()) return;
     connection.Write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"id\":");
@@ -528,9 +531,10 @@ TEST_F(CurlClientTest, CutAfterPartOfTheAnswerIsMaybeSent) {
   EXPECT_EQ(server.requests().size(), 1u);
 }
 
-// ---- Too late ----
+// ---- Deadlines ----
+using CurlClientDeadlineTest = CurlClientTest;
 
-TEST_F(CurlClientTest, NotBegunAfterItsTime) {
+TEST_F(CurlClientDeadlineTest, RequestIsNotStartedAfterSendBefore) {
   ScriptedServer server(ServeAll);
   SendOptions options = Submission(server);
   options.send_before = clock_.Now() - absl::Milliseconds(1);
@@ -547,7 +551,7 @@ TEST_F(CurlClientTest, NotBegunAfterItsTime) {
             200);
 }
 
-TEST_F(CurlClientTest, StalledServerTimesOutAndMayHaveDoneTheWork) {
+TEST_F(CurlClientDeadlineTest, StalledServerTimesOutAsMaybeSent) {
   ScriptedServer server([](Connection& connection) {
     connection.ReadRequest();
     connection.Write("HTTP/1.1 200 OK\r\nX-Slow: ");
@@ -562,12 +566,12 @@ TEST_F(CurlClientTest, StalledServerTimesOutAndMayHaveDoneTheWork) {
   EXPECT_EQ(server.requests().size(), 1u);
 }
 
-TEST_F(CurlClientTest, AnswerThatCameWhileTheProcessStoodStillIsHeard) {
-  absl::Notification stands_still;
+TEST_F(CurlClientDeadlineTest, AnswerThatArrivedWhileSuspendedIsReturned) {
+  absl::Notification suspended;
   absl::Notification answered;
   ScriptedServer server([&](Connection& connection) {
     connection.ReadRequest();
-    stands_still.WaitForNotification();
+    suspended.WaitForNotification();
     connection.Respond(200, "paid for");
     answered.Notify();
     connection.WaitForPeer();
@@ -576,10 +580,10 @@ TEST_F(CurlClientTest, AnswerThatCameWhileTheProcessStoodStillIsHeard) {
   options.timeout = absl::Milliseconds(300);
   const Exchange exchange(client(), {.method = "POST", .path = "/", .body = "x"}, options);
   ASSERT_TRUE(server.WaitForRequests(1));
-  // Called back on the client's thread, which does nothing else meanwhile.
+  // The callback blocks the client's thread.
   ScriptedServer other(ServeAll);
   client().Send({.path = "/"}, To(other), [&](Result) {
-    stands_still.Notify();
+    suspended.Notify();
     answered.WaitForNotification();
     absl::Notification never;
     never.WaitForNotificationWithTimeout(2 * options.timeout);
@@ -587,7 +591,7 @@ TEST_F(CurlClientTest, AnswerThatCameWhileTheProcessStoodStillIsHeard) {
   EXPECT_EQ(exchange.WaitForResponse().body, "paid for");
 }
 
-TEST_F(CurlClientTest, ConnectionThatIsNeverMadeIsATimeoutUnsent) {
+TEST_F(CurlClientDeadlineTest, ConnectionThatIsNeverMadeTimesOutUnsent) {
   options_.connect_timeout = absl::Seconds(60);
   absl::Notification over;
   ScriptedServer server([](Connection&) {},
@@ -603,7 +607,7 @@ TEST_F(CurlClientTest, ConnectionThatIsNeverMadeIsATimeoutUnsent) {
   EXPECT_THAT(error.message, HasSubstr("not sent within 50ms"));
 }
 
-TEST_F(CurlClientTest, StuckServerDelaysNoOther) {
+TEST_F(CurlClientDeadlineTest, StalledServerDelaysNoOtherRequest) {
   ScriptedServer stuck([](Connection& connection) { connection.WaitForPeer(); });
   ScriptedServer server(ServeAll);
   std::vector<Exchange> waiting;
@@ -614,7 +618,7 @@ TEST_F(CurlClientTest, StuckServerDelaysNoOther) {
   for (const Exchange& exchange : waiting) EXPECT_FALSE(exchange.ended());
 }
 
-TEST_F(CurlClientTest, NoTimeAtAllIsATimeoutUnsent) {
+TEST_F(CurlClientDeadlineTest, ZeroTimeoutTimesOutUnsent) {
   ScriptedServer server(ServeAll);
   SendOptions options = To(server);
   options.timeout = absl::ZeroDuration();
@@ -623,9 +627,10 @@ TEST_F(CurlClientTest, NoTimeAtAllIsATimeoutUnsent) {
   EXPECT_FALSE(error.maybe_sent);
 }
 
-// ---- Surely not sent ----
+// ---- Certainly not sent ----
+using CurlClientNotSentTest = CurlClientTest;
 
-TEST_F(CurlClientTest, RefusedConnectionIsSurelyNotSent) {
+TEST_F(CurlClientNotSentTest, RefusedConnectionIsCertainlyNotSent) {
   std::string url;
   {
     ScriptedServer server(ServeAll);
@@ -641,14 +646,14 @@ TEST_F(CurlClientTest, RefusedConnectionIsSurelyNotSent) {
   EXPECT_THAT(error.message, Not(HasSubstr("secret")));
 }
 
-TEST_F(CurlClientTest, UnknownHostIsSurelyNotSent) {
+TEST_F(CurlClientNotSentTest, UnknownHostIsCertainlyNotSent) {
   const TransportError error =
       Exchange(client(), {.path = "/"}, {.base_url = "http://no-such-host.invalid"}).WaitForError();
   EXPECT_EQ(error.kind, Kind::kResolve);
   EXPECT_FALSE(error.maybe_sent);
 }
 
-TEST_F(CurlClientTest, OtherSchemesAndCredentialsInTheUrlAreRefused) {
+TEST_F(CurlClientNotSentTest, OtherSchemesAndCredentialsInTheUrlAreRejected) {
   for (const char* base :
        {"ftp://127.0.0.1/", "file:///etc/", "http://me:secret@127.0.0.1:1", ""}) {
     const TransportError error =
@@ -659,7 +664,7 @@ TEST_F(CurlClientTest, OtherSchemesAndCredentialsInTheUrlAreRefused) {
   }
 }
 
-TEST_F(CurlClientTest, WhatWouldChangeTheShapeOfTheRequestIsRefused) {
+TEST_F(CurlClientNotSentTest, TextThatWouldChangeTheRequestsStructureIsRejected) {
   ScriptedServer server(ServeAll);
   const std::vector<std::pair<Request, std::string>> cases = {
       {{.method = "GET /x HTTP/1.1\r\nX: "}, "method"},
@@ -690,6 +695,7 @@ TEST_F(CurlClientTest, WhatWouldChangeTheShapeOfTheRequestIsRefused) {
 }
 
 // ---- Hostile answers ----
+using CurlClientHostileAnswerTest = CurlClientTest;
 
 struct BadAnswer {
   const char* name;
@@ -780,7 +786,7 @@ INSTANTIATE_TEST_SUITE_P(
             Kind::kTooLarge}),
     [](const auto& test) { return test.param.name; });
 
-// Streams `total` bytes of body, and says how many were written before the client had enough.
+// Streams `total` bytes of body, and returns how many were written before the client closed.
 std::int64_t StreamUntilRefused(Connection& connection, std::int64_t total) {
   const std::string piece(64 << 10, 'a');
   std::int64_t written = 0;
@@ -790,9 +796,9 @@ std::int64_t StreamUntilRefused(Connection& connection, std::int64_t total) {
   return written;
 }
 
-TEST_F(CurlClientTest, AHundredMegabytesAreCutAtTheLimit) {
+TEST_F(CurlClientHostileAnswerTest, HugeBodyIsCutAtTheLimit) {
   constexpr std::int64_t kTotal = 100 << 20;
-  // Announced, and until the end of the connection.
+  // With a length, and until the end of the connection.
   for (const char* framing : {"Content-Length: 104857600\r\n", ""}) {
     std::int64_t written = 0;
     ScriptedServer server([&](Connection& connection) {
@@ -803,17 +809,17 @@ TEST_F(CurlClientTest, AHundredMegabytesAreCutAtTheLimit) {
     const TransportError error = Get(server).WaitForError();
     EXPECT_EQ(error.kind, Kind::kTooLarge) << error.message;
     StopAll(server);
-    // The limit, and what the sockets hold.
+    // The limit plus the sockets' buffers.
     EXPECT_LT(written, kTotal / 2) << framing;
   }
 }
 
-TEST_F(CurlClientTest, AnAnswerThatDripsHasTheTimeOfAnyOther) {
+TEST_F(CurlClientHostileAnswerTest, SlowlyDrippingAnswerTimesOut) {
   absl::Notification given_up;
   ScriptedServer server([&](Connection& connection) {
     connection.ReadRequest();
     connection.Write("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
-    // Each byte comes well within the timeout; all of them would take an hour.
+    // Each byte arrives well within the timeout; all of them would take an hour.
     do {
       connection.Write("a");
     } while (!given_up.WaitForNotificationWithTimeout(absl::Milliseconds(4)));
@@ -827,7 +833,7 @@ TEST_F(CurlClientTest, AnAnswerThatDripsHasTheTimeOfAnyOther) {
   EXPECT_TRUE(error.maybe_sent);
 }
 
-TEST_F(CurlClientTest, ErrorsShowNeitherTheQueryNorTheKey) {
+TEST_F(CurlClientHostileAnswerTest, ErrorsShowNeitherTheQueryNorTheKey) {
   ScriptedServer server([](Connection& connection) {
     if (connection.ReadRequest().has_value()) connection.Reset();
   });
@@ -839,7 +845,7 @@ TEST_F(CurlClientTest, ErrorsShowNeitherTheQueryNorTheKey) {
   EXPECT_THAT(error.message, Not(HasSubstr("t0k3n")));
 }
 
-TEST_F(CurlClientTest, ABodyOfExactlyTheLimitIsFine) {
+TEST_F(CurlClientHostileAnswerTest, BodyOfExactlyTheLimitIsAccepted) {
   options_.max_response_bytes = 1000;
   ScriptedServer server([](Connection& connection) {
     connection.ReadRequest();
@@ -848,9 +854,10 @@ TEST_F(CurlClientTest, ABodyOfExactlyTheLimitIsFine) {
   EXPECT_EQ(Get(server).WaitForResponse().body.size(), 1000u);
 }
 
-// ---- The end ----
+// ---- Shutdown ----
+using CurlClientShutdownTest = CurlClientTest;
 
-TEST_F(CurlClientTest, StopEndsWhatIsUnderWayOnce) {
+TEST_F(CurlClientShutdownTest, StopEndsRequestsInFlightOnce) {
   ScriptedServer server([](Connection& connection) { connection.WaitForPeer(); });
   const Exchange first = Get(server);
   const Exchange second = Get(server);
@@ -864,7 +871,7 @@ TEST_F(CurlClientTest, StopEndsWhatIsUnderWayOnce) {
   client().Stop();
 }
 
-TEST_F(CurlClientTest, DestructionEndsWhatWasJustSent) {
+TEST_F(CurlClientShutdownTest, DestructionEndsRequestsJustSent) {
   ScriptedServer server([](Connection& connection) { connection.WaitForPeer(); });
   std::vector<Exchange> exchanges;
   {

@@ -58,20 +58,20 @@ TEST_F(CurlClientTlsTest, TrustedCertificateIsAccepted) {
   EXPECT_EQ(server.connections(), 1);
 }
 
-TEST_F(CurlClientTlsTest, EndOfTheCertificateIsToldToWhoAsks) {
+TEST_F(CurlClientTlsTest, CertificateExpiryIsReportedOnRequest) {
   ScriptedServer server(ServeAll, {.certificate = certificate_});
   EXPECT_EQ(Get(server).WaitForResponse().certificate_end, std::nullopt);
-  // On a connection of its own.
+  // On a new connection.
   CurlClient fresh(options_, clock_);
   const Response response =
-      Exchange(fresh, {.path = "/"}, {.base_url = server.url(), .tell_certificate = true})
+      Exchange(fresh, {.path = "/"}, {.base_url = server.url(), .report_certificate = true})
           .WaitForResponse();
   ASSERT_TRUE(response.certificate_end.has_value());
   EXPECT_GT(*response.certificate_end, absl::Now());
   EXPECT_LT(*response.certificate_end, absl::Now() + absl::Hours(24 * 366 * 20));
 }
 
-TEST_F(CurlClientTlsTest, ARequestMayTrustAnAuthorityOfItsOwnAndNoOther) {
+TEST_F(CurlClientTlsTest, RequestMayTrustItsOwnAuthorityOnly) {
   const Certificate other = Certificate::SelfSigned();
   ScriptedServer ours(ServeAll, {.certificate = certificate_});
   ScriptedServer theirs(ServeAll, {.certificate = other});
@@ -80,13 +80,13 @@ TEST_F(CurlClientTlsTest, ARequestMayTrustAnAuthorityOfItsOwnAndNoOther) {
   };
   EXPECT_EQ(get(theirs, other.certificate).WaitForResponse().body, "ok");
   EXPECT_EQ(get(ours, other.certificate).WaitForError().kind, Kind::kTls);
-  // Neither its trust nor its connection is left to others.
+  // Neither its trust nor its connection is used for other requests.
   EXPECT_EQ(get(theirs, "").WaitForError().kind, Kind::kTls);
   EXPECT_EQ(get(ours, "").WaitForResponse().body, "ok");
   EXPECT_EQ(get(ours, certificate_.certificate).WaitForResponse().body, "ok");
 }
 
-TEST_F(CurlClientTlsTest, UnknownCertificateIsRefusedAndNothingSent) {
+TEST_F(CurlClientTlsTest, UntrustedCertificateIsRejectedAndNothingSent) {
   ScriptedServer server(ServeAll, {.certificate = Certificate::SelfSigned()});
   const TransportError error = Submit(server, "x").WaitForError();
   EXPECT_EQ(error.kind, Kind::kTls) << error.message;
@@ -94,9 +94,9 @@ TEST_F(CurlClientTlsTest, UnknownCertificateIsRefusedAndNothingSent) {
   EXPECT_TRUE(server.requests().empty());
 }
 
-TEST_F(CurlClientTlsTest, CertificateOfAnotherHostIsRefused) {
+TEST_F(CurlClientTlsTest, CertificateOfAnotherHostIsRejected) {
   ScriptedServer server(ServeAll, {.certificate = certificate_});
-  // Resolves to the same address, and is not in the certificate.
+  // Resolves to the same address, but is not in the certificate.
   const TransportError error =
       Exchange(*client_, {.path = "/"},
                {.base_url = absl::StrCat("https://127.0.0.2:", server.port())})
@@ -105,7 +105,7 @@ TEST_F(CurlClientTlsTest, CertificateOfAnotherHostIsRefused) {
   EXPECT_TRUE(server.requests().empty());
 }
 
-TEST_F(CurlClientTlsTest, ServerWithoutTlsIsSurelyNotSent) {
+TEST_F(CurlClientTlsTest, ServerWithoutTlsIsCertainlyNotSent) {
   ScriptedServer server([](Connection& connection) {
     connection.Write("HTTP/1.1 400 Speak plainly\r\n\r\n");
     connection.Close();
@@ -119,8 +119,8 @@ TEST_F(CurlClientTlsTest, ServerWithoutTlsIsSurelyNotSent) {
   EXPECT_FALSE(error.maybe_sent);
 }
 
-TEST_F(CurlClientTlsTest, TimeThatPassesWhileConnectingCounts) {
-  // The lease under which a submission was to be sent ends during the TLS handshake.
+TEST_F(CurlClientTlsTest, ConnectTimeCountsTowardsSendBefore) {
+  // The lease that covers the submission ends during the TLS handshake.
   ScriptedServer server(ServeAll, {.certificate = certificate_, .before_handshake = [this] {
                                      clock_.Advance(absl::Seconds(10));
                                    }});
@@ -134,7 +134,7 @@ TEST_F(CurlClientTlsTest, TimeThatPassesWhileConnectingCounts) {
   EXPECT_TRUE(server.requests().empty());
 }
 
-TEST_F(CurlClientTlsTest, StalledHandshakeIsSurelyNotSent) {
+TEST_F(CurlClientTlsTest, StalledHandshakeIsCertainlyNotSent) {
   absl::Notification release;
   ScriptedServer server(ServeAll, {.certificate = certificate_,
                                    .before_handshake = [&] { release.WaitForNotification(); }});
@@ -151,11 +151,11 @@ TEST_F(CurlClientTlsTest, StalledHandshakeIsSurelyNotSent) {
 
 class CurlClientHttp2Test : public CurlClientTlsTest {
  protected:
-  // Runs `script` on each connection that agrees on HTTP/2, and serves the others.
+  // Runs `script` on each connection that negotiates HTTP/2, and serves the others.
   std::unique_ptr<ScriptedServer> Serve(std::function<void(Http2Peer&, Connection&)> script) {
     return std::make_unique<ScriptedServer>(
         [this, script](Connection& connection) {
-          // After HTTP_1_1_REQUIRED libcurl would try that.
+          // After HTTP_1_1_REQUIRED libcurl would try HTTP/1.1.
           if (connection.protocol() != "h2") return ServeAll(connection);
           Http2Peer peer(*server_, connection);
           script(peer, connection);
@@ -181,7 +181,7 @@ TEST_F(CurlClientHttp2Test, RequestsShareOneConnection) {
   EXPECT_EQ(server_->connections(), 1);
 }
 
-// What a server does to the second submission on a connection, after it has read all of it.
+// The server's action on the second submission of a connection, after reading all of it.
 struct Ending {
   const char* name;
   void (*end)(Http2Peer& peer, std::uint32_t stream);
@@ -203,7 +203,7 @@ TEST_P(Http2SubmissionTest, IsServedExactlyOnce) {
     if (!second.has_value()) return;
     end(peer, *second);
     connection.Close();
-    // A repetition over the same connection would be counted, too.
+    // A repetition on the same connection would be counted, too.
     while (peer.ReadRequest().has_value()) {
     }
   });
@@ -253,8 +253,8 @@ INSTANTIATE_TEST_SUITE_P(
                           *std::get<1>(test.param) == '\0' ? "WithoutBody" : "");
     });
 
-TEST_F(CurlClientHttp2Test, ThisServerWouldSeeARepeatedRequest) {
-  // The counterpart of Http2SubmissionTest: a refused stream is repeated when it is no submission.
+TEST_F(CurlClientHttp2Test, ServerDetectsARepeatedRequest) {
+  // The counterpart of Http2SubmissionTest: a refused stream is repeated if it is not a submission.
   server_ = Serve([](Http2Peer& peer, Connection& connection) {
     if (connection.index() > 0) return ServeAllStreams(peer);
     const std::optional<std::uint32_t> stream = peer.ReadRequest();

@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kNanosPerMilli = 1'000'000;
 
-// What one wait takes at once.
+// The number of events taken by one wait.
 constexpr int kMaxEvents = 512;
 
 }  // namespace
@@ -57,7 +57,7 @@ std::int64_t CurlMulti::Now() {
 
 void CurlMulti::RunDue() {
   if (due_ == kNever || Now() < due_) return;
-  // curl says anew what it waits for, if it does.
+  // curl sets a new timer if it needs one.
   due_ = kNever;
   int running = 0;
   curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
@@ -81,8 +81,8 @@ void CurlMulti::Wait(std::int64_t until) {
       [[maybe_unused]] const auto size = read(wake_, &calls, sizeof(calls));
       continue;
     }
-    // An event of a socket that an earlier one has closed does no harm: curl does not know it, or
-    // finds that the one which has its number now has no news.
+    // An event for a socket that an earlier event has closed is harmless: curl does not know the
+    // socket, or finds that its successor with the same number is not ready.
     int mask = 0;
     if ((events[i].events & EPOLLIN) != 0) mask |= CURL_CSELECT_IN;
     if ((events[i].events & EPOLLOUT) != 0) mask |= CURL_CSELECT_OUT;
@@ -90,7 +90,7 @@ void CurlMulti::Wait(std::int64_t until) {
     int running = 0;
     curl_multi_socket_action(multi_, socket, mask, &running);
   }
-  // Otherwise there may be more, which comes first the next time.
+  // Otherwise more events may be pending, which the next wait takes first.
   if (count >= 0 && count < kMaxEvents) caught_up_ = began;
 }
 
@@ -119,7 +119,7 @@ int CurlMulti::OnWatch(CURL*, curl_socket_t socket, int what, void* self, void* 
   if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
   const int change = known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
   if (epoll_ctl(multi.epoll_, change, socket, &event) != 0) return -1;
-  // What comes back as `known` the next time.
+  // Passed as `known` in the next call.
   curl_multi_assign(multi.multi_, socket, self);
   return 0;
 }

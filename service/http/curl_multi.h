@@ -1,4 +1,4 @@
-// libcurl's multi handle, and the waiting for its sockets. Not for use outside this folder.
+// libcurl's multi handle, and the event loop for its sockets. For this folder only.
 #ifndef ASSETGATE_HTTP_CURL_MULTI_H_
 #define ASSETGATE_HTTP_CURL_MULTI_H_
 
@@ -9,12 +9,12 @@
 
 namespace assetgate::http {
 
-// Many transfers at once, on the thread that calls. curl says which sockets and which time it waits
-// for; epoll does the waiting. A wake-up costs what has news, where curl_multi_poll with
-// curl_multi_perform would look at every transfer under way (at 256 of them, answering at their own
-// times, that is half to three quarters of all CPU).
+// Many concurrent transfers on the calling thread. curl reports the sockets and the time that it
+// waits for; epoll does the waiting. So a wake-up costs as much as the ready sockets, whereas
+// curl_multi_poll and curl_multi_perform would examine every transfer in flight (with 256 transfers
+// that answer at different times, that takes half to three quarters of all CPU time).
 //
-// Everything but Wake is for one thread.
+// Threading: everything except Wake is for one thread.
 class CurlMulti {
  public:
   // Limits as in CurlClientOptions.
@@ -25,25 +25,26 @@ class CurlMulti {
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
 
-  // False when out of memory.
+  // Returns false if out of memory.
   bool Add(CURL* easy);
-  // Ends the transfer, where it has not ended.
+  // Ends the transfer if it has not ended.
   void Remove(CURL* easy);
 
-  // Does what is due by time: what was added, timeouts.
+  // Does the work that is due by time: added transfers, timeouts.
   void RunDue();
-  // Waits until a socket has news, something is due by time, the steady clock shows `until`, or
-  // Wake is called; and does what the news ask for.
+  // Waits until a socket is ready, work is due by time, the steady clock reaches `until`, or Wake
+  // is called; then handles the ready sockets.
   void Wait(std::int64_t until);
-  // A time at which every socket's news had been taken, or later: what an answer that had arrived
-  // by then could tell has been told.
+  // All socket events up to this time were handled: an answer that had arrived by then has been
+  // processed.
   std::int64_t caught_up() const { return caught_up_; }
   // Nanoseconds of the steady clock.
   static std::int64_t Now();
-  // Ends the present Wait, or else the next. Thread-safe.
+  // Ends the present Wait, or the next one.
+  // Threading: thread-safe.
   void Wake();
 
-  // A transfer that has ended. It is still to be removed.
+  // A transfer that has ended and still has to be removed.
   struct Ended {
     CURL* easy;
     CURLcode code;
@@ -57,7 +58,7 @@ class CurlMulti {
   CURLM* const multi_;
   const int epoll_;
   const int wake_;
-  // When RunDue has something to do.
+  // When RunDue has work.
   std::int64_t due_;
   std::int64_t caught_up_ = 0;
 };

@@ -1,4 +1,4 @@
-// How requests leave for one server: what all of them have in common.
+// How requests to one server are sent: the settings that they share.
 #ifndef ASSETGATE_HTTP_EGRESS_H_
 #define ASSETGATE_HTTP_EGRESS_H_
 
@@ -13,23 +13,23 @@
 namespace assetgate::http {
 
 struct Egress {
-  // Sent with every request that does not have a header of that name itself.
+  // Added to every request that does not have a header of that name.
   std::vector<Header> headers;
   // As in SendOptions.
   std::string proxy;
   base::Secret proxy_credential;
   std::string no_proxy;
 
-  // Completes a request that has all that its sender writes, and how it is sent. A server on this
-  // machine
-  // (`options.base_url`) is reached without the proxy, which would look for it on its own.
+  // Adds the shared settings to a request that is otherwise complete, and to its options. A server
+  // on this machine (`options.base_url`) is reached without the proxy, because the proxy would look
+  // for it on its own machine.
   void ApplyTo(Request& request, SendOptions& options) const;
 };
 
-// Whether a URL is of this machine.
+// Whether a URL refers to this machine.
 bool IsOfThisMachine(absl::string_view url);
 
-// Whether requests leave in the same way.
+// Whether requests are sent in the same way.
 bool SameEgress(const Egress& a, const Egress& b);
 
 }  // namespace assetgate::http

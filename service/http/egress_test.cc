@@ -5,7 +5,7 @@
 namespace assetgate::http {
 namespace {
 
-TEST(EgressTest, ThisMachineIsToldFromOthers) {
+TEST(EgressTest, ThisMachineIsDistinguishedFromOthers) {
   for (const char* url : {"http://127.0.0.1", "http://127.0.0.1:8090/kyy", "https://localhost/x",
                           "HTTP://LocalHost:1", "http://[::1]:8080/jwks?a=b", "https://[::1]"}) {
     EXPECT_TRUE(IsOfThisMachine(url)) << url;
@@ -17,7 +17,7 @@ TEST(EgressTest, ThisMachineIsToldFromOthers) {
   }
 }
 
-TEST(EgressTest, TheProxyIsForServersOnOtherMachines) {
+TEST(EgressTest, ProxyIsUsedOnlyForOtherMachines) {
   Egress egress;
   egress.proxy = "http://proxy.example:3128";
   egress.proxy_credential = base::Secret("me:word");

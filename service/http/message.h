@@ -1,4 +1,4 @@
-// One HTTP exchange as values. No I/O, and no opinion on what a status means.
+// One HTTP exchange as values. No I/O, and no interpretation of statuses.
 #ifndef ASSETGATE_HTTP_MESSAGE_H_
 #define ASSETGATE_HTTP_MESSAGE_H_
 
@@ -20,7 +20,7 @@ struct Header {
 
 struct Request {
   std::string method = "GET";
-  // What follows the provider's base URL, query included: "/assets/Asset-1?platform=JIMENG".
+  // The part after the provider's base URL, including the query: "/assets/Asset-1?platform=JIMENG".
   std::string path;
   std::vector<Header> headers;
   std::string body;
@@ -28,17 +28,17 @@ struct Request {
   std::string plane;
 };
 
-// An answer of any status is a value; what it means is for the dialect to say.
+// An answer of any status is a value; the dialect interprets it.
 struct Response {
   int status = 0;
   std::vector<Header> headers;
   std::string body;
-  // When its last byte came, by this machine's clock; infinite past where nobody noted it.
+  // When its last byte arrived, by this machine's clock; infinite past if not recorded.
   absl::Time receive_time = absl::InfinitePast();
-  // Until when the server's certificate is good, where that was asked for and there is one.
+  // The expiry of the server's certificate, if it was requested and there is one.
   std::optional<absl::Time> certificate_end;
 
-  // The value of the first header of that name (in any case); empty where there is none.
+  // The value of the first header with that name (ignoring case); empty if there is none.
   absl::string_view HeaderValue(absl::string_view name) const {
     for (const Header& header : headers) {
       if (absl::EqualsIgnoreCase(header.name, name)) return header.value;
@@ -50,19 +50,19 @@ struct Response {
 // Why there is no answer.
 struct TransportError {
   enum class Kind {
-    kResolve,    // no address for the host
-    kConnect,    // no connection
-    kTls,        // no trusted channel
-    kExpired,    // not begun before `send_before`
-    kTimeout,    // no whole answer in time
+    kResolve,    // the host has no address
+    kConnect,    // no connection was made
+    kTls,        // no trusted TLS channel was made
+    kExpired,    // not started before `send_before`
+    kTimeout,    // no complete answer in time
     kReset,      // the connection ended early
     kTooLarge,   // the answer is larger than allowed
     kMalformed,  // not HTTP
     kStopped,    // the client is shutting down
   };
   Kind kind = Kind::kReset;
-  // Whether any byte of the request may have reached the server. When false, surely nothing was
-  // done.
+  // Whether any byte of the request may have reached the server. If false, the server has certainly
+  // done nothing.
   bool maybe_sent = true;
   // For people and logs; holds neither credentials nor the query of a URL.
   std::string message;

@@ -26,8 +26,7 @@ bool IsToken(absl::string_view text) {
   });
 }
 
-// A header that tells where the message ends, or what the connection is for. These are curl's to
-// write.
+// Whether the header frames the message or controls the connection; only curl may set those.
 bool FramesTheMessage(absl::string_view name) {
   for (const absl::string_view framing : {"connection", "content-length", "expect", "keep-alive",
                                           "te", "trailer", "transfer-encoding", "upgrade"}) {
@@ -36,7 +35,7 @@ bool FramesTheMessage(absl::string_view name) {
   return false;
 }
 
-// Why `request` must not be written to a socket. Names the place, never the value: it may be a key.
+// Why `request` must not be sent. Names the place but never the value, which may be a key.
 std::optional<std::string> FindFault(const Request& request) {
   if (!IsToken(request.method)) return "the method is not a token";
   for (const char c : request.path) {
@@ -45,13 +44,13 @@ std::optional<std::string> FindFault(const Request& request) {
     }
   }
   if (!request.path.empty() && request.path[0] != '/' && request.path[0] != '?') {
-    return "the path begins with neither '/' nor '?'";
+    return "the path starts with neither '/' nor '?'";
   }
   for (std::size_t i = 0; i < request.headers.size(); ++i) {
     const Header& header = request.headers[i];
     if (!IsToken(header.name)) return absl::StrCat("the name of header ", i, " is not a token");
     if (FramesTheMessage(header.name)) {
-      return absl::StrCat("header \"", header.name, "\" is not for the caller to set");
+      return absl::StrCat("header \"", header.name, "\" must not be set by the caller");
     }
     for (const char c : header.value) {
       if (absl::ascii_iscntrl(static_cast<unsigned char>(c)) && c != '\t') {
@@ -76,14 +75,14 @@ std::string Printable(absl::string_view text) {
   return printable;
 }
 
-// curl's milliseconds: at least one (zero means for ever).
+// curl's milliseconds: at least one, because zero means no limit.
 long Milliseconds(absl::Duration duration) {
   const std::int64_t ms = absl::ToInt64Milliseconds(absl::Ceil(duration, absl::Milliseconds(1)));
   return static_cast<long>(
       std::clamp<std::int64_t>(ms, 1, std::numeric_limits<std::int32_t>::max()));
 }
 
-// What `code` says of the exchange, where no callback of ours knows better.
+// The meaning of `code`, if no callback has recorded a better one.
 TransportError::Kind KindOf(CURLcode code, bool sent) {
   using Kind = TransportError::Kind;
   switch (code) {
@@ -99,7 +98,7 @@ TransportError::Kind KindOf(CURLcode code, bool sent) {
     default:
       break;
   }
-  // Past this point a failure to connect is that of an attempt to repeat the request.
+  // After that, a failure to connect belongs to an attempt to repeat the request.
   if (sent) return Kind::kReset;
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -120,7 +119,7 @@ TransportError::Kind KindOf(CURLcode code, bool sent) {
   }
 }
 
-// When the first certificate of the server's chain ends.
+// When the first certificate of the server's chain expires.
 std::optional<absl::Time> CertificateEnd(CURL* easy) {
   constexpr absl::string_view kName = "Expire date:";
   curl_certinfo* chain = nullptr;
@@ -131,7 +130,7 @@ std::optional<absl::Time> CertificateEnd(CURL* easy) {
   for (const curl_slist* line = chain->certinfo[0]; line != nullptr; line = line->next) {
     absl::string_view text = line->data;
     if (!absl::ConsumePrefix(&text, kName)) continue;
-    // As OpenSSL, or as GnuTLS writes it.
+    // In OpenSSL's or GnuTLS's format.
     for (const char* format : {"%b %e %H:%M:%S %E4Y GMT", "%E4Y-%m-%d %H:%M:%S GMT"}) {
       absl::Time end;
       std::string error;
@@ -141,7 +140,7 @@ std::optional<absl::Time> CertificateEnd(CURL* easy) {
   return std::nullopt;
 }
 
-// Sets options of one easy handle, and remembers whether all were taken.
+// Sets options of one easy handle, and records whether all were accepted.
 class OptionSetter {
  public:
   explicit OptionSetter(CURL* easy) : easy_(easy) {}
@@ -194,8 +193,8 @@ bool Transfer::Configure(CURLSH* share) {
       .Set(CURLOPT_TCP_KEEPIDLE, 30L)
       .Set(CURLOPT_TCP_KEEPINTVL, 10L)
       .Set(CURLOPT_CONNECTTIMEOUT_MS, connect_ms)
-      // Timeouts without SIGALRM, and a name server that hangs must not hang the thread: without
-      // QUICK_EXIT the end of a transfer waits for its resolver.
+      // Timeouts without SIGALRM. Without QUICK_EXIT the end of a transfer would wait for its
+      // resolver, so an unresponsive name server would block the thread.
       .Set(CURLOPT_NOSIGNAL, 1L)
       .Set(CURLOPT_QUICK_EXIT, 1L)
       // Settings of the environment are not used.
@@ -208,12 +207,13 @@ bool Transfer::Configure(CURLSH* share) {
       .Set(CURLOPT_FOLLOWLOCATION, 0L)
       .Set(CURLOPT_HTTP09_ALLOWED, 0L)
       .Set(CURLOPT_PATH_AS_IS, 1L)
-      // The limit on the body counts what comes out of the decompressor.
+      // The limit on the body applies to the decompressed bytes.
       .Set(CURLOPT_ACCEPT_ENCODING, "gzip, deflate")
       .Set(CURLOPT_SSL_VERIFYPEER, 1L)
       .Set(CURLOPT_SSL_VERIFYHOST, 2L)
       .Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2))
-      // Many requests to one HTTP/2 server become streams of one connection, also while it is made.
+      // Requests to one HTTP/2 server become streams of one connection, even while it is being
+      // made.
       .Set(CURLOPT_PIPEWAIT, 1L);
   if (!limits_.user_agent.empty()) setter.Set(CURLOPT_USERAGENT, limits_.user_agent.c_str());
   if (!limits_.ca_file.empty()) {
@@ -235,13 +235,13 @@ std::optional<TransportError> Transfer::Begin(Request request, SendOptions optio
   error_[0] = '\0';
 
   if (clock_.Now() > options_.send_before) {
-    return Error(Kind::kExpired, "too late to be sent");
+    return Error(Kind::kExpired, "not sent before its deadline (send_before)");
   }
   if (const std::optional<std::string> fault = FindFault(request_)) {
     return Error(Kind::kMalformed, *fault);
   }
   if (options_.timeout <= absl::ZeroDuration()) {
-    return Error(Kind::kTimeout, "no time to send it");
+    return Error(Kind::kTimeout, "no time left to send it");
   }
   if (!configured_ || !SetRequest()) {
     return Error(Kind::kConnect, "libcurl is out of memory, or lacks a feature");
@@ -255,16 +255,16 @@ bool Transfer::SetRequest() {
   OptionSetter setter(easy_);
   setter
       .Set(CURLOPT_URL, url_.c_str())
-      // Without TLS there is no asking for HTTP/2 (prior knowledge fails on reused connections),
-      // and nothing to wait for before a second connection is made.
+      // Without TLS, HTTP/2 cannot be negotiated (prior knowledge fails on reused connections), so
+      // there is no reason to wait before making a second connection.
       .Set(CURLOPT_HTTP_VERSION,
            static_cast<long>(secure ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
       .Set(CURLOPT_MAXAGE_CONN,
            options_.submission
                ? static_cast<long>(absl::ToInt64Seconds(limits_.submission_idle_limit))
                : 118L)
-      .Set(CURLOPT_CERTINFO, options_.tell_certificate ? 1L : 0L)
-      // Both are always said: libcurl takes what is not said from the environment.
+      .Set(CURLOPT_CERTINFO, options_.report_certificate ? 1L : 0L)
+      // Both are always set, because libcurl takes unset ones from the environment.
       .Set(CURLOPT_PROXY, options_.proxy.c_str())
       .Set(CURLOPT_NOPROXY, options_.no_proxy.c_str());
   const absl::string_view proxy_user = options_.proxy_credential.Reveal();
@@ -281,15 +281,15 @@ bool Transfer::SetRequest() {
   }
 
   if (!options_.ca.empty()) {
-    // Lent: it lives as long as the exchange.
+    // Not copied: it lives as long as the exchange.
     curl_blob ca{options_.ca.data(), options_.ca.size(), CURL_BLOB_NOCOPY};
     setter.Set(CURLOPT_CAINFO_BLOB, &ca)
         .Set(CURLOPT_CAPATH, static_cast<char*>(nullptr))
         .Set(CURLOPT_CA_CACHE_TIMEOUT, 0L);
   }
 
-  // The method. The body is lent, not copied: it lives as long as the exchange, and it goes out in
-  // one write with the headers.
+  // The method. The body is not copied: it lives as long as the exchange, and is sent in one write
+  // with the headers.
   setter.Set(CURLOPT_HTTPGET, 1L).Set(CURLOPT_CUSTOMREQUEST, static_cast<char*>(nullptr));
   if (has_body || request_.method == "POST") {
     setter.Set(CURLOPT_POST, 1L)
@@ -305,13 +305,13 @@ bool Transfer::SetRequest() {
   curl_slist_free_all(std::exchange(header_list_, nullptr));
   bool listed = true;
   for (const Header& header : request_.headers) {
-    // curl's spelling of a header with an empty value.
+    // curl's notation for a header with an empty value.
     listed = listed &&
              AppendHeader(header.value.empty() ? absl::StrCat(header.name, ";")
                                                : absl::StrCat(header.name, ": ", header.value));
   }
   if (has_body || request_.method == "POST") {
-    // No wait for a "100 Continue", and no content type of curl's own invention.
+    // No wait for a "100 Continue", and no content type chosen by curl.
     listed = listed && AppendHeader("Expect:");
     if (!HasHeader(request_, "Content-Type")) listed = listed && AppendHeader("Content-Type:");
   }
@@ -326,7 +326,7 @@ bool Transfer::AppendHeader(const std::string& line) {
 }
 
 int Transfer::OnSocket(void* self, curl_socket_t socket, curlsocktype) {
-  // Without this a peer that vanished would swallow, over HTTP/2, every request until its timeout.
+  // Otherwise, over HTTP/2, a peer that disappears would hold every request until its timeout.
   const auto limit = static_cast<unsigned>(
       Milliseconds(static_cast<Transfer*>(self)->limits_.unacknowledged_limit));
   setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof(limit));
@@ -347,10 +347,9 @@ std::size_t Transfer::OnBody(char* data, std::size_t size, std::size_t count, vo
   return static_cast<Transfer*>(self)->TakeBody(bytes) ? bytes.size() : 0;
 }
 
-// curl asks this whenever it is about to write the request to a connection: the first time, and
-// each time again when it has decided on its own that the request may be repeated (a reused
-// connection that ended without an answer, a refused HTTP/2 stream). Nothing of the request is
-// written before.
+// curl calls this whenever it is about to write the request to a connection: the first time, and
+// again each time it has decided by itself to repeat the request (a reused connection that ended
+// without an answer, a refused HTTP/2 stream). Nothing of the request is written before.
 bool Transfer::BeforeSend() {
   if (sends_ == (options_.submission ? 1 : 2)) return Refuse(Refusal::kResend);
   if (clock_.Now() > options_.send_before) return Refuse(Refusal::kExpired);
@@ -370,7 +369,7 @@ bool Transfer::Refuse(Refusal refusal) {
 bool Transfer::TakeHeader(absl::string_view line) {
   header_bytes_ += line.size();
   if (header_bytes_ > limits_.max_header_bytes) return Refuse(Refusal::kTooLarge);
-  if (headers_final_) return true;  // a trailer: nothing we speak uses them
+  if (headers_final_) return true;  // a trailer; no dialect uses them
 
   line = absl::StripSuffix(absl::StripSuffix(line, "\n"), "\r");
   if (absl::StartsWith(line,
@@ -385,7 +384,7 @@ bool Transfer::TakeHeader(absl::string_view line) {
     return true;
   }
   if (++header_count_ > limits_.max_headers) return Refuse(Refusal::kTooLarge);
-  if (absl::ascii_isspace(static_cast<unsigned char>(line[0]))) {  // goes on with the line before
+  if (absl::ascii_isspace(static_cast<unsigned char>(line[0]))) {  // continues the previous line
     if (!response_.headers.empty()) {
       absl::StrAppend(&response_.headers.back().value, " ", absl::StripAsciiWhitespace(line));
     }
@@ -416,7 +415,7 @@ TransportError Transfer::Error(TransportError::Kind kind, absl::string_view text
 
 TransportError Transfer::TimedOut() const {
   return Error(KindOf(CURLE_OPERATION_TIMEDOUT, sends_ > 0),
-               absl::StrCat(sends_ > 0 ? "no whole answer within " : "not sent within ",
+               absl::StrCat(sends_ > 0 ? "no complete answer within " : "not sent within ",
                             absl::FormatDuration(options_.timeout)));
 }
 
@@ -424,8 +423,8 @@ Result Transfer::Finish(CURLcode code) {
   using Kind = TransportError::Kind;
   switch (refusal_) {
     case Refusal::kExpired:
-      // Where it had been sent before, that is what counts.
-      if (sends_ == 0) return Error(Kind::kExpired, "too late to be sent");
+      // If it was sent before, that is the result.
+      if (sends_ == 0) return Error(Kind::kExpired, "not sent before its deadline (send_before)");
       [[fallthrough]];
     case Refusal::kResend:
       return Error(Kind::kReset, "the connection ended without an answer; not sent again");
@@ -442,14 +441,14 @@ Result Transfer::Finish(CURLcode code) {
                  Printable(error_[0] != '\0' ? error_ : curl_easy_strerror(code)));
   }
   if (!headers_final_) {
-    // libcurl 7.88 takes this for a whole answer.
+    // libcurl 7.88 reports this as a complete answer.
     return Error(Kind::kReset, "the connection ended within the headers");
   }
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   response_.status = static_cast<int>(status);
   response_.receive_time = absl::Now();
-  if (options_.tell_certificate) response_.certificate_end = CertificateEnd(easy_);
+  if (options_.report_certificate) response_.certificate_end = CertificateEnd(easy_);
   return std::move(response_);
 }
 

@@ -1,4 +1,4 @@
-// One exchange on libcurl. Not for use outside this folder.
+// One exchange on libcurl. For this folder only.
 #ifndef ASSETGATE_HTTP_TRANSFER_H_
 #define ASSETGATE_HTTP_TRANSFER_H_
 
@@ -17,13 +17,13 @@
 
 namespace assetgate::http {
 
-// One exchange, and the easy handle it runs on. Reused for many exchanges, one after another. Lives
-// on the client's thread.
+// One exchange and its easy handle, reused for many exchanges, one after another.
+// Threading: used on the client's thread.
 class Transfer {
  public:
-  // The arguments must outlive it.
+  // Lifetime: the arguments must outlive this object.
   Transfer(const CurlClientOptions& limits, const base::Clock& clock, CURLSH* share);
-  // curl must have been told to let go of the handle.
+  // The handle must have been removed from curl's multi handle.
   ~Transfer();
 
   Transfer(const Transfer&) = delete;
@@ -32,20 +32,20 @@ class Transfer {
   CURL* easy() const { return easy_; }
   static Transfer& Of(CURL* easy);
 
-  // Takes one exchange over and makes the handle ready for it. An error ends the exchange at once.
+  // Starts one exchange and configures the handle. An error ends the exchange at once.
   std::optional<TransportError> Begin(Request request, SendOptions options, Done done);
-  // What came of it, once curl says that it has ended with `code`.
+  // The result, once curl has reported the end with `code`.
   Result Finish(CURLcode code);
-  // What is said of it when its time is over.
+  // The error if its deadline passes.
   TransportError TimedOut() const;
   // An error of this exchange; `text` must not hold secrets.
   TransportError Error(TransportError::Kind kind, absl::string_view text) const;
-  // Whether the handle is as good as new for another exchange.
+  // Whether the handle can be reused for another exchange.
   bool reusable() const { return options_.ca.empty(); }
-  // Forgets the exchange, and returns who is still to be told.
+  // Forgets the exchange and returns its `done`.
   Done Release();
 
-  // For the client: where it stands among those under way, and when its time is over, by
+  // Used by the client: its index among the exchanges in flight, and its deadline by
   // CurlMulti::Now.
   std::size_t position = 0;
   std::int64_t deadline = 0;
@@ -64,7 +64,7 @@ class Transfer {
   static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self);
 
-  // These say whether to go on.
+  // These return whether to continue.
   bool BeforeSend();
   bool TakeHeader(absl::string_view line);
   bool TakeBody(absl::string_view bytes);
@@ -78,7 +78,7 @@ class Transfer {
   char error_[CURL_ERROR_SIZE] = {};
   curl_slist* header_list_ = nullptr;
 
-  // Of the exchange:
+  // The state of the exchange:
   Request request_;
   SendOptions options_;
   Done done_;

@@ -15,17 +15,17 @@ namespace {
 
 using Progress = provider::Observation::Progress;
 
-// Takes what the answer says; an answer that leaves a field out does not take it back.
-bool Take(const std::string& value, std::string* field) {
+// Copies a value that the answer holds. A field that the answer leaves out keeps its value.
+bool CopyIfSet(const std::string& value, std::string* field) {
   if (value.empty() || *field == value) return false;
   *field = value;
   return true;
 }
 
 using provider::kMaxLinkBytes;
-// Far beyond the ids of any provider, and far below what a resource may hold.
-constexpr std::size_t kLongestId = 1024;
-constexpr std::size_t kLongestAnswer = 4096;
+// Above the length of any provider's ids, and far below the size limit of a resource.
+constexpr std::size_t kMaxIdBytes = 1024;
+constexpr std::size_t kMaxProviderAnswerBytes = 4096;
 
 std::string Word(const std::string& text) { return base::CleanText(text, 256); }
 
@@ -38,38 +38,42 @@ bool IsUtf8(absl::string_view text) {
   return true;
 }
 
-// Whether text that others go by, which half of would mislead, can be kept as it came.
-bool Fits(const std::string& text, std::size_t max_bytes) {
+// Whether `text` can be kept unchanged. Text that other programs act on is kept whole or not at
+// all, because half of it would mislead them.
+bool CanBeStored(const std::string& text, std::size_t max_bytes) {
   return text.size() <= max_bytes && IsUtf8(text) &&
          std::none_of(text.begin(), text.end(),
                       [](unsigned char c) { return absl::ascii_iscntrl(c); });
 }
 
-bool TakeWhole(const std::string& value, std::size_t max_bytes, std::string* field) {
-  return Fits(value, max_bytes) && Take(value, field);
+bool CopyIfStorable(const std::string& value, std::size_t max_bytes, std::string* field) {
+  return CanBeStored(value, max_bytes) && CopyIfSet(value, field);
 }
 
 void SetIds(v1::Placement& placement, const provider::Observation& observation, bool& changed) {
-  changed |= TakeWhole(observation.provider_id, kLongestId, placement.mutable_provider_asset_id());
-  changed |= TakeWhole(observation.provider_tracking_id, kLongestId,
-                       placement.mutable_provider_tracking_id());
-  changed |= TakeWhole(observation.provider_uri, kMaxLinkBytes, placement.mutable_provider_uri());
+  changed |=
+      CopyIfStorable(observation.provider_id, kMaxIdBytes, placement.mutable_provider_asset_id());
+  changed |= CopyIfStorable(observation.provider_tracking_id, kMaxIdBytes,
+                            placement.mutable_provider_tracking_id());
+  changed |=
+      CopyIfStorable(observation.provider_uri, kMaxLinkBytes, placement.mutable_provider_uri());
 }
 void SetIds(v1::GroupPlacement& placement, const provider::Observation& observation,
             bool& changed) {
-  changed |= TakeWhole(observation.provider_id, kLongestId, placement.mutable_provider_group_id());
+  changed |=
+      CopyIfStorable(observation.provider_id, kMaxIdBytes, placement.mutable_provider_group_id());
 }
 
-void Accepted(v1::Placement& placement, absl::Time now) {
+void SetSubmitTime(v1::Placement& placement, absl::Time now) {
   if (!placement.has_submit_time()) *placement.mutable_submit_time() = base::ToProto(now);
 }
-void Accepted(v1::GroupPlacement&, absl::Time) {}
+void SetSubmitTime(v1::GroupPlacement&, absl::Time) {}
 
 google::rpc::Status WorkFailed(const std::optional<provider::Failure>& failure,
                                const UnitContext& context, Progress progress,
                                absl::string_view what) {
   provider::Failure known = failure.value_or(provider::Failure{});
-  // What a program can act on is kept; the rest are reasons of calls, not of work.
+  // Reasons that a program can act on are kept. All others are reasons of calls, not of work.
   if (known.reason != v1::CONTENT_REJECTED && known.reason != v1::TASK_CANCELLED) {
     known.reason = progress == Progress::kCancelled ? v1::TASK_CANCELLED : v1::PROVIDER_WORK_FAILED;
   }
@@ -81,13 +85,13 @@ google::rpc::Status WorkFailed(const std::optional<provider::Failure>& failure,
 }
 
 std::string UnknownState(const provider::Observation& observation, absl::string_view counts_as) {
-  return absl::StrCat("the provider says \"", Word(observation.provider_state),
-                      "\", a state that this gateway does not know; it counts as ", counts_as);
+  return absl::StrCat("the provider reports the unknown state \"", Word(observation.provider_state),
+                      "\", which counts as ", counts_as);
 }
 
 template <typename PlacementT>
-bool End(PlacementT& placement, v1::Placement::State state, const google::rpc::Status* error,
-         absl::Time now) {
+bool EndPlacement(PlacementT& placement, v1::Placement::State state,
+                  const google::rpc::Status* error, absl::Time now) {
   placement.set_state(state);
   if (error != nullptr) *placement.mutable_error() = *error;
   placement.clear_waiting();
@@ -99,7 +103,7 @@ template <typename PlacementT>
 bool ObservePlacement(PlacementT& placement, const provider::Observation& observation,
                       const UnitContext& context) {
   if (IsFinal(placement.state())) return false;
-  bool changed = Take(Word(observation.provider_state), placement.mutable_provider_state());
+  bool changed = CopyIfSet(Word(observation.provider_state), placement.mutable_provider_state());
   SetIds(placement, observation, changed);
   switch (observation.progress) {
     case Progress::kQueued:
@@ -114,12 +118,12 @@ bool ObservePlacement(PlacementT& placement, const provider::Observation& observ
                         context.now) ||
              changed;
     case Progress::kSucceeded:
-      return End(placement, v1::Placement::ACTIVE, nullptr, context.now);
+      return EndPlacement(placement, v1::Placement::ACTIVE, nullptr, context.now);
     case Progress::kFailed:
     case Progress::kCancelled: {
       const google::rpc::Status error =
           WorkFailed(observation.failure, context, observation.progress, "it");
-      return End(placement, v1::Placement::FAILED, &error, context.now);
+      return EndPlacement(placement, v1::Placement::FAILED, &error, context.now);
     }
     case Progress::kGone:
       return ApplyForgotten(placement, observation.failure.value_or(provider::Failure{}), context);
@@ -145,7 +149,7 @@ bool SubmitPlacement(PlacementT& placement, Unit& unit, const provider::SubmitRe
   switch (result.outcome) {
     case provider::Outcome::kAccepted:
       unit.set_handle(result.handle);
-      Accepted(placement, context.now);
+      SetSubmitTime(placement, context.now);
       placement.clear_waiting();
       ObservePlacement(placement, result.observation, context);
       return true;
@@ -153,7 +157,7 @@ bool SubmitPlacement(PlacementT& placement, Unit& unit, const provider::SubmitRe
       if (!NeedsOperator(result.failure)) {
         const google::rpc::Status error =
             provider::ToError(result.failure, context.provider_id).ToProto();
-        return End(placement, v1::Placement::FAILED, &error, context.now);
+        return EndPlacement(placement, v1::Placement::FAILED, &error, context.now);
       }
       break;
     case provider::Outcome::kNotAccepted:
@@ -168,7 +172,7 @@ bool SubmitPlacement(PlacementT& placement, Unit& unit, const provider::SubmitRe
                                      WaitingMessage(result.failure, context)))
                 .Metadata("provider", context.provider_id)
                 .ToProto();
-        return End(placement, v1::Placement::FAILED, &error, context.now);
+        return EndPlacement(placement, v1::Placement::FAILED, &error, context.now);
       }
       break;
   }
@@ -180,10 +184,10 @@ bool SubmitPlacement(PlacementT& placement, Unit& unit, const provider::SubmitRe
 template <typename PlacementT>
 bool GiveUpPlacement(PlacementT& placement, const google::rpc::Status& error, absl::Time now) {
   if (IsFinal(placement.state())) return false;
-  return End(placement, v1::Placement::FAILED, &error, now);
+  return EndPlacement(placement, v1::Placement::FAILED, &error, now);
 }
 
-google::rpc::Status Forgot(const provider::Failure& failure, const UnitContext& context) {
+google::rpc::Status ForgottenError(const provider::Failure& failure, const UnitContext& context) {
   return base::Error(absl::StatusCode::kNotFound, v1::PROVIDER_FORGOT,
                      absl::StrCat("the provider accepted it and no longer knows it",
                                   failure.message.empty()
@@ -206,7 +210,7 @@ v1::Attempt::State StateOf(Progress progress) {
       return v1::Attempt::FAILED;
     case Progress::kCancelled:
       return v1::Attempt::CANCELLED;
-    // A task is never gone in its own words.
+    // No provider reports a video task as gone.
     case Progress::kGone:
       return v1::Attempt::FAILED;
   }
@@ -214,14 +218,14 @@ v1::Attempt::State StateOf(Progress progress) {
 }
 
 template <typename Message>
-bool TakeMessage(const Message& value, Message* field) {
+bool CopyMessage(const Message& value, Message* field) {
   if (value.SerializeAsString() == field->SerializeAsString()) return false;
   *field = value;
   return true;
 }
 
-// When the work ended: as the provider says, else when that was first seen. Not in the future,
-// whatever the provider's clock says.
+// When the work ended: the provider's time, or else the time at which the gateway first saw the
+// end. Never in the future, even where the provider's clock is ahead.
 absl::Time EndOf(const provider::Observation& observation, const Unit& unit,
                  const UnitContext& context) {
   if (observation.end_time.has_value()) return std::min(*observation.end_time, context.now);
@@ -237,25 +241,27 @@ v1::Video WithExpiry(v1::Video video, absl::Time end, const UnitContext& context
   return video;
 }
 
-// Whether every text of it can be kept.
-bool Fits(const v1::Video& video) {
-  return Fits(video.uri(), kMaxLinkBytes) && Fits(video.last_frame_uri(), kMaxLinkBytes) &&
-         IsUtf8(video.resolution()) && IsUtf8(video.aspect_ratio());
+// Whether all texts of the video can be kept.
+bool CanBeStored(const v1::Video& video) {
+  return CanBeStored(video.uri(), kMaxLinkBytes) &&
+         CanBeStored(video.last_frame_uri(), kMaxLinkBytes) && IsUtf8(video.resolution()) &&
+         IsUtf8(video.aspect_ratio());
 }
 
-// Where the result of a success is. A link that cannot be kept is as good as missing.
+// How the provider delivered the result of a success. A link that cannot be kept counts as missing.
 provider::Observation::Result ResultOf(const provider::Observation& observation) {
   using Result = provider::Observation::Result;
   if (observation.result == Result::kLinked && observation.video.has_value() &&
-      !Fits(observation.video->uri(), kMaxLinkBytes)) {
+      !CanBeStored(observation.video->uri(), kMaxLinkBytes)) {
     return Result::kMissing;
   }
   return observation.result;
 }
 
-// The video without what cannot be kept of it: what was paid for is what its link leads to.
-v1::Video Kept(v1::Video video) {
-  if (!Fits(video.last_frame_uri(), kMaxLinkBytes)) video.clear_last_frame_uri();
+// Returns the video without the fields that cannot be kept. The link, which leads to the paid
+// result, is always kept.
+v1::Video WithoutUnstorableFields(v1::Video video) {
+  if (!CanBeStored(video.last_frame_uri(), kMaxLinkBytes)) video.clear_last_frame_uri();
   if (!IsUtf8(video.resolution())) video.clear_resolution();
   if (!IsUtf8(video.aspect_ratio())) video.clear_aspect_ratio();
   return video;
@@ -268,25 +274,25 @@ google::rpc::Status WithoutResult(const provider::Observation& observation,
   return base::Error(
              absl::StatusCode::kFailedPrecondition,
              is_inline ? v1::RESULT_INLINE : v1::RESULT_MISSING,
-             absl::StrCat(
-                 context.provider_id, " reports success",
-                 word.empty() ? "" : absl::StrCat(" (\"", word, "\")"),
-                 is_inline ? " and delivered the result inside its answer, which this "
-                             "gateway cannot keep"
-                           : absl::StrCat(", and its answers held no link to the result "
-                                          "for ",
-                                          absl::FormatDuration(context.missing_result_period)),
-                 "; whether it is billed is not known. See provider_answer of the attempt"))
+             absl::StrCat(context.provider_id, " reports success",
+                          word.empty() ? "" : absl::StrCat(" (\"", word, "\")"),
+                          is_inline
+                              ? " and delivered the result inside its answer, which this "
+                                "gateway cannot keep"
+                              : absl::StrCat(", and its answers contained no link to the result "
+                                             "for ",
+                                             absl::FormatDuration(context.missing_result_period)),
+                          "; whether it is billed is unknown. See the attempt's provider_answer"))
       .Metadata("provider", context.provider_id)
       .ToProto();
 }
 
-// What a living attempt means for its task. The task's own final state stays.
+// Updates the task after its newest attempt has changed. A final state of the task stays.
 bool FollowAttempt(v1::VideoTask& task, const v1::Attempt& attempt, absl::Time now) {
   if (IsFinal(task.state())) return false;
   switch (attempt.state()) {
     case v1::Attempt::QUEUED:
-      // Not back from RUNNING: progress is monotone for whoever watches.
+      // Never back from RUNNING: clients that watch a task see monotone progress.
       if (task.state() == v1::VideoTask::QUEUED || task.state() == v1::VideoTask::RUNNING)
         return false;
       task.set_state(v1::VideoTask::QUEUED);
@@ -319,8 +325,8 @@ bool FollowAttempt(v1::VideoTask& task, const v1::Attempt& attempt, absl::Time n
   }
 }
 
-// What the provider answers after a person has said what became of the submission. That word
-// stands; where it was wrong about money, the record says so.
+// The provider answers after an operator has resolved the submission. The resolution remains in
+// force; where it was wrong about money, the attempt records that.
 bool AnswerAfterResolution(v1::Attempt& attempt, const provider::SubmitResult& result,
                            const UnitContext& context) {
   const std::string id = Word(result.observation.provider_id);
@@ -332,7 +338,7 @@ bool AnswerAfterResolution(v1::Attempt& attempt, const provider::SubmitResult& r
   attempt.set_billing(v1::Attempt::UNKNOWN);
   *attempt.mutable_error() =
       base::Error(absl::StatusCode::kUnknown, v1::SUBMISSION_UNKNOWN,
-                  absl::StrCat("a person found that the submission had not been accepted, and the "
+                  absl::StrCat("an operator resolved the submission as not accepted, and the "
                                "provider has answered since that it accepted it as \"",
                                id, "\": there may be a video, and a bill"))
           .Metadata("provider", context.provider_id)
@@ -369,16 +375,17 @@ bool MayEndLate(const v1::Attempt& attempt) {
 }
 
 bool HoldsUnkept(const provider::Observation& observation) {
-  return !Fits(observation.provider_id, kLongestId) ||
-         !Fits(observation.provider_tracking_id, kLongestId) ||
-         !Fits(observation.provider_uri, kMaxLinkBytes) ||
-         (observation.video.has_value() && !Fits(*observation.video));
+  return !CanBeStored(observation.provider_id, kMaxIdBytes) ||
+         !CanBeStored(observation.provider_tracking_id, kMaxIdBytes) ||
+         !CanBeStored(observation.provider_uri, kMaxLinkBytes) ||
+         (observation.video.has_value() && !CanBeStored(*observation.video));
 }
 
 std::string CleanAnswer(absl::string_view answer) {
-  // JSON may spell the characters of a URL otherwise: a query has to be seen to be redacted.
+  // JSON may escape the characters of a URL. They are unescaped first, so that queries are found
+  // and redacted.
   std::string plain;
-  answer = answer.substr(0, 8 * kLongestAnswer);
+  answer = answer.substr(0, 8 * kMaxProviderAnswerBytes);
   for (std::size_t i = 0; i < answer.size(); ++i) {
     int code = 0;
     if (answer[i] != '\\' || i + 1 == answer.size()) {
@@ -395,7 +402,7 @@ std::string CleanAnswer(absl::string_view answer) {
       ++i;
     }
   }
-  return base::CleanText(plain, kLongestAnswer);
+  return base::CleanText(plain, kMaxProviderAnswerBytes);
 }
 
 Situation SituationOf(const v1::Attempt& attempt, const Unit& unit,
@@ -403,12 +410,11 @@ Situation SituationOf(const v1::Attempt& attempt, const Unit& unit,
   if (unit.has_result_missing_since()) {
     const absl::Time until =
         base::FromProto(unit.result_missing_since()) + context.missing_result_period;
-    return {
-        v1::Waiting::PROVIDER_WORKING,
-        absl::StrCat("the provider says that it is done (\"", attempt.provider_state(),
-                     "\"), and its answer holds no link to the result; it is asked again until ",
-                     absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", until, absl::UTCTimeZone()),
-                     ", then the task fails with RESULT_MISSING")};
+    return {v1::Waiting::PROVIDER_WORKING,
+            absl::StrCat("the provider reports success (\"", attempt.provider_state(),
+                         "\"), but its answer has no link to the result; it is polled until ",
+                         absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", until, absl::UTCTimeZone()),
+                         ", then the task fails with RESULT_MISSING")};
   }
   if (said != nullptr && said->unknown_state) {
     return {v1::Waiting::PROVIDER_WORKING, UnknownState(*said, "in progress")};
@@ -444,12 +450,12 @@ bool ApplyObservation(v1::GroupPlacement& placement, const provider::Observation
 bool ApplyForgotten(v1::Placement& placement, const provider::Failure& failure,
                     const UnitContext& context) {
   if (IsFinal(placement.state())) return false;
-  const google::rpc::Status error = Forgot(failure, context);
-  return End(placement, v1::Placement::LOST, &error, context.now);
+  const google::rpc::Status error = ForgottenError(failure, context);
+  return EndPlacement(placement, v1::Placement::LOST, &error, context.now);
 }
 bool ApplyForgotten(v1::GroupPlacement& placement, const provider::Failure& failure,
                     const UnitContext& context) {
-  return GiveUpPlacement(placement, Forgot(failure, context), context.now);
+  return GiveUpPlacement(placement, ForgottenError(failure, context), context.now);
 }
 bool ApplyGivenUp(v1::Placement& placement, const google::rpc::Status& error, absl::Time now) {
   return GiveUpPlacement(placement, error, now);
@@ -476,7 +482,7 @@ bool DeriveAsset(v1::Asset& asset) {
   bool changed = state != asset.state();
   asset.set_state(state);
   if (state == v1::Asset::FAILED && error != nullptr) {
-    changed |= TakeMessage(*error, asset.mutable_error());
+    changed |= CopyMessage(*error, asset.mutable_error());
   } else if (asset.has_error()) {
     asset.clear_error();
     changed = true;
@@ -498,28 +504,30 @@ bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
                       const provider::Observation& observation, const UnitContext& context) {
   using Result = provider::Observation::Result;
   v1::Attempt& attempt = *task.mutable_attempts(index);
-  // What a provider called final stays; what the gateway called final does not bind the provider:
-  // its late result is recorded in the attempt.
+  // A final state that a provider gave stays. A final state that the gateway gave does not bind the
+  // provider: its late result is recorded in the attempt.
   const bool given_up = MayEndLate(attempt);
   if (IsFinal(attempt.state()) && !given_up) return false;
-  bool changed = TakeWhole(observation.provider_id, kLongestId, attempt.mutable_provider_task_id());
-  changed |= Take(Word(observation.provider_state), attempt.mutable_provider_state());
-  changed |= Take(Word(observation.upstream_provider), attempt.mutable_upstream_provider());
+  bool changed =
+      CopyIfStorable(observation.provider_id, kMaxIdBytes, attempt.mutable_provider_task_id());
+  changed |= CopyIfSet(Word(observation.provider_state), attempt.mutable_provider_state());
+  changed |= CopyIfSet(Word(observation.upstream_provider), attempt.mutable_upstream_provider());
   if (observation.usage.has_value()) {
-    changed |= TakeMessage(*observation.usage, attempt.mutable_usage());
+    changed |= CopyMessage(*observation.usage, attempt.mutable_usage());
   }
   const bool succeeded = observation.progress == Progress::kSucceeded;
   const Result result = succeeded ? ResultOf(observation) : Result::kLinked;
   bool without_result = false;
   if (result != Result::kLinked) {
-    // The first such answer and the last one are worth a commit.
+    // Only the first and the last such answer are committed.
     const bool first = !unit.has_result_missing_since();
     if (first) *unit.mutable_result_missing_since() = base::ToProto(context.now);
     const absl::Time until =
         base::FromProto(unit.result_missing_since()) + context.missing_result_period;
     without_result = result == Result::kInline || context.now >= until;
     if (first || (without_result && !given_up)) {
-      changed |= Take(CleanAnswer(observation.answer), attempt.mutable_provider_answer()) || first;
+      changed |=
+          CopyIfSet(CleanAnswer(observation.answer), attempt.mutable_provider_answer()) || first;
     }
   } else if (unit.has_result_missing_since() && !given_up && !succeeded) {
     unit.clear_result_missing_since();
@@ -540,8 +548,8 @@ bool ApplyObservation(v1::VideoTask& task, int index, Unit& unit,
   }
   if (state == v1::Attempt::SUCCEEDED) {
     if (observation.video.has_value()) {
-      *attempt.mutable_video() =
-          WithExpiry(Kept(*observation.video), EndOf(observation, unit, context), context);
+      *attempt.mutable_video() = WithExpiry(WithoutUnstorableFields(*observation.video),
+                                            EndOf(observation, unit, context), context);
     }
     attempt.clear_error();
     attempt.clear_provider_answer();
@@ -604,14 +612,14 @@ bool ApplySubmit(v1::VideoTask& task, int index, Unit& unit, const provider::Sub
       }
       return true;
     case provider::Outcome::kUnknown:
-      // The submission's bytes are kept: where the dialect has a key they are sent again.
+      // The body is kept: a dialect with an idempotency key sends it again.
       unit.mutable_submission()->set_open(false);
       unit.set_unknown_outcomes(unit.unknown_outcomes() + 1);
       attempt.set_state(v1::Attempt::UNCONFIRMED);
       attempt.set_billing(v1::Attempt::UNKNOWN);
       *attempt.mutable_error() =
           base::Error(absl::StatusCode::kUnknown, v1::SUBMISSION_UNKNOWN,
-                      absl::StrCat("the submission was sent and its outcome is not known: ",
+                      absl::StrCat("the submission was sent and its outcome is unknown: ",
                                    WaitingMessage(result.failure, context)))
               .Metadata("provider", context.provider_id)
               .Metadata("provider_message", base::CleanText(result.failure.message))
@@ -639,7 +647,7 @@ bool ApplyResolution(v1::VideoTask& task, int index, Unit& unit, const Resolutio
   attempt.set_resolver(said.resolver);
   *attempt.mutable_resolve_time() = base::ToProto(context.now);
   task.clear_error();
-  // The next step says what it waits for.
+  // The next step sets `waiting`.
   task.clear_waiting();
   if (!said.provider_task_id.empty()) {
     unit.set_handle(handle);
@@ -647,7 +655,7 @@ bool ApplyResolution(v1::VideoTask& task, int index, Unit& unit, const Resolutio
     *attempt.mutable_submit_time() = attempt.resolve_time();
     if (!task.has_submit_time()) *task.mutable_submit_time() = attempt.resolve_time();
     attempt.clear_error();
-    // Whether it is billed is the provider's to say, as ever.
+    // Only the provider knows whether the attempt is billed.
     attempt.set_state(v1::Attempt::QUEUED);
     task.set_state(v1::VideoTask::QUEUED);
     return true;
@@ -658,7 +666,7 @@ bool ApplyResolution(v1::VideoTask& task, int index, Unit& unit, const Resolutio
   *attempt.mutable_error() =
       base::Error(absl::StatusCode::kUnavailable, v1::NOT_ACCEPTED_BY_RESOLUTION,
                   absl::StrCat("the outcome of the submission to ", context.provider_id,
-                               " was not known, and a person found that it had not been accepted: "
+                               " was unknown, and an operator resolved it as not accepted: "
                                "there is no video, and no bill"))
           .Metadata("provider", context.provider_id)
           .ToProto();

@@ -1,8 +1,8 @@
-// What a provider said, put into a resource: the one way in.
+// The only code that applies a provider's answer to a resource.
 //
-// Every reply, poll and webhook becomes a SubmitResult or an Observation and passes one of these
-// functions. They are pure, idempotent and monotone: a final state that a provider gave stays. Each
-// returns whether anything changed; what changed nothing is not committed.
+// Every reply, poll and webhook becomes a SubmitResult or an Observation and passes through one of
+// these functions. They are pure, idempotent and monotone: a final state that a provider gave
+// stays. Each returns whether it changed anything; only changes are committed.
 #ifndef ASSETGATE_MODEL_APPLY_H_
 #define ASSETGATE_MODEL_APPLY_H_
 
@@ -17,16 +17,17 @@
 
 namespace assetgate::model {
 
-// Whether a change of the message alone is worth a commit. It is where the message is the gateway's
-// own and changes only with what it says. The others hold the provider's words, which can differ in
-// every answer.
+// Whether a new message alone, with the same reason and subject, is worth a commit. It is where
+// this gateway writes the message, which then changes only with the situation. All other messages
+// quote the provider, whose wording can differ in every answer.
 inline bool MessageCounts(v1::Waiting::Reason reason) {
   return reason == v1::Waiting::PROVIDER_QUEUE || reason == v1::Waiting::PROVIDER_WORKING ||
          reason == v1::Waiting::PROVIDER_NOT_FOUND || reason == v1::Waiting::NEEDS_OPERATOR;
 }
 
-// Says why nothing moves. A change of reason or subject is a change; see MessageCounts for the
-// rest. `since` stays while reason and subject do.
+// Records why work does not move on. Returns whether that is a change: a new reason or subject
+// always is; for a new message see MessageCounts. `since` is kept while reason and subject stay the
+// same.
 template <typename Holder>
 bool SetWaiting(Holder& holder, v1::Waiting::Reason reason, absl::string_view subject,
                 absl::string_view message, absl::Time now,
@@ -48,48 +49,43 @@ bool SetWaiting(Holder& holder, v1::Waiting::Reason reason, absl::string_view su
   return true;
 }
 
-template <typename Holder>
-bool ClearWaiting(Holder& holder) {
-  if (!holder.has_waiting()) return false;
-  holder.clear_waiting();
-  return true;
-}
-
-// What is said while the provider answers about a unit in a form that cannot be read.
+// The message while the provider's answers about a unit cannot be read.
 inline constexpr absl::string_view kUnreadable =
-    "the provider answers, and what it says of this cannot be read; it is asked again";
+    "the provider's answer about this cannot be read; it is polled again";
 
-// Why a provider's no, or silence, holds work up.
+// Why a provider's refusal, or its silence, keeps work waiting.
 v1::Waiting::Reason WaitingReasonOf(const provider::Failure& failure);
-// Nothing moves until an operator acts: the key, the account or the credit.
+// Whether work waits until an operator fixes the key, the account or the credit.
 bool NeedsOperator(const provider::Failure& failure);
 
-// Whether the gateway, not the provider, ended it: nobody was reached, or no answer came.
+// Whether the gateway, not the provider, ended the attempt: no provider was reached, or none
+// answered.
 bool IsGivenUp(const google::rpc::Status& error);
-// Whether it was accepted, and the gateway ended it without knowing the provider's own verdict: a
-// result can still come.
+// Whether the provider accepted the attempt and the gateway ended it without the provider's
+// verdict: a result can still arrive.
 bool MayEndLate(const v1::Attempt& attempt);
 
-// Whether an observation holds an id or a link that cannot be kept as it came, and is left out: too
-// long, not UTF-8, or with control characters. Nothing is ever cut.
+// Whether an observation holds an id or a link that cannot be kept unchanged and is therefore left
+// out: it is too long, is not UTF-8, or holds control characters. No id or link is ever cut.
 bool HoldsUnkept(const provider::Observation& observation);
-// An answer fit for Attempt.provider_answer: cleaned, the queries of URLs redacted, at most 4 KiB.
+// The answer in the form of Attempt.provider_answer: cleaned, the queries of URLs redacted, at most
+// 4 KiB.
 std::string CleanAnswer(absl::string_view answer);
 // The facts about a unit that its record does not hold.
 struct UnitContext {
   std::string provider_id;
   absl::Time now;
-  // Of the dialect; zero where nothing is promised.
+  // The dialect's; zero where the provider promises no lifetime.
   absl::Duration video_lifetime;
   // See Settings.
   int max_unknown_submissions = 3;
   absl::Duration missing_result_period = absl::Minutes(10);
   absl::Duration late_result_period = absl::Hours(24);
-  // When it is tried again by itself, where that is known.
+  // When the gateway tries again by itself, where that is known.
   absl::Time next_try = absl::InfiniteFuture();
 };
 
-// What an accepted attempt waits for, in words that change only with the situation.
+// What an accepted attempt is waiting for. The message changes only with the situation.
 struct Situation {
   v1::Waiting::Reason reason;
   std::string message;
@@ -97,7 +93,7 @@ struct Situation {
 Situation SituationOf(const v1::Attempt& attempt, const Unit& unit,
                       const provider::Observation* said, const UnitContext& context);
 
-// A placement of an asset or of a group: its outcome when submitted, and what was seen later.
+// A placement of an asset or of a group: its submission's outcome, and later observations.
 bool ApplySubmit(v1::Placement& placement, Unit& unit, const provider::SubmitResult& result,
                  const UnitContext& context);
 bool ApplySubmit(v1::GroupPlacement& placement, Unit& unit, const provider::SubmitResult& result,
@@ -106,49 +102,52 @@ bool ApplyObservation(v1::Placement& placement, const provider::Observation& obs
                       const UnitContext& context);
 bool ApplyObservation(v1::GroupPlacement& placement, const provider::Observation& observation,
                       const UnitContext& context);
-// The provider no longer knows it.
+// The provider no longer knows the placement.
 bool ApplyForgotten(v1::Placement& placement, const provider::Failure& failure,
                     const UnitContext& context);
 bool ApplyForgotten(v1::GroupPlacement& placement, const provider::Failure& failure,
                     const UnitContext& context);
-// The gateway gives it up: `error` says why.
+// The gateway gives the placement up because of `error`.
 bool ApplyGivenUp(v1::Placement& placement, const google::rpc::Status& error, absl::Time now);
 bool ApplyGivenUp(v1::GroupPlacement& placement, const google::rpc::Status& error, absl::Time now);
 
-// The asset's derived fields (state, error) after its placements changed. Returns whether they did.
+// Updates the asset's derived fields (state, error) after its placements changed. Returns whether
+// they changed.
 bool DeriveAsset(v1::Asset& asset);
 
-// An attempt of a task: likewise, with what follows for the task. What the gateway gave up, and its
-// provider ends after all, is ended in the attempt; the task's own final state stays.
+// An attempt of a task: as above, and the task follows. Where the provider ends an attempt that the
+// gateway had given up, only the attempt records that; the task's final state stays.
 bool ApplySubmit(v1::VideoTask& task, int attempt, Unit& unit, const provider::SubmitResult& result,
                  const UnitContext& context);
 bool ApplyObservation(v1::VideoTask& task, int attempt, Unit& unit,
                       const provider::Observation& observation, const UnitContext& context);
-// The gateway gives an accepted attempt up; its billing is UNKNOWN from now on. The task fails.
-// Where a result can still come, `unit` says until when it is asked for.
+// The gateway gives up an accepted attempt: the task fails, and the attempt's billing is UNKNOWN.
+// Where a result can still arrive, `unit` records until when the gateway asks for it.
 bool ApplyGivenUp(v1::VideoTask& task, int attempt, Unit& unit, const google::rpc::Status& error,
                   const UnitContext& context);
-// The answer to a submission cannot be stored: what it made, if anything, is not on record. So it
-// counts as one whose outcome is not known, and nobody calls it refused.
+// The answer to a submission cannot be stored, so there is no record of what the submission
+// created. Its outcome counts as unknown, never as refused.
 void LoseOpenSubmission(Unit& unit);
 
-// What a person says became of a submission whose outcome is not known.
+// What an operator reports about a submission whose outcome is unknown.
 struct Resolution {
-  // Who says so; empty until callers have identities.
+  // The operator's identity; empty while callers are not authenticated.
   std::string resolver;
-  // Accepted: the provider's id of the task. Empty: not accepted.
+  // The provider's id of the task if it accepted the submission; empty if it did not.
   std::string provider_task_id;
-  // Where not accepted: the task is to be submitted anew.
+  // If the submission was not accepted: submit the task again.
   bool resubmit = false;
-  // Of which attempt, by its index; absent: of the one in doubt, while no other ever was.
+  // The index of the attempt. If absent, the attempt in doubt; valid only while the task has had no
+  // other.
   std::optional<int> attempt;
 };
-// Settles an UNCONFIRMED attempt; any other is left alone. `handle`: of an accepted one.
+// Resolves an UNCONFIRMED attempt; leaves any other attempt unchanged. `handle` is that of an
+// accepted attempt.
 bool ApplyResolution(v1::VideoTask& task, int attempt, Unit& unit, const Resolution& said,
                      const provider::Handle& handle, const UnitContext& context);
-// The attempt that a person resolved last; absent where nobody has.
+// The attempt that an operator resolved last; absent if there is none.
 std::optional<int> ResolvedAttempt(const v1::VideoTask& task);
-// The task ends without (further) attempts.
+// Ends the task without further attempts.
 bool FinishTask(v1::VideoTask& task, v1::VideoTask::State state, const google::rpc::Status& error,
                 absl::Time now);
 

@@ -45,7 +45,7 @@ google::rpc::Status Expired() {
 const std::vector<Progress> kAll = {Progress::kQueued, Progress::kRunning, Progress::kSucceeded,
                                     Progress::kFailed, Progress::kCancelled};
 
-// Of a unit about which nothing else is known.
+// For a unit without any other record.
 bool ApplyObservation(v1::VideoTask& task, int attempt, const provider::Observation& observation,
                       const UnitContext& context) {
   Unit unit;
@@ -60,7 +60,7 @@ provider::Observation WithoutResult(provider::Observation::Result result) {
   return observation;
 }
 
-// A link of that many bytes.
+// A link of exactly `bytes` bytes.
 std::string LinkOf(std::size_t bytes) {
   const std::string begin = "https://cdn.example/v.mp4?sig=";
   return begin + std::string(bytes - begin.size(), 's');
@@ -112,19 +112,19 @@ TEST(ApplyTest, RunningDoesNotGoBackToQueued) {
 
 TEST(ApplyTest, ProgressNeverGoesBackAndStaysInRange) {
   v1::VideoTask task = TaskWithAttempt();
-  const auto tell = [&](int percent) {
+  const auto after = [&](int percent) {
     provider::Observation observation = Seen(Progress::kRunning);
     observation.progress_percent = percent;
     ApplyObservation(task, 0, observation, At(0));
     return task.progress_percent();
   };
-  EXPECT_EQ(tell(-5), 0);
-  EXPECT_EQ(tell(60), 60);
-  EXPECT_EQ(tell(40), 60);
-  EXPECT_EQ(tell(250), 100);
+  EXPECT_EQ(after(-5), 0);
+  EXPECT_EQ(after(60), 60);
+  EXPECT_EQ(after(40), 60);
+  EXPECT_EQ(after(250), 100);
 }
 
-TEST(ApplyTest, LateResultIsRecordedInTheAttemptAndNotInTheTask) {
+TEST(ApplyTest, LateResultIsRecordedInTheAttemptButNotInTheTask) {
   for (const Progress late : {Progress::kSucceeded, Progress::kFailed, Progress::kCancelled}) {
     v1::VideoTask task = TaskWithAttempt(v1::Attempt::RUNNING);
     task.set_state(v1::VideoTask::RUNNING);
@@ -134,7 +134,7 @@ TEST(ApplyTest, LateResultIsRecordedInTheAttemptAndNotInTheTask) {
     EXPECT_EQ(base::FromProto(unit.late_until()), At(0).now + absl::Hours(24));
     EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
     EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
-    // Still in progress is no news.
+    // An attempt that is still in progress changes nothing.
     const std::string before = task.attempts(0).error().SerializeAsString();
     ApplyObservation(task, 0, Seen(Progress::kRunning), At(1));
     EXPECT_EQ(task.attempts(0).error().SerializeAsString(), before);
@@ -142,7 +142,7 @@ TEST(ApplyTest, LateResultIsRecordedInTheAttemptAndNotInTheTask) {
     result.video.emplace();
     result.video->set_uri("https://example.com/v.mp4");
     EXPECT_TRUE(ApplyObservation(task, 0, unit, result, At(2)));
-    EXPECT_FALSE(unit.has_late_until()) << "nothing more is asked for";
+    EXPECT_FALSE(unit.has_late_until()) << "the gateway stops asking";
     EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
     EXPECT_EQ(base::ReasonOf(task.error()), v1::TRACKING_EXPIRED);
     EXPECT_FALSE(task.has_video());
@@ -155,7 +155,7 @@ TEST(ApplyTest, LateResultIsRecordedInTheAttemptAndNotInTheTask) {
   }
 }
 
-TEST(ApplyTest, BillingIsWhatTheProviderSays) {
+TEST(ApplyTest, BillingFollowsTheProvidersReport) {
   v1::VideoTask task = TaskWithAttempt();
   provider::Observation failed = Seen(Progress::kFailed);
   failed.billing = v1::Attempt::REFUNDED;
@@ -167,7 +167,7 @@ TEST(ApplyTest, BillingIsWhatTheProviderSays) {
   EXPECT_EQ(base::ReasonOf(silent.error()), v1::PROVIDER_WORK_FAILED);
 }
 
-TEST(ApplyTest, LinkExpiresAsTheDocumentationSaysUnlessTheProviderDoes) {
+TEST(ApplyTest, LinkExpiresAsDocumentedUnlessTheProviderGivesATime) {
   UnitContext context = At(0);
   context.video_lifetime = absl::Hours(24);
   v1::VideoTask task = TaskWithAttempt();
@@ -177,14 +177,14 @@ TEST(ApplyTest, LinkExpiresAsTheDocumentationSaysUnlessTheProviderDoes) {
   EXPECT_EQ(task.video().expire_time_source(), v1::Video::DOCUMENTATION);
   EXPECT_EQ(base::FromProto(task.video().expire_time()), context.now + absl::Hours(24));
 
-  v1::VideoTask told = TaskWithAttempt();
+  v1::VideoTask reported = TaskWithAttempt();
   *done.video->mutable_expire_time() = base::ToProto(context.now + absl::Hours(1));
   done.video->set_expire_time_source(v1::Video::PROVIDER);
-  ApplyObservation(told, 0, done, context);
-  EXPECT_EQ(told.video().expire_time_source(), v1::Video::PROVIDER);
+  ApplyObservation(reported, 0, done, context);
+  EXPECT_EQ(reported.video().expire_time_source(), v1::Video::PROVIDER);
 }
 
-TEST(ApplyTest, UnknownOutcomeKeepsTheBytesAndOthersDropThem) {
+TEST(ApplyTest, OnlyAnUnknownOutcomeKeepsTheSubmittedBytes) {
   for (const auto outcome : {provider::Outcome::kAccepted, provider::Outcome::kRefused,
                              provider::Outcome::kNotAccepted, provider::Outcome::kUnknown}) {
     v1::VideoTask task = TaskWithAttempt();
@@ -205,8 +205,8 @@ TEST(ApplyTest, UnknownOutcomeKeepsTheBytesAndOthersDropThem) {
   }
 }
 
-// It may come from a replica that was asleep with it.
-TEST(ApplyTest, AnswerThatComesAfterAPersonsWordIsRecordedAndChangesNothingElse) {
+// The answer may come from a replica that was suspended while it waited for it.
+TEST(ApplyTest, AnswerAfterAResolutionIsRecordedAndChangesNothingElse) {
   provider::SubmitResult accepted;
   accepted.outcome = provider::Outcome::kAccepted;
   accepted.handle = "late";
@@ -221,7 +221,7 @@ TEST(ApplyTest, AnswerThatComesAfterAPersonsWordIsRecordedAndChangesNothingElse)
     said.resolver = "ops@example.com";
     ASSERT_TRUE(ApplyResolution(task, 0, unit, said, "handle", At(1)));
     EXPECT_EQ(task.attempts(0).resolver(), "ops@example.com");
-    EXPECT_FALSE(ApplyResolution(task, 0, unit, said, "other", At(2))) << "said once";
+    EXPECT_FALSE(ApplyResolution(task, 0, unit, said, "other", At(2))) << "resolved once";
     EXPECT_EQ(ResolvedAttempt(task), 0);
     const v1::VideoTask::State state = task.state();
     EXPECT_EQ(ApplySubmit(task, 0, unit, accepted, At(3)), !was_accepted);
@@ -229,7 +229,7 @@ TEST(ApplyTest, AnswerThatComesAfterAPersonsWordIsRecordedAndChangesNothingElse)
     EXPECT_EQ(task.state(), state);
     EXPECT_EQ(unit.handle(), was_accepted ? "handle" : "");
     EXPECT_EQ(task.attempts(0).provider_task_id(), was_accepted ? "up-7" : "up-late");
-    // The bill is in doubt again.
+    // Billing is unknown again.
     EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
     EXPECT_EQ(base::ReasonOf(task.attempts(0).error()),
               was_accepted ? v1::ERROR_REASON_UNSPECIFIED : v1::SUBMISSION_UNKNOWN);
@@ -260,7 +260,7 @@ TEST(ApplyTest, AssetFollowsItsPlacements) {
   EXPECT_EQ(asset.state(), v1::Asset::FAILED);
 }
 
-TEST(ApplyTest, WaitingChangesWithItsReasonAlone) {
+TEST(ApplyTest, NewProviderMessageAloneIsNotAChange) {
   v1::Placement placement;
   const absl::Time now = At(0).now;
   EXPECT_TRUE(SetWaiting(placement, v1::Waiting::PROVIDER_BUSY, "providers/a", "x", now));
@@ -269,7 +269,7 @@ TEST(ApplyTest, WaitingChangesWithItsReasonAlone) {
   EXPECT_TRUE(SetWaiting(placement, v1::Waiting::PROVIDER_BUSY, "providers/b", "y", At(5).now));
 }
 
-TEST(ApplyTest, WordsOfOursAreAChangeAndKeepTheTime) {
+TEST(ApplyTest, NewGatewayMessageIsAChangeAndKeepsSince) {
   v1::Placement placement;
   const absl::Time now = At(0).now;
   EXPECT_TRUE(SetWaiting(placement, v1::Waiting::PROVIDER_WORKING, "providers/a", "x", now));
@@ -290,7 +290,7 @@ TEST(ApplyTest, SuccessWithoutALinkIsAskedAgainForTenMinutesAndThenFails) {
   EXPECT_EQ(task.waiting().reason(), v1::Waiting::PROVIDER_WORKING);
   EXPECT_THAT(task.waiting().message(), HasSubstr("no link"));
   const std::string before = task.SerializeAsString();
-  EXPECT_FALSE(ApplyObservation(task, 0, unit, missing, At(599))) << "no news";
+  EXPECT_FALSE(ApplyObservation(task, 0, unit, missing, At(599))) << "nothing new";
   EXPECT_EQ(task.SerializeAsString(), before);
   EXPECT_TRUE(ApplyObservation(task, 0, unit, missing, At(600)));
   EXPECT_EQ(task.state(), v1::VideoTask::FAILED);
@@ -298,7 +298,7 @@ TEST(ApplyTest, SuccessWithoutALinkIsAskedAgainForTenMinutesAndThenFails) {
   EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
   EXPECT_EQ(task.attempts(0).provider_answer(),
             R"({"status":"done","url":"https://cdn.example/v.mp4?…"})");
-  // A link that comes later is recorded in the attempt.
+  // A link that arrives later is recorded in the attempt.
   provider::Observation late = Seen(Progress::kSucceeded, "done");
   late.video.emplace();
   late.video->set_uri("https://cdn.example/v.mp4");
@@ -308,7 +308,7 @@ TEST(ApplyTest, SuccessWithoutALinkIsAskedAgainForTenMinutesAndThenFails) {
   EXPECT_EQ(task.attempts(0).video().uri(), "https://cdn.example/v.mp4");
 }
 
-TEST(ApplyTest, LinkThatComesInTimeSettlesTheTask) {
+TEST(ApplyTest, LinkThatArrivesInTimeCompletesTheTask) {
   v1::VideoTask task = TaskWithAttempt(v1::Attempt::RUNNING);
   Unit unit;
   UnitContext context = At(300);
@@ -321,10 +321,10 @@ TEST(ApplyTest, LinkThatComesInTimeSettlesTheTask) {
   EXPECT_EQ(task.attempts(0).provider_answer(), "");
   EXPECT_FALSE(unit.has_result_missing_since());
   EXPECT_EQ(base::FromProto(task.video().expire_time()), At(0).now + absl::Hours(24))
-      << "from when it was first seen finished";
+      << "counted from when the gateway first saw the end";
 }
 
-TEST(ApplyTest, SuccessThatIsTakenBackBeginsAnew) {
+TEST(ApplyTest, RetractedSuccessRestartsThePeriodForALink) {
   v1::VideoTask task = TaskWithAttempt(v1::Attempt::RUNNING);
   Unit unit;
   const provider::Observation missing = WithoutResult(provider::Observation::Result::kMissing);
@@ -335,7 +335,7 @@ TEST(ApplyTest, SuccessThatIsTakenBackBeginsAnew) {
   EXPECT_FALSE(IsFinal(task.state()));
 }
 
-TEST(ApplyTest, ResultInsideTheAnswerFailsAtOnceAndKeepsTheAnswer) {
+TEST(ApplyTest, InlineResultFailsTheTaskAtOnceAndKeepsTheAnswer) {
   v1::VideoTask task = TaskWithAttempt(v1::Attempt::RUNNING);
   Unit unit;
   provider::Observation said = WithoutResult(provider::Observation::Result::kInline);
@@ -346,10 +346,11 @@ TEST(ApplyTest, ResultInsideTheAnswerFailsAtOnceAndKeepsTheAnswer) {
   EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
   EXPECT_THAT(task.attempts(0).provider_answer(), HasSubstr("data:video/mp4"));
   EXPECT_LE(task.attempts(0).provider_answer().size(), 4096u);
-  EXPECT_TRUE(v1::VideoTask().ParseFromString(task.SerializeAsString())) << "it is UTF-8";
+  EXPECT_TRUE(v1::VideoTask().ParseFromString(task.SerializeAsString()))
+      << "the answer is not UTF-8";
 }
 
-TEST(ApplyTest, LinkExpiresFromTheEndThatTheProviderTold) {
+TEST(ApplyTest, LinkLifetimeStartsAtTheProvidersEndTime) {
   UnitContext context = At(1000);
   context.video_lifetime = absl::Hours(24);
   v1::VideoTask task = TaskWithAttempt();
@@ -358,15 +359,15 @@ TEST(ApplyTest, LinkExpiresFromTheEndThatTheProviderTold) {
   done.end_time = At(400).now;
   ApplyObservation(task, 0, done, context);
   EXPECT_EQ(base::FromProto(task.video().expire_time()), At(400).now + absl::Hours(24));
-  EXPECT_EQ(base::FromProto(task.end_time()), context.now) << "when it became final here";
-  // A clock that is ahead gives the link no longer life.
+  EXPECT_EQ(base::FromProto(task.end_time()), context.now) << "when this gateway saw it final";
+  // A provider's clock that is ahead does not extend the link's lifetime.
   v1::VideoTask ahead = TaskWithAttempt();
   done.end_time = At(99999).now;
   ApplyObservation(ahead, 0, done, context);
   EXPECT_EQ(base::FromProto(ahead.video().expire_time()), context.now + absl::Hours(24));
 }
 
-TEST(ApplyTest, ReasonsThatAProgramActsOnAreKept) {
+TEST(ApplyTest, ReasonsThatProgramsActOnAreKept) {
   const auto reason = [](Progress progress, v1::ErrorReason said) {
     v1::VideoTask task = TaskWithAttempt();
     provider::Observation ended = Seen(progress);
@@ -404,13 +405,13 @@ TEST(ApplyTest, IdsAndLinksAreKeptWholeOrNotAtAll) {
   EXPECT_EQ(placed("https://cdn.example/\xe4\xb8", "a").provider_uri(), "");
   const std::string id(300, 'i');
   EXPECT_EQ(placed("https://cdn.example/a", id).provider_asset_id(), id);
-  // Cut inside a character it would be no UTF-8.
+  // Cut inside a character, the link would not be UTF-8.
   std::string wide = "https://cdn.example/";
   while (wide.size() < 4095) wide += "\xe4\xb8\xad";
   EXPECT_EQ(placed(wide + "\xe4\xb8\xad", "a").provider_uri(), wide + "\xe4\xb8\xad");
 }
 
-TEST(ApplyTest, EveryLinkThatDialectsReadIsKept) {
+TEST(ApplyTest, EveryLinkThatDialectsAcceptIsKept) {
   const std::string longest = LinkOf(provider::kMaxLinkBytes);
   rapidjson::Value value(rapidjson::StringRef(longest));
   ASSERT_EQ(provider::answers::UrlIn(&value), longest);
@@ -431,7 +432,7 @@ TEST(ApplyTest, EveryLinkThatDialectsReadIsKept) {
   EXPECT_EQ(placement.provider_uri(), longest);
 }
 
-TEST(ApplyTest, VideoIsKeptWithoutWhatCannotBeKeptBesideItsLink) {
+TEST(ApplyTest, VideoIsKeptWithoutFieldsThatCannotBeKept) {
   for (const std::string& odd :
        {LinkOf(provider::kMaxLinkBytes + 1), std::string("https://cdn.example/\xe4\xb8"),
         std::string("https://cdn.example/\n")}) {
@@ -452,7 +453,7 @@ TEST(ApplyTest, VideoIsKeptWithoutWhatCannotBeKeptBesideItsLink) {
   }
 }
 
-TEST(ApplyTest, UnknownStateIsSaid) {
+TEST(ApplyTest, UnknownProviderStateIsQuotedInTheWaitingMessage) {
   v1::VideoTask task = TaskWithAttempt(v1::Attempt::QUEUED);
   provider::Observation odd = Seen(Progress::kRunning, "marinating");
   odd.unknown_state = true;

@@ -15,7 +15,7 @@
 namespace assetgate::model {
 namespace {
 
-// A name that is echoed in an error: callers may send anything.
+// A name for use in an error message. Callers may send any bytes as a name.
 std::string Quoted(absl::string_view name) {
   return absl::StrCat("\"", base::CleanText(name, 128), "\"");
 }
@@ -24,9 +24,9 @@ std::string Known(absl::string_view what, absl::string_view wanted,
                   std::vector<std::string> known) {
   if (known.empty()) return absl::StrCat("; no ", what, " is configured");
   known = base::NearestFirst(wanted.substr(0, 256), std::move(known));
-  constexpr std::size_t kMost = 20;
-  const bool cut = known.size() > kMost;
-  if (cut) known.resize(kMost);
+  constexpr std::size_t kMaxKnown = 20;
+  const bool cut = known.size() > kMaxKnown;
+  if (cut) known.resize(kMaxKnown);
   return absl::StrCat("; known, nearest first: ", absl::StrJoin(known, ", "), cut ? ", …" : "");
 }
 
@@ -89,7 +89,7 @@ absl::Duration ProviderEntry::TimeoutFor(base::UpstreamOperation operation) cons
   return own == absl::ZeroDuration() ? call_timeout : own;
 }
 
-absl::Duration ProviderEntry::LongestSubmission() const {
+absl::Duration ProviderEntry::MaxSubmissionTimeout() const {
   return std::max({TimeoutFor(base::UpstreamOperation::kSubmitAssetGroup),
                    TimeoutFor(base::UpstreamOperation::kSubmitAsset),
                    TimeoutFor(base::UpstreamOperation::kSubmitVideo)});

@@ -1,5 +1,5 @@
-// What this gateway has been configured with: providers, the models that routes make of them, and
-// the numbers that core goes by. A config that changes makes another catalog; none is ever changed.
+// The gateway's configuration as the other layers use it: providers, the models that routes offer,
+// and numeric settings. A catalog never changes; a new config makes a new catalog.
 #ifndef ASSETGATE_MODEL_CATALOG_H_
 #define ASSETGATE_MODEL_CATALOG_H_
 
@@ -26,9 +26,9 @@
 
 namespace assetgate::model {
 
-// How many tasks of a model may be unfinished at a provider at one time.
+// How many tasks of one model may be unfinished at a provider at the same time.
 struct SlotLimits {
-  // Of each model that is not in `by_model`; absent: no limit.
+  // For each model that is not in `by_model`; absent: no limit.
   std::optional<int> each;
   std::map<std::string, int> by_model;
 
@@ -47,16 +47,16 @@ struct ProviderEntry {
   // The base URL of each of the dialect's planes.
   std::map<std::string, std::string> planes;
   provider::Credential credential;
-  // Units that were made with it are still polled with it.
+  // Units that were submitted with this credential are still polled with it.
   std::optional<provider::Credential> previous_credential;
   v1::Provider::Mode mode = v1::Provider::SERVE;
   ProviderLimits limits;
-  // One call, from sending to the last byte of the answer, where `timeouts` has zero.
+  // From sending a call to the last byte of its answer; used where `timeouts` has zero.
   absl::Duration call_timeout = absl::Seconds(60);
   provider::CallTimeouts timeouts;
   http::Egress egress;
   SlotLimits slots;
-  // The dialect's, or what the config says instead.
+  // The dialect's defaults, or the config's overrides.
   provider::Polling group_polling;
   provider::Polling asset_polling;
   provider::Polling video_polling;
@@ -66,11 +66,11 @@ struct ProviderEntry {
   const provider::Polling& PollingFor(provider::UnitKind kind) const;
   // The time limit of one call.
   absl::Duration TimeoutFor(base::UpstreamOperation operation) const;
-  // The longest of any submission.
-  absl::Duration LongestSubmission() const;
+  // The highest time limit of all kinds of submission.
+  absl::Duration MaxSubmissionTimeout() const;
 };
 
-// One way to make a model's videos.
+// A provider's model that can serve a route.
 struct Target {
   const ProviderEntry* provider = nullptr;
   std::string provider_model;
@@ -79,7 +79,7 @@ struct Target {
   const v1::Capabilities* capabilities = nullptr;
 };
 
-// A name that VideoTask.model can have.
+// A value that VideoTask.model can have.
 struct ModelEntry {
   // The route's name, or `providers/{p}/models/{m}`.
   std::string id;
@@ -88,13 +88,13 @@ struct ModelEntry {
   v1::VideoTask defaults;
 };
 
-// Immutable once made; any thread.
+// Threading: immutable, so any thread may read it.
 class Catalog {
  public:
   // The ids of the providers that an error may name; null: all.
   using Visible = const std::set<std::string>*;
 
-  // The targets of `routes` point into `providers`, which the config has checked.
+  // The targets of `routes` point into `providers`. The config has checked both.
   Catalog(std::vector<std::unique_ptr<const ProviderEntry>> providers,
           std::vector<ModelEntry> routes, std::vector<std::string> asset_providers,
           Settings settings = {});
@@ -102,20 +102,20 @@ class Catalog {
   // In the order of the config.
   const std::vector<std::unique_ptr<const ProviderEntry>>& providers() const { return providers_; }
   const std::vector<ModelEntry>& routes() const { return routes_; }
-  // Where assets go whose caller names no provider.
+  // Where an asset goes if its caller names no provider.
   const std::vector<std::string>& asset_providers() const { return asset_providers_; }
   const Settings& settings() const { return settings_; }
 
-  // By id; nullptr where there is none.
+  // nullptr if there is no provider with this id.
   const ProviderEntry* FindProvider(absl::string_view id) const;
-  // By a route's name, with or without `models/`, or by `providers/{p}/models/{m}`. NOT_FOUND with
-  // the known names, nearest first.
+  // Finds a model by its route's name, with or without `models/`, or by `providers/{p}/models/{m}`.
+  // Errors: NOT_FOUND with the known names, nearest first.
   absl::StatusOr<ModelEntry> FindModel(absl::string_view name, Visible visible = nullptr) const;
 
-  // The provider's names of the models that routes have made there.
+  // The provider's model names that the config's routes use.
   std::set<std::string> ModelsOf(absl::string_view provider) const;
 
-  // The errors for names that are not there, with the known ones, nearest first.
+  // The errors for unknown names. They list the known names, nearest first.
   absl::Status NoSuchProvider(absl::string_view id, Visible visible = nullptr) const;
   absl::Status NoSuchModel(absl::string_view name, Visible visible = nullptr) const;
 
@@ -128,8 +128,9 @@ class Catalog {
 
 using CatalogPtr = std::shared_ptr<const Catalog>;
 
-// The catalog in force. Whoever takes it keeps it until a call is over: a call goes by one catalog
-// from its beginning to its end. Thread-safe.
+// The catalog in force. A call takes it once at its start and uses that catalog to its end, so a
+// reload never changes a call in progress.
+// Threading: thread-safe.
 class CurrentCatalog {
  public:
   explicit CurrentCatalog(CatalogPtr catalog) : catalog_(std::move(catalog)) {}
@@ -138,10 +139,10 @@ class CurrentCatalog {
     absl::MutexLock lock(&mu_);
     return catalog_;
   }
-  // For the reconciler, which goes by a new one before anybody else does.
+  // For the reconciler, which adopts a new catalog before any other part.
   void Set(CatalogPtr catalog) ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
-    // The former may end here, outside of the lock.
+    // The previous catalog may be destroyed here, outside the lock.
     catalog_.swap(catalog);
   }
 
@@ -150,20 +151,20 @@ class CurrentCatalog {
   CatalogPtr catalog_ ABSL_GUARDED_BY(mu_);
 };
 
-// What another catalog changes for the work at one provider.
+// What a new catalog changes for the work at one provider.
 struct ProviderChange {
-  // A key, the address, or how calls leave (headers, proxy): what was learned with the former says
-  // nothing any more.
+  // A key, the address, or how calls leave (headers, proxy) changed: results learned with the
+  // previous ones no longer apply.
   bool access = false;
   bool mode = false;
   bool polling = false;
   bool slots = false;
 };
-// By the provider's id. Those of which nothing has changed that work waits for are not in it, nor
-// is one that only one of the two has.
+// By provider id. Holds only providers that are in both catalogs and differ in something that work
+// waits for.
 using ProviderChanges = std::map<std::string, ProviderChange>;
 ProviderChanges ChangesBetween(const Catalog& before, const Catalog& after);
-// Whether calls go to the same address, in the same way, with the same keys.
+// Whether calls go to the same address, the same way, with the same keys.
 bool SameAccess(const ProviderEntry& a, const ProviderEntry& b);
 
 // The proto forms, for ProviderService.

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kSaltBytes = 16;
 
-// Appends `text` so that no two lists of texts come to the same bytes.
+// Appends `text` with its length, so that different lists of texts never give the same bytes.
 void Frame(absl::string_view text, std::string& out) {
   std::uint64_t size = text.size();
   for (int i = 0; i < 8; ++i, size >>= 8) out.push_back(static_cast<char>(size & 0xff));
@@ -26,7 +26,7 @@ const unsigned char* Bytes(const std::string& text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-// Empty where the library cannot.
+// Empty if the library fails.
 std::string Digest(const std::string& salt, const ProviderEntry& provider,
                    const provider::Credential& credential) {
   std::string text;
@@ -78,7 +78,7 @@ const provider::Credential* CredentialBehind(const Unit& unit, const ProviderEnt
 }
 
 const provider::Credential& CredentialToAsk(const Unit& unit, const ProviderEntry& provider) {
-  // Where there is one only, it is that one.
+  // With a single credential there is no choice.
   if (provider.previous_credential.has_value()) {
     if (const provider::Credential* known = CredentialBehind(unit, provider)) return *known;
   }

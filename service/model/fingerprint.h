@@ -1,8 +1,8 @@
-// Under which account a unit was submitted, without keeping anything of its key.
+// Identifies the account that a unit was submitted with, without storing any part of its key.
 //
-// A credential's id is a name that people give: a key can be replaced under it, by one of another
-// account. What was submitted under the former key is known to the former account alone; its
-// idempotency key and its task id mean nothing to the other one.
+// A credential's id is a name that operators choose: they can put another account's key under it.
+// Only the account that submitted a unit knows the unit; its idempotency key and task id mean
+// nothing to another account.
 #ifndef ASSETGATE_MODEL_FINGERPRINT_H_
 #define ASSETGATE_MODEL_FINGERPRINT_H_
 
@@ -15,26 +15,25 @@
 
 namespace assetgate::model {
 
-// Of the provider's address and the secrets that its dialect asks for. Every one has a salt of its
-// own: two units of one account cannot be told to be that. Without one where the system has no
-// random bytes; such a fingerprint matches nothing.
+// Covers the provider's address and the secrets that its dialect uses. Each fingerprint has its own
+// salt, so two units of one account cannot be linked. If the system has no random bytes, the
+// fingerprint has no salt and matches nothing.
 AccountFingerprint FingerprintOf(const ProviderEntry& provider,
                                  const provider::Credential& credential);
 bool Matches(const AccountFingerprint& fingerprint, const ProviderEntry& provider,
              const provider::Credential& credential);
 
-// The configured credential with which the unit was submitted, at the address where it was: the
-// present one or the previous one, by whatever id. nullptr where it is neither, or where the unit's
-// fingerprint is not on record.
+// The configured credential (current or previous, under any id) with which the unit was submitted
+// to this address. nullptr if it is neither, or if the unit has no recorded fingerprint.
 const provider::Credential* CredentialBehind(const Unit& unit, const ProviderEntry& provider);
-// The credential with which the unit is asked for: that one, or where it is not known, what goes by
-// its id (see ProviderEntry::CredentialFor).
+// The credential to poll the unit with: the one above, or, if that is not known, the one with the
+// unit's credential id (see ProviderEntry::CredentialFor).
 const provider::Credential& CredentialToAsk(const Unit& unit, const ProviderEntry& provider);
-// Whether the account that it was submitted with is surely another one than those configured, so
-// that what they say of it is no news of it.
+// Whether the unit was certainly submitted with an account that is no longer configured. The
+// configured accounts' answers then say nothing about the unit.
 bool IsOfAnotherAccount(const Unit& unit, const ProviderEntry& provider);
 
-// SHA-256 of a request without its credentials: two with the same digest are the same to the byte.
+// SHA-256 of a request without its credentials: equal digests mean byte-for-byte equal requests.
 std::string DigestOf(const http::Request& request);
 
 }  // namespace assetgate::model

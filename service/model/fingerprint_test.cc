@@ -29,7 +29,7 @@ ProviderEntry Alpha(const std::string& url, provider::Credential credential) {
   return entry;
 }
 
-TEST(FingerprintTest, KnowsTheSameKeyAtTheSameAddress) {
+TEST(FingerprintTest, MatchesTheSameKeyAtTheSameAddress) {
   const ProviderEntry alpha = Alpha("https://a.example", Key("key", "sk-0123456789"));
   const AccountFingerprint print = FingerprintOf(alpha, alpha.credential);
   EXPECT_TRUE(Matches(print, alpha, alpha.credential));
@@ -41,12 +41,12 @@ TEST(FingerprintTest, KnowsTheSameKeyAtTheSameAddress) {
   ProviderEntry other_plane = alpha;
   other_plane.planes = {{"control", "https://c.example"}};
   EXPECT_FALSE(Matches(print, other_plane, other_plane.credential));
-  // Nor can bytes wander from one to the other.
+  // Moving bytes from one text to the other gives another fingerprint.
   const ProviderEntry shifted = Alpha("https://a.examples", Key("key", "k-0123456789"));
   EXPECT_FALSE(Matches(print, shifted, shifted.credential));
 }
 
-TEST(FingerprintTest, IsAnotherEachTimeAndHoldsNothingOfTheKey) {
+TEST(FingerprintTest, DiffersEachTimeAndHoldsNoPartOfTheKey) {
   const ProviderEntry alpha = Alpha("https://a.example", Key("key", "sk-0123456789"));
   const AccountFingerprint one = FingerprintOf(alpha, alpha.credential);
   const AccountFingerprint other = FingerprintOf(alpha, alpha.credential);
@@ -56,7 +56,7 @@ TEST(FingerprintTest, IsAnotherEachTimeAndHoldsNothingOfTheKey) {
   EXPECT_THAT(one.SerializeAsString(), Not(HasSubstr("0123456789")));
 }
 
-TEST(FingerprintTest, NoneMatchesNothing) {
+TEST(FingerprintTest, AbsentFingerprintMatchesNothing) {
   const ProviderEntry alpha = Alpha("https://a.example", Key("key", "sk-0123456789"));
   EXPECT_FALSE(Matches(AccountFingerprint(), alpha, alpha.credential));
   AccountFingerprint salt_alone = FingerprintOf(alpha, alpha.credential);
@@ -64,16 +64,16 @@ TEST(FingerprintTest, NoneMatchesNothing) {
   EXPECT_FALSE(Matches(salt_alone, alpha, alpha.credential));
   Unit unit;
   EXPECT_EQ(CredentialBehind(unit, alpha), nullptr);
-  EXPECT_FALSE(IsOfAnotherAccount(unit, alpha)) << "of what is not known";
+  EXPECT_FALSE(IsOfAnotherAccount(unit, alpha)) << "an unknown account is not another one";
 }
 
-TEST(FingerprintTest, FindsTheCredentialThatItWas) {
+TEST(FingerprintTest, FindsTheCredentialThatTheUnitWasSubmittedWith) {
   ProviderEntry alpha = Alpha("https://a.example", Key("key", "sk-0123456789"));
   Unit unit;
   unit.set_credential_id("key");
   *unit.mutable_account() = FingerprintOf(alpha, alpha.credential);
   EXPECT_EQ(CredentialBehind(unit, alpha), &alpha.credential);
-  // Replaced in place, and kept under another name.
+  // The key was replaced under its id, and is kept under another id.
   alpha.previous_credential = Key("old", "sk-0123456789");
   alpha.credential = Key("key", "sk-other");
   EXPECT_EQ(CredentialBehind(unit, alpha), &*alpha.previous_credential);
@@ -85,7 +85,7 @@ TEST(FingerprintTest, FindsTheCredentialThatItWas) {
   EXPECT_TRUE(IsOfAnotherAccount(unit, alpha));
 }
 
-TEST(FingerprintTest, DigestTellsRequestsApart) {
+TEST(FingerprintTest, DigestDistinguishesRequests) {
   const http::Request request{"POST", "/videos", {{"Idempotency-Key", "k-1"}}, "a fox"};
   EXPECT_EQ(DigestOf(request), DigestOf(request));
   for (const http::Request& other :

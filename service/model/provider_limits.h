@@ -1,4 +1,4 @@
-// What a provider's account may be asked at most.
+// The request budget of a provider's account.
 #ifndef ASSETGATE_MODEL_PROVIDER_LIMITS_H_
 #define ASSETGATE_MODEL_PROVIDER_LIMITS_H_
 

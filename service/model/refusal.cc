@@ -10,8 +10,8 @@ namespace assetgate::model {
 
 absl::Status NotAllowed() {
   return base::Error(absl::StatusCode::kPermissionDenied, v1::NOT_ALLOWED,
-                     "this caller may not do this; the gateway's log says why, and its config "
-                     "(callers) who may do what");
+                     "this caller may not do this; the reason is in the gateway's log, and the "
+                     "caller's permissions are in its config (callers)");
 }
 
 absl::Status NotFound(store::Kind kind, absl::string_view name) {

@@ -10,15 +10,15 @@
 
 namespace assetgate::model {
 
-// PERMISSION_DENIED NOT_ALLOWED: the same whatever it is that is not allowed.
+// PERMISSION_DENIED with reason NOT_ALLOWED. It does not reveal which permission is missing.
 absl::Status NotAllowed();
 
 // NOT_FOUND RESOURCE_NOT_FOUND for `name`, "assets/hero", with ResourceInfo.
 absl::Status NotFound(store::Kind kind, absl::string_view name);
 absl::Status NotFound(const store::Key& key);
 
-// The only failure itself; of several, the first one's code and reason, a message with all of them,
-// and ProviderFailures. `failures` is not empty.
+// A single failure is returned unchanged. Several are combined: code and reason of the first one, a
+// message that lists all, and ProviderFailures. `failures` is not empty.
 absl::Status CombinedRefusal(const v1::ProviderFailures& failures);
 
 }  // namespace assetgate::model

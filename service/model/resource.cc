@@ -13,7 +13,7 @@
 namespace assetgate::model {
 namespace {
 
-// Terms. Stored: a prefix never changes its meaning.
+// Terms are stored, so a prefix never changes its meaning.
 constexpr absl::string_view kProviderTerm = "provider:";
 constexpr absl::string_view kStateTerm = "state:";
 constexpr absl::string_view kLabelTerm = "label:";
@@ -22,11 +22,11 @@ constexpr absl::string_view kMediaTypeTerm = "media:";
 constexpr absl::string_view kUpstreamIdTerm = "upstream:";
 constexpr absl::string_view kModelTerm = "model:";
 constexpr absl::string_view kAssetTerm = "asset:";
-// Of unfinished tasks only.
+// Only unfinished tasks have it.
 constexpr absl::string_view kInUseTerm = "uses:";
 constexpr absl::string_view kUnfinishedOfTerm = "unfinished_of:";
 
-// Collects terms without repeating one.
+// Collects terms without duplicates.
 class Terms {
  public:
   void Add(absl::string_view prefix, absl::string_view value) {
@@ -64,12 +64,12 @@ void AddLabelClauses(store::TermFilter& filter, const Labels& labels) {
 const auto kAsIs = [](const std::string& text) { return text; };
 const auto kAsNumber = [](int number) { return absl::StrCat(number); };
 
-// Filters accept a provider's bare id; resources spell the whole name.
+// Filters accept a provider's bare id; resources hold the full name.
 std::string ProviderName(const std::string& text) {
   return MakeName(kProviders, ParseProvider(text).value_or(text));
 }
 
-// Whether it could be read; otherwise `message` is empty.
+// Returns whether the bytes could be parsed; if not, `message` is empty.
 template <typename Message>
 bool Parse(const std::string& bytes, Message& message) {
   if (message.ParseFromString(bytes)) return true;
@@ -100,7 +100,7 @@ void EntityFromRow(const store::Row& row, EntityT& entity) {
   entity.resource.set_revision(row.revision);
 }
 
-// Of an enum whose 0 is never stored.
+// For an enum whose 0 is never stored.
 bool IsKnown(v1::Placement::State state) {
   return state != v1::Placement::STATE_UNSPECIFIED && v1::Placement::State_IsValid(state);
 }
@@ -111,7 +111,7 @@ bool AllKnown(const Placements& placements) {
                      [](const auto& placement) { return IsKnown(placement.state()); });
 }
 
-// The store stamps the revision; the stored bytes do not carry one.
+// The store assigns the revision, so the stored bytes do not hold one.
 template <typename EntityT>
 store::Content ContentWithoutTerms(const EntityT& entity) {
   store::Content content;
@@ -236,7 +236,7 @@ bool IsUnfinished(const AssetEntity& entity) {
 
 bool IsUnfinished(const VideoEntity& entity) {
   if (!entity.understood) return false;
-  // A task that was given up can still have a result coming.
+  // A task that the gateway gave up may still get a late result.
   const auto& attempts = entity.resource.attempts();
   const auto& units = entity.record.units();
   return !IsFinal(entity.resource.state()) ||
@@ -341,7 +341,7 @@ store::TermFilter Compile(const v1::VideoTaskFilter& filter) {
   AddLabelClauses(compiled, filter.labels());
   AddClause(compiled, kStateTerm, filter.states(), kAsNumber);
   AddClause(compiled, kModelTerm, filter.models(), [](const std::string& text) {
-    // Routes are kept by their bare name.
+    // Routes are stored by their bare name.
     return std::string(absl::StripPrefix(text, "models/"));
   });
   AddClause(compiled, kProviderTerm, filter.providers(), ProviderName);

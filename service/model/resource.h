@@ -1,5 +1,5 @@
-// Resources between their three forms: the name a caller uses, the message with its record in
-// memory, and the row in the store with the terms by which it is found.
+// Converts a resource between its three forms: the name that callers use, the message with its
+// record in memory, and the row in the store with the terms that index it.
 #ifndef ASSETGATE_MODEL_RESOURCE_H_
 #define ASSETGATE_MODEL_RESOURCE_H_
 
@@ -16,7 +16,7 @@
 
 namespace assetgate::model {
 
-// Collections, as they stand in names.
+// Collections, as written in resource names.
 inline constexpr absl::string_view kAssets = "assets";
 inline constexpr absl::string_view kAssetGroups = "assetGroups";
 inline constexpr absl::string_view kVideoTasks = "videoTasks";
@@ -30,18 +30,19 @@ absl::string_view TypeOf(store::Kind kind);
 
 // `assets/hero` from ("assets", "hero").
 std::string MakeName(absl::string_view collection, absl::string_view id);
-// The id in `name`, when that is of the collection and the id is well-formed.
+// The id in `name` if `name` is in the collection and the id is well-formed.
 std::optional<std::string> ParseName(absl::string_view collection, absl::string_view name);
 // `[a-z0-9-]{1,63}`.
 bool IsResourceId(absl::string_view id);
-// A provider's id from `providers/{id}` or from the id alone, as far as it is well-formed.
+// A provider's id from `providers/{id}` or from a bare id; absent if the id is not well-formed.
 std::optional<std::string> ParseProvider(absl::string_view name);
-// A fresh id: time-ordered, then random, so that ids made one after another lie together.
+// A new id: time first, then random bits, so that ids created one after another are stored next to
+// each other.
 std::string NewResourceId(absl::Time now);
-// The group that is used where a provider demands one and the caller names none.
+// The group that is used if a provider requires one and the caller names none.
 std::string DefaultGroupId(absl::string_view provider_id);
 
-// A resource in memory with what is kept beside it.
+// A resource in memory together with its internal record.
 template <typename ResourceT, typename RecordT, store::Kind kKindV>
 struct Entity {
   using Resource = ResourceT;
@@ -53,60 +54,60 @@ struct Entity {
   store::Revision revision = 0;
   Resource resource;
   Record record;
-  // See IsUnderstood; of what was read from a row.
+  // See IsUnderstood; always true for entities that were not read from a row.
   bool understood = true;
 };
 using GroupEntity = Entity<v1::AssetGroup, GroupRecord, store::Kind::kAssetGroup>;
 using AssetEntity = Entity<v1::Asset, AssetRecord, store::Kind::kAsset>;
 using VideoEntity = Entity<v1::VideoTask, VideoTaskRecord, store::Kind::kVideoTask>;
 
-// Whether this release knows every state that decides what is done next. A later release of the
-// gateway may have stored others, and its number is no reason to call something unfinished: what is
-// not understood is shown as it is, and never planned, sent, polled or changed here.
+// Whether this release knows every state that decides the next step. A later release may have
+// stored states that this one does not know; that does not make a resource unfinished. A resource
+// that is not understood is shown as it is, and never planned, sent, polled or changed here.
 bool IsUnderstood(const v1::AssetGroup& group);
 bool IsUnderstood(const v1::Asset& asset);
 bool IsUnderstood(const v1::VideoTask& task);
 
-// The public resource in a row, with its revision. A row that cannot be read gives an empty message
-// with the revision: the store's own checksums make that a defect, not an input.
+// The public resource in a row, with its revision. A row that cannot be parsed gives an empty
+// message with the revision; the store's checksums make that a defect, not an input error.
 v1::AssetGroup GroupFromRow(const store::Row& row);
 v1::Asset AssetFromRow(const store::Row& row);
 v1::VideoTask VideoTaskFromRow(const store::Row& row);
 
-// Row → entity. What cannot be read, or does not fit together, is not understood either.
+// Row → entity. A row that cannot be parsed, or whose parts do not match, is not understood either.
 void FromRow(const store::Row& row, GroupEntity& entity);
 void FromRow(const store::Row& row, AssetEntity& entity);
 void FromRow(const store::Row& row, VideoEntity& entity);
 
-// Whether the reconciler has anything left to do for it. Never of what is not understood.
+// Whether the reconciler has work left for it; false for an entity that is not understood.
 bool IsUnfinished(const GroupEntity& entity);
 bool IsUnfinished(const AssetEntity& entity);
 bool IsUnfinished(const VideoEntity& entity);
 
-// Entity → what the store keeps: bytes, terms, unfinished, settled.
+// Entity → the bytes, terms and flags (unfinished, settled) that the store keeps.
 store::Content ToContent(const GroupEntity& entity);
 store::Content ToContent(const AssetEntity& entity);
 store::Content ToContent(const VideoEntity& entity);
 
-// Whether what is about to be committed can be read again: a text that is not UTF-8 would be
-// written, and read by nobody.
+// Whether content that is about to be committed can be parsed again. Without this check a text that
+// is not UTF-8 would be written and could never be read.
 bool ReadsBack(store::Kind kind, const store::Content& content);
 
-// What a filter asks for, as terms. The filter has been validated.
+// The terms that a filter requires. The filter has been validated.
 store::TermFilter Compile(const v1::AssetGroupFilter& filter);
 store::TermFilter Compile(const v1::AssetFilter& filter);
 store::TermFilter Compile(const v1::VideoTaskFilter& filter);
-// The term of unfinished tasks that refer to the asset, and that of assets that belong to the
-// group: while a row has it, the asset or the group is in use.
+// The term of unfinished tasks that refer to the asset, and the term of assets in the group. While
+// any row has the term, the asset or the group is in use.
 store::Conditions::Term UnfinishedTasksUsing(const store::Key& asset);
 store::Conditions::Term AssetsOfGroup(const store::Key& group);
-// The term of tasks with an attempt that has the id, at whatever provider.
+// The term of tasks that have an attempt with this id at any provider.
 std::string ProviderTaskTerm(absl::string_view provider_task_id);
-// The term of a creator's unfinished tasks, and whose it is that is among those of a task; absent
-// where the task has ended, or has no creator.
+// The term of a creator's unfinished tasks, and the reverse: the creator named by a task's terms;
+// absent if the task has ended or has no creator.
 std::string UnfinishedTasksOf(absl::string_view creator);
 std::optional<std::string> CreatorOfUnfinished(const std::vector<std::string>& terms);
-// What must exist for the entity to be created.
+// The rows that must exist when the entity is created.
 inline std::vector<store::Key> RefersTo(const GroupEntity&) { return {}; }
 std::vector<store::Key> RefersTo(const AssetEntity& entity);
 std::vector<store::Key> RefersTo(const VideoEntity& entity);
@@ -117,7 +118,7 @@ bool IsFinal(v1::Placement::State state);
 bool IsFinal(v1::Attempt::State state);
 // SUCCEEDED, FAILED and CANCELLED are final.
 bool IsFinal(v1::VideoTask::State state);
-// See `until_settled`.
+// Final for `until_settled`: the resource does not change again by itself.
 bool IsSettled(const v1::Asset& asset);
 bool IsSettled(const v1::VideoTask& task);
 

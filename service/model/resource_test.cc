@@ -13,7 +13,7 @@
 namespace assetgate::model {
 namespace {
 
-TEST(ResourceTest, NamesAreOfTheirCollectionAndWellFormed) {
+TEST(ResourceTest, NamesMustMatchTheirCollectionAndBeWellFormed) {
   EXPECT_EQ(ParseName(kAssets, "assets/hero-1"), "hero-1");
   for (const char* bad : {"", "assets", "assets/", "asset/hero", "assets/Hero", "assets/a b",
                           "assets/a/b", "assetsx/hero", "/assets/hero", "assets/h\xC3\xA9ro"}) {
@@ -26,7 +26,7 @@ TEST(ResourceTest, NamesAreOfTheirCollectionAndWellFormed) {
   EXPECT_EQ(ParseProvider("models/kyy"), std::nullopt);
 }
 
-TEST(ResourceTest, FreshIdsAreWellFormedDistinctAndInTheOrderOfTime) {
+TEST(ResourceTest, NewIdsAreWellFormedDistinctAndOrderedByTime) {
   std::set<std::string> ids;
   const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   for (int i = 0; i < 1000; ++i) ids.insert(NewResourceId(now));
@@ -35,7 +35,7 @@ TEST(ResourceTest, FreshIdsAreWellFormedDistinctAndInTheOrderOfTime) {
   EXPECT_LT(*ids.rbegin(), NewResourceId(now + absl::Milliseconds(1)));
 }
 
-TEST(ResourceTest, RowsKeepEverythingButTheRevisionWhichIsTheStores) {
+TEST(ResourceTest, RowsKeepEverythingExceptTheRevision) {
   AssetEntity entity;
   entity.key = {kDefaultTenant, store::Kind::kAsset, "hero"};
   entity.resource.set_name("assets/hero");
@@ -53,7 +53,7 @@ TEST(ResourceTest, RowsKeepEverythingButTheRevisionWhichIsTheStores) {
   EXPECT_EQ(back.record.units(0).handle(), "h");
 }
 
-TEST(ResourceTest, TaskIsSettledWhenOnlyAPersonCanMoveIt) {
+TEST(ResourceTest, TaskIsSettledWhenOnlyAnOperatorCanAdvanceIt) {
   v1::VideoTask task;
   task.set_state(v1::VideoTask::UNCONFIRMED);
   EXPECT_FALSE(IsSettled(task));
@@ -66,7 +66,7 @@ TEST(ResourceTest, TaskIsSettledWhenOnlyAPersonCanMoveIt) {
   EXPECT_TRUE(IsUnfinished(entity));
 }
 
-TEST(ResourceTest, GivenUpTaskIsFollowedWhileAResultCanStillCome) {
+TEST(ResourceTest, GivenUpTaskIsUnfinishedWhileAResultCanStillArrive) {
   VideoEntity entity;
   entity.resource.set_state(v1::VideoTask::FAILED);
   EXPECT_FALSE(IsUnfinished(entity));
@@ -78,7 +78,7 @@ TEST(ResourceTest, GivenUpTaskIsFollowedWhileAResultCanStillCome) {
   EXPECT_FALSE(ToContent(entity).unfinished);
 }
 
-// Random resources and filters over few values, so that they match about as often as not.
+// Random resources and filters over few values, so that they match about half of the time.
 class TermsTest : public testing::Test {
  protected:
   int Pick(int n) { return std::uniform_int_distribution<int>(0, n - 1)(random_); }
@@ -99,7 +99,7 @@ bool HasLabels(const google::protobuf::Map<std::string, std::string>& labels,
   });
 }
 
-TEST_F(TermsTest, AssetMatchesItsCompiledFilterAsThePlainReadingSays) {
+TEST_F(TermsTest, CompiledFilterMatchesTheAssetsThatThePlainFilterMatches) {
   int matches = 0;
   for (int round = 0; round < 20'000; ++round) {
     AssetEntity entity;
@@ -146,7 +146,7 @@ TEST_F(TermsTest, AssetMatchesItsCompiledFilterAsThePlainReadingSays) {
   EXPECT_LT(matches, 18'000);
 }
 
-TEST_F(TermsTest, TaskMatchesItsCompiledFilterAsThePlainReadingSays) {
+TEST_F(TermsTest, CompiledFilterMatchesTheTasksThatThePlainFilterMatches) {
   int matches = 0;
   for (int round = 0; round < 20'000; ++round) {
     VideoEntity entity;

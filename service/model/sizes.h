@@ -1,4 +1,4 @@
-// How large resources and answers may be.
+// Size limits of resources and answers.
 #ifndef ASSETGATE_MODEL_SIZES_H_
 #define ASSETGATE_MODEL_SIZES_H_
 
@@ -10,15 +10,15 @@
 
 namespace assetgate::model {
 
-// Of what a caller says of one resource, serialized. What the gateway adds (placements, attempts,
-// errors) is bounded where it is read.
+// For the part of a resource that its caller provides, serialized. What the gateway adds
+// (placements, attempts, errors) is bounded where it is read.
 inline constexpr std::size_t kMaxResourceBytes = std::size_t{1} << 20;
-// Of one answer, or one event of a watch: below what gRPC's clients take in one message unless they
-// are told otherwise (4 MiB).
+// For one answer, or one event of a watch. Below the 4 MiB that gRPC clients accept by default in
+// one message.
 inline constexpr std::size_t kMaxAnswerBytes = std::size_t{3} << 20;
 
-// Adds a fault where `resource`, which the request has in `field`, is too large: at its largest
-// field, with its size and the limit.
+// Adds a fault if `resource`, which is `field` of the request, is too large. The fault names its
+// largest field, its size and the limit.
 void CheckSize(const std::string& field, const google::protobuf::Message& resource,
                base::Faults& faults);
 

@@ -1,4 +1,4 @@
-// Which providers a caller may use.
+// The providers that a caller may use.
 #ifndef ASSETGATE_MODEL_USABLE_PROVIDERS_H_
 #define ASSETGATE_MODEL_USABLE_PROVIDERS_H_
 
@@ -12,8 +12,8 @@ namespace assetgate::model {
 // The ids of the providers that a caller may use; null: all.
 using UsableProviders = std::shared_ptr<const std::set<std::string>>;
 
-// Whether all of a resource's parts (units of its record, or targets) are at providers that may be
-// used.
+// Whether all of a resource's parts (units of its record, or targets) are at providers that the
+// caller may use.
 template <typename Parts>
 bool MayUseAll(const UsableProviders& usable, const Parts& parts) {
   return usable == nullptr || std::all_of(parts.begin(), parts.end(), [&](const auto& part) {

@@ -35,7 +35,7 @@ VideoOutcome OutcomeOf(const v1::VideoTask& task) {
   return accepted ? VideoOutcome::kFailed : VideoOutcome::kNotAccepted;
 }
 
-// (provider, model) of an attempt, as metrics may name them.
+// The provider and model of an attempt, as metric labels.
 std::pair<std::string, std::string> LabelsOf(const v1::Attempt& attempt, const Catalog& catalog) {
   const std::string provider = ParseProvider(attempt.provider()).value_or("");
   if (catalog.FindProvider(provider) == nullptr) return {"other", "other"};

@@ -1,5 +1,5 @@
-// What the end of a video task says to whoever counts: how it ended, where, after how long, and for
-// how much.
+// What metrics and usage accounting need to know about the end of a video task: the outcome, the
+// provider and model, the duration and the usage.
 #ifndef ASSETGATE_MODEL_VIDEO_END_H_
 #define ASSETGATE_MODEL_VIDEO_END_H_
 
@@ -15,14 +15,14 @@
 
 namespace assetgate::model {
 
-// Providers and models are named as metrics may name them: a provider that is not in the config,
-// and a model that no route of it has made there, is "other"; "none" stands for a task that was
-// never submitted.
+// Provider and model are metric labels: a provider that is not in the config, and a model that none
+// of its routes uses, is "other". A task that was never submitted has "none".
 struct VideoEnd {
   std::string provider;
   std::string model;
   base::VideoOutcome outcome = base::VideoOutcome::kSucceeded;
-  // From create to end, where there is a video; not of imported tasks, which were created late.
+  // From create to end; only for a task with a video, and not for an imported task, which was
+  // created late.
   std::optional<absl::Duration> took;
 
   friend bool operator==(const VideoEnd&, const VideoEnd&) = default;
@@ -37,13 +37,13 @@ struct VideoUsage {
   friend bool operator==(const VideoUsage&, const VideoUsage&) = default;
 };
 
-// The end that lies between two committed states of a task, if one does: `before` had not ended, or
-// did not exist, and `after` has.
+// The end between two committed states of a task: `before` had not ended, or did not exist, and
+// `after` has. Absent if the task did not end between them.
 std::optional<VideoEnd> EndOf(const v1::VideoTask& before, const v1::VideoTask& after,
                               const Catalog& catalog);
 
-// By how much the usage of attempts has grown between the two, one entry per attempt. What a
-// provider says again counts once, what it takes back is not subtracted.
+// By how much the usage of attempts grew between the two states, one entry per attempt. A repeated
+// report counts once; a lower report is not subtracted.
 std::vector<VideoUsage> UsageBetween(const v1::VideoTask& before, const v1::VideoTask& after,
                                      const Catalog& catalog);
 

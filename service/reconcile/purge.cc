@@ -15,7 +15,7 @@ constexpr absl::Duration kPatience = absl::Minutes(1);
 
 // What the store says of the time that it had lived through when it was opened.
 std::optional<absl::Time> LivedUntil(const store::Store& store) {
-  const absl::Time lived = store.lived_until();
+  const absl::Time lived = store.trusted_time();
   if (lived == absl::InfinitePast()) return std::nullopt;
   return lived;
 }
@@ -40,7 +40,7 @@ void Purge::BeginSweep() {
   tenant_.clear();
   purged_ = 0;
   const absl::Duration steady = loop_.clock().Steady();
-  lived_.Follow(loop_.Now(), steady - std::exchange(followed_, steady));
+  lived_.Advance(loop_.Now(), steady - std::exchange(followed_, steady));
   const std::optional<absl::Time> held = store_.leases().HeldUntil(0);
   if (!held.has_value() || *held <= loop_.Now()) return EndSweep();
   BeginTenant();

@@ -9,8 +9,8 @@
 
 #include "absl/time/time.h"
 #include "base/event_loop.h"
-#include "store/lived_time.h"
 #include "store/store.h"
+#include "store/trusted_time.h"
 #include "upstream/telemetry.h"
 
 namespace assetgate::reconcile {
@@ -26,8 +26,8 @@ namespace assetgate::reconcile {
 // it purged is gone, and the next one begins with the oldest that is left. Of several gateways on
 // one store, the one that holds the first shard does it.
 //
-// A task's age is told by how far time has surely come (see LivedTime), from where the store had it
-// when it was opened: a gateway whose clock is days ahead purges nothing early. What a later
+// A task's age is told by how far time has surely come (see TrustedTime), from where the store had
+// it when it was opened: a gateway whose clock is days ahead purges nothing early. What a later
 // release of the gateway wrote, and this one does not understand, stays.
 //
 // Runs on the loop, which reads the store there: give it one that may wait for a disk. The loop and
@@ -76,7 +76,7 @@ class Purge {
   upstream::Telemetry& telemetry_;
   const Options options_;
   // By which ages are told, and when, on the steady clock, it was last brought on.
-  store::LivedTime lived_;
+  store::TrustedTime lived_;
   absl::Duration followed_;
   // Of the sweep under way: whose tasks it looks at, where its next page begins, and how many are
   // gone.

@@ -208,7 +208,7 @@ TEST_F(PurgeTest, OneTaskWithAWrongDateHidesNoneBehindIt) {
 
 TEST_F(PurgeTest, GatewayWhoseClockIsAheadPurgesNothingEarly) {
   CommitEnded(0, 3);
-  harness_.store().lived = harness_.Now();
+  harness_.store().other_trusted_time = harness_.Now();
   const absl::Duration ahead = kAfter + absl::Hours(24 * 8);
   harness_.loop().fake_clock().Step(ahead);
   Start();
@@ -226,7 +226,7 @@ TEST_F(PurgeTest, GatewayWhoseClockIsAheadPurgesNothingEarly) {
 // Where the store was closed for long, the time that it has lived through comes up to the clock.
 TEST_F(PurgeTest, WhatBecameOldWhileTheStoreWasClosedGoesALittleLater) {
   CommitEnded(0, 3);
-  harness_.store().lived = harness_.Now();
+  harness_.store().other_trusted_time = harness_.Now();
   harness_.Advance(kAfter + absl::Hours(24));
   Start();
   harness_.Advance(absl::Hours(24));

@@ -78,7 +78,7 @@ struct Reconciler::Wiring {
               .plan_again = [this](const store::Key& key,
                                    std::uint64_t serial) { engine.PlanAgain(key, serial); },
               .observe = [this](Observed observed) { engine.Observe(std::move(observed)); },
-              .behind = std::max(absl::ZeroDuration(), store.lived_until() - loop.Now()),
+              .behind = std::max(absl::ZeroDuration(), store.trusted_time() - loop.Now()),
               .catalog = current_catalog.Get()},
         reader(loop, store, given.store_readers),
         engine(Environment(parts), loop, store, reader, counts),

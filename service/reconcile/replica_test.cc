@@ -696,7 +696,7 @@ TEST(ReplicaTest, ChangeThatIsHeardOfBeforeTheOwnCommitIsAnsweredIsNotForgotten)
   replicas.Pause(kA);
   ASSERT_TRUE(replicas.DeleteAsset(kB, "hero").status().ok());
   replicas.Wake(kA);
-  replicas.store(kA).Tell(100);
+  replicas.store(kA).Notify(100);
   replicas.Run();
   EXPECT_EQ(replicas.Counted(kA), 0);
   replicas.Advance(absl::Minutes(1));
@@ -895,7 +895,7 @@ TEST(ReplicaTest, GatewayThatHeardTooMuchAtOnceComparesWithTheStore) {
   replicas.reconciler(kB).OnChanges(others, 0);
   replicas.Advance(absl::Seconds(3));
   replicas.AnswerNext(kA, 200, "id=up-1 state=done");
-  replicas.store(kB).Tell(100);
+  replicas.store(kB).Notify(100);
   replicas.Wake(kB);
   replicas.Run();
   EXPECT_EQ(replicas.http(kB).pending(), 1u) << "the asset is ready";
@@ -1000,7 +1000,7 @@ class ReplicaScheduleTest : public testing::TestWithParam<int> {
           replicas_.loop(at).RunDue();
           break;
         case 1:
-          replicas_.store(at).Tell(Any(4));
+          replicas_.store(at).Notify(Any(4));
           break;
         default:
           replicas_.store(at).AnswerOne();

@@ -267,7 +267,7 @@ absl::Time InFlightElsewhereUntil(const Environment& environment, const model::U
   const absl::Duration timeout =
       record.has_send_timeout()
           ? base::FromProto(record.send_timeout())
-          : (provider != nullptr ? *provider : model::ProviderEntry()).LongestSubmission();
+          : (provider != nullptr ? *provider : model::ProviderEntry()).MaxSubmissionTimeout();
   const model::Settings& settings = environment.settings();
   absl::Time send_before = base::FromProto(record.submission().send_before());
   // It was journalled before it was seen, and is not begun longer after that than this.

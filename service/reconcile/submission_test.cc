@@ -237,7 +237,7 @@ TEST(ReconcilerSubmissionTest, KeyIsNotUsedAgainByAClockThatIsBehindTheStore) {
   harness.Create(Harness::Video("fox"));
   harness.Take();  // Its answer never comes.
   // The window is over, and the process that starts now believes that it is not.
-  harness.store().lived = harness.Now() + absl::Hours(30);
+  harness.store().other_trusted_time = harness.Now() + absl::Hours(30);
   harness.Advance(absl::Hours(5));
   harness.Restart();
   harness.Advance(absl::Hours(1));
@@ -780,7 +780,7 @@ TEST(ReconcilerSubmissionTest, PauseBetweenTriesIsNoLongerForAClockThatIsBehindA
   harness.Restart();
   harness.Advance(absl::Seconds(1));
   ASSERT_EQ(harness.http().pending(), 0u) << "it is tried again half a minute after the first";
-  harness.store().lived = harness.Now();
+  harness.store().other_trusted_time = harness.Now();
   harness.loop().fake_clock().Step(-absl::Minutes(20));
   harness.Restart();
   harness.Advance(absl::Seconds(35));

@@ -21,12 +21,12 @@ using base::VideoOutcome;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-// The catalog has the providers alpha and beta, and a route that has "video-1" made at both.
+// The catalog has the providers alpha and beta, and a route for "video-1" to both.
 class VideoEndTest : public testing::Test {
  protected:
   VideoEndTest() : catalog_(Harness::MakeCatalog({})) {}
 
-  // A task that was made at alpha's video-1, and is in these states.
+  // A task in `state` whose attempt at alpha's video-1 is in `attempt_state`.
   static v1::VideoTask Task(v1::VideoTask::State state, v1::Attempt::State attempt_state,
                             v1::ErrorReason reason = v1::ERROR_REASON_UNSPECIFIED) {
     v1::VideoTask task;
@@ -51,7 +51,7 @@ class VideoEndTest : public testing::Test {
   const model::CatalogPtr catalog_;
 };
 
-TEST_F(VideoEndTest, OutcomesAreThoseOfTheTaskAndItsLastAttempt) {
+TEST_F(VideoEndTest, OutcomeFollowsTheTaskAndItsLastAttempt) {
   struct Row {
     v1::VideoTask::State state;
     v1::Attempt::State attempt;
@@ -89,7 +89,7 @@ TEST_F(VideoEndTest, OutcomesAreThoseOfTheTaskAndItsLastAttempt) {
   }
 }
 
-TEST_F(VideoEndTest, OnlyTheChangeThatEndsATaskIsItsEnd) {
+TEST_F(VideoEndTest, OnlyTheChangeToAFinalStateIsTheEnd) {
   const v1::VideoTask running = Task(v1::VideoTask::RUNNING, v1::Attempt::RUNNING);
   const v1::VideoTask done = Task(v1::VideoTask::SUCCEEDED, v1::Attempt::SUCCEEDED);
   const v1::VideoTask doubted = Task(v1::VideoTask::UNCONFIRMED, v1::Attempt::UNCONFIRMED);
@@ -100,11 +100,11 @@ TEST_F(VideoEndTest, OnlyTheChangeThatEndsATaskIsItsEnd) {
   EXPECT_TRUE(End(v1::VideoTask(), done).has_value());
 }
 
-TEST_F(VideoEndTest, TheTimeIsThatOfVideosThatTheGatewaySubmitted) {
+TEST_F(VideoEndTest, DurationIsGivenOnlyForVideosThatTheGatewaySubmitted) {
   const v1::VideoTask running = Task(v1::VideoTask::RUNNING, v1::Attempt::RUNNING);
   v1::VideoTask done = Task(v1::VideoTask::SUCCEEDED, v1::Attempt::SUCCEEDED);
   EXPECT_EQ(End(running, done)->took, absl::Seconds(90));
-  // A clock that was set back between the two.
+  // The clock was set back between the two.
   v1::VideoTask back = done;
   *back.mutable_end_time() = base::ToProto(absl::FromUnixSeconds(1'700'000'000));
   EXPECT_EQ(End(running, back)->took, absl::ZeroDuration());
@@ -113,7 +113,7 @@ TEST_F(VideoEndTest, TheTimeIsThatOfVideosThatTheGatewaySubmitted) {
   EXPECT_EQ(End(running, Task(v1::VideoTask::FAILED, v1::Attempt::FAILED))->took, std::nullopt);
 }
 
-TEST_F(VideoEndTest, LabelsAreOfTheConfigAndOfNobodyElse) {
+TEST_F(VideoEndTest, LabelsAreOnlyNamesFromTheConfig) {
   v1::VideoTask done = Task(v1::VideoTask::SUCCEEDED, v1::Attempt::SUCCEEDED);
   done.mutable_attempts(0)->set_provider_model("whatever a caller wrote");
   EXPECT_EQ(End({}, done)->provider, "alpha");
@@ -126,7 +126,7 @@ TEST_F(VideoEndTest, LabelsAreOfTheConfigAndOfNobodyElse) {
   EXPECT_EQ(End({}, done)->model, "none");
 }
 
-TEST_F(VideoEndTest, UsageCountsByWhatItHasGrown) {
+TEST_F(VideoEndTest, OnlyGrowthOfUsageIsCounted) {
   const auto used = [](std::int64_t tokens, double credits) {
     v1::VideoTask task = Task(v1::VideoTask::RUNNING, v1::Attempt::RUNNING);
     task.mutable_attempts(0)->mutable_usage()->set_total_tokens(tokens);

@@ -1,4 +1,4 @@
-// Several listeners to one store.
+// Connects several listeners to one store.
 #ifndef ASSETGATE_STORE_CHANGE_FAN_OUT_H_
 #define ASSETGATE_STORE_CHANGE_FAN_OUT_H_
 
@@ -9,7 +9,8 @@
 
 namespace assetgate::store {
 
-// Tells each of them, in their order. They must outlive it.
+// Notifies each listener, in their order.
+// Lifetime: the listeners must outlive this object.
 class ChangeFanOut final : public ChangeListener {
  public:
   explicit ChangeFanOut(std::vector<ChangeListener*> listeners)

@@ -9,7 +9,7 @@
 namespace assetgate::store {
 namespace {
 
-absl::Status Damaged() { return absl::InternalError("a list in the store does not decode"); }
+absl::Status Damaged() { return absl::InternalError("a list in the store cannot be decoded"); }
 
 }  // namespace
 

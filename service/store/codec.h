@@ -1,4 +1,4 @@
-// Lists in one column: what is only ever read whole, and searched for elsewhere.
+// Encodes lists into one column, for lists that are always read whole and never searched.
 #ifndef ASSETGATE_STORE_CODEC_H_
 #define ASSETGATE_STORE_CODEC_H_
 
@@ -11,7 +11,7 @@
 
 namespace assetgate::store {
 
-// Each string under its length (a base-128 varint, least significant group first).
+// Each string after its length (a base-128 varint, least significant group first).
 std::string EncodeStrings(const std::vector<std::string>& strings);
 absl::StatusOr<std::vector<std::string>> DecodeStrings(absl::string_view bytes);
 

@@ -33,10 +33,10 @@ TEST(CodecTest, KeysReadBack) {
   EXPECT_THAT(*decoded, ElementsAreArray(keys));
 }
 
-TEST(CodecTest, DamageIsNoticed) {
+TEST(CodecTest, DamageIsDetected) {
   const std::string bytes = EncodeStrings({"hello", std::string(200, 'x')});
   for (std::size_t size = 1; size < bytes.size(); ++size) {
-    if (size == 6) continue;  // The first string, whole.
+    if (size == 6) continue;  // The first string, complete.
     EXPECT_EQ(DecodeStrings(bytes.substr(0, size)).status().code(), absl::StatusCode::kInternal)
         << size;
   }

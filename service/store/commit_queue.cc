@@ -11,10 +11,10 @@ namespace {
 
 using Outcome = CommitResult::Outcome;
 
-// One commit holds at most this many transactions, so that the first of them does not wait for an
-// endless crowd behind it.
+// A commit holds at most this many transactions, so that the first of them is not delayed without
+// bound.
 constexpr std::size_t kMaxGroup = 1'000;
-// What is past is looked for this often.
+// How often expired data is removed.
 constexpr absl::Duration kExpireInterval = absl::Minutes(1);
 
 }  // namespace
@@ -49,7 +49,7 @@ void CommitQueue::Commit(Transaction transaction, CommitDone done) {
   } else {
     queue_.push_back({std::move(transaction), std::move(done)});
   }
-  if (writer_waits_) wake_.Signal();
+  if (writer_idle_) wake_.Signal();
 }
 
 std::size_t CommitQueue::queue_depth() const {
@@ -69,26 +69,26 @@ void CommitQueue::Report(const absl::Status& status) {
 
 void CommitQueue::Run() {
   absl::Duration expired = options_.clock->Steady();
-  bool more_to_expire = true;  // What became due while nobody had the file open.
+  bool more_to_expire = true;  // What expired while the store was closed.
   for (;;) {
     std::vector<PendingCommit> group;
     std::vector<Refused> refused;
     bool probe = false;
-    bool look = false;
+    bool check = false;
     {
       absl::MutexLock lock(&mu_);
       const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
         return queue_.empty() && refused_.empty() && !ending_;
       };
       if (idle() && !more_to_expire) {
-        writer_waits_ = true;
-        const absl::Duration patience =
-            health_.ok() ? options_.look_interval : options_.probe_interval;
-        while (idle() && !wake_.WaitWithTimeout(&mu_, patience)) {
+        writer_idle_ = true;
+        const absl::Duration interval =
+            health_.ok() ? options_.check_interval : options_.probe_interval;
+        while (idle() && !wake_.WaitWithTimeout(&mu_, interval)) {
         }
-        writer_waits_ = false;
+        writer_idle_ = false;
         probe = idle() && !health_.ok();
-        look = idle() && health_.ok();
+        check = idle() && health_.ok();
       }
       if (ending_ && queue_.empty() && refused_.empty()) return;
       refused.swap(refused_);
@@ -110,8 +110,8 @@ void CommitQueue::Run() {
       if (queue_.empty()) drained_.SignalAll();
     }
     if (probe) Report(writer_.Probe());
-    if (look) Report(writer_.Look());
-    writer_.Tidy();
+    if (check) Report(writer_.CheckIntegrity());
+    writer_.Maintain();
 
     const absl::Duration now = options_.clock->Steady();
     if (now - expired >= kExpireInterval) {
@@ -129,13 +129,13 @@ void CommitQueue::Run() {
 void CommitQueue::CommitGroup(absl::Span<PendingCommit> group) {
   const absl::Duration began = options_.clock->Steady();
   GroupWriter::Group done = writer_.Write(group);
-  if (done.fault_of_one && group.size() > 1) {
+  if (done.caused_by_one && group.size() > 1) {
     for (PendingCommit& one : group) CommitGroup(absl::MakeSpan(&one, 1));
     return;
   }
   Report(done.status);
   Measure(done, options_.clock->Steady() - began);
-  if (!done.changes.empty()) writer_.Tell(done.changes);
+  if (!done.changes.empty()) writer_.Notify(done.changes);
   for (std::size_t i = 0; i < group.size(); ++i) {
     std::move(group[i].done)(std::move(done.results[i]));
   }

@@ -1,4 +1,4 @@
-// Group commit: one thread that takes what is queued, writes it together, and answers.
+// Group commit: one thread commits all queued transactions together and answers them.
 #ifndef ASSETGATE_STORE_COMMIT_QUEUE_H_
 #define ASSETGATE_STORE_COMMIT_QUEUE_H_
 
@@ -18,71 +18,73 @@
 
 namespace assetgate::store {
 
-// A transaction and who waits for it.
+// A transaction and the callback for its result.
 struct PendingCommit {
   Transaction transaction;
   CommitDone done;
 };
 
-// What a store does with groups; all of it on the queue's thread.
+// A store's part of a group commit.
+// Threading: all calls are on the queue's thread.
 class GroupWriter {
  public:
   virtual ~GroupWriter() = default;
 
-  // What a commit of several transactions came to.
+  // The result of committing several transactions together.
   struct Group {
     // One for each transaction.
     std::vector<CommitResult> results;
     std::vector<ChangePtr> changes;
-    // An error where none of it counts.
+    // Set if nothing of the group counts.
     absl::Status status;
-    // The error is one transaction's, not the store's.
-    bool fault_of_one = false;
+    // The error was caused by one transaction, not by the store.
+    bool caused_by_one = false;
   };
   virtual Group Write(absl::Span<const PendingCommit> group) = 0;
-  // Tells the listener of what was written; not called when there is nothing to tell.
-  virtual void Tell(const std::vector<ChangePtr>& changes) = 0;
+  // Notifies the listener of the changes; not called if there are none.
+  virtual void Notify(const std::vector<ChangePtr>& changes) = 0;
   // Whether writing works (again).
   virtual absl::Status Probe() = 0;
-  // While there is nothing to write, now and then: whether what was written is still there. An
-  // error stops writing until Probe succeeds.
-  virtual absl::Status Look() { return absl::OkStatus(); }
-  // After each group, and now and then.
-  virtual void Tidy() {}
-  // Removes some of what is past its time. Gives whether there is more to remove at once.
+  // Called now and then while there is nothing to write: whether the committed data is still there.
+  // After an error nothing is written until Probe succeeds.
+  virtual absl::Status CheckIntegrity() { return absl::OkStatus(); }
+  // Called after each group, and now and then.
+  virtual void Maintain() {}
+  // Removes some of the expired data. Returns whether there is more to remove at once.
   virtual absl::StatusOr<bool> Expire() = 0;
 };
 
-// All that is queued when the thread wakes goes into one commit, so that the more there is to do,
-// the less each transaction costs. When writing fails, transactions are answered kUnavailable
-// (kUnknown where it was left open), Health says why, and the thread tries by itself whether it
-// works again. Thread-safe.
+// All transactions that are queued when the thread wakes go into one commit, so the cost of each
+// falls as the load rises. If writing fails, transactions are answered kUnavailable (kUnknown if
+// the outcome is open), health() returns the reason, and the thread probes until writing works
+// again.
+// Threading: thread-safe.
 class CommitQueue {
  public:
   struct Options {
     const base::Clock* clock = nullptr;
-    // Transactions handed in and not yet answered; further ones are answered kUnavailable.
+    // The limit on transactions that are not answered yet; any more are answered kUnavailable.
     std::size_t max_queue = 10'000;
-    // How often, at least, to try whether writing works again after it failed.
+    // The longest time between probes after writing has failed.
     absl::Duration probe_interval = absl::Seconds(1);
-    // How often, at least, to look after what was written while nothing is.
-    absl::Duration look_interval = absl::Seconds(5);
-    // Counts commits and times groups, if given.
+    // The longest time between integrity checks while nothing is written.
+    absl::Duration check_interval = absl::Seconds(5);
+    // If set, counts commits and measures groups.
     base::Metrics* metrics = nullptr;
   };
 
-  // Both must outlive it.
+  // Lifetime: both must outlive this object.
   CommitQueue(Options options, GroupWriter& writer);
-  // Stops.
+  // Calls Stop.
   ~CommitQueue();
   CommitQueue(const CommitQueue&) = delete;
   CommitQueue& operator=(const CommitQueue&) = delete;
 
-  // As Store::Commit, Stop and queue_depth.
+  // See Store::Commit, Stop and queue_depth.
   void Commit(Transaction transaction, CommitDone done);
   void Stop();
   std::size_t queue_depth() const;
-  // How the last group, or the last probe, went.
+  // The status of the last group, or of the last probe.
   absl::Status health() const;
 
  private:
@@ -92,7 +94,7 @@ class CommitQueue {
   };
 
   void Run();
-  // Commits, tells the listener, answers.
+  // Commits the group, notifies the listener, answers the transactions.
   void CommitGroup(absl::Span<PendingCommit> group);
   void Report(const absl::Status& status);
   void Measure(const GroupWriter::Group& group, absl::Duration took);
@@ -105,10 +107,10 @@ class CommitQueue {
   absl::CondVar drained_;
   std::deque<PendingCommit> queue_ ABSL_GUARDED_BY(mu_);
   std::vector<Refused> refused_ ABSL_GUARDED_BY(mu_);
-  // Taken from the queue and not yet answered.
+  // Taken from the queue and not answered yet.
   std::size_t in_group_ ABSL_GUARDED_BY(mu_) = 0;
-  bool writer_waits_ ABSL_GUARDED_BY(mu_) = false;
-  // Takes no more; the thread lives on to say so.
+  bool writer_idle_ ABSL_GUARDED_BY(mu_) = false;
+  // Accepts no more; the thread still runs, to reject further transactions.
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status health_ ABSL_GUARDED_BY(mu_);

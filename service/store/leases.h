@@ -1,9 +1,9 @@
-// Which gateway does which work, where several share a store.
+// Divides work among the gateways that share a store.
 //
-// All work is dealt out by shards: a row names its shard when it is made, and the gateway that
-// holds the lease of that shard submits and polls what is unfinished in it. Leases fence sending,
-// never hearing: a submission is begun only while its shard is held (an intent's `send_before` is
-// never after the end of the lease), but what a provider said may be recorded by whoever heard it.
+// Work is divided by shards: a row names its shard when it is created, and the gateway that holds
+// the shard's lease submits and polls the unfinished work in it. Leases fence sending, not
+// recording: a submission starts only while its shard is held (its `send_before` is never after the
+// end of the lease), but any gateway may record a provider's answer that it receives.
 #ifndef ASSETGATE_STORE_LEASES_H_
 #define ASSETGATE_STORE_LEASES_H_
 
@@ -14,46 +14,48 @@
 
 namespace assetgate::store {
 
-// 0 to kShards - 1. A store for one process has one, 0.
+// 0 to kShards - 1. A store for one process has a single shard, 0.
 using Shard = int;
 inline constexpr Shard kShards = 256;
 
-// Hears of leases that come and go, on a thread of the store. Must not block.
+// Is notified when leases are acquired and lost.
+// Threading: called on a thread of the store; must not block.
 class LeaseListener {
  public:
   virtual ~LeaseListener() = default;
-  // These are held from now on. Whoever held them before holds them no more, and begins no
+  // These shards are held from now on. Their previous holder no longer holds them and starts no
   // submission any more.
   virtual void OnTaken(const std::vector<Shard>& shards) = 0;
-  // These are held no more: given away, or not renewed in time.
+  // These shards are no longer held: released, or not renewed in time.
   virtual void OnLost(const std::vector<Shard>& shards) = 0;
 };
 
-// Thread-safe.
+// Threading: thread-safe.
 class Leases {
  public:
   virtual ~Leases() = default;
 
-  // Until when the shard is surely held, by the clock of this process; absent when it is not.
+  // When the lease of the shard ends, by this process's clock; absent if it is not held.
   virtual std::optional<absl::Time> HeldUntil(Shard shard) = 0;
-  // A shard to put new work into; absent when none is held.
+  // A shard for new work; absent if none is held.
   virtual std::optional<Shard> Pick() = 0;
-  // Whether nobody but this process can have the store open: then whoever wrote what it finds there
-  // is surely gone. Otherwise another gateway that has lost its leases may still have calls under
-  // way, which it began before.
+  // Whether only this process can have the store open: any earlier writer is then certainly gone.
+  // Otherwise another gateway that has lost its leases may still have calls in flight that it
+  // started before.
   virtual bool exclusive() const { return false; }
-  // Gateways that share the work, this one included: at least 1. Budgets are divided by it.
+  // The number of gateways that share the work, including this one: at least 1. Budgets are divided
+  // by it.
   virtual int gateways() = 0;
-  // How many shards are held; all kShards where there is but one gateway.
+  // The number of shards held; kShards if there is only one gateway.
   virtual int held_count() = 0;
-  // Sets who hears; nullptr for nobody. What is held already is told at once, by OnTaken.
+  // Sets the listener; nullptr for none. OnTaken reports the shards that are held already at once.
   virtual void SetListener(LeaseListener* listener) = 0;
-  // Gives everything back and takes nothing any more: others go on at once. For the end of a
-  // process, once it begins nothing new.
+  // Releases all shards and takes no more: other gateways take over at once. Called at shutdown,
+  // once this process starts no new work.
   virtual void Release() = 0;
 };
 
-// Of a store that only one process can open: it holds the one shard for ever.
+// For a store that only one process can open: it always holds the single shard.
 class SoleLeases final : public Leases {
  public:
   std::optional<absl::Time> HeldUntil(Shard) override { return absl::InfiniteFuture(); }

@@ -1,4 +1,4 @@
-// How the schema of a store grows: the same rules for every kind of store.
+// How a store's schema is migrated: the same rules for every kind of store.
 #ifndef ASSETGATE_STORE_MIGRATION_H_
 #define ASSETGATE_STORE_MIGRATION_H_
 
@@ -9,20 +9,19 @@
 
 namespace assetgate::store {
 
-// One step from a version to the next. Steps are only ever appended: a store somewhere has run
+// One step to the next version. Steps are only ever appended, because existing stores have run
 // them.
 struct Migration {
-  // The schema's version after it; the steps count from 1.
+  // The schema's version after the step; steps count from 1.
   int version;
-  // The lowest version of a binary that can still work on the schema after it. Neighbouring
-  // releases run on each other's stores, side by side where the store takes more than one, as long
-  // as this stands still.
+  // The lowest version of a binary that works with the schema after the step. While it stays the
+  // same, neighbouring releases work with each other's stores, and side by side on a shared store.
   int min_reader;
   const char* sql;
 };
 
-// FAILED_PRECONDITION, naming both versions and the remedy, where a store of that version is not
-// for a binary that knows steps up to `known`.
+// Errors: FAILED_PRECONDITION, naming both versions and the remedy, if a binary that knows steps up
+// to `known` cannot use a store of that version.
 inline absl::Status CheckReadable(std::int64_t version, std::int64_t min_reader, int known) {
   if (min_reader <= known) return absl::OkStatus();
   return absl::FailedPreconditionError(

@@ -1,4 +1,4 @@
-// What a watch stream tells its reader.
+// The events that a watch stream delivers to its reader.
 #ifndef ASSETGATE_WATCH_EVENT_H_
 #define ASSETGATE_WATCH_EVENT_H_
 
@@ -14,13 +14,15 @@
 
 namespace assetgate::watch {
 
-// What a consumer keeps beside an event, so that an event which many streams tell is encoded once.
+// An encoding kept with an event, so that an event that many streams deliver is encoded once.
 class Encoded {
  public:
   virtual ~Encoded() = default;
 };
 
-// One event. Immutable, but for its encoding; shared by all streams that tell it. Thread-safe.
+// One event, shared by all streams that deliver it. Immutable, except that its encoding is added
+// once.
+// Threading: thread-safe.
 class Event {
  public:
   static std::shared_ptr<const Event> Reset(v1::ResetReason reason) {
@@ -39,7 +41,7 @@ class Event {
     event->delete_cause_ = cause;
     return event;
   }
-  // Of what is in no store: a provider as it stands, or last stood (DELETE).
+  // A provider, which no store holds: its present state, or its last one (DELETE).
   static std::shared_ptr<const Event> OfProvider(v1::EventType type, v1::Provider provider) {
     auto event = std::make_shared<Event>(type);
     event->provider_ = std::make_unique<const v1::Provider>(std::move(provider));
@@ -52,13 +54,13 @@ class Event {
     return event;
   }
 
-  // For the makers above.
+  // For the factory functions above.
   explicit Event(v1::EventType type) : type_(type) {}
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
   v1::EventType type() const { return type_; }
-  // PUT and DELETE of what is stored; null otherwise.
+  // PUT and DELETE of a stored resource; null otherwise.
   const store::ChangePtr& change() const { return change_; }
   // PUT and DELETE of a provider; null otherwise.
   const v1::Provider* provider() const { return provider_.get(); }
@@ -67,8 +69,7 @@ class Event {
   const std::string& resume_token() const { return resume_token_; }
   bool snapshot_complete() const { return snapshot_complete_; }
 
-  // What `encode` made the first time it was asked for. All consumers of one event must encode it
-  // alike.
+  // The result of the first call's `encode`. All users of one event must encode it in the same way.
   const Encoded& EncodedBy(
       absl::FunctionRef<std::unique_ptr<const Encoded>(const Event&)> encode) const {
     absl::call_once(encode_once_, [&] { encoded_ = encode(*this); });

@@ -1,4 +1,4 @@
-// FNV-1a, 64 bits: a hash that is the same in every process and version, for what tokens carry.
+// FNV-1a, 64 bits: the same hash in every process and version, so tokens can carry it.
 #ifndef ASSETGATE_WATCH_FNV_H_
 #define ASSETGATE_WATCH_FNV_H_
 
@@ -8,10 +8,10 @@
 
 namespace assetgate::watch {
 
-// Not for adversaries: nothing that must stay secret or unforged may rest on it.
+// Not cryptographic: must not be used to keep secrets or to detect forgery.
 class Fnv1a {
  public:
-  // A text, with its length, so that ("ab", "c") and ("a", "bc") differ.
+  // Adds a text with its length, so that ("ab", "c") and ("a", "bc") differ.
   void Add(absl::string_view text) {
     Add(static_cast<std::uint64_t>(text.size()));
     for (const char c : text) AddByte(static_cast<unsigned char>(c));

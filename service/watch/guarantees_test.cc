@@ -1,8 +1,8 @@
-// The guarantees of watching, against a store and readers that do anything at any time.
+// The guarantees of watching, checked against a store and readers that act in any order.
 //
-// One thread plays everybody: writers, the store's thread, the hub, replay, readers and the clock.
-// A random choice says who takes the next step, so that whatever can happen between two steps does,
-// sooner or later; a seed says all of it again.
+// One thread runs all parts: writers, the store's thread, the hub, replay, readers and the clock. A
+// random choice selects the next step, so every interleaving occurs sooner or later; a seed repeats
+// a run exactly.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -32,7 +32,7 @@
 namespace assetgate::watch {
 namespace {
 
-// A loop that runs one task when told to.
+// A loop that runs one task per call.
 class SteppedLoop final : public base::EventLoop {
  public:
   explicit SteppedLoop(base::FakeClock& clock) : clock_(clock) {}
@@ -65,16 +65,16 @@ class World {
     may_overrun_ = Chance(10);
     if (Chance(50)) store_.max_look_ups = 1 + static_cast<std::size_t>(Below(6));
     store_.SetListener(&hub_);
-    store_.HoldListener();
+    store_.HoldNotifications();
     store_.before_read = [this] {
-      // Reads of one page are not one instant, where the rows are read one by one.
+      // Where rows are read one by one, the reads of a page are not atomic.
       if (Chance(10)) Write();
     };
     for (int i = Below(8); i > 0; --i) Write();
     for (int i = 0; i < 5; ++i) readers_.push_back(MakeReader());
   }
 
-  // Empty, or what went wrong.
+  // Returns what went wrong; empty if nothing did.
   std::string Run(int steps) {
     for (int i = 0; i < steps && error_.empty(); ++i) Step();
     if (error_.empty()) Finish();
@@ -136,8 +136,8 @@ class World {
   void Open(ReaderState& reader) {
     WatchRequest request = reader.request;
     if (!reader.tokens.empty() && Chance(90)) {
-      // The last one mostly, or any that it ever had since it started over. It goes back to where
-      // it stood then, so what it got later is of no use any more.
+      // Resumes mostly with the last token, or with any that it has received since it started over.
+      // The reader then returns to its state at that token.
       if (Chance(30)) {
         reader.tokens.resize(
             1 + static_cast<std::size_t>(Below(static_cast<int>(reader.tokens.size()))));
@@ -150,7 +150,7 @@ class World {
     reader.stream = std::make_unique<OpenStream>(watches_, request);
   }
 
-  // Whether there was something.
+  // Returns whether there was an event.
   bool Read(ReaderState& reader) {
     const Stream::Pulled pulled = reader.stream->Next();
     if (pulled.event != nullptr) {
@@ -192,7 +192,7 @@ class World {
     if (choice < 150) {
       Write();
     } else if (choice < 250) {
-      store_.Tell(1 + static_cast<std::size_t>(Below(4)));
+      store_.Notify(1 + static_cast<std::size_t>(Below(4)));
     } else if (choice < 450) {
       hub_loop_.Step();
     } else if (choice < 600) {
@@ -215,24 +215,24 @@ class World {
     } else if (choice < 997) {
       // More than a mailbox holds.
       for (int i = 0; i < 1'100; ++i) store_.Put(absl::StrCat("burst", i), RandomTerms());
-      store_.Tell(2'000);
+      store_.Notify(2'000);
     } else if (choice < 998) {
       // More than the hub holds.
       if (std::exchange(may_overrun_, false)) {
         for (std::size_t i = 0; i < Hub::kMaxInbox + 5; ++i) store_.Put("a", {"x"});
-        store_.Tell(2 * Hub::kMaxInbox);
+        store_.Notify(2 * Hub::kMaxInbox);
       }
     }
   }
 
-  // Everything comes to rest; then each reader holds exactly what the store does.
+  // Stops all changes; then each reader must hold exactly what the store holds.
   void Finish() {
     final_ = true;
     store_.before_read = nullptr;
     store_.FailReads(absl::OkStatus());
-    store_.Tell(1'000'000);
-    // Long enough for every retry and every bookmark, in steps in which each reader reads all there
-    // is, however often it has to go back to the store for more.
+    store_.Notify(1'000'000);
+    // Long enough for every retry and every bookmark, in rounds in which each reader reads
+    // everything, however often it has to go back to the store.
     for (int round = 0; round < 12; ++round) {
       for (const auto& reader : readers_) {
         for (int ready = -1; error_.empty();) {
@@ -276,7 +276,7 @@ class World {
   Watches watches_;
   std::vector<std::unique_ptr<ReaderState>> readers_;
   std::vector<store::ChangePtr> history_;
-  // Slow to check: in few worlds, and once.
+  // Slow to check, so only in a few worlds, and once in each.
   bool may_overrun_;
   bool final_ = false;
   int resets_ = 0;
@@ -284,7 +284,7 @@ class World {
   std::string error_;
 };
 
-TEST(WatchGuaranteesTest, HoldWhateverHappensInWhateverOrder) {
+TEST(WatchGuaranteesTest, HoldUnderEveryInterleaving) {
   const char* const fixed = std::getenv("ASSETGATE_TEST_SEED");
   const std::uint32_t first = fixed != nullptr
                                   ? static_cast<std::uint32_t>(std::strtoul(fixed, nullptr, 10))
@@ -296,7 +296,7 @@ TEST(WatchGuaranteesTest, HoldWhateverHappensInWhateverOrder) {
     const std::uint32_t seed = first + static_cast<std::uint32_t>(i);
     World world(seed);
     const std::string error = world.Run(1'500);
-    ASSERT_EQ(error, "") << "again with ASSETGATE_TEST_SEED=" << seed;
+    ASSERT_EQ(error, "") << "repeat with ASSETGATE_TEST_SEED=" << seed;
     resets += world.resets();
     bookmarks += world.bookmarks();
   }
@@ -306,7 +306,7 @@ TEST(WatchGuaranteesTest, HoldWhateverHappensInWhateverOrder) {
   EXPECT_GT(resets, worlds);
 }
 
-// The checks themselves: each sees a reader that was told wrong.
+// The checks themselves: each detects a reader that got wrong events.
 
 store::ChangePtr ChangeOf(const std::string& id, store::Revision revision, bool deleted = false) {
   auto change = std::make_shared<store::Change>();
@@ -332,20 +332,20 @@ class ViewTest : public ::testing::Test {
   View view_;
 };
 
-TEST_F(ViewTest, SeesARevisionThatGoesBackOrComesTwice) {
+TEST_F(ViewTest, DetectsARevisionThatGoesBackOrRepeats) {
   EXPECT_EQ(Put("a", 5), "");
   EXPECT_NE(Put("a", 4), "");
   EXPECT_NE(Put("a", 5), "");
   EXPECT_EQ(Put("b", 3), "");
 }
 
-TEST_F(ViewTest, SeesATornResource) {
+TEST_F(ViewTest, DetectsATornResource) {
   store::Change torn = *ChangeOf("a", 5);
   torn.resource.pop_back();
   EXPECT_NE(view_.Apply(*Event::Put(std::make_shared<store::Change>(torn))), "");
 }
 
-TEST_F(ViewTest, SeesWhatIsMissingOrTooMuch) {
+TEST_F(ViewTest, DetectsMissingAndSurplusResources) {
   const std::vector<store::ChangePtr> history = {ChangeOf("a", 1), ChangeOf("b", 2),
                                                  ChangeOf("a", 3), ChangeOf("b", 4, true),
                                                  ChangeOf("c", 5)};
@@ -367,7 +367,7 @@ TEST_F(ViewTest, SeesWhatIsMissingOrTooMuch) {
   EXPECT_NE(view_.CheckUpto(history, interest_, 5), "");
 }
 
-TEST_F(ViewTest, SeesEventsOutOfPlace) {
+TEST_F(ViewTest, DetectsEventsOutOfPlace) {
   EXPECT_NE(view_.Apply(*Event::Bookmark("token", true)), "");
   EXPECT_NE(view_.Apply(*Event::Bookmark("", false)), "");
   view_.Apply(*Event::Reset(v1::COMPACTED));

@@ -10,52 +10,10 @@ const std::string kAnyTerm;  // NOLINT(cert-err58-cpp): the empty string cannot 
 
 }  // namespace
 
-struct Observation::Entry {
-  store::Key key;
-  absl::AnyInvocable<void(const store::ChangePtr&)> callback;
-  // Guarded by the hub's mutex.
-  bool gone = false;
-};
-
-Observation& Observation::operator=(Observation&& other) noexcept {
-  if (this != &other) {
-    Reset();
-    hub_ = std::exchange(other.hub_, nullptr);
-    entry_ = std::move(other.entry_);
-  }
-  return *this;
-}
-
-void Observation::Reset() {
-  if (hub_ == nullptr) return;
-  Hub& hub = *std::exchange(hub_, nullptr);
-  // Destroyed after the lock: what the callback holds may have a destructor of its own mind.
-  const std::shared_ptr<Entry> entry = std::move(entry_);
-  absl::MutexLock lock(&hub.mu_);
-  entry->gone = true;
-  const auto it = hub.observed_.find(entry->key);
-  auto& entries = it->second;
-  entries.erase(std::find(entries.begin(), entries.end(), entry));
-  if (entries.empty()) hub.observed_.erase(it);
-  while (hub.running_ == entry.get() && hub.running_thread_ != std::this_thread::get_id()) {
-    hub.callback_returned_.Wait(&hub.mu_);
-  }
-}
-
 const EventPtr& Hub::Published::EventFor(Effect effect) {
   EventPtr& event = events_[static_cast<std::size_t>(effect)];
   if (event == nullptr) event = EventOf(effect, change_);
   return event;
-}
-
-Observation Hub::Observe(const store::Key& key,
-                         absl::AnyInvocable<void(const store::ChangePtr&)> callback) {
-  auto entry = std::make_shared<Observation::Entry>();
-  entry->key = key;
-  entry->callback = std::move(callback);
-  absl::MutexLock lock(&mu_);
-  observed_[key].push_back(entry);
-  return Observation(this, std::move(entry));
 }
 
 void Hub::OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) {
@@ -65,13 +23,9 @@ void Hub::OnChanges(const std::vector<store::ChangePtr>& changes, store::Revisio
     inbox_.head = head;
     if (lag_ != nullptr && !changes.empty()) inbox_.since = std::min(inbox_.since, loop_.Now());
     if (!inbox_.overrun && inbox_.changes.size() + changes.size() > kMaxInbox) {
-      ThrowAway();
+      DropQueue();
     }
-    if (inbox_.overrun) {
-      for (const store::ChangePtr& change : changes) {
-        if (observed_.contains(change->key)) inbox_.newest[change->key] = change;
-      }
-    } else {
+    if (!inbox_.overrun) {
       inbox_.changes.insert(inbox_.changes.end(), changes.begin(), changes.end());
     }
     post = !std::exchange(dispatch_posted_, true);
@@ -84,79 +38,48 @@ void Hub::OnGap(store::Revision upto) {
   {
     absl::MutexLock lock(&mu_);
     inbox_.head = upto;
-    if (!inbox_.overrun) ThrowAway();
+    if (!inbox_.overrun) DropQueue();
     post = !std::exchange(dispatch_posted_, true);
   }
   if (post) loop_.Post([this] { Dispatch(); });
 }
 
-void Hub::ThrowAway() {
+void Hub::DropQueue() {
   inbox_.overrun = true;
   overruns_.fetch_add(1, std::memory_order_relaxed);
-  for (const store::ChangePtr& change : inbox_.changes) {
-    if (observed_.contains(change->key)) inbox_.newest[change->key] = change;
-  }
   inbox_.changes = {};
 }
 
 std::size_t Hub::queue_depth() const {
   absl::MutexLock lock(&mu_);
-  return inbox_.changes.size() + inbox_.newest.size();
+  return inbox_.changes.size();
 }
 
 void Hub::Dispatch() {
   Inbox inbox;
-  bool observed = false;
   {
     absl::MutexLock lock(&mu_);
     std::swap(inbox, inbox_);
     dispatch_posted_ = false;
-    observed = !observed_.empty();
-  }
-  if (observed) {
-    for (const store::ChangePtr& change : inbox.changes) TellObservers(change);
-    for (const auto& [key, change] : inbox.newest) TellObservers(change);
   }
   if (!std::exchange(begun_, true)) {
     recent_after_ = inbox.changes.empty() ? inbox.head : inbox.changes.front()->revision - 1;
   }
   if (inbox.overrun) {
-    DropEverybody();
+    DropAllMembers();
     recent_.clear();
     recent_bytes_ = 0;
     recent_after_ = inbox.head;
   } else {
     for (const store::ChangePtr& change : inbox.changes) Publish(change);
   }
-  // After the last event was offered, never before: see Mailbox::NextGeneration.
-  heard_.store(std::max(inbox.head, heard_.load(std::memory_order_relaxed)),
-               std::memory_order_release);
+  // Only after the last event was offered: see Mailbox::NextGeneration.
+  offered_upto_.store(std::max(inbox.head, offered_upto_.load(std::memory_order_relaxed)),
+                      std::memory_order_release);
   if (inbox.since != absl::InfiniteFuture()) {
     rounds_.push_back({woken_ + to_wake_.size(), inbox.since});
   }
   if (!wake_posted_) WakeSome();
-}
-
-void Hub::TellObservers(const store::ChangePtr& change) {
-  std::vector<std::shared_ptr<Observation::Entry>> entries;
-  {
-    absl::MutexLock lock(&mu_);
-    const auto it = observed_.find(change->key);
-    if (it == observed_.end()) return;
-    entries = it->second;
-  }
-  for (const std::shared_ptr<Observation::Entry>& entry : entries) {
-    {
-      absl::MutexLock lock(&mu_);
-      if (entry->gone) continue;
-      running_ = entry.get();
-      running_thread_ = std::this_thread::get_id();
-    }
-    entry->callback(change);
-    absl::MutexLock lock(&mu_);
-    running_ = nullptr;
-    callback_returned_.SignalAll();
-  }
 }
 
 void Hub::Publish(const store::ChangePtr& change) {
@@ -185,8 +108,8 @@ void Hub::OfferTo(const MembersBy& members, const std::string& key, Published& p
 
 bool Hub::OfferTo(Member& member, Published& published) {
   const store::Change& change = published.change();
-  if (change.revision <= member.after || change.revision <= member.looked_at) return true;
-  member.looked_at = change.revision;
+  if (change.revision <= member.after || change.revision <= member.last_considered) return true;
+  member.last_considered = change.revision;
   const std::optional<Effect> effect = EffectOf(member.subscriber->interest().filter, change);
   if (!effect.has_value()) return true;
   switch (member.subscriber->Offer(published.EventFor(*effect))) {
@@ -202,7 +125,7 @@ bool Hub::OfferTo(Member& member, Published& published) {
   return false;
 }
 
-void Hub::DropEverybody() {
+void Hub::DropAllMembers() {
   topics_.clear();
   for (auto& [subscriber, member] : members_) {
     subscriber->OnLost();
@@ -247,7 +170,7 @@ void Hub::DoJoin(std::shared_ptr<Subscriber> subscriber, store::Revision after) 
   if (!subscriber->OnJoined(after, std::move(missed))) return subscriber->Wake();
   auto member = std::make_unique<Member>();
   member->subscriber = subscriber;
-  // The store may have told it of changes that the hub has yet to hear of.
+  // The subscriber may have read changes from the store that the hub has not received yet.
   member->after = after;
   ForEachPlace(
       topics_[TopicKey(interest.tenant, interest.kind)], interest,
@@ -288,12 +211,12 @@ void Hub::ForEachPlace(Topic& topic, const Interest& interest,
     apply(topic.term, kAnyTerm);
     return;
   }
-  // A change concerns the stream only when each clause has a term in it, before or after: the
-  // shortest clause finds it.
-  const auto shortest =
+  // A change concerns the stream only if each clause has a term in it, before or after; so looking
+  // under the terms of the smallest clause is enough.
+  const auto smallest =
       std::min_element(clauses.begin(), clauses.end(),
                        [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  for (const std::string& term : *shortest) apply(topic.term, term);
+  for (const std::string& term : *smallest) apply(topic.term, term);
 }
 
 void Hub::WakeSome() {

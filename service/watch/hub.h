@@ -1,4 +1,4 @@
-// Brings every committed change to the streams and RPCs that wait for it.
+// Delivers every committed change to the watch streams that it concerns.
 #ifndef ASSETGATE_WATCH_HUB_H_
 #define ASSETGATE_WATCH_HUB_H_
 
@@ -9,14 +9,12 @@
 #include <deque>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -28,9 +26,8 @@
 
 namespace assetgate::watch {
 
-class Hub;
-
-// A live stream, as the hub sees it. All calls come on the hub's thread and must not block.
+// A live stream, as the hub sees it.
+// Threading: all calls come on the hub's thread and must not block.
 class Subscriber {
  public:
   virtual ~Subscriber() = default;
@@ -38,66 +35,44 @@ class Subscriber {
   // Never changes.
   virtual const Interest& interest() const = 0;
 
-  // The answer to Hub::Join: `missed` is what happened after `upto`, the revision that Join named;
-  // what follows is offered. False where the subscriber has closed meanwhile, or has no room for so
-  // much: then it has not joined. Wake follows.
+  // A reply to Hub::Join. `missed` holds the events after `upto`, the revision given to Join; later
+  // ones are offered. Returns false if the subscriber has closed meanwhile or has no room for
+  // `missed`; it has then not joined. Wake follows.
   virtual bool OnJoined(store::Revision upto, std::vector<EventPtr> missed) = 0;
-  // The other answer: the hub no longer has all changes after the revision that Join named. Wake
+  // The other reply to Hub::Join: the hub no longer has all changes after that revision. Wake
   // follows.
   virtual void OnTooFarBehind() = 0;
 
-  // One event, in the order of revisions. What it says: go on; go on, and call Wake; no room, which
-  // ends its membership: call Wake.
+  // Offers one event, in the order of revisions. The answer: taken; taken, call Wake; or no room,
+  // which ends the membership, call Wake.
   enum class Offered { kTaken, kWake, kOverflow };
   virtual Offered Offer(const EventPtr& event) = 0;
-  // The hub has been overrun and threw changes away. Ends its membership; Wake follows.
+  // The hub was overrun and dropped changes. Ends the membership; Wake follows.
   virtual void OnLost() = 0;
-  // Tells its reader. Called after a whole group of changes was offered, a few subscribers at a
-  // time, so that a burst is told at once and no fan-out holds up those who wait for one resource.
+  // Notifies the stream's reader. Called after a whole group of changes was offered, a few
+  // subscribers at a time: a reader gets a burst at once, and a large fan-out does not block other
+  // work on the loop.
   virtual void Wake() = 0;
 };
 
-// The wish to hear of one key; ends when destroyed. May be destroyed on any thread, in its own
-// callback as well. When the destructor returns, no call begins any more, and none is under way
-// (unless it is the one that destroys it): a call under way on another thread is waited for, so no
-// lock that the callback takes may be held. Must not outlive the hub.
-class Observation {
- public:
-  Observation() = default;
-  Observation(Observation&& other) noexcept
-      : hub_(std::exchange(other.hub_, nullptr)), entry_(std::move(other.entry_)) {}
-  Observation& operator=(Observation&& other) noexcept;
-  ~Observation() { Reset(); }
-
-  // Ends it now.
-  void Reset();
-
- private:
-  friend class Hub;
-  struct Entry;
-  Observation(Hub* hub, std::shared_ptr<Entry> entry) : hub_(hub), entry_(std::move(entry)) {}
-
-  Hub* hub_ = nullptr;
-  std::shared_ptr<Entry> entry_;
-};
-
-// Takes changes from the store's thread without holding it up, and gives them out on the thread of
-// its loop: first to observations, then to subscribers.
+// Takes changes from the store's thread without blocking it, and offers them to subscribers on the
+// thread of its loop.
 //
-// What has not been given out yet is bounded: at 16,384 changes the hub is overrun. It then throws
-// them away but for the newest change of each observed key, and sends every subscriber back to the
-// log. The last changes (at most 1,024, of at most 4 MiB) stay at hand, so that who joins a little
-// late need not ask the store.
+// The queue of changes that were not offered yet is bounded: at 16,384 changes the hub is overrun.
+// It then drops them and sends every subscriber back to the log. The newest changes (at most 1,024,
+// of at most 4 MiB) are kept, so that a subscriber that joins slightly late does not read the store
+// again.
 class Hub final : public store::ChangeListener {
  public:
   static constexpr std::size_t kMaxInbox = 16384;
   static constexpr std::size_t kMaxRecent = 1024;
   static constexpr std::size_t kMaxRecentBytes = 4 << 20;
-  // Subscribers woken before others get their turn on the loop.
+  // Subscribers woken before other work on the loop gets its turn.
   static constexpr std::size_t kWakeSlice = 64;
 
-  // `loop` must outlive the hub, and run nothing any more when the hub is destroyed. `lag`, if any,
-  // gets how long it took to tell all of a round of changes (see Metrics::WatchLagSeconds).
+  // `lag`, if set, records how long it took to notify all subscribers of a round of changes (see
+  // Metrics::WatchLagSeconds).
+  // Lifetime: `loop` must outlive the hub, and must run nothing any more when the hub is destroyed.
   explicit Hub(base::EventLoop& loop, prometheus::Histogram* lag = nullptr)
       : loop_(loop), lag_(lag) {}
   Hub(const Hub&) = delete;
@@ -105,48 +80,39 @@ class Hub final : public store::ChangeListener {
 
   base::EventLoop& loop() const { return loop_; }
 
-  // ChangeListener. A store that has changes from before it began to tell says so first, by a call
+  // ChangeListener. A store that already has changes when the listener is set first makes a call
   // without changes.
   void OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) override
       ABSL_LOCKS_EXCLUDED(mu_);
-  // As being overrun: subscribers go to the log, which tells them to start over. Observations hear
-  // nothing of what was missed.
+  // Like an overrun: subscribers go to the log, which makes them start over.
   void OnGap(store::Revision upto) override ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Calls `callback` on the hub's thread for each change of `key` that is told to the hub after
-  // this returns, in order; perhaps for some that were told shortly before. So: observe, then read
-  // the row, then pass over changes that are not newer than it. Where the hub is overrun,
-  // superseded changes are left out; the newest always comes. `callback` must not block.
-  // Thread-safe.
-  [[nodiscard]] Observation Observe(const store::Key& key,
-                                    absl::AnyInvocable<void(const store::ChangePtr&)> callback)
-      ABSL_LOCKS_EXCLUDED(mu_);
-
-  // Makes a subscriber that has everything up to `after` a member, or tells it that it is too far
-  // behind; either on the hub's thread. It must not be a member. Thread-safe.
+  // Makes a subscriber that has everything up to `after` a member, or calls its OnTooFarBehind;
+  // either on the hub's thread. It must not be a member already.
+  // Threading: thread-safe.
   void Join(std::shared_ptr<Subscriber> subscriber, store::Revision after);
-  // Ends its membership, if it is a member, soon. A subscriber that has closed before it calls this
-  // is no member afterwards, whatever Join is under way. Thread-safe.
+  // Ends the membership soon, if there is one. A subscriber that closes before it calls this is not
+  // a member afterwards, even if a Join is in progress.
+  // Threading: thread-safe.
   void Leave(std::shared_ptr<Subscriber> subscriber);
 
-  // A revision up to which all changes have been offered. Thread-safe.
-  store::Revision heard() const { return heard_.load(std::memory_order_acquire); }
-  // Changes not given out yet. Thread-safe.
+  // All changes up to this revision have been offered.
+  // Threading: thread-safe.
+  store::Revision offered_upto() const { return offered_upto_.load(std::memory_order_acquire); }
+  // Changes that were not offered yet.
+  // Threading: thread-safe.
   std::size_t queue_depth() const ABSL_LOCKS_EXCLUDED(mu_);
-  // How often it was overrun. Thread-safe.
+  // How often the hub was overrun.
+  // Threading: thread-safe.
   std::int64_t overruns() const { return overruns_.load(std::memory_order_relaxed); }
 
  private:
-  friend class Observation;
-
-  // What was told and not given out.
+  // Changes that arrived and were not offered yet.
   struct Inbox {
     std::vector<store::ChangePtr> changes;
-    // When the first of them was heard of.
+    // When the first of them arrived.
     absl::Time since = absl::InfiniteFuture();
     bool overrun = false;
-    // When overrun: of each observed key, the newest.
-    absl::flat_hash_map<store::Key, store::ChangePtr> newest;
     store::Revision head = 0;
   };
 
@@ -154,19 +120,19 @@ class Hub final : public store::ChangeListener {
     std::shared_ptr<Subscriber> subscriber;
     // It has everything up to here from the log.
     store::Revision after = 0;
-    // The last change looked at for it: one change can be found under several terms.
-    store::Revision looked_at = 0;
+    // The last change that was considered for it: one change can be found under several terms.
+    store::Revision last_considered = 0;
   };
-  // Members of one tenant and kind, by what must be in a change to concern them.
+  // Members of one tenant and kind, by an id or term that a change must have to concern them.
   using MembersBy = absl::flat_hash_map<std::string, absl::flat_hash_set<Member*>>;
   struct Topic {
     MembersBy id;
-    // Those that any change can concern stand under the empty term, which is no row's.
+    // Members that any change can concern are under the empty term, which no row has.
     MembersBy term;
   };
   using TopicKey = std::pair<std::string, store::Kind>;
 
-  // A change with the events it makes: one of each sort, for all who tell it.
+  // A change with its events, one per effect, shared by all streams that deliver them.
   class Published {
    public:
     explicit Published(store::ChangePtr change) : change_(std::move(change)) {}
@@ -178,16 +144,15 @@ class Hub final : public store::ChangeListener {
     std::array<EventPtr, 3> events_;
   };
 
-  void ThrowAway() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DropQueue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // All on the hub's thread.
+  // Threading: all on the hub's thread.
   void Dispatch() ABSL_LOCKS_EXCLUDED(mu_);
-  void TellObservers(const store::ChangePtr& change) ABSL_LOCKS_EXCLUDED(mu_);
   void Publish(const store::ChangePtr& change);
   void OfferTo(const MembersBy& members, const std::string& key, Published& published);
-  // False where the member has no room left.
+  // Returns false if the member has no room left.
   bool OfferTo(Member& member, Published& published);
-  void DropEverybody();
+  void DropAllMembers();
   void Remember(Published published);
   void DoJoin(std::shared_ptr<Subscriber> subscriber, store::Revision after);
   void Remove(Subscriber* subscriber);
@@ -203,28 +168,23 @@ class Hub final : public store::ChangeListener {
   mutable absl::Mutex mu_;
   Inbox inbox_ ABSL_GUARDED_BY(mu_);
   bool dispatch_posted_ ABSL_GUARDED_BY(mu_) = false;
-  absl::flat_hash_map<store::Key, std::vector<std::shared_ptr<Observation::Entry>>> observed_
-      ABSL_GUARDED_BY(mu_);
-  // Whose callback runs right now, and where.
-  const Observation::Entry* running_ ABSL_GUARDED_BY(mu_) = nullptr;
-  std::thread::id running_thread_ ABSL_GUARDED_BY(mu_);
-  absl::CondVar callback_returned_;
 
-  std::atomic<store::Revision> heard_{0};
+  std::atomic<store::Revision> offered_upto_{0};
   std::atomic<std::int64_t> overruns_{0};
 
-  // Only touched on the hub's thread.
+  // Threading: used only on the hub's thread.
   absl::flat_hash_map<Subscriber*, std::unique_ptr<Member>> members_;
   absl::flat_hash_map<TopicKey, Topic> topics_;
   std::vector<Member*> overflowed_;
-  // All changes after `recent_after_`, the newest last; before the first call, all there will be.
+  // All changes after `recent_after_`, the newest last; before the first call, all that will
+  // arrive.
   bool begun_ = false;
   std::deque<Published> recent_;
   std::size_t recent_bytes_ = 0;
   store::Revision recent_after_ = 0;
   std::deque<std::shared_ptr<Subscriber>> to_wake_;
   bool wake_posted_ = false;
-  // How many were ever woken, and at which number the rounds end that are being told.
+  // The total number of wake-ups, and for each round in progress the number at which it ends.
   std::uint64_t woken_ = 0;
   struct Round {
     std::uint64_t end;

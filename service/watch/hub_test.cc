@@ -1,14 +1,10 @@
 #include "watch/hub.h"
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "absl/synchronization/notification.h"
-#include "base/event_loop.h"
 #include "base/metrics.h"
 #include "base/testing/fake_event_loop.h"
 #include "gmock/gmock.h"
@@ -21,8 +17,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-store::Key AssetKey(const std::string& id) { return {FakeStore::kTenant, store::Kind::kAsset, id}; }
-
 class WatchHubTest : public ::testing::Test {
  protected:
   WatchHubTest() { store_.SetListener(&hub_); }
@@ -30,22 +24,9 @@ class WatchHubTest : public ::testing::Test {
   FakeStore store_;
   base::FakeEventLoop loop_;
   Hub hub_{loop_};
-  std::vector<store::Revision> heard_;
 };
 
-TEST_F(WatchHubTest, AnObserverHearsOfItsKeyInOrder) {
-  const Observation observation = hub_.Observe(
-      AssetKey("a"), [&](const store::ChangePtr& change) { heard_.push_back(change->revision); });
-  store_.Put("a");
-  store_.Put("b");
-  store_.Put("a");
-  store_.Delete("a");
-  EXPECT_THAT(heard_, IsEmpty()) << "not on the writer's thread";
-  loop_.RunDue();
-  EXPECT_THAT(heard_, ElementsAre(1, 3, 4));
-}
-
-TEST_F(WatchHubTest, ARoundIsMeasuredFromItsFirstChangeToItsEnd) {
+TEST_F(WatchHubTest, LagIsMeasuredFromTheFirstChangeOfARoundToItsEnd) {
   base::Metrics metrics({.version = "1"});
   Hub hub(loop_, &metrics.WatchLagSeconds());
   store_.SetListener(&hub);
@@ -60,69 +41,15 @@ TEST_F(WatchHubTest, ARoundIsMeasuredFromItsFirstChangeToItsEnd) {
   EXPECT_THAT(metrics.Scrape(), ::testing::HasSubstr("assetgate_watch_lag_seconds_count 2\n"));
 }
 
-TEST_F(WatchHubTest, AnObservationThatEndedHearsNothingMore) {
-  std::optional<Observation> observation = hub_.Observe(
-      AssetKey("a"), [&](const store::ChangePtr& change) { heard_.push_back(change->revision); });
+TEST_F(WatchHubTest, OfferedUptoAdvancesWithEveryChange) {
+  EXPECT_EQ(hub_.offered_upto(), 0);
   store_.Put("a");
+  EXPECT_EQ(hub_.offered_upto(), 0);
   loop_.RunDue();
-  store_.Put("a");
-  observation.reset();
-  loop_.RunDue();
-  EXPECT_THAT(heard_, ElementsAre(1));
+  EXPECT_EQ(hub_.offered_upto(), 1);
 }
 
-TEST_F(WatchHubTest, AnObservationMayEndInItsOwnCallback) {
-  std::optional<Observation> observation;
-  auto held = std::make_shared<int>(7);
-  const std::weak_ptr<int> weak = held;
-  observation = hub_.Observe(AssetKey("a"), [&, held](const store::ChangePtr& change) {
-    observation.reset();
-    // What the callback holds outlives the call.
-    EXPECT_EQ(*held, 7);
-    heard_.push_back(change->revision);
-  });
-  held.reset();
-  store_.Put("a");
-  store_.Put("a");
-  loop_.RunDue();
-  EXPECT_THAT(heard_, ElementsAre(1));
-  EXPECT_TRUE(weak.expired());
-}
-
-TEST_F(WatchHubTest, AnObserverMayEndAnother) {
-  std::optional<Observation> second;
-  const Observation first =
-      hub_.Observe(AssetKey("a"), [&](const store::ChangePtr&) { second.reset(); });
-  second = hub_.Observe(
-      AssetKey("a"), [&](const store::ChangePtr& change) { heard_.push_back(change->revision); });
-  store_.Put("a");
-  loop_.RunDue();
-  EXPECT_THAT(heard_, IsEmpty());
-}
-
-TEST_F(WatchHubTest, AnOverrunKeepsTheNewestChangeOfWhatIsObserved) {
-  const Observation observation = hub_.Observe(
-      AssetKey("a"), [&](const store::ChangePtr& change) { heard_.push_back(change->revision); });
-  store_.Put("a");
-  for (std::size_t i = 0; i < 2 * Hub::kMaxInbox; ++i) store_.Put("b");
-  store_.Put("a");
-  const store::Revision newest = store_.Put("a");
-  EXPECT_LE(hub_.queue_depth(), Hub::kMaxInbox);
-  loop_.RunDue();
-  EXPECT_THAT(heard_, ElementsAre(newest));
-  EXPECT_EQ(hub_.overruns(), 1);
-  EXPECT_EQ(hub_.heard(), newest);
-}
-
-TEST_F(WatchHubTest, HeardMovesOnWithEveryChange) {
-  EXPECT_EQ(hub_.heard(), 0);
-  store_.Put("a");
-  EXPECT_EQ(hub_.heard(), 0);
-  loop_.RunDue();
-  EXPECT_EQ(hub_.heard(), 1);
-}
-
-// A subscriber that says what the test tells it to say.
+// A subscriber that returns the answers that a test sets.
 class FakeSubscriber final : public Subscriber {
  public:
   explicit FakeSubscriber(Interest interest)
@@ -159,7 +86,7 @@ std::shared_ptr<FakeSubscriber> SubscriberOf(std::vector<std::string> ids) {
       Interest{FakeStore::kTenant, store::Kind::kAsset, std::move(ids), {}});
 }
 
-TEST_F(WatchHubTest, WhoJoinsALittleLateGetsWhatItMissed) {
+TEST_F(WatchHubTest, LateSubscriberGetsTheEventsItMissed) {
   const auto subscriber = SubscriberOf({"a"});
   for (int i = 0; i < 3; ++i) {
     store_.Put("a");
@@ -176,11 +103,23 @@ TEST_F(WatchHubTest, WhoJoinsALittleLateGetsWhatItMissed) {
   EXPECT_THAT(subscriber->offered, ElementsAre(3, 5, 7));
 }
 
-TEST_F(WatchHubTest, AGapSendsSubscribersBackToTheLogAndObserversHearWhatFollows) {
+TEST_F(WatchHubTest, OverrunDropsTheQueueAndSendsSubscribersBackToTheLog) {
   const auto subscriber = SubscriberOf({"a"});
   hub_.Join(subscriber, 0);
-  const Observation observation = hub_.Observe(
-      AssetKey("a"), [&](const store::ChangePtr& change) { heard_.push_back(change->revision); });
+  loop_.RunDue();
+  for (std::size_t i = 0; i < 2 * Hub::kMaxInbox; ++i) store_.Put("b");
+  const store::Revision newest = store_.Put("a");
+  EXPECT_LE(hub_.queue_depth(), Hub::kMaxInbox);
+  loop_.RunDue();
+  EXPECT_TRUE(subscriber->lost);
+  EXPECT_THAT(subscriber->offered, IsEmpty());
+  EXPECT_EQ(hub_.overruns(), 1);
+  EXPECT_EQ(hub_.offered_upto(), newest);
+}
+
+TEST_F(WatchHubTest, GapSendsSubscribersBackToTheLog) {
+  const auto subscriber = SubscriberOf({"a"});
+  hub_.Join(subscriber, 0);
   store_.Put("a");
   loop_.RunDue();
   store_.Put("a");
@@ -188,16 +127,15 @@ TEST_F(WatchHubTest, AGapSendsSubscribersBackToTheLogAndObserversHearWhatFollows
   loop_.RunDue();
   EXPECT_TRUE(subscriber->lost);
   EXPECT_THAT(subscriber->offered, ElementsAre(1));
-  EXPECT_THAT(heard_, ElementsAre(1, 2));
-  EXPECT_EQ(hub_.heard(), 7);
-  // Who has nothing from before the gap is no help to anybody.
+  EXPECT_EQ(hub_.offered_upto(), 7);
+  // The hub keeps no changes from before the gap.
   const auto late = SubscriberOf({"a"});
   hub_.Join(late, 1);
   loop_.RunDue();
   EXPECT_TRUE(late->too_far_behind);
 }
 
-TEST_F(WatchHubTest, WhoIsTooFarBehindIsToldSo) {
+TEST_F(WatchHubTest, SubscriberTooFarBehindIsNotified) {
   const auto subscriber = SubscriberOf({});
   for (std::size_t i = 0; i < Hub::kMaxRecent + 2; ++i) store_.Put("a");
   loop_.RunDue();
@@ -211,7 +149,7 @@ TEST_F(WatchHubTest, WhoIsTooFarBehindIsToldSo) {
   EXPECT_EQ(subscriber->offered.size(), Hub::kMaxRecent);
 }
 
-TEST_F(WatchHubTest, WhatCameBeforeTheFirstChangeHeardIsNotAtHand) {
+TEST_F(WatchHubTest, ChangesBeforeTheFirstReceivedOneAreNotKept) {
   store_.SetListener(nullptr);
   for (int i = 0; i < 5; ++i) store_.Put("a");
   store_.SetListener(&hub_);
@@ -226,7 +164,7 @@ TEST_F(WatchHubTest, WhatCameBeforeTheFirstChangeHeardIsNotAtHand) {
   EXPECT_THAT(subscriber->offered, ElementsAre(6));
 }
 
-TEST_F(WatchHubTest, WhatASubscriberHasFromTheLogIsNotOfferedAgain) {
+TEST_F(WatchHubTest, ChangesReadFromTheLogAreNotOfferedAgain) {
   const auto subscriber = SubscriberOf({});
   hub_.Join(subscriber, 2);
   loop_.RunDue();
@@ -235,7 +173,7 @@ TEST_F(WatchHubTest, WhatASubscriberHasFromTheLogIsNotOfferedAgain) {
   EXPECT_THAT(subscriber->offered, ElementsAre(3));
 }
 
-TEST_F(WatchHubTest, ASubscriberWithoutRoomIsNoMemberAnyMore) {
+TEST_F(WatchHubTest, SubscriberWithoutRoomIsNoLongerAMember) {
   const auto full = SubscriberOf({});
   const auto other = SubscriberOf({});
   full->answer = Subscriber::Offered::kOverflow;
@@ -255,7 +193,7 @@ TEST_F(WatchHubTest, ASubscriberWithoutRoomIsNoMemberAnyMore) {
   EXPECT_THAT(full->offered, ElementsAre(1, 3));
 }
 
-TEST_F(WatchHubTest, WhoLeftIsNotOfferedAnything) {
+TEST_F(WatchHubTest, SubscriberThatLeftIsNotOfferedEvents) {
   const auto subscriber = SubscriberOf({"a", "b"});
   hub_.Join(subscriber, 0);
   hub_.Leave(subscriber);
@@ -267,7 +205,7 @@ TEST_F(WatchHubTest, WhoLeftIsNotOfferedAnything) {
   EXPECT_EQ(subscriber.use_count(), 1);
 }
 
-TEST_F(WatchHubTest, WhoClosedBeforeItJoinedIsNotHeld) {
+TEST_F(WatchHubTest, SubscriberThatClosedBeforeJoiningIsReleased) {
   const auto subscriber = SubscriberOf({});
   subscriber->accept = false;
   hub_.Join(subscriber, 0);
@@ -275,7 +213,7 @@ TEST_F(WatchHubTest, WhoClosedBeforeItJoinedIsNotHeld) {
   EXPECT_EQ(subscriber.use_count(), 1);
 }
 
-TEST_F(WatchHubTest, AWideFanOutDoesNotHoldUpObservers) {
+TEST_F(WatchHubTest, LargeFanOutLetsOtherWorkRunInBetween) {
   std::vector<std::shared_ptr<FakeSubscriber>> subscribers;
   for (std::size_t i = 0; i < 4 * Hub::kWakeSlice; ++i) {
     subscribers.push_back(SubscriberOf({}));
@@ -288,62 +226,13 @@ TEST_F(WatchHubTest, AWideFanOutDoesNotHoldUpObservers) {
     for (const auto& subscriber : subscribers) count += subscriber->woken - 1;
     return count;
   };
-  int woken_before_observer = -1;
-  const Observation observation = hub_.Observe(
-      AssetKey("observed"), [&](const store::ChangePtr&) { woken_before_observer = woken(); });
+  int woken_before_other_work = -1;
   store_.Put("a");
-  loop_.Post([&] { store_.Put("observed"); });
+  loop_.Post([&] { loop_.Post([&] { woken_before_other_work = woken(); }); });
   loop_.RunDue();
-  EXPECT_GE(woken_before_observer, 0);
-  EXPECT_LE(woken_before_observer, static_cast<int>(2 * Hub::kWakeSlice));
-  EXPECT_EQ(woken(), static_cast<int>(8 * Hub::kWakeSlice));
-}
-
-// On threads of its own.
-TEST(WatchHubThreadTest, EndingAnObservationWaitsForACallUnderWay) {
-  base::ThreadEventLoop loop("test-hub");
-  Hub hub(loop);
-  FakeStore store;
-  store.SetListener(&hub);
-  absl::Notification entered;
-  absl::Notification go_on;
-  std::atomic<bool> returned = false;
-  Observation observation = hub.Observe(AssetKey("a"), [&](const store::ChangePtr&) {
-    entered.Notify();
-    go_on.WaitForNotification();
-    returned = true;
-  });
-  store.Put("a");
-  entered.WaitForNotification();
-  std::thread releaser([&] { go_on.Notify(); });
-  observation.Reset();
-  EXPECT_TRUE(returned);
-  releaser.join();
-  loop.Stop();
-}
-
-TEST(WatchHubThreadTest, ObserversComeAndGoWhileChangesAreTold) {
-  base::ThreadEventLoop loop("test-hub");
-  Hub hub(loop);
-  FakeStore store;
-  store.SetListener(&hub);
-  std::atomic<bool> stop = false;
-  std::thread writer([&] {
-    while (!stop) store.Put("a");
-  });
-  for (int i = 0; i < 2'000; ++i) {
-    // Dies with the observation: a call afterwards would be seen by a sanitizer.
-    auto state = std::make_unique<std::atomic<int>>(0);
-    Observation observation =
-        hub.Observe(AssetKey("a"), [&state](const store::ChangePtr&) { ++*state; });
-    if (i % 100 == 0) {
-      while (*state == 0) std::this_thread::yield();
-    }
-    observation.Reset();
-  }
-  stop = true;
-  writer.join();
-  loop.Stop();
+  EXPECT_GE(woken_before_other_work, 0);
+  EXPECT_LE(woken_before_other_work, static_cast<int>(2 * Hub::kWakeSlice));
+  EXPECT_EQ(woken(), static_cast<int>(4 * Hub::kWakeSlice));
 }
 
 }  // namespace

@@ -47,8 +47,8 @@ std::optional<Effect> EffectOf(const store::TermFilter& filter, const store::Cha
     return Effect::kDeleted;
   }
   if (filter.Matches(change.terms)) return Effect::kPut;
-  // A new row has no previous terms, and a filter that does not match everything (or it had matched
-  // above) does not match those.
+  // A new row has no previous terms. A filter without clauses would have matched above; any other
+  // filter does not match an empty list of terms.
   if (filter.Matches(change.previous_terms)) return Effect::kLeftFilter;
   return std::nullopt;
 }

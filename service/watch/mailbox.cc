@@ -51,24 +51,24 @@ void Mailbox::Overflow() {
 EventPtr Mailbox::Take() {
   if (drained()) return nullptr;
   EventPtr event = std::move(taking_[next_++]);
-  // After an overflow nothing is put any more.
+  // After an overflow nothing is added any more.
   if (!overflowed_) bytes_ -= SizeOf(event);
   if (drained()) {
     safe_ = taking_upto_;
     taking_.clear();
     next_ = 0;
-    // An idle stream keeps room for a few events, not for the burst it once saw.
+    // An idle stream keeps room for a few events, not for its largest burst.
     if (taking_.capacity() > kKeepEach) taking_.shrink_to_fit();
   }
   return event;
 }
 
-void Mailbox::NextGeneration(store::Revision heard) {
+void Mailbox::NextGeneration(store::Revision offered_upto) {
   if (!drained() || overflowed_) return;
-  // Events are put in the order of revisions, so all that concerns this mailbox up to the newest
-  // one is here, even where `heard` was read before that one came. And nothing here is beyond this
-  // point: should the other generation overflow, replaying from it repeats nothing.
-  taking_upto_ = std::max(taking_upto_, heard);
+  // Events are put in the order of revisions, so every event up to the newest one is here, even if
+  // `offered_upto` was read before that one was put. No event here is beyond this point: if the
+  // other generation overflows, a replay from it repeats nothing.
+  taking_upto_ = std::max(taking_upto_, offered_upto);
   for (const EventPtr& event : filling_) {
     taking_upto_ = std::max(taking_upto_, event->change()->revision);
   }

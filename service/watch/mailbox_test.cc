@@ -31,7 +31,7 @@ std::vector<std::string> TakeAll(Mailbox& mailbox) {
   return taken;
 }
 
-TEST(MailboxTest, AShortQueueKeepsEveryState) {
+TEST(MailboxTest, ShortQueueKeepsEveryState) {
   Mailbox mailbox;
   mailbox.Open(10);
   for (store::Revision r = 11; r <= 14; ++r) mailbox.Put(PutEvent("a", r));
@@ -40,7 +40,7 @@ TEST(MailboxTest, AShortQueueKeepsEveryState) {
   EXPECT_THAT(TakeAll(mailbox), ElementsAre("a@11", "a@12", "a@13", "a@14"));
 }
 
-TEST(MailboxTest, ALongQueueKeepsTheNewestStateOfEachResource) {
+TEST(MailboxTest, LongQueueKeepsTheNewestStateOfEachResource) {
   Mailbox mailbox;
   mailbox.Open(0);
   store::Revision revision = 0;
@@ -59,7 +59,7 @@ TEST(MailboxTest, ALongQueueKeepsTheNewestStateOfEachResource) {
   EXPECT_EQ(taken.back(), "slow@200031");
 }
 
-TEST(MailboxTest, SafeIsTheEndOfAGenerationNotItsMiddle) {
+TEST(MailboxTest, SafeAdvancesOnlyAtTheEndOfAGeneration) {
   Mailbox mailbox;
   mailbox.Open(5);
   EXPECT_EQ(mailbox.safe(), 5);
@@ -80,19 +80,19 @@ TEST(MailboxTest, SafeIsTheEndOfAGenerationNotItsMiddle) {
   EXPECT_EQ(mailbox.safe(), 12);
 }
 
-TEST(MailboxTest, WhatConcernsOthersMovesSafeOn) {
+TEST(MailboxTest, ChangesOfOtherResourcesAdvanceSafe) {
   Mailbox mailbox;
   mailbox.Open(5);
   mailbox.NextGeneration(40);
   EXPECT_EQ(mailbox.safe(), 40);
-  // What the hub has heard of can be behind what the log told.
+  // The hub may be behind the log that the mailbox was opened from.
   mailbox.Open(50);
   mailbox.NextGeneration(40);
   EXPECT_EQ(mailbox.safe(), 50);
 }
 
-TEST(MailboxTest, AnEventPutAfterTheHeardRevisionWasReadIsCoveredBySafe) {
-  // Else a replay after an overflow would repeat it.
+TEST(MailboxTest, SafeCoversAnEventPutAfterOfferedUptoWasRead) {
+  // Otherwise a replay after an overflow would repeat it.
   Mailbox mailbox;
   mailbox.Open(5);
   mailbox.Put(PutEvent("a", 12));
@@ -101,7 +101,7 @@ TEST(MailboxTest, AnEventPutAfterTheHeardRevisionWasReadIsCoveredBySafe) {
   EXPECT_EQ(mailbox.safe(), 12);
 }
 
-TEST(MailboxTest, WhatWaitsIsBoundedInBytes) {
+TEST(MailboxTest, PendingEventsAreBoundedInBytes) {
   constexpr std::size_t kQuarter = Mailbox::kMaxBytes / 4;
   Mailbox mailbox;
   mailbox.Open(0);
@@ -109,7 +109,7 @@ TEST(MailboxTest, WhatWaitsIsBoundedInBytes) {
   mailbox.NextGeneration(4);
   mailbox.Take();
   mailbox.Put(PutEvent("a", 5, kQuarter));
-  EXPECT_FALSE(mailbox.overflowed()) << "what was taken counts no more";
+  EXPECT_FALSE(mailbox.overflowed()) << "taken events no longer count";
   mailbox.Put(PutEvent("b", 6, 1));
   EXPECT_TRUE(mailbox.overflowed());
   EXPECT_THAT(TakeAll(mailbox), ElementsAre("a@2", "a@3", "a@4"));
@@ -120,7 +120,7 @@ TEST(MailboxTest, WhatWaitsIsBoundedInBytes) {
   EXPECT_TRUE(mailbox.overflowed());
 }
 
-TEST(MailboxTest, ASupersededStateNoLongerCounts) {
+TEST(MailboxTest, SupersededStateNoLongerCounts) {
   Mailbox mailbox;
   mailbox.Open(0);
   store::Revision revision = 0;
@@ -131,7 +131,7 @@ TEST(MailboxTest, ASupersededStateNoLongerCounts) {
   EXPECT_FALSE(mailbox.overflowed());
 }
 
-TEST(MailboxTest, OverflowKeepsWhatIsBeingTakenAndThrowsTheRestAway) {
+TEST(MailboxTest, OverflowKeepsTheGenerationBeingTakenAndDropsTheOther) {
   Mailbox mailbox;
   mailbox.Open(0);
   mailbox.Put(PutEvent("a", 1));

@@ -98,7 +98,7 @@ absl::StatusOr<Replay::Page> Replay::Next() {
   if (stage_ == Stage::kUnsettled) return ReadUnsettled();
   if (stage_ == Stage::kLog) {
     absl::StatusOr<Page> page = ReadLog();
-    // Not if the reader has to start over instead.
+    // Unless the reader has to start over.
     if (!page.ok() || stage_ == Stage::kLog) return page;
   }
   if (stage_ == Stage::kBegin) {
@@ -141,13 +141,13 @@ absl::StatusOr<Replay::Rows> Replay::ReadGivenIds() {
       found.rows.push_back(std::move(**row));
     }
     if (bytes < options_.bytes_per_page) continue;
-    // The page is full; where ids must exist, those of its rest do too.
+    // The page is full. If ids must exist, the remaining ones are looked up too.
     for (std::size_t rest = i + 1; ids_must_exist_ && rest < end; ++rest) {
       if (row = Get(interest_.ids[rest]); !row.ok()) return row.status();
     }
     end = i + 1;
   }
-  // Not before all could be read: a page that fails is read again.
+  // Only after all rows were read: a page that fails is read again.
   for (const store::Revision revision : as_of) {
     shown_ids_[interest_.ids[next_id_++]] = revision;
     compare_upto_ = std::max(compare_upto_, revision);
@@ -186,11 +186,11 @@ absl::StatusOr<Replay::Page> Replay::ReadUnsettled() {
 
 absl::Status Replay::Begin() {
   if (interest_.ids.empty()) return absl::OkStatus();
-  // Rows that are read one by one come without a head; each is at least as new as this.
+  // Reads of single rows do not report a head; each is at least as new as this one.
   const absl::StatusOr<store::Revision> head = store_.Head();
   if (!head.ok()) return head.status();
   began_ = *head;
-  // The first page looks up the others.
+  // The first page looks up the first ids.
   for (std::size_t i = options_.rows_per_page; ids_must_exist_ && i < interest_.ids.size(); ++i) {
     const absl::StatusOr<std::optional<store::Row>> row = Get(interest_.ids[i]);
     if (!row.ok()) return row.status();
@@ -234,7 +234,7 @@ absl::StatusOr<Replay::Page> Replay::ReadLog() {
   absl::StatusOr<store::ChangesPage> read = store_.ReadChanges(query);
   if (!read.ok()) return read.status();
   if (read->head < upto_ || read->compacted) {
-    // A token from this store's future: the store was restored from an older copy.
+    // A token from the future of this store: it was restored from an older copy.
     StartOver(read->head < upto_ ? v1::OTHER_STORE : v1::COMPACTED);
     return Page();
   }
@@ -247,7 +247,7 @@ absl::StatusOr<Replay::Page> Replay::ReadLog() {
   }
   upto_ = read->upto;
   page.upto = upto_;
-  // The hub does not know what was shown.
+  // The hub does not know what the snapshot showed.
   page.caught_up = upto_ >= read->head && upto_ >= compare_upto_;
   if (upto_ >= compare_upto_) ForgetShown();
   return page;

@@ -1,8 +1,5 @@
-// The token that a BOOKMARK carries: where in which store's history, and of which watch.
+// The token in a BOOKMARK: a position in one store's history, for one watch.
 //
-// 29 bytes: format version (1), hash of the store id (8), fingerprint of the interest (8), revision
-// (8), checksum of all before (4); numbers little-endian. Callers treat it as opaque. It grants
-// nothing: what a resumed watch may see follows from its request, never from its token.
 #ifndef ASSETGATE_WATCH_RESUME_TOKEN_H_
 #define ASSETGATE_WATCH_RESUME_TOKEN_H_
 
@@ -21,9 +18,9 @@ std::string MakeResumeToken(absl::string_view store_id, std::uint64_t interest_f
 struct ResumePoint {
   enum class Verdict {
     kValid,
-    // Of another store, or nothing that this version can read.
+    // Of another store, or not readable by this version.
     kOtherStore,
-    // Of this store, and of a watch for something else.
+    // Of this store, but of a watch with another interest.
     kOtherFilter,
   };
   Verdict verdict = Verdict::kOtherStore;
@@ -31,7 +28,7 @@ struct ResumePoint {
   store::Revision revision = 0;
 };
 
-// Takes any bytes.
+// Accepts any bytes.
 ResumePoint ReadResumeToken(absl::string_view token, absl::string_view store_id,
                             std::uint64_t interest_fingerprint);
 

@@ -5,35 +5,34 @@
 
 #include "absl/strings/escaping.h"
 #include "gtest/gtest.h"
-#include "watch/interest.h"
 
 namespace assetgate::watch {
 namespace {
 
 using Verdict = ResumePoint::Verdict;
 
-TEST(ResumeTokenTest, ContinuesInItsOwnStoreAndWatch) {
+TEST(ResumeTokenTest, IsValidForItsOwnStoreAndWatch) {
   const std::string token = MakeResumeToken("store-1", 77, 123'456'789'012);
   const ResumePoint point = ReadResumeToken(token, "store-1", 77);
   EXPECT_EQ(point.verdict, Verdict::kValid);
   EXPECT_EQ(point.revision, 123'456'789'012);
 }
 
-TEST(ResumeTokenTest, StaysReadableInLaterVersions) {
-  // What a reader kept from an earlier release, in hex.
+TEST(ResumeTokenTest, TokenOfAnEarlierReleaseIsReadable) {
+  // A token that a client kept from an earlier release, in hex.
   const std::string token =
       absl::HexStringToBytes("0141ecdb27a6e1cf444d000000000000000900000000000000d2330a88");
   EXPECT_EQ(MakeResumeToken("store-1", 77, 9), token);
 }
 
-TEST(ResumeTokenTest, TellsAnotherStoreFromAnotherFilter) {
+TEST(ResumeTokenTest, DistinguishesAnotherStoreFromAnotherFilter) {
   const std::string token = MakeResumeToken("store-1", 77, 9);
   EXPECT_EQ(ReadResumeToken(token, "store-2", 77).verdict, Verdict::kOtherStore);
   EXPECT_EQ(ReadResumeToken(token, "store-2", 78).verdict, Verdict::kOtherStore);
   EXPECT_EQ(ReadResumeToken(token, "store-1", 78).verdict, Verdict::kOtherFilter);
 }
 
-TEST(ResumeTokenTest, AnyDamageMakesItUnreadable) {
+TEST(ResumeTokenTest, AnyDamageMakesItInvalid) {
   const std::string token = MakeResumeToken("store-1", 77, 9);
   for (std::size_t i = 0; i < token.size(); ++i) {
     for (int bit = 0; bit < 8; ++bit) {
@@ -47,46 +46,13 @@ TEST(ResumeTokenTest, AnyDamageMakesItUnreadable) {
   EXPECT_EQ(ReadResumeToken(token + "x", "store-1", 77).verdict, Verdict::kOtherStore);
 }
 
-TEST(ResumeTokenTest, GarbageIsOfAnotherStore) {
+TEST(ResumeTokenTest, GarbageCountsAsOfAnotherStore) {
   std::mt19937 random(1);
   for (int i = 0; i < 10'000; ++i) {
     std::string garbage(random() % 64, '\0');
     for (char& c : garbage) c = static_cast<char>(random());
     EXPECT_EQ(ReadResumeToken(garbage, "store-1", 77).verdict, Verdict::kOtherStore);
   }
-}
-
-TEST(InterestTest, FingerprintIsOfTheMeaningNotOfTheSpelling) {
-  const Interest one = Interest::Normalized({"default",
-                                             store::Kind::kAsset,
-                                             {"b", "a", "b"},
-                                             {{{"state:ACTIVE", "state:FAILED"}, {"x"}}}});
-  const Interest same = Interest::Normalized(
-      {"default", store::Kind::kAsset, {"a", "b"}, {{{"x"}, {"state:FAILED", "state:ACTIVE"}}}});
-  EXPECT_EQ(one.Fingerprint(), same.Fingerprint());
-
-  Interest other = same;
-  other.tenant = "else";
-  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
-  other = same;
-  other.kind = store::Kind::kVideoTask;
-  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
-  other = same;
-  other.ids.pop_back();
-  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
-  other = same;
-  other.filter.clauses.pop_back();
-  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
-  // The words are the same; where they stand is not.
-  other = same;
-  other.filter.clauses = {{"x", "state:FAILED"}, {"state:ACTIVE"}};
-  EXPECT_NE(other.Fingerprint(), same.Fingerprint());
-}
-
-TEST(InterestTest, FingerprintStaysTheSameInLaterVersions) {
-  const Interest interest =
-      Interest::Normalized({"default", store::Kind::kAsset, {"a", "b"}, {{{"state:ACTIVE"}}}});
-  EXPECT_EQ(interest.Fingerprint(), 0xa2bab3c85a74332dU);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// When a watch that ends by itself has seen enough.
+// Decides when a watch with `until_settled` is done.
 #ifndef ASSETGATE_WATCH_SETTLING_H_
 #define ASSETGATE_WATCH_SETTLING_H_
 
@@ -10,37 +10,38 @@
 
 namespace assetgate::watch {
 
-// Follows what a stream with `until_settled` has told its reader: it is done once nothing in its
-// scope is unsettled. The scope is
-//   - of a watch of given ids: those. One that is settled and begins anew counts as unsettled
-//   again.
-//   - of a watch by filter: what the snapshot showed (the newest one, where the reader has to start
-//     over), or when resuming, what matches at that time. Later arrivals do not count, nor does
-//     what begins anew, or is deleted and created again.
-// A resource that is deleted, or leaves the filter, is out of scope: the reader will not hear of
-// it.
+// Tracks the resources that a stream with `until_settled` has delivered: it is done once nothing in
+// its scope is unsettled. The scope is
+// - of a watch by ids: those ids. A settled resource that becomes unsettled counts again.
+// - of a watch by filter: the resources that the (newest) snapshot showed, or, when resuming, those
+//   that match at that time. Resources that match later do not count, nor do resources that become
+//   unsettled again, or are deleted and created again.
 //
-// Not thread-safe.
+// A resource that is deleted, or leaves the filter, leaves the scope: the stream delivers nothing
+// more about it.
+//
+// Threading: not thread-safe.
 class Settling {
  public:
   explicit Settling(bool given_ids) : given_ids_(given_ids) {}
 
-  // What is not settled, and its revision, before any event of a watch that resumes. Counts once it
-  // has caught up.
+  // Sets the unsettled resources, with their revisions, before any event of a watch that resumes.
+  // They count once OnCaughtUp was called.
   void OnResumed(absl::flat_hash_map<std::string, store::Revision> unsettled);
-  // All that was committed when OnResumed was called is delivered, or about to be.
+  // Everything that was committed when OnResumed was called is delivered, or about to be.
   void OnCaughtUp() { caught_up_ = true; }
-  // The reader got this event.
+  // The event was delivered to the reader.
   void OnDelivered(const Event& event);
 
-  // To be asked only where everything up to some revision was delivered.
+  // Meaningful only at a point where everything up to some revision was delivered.
   bool done() const { return scope_known_ && caught_up_ && unsettled_.empty(); }
 
  private:
   const bool given_ids_;
   bool scope_known_ = false;
   bool caught_up_ = false;
-  // With the revision at which it was seen so: of what a replay repeats, only newer changes count.
+  // With the revision at which each was seen unsettled: a replay repeats older changes, which must
+  // not count.
   absl::flat_hash_map<std::string, store::Revision> unsettled_;
 };
 

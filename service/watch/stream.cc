@@ -15,58 +15,58 @@ Stream::Stream(const Shared& shared, WatchRequest request, std::shared_ptr<Reade
       fingerprint_(interest_.Fingerprint()),
       replay_(shared.store, interest_, request.resume_token, request.until_settled,
               shared.options.replay),
-      retry_delay_(shared.options.first_retry),
+      retry_delay_(shared.options.initial_retry_delay),
       reader_(std::move(reader)),
       settling_(request.until_settled ? std::make_unique<Settling>(!interest_.ids.empty())
                                       : nullptr),
-      tell_caught_up_(!request.resume_token.empty()),
+      bookmark_when_caught_up_(!request.resume_token.empty()),
       last_bookmark_(shared.hub.loop().Now()) {}
 
 template <void (Stream::*on_time)()>
 void Stream::PostTimer(absl::Time when) {
-  // Weak: a stream that was closed need not live on until its timers are due.
+  // Weak, so that a closed stream does not live until its timers are due.
   shared_.hub.loop().PostAt(when, [weak = weak_from_this()] {
     if (const std::shared_ptr<Stream> self = weak.lock()) (*self.*on_time)();
   });
 }
 
 Stream::Pulled Stream::Next() {
-  Errands errands;
+  FollowUp follow_up;
   Pulled pulled;
   absl::Time interval_due;
   {
     absl::MutexLock lock(&mu_);
-    errands.start = !std::exchange(started_, true);
+    follow_up.start = !std::exchange(started_, true);
     interval_due = last_bookmark_ + shared_.options.bookmark_interval;
     waiting_ = Waiting::kNo;
-    pulled = NextLocked(errands);
+    pulled = NextLocked(follow_up);
     if (pulled.event == nullptr && !pulled.end.has_value()) waiting_ = Waiting::kYes;
   }
-  if (errands.start) PostTimer<&Stream::OnIntervalTimer>(interval_due);
-  if (errands.read_page) PostReadPage();
-  if (errands.quiet_timer) {
+  if (follow_up.start) PostTimer<&Stream::OnIntervalTimer>(interval_due);
+  if (follow_up.read_page) PostReadPage();
+  if (follow_up.quiet_timer) {
     PostTimer<&Stream::OnQuietTimer>(shared_.hub.loop().Now() + shared_.options.bookmark_quiet);
   }
   return pulled;
 }
 
-Stream::Pulled Stream::NextLocked(Errands& errands) {
+Stream::Pulled Stream::NextLocked(FollowUp& follow_up) {
   if (closed_ && !end_.has_value()) end_ = absl::CancelledError("closed");
   if (end_.has_value()) return {.end = end_};
   if (draining_) return DrainLocked();
 
-  // A reader that is slow, and has much to read, comes to no point up to which it has everything
-  // for a long time: it is told the last one again, which still holds.
+  // A slow reader with a long backlog reaches no new safe point for a long time. It gets the last
+  // one again, which still holds.
   const bool backlog = page_next_ < page_.size() || !mailbox_.drained();
   if (bookmark_wanted_ && backlog && safe_.has_value() &&
       shared_.hub.loop().Now() - last_bookmark_ >= shared_.options.bookmark_interval) {
-    const auto unmarked = unmarked_;
+    const auto unmarked = unmarked_events_;
     EventPtr bookmark = MakeBookmark();
-    // What was told since is not covered by it.
-    unmarked_ = unmarked;
+    // The bookmark does not cover the events delivered since.
+    unmarked_events_ = unmarked;
     return {.event = std::move(bookmark), .more = true};
   }
-  if (page_next_ < page_.size()) return Deliver(std::move(page_[page_next_++]), errands);
+  if (page_next_ < page_.size()) return Deliver(std::move(page_[page_next_++]), follow_up);
   page_ = {};
   page_next_ = 0;
   if (page_upto_.has_value()) safe_ = std::exchange(page_upto_, std::nullopt);
@@ -74,11 +74,12 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
     end_ = std::move(failure_);
     return {.end = end_};
   }
-  if (source_ != Source::kReplay) {
-    if (EventPtr event = mailbox_.Take()) return Deliver(std::move(event), errands);
-    if (source_ == Source::kLive && mailbox_.empty()) {
-      // Read under the lock that puts need: what it covers is in the mailbox, or was never for it.
-      mailbox_.NextGeneration(shared_.hub.heard());
+  if (phase_ != Phase::kReplay) {
+    if (EventPtr event = mailbox_.Take()) return Deliver(std::move(event), follow_up);
+    if (phase_ == Phase::kLive && mailbox_.empty()) {
+      // Read under the lock that Put needs: every event up to there is in the mailbox, or was not
+      // for it.
+      mailbox_.NextGeneration(shared_.hub.offered_upto());
     }
     safe_ = mailbox_.safe();
   }
@@ -87,28 +88,28 @@ Stream::Pulled Stream::NextLocked(Errands& errands) {
   if (safe_.has_value()) {
     const bool done = settling_ != nullptr && settling_->done();
     if (done) end_ = absl::OkStatus();
-    if (bookmark_wanted_ || unmarked_ >= shared_.options.bookmark_changes ||
-        (done && unmarked_ > 0)) {
+    if (bookmark_wanted_ || unmarked_events_ >= shared_.options.bookmark_changes ||
+        (done && unmarked_events_ > 0)) {
       return {.event = MakeBookmark(), .more = done};
     }
     if (done) return {.end = end_};
   }
 
-  switch (source_) {
-    case Source::kLive:
-      mailbox_.NextGeneration(shared_.hub.heard());
-      if (EventPtr event = mailbox_.Take()) return Deliver(std::move(event), errands);
+  switch (phase_) {
+    case Phase::kLive:
+      mailbox_.NextGeneration(shared_.hub.offered_upto());
+      if (EventPtr event = mailbox_.Take()) return Deliver(std::move(event), follow_up);
       return {};
-    case Source::kMailbox:
+    case Phase::kMailbox:
       continue_after_ = mailbox_.safe();
-      source_ = Source::kReplay;
+      phase_ = Phase::kReplay;
       break;
-    case Source::kReplay:
+    case Phase::kReplay:
       break;
   }
   if (step_ == Step::kIdle) {
     step_ = Step::kPending;
-    errands.read_page = true;
+    follow_up.read_page = true;
   }
   return {};
 }
@@ -117,44 +118,43 @@ Stream::Pulled Stream::DrainLocked() {
   end_ = base::Draining("reconnect with the last resume token");
   if (page_next_ == page_.size()) {
     if (page_upto_.has_value()) safe_ = page_upto_;
-    if (source_ == Source::kLive && mailbox_.empty()) {
-      mailbox_.NextGeneration(shared_.hub.heard());
+    if (phase_ == Phase::kLive && mailbox_.empty()) {
+      mailbox_.NextGeneration(shared_.hub.offered_upto());
       safe_ = mailbox_.safe();
     }
   }
-  // Whatever still waits comes after this revision: the reader gets it when it resumes.
+  // Pending events come after this revision: the reader gets them when it resumes.
   if (safe_.has_value()) return {.event = MakeBookmark(), .more = true};
   return {.end = end_};
 }
 
-Stream::Pulled Stream::Deliver(EventPtr event, Errands& errands) {
+Stream::Pulled Stream::Deliver(EventPtr event, FollowUp& follow_up) {
   if (settling_ != nullptr) settling_->OnDelivered(*event);
   switch (event->type()) {
     case v1::BOOKMARK:
       last_bookmark_ = shared_.hub.loop().Now();
       bookmark_wanted_ = false;
-      unmarked_ = 0;
+      unmarked_events_ = 0;
       break;
     case v1::RESET:
-      // No token until the snapshot is complete; its own bookmark says when it is.
+      // No token until the snapshot is complete; its own bookmark marks that.
       safe_.reset();
-      tell_caught_up_ = false;
+      bookmark_when_caught_up_ = false;
       bookmark_wanted_ = false;
       break;
     default:
-      ++unmarked_;
-      if (!std::exchange(quiet_timer_posted_, true)) errands.quiet_timer = true;
+      ++unmarked_events_;
+      if (!std::exchange(quiet_timer_posted_, true)) follow_up.quiet_timer = true;
       break;
   }
-  const bool more =
-      page_next_ < page_.size() || (source_ != Source::kReplay && !mailbox_.drained());
+  const bool more = page_next_ < page_.size() || (phase_ != Phase::kReplay && !mailbox_.drained());
   return {.event = std::move(event), .more = more};
 }
 
 EventPtr Stream::MakeBookmark() {
   last_bookmark_ = shared_.hub.loop().Now();
   bookmark_wanted_ = false;
-  unmarked_ = 0;
+  unmarked_events_ = 0;
   return Event::Bookmark(MakeResumeToken(shared_.store.store_id(), fingerprint_, *safe_), false);
 }
 
@@ -194,7 +194,7 @@ void Stream::ReadPage() {
   if (continue_after.has_value()) replay_.ContinueAfter(*continue_after);
   absl::StatusOr<Replay::Page> page = replay_.Next();
   if (page.ok()) {
-    retry_delay_ = shared_.options.first_retry;
+    retry_delay_ = shared_.options.initial_retry_delay;
     OnPage(*std::move(page));
   } else {
     OnReadFailed(page.status());
@@ -216,7 +216,7 @@ void Stream::OnPage(Replay::Page page) {
       page_.push_back(
           Event::Bookmark(MakeResumeToken(shared_.store.store_id(), fingerprint_, upto), true));
     }
-    // Else the step goes on until the hub has answered.
+    // Otherwise the step stays pending until the hub replies.
     if (!join) step_ = Step::kIdle;
   }
   if (join) shared_.hub.Join(shared_from_this(), upto);
@@ -226,7 +226,7 @@ void Stream::OnPage(Replay::Page page) {
 void Stream::OnReadFailed(absl::Status status) {
   if (absl::IsUnavailable(status)) {
     const absl::Duration delay = retry_delay_;
-    retry_delay_ = std::min(2 * delay, shared_.options.last_retry);
+    retry_delay_ = std::min(2 * delay, shared_.options.max_retry_delay);
     PostTimer<&Stream::PostReadPage>(shared_.hub.loop().Now() + delay);
     return;
   }
@@ -244,11 +244,11 @@ bool Stream::OnJoined(store::Revision upto, std::vector<EventPtr> missed) {
   step_ = Step::kIdle;
   mailbox_.Open(upto);
   for (EventPtr& event : missed) mailbox_.Put(std::move(event));
-  // The log goes on where it was left.
+  // The stream continues with the log where it stopped.
   if (mailbox_.overflowed()) return false;
-  source_ = Source::kLive;
+  phase_ = Phase::kLive;
   if (settling_ != nullptr) settling_->OnCaughtUp();
-  if (std::exchange(tell_caught_up_, false)) bookmark_wanted_ = true;
+  if (std::exchange(bookmark_when_caught_up_, false)) bookmark_wanted_ = true;
   return true;
 }
 
@@ -261,7 +261,7 @@ Subscriber::Offered Stream::Offer(const EventPtr& event) {
   absl::MutexLock lock(&mu_);
   mailbox_.Put(event);
   if (mailbox_.overflowed()) {
-    source_ = Source::kMailbox;
+    phase_ = Phase::kMailbox;
     return Offered::kOverflow;
   }
   if (waiting_ != Waiting::kYes) return Offered::kTaken;
@@ -272,7 +272,7 @@ Subscriber::Offered Stream::Offer(const EventPtr& event) {
 void Stream::OnLost() {
   absl::MutexLock lock(&mu_);
   mailbox_.Overflow();
-  source_ = Source::kMailbox;
+  phase_ = Phase::kMailbox;
 }
 
 void Stream::Wake() {
@@ -309,10 +309,10 @@ void Stream::OnQuietTimer() {
   {
     absl::MutexLock lock(&mu_);
     if (closed_) return;
-    again = unmarked_ != unmarked_then_;
-    unmarked_then_ = unmarked_;
+    again = unmarked_events_ != unmarked_at_quiet_timer_;
+    unmarked_at_quiet_timer_ = unmarked_events_;
     quiet_timer_posted_ = again;
-    if (!again && unmarked_ > 0) bookmark_wanted_ = true;
+    if (!again && unmarked_events_ > 0) bookmark_wanted_ = true;
   }
   if (again) {
     PostTimer<&Stream::OnQuietTimer>(shared_.hub.loop().Now() + shared_.options.bookmark_quiet);

@@ -1,4 +1,4 @@
-// One open watch, from the side of the reader that it serves.
+// One open watch over stored resources.
 #ifndef ASSETGATE_WATCH_STREAM_H_
 #define ASSETGATE_WATCH_STREAM_H_
 
@@ -17,55 +17,59 @@
 #include "base/event_loop.h"
 #include "store/store.h"
 #include "watch/event.h"
+#include "watch/event_stream.h"
 #include "watch/hub.h"
 #include "watch/interest.h"
 #include "watch/mailbox.h"
 #include "watch/replay.h"
 #include "watch/settling.h"
-#include "watch/source.h"
 
 namespace assetgate::watch {
 
-// What a caller asks to be told. All of it has been validated.
+// A client's watch request, already validated.
 struct WatchRequest {
   std::string tenant;
   store::Kind kind = store::Kind::kAsset;
   // Only these, without their collection ("hero", not "assets/hero"); in any order; empty for all.
   std::vector<std::string> ids;
   store::TermFilter filter;
-  // As it came from the caller: any bytes. Empty to begin.
+  // As received: any bytes. Empty for a fresh watch.
   std::string resume_token;
   // End once everything is settled (see settling.h for what counts).
   bool until_settled = false;
 };
 
-// One open watch. The reader pulls; nothing is read from the store for it, and no more than a
-// mailbox is kept for it, until it does. Thread-safe, though only one thread should read.
+// One open watch. The reader pulls; until it does, nothing is read from the store for it, and no
+// more than a mailbox is kept.
 //
-// What a reader gets, in this order:
-//   1. Unless it resumes with a valid token: RESET, the PUTs of the snapshot, a BOOKMARK with
+// Ordering: a reader gets
+//   1. Unless it resumes with a valid token: RESET, the PUTs of the snapshot, and a BOOKMARK with
 //      `snapshot_complete`.
-//   2. Changes; a BOOKMARK as soon as a resumed stream has caught up, within a second of the last
-//      of some changes, after some hundred changes, and otherwise every 25 seconds. A snapshot has
-//      none inside. When too slow for its mailbox, the stream reads the log instead, and should
-//      that be compacted, begins anew with RESET.
-//   3. The end: OK after a BOOKMARK when all is settled that was waited for; UNAVAILABLE `DRAINING`
-//      after a BOOKMARK (none inside a snapshot) when the gateway goes away; NOT_FOUND, before any
-//      event, for an unknown id in a watch without a token; what the store says where it fails for
-//      good. While the store is only away, the stream stays open and tries again.
-class Stream final : public Source, public Subscriber, public std::enable_shared_from_this<Stream> {
+//   2. Changes. A BOOKMARK as soon as a resumed stream has caught up, within a second of the last
+//      of some changes, after some hundred changes, and otherwise every 25 seconds; none inside a
+//      snapshot. A reader that is too slow for its mailbox gets its changes from the log; if the
+//      log is compacted beyond its position, it starts over with RESET.
+//   3. The end. OK after a BOOKMARK when everything in scope is settled; UNAVAILABLE `DRAINING`
+//      after a BOOKMARK (none inside a snapshot) when the gateway shuts down; NOT_FOUND, before any
+//      event, for an unknown id in a watch without a token; the store's error if it fails for good.
+//      While the store is only unavailable, the stream stays open and retries.
+//
+// Threading: thread-safe, but only one thread should read.
+class Stream final : public EventStream,
+                     public Subscriber,
+                     public std::enable_shared_from_this<Stream> {
  public:
   struct Options {
-    // Between BOOKMARKs; readers are promised one every 30 s.
+    // Between BOOKMARKs; the API promises one every 30 s.
     absl::Duration bookmark_interval = absl::Seconds(25);
     // After the last of some changes.
     absl::Duration bookmark_quiet = absl::Milliseconds(500);
-    // As soon as possible after so many changes, so that a reader that is cut off again and again
-    // gets on all the same, and one that comes back is told little twice.
+    // A BOOKMARK is sent as soon as possible after this many changes, so that a reader whose
+    // connection keeps breaking still advances, and a resuming reader gets few events twice.
     std::uint32_t bookmark_changes = 500;
-    // After the store could not be read; doubles up to the second.
-    absl::Duration first_retry = absl::Milliseconds(200);
-    absl::Duration last_retry = absl::Seconds(5);
+    // The delay after a failed read; doubles up to the maximum.
+    absl::Duration initial_retry_delay = absl::Milliseconds(200);
+    absl::Duration max_retry_delay = absl::Seconds(5);
     Replay::Options replay;
   };
 
@@ -87,7 +91,7 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
   Pulled Next() override ABSL_LOCKS_EXCLUDED(mu_);
   void Close() override ABSL_LOCKS_EXCLUDED(mu_);
 
-  // For Watches: ends it as soon as the reader reads.
+  // Called by Watches: ends the stream as soon as the reader reads.
   void Drain() ABSL_LOCKS_EXCLUDED(mu_);
 
   const Interest& interest() const override { return interest_; }
@@ -99,11 +103,11 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
   void Wake() override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  // Where changes come from.
-  enum class Source {
-    kReplay,   // pages of replay_; `step_` says what is being done about the next one
+  // Where events come from.
+  enum class Phase {
+    kReplay,   // pages of replay_; `step_` is the state of the next page
     kLive,     // the mailbox
-    kMailbox,  // what is left of the mailbox, which has overflowed; then kReplay
+    kMailbox,  // the rest of the overflowed mailbox; then kReplay
   };
   enum class Step {
     kIdle,     // the next page is read when the reader asks for it
@@ -111,26 +115,25 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
   };
   enum class Waiting { kNo, kYes, kToBeWoken };
 
-  // What Next has to do once it has let go of the lock.
-  struct Errands {
+  // Work for Next to do after it has released the lock.
+  struct FollowUp {
     bool start = false;
     bool read_page = false;
     bool quiet_timer = false;
   };
 
-  Pulled NextLocked(Errands& errands) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Pulled NextLocked(FollowUp& follow_up) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Pulled DrainLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  Pulled Deliver(EventPtr event, Errands& errands) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Pulled Deliver(EventPtr event, FollowUp& follow_up) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   EventPtr MakeBookmark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void WantBookmark() ABSL_LOCKS_EXCLUDED(mu_);
 
   void PostReadPage();
-  // On the replay thread.
+  // Threading: on the replay thread.
   void ReadPage() ABSL_LOCKS_EXCLUDED(mu_);
   void OnPage(Replay::Page page) ABSL_LOCKS_EXCLUDED(mu_);
   void OnReadFailed(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // On the hub's thread.
+  // Threading: on the hub's thread.
   template <void (Stream::*on_time)()>
   void PostTimer(absl::Time when);
   void OnIntervalTimer() ABSL_LOCKS_EXCLUDED(mu_);
@@ -139,7 +142,7 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
   const Shared& shared_;
   const Interest interest_;
   const std::uint64_t fingerprint_;
-  // Touched by nobody but the step that is pending.
+  // Used only by the pending step.
   Replay replay_;
   absl::Duration retry_delay_;
 
@@ -151,13 +154,13 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
   Waiting waiting_ ABSL_GUARDED_BY(mu_) = Waiting::kNo;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
 
-  Source source_ ABSL_GUARDED_BY(mu_) = Source::kReplay;
+  Phase phase_ ABSL_GUARDED_BY(mu_) = Phase::kReplay;
   Step step_ ABSL_GUARDED_BY(mu_) = Step::kIdle;
-  // Where the next step has to go on, if not where the last one ended.
+  // Where the next step continues, if not where the last one ended.
   std::optional<store::Revision> continue_after_ ABSL_GUARDED_BY(mu_);
   std::vector<EventPtr> page_ ABSL_GUARDED_BY(mu_);
   std::size_t page_next_ ABSL_GUARDED_BY(mu_) = 0;
-  // What the reader has, once it has the page.
+  // What the reader has once the page is delivered.
   std::optional<store::Revision> page_upto_ ABSL_GUARDED_BY(mu_);
   // How the stream ends after the page.
   std::optional<absl::Status> failure_ ABSL_GUARDED_BY(mu_);
@@ -166,13 +169,13 @@ class Stream final : public Source, public Subscriber, public std::enable_shared
   std::optional<store::Revision> safe_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<Settling> settling_ ABSL_GUARDED_BY(mu_);
 
-  bool tell_caught_up_ ABSL_GUARDED_BY(mu_);
+  bool bookmark_when_caught_up_ ABSL_GUARDED_BY(mu_);
   bool bookmark_wanted_ ABSL_GUARDED_BY(mu_) = false;
   absl::Time last_bookmark_ ABSL_GUARDED_BY(mu_);
   bool quiet_timer_posted_ ABSL_GUARDED_BY(mu_) = false;
-  // Events since the last bookmark, and how many there were when the quiet timer looked last.
-  std::uint32_t unmarked_ ABSL_GUARDED_BY(mu_) = 0;
-  std::uint32_t unmarked_then_ ABSL_GUARDED_BY(mu_) = 0;
+  // Events since the last bookmark, and their number when the quiet timer last fired.
+  std::uint32_t unmarked_events_ ABSL_GUARDED_BY(mu_) = 0;
+  std::uint32_t unmarked_at_quiet_timer_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace assetgate::watch

@@ -1,4 +1,4 @@
-// What one reader sees of a stream, situation by situation.
+// What one reader sees of a stream, one situation per test.
 #include "watch/stream.h"
 
 #include <functional>
@@ -47,8 +47,8 @@ class WatchStreamTest : public ::testing::Test {
     request.tenant = FakeStore::kTenant;
     return std::make_unique<OpenStream>(watches(), std::move(request));
   }
-  // Everything up to where the stream has nothing more to say.
-  std::vector<EventPtr> Settle(OpenStream& stream) {
+  // Everything that the stream delivers before it has nothing more.
+  std::vector<EventPtr> ReadUntilIdle(OpenStream& stream) {
     std::vector<EventPtr> all;
     for (int ready = -1; ready != stream.reader().ready();) {
       ready = stream.reader().ready();
@@ -58,13 +58,15 @@ class WatchStreamTest : public ::testing::Test {
     }
     return all;
   }
-  std::vector<std::string> SettleTexts(OpenStream& stream) { return Texts(Settle(stream)); }
+  std::vector<std::string> ReadTextsUntilIdle(OpenStream& stream) {
+    return Texts(ReadUntilIdle(stream));
+  }
   // The token of a fresh watch's snapshot.
   std::string TokenOf(WatchRequest request) {
     const auto stream = Open(std::move(request));
-    return Settle(*stream).back()->resume_token();
+    return ReadUntilIdle(*stream).back()->resume_token();
   }
-  // Slips changes in before the nth read from now on.
+  // Commits changes just before the nth read from now on.
   void BeforeRead(int nth, std::function<void()> change) {
     slipped_in_[store_.reads() + nth] = std::move(change);
     store_.before_read = [this] {
@@ -88,21 +90,22 @@ class WatchStreamTest : public ::testing::Test {
   std::map<int, std::function<void()>> slipped_in_;
 };
 
-TEST_F(WatchStreamTest, AFreshWatchGetsResetThenASnapshotThenItsEnd) {
+TEST_F(WatchStreamTest, FreshWatchGetsResetThenSnapshotThenCompletion) {
   for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id);
   const auto stream = Open({});
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT e@5", "PUT d@4", "PUT c@3",
-                                                "PUT b@2", "PUT a@1", "BOOKMARK complete"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
+              ElementsAre("RESET FRESH", "PUT e@5", "PUT d@4", "PUT c@3", "PUT b@2", "PUT a@1",
+                          "BOOKMARK complete"));
 }
 
-TEST_F(WatchStreamTest, AnEmptySnapshotIsAResetAndABookmark) {
+TEST_F(WatchStreamTest, EmptySnapshotIsAResetAndABookmark) {
   const auto stream = Open({});
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "BOOKMARK complete"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("RESET FRESH", "BOOKMARK complete"));
 }
 
-TEST_F(WatchStreamTest, AReaderThatKeepsUpSeesEveryState) {
+TEST_F(WatchStreamTest, ReaderThatKeepsUpSeesEveryState) {
   const auto stream = Open({});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   store_.Put("a");
   store_.Put("a");
   store_.Put("a");
@@ -112,9 +115,9 @@ TEST_F(WatchStreamTest, AReaderThatKeepsUpSeesEveryState) {
               ElementsAre("PUT a@1", "PUT a@2", "PUT a@3", "DELETE a@4 DELETED"));
 }
 
-TEST_F(WatchStreamTest, TheReaderIsToldOnceThatThereIsSomething) {
+TEST_F(WatchStreamTest, ReaderIsNotifiedOnceUntilItReads) {
   const auto stream = Open({});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   const int before = stream->reader().ready();
   for (int i = 0; i < 10; ++i) store_.Put("a");
   loop_.RunDue();
@@ -127,9 +130,9 @@ TEST_F(WatchStreamTest, TheReaderIsToldOnceThatThereIsSomething) {
   EXPECT_EQ(stream->reader().ready(), before + 2);
 }
 
-TEST_F(WatchStreamTest, ABurstIsAnnouncedSoThatItCanBeWrittenAtOnce) {
+TEST_F(WatchStreamTest, MoreIsSetWithinABurst) {
   const auto stream = Open({});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   store_.Put("a");
   store_.Put("b");
   loop_.RunDue();
@@ -141,35 +144,37 @@ TEST_F(WatchStreamTest, StreamsOfOneChangeShareOneEvent) {
   const auto one = Open({});
   const auto two = Open({.ids = {"a"}});
   store_.Put("a");
-  Settle(*one);
-  Settle(*two);
+  ReadUntilIdle(*one);
+  ReadUntilIdle(*two);
   store_.Put("a");
   loop_.RunDue();
   EXPECT_EQ(one->Next().event, two->Next().event);
 }
 
-TEST_F(WatchStreamTest, WatchingNamesHearsOfThoseAlone) {
+TEST_F(WatchStreamTest, WatchByNamesDeliversThoseAlone) {
   store_.Put("a");
   store_.Put("b");
   const auto stream = Open({.ids = {"b"}});
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT b@2", "BOOKMARK complete"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
+              ElementsAre("RESET FRESH", "PUT b@2", "BOOKMARK complete"));
   store_.Put("a");
   store_.Put("b");
   store_.Delete("b", store::DeleteCause::kPurged);
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT b@4", "DELETE b@5 PURGED"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("PUT b@4", "DELETE b@5 PURGED"));
 }
 
-TEST_F(WatchStreamTest, AFilterTellsWhatEntersAndWhatLeaves) {
+TEST_F(WatchStreamTest, FilterDeliversResourcesThatEnterAndLeave) {
   store_.Put("a", {"state:PROCESSING"});
   store_.Put("b", {"state:ACTIVE"});
   const auto stream = Open({.filter = {{{"state:PROCESSING"}}}});
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT a@1", "BOOKMARK complete"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
+              ElementsAre("RESET FRESH", "PUT a@1", "BOOKMARK complete"));
   store_.Put("a", {"state:ACTIVE"});      // 3: leaves
   store_.Put("b", {"state:PROCESSING"});  // 4: enters
   store_.Put("a", {"state:FAILED"});      // 5: stays outside
   store_.Delete("a");                     // 6: was outside
   store_.Delete("b");                     // 7: was inside
-  EXPECT_THAT(SettleTexts(*stream),
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
               ElementsAre("DELETE a@3 LEFT_FILTER", "PUT b@4", "DELETE b@7 DELETED"));
 }
 
@@ -178,38 +183,40 @@ TEST_F(WatchStreamTest, NamesAndFilterBothHaveToMatch) {
   store_.Put("b", {"y"});
   store_.Put("c", {"x"});
   const auto stream = Open({.ids = {"a", "b"}, .filter = {{{"x"}}}});
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT a@1", "BOOKMARK complete"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
+              ElementsAre("RESET FRESH", "PUT a@1", "BOOKMARK complete"));
   store_.Put("c", {"x"});
   store_.Put("b", {"x"});
   store_.Put("a", {"y"});
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT b@5", "DELETE a@6 LEFT_FILTER"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("PUT b@5", "DELETE a@6 LEFT_FILTER"));
 }
 
-TEST_F(WatchStreamTest, AResourceUnderSeveralTermsOfAClauseComesOnce) {
+TEST_F(WatchStreamTest, ResourceUnderSeveralTermsOfAClauseIsDeliveredOnce) {
   const auto stream = Open({.filter = {{{"x", "y"}}}});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   store_.Put("a", {"x", "y"});
   store_.Put("a", {"y", "x"});
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@1", "PUT a@2"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("PUT a@1", "PUT a@2"));
 }
 
-TEST_F(WatchStreamTest, OtherTenantsAndKindsAreNotHeard) {
+TEST_F(WatchStreamTest, OtherTenantsAndKindsAreNotDelivered) {
   const auto stream = Open({});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   store_.tenant = "somebody-else";
   store_.Put("a");
   store_.tenant = FakeStore::kTenant;
   store_.kind = store::Kind::kVideoTask;
   store_.Put("a");
-  EXPECT_THAT(SettleTexts(*stream), IsEmpty());
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), IsEmpty());
 }
 
-// Names.
+// Watches by names.
+using WatchStreamNamesTest = WatchStreamTest;
 
-TEST_F(WatchStreamTest, AnUnknownNameIsNotFoundAtOnce) {
+TEST_F(WatchStreamNamesTest, UnknownNameIsNotFoundAtOnce) {
   for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id);
   const auto stream = Open({.ids = {"a", "b", "c", "d", "e", "nobody"}});
-  EXPECT_THAT(SettleTexts(*stream), IsEmpty());
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), IsEmpty());
   ASSERT_TRUE(stream->end().has_value());
   EXPECT_EQ(stream->end()->code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(base::ReasonOf(*stream->end()), v1::RESOURCE_NOT_FOUND);
@@ -220,26 +227,27 @@ TEST_F(WatchStreamTest, AnUnknownNameIsNotFoundAtOnce) {
   EXPECT_EQ(resource.resource_type(), "assetgate.v1.Asset");
 }
 
-TEST_F(WatchStreamTest, ANameThatWentAwayMeanwhileIsADeleteNotAnError) {
+TEST_F(WatchStreamNamesTest, ResourceDeletedMeanwhileIsADeleteNotAnError) {
   store_.Put("a");
   WatchRequest request{.ids = {"a"}};
   request.resume_token = TokenOf(request);
   store_.Delete("a");
   const auto stream = Open(request);
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("DELETE a@2 DELETED", "BOOKMARK"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("DELETE a@2 DELETED", "BOOKMARK"));
   EXPECT_FALSE(stream->end().has_value());
 }
 
-TEST_F(WatchStreamTest, AUselessTokenIsNeverAnErrorNotEvenWithAnUnknownName) {
+TEST_F(WatchStreamNamesTest, UnusableTokenIsNeverAnErrorEvenWithAnUnknownName) {
   const auto stream = Open({.ids = {"nobody"}, .resume_token = "garbage"});
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET OTHER_STORE", "BOOKMARK complete"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("RESET OTHER_STORE", "BOOKMARK complete"));
   store_.Put("nobody");
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT nobody@1"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("PUT nobody@1"));
 }
 
-// Snapshots while things change.
+// Snapshots during changes.
+using WatchStreamSnapshotTest = WatchStreamTest;
 
-TEST_F(WatchStreamTest, AChangeOfAPageAlreadyShownFollowsTheSnapshot) {
+TEST_F(WatchStreamSnapshotTest, ChangeOfAPageAlreadyShownFollowsTheSnapshot) {
   for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id, {"x"});
   BeforeRead(2, [&] {
     store_.Put("e", {"x"});  // 6: shown by the first page as of 5
@@ -249,17 +257,17 @@ TEST_F(WatchStreamTest, AChangeOfAPageAlreadyShownFollowsTheSnapshot) {
     store_.Put("f", {"x"});  // 10: newer than the first page
   });
   const auto stream = Open({.filter = {{{"x"}}}});
-  EXPECT_THAT(SettleTexts(*stream),
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
               ElementsAre("RESET FRESH", "PUT e@5", "PUT d@4", "PUT c@3", "PUT b@8",
                           "BOOKMARK complete", "PUT e@6", "DELETE d@7 LEFT_FILTER", "PUT f@10"));
 }
 
-TEST_F(WatchStreamTest, EachPageIsComparedAsOfItsOwnHead) {
+TEST_F(WatchStreamSnapshotTest, EachPageIsComparedAsOfItsOwnHead) {
   for (const char* id : {"a", "b", "c", "d", "e", "f", "g"}) store_.Put(id);
   BeforeRead(2, [&] {
     store_.Put("g");  // 8: shown by the first page as of 7
     store_.Put("d");  // 9: the second page shows this one
-    store_.Put("a");  // 10: the third page does not: it is to change again
+    store_.Put("a");  // 10: not in the third page, because it changes again
   });
   BeforeRead(3, [&] {
     store_.Put("d");     // 11: shown by the second page as of 10
@@ -271,7 +279,7 @@ TEST_F(WatchStreamTest, EachPageIsComparedAsOfItsOwnHead) {
   view.BeginStream(false);
   {
     const auto stream = Open(request);
-    const std::vector<EventPtr> events = Settle(*stream);
+    const std::vector<EventPtr> events = ReadUntilIdle(*stream);
     for (const EventPtr& event : events) {
       EXPECT_EQ(view.Apply(*event), "");
       if (event->snapshot_complete()) request.resume_token = event->resume_token();
@@ -285,11 +293,12 @@ TEST_F(WatchStreamTest, EachPageIsComparedAsOfItsOwnHead) {
   // The token covers no more than the first page does.
   EXPECT_EQ(RevisionOf(request.resume_token, request), 7);
   const auto stream = Open(request);
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT g@8", "PUT d@9", "PUT a@10", "PUT d@11",
-                                                "PUT a@12", "DELETE b@13 DELETED", "BOOKMARK"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
+              ElementsAre("PUT g@8", "PUT d@9", "PUT a@10", "PUT d@11", "PUT a@12",
+                          "DELETE b@13 DELETED", "BOOKMARK"));
 }
 
-TEST_F(WatchStreamTest, EmptyPagesDoNotEndASnapshot) {
+TEST_F(WatchStreamSnapshotTest, EmptyPagesDoNotEndASnapshot) {
   store_.max_look_ups = 2;
   store_.Put("a", {"x"});
   for (const char* id : {"b", "c", "d", "e", "f"}) store_.Put(id, {"y"});
@@ -300,15 +309,15 @@ TEST_F(WatchStreamTest, EmptyPagesDoNotEndASnapshot) {
     store_.Put("g", {"y"});  // 10: shown by the first page
   });
   const auto stream = Open({.filter = {{{"x"}}}});
-  EXPECT_THAT(SettleTexts(*stream),
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
               ElementsAre("RESET FRESH", "PUT g@7", "PUT b@9", "PUT a@1", "BOOKMARK complete",
                           "PUT e@8", "DELETE g@10 LEFT_FILTER"));
-  // Not even if all are.
+  // Nor if all pages are empty.
   const auto empty = Open({.filter = {{{"z"}}}});
-  EXPECT_THAT(SettleTexts(*empty), ElementsAre("RESET FRESH", "BOOKMARK complete"));
+  EXPECT_THAT(ReadTextsUntilIdle(*empty), ElementsAre("RESET FRESH", "BOOKMARK complete"));
 }
 
-TEST_F(WatchStreamTest, AnIdCreatedAgainBetweenTwoPagesIsAnotherRow) {
+TEST_F(WatchStreamSnapshotTest, IdCreatedAgainBetweenTwoPagesIsAnotherRow) {
   for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id, {"x"});
   BeforeRead(2, [&] {
     store_.Delete("e");      // 6: shown by the first page
@@ -316,15 +325,15 @@ TEST_F(WatchStreamTest, AnIdCreatedAgainBetweenTwoPagesIsAnotherRow) {
     store_.Delete("a");      // 8: shown by no page
     store_.Put("a", {"x"});  // 9
     store_.Delete("d");      // 10: shown
-    store_.Put("d", {"y"});  // 11: what is new does not match
+    store_.Put("d", {"y"});  // 11: the new row does not match
     store_.Delete("b");      // 12: shown by no page
     store_.Put("b", {"y"});  // 13
-    store_.Put("b", {"x"});  // 14: what is new comes to match
+    store_.Put("b", {"x"});  // 14: the new row now matches
     store_.Delete("e");      // 15
     store_.Put("e", {"x"});  // 16: and again
   });
   const auto stream = Open({.filter = {{{"x"}}}});
-  const std::vector<EventPtr> events = Settle(*stream);
+  const std::vector<EventPtr> events = ReadUntilIdle(*stream);
   EXPECT_THAT(Texts(events),
               ElementsAre("RESET FRESH", "PUT e@5", "PUT d@4", "PUT c@3", "BOOKMARK complete",
                           "DELETE e@6 DELETED", "PUT e@7", "PUT a@9", "DELETE d@10 DELETED",
@@ -335,7 +344,7 @@ TEST_F(WatchStreamTest, AnIdCreatedAgainBetweenTwoPagesIsAnotherRow) {
   EXPECT_EQ(view.CheckUpto(store_.History(), stream->stream().interest(), 16), "");
 }
 
-TEST_F(WatchStreamTest, WhatIsCreatedAfterTheFirstPageComesWithTheLog) {
+TEST_F(WatchStreamSnapshotTest, RowsCreatedAfterTheFirstPageComeWithTheLog) {
   for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
   BeforeRead(1, [&] { store_.Put("new"); });  // 5: the first page shows it
   BeforeRead(2, [&] {
@@ -345,27 +354,27 @@ TEST_F(WatchStreamTest, WhatIsCreatedAfterTheFirstPageComesWithTheLog) {
     store_.Delete("gone");  // 9
   });
   const auto stream = Open({});
-  EXPECT_THAT(SettleTexts(*stream),
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
               ElementsAre("RESET FRESH", "PUT new@5", "PUT d@4", "PUT c@3", "PUT b@2", "PUT a@1",
                           "BOOKMARK complete", "PUT newer@6", "PUT gone@7", "PUT newer@8",
                           "DELETE gone@9 DELETED"));
 }
 
-TEST_F(WatchStreamTest, CompactionThatOvertakesASnapshotStartsItOver) {
+TEST_F(WatchStreamSnapshotTest, CompactionThatOvertakesASnapshotStartsItOver) {
   for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
   BeforeRead(2, [&] {
-    store_.Delete("d");  // 5: shown by the first page, and who shall tell?
+    store_.Delete("d");  // 5: shown by the first page; its DELETE is compacted
     store_.Put("e");     // 6
     store_.CompactUpto(5);
   });
   const auto stream = Open({});
-  EXPECT_THAT(SettleTexts(*stream),
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
               ElementsAre("RESET FRESH", "PUT d@4", "PUT c@3", "PUT b@2", "PUT a@1",
                           "BOOKMARK complete", "RESET COMPACTED", "PUT e@6", "PUT c@3", "PUT b@2",
                           "PUT a@1", "BOOKMARK complete"));
 }
 
-TEST_F(WatchStreamTest, APageThatCouldNotBeReadIsReadAgain) {
+TEST_F(WatchStreamSnapshotTest, FailedPageIsReadAgain) {
   options_.replay.rows_per_page = 1;
   for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
   for (const WatchRequest& request : {WatchRequest{}, WatchRequest{.ids = {"a", "b", "c", "d"}}}) {
@@ -373,30 +382,30 @@ TEST_F(WatchStreamTest, APageThatCouldNotBeReadIsReadAgain) {
       BeforeRead(nth, [&] { store_.FailReads(absl::UnavailableError("away")); });
       BeforeRead(nth + 1, [&] { store_.FailReads(absl::OkStatus()); });
       const auto stream = Open(request);
-      std::vector<EventPtr> events = Settle(*stream);
+      std::vector<EventPtr> events = ReadUntilIdle(*stream);
       loop_.Advance(absl::Seconds(5));
-      for (EventPtr& event : Settle(*stream)) events.push_back(std::move(event));
+      for (EventPtr& event : ReadUntilIdle(*stream)) events.push_back(std::move(event));
       EXPECT_THAT(Texts(events), UnorderedElementsAre("RESET FRESH", "PUT a@1", "PUT b@2",
                                                       "PUT c@3", "PUT d@4", "BOOKMARK complete"));
     }
   }
 }
 
-TEST_F(WatchStreamTest, AChangeCommittedButNotYetToldToTheHubComesOnce) {
-  store_.HoldListener();
+TEST_F(WatchStreamSnapshotTest, ChangeThatTheHubDidNotReceiveYetIsDeliveredOnce) {
+  store_.HoldNotifications();
   store_.Put("a");
   store_.Put("b");
   const auto stream = Open({});
-  EXPECT_THAT(SettleTexts(*stream),
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
               ElementsAre("RESET FRESH", "PUT b@2", "PUT a@1", "BOOKMARK complete"));
   store_.Put("a");
-  store_.Tell(1);
-  EXPECT_THAT(SettleTexts(*stream), IsEmpty());
-  store_.Tell(2);
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@3"));
+  store_.Notify(1);
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), IsEmpty());
+  store_.Notify(2);
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("PUT a@3"));
 }
 
-TEST_F(WatchStreamTest, ASnapshotIsReadOnlyAsFastAsItIsTaken) {
+TEST_F(WatchStreamSnapshotTest, SnapshotIsReadOnlyAsFastAsTheReaderTakesIt) {
   for (const char* id : {"a", "b", "c", "d", "e", "f", "g"}) store_.Put(id);
   const auto stream = Open({});
   EXPECT_EQ(store_.reads(), 0);
@@ -411,7 +420,7 @@ TEST_F(WatchStreamTest, ASnapshotIsReadOnlyAsFastAsItIsTaken) {
   EXPECT_EQ(store_.reads(), 2);
 }
 
-TEST_F(WatchStreamTest, PagesAreBoundedInBytes) {
+TEST_F(WatchStreamSnapshotTest, PagesAreBoundedInBytes) {
   // Three fit by number.
   options_.replay.bytes_per_page = 250;
   store_.padding = 100;
@@ -423,7 +432,7 @@ TEST_F(WatchStreamTest, PagesAreBoundedInBytes) {
     request.ids = ids;
     const auto stream = Open(request);
     const int reads = store_.reads();
-    EXPECT_THAT(SettleTexts(*stream),
+    EXPECT_THAT(ReadTextsUntilIdle(*stream),
                 ElementsAre("RESET FRESH", _, _, _, _, _, "BOOKMARK complete"));
     EXPECT_GE(store_.reads() - reads, 2);
   }
@@ -434,12 +443,13 @@ TEST_F(WatchStreamTest, PagesAreBoundedInBytes) {
   loop_.RunDue();
   EXPECT_EQ(Text(*stream->Next().event), "RESET FRESH");
   EXPECT_EQ(Text(*stream->Next().event), "PUT large@6");
-  EXPECT_EQ(stream->Next().event, nullptr) << "it fills a page of its own";
+  EXPECT_EQ(stream->Next().event, nullptr) << "it needs a page of its own";
 }
 
-// Resuming.
+// Resumed watches.
+using WatchStreamResumeTest = WatchStreamTest;
 
-TEST_F(WatchStreamTest, AResumedWatchGetsWhatHappenedSinceAndIsToldThatItCaughtUp) {
+TEST_F(WatchStreamResumeTest, ResumedWatchGetsTheChangesSinceAndABookmark) {
   store_.Put("a");
   store_.Put("b");
   WatchRequest request;
@@ -447,22 +457,22 @@ TEST_F(WatchStreamTest, AResumedWatchGetsWhatHappenedSinceAndIsToldThatItCaughtU
   store_.Put("a");
   store_.Delete("b");
   const auto stream = Open(request);
-  const std::vector<EventPtr> events = Settle(*stream);
+  const std::vector<EventPtr> events = ReadUntilIdle(*stream);
   EXPECT_THAT(Texts(events), ElementsAre("PUT a@3", "DELETE b@4 DELETED", "BOOKMARK"));
   EXPECT_EQ(RevisionOf(events.back()->resume_token(), request), 4);
   store_.Put("c");
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT c@5"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("PUT c@5"));
 }
 
-TEST_F(WatchStreamTest, ResumingWithNothingNewIsABookmark) {
+TEST_F(WatchStreamResumeTest, ResumingWithNothingNewIsABookmark) {
   store_.Put("a");
   WatchRequest request;
   request.resume_token = TokenOf(request);
   const auto stream = Open(request);
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("BOOKMARK"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("BOOKMARK"));
 }
 
-TEST_F(WatchStreamTest, AResumedFilterHearsOfWhatLeftMeanwhile) {
+TEST_F(WatchStreamResumeTest, ResumedFilterGetsDeletesOfResourcesThatLeftMeanwhile) {
   store_.Put("a", {"x"});
   store_.Put("b", {"x"});
   WatchRequest request{.filter = {{{"x"}}}};
@@ -471,18 +481,18 @@ TEST_F(WatchStreamTest, AResumedFilterHearsOfWhatLeftMeanwhile) {
   store_.Put("a", {"z"});
   store_.Delete("b");
   const auto stream = Open(request);
-  EXPECT_THAT(SettleTexts(*stream),
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
               ElementsAre("DELETE a@3 LEFT_FILTER", "DELETE b@5 DELETED", "BOOKMARK"));
 }
 
-TEST_F(WatchStreamTest, AResumeOverALongLogTakesTurns) {
+TEST_F(WatchStreamResumeTest, ResumeOverALongLogTakesTurns) {
   store_.Put("a");
   WatchRequest request;
   request.resume_token = TokenOf(request);
   for (int i = 0; i < 20; ++i) store_.Put("a");
   const int reads = store_.reads();
   const auto stream = Open(request);
-  EXPECT_EQ(Settle(*stream).size(), 21U);
+  EXPECT_EQ(ReadUntilIdle(*stream).size(), 21U);
   EXPECT_EQ(store_.reads(), reads + 5);
 }
 
@@ -492,7 +502,7 @@ struct ResetCase {
   std::function<void(FakeStore&, WatchRequest&)> spoil;
 };
 
-TEST_F(WatchStreamTest, ATokenThatCannotBeContinuedStartsOverAndSaysWhy) {
+TEST_F(WatchStreamResumeTest, UnusableTokenStartsOverWithItsReason) {
   const ResetCase cases[] = {
       {"too old", v1::COMPACTED, [](FakeStore& store, WatchRequest&) { store.CompactUpto(3); }},
       {"another store", v1::OTHER_STORE,
@@ -528,22 +538,22 @@ TEST_F(WatchStreamTest, ATokenThatCannotBeContinuedStartsOverAndSaysWhy) {
     std::vector<std::string> expected = {absl::StrCat("RESET ", v1::ResetReason_Name(c.reason)),
                                          "PUT a@4", "BOOKMARK complete"};
     if (request.kind == store::Kind::kVideoTask) expected.erase(expected.begin() + 1);
-    EXPECT_EQ(SettleTexts(*stream), expected) << c.what;
+    EXPECT_EQ(ReadTextsUntilIdle(*stream), expected) << c.what;
     EXPECT_FALSE(stream->end().has_value()) << c.what;
   }
 }
 
-TEST_F(WatchStreamTest, ATokenAtTheEdgeOfCompactionIsStillGood) {
+TEST_F(WatchStreamResumeTest, TokenAtTheEdgeOfCompactionIsValid) {
   for (int i = 0; i < 3; ++i) store_.Put("a");
   WatchRequest request;
   request.resume_token = TokenOf(request);
   store_.Put("a");
   store_.CompactUpto(3);
   const auto stream = Open(request);
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@4", "BOOKMARK"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("PUT a@4", "BOOKMARK"));
 }
 
-TEST_F(WatchStreamTest, CompactionThatOvertakesAReplayStartsItOver) {
+TEST_F(WatchStreamResumeTest, CompactionThatOvertakesAReplayStartsItOver) {
   store_.Put("a");
   WatchRequest request;
   request.resume_token = TokenOf(request);
@@ -553,15 +563,16 @@ TEST_F(WatchStreamTest, CompactionThatOvertakesAReplayStartsItOver) {
   loop_.RunDue();
   EXPECT_THAT(Texts(stream->Read()), ElementsAre("PUT a@2", "PUT a@3", "PUT a@4", "PUT a@5"));
   store_.CompactUpto(9);
-  EXPECT_THAT(SettleTexts(*stream),
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
               ElementsAre("RESET COMPACTED", "PUT a@11", "BOOKMARK complete"));
 }
 
 // Slow readers.
+using WatchStreamSlowReaderTest = WatchStreamTest;
 
-TEST_F(WatchStreamTest, SlowReaderSeesTheNewestState) {
+TEST_F(WatchStreamSlowReaderTest, SlowReaderSeesTheNewestState) {
   const auto stream = Open({});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   for (int i = 0; i < 10'000; ++i) {
     store_.Put("a");
     store_.Put("b");
@@ -572,77 +583,79 @@ TEST_F(WatchStreamTest, SlowReaderSeesTheNewestState) {
   EXPECT_THAT(texts, ::testing::IsSupersetOf({"PUT a@19999", "PUT b@20000"}));
 }
 
-TEST_F(WatchStreamTest, AReaderTooSlowForItsMailboxGoesBackToTheLogAndMissesNothing) {
+TEST_F(WatchStreamSlowReaderTest, ReaderTooSlowForItsMailboxGoesBackToTheLogAndMissesNothing) {
   options_.replay = {};
   const auto stream = Open({});
   View view;
   view.BeginStream(false);
-  for (const EventPtr& event : Settle(*stream)) EXPECT_EQ(view.Apply(*event), "");
+  for (const EventPtr& event : ReadUntilIdle(*stream)) EXPECT_EQ(view.Apply(*event), "");
   for (int i = 0; i < 3'000; ++i) {
     store_.Put(absl::StrCat("a", i));
     loop_.RunDue();
   }
   const int reads = store_.reads();
-  const std::vector<EventPtr> events = Settle(*stream);
+  const std::vector<EventPtr> events = ReadUntilIdle(*stream);
   for (const EventPtr& event : events) EXPECT_EQ(view.Apply(*event), "");
   EXPECT_EQ(view.CheckUpto(store_.History(), stream->stream().interest(), 3'000), "");
   EXPECT_GT(store_.reads(), reads);
-  // It is live again.
+  // The stream is live again.
   store_.Put("z");
   loop_.RunDue();
   EXPECT_THAT(Texts(stream->Read()), ElementsAre("PUT z@3001"));
 }
 
-TEST_F(WatchStreamTest, AReaderTooSlowForLargeResourcesGoesBackToTheLogAndMissesNothing) {
+TEST_F(WatchStreamSlowReaderTest, ReaderTooSlowForLargeResourcesGoesBackToTheLogAndMissesNothing) {
   options_.replay = {};
   const auto stream = Open({});
   View view;
   view.BeginStream(false);
-  for (const EventPtr& event : Settle(*stream)) EXPECT_EQ(view.Apply(*event), "");
+  for (const EventPtr& event : ReadUntilIdle(*stream)) EXPECT_EQ(view.Apply(*event), "");
   store_.padding = 200 << 10;
   for (int i = 0; i < 30; ++i) {
     store_.Put(absl::StrCat("a", i));
     loop_.RunDue();
   }
-  for (const EventPtr& event : Settle(*stream)) EXPECT_EQ(view.Apply(*event), "");
+  for (const EventPtr& event : ReadUntilIdle(*stream)) EXPECT_EQ(view.Apply(*event), "");
   EXPECT_EQ(view.CheckUpto(store_.History(), stream->stream().interest(), 30), "");
   store_.Put("z");
   loop_.RunDue();
   EXPECT_THAT(Texts(stream->Read()), ElementsAre("PUT z@31"));
 }
 
-TEST_F(WatchStreamTest, TooSlowForTheLogAsWellStartsOver) {
+TEST_F(WatchStreamSlowReaderTest, ReaderTooSlowForTheLogStartsOver) {
   const auto stream = Open({});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   for (int i = 0; i < 3'000; ++i) {
     store_.Put(absl::StrCat("a", i % 1'100));
     loop_.RunDue();
   }
   store_.CompactUpto(2'500);
-  const std::vector<EventPtr> events = Settle(*stream);
+  const std::vector<EventPtr> events = ReadUntilIdle(*stream);
   EXPECT_EQ(Text(*events.front()), "RESET COMPACTED");
   EXPECT_EQ(events.size(), 1'102U);
   EXPECT_EQ(Text(*events.back()), "BOOKMARK complete");
 }
 
-TEST_F(WatchStreamTest, AnOverrunHubSendsItsStreamsToTheLog) {
+TEST_F(WatchStreamSlowReaderTest, OverrunHubSendsItsStreamsToTheLog) {
   const auto stream = Open({.ids = {}});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   for (std::size_t i = 0; i < Hub::kMaxInbox + 10; ++i) store_.Put("a");
   EXPECT_EQ(hub_.overruns(), 1);
-  const std::vector<EventPtr> events = Settle(*stream);
+  const std::vector<EventPtr> events = ReadUntilIdle(*stream);
   EXPECT_EQ(Text(*events.back()), absl::StrCat("PUT a@", Hub::kMaxInbox + 10));
   store_.Put("a");
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre(absl::StrCat("PUT a@", Hub::kMaxInbox + 11)));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
+              ElementsAre(absl::StrCat("PUT a@", Hub::kMaxInbox + 11)));
 }
 
 // Bookmarks.
+using WatchStreamBookmarkTest = WatchStreamTest;
 
-TEST_F(WatchStreamTest, ABookmarkFollowsSoonAfterTheLastChange) {
+TEST_F(WatchStreamBookmarkTest, BookmarkFollowsSoonAfterTheLastChange) {
   const auto stream = Open({});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   store_.Put("a");
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@1"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("PUT a@1"));
   loop_.Advance(absl::Seconds(1));
   const std::vector<EventPtr> events = stream->Read();
   EXPECT_THAT(Texts(events), ElementsAre("BOOKMARK"));
@@ -651,11 +664,11 @@ TEST_F(WatchStreamTest, ABookmarkFollowsSoonAfterTheLastChange) {
   EXPECT_THAT(stream->Read(), IsEmpty());
 }
 
-TEST_F(WatchStreamTest, AnIdleStreamIsBookmarkedEvery30SecondsAndMovesOnWithTheOthersChanges) {
+TEST_F(WatchStreamBookmarkTest, IdleStreamIsBookmarkedEvery30SecondsUpToOtherResourcesChanges) {
   store_.Put("a", {"x"});
   const WatchRequest request{.filter = {{{"x"}}}};
   const auto stream = Open(request);
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   absl::Time last = loop_.Now();
   for (int i = 0; i < 5; ++i) {
     const store::Revision revision = store_.Put("b", {"y"});
@@ -671,9 +684,9 @@ TEST_F(WatchStreamTest, AnIdleStreamIsBookmarkedEvery30SecondsAndMovesOnWithTheO
   }
 }
 
-TEST_F(WatchStreamTest, AStreamThatIsNeverQuietIsBookmarkedEvery30Seconds) {
+TEST_F(WatchStreamBookmarkTest, BusyStreamIsBookmarkedEvery30Seconds) {
   const auto stream = Open({});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   absl::Time last = loop_.Now();
   int bookmarks = 0;
   for (int i = 0; i < 1'000; ++i) {
@@ -690,16 +703,16 @@ TEST_F(WatchStreamTest, AStreamThatIsNeverQuietIsBookmarkedEvery30Seconds) {
   EXPECT_GE(bookmarks, 3);
 }
 
-TEST_F(WatchStreamTest, ABookmarkInTheMiddleOfABacklogCoversOnlyWhatWasDelivered) {
+TEST_F(WatchStreamBookmarkTest, BookmarkWithinABacklogCoversOnlyDeliveredEvents) {
   const auto stream = Open({});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   store_.Put("a");
   store_.Put("b");
   loop_.RunDue();
   EXPECT_EQ(Text(*stream->Next().event), "PUT a@1");
   store_.Put("c");
   loop_.Advance(absl::Seconds(26));
-  // Not behind the backlog, which may take the reader any time.
+  // Not behind the backlog, which may take the reader arbitrarily long.
   const Stream::Pulled bookmark = stream->Next();
   EXPECT_EQ(Text(*bookmark.event), "BOOKMARK");
   EXPECT_EQ(RevisionOf(bookmark.event->resume_token(), {}), 0);
@@ -711,9 +724,9 @@ TEST_F(WatchStreamTest, ABookmarkInTheMiddleOfABacklogCoversOnlyWhatWasDelivered
   EXPECT_EQ(RevisionOf(covering.event->resume_token(), {}), 3);
 }
 
-TEST_F(WatchStreamTest, ASlowReaderWithALongBacklogIsBookmarkedEvery30Seconds) {
+TEST_F(WatchStreamBookmarkTest, SlowReaderWithALongBacklogIsBookmarkedEvery30Seconds) {
   const auto stream = Open({});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   for (int i = 0; i < 200; ++i) store_.Put(absl::StrCat("a-", i));
   loop_.RunDue();
   absl::Time last = loop_.Now();
@@ -725,13 +738,13 @@ TEST_F(WatchStreamTest, ASlowReaderWithALongBacklogIsBookmarkedEvery30Seconds) {
     if (pulled.event->type() != v1::BOOKMARK) continue;
     ++bookmarks;
     EXPECT_LE(loop_.Now() - last, absl::Seconds(30));
-    EXPECT_EQ(RevisionOf(pulled.event->resume_token(), {}), 0) << "up to there it has everything";
+    EXPECT_EQ(RevisionOf(pulled.event->resume_token(), {}), 0) << "the last safe revision";
     last = loop_.Now();
   }
   EXPECT_GE(bookmarks, 16);
 }
 
-TEST_F(WatchStreamTest, ALongReplayIsBookmarkedOnItsWay) {
+TEST_F(WatchStreamBookmarkTest, LongReplayIsBookmarkedOnItsWay) {
   store_.Put("a");
   WatchRequest request;
   request.resume_token = TokenOf(request);
@@ -742,12 +755,12 @@ TEST_F(WatchStreamTest, ALongReplayIsBookmarkedOnItsWay) {
   EXPECT_EQ(stream->Read().size(), 4U);
   loop_.Advance(absl::Seconds(26));
   const std::vector<EventPtr> events = stream->Read();
-  // Not behind a page that may take the reader any time.
+  // Not behind a page, which may take the reader arbitrarily long.
   EXPECT_THAT(Texts(events), ElementsAre("BOOKMARK", "PUT a@6", "PUT a@7", "PUT a@8", "PUT a@9"));
   EXPECT_EQ(RevisionOf(events.front()->resume_token(), request), 5);
 }
 
-TEST_F(WatchStreamTest, ManyChangesAreBookmarkedOnTheWayWithoutWaitingForAnyClock) {
+TEST_F(WatchStreamBookmarkTest, ManyChangesAreBookmarkedWithoutWaitingForATimer) {
   options_.bookmark_changes = 8;
   WatchRequest request;
   request.resume_token = TokenOf(request);
@@ -755,12 +768,12 @@ TEST_F(WatchStreamTest, ManyChangesAreBookmarkedOnTheWayWithoutWaitingForAnyCloc
   // From the log, which is read four changes at a time.
   const auto stream = Open(request);
   std::vector<store::Revision> marked;
-  int told = 0;
-  for (const EventPtr& event : Settle(*stream)) {
-    if (event->type() == v1::PUT) ++told;
+  int delivered = 0;
+  for (const EventPtr& event : ReadUntilIdle(*stream)) {
+    if (event->type() == v1::PUT) ++delivered;
     if (event->type() == v1::BOOKMARK) {
       marked.push_back(RevisionOf(event->resume_token(), request));
-      EXPECT_EQ(marked.back(), told) << "it covers what was told, and nothing else";
+      EXPECT_EQ(marked.back(), delivered) << "it covers exactly the delivered events";
     }
   }
   EXPECT_THAT(marked, ElementsAre(8, 16, 20));
@@ -770,83 +783,85 @@ TEST_F(WatchStreamTest, ManyChangesAreBookmarkedOnTheWayWithoutWaitingForAnyCloc
   EXPECT_EQ(stream->Read().back()->type(), v1::BOOKMARK);
 }
 
-TEST_F(WatchStreamTest, TheClockSetBackDoesNotSilenceBookmarks) {
+TEST_F(WatchStreamBookmarkTest, ClockSetBackDoesNotStopBookmarks) {
   const auto stream = Open({});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   loop_.Advance(absl::Seconds(20));
   loop_.fake_clock().Advance(-absl::Hours(5));
-  // The loop's timers go by steady time; the fake's go by its clock, so let it fire at the old
+  // The real loop's timers use steady time. The fake's use its clock, so it is advanced to the old
   // time.
   loop_.Advance(absl::Hours(5) + absl::Seconds(10));
   EXPECT_THAT(Texts(stream->Read()), ElementsAre("BOOKMARK"));
 }
 
-// Until settled.
+// Watches with until_settled.
+using WatchStreamUntilSettledTest = WatchStreamTest;
 
-TEST_F(WatchStreamTest, UntilSettledEndsAtOnceWhenNothingIsUnsettled) {
+TEST_F(WatchStreamUntilSettledTest, EndsAtOnceWhenNothingIsUnsettled) {
   store_.Put("a", {}, true);
   const auto stream = Open({.until_settled = true});
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT a@1", "BOOKMARK complete"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
+              ElementsAre("RESET FRESH", "PUT a@1", "BOOKMARK complete"));
   ASSERT_TRUE(stream->end().has_value());
   EXPECT_TRUE(stream->end()->ok());
 }
 
-TEST_F(WatchStreamTest, UntilSettledEndsAfterTheLastEventAndABookmark) {
+TEST_F(WatchStreamUntilSettledTest, EndsAfterTheLastEventAndABookmark) {
   store_.Put("a", {}, false);
   store_.Put("b", {}, false);
   store_.Put("c", {}, true);
   const WatchRequest request{.ids = {"a", "b", "c"}, .until_settled = true};
   const auto stream = Open(request);
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   store_.Put("a", {}, true);
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@4"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("PUT a@4"));
   EXPECT_FALSE(stream->end().has_value());
   store_.Put("b", {}, true);
-  const std::vector<EventPtr> events = Settle(*stream);
+  const std::vector<EventPtr> events = ReadUntilIdle(*stream);
   EXPECT_THAT(Texts(events), ElementsAre("PUT b@5", "BOOKMARK"));
   EXPECT_EQ(RevisionOf(events.back()->resume_token(), request), 5);
   ASSERT_TRUE(stream->end().has_value());
   EXPECT_TRUE(stream->end()->ok());
 }
 
-TEST_F(WatchStreamTest, UntilSettledTakesDeletedAndLeftForSettled) {
+TEST_F(WatchStreamUntilSettledTest, CountsDeletedAndLeftAsSettled) {
   store_.Put("a", {"x"}, false);
   store_.Put("b", {"x"}, false);
   const auto stream = Open({.filter = {{{"x"}}}, .until_settled = true});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   store_.Delete("a");
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   EXPECT_FALSE(stream->end().has_value());
   store_.Put("b", {"y"}, false);
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("DELETE b@4 LEFT_FILTER", "BOOKMARK"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("DELETE b@4 LEFT_FILTER", "BOOKMARK"));
   EXPECT_TRUE(stream->end().has_value());
 }
 
-TEST_F(WatchStreamTest, UntilSettledOfAFilterDoesNotWaitForLaterArrivals) {
+TEST_F(WatchStreamUntilSettledTest, ByFilterDoesNotWaitForLaterArrivals) {
   store_.Put("a", {}, false);
   const auto stream = Open({.until_settled = true});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   store_.Put("late", {}, false);
   store_.Put("a", {}, true);
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   EXPECT_TRUE(stream->end().has_value());
 }
 
-TEST_F(WatchStreamTest, UntilSettledOfNamesWaitsForOneThatBeginsAnew) {
+TEST_F(WatchStreamUntilSettledTest, ByNamesWaitsForAResourceThatBecomesUnsettled) {
   store_.Put("a", {}, false);
   store_.Put("b", {}, true);
   const auto stream = Open({.ids = {"a", "b"}, .until_settled = true});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   store_.Put("b", {}, false);
   store_.Put("a", {}, true);
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   EXPECT_FALSE(stream->end().has_value());
   store_.Put("b", {}, true);
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   EXPECT_TRUE(stream->end().has_value());
 }
 
-TEST_F(WatchStreamTest, UntilSettledResumedAfterEverythingSettledEndsWhenCaughtUp) {
+TEST_F(WatchStreamUntilSettledTest, ResumedAfterEverythingSettledEndsWhenCaughtUp) {
   store_.Put("a", {}, false);
   for (const bool by_name : {true, false}) {
     WatchRequest request{.until_settled = true};
@@ -856,16 +871,16 @@ TEST_F(WatchStreamTest, UntilSettledResumedAfterEverythingSettledEndsWhenCaughtU
     store_.Put("a", {}, false);
     const store::Revision last = store_.Put("a", {}, true);
     const auto stream = Open(request);
-    EXPECT_THAT(SettleTexts(*stream), ElementsAre(absl::StrCat("PUT a@", last - 1),
-                                                  absl::StrCat("PUT a@", last), "BOOKMARK"));
+    EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre(absl::StrCat("PUT a@", last - 1),
+                                                         absl::StrCat("PUT a@", last), "BOOKMARK"));
     ASSERT_TRUE(stream->end().has_value());
     EXPECT_TRUE(stream->end()->ok());
   }
 }
 
-TEST_F(WatchStreamTest, UntilSettledResumedWaitsForWhatIsUnsettledWithoutNews) {
+TEST_F(WatchStreamUntilSettledTest, ResumedWaitsForUnsettledResourcesWithoutChanges) {
   const std::vector<std::string> ids = {"a", "b", "c", "d", "e"};
-  for (const std::string& last : ids) {  // On whatever page it is.
+  for (const std::string& last : ids) {  // On any page.
     for (const std::string& id : ids) store_.Put(id, {}, false);
     WatchRequest request{.until_settled = true};
     request.resume_token = TokenOf(request);
@@ -873,32 +888,32 @@ TEST_F(WatchStreamTest, UntilSettledResumedWaitsForWhatIsUnsettledWithoutNews) {
       if (id != last) store_.Put(id, {}, true);
     }
     const auto stream = Open(request);
-    Settle(*stream);
+    ReadUntilIdle(*stream);
     EXPECT_FALSE(stream->end().has_value()) << last;
     store_.Put(last, {}, true);
-    Settle(*stream);
+    ReadUntilIdle(*stream);
     EXPECT_TRUE(stream->end().has_value()) << last;
   }
 }
 
-TEST_F(WatchStreamTest, UntilSettledTakesAnIdThatIsCreatedAgainForALaterArrival) {
+TEST_F(WatchStreamUntilSettledTest, CountsAnIdCreatedAgainAsALaterArrival) {
   WatchRequest request{.until_settled = true};
   for (const bool resumed : {false, true}) {
     SCOPED_TRACE(resumed);
     for (const char* id : {"a", "b", "c", "d", "e"}) store_.Put(id, {}, false);
     if (resumed) request.resume_token = TokenOf(request);
     BeforeRead(2, [&] {
-      for (const char* id : {"e", "a"}) {  // Of the first page, and of the second.
+      for (const char* id : {"e", "a"}) {  // In the first page, and in the second.
         store_.Delete(id);
         store_.Put(id, {}, false);
       }
     });
     const auto stream = Open(request);
-    Settle(*stream);
+    ReadUntilIdle(*stream);
     for (const char* id : {"b", "c", "d"}) {
       EXPECT_FALSE(stream->end().has_value()) << id;
       store_.Put(id, {}, true);
-      Settle(*stream);
+      ReadUntilIdle(*stream);
     }
     ASSERT_TRUE(stream->end().has_value());
     EXPECT_TRUE(stream->end()->ok());
@@ -906,37 +921,39 @@ TEST_F(WatchStreamTest, UntilSettledTakesAnIdThatIsCreatedAgainForALaterArrival)
   }
 }
 
-TEST_F(WatchStreamTest, UntilSettledResumedIsNotFooledByTheDeletionOfWhatHadTheIdBefore) {
+TEST_F(WatchStreamUntilSettledTest, ResumedIgnoresTheDeletionOfAnEarlierRowOfTheId) {
   store_.Put("a", {}, false);
   WatchRequest request{.until_settled = true};
   request.resume_token = TokenOf(request);
   store_.Delete("a");
   store_.Put("a", {}, false);
   const auto stream = Open(request);
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("DELETE a@2 DELETED", "PUT a@3", "BOOKMARK"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
+              ElementsAre("DELETE a@2 DELETED", "PUT a@3", "BOOKMARK"));
   EXPECT_FALSE(stream->end().has_value());
   store_.Put("a", {}, true);
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   EXPECT_TRUE(stream->end().has_value());
 }
 
-TEST_F(WatchStreamTest, UntilSettledResumedIsNotFooledByAnOlderSettledState) {
+TEST_F(WatchStreamUntilSettledTest, ResumedIgnoresAnOlderSettledState) {
   store_.Put("a", {}, false);
   WatchRequest request{.until_settled = true};
   request.resume_token = TokenOf(request);
   store_.Put("a", {}, true);
   store_.Put("a", {}, false);
   const auto stream = Open(request);
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("PUT a@2", "PUT a@3", "BOOKMARK"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), ElementsAre("PUT a@2", "PUT a@3", "BOOKMARK"));
   EXPECT_FALSE(stream->end().has_value());
 }
 
-// The end.
+// How streams end.
+using WatchStreamEndTest = WatchStreamTest;
 
-TEST_F(WatchStreamTest, DrainEndsWithALastBookmarkAndARetryDelay) {
+TEST_F(WatchStreamEndTest, DrainEndsWithALastBookmarkAndARetryDelay) {
   store_.Put("a");
   const auto stream = Open({});
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   store_.Put("a");
   store_.Put("b");
   loop_.RunDue();
@@ -953,10 +970,10 @@ TEST_F(WatchStreamTest, DrainEndsWithALastBookmarkAndARetryDelay) {
   EXPECT_TRUE(stream->Next().end.has_value());
 }
 
-TEST_F(WatchStreamTest, DrainOfAnIdleStreamGivesATokenUpToNow) {
+TEST_F(WatchStreamEndTest, DrainOfAnIdleStreamGivesATokenUpToTheHead) {
   const WatchRequest request{.filter = {{{"x"}}}};
   const auto stream = Open(request);
-  Settle(*stream);
+  ReadUntilIdle(*stream);
   const int ready = stream->reader().ready();
   store_.Put("a", {"y"});
   loop_.RunDue();
@@ -967,7 +984,7 @@ TEST_F(WatchStreamTest, DrainOfAnIdleStreamGivesATokenUpToNow) {
   EXPECT_EQ(RevisionOf(events[0]->resume_token(), request), 1);
 }
 
-TEST_F(WatchStreamTest, DrainInsideASnapshotGivesNoToken) {
+TEST_F(WatchStreamEndTest, DrainInsideASnapshotGivesNoToken) {
   for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
   const auto stream = Open({});
   stream->Next();
@@ -978,36 +995,37 @@ TEST_F(WatchStreamTest, DrainInsideASnapshotGivesNoToken) {
   EXPECT_EQ(base::ReasonOf(*stream->end()), v1::DRAINING);
 }
 
-TEST_F(WatchStreamTest, AStreamOpenedWhileDrainingEndsAtOnce) {
+TEST_F(WatchStreamEndTest, StreamOpenedWhileDrainingEndsAtOnce) {
   watches().Drain();
   const auto stream = Open({});
   EXPECT_THAT(stream->Read(), IsEmpty());
   EXPECT_EQ(base::ReasonOf(*stream->end()), v1::DRAINING);
 }
 
-TEST_F(WatchStreamTest, WhileTheStoreIsAwayTheStreamStaysOpen) {
+TEST_F(WatchStreamEndTest, StreamStaysOpenWhileTheStoreIsUnavailable) {
   store_.Put("a");
   store_.FailReads(absl::UnavailableError("away"));
   const auto stream = Open({});
-  EXPECT_THAT(SettleTexts(*stream), IsEmpty());
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), IsEmpty());
   loop_.Advance(absl::Minutes(2));
-  EXPECT_THAT(SettleTexts(*stream), IsEmpty());
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), IsEmpty());
   EXPECT_FALSE(stream->end().has_value());
   EXPECT_LE(store_.reads(), 40);
   store_.FailReads(absl::OkStatus());
   loop_.Advance(absl::Seconds(5));
-  EXPECT_THAT(SettleTexts(*stream), ElementsAre("RESET FRESH", "PUT a@1", "BOOKMARK complete"));
+  EXPECT_THAT(ReadTextsUntilIdle(*stream),
+              ElementsAre("RESET FRESH", "PUT a@1", "BOOKMARK complete"));
 }
 
-TEST_F(WatchStreamTest, AStoreThatFailsForGoodEndsTheStream) {
+TEST_F(WatchStreamEndTest, StoreThatFailsForGoodEndsTheStream) {
   store_.FailReads(absl::DataLossError("torn"));
   const auto stream = Open({});
-  EXPECT_THAT(SettleTexts(*stream), IsEmpty());
+  EXPECT_THAT(ReadTextsUntilIdle(*stream), IsEmpty());
   ASSERT_TRUE(stream->end().has_value());
   EXPECT_EQ(stream->end()->code(), absl::StatusCode::kDataLoss);
 }
 
-TEST_F(WatchStreamTest, AClosedStreamIsForgottenWhereverItIs) {
+TEST_F(WatchStreamEndTest, ClosedStreamIsForgottenInEveryStep) {
   for (const char* id : {"a", "b", "c", "d"}) store_.Put(id);
   for (int steps = 0; steps < 6; ++steps) {
     const auto stream = Open({});
@@ -1027,11 +1045,11 @@ TEST_F(WatchStreamTest, AClosedStreamIsForgottenWhereverItIs) {
   }
 }
 
-TEST_F(WatchStreamTest, NothingHoldsAClosedStream) {
+TEST_F(WatchStreamEndTest, ClosedStreamIsDestroyed) {
   std::weak_ptr<Stream> weak;
   {
     const auto stream = Open({.ids = {}});
-    Settle(*stream);
+    ReadUntilIdle(*stream);
     weak = stream->stream().weak_from_this();
     EXPECT_FALSE(weak.expired());
   }

@@ -1,4 +1,4 @@
-// Watching on threads of their own, over a real store: writers, readers of every pace, resumes.
+// Watch streams on real threads over a real store: writers, readers at every speed, resumes.
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -27,7 +27,7 @@ namespace assetgate::watch {
 namespace {
 
 constexpr char kTenant[] = "default";
-// The last thing to be written; every reader reads until it has heard of it.
+// The last row to be written; every reader reads until it has received it.
 constexpr char kLast[] = "last";
 
 constexpr int kNeverDeleted = 3;
@@ -35,8 +35,8 @@ std::string IdOf(int writer, int n) { return absl::StrCat("w", writer, "-", n); 
 
 store::Key AssetKey(const std::string& id) { return {kTenant, store::Kind::kAsset, id}; }
 
-// Sleeps until there is something to read.
-class SleepyReader final : public Reader {
+// Blocks until there is something to read.
+class BlockingReader final : public Reader {
  public:
   void OnReady() override {
     absl::MutexLock lock(&mu_);
@@ -92,8 +92,8 @@ class WatchThreadsTest : public ::testing::Test {
     return row.ok() && row->has_value() ? (*row)->revision : 0;
   }
 
-  // Each writer has ids of its own, so that none loses a race. The first few are never deleted: a
-  // fresh watch that names them may begin at any time.
+  // Each writer has its own ids, so no writer loses a race. The first few ids are never deleted: a
+  // fresh watch that names them may start at any time.
   void Write(int writer, int changes) {
     std::mt19937 random(static_cast<std::uint32_t>(writer));
     std::vector<store::Revision> revisions;
@@ -112,8 +112,10 @@ class WatchThreadsTest : public ::testing::Test {
     }
   }
 
-  // Reads to the end: to the first BOOKMARK that covers the last change. Gives what is wrong.
-  std::string ReadAll(WatchRequest request, std::uint32_t seed, int resume_every, int dawdle) {
+  // Reads up to the first BOOKMARK that covers the last change. Returns what is wrong; empty if
+  // nothing is.
+  std::string ReadAll(WatchRequest request, std::uint32_t seed, int resume_every,
+                      int commits_per_event) {
     std::mt19937 random(seed);
     request.tenant = kTenant;
     const Interest interest =
@@ -122,7 +124,7 @@ class WatchThreadsTest : public ::testing::Test {
     for (;;) {
       request.resume_token = view.token();
       view.BeginStream(!request.resume_token.empty());
-      const auto reader = std::make_shared<SleepyReader>();
+      const auto reader = std::make_shared<BlockingReader>();
       const std::shared_ptr<Stream> stream = watches_.Open(request, reader);
       std::string wrong;
       bool again = false;
@@ -141,9 +143,9 @@ class WatchThreadsTest : public ::testing::Test {
             }
           }
           again = resume_every > 0 && random() % static_cast<std::uint32_t>(resume_every) == 0;
-          if (dawdle > 0) WaitForCommits(dawdle);
+          if (commits_per_event > 0) WaitForCommits(commits_per_event);
         } else if (!reader->WaitForReady()) {
-          wrong = "silence";
+          wrong = "no event arrived";
         }
       }
       stream->Close();
@@ -151,12 +153,12 @@ class WatchThreadsTest : public ::testing::Test {
     }
   }
 
-  // A slow reader: returns after that many further commits, or when nobody writes any more.
+  // Makes a reader slow: returns after `count` more commits, or when all writers are done.
   void WaitForCommits(int count) {
     absl::MutexLock lock(&mu_);
     const int until = commits_ + count;
     const auto enough = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-      return commits_ >= until || written_;
+      return commits_ >= until || writers_done_;
     };
     mu_.Await(absl::Condition(&enough));
   }
@@ -183,14 +185,14 @@ class WatchThreadsTest : public ::testing::Test {
       *store_,
       hub_,
       replay_loop_,
-      // A reader that loses its connection after some tens of events gets on all the same.
+      // A reader that loses its connection after some tens of events still makes progress.
       {.bookmark_quiet = absl::Milliseconds(20),
        .bookmark_changes = 5,
        .replay = {.rows_per_page = 7, .changes_per_page = 20}}};
   std::atomic<store::Revision> last_{0};
   absl::Mutex mu_;
   int commits_ ABSL_GUARDED_BY(mu_) = 0;
-  bool written_ ABSL_GUARDED_BY(mu_) = false;
+  bool writers_done_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 TEST_F(WatchThreadsTest, EveryReaderEndsWithWhatTheStoreHolds) {
@@ -198,7 +200,7 @@ TEST_F(WatchThreadsTest, EveryReaderEndsWithWhatTheStoreHolds) {
     const char* what;
     WatchRequest request;
     int resume_every;
-    int dawdle;
+    int commits_per_event;
   };
   const std::vector<Pace> paces = {
       {"keeps up", {}, 0, 0},
@@ -227,8 +229,8 @@ TEST_F(WatchThreadsTest, EveryReaderEndsWithWhatTheStoreHolds) {
   for (std::size_t i = 0; i < paces.size(); ++i) {
     readers.emplace_back([&, i] {
       WatchRequest request = paces[i].request;
-      results[i] =
-          ReadAll(request, static_cast<std::uint32_t>(i), paces[i].resume_every, paces[i].dawdle);
+      results[i] = ReadAll(request, static_cast<std::uint32_t>(i), paces[i].resume_every,
+                           paces[i].commits_per_event);
     });
   }
   std::vector<std::thread> writers;
@@ -239,11 +241,11 @@ TEST_F(WatchThreadsTest, EveryReaderEndsWithWhatTheStoreHolds) {
   for (std::thread& writer : writers) writer.join();
   {
     absl::MutexLock lock(&mu_);
-    written_ = true;
+    writers_done_ = true;
   }
   Put(kLast, revision, {"x", "y"});
   last_ = revision;
-  // Whoever had read everything by then hears of one thing more.
+  // Readers that had read everything by then receive one more change.
   Put(kLast, revision, {"x", "y"});
   for (std::thread& reader : readers) reader.join();
   for (std::size_t i = 0; i < paces.size(); ++i) EXPECT_EQ(results[i], "") << paces[i].what;

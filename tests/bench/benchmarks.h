@@ -1,4 +1,4 @@
-// The benchmarks: each starts what it measures, prints what it found, and leaves nothing behind.
+// The benchmarks: each starts the processes that it measures, prints its results, and cleans up.
 #ifndef ASSETGATE_TESTS_BENCH_BENCHMARKS_H_
 #define ASSETGATE_TESTS_BENCH_BENCHMARKS_H_
 
@@ -10,8 +10,8 @@ namespace assetgate::bench {
 
 struct CreatesOptions {
   int callers = 64;
-  // Asks the provider every so often how the assets are, as in production; zero for never, so that
-  // creates alone are measured.
+  // How often each asset is polled at the provider, as in production; zero for never, so that only
+  // creates are measured.
   absl::Duration poll_interval;
 };
 absl::Status MeasureCreates(const Settings& settings, const CreatesOptions& options);
@@ -25,7 +25,7 @@ absl::Status MeasureReads(const Settings& settings, const ReadsOptions& options)
 struct FanOutOptions {
   int streams = 1'000;
   int rounds = 20;
-  // Changes that come at once, for deliveries per second.
+  // Changes made in a row, for deliveries per second.
   int burst = 50;
 };
 absl::Status MeasureFanOut(const Settings& settings, const FanOutOptions& options);
@@ -44,7 +44,7 @@ struct IdleOptions {
 absl::Status MeasureIdle(const Settings& settings, const IdleOptions& options);
 
 struct RestartOptions {
-  // At most what the simulator's log holds.
+  // Limited by the size of the simulator's log.
   int units = 100'000;
   // Between two polls of one unit, after the restart.
   absl::Duration interval = absl::Minutes(1);
@@ -55,7 +55,7 @@ struct MillionOptions {
   // Finished assets in two stores.
   int few = 10'000;
   int many = 1'000'000;
-  // The stores are databases of a PostgreSQL server that is started for this.
+  // Whether the stores are databases of a PostgreSQL server that is started for this.
   bool postgres = false;
 };
 absl::Status MeasureMillion(const Settings& settings, const MillionOptions& options);

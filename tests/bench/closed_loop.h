@@ -1,4 +1,4 @@
-// Callers that each have one call outstanding, all of them on one thread.
+// Callers that each have one call in flight, all on one thread.
 #ifndef ASSETGATE_TESTS_BENCH_CLOSED_LOOP_H_
 #define ASSETGATE_TESTS_BENCH_CLOSED_LOOP_H_
 
@@ -20,7 +20,7 @@
 
 namespace assetgate::bench {
 
-// What came of the calls that ended within one stretch of time.
+// The calls that ended within one period.
 struct Calls {
   absl::Duration took;
   std::int64_t ok = 0;
@@ -31,8 +31,9 @@ struct Calls {
   double PerSecond() const { return static_cast<double>(ok) / absl::ToDoubleSeconds(took); }
 };
 
-// One completion queue, driven by whoever calls Run: the client then costs little CPU, which it
-// shares with what it measures. Belongs to one thread.
+// One completion queue, driven by the thread that calls Run: the client then needs little of the
+// CPU that it shares with the measured processes.
+// Threading: for one thread.
 template <typename Stub, typename Request, typename Reply>
 class ClosedLoop {
  public:
@@ -58,12 +59,12 @@ class ClosedLoop {
   ClosedLoop(const ClosedLoop&) = delete;
   ClosedLoop& operator=(const ClosedLoop&) = delete;
 
-  // Keeps every caller busy for so long. Calls stay open between two runs.
+  // Keeps every caller busy for `time`. Calls stay open between two runs.
   Calls Run(absl::Duration time) { return Run(time, INT64_MAX); }
-  // Until so many calls were begun in all runs, and have ended.
-  Calls RunUntil(std::int64_t most) { return Run(absl::InfiniteDuration(), most); }
-  // Begins no more and waits for the calls that are open.
-  void Finish() { (void)Run(absl::InfiniteDuration(), begun_); }
+  // Runs until `max` calls in all were started and have ended.
+  Calls RunUntil(std::int64_t max) { return Run(absl::InfiniteDuration(), max); }
+  // Starts no more calls and waits for the open ones.
+  void Finish() { (void)Run(absl::InfiniteDuration(), started_); }
 
  private:
   struct Caller {
@@ -73,16 +74,16 @@ class ClosedLoop {
     grpc::Status status = {};
     std::unique_ptr<grpc::ClientContext> context = nullptr;
     std::unique_ptr<grpc::ClientAsyncResponseReader<Reply>> reader = nullptr;
-    std::int64_t begun_nanos = 0;
+    std::int64_t start_nanos = 0;
   };
 
-  Calls Run(absl::Duration time, std::int64_t most) {
+  Calls Run(absl::Duration time, std::int64_t max) {
     Calls calls;
     const absl::Time from = absl::Now();
     const absl::Time until = from + time;
-    most_ = most;
+    max_started_ = max;
     for (Caller& caller : callers_) {
-      if (caller.reader == nullptr) Begin(caller);
+      if (caller.reader == nullptr) StartCall(caller);
     }
     const auto deadline = time == absl::InfiniteDuration()
                               ? std::chrono::system_clock::time_point::max()
@@ -96,12 +97,12 @@ class ClosedLoop {
       caller.reader.reset();
       if (caller.status.ok()) {
         ++calls.ok;
-        calls.milliseconds.push_back(static_cast<double>(now - caller.begun_nanos) / 1e6);
+        calls.milliseconds.push_back(static_cast<double>(now - caller.start_nanos) / 1e6);
       } else {
         ++calls.failed[absl::StrCat("code ", caller.status.error_code(), ": ",
                                     caller.status.error_message())];
       }
-      Begin(caller);
+      StartCall(caller);
       // A busy queue never times out.
       if (now >= absl::ToUnixNanos(until)) break;
     }
@@ -109,12 +110,12 @@ class ClosedLoop {
     return calls;
   }
 
-  void Begin(Caller& caller) {
-    if (begun_ >= most_) return;
-    next_(begun_++, caller.request);
+  void StartCall(Caller& caller) {
+    if (started_ >= max_started_) return;
+    next_(started_++, caller.request);
     ++open_;
     caller.context = std::make_unique<grpc::ClientContext>();
-    caller.begun_nanos = absl::GetCurrentTimeNanos();
+    caller.start_nanos = absl::GetCurrentTimeNanos();
     caller.reader = start_(caller.stub, caller.context.get(), caller.request, &queue_);
     caller.reader->Finish(&caller.reply, &caller.status, &caller);
   }
@@ -123,10 +124,10 @@ class ClosedLoop {
   const std::function<void(std::int64_t, Request&)> next_;
   grpc::CompletionQueue queue_;
   std::vector<std::unique_ptr<Stub>> stubs_;
-  // Its elements stay where they are: they are what the queue's tags point to.
+  // A deque, because the queue's tags point to its elements.
   std::deque<Caller> callers_;
-  std::int64_t begun_ = 0;
-  std::int64_t most_ = 0;
+  std::int64_t started_ = 0;
+  std::int64_t max_started_ = 0;
   int open_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// How many assets per second get through to a provider, with everything on.
+// How many assets per second reach a provider, with all features enabled.
 #include <unistd.h>
 
 #include "absl/strings/str_format.h"
@@ -38,7 +38,7 @@ absl::Status MeasureCreates(const Settings& settings, const CreatesOptions& opti
   if (counted.groups <= 0 || counted.submissions <= 0) {
     return absl::InternalError("/metrics counts no commits or no submissions");
   }
-  // What a change adds to the log is about two pages and their headers.
+  // A change adds about two pages and their headers to the log.
   const double changes_per_group = counted.changes / counted.groups;
   const absl::Duration sync =
       TimeOfSync(settings.dir, static_cast<std::int64_t>(changes_per_group * 2 * 4120));

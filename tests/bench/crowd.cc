@@ -64,8 +64,8 @@ void Crowd::Drive() {
     absl::MutexLock lock(&mu_);
     if (complete) ++complete_;
     if (!put) continue;
-    if (++puts_ == 1) told_.first = absl::Now();
-    if (puts_ == expected_) told_.last = absl::Now();
+    if (++puts_ == 1) read_times_.first = absl::Now();
+    if (puts_ == expected_) read_times_.last = absl::Now();
   }
 }
 
@@ -87,7 +87,7 @@ void Crowd::Expect(std::int64_t puts) {
   expected_ = puts;
 }
 
-absl::StatusOr<Crowd::Told> Crowd::Await() {
+absl::StatusOr<Crowd::ReadTimes> Crowd::Await() {
   const auto done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return ended_ > 0 || puts_ >= expected_;
   };
@@ -96,7 +96,7 @@ absl::StatusOr<Crowd::Told> Crowd::Await() {
     return absl::UnavailableError(
         absl::StrCat(puts_, " of ", expected_, " PUTs were read, ", ended_, " streams ended"));
   }
-  return told_;
+  return read_times_;
 }
 
 }  // namespace assetgate::bench

@@ -19,10 +19,11 @@
 
 namespace assetgate::bench {
 
-// All streams on one thread of its own. Thread-safe.
+// Runs all streams on a thread of its own.
+// Threading: thread-safe.
 class Crowd {
  public:
-  // Opens the streams and waits until every one of them has seen its snapshot.
+  // Opens the streams and waits until each has received its snapshot.
   static absl::StatusOr<std::unique_ptr<Crowd>> Open(
       const std::vector<std::shared_ptr<grpc::Channel>>& channels, int streams,
       const v1::WatchAssetsRequest& request);
@@ -31,15 +32,15 @@ class Crowd {
   Crowd(const Crowd&) = delete;
   Crowd& operator=(const Crowd&) = delete;
 
-  // From now on, counts up to so many PUTs, over all streams.
+  // From now on, counts up to `puts` PUTs over all streams.
   void Expect(std::int64_t puts);
-  struct Told {
+  struct ReadTimes {
     absl::Time first;
     absl::Time last;
   };
-  // Waits for them, and tells when the first and the last of them were read. An error when a stream
-  // ends or a minute passes before.
-  absl::StatusOr<Told> Await();
+  // Waits for these PUTs and returns when the first and the last of them were read.
+  // Errors: if a stream ends or a minute passes before.
+  absl::StatusOr<ReadTimes> Await();
 
  private:
   struct Stream {
@@ -64,7 +65,7 @@ class Crowd {
   int ended_ ABSL_GUARDED_BY(mu_) = 0;
   std::int64_t puts_ ABSL_GUARDED_BY(mu_) = 0;
   std::int64_t expected_ ABSL_GUARDED_BY(mu_) = 0;
-  Told told_ ABSL_GUARDED_BY(mu_);
+  ReadTimes read_times_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace assetgate::bench

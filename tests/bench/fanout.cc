@@ -1,4 +1,4 @@
-// One change told to many streams, against a naive typed fan-out.
+// One change delivered to many streams, compared with a naive typed fan-out.
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "tests/bench/benchmarks.h"
@@ -10,49 +10,49 @@
 namespace assetgate::bench {
 namespace {
 
-// A server whose streams are told of the assets that are made there.
-class Teller {
+// A server with streams that receive the assets created there.
+class Streams {
  public:
-  // Opens the streams: at the gateway, while nothing exists.
-  static absl::StatusOr<std::unique_ptr<Teller>> Open(const Settings& settings,
-                                                      const FanOutOptions& options,
-                                                      const std::string& address, pid_t server) {
-    auto teller = std::unique_ptr<Teller>(new Teller(options, server));
+  // Opens the streams: at the gateway, while it has no assets.
+  static absl::StatusOr<std::unique_ptr<Streams>> Open(const Settings& settings,
+                                                       const FanOutOptions& options,
+                                                       const std::string& address, pid_t server) {
+    auto streams = std::unique_ptr<Streams>(new Streams(options, server));
     const Usage before = UsageOf(server);
     auto crowd = Crowd::Open(Connect(address, settings.connections), options.streams, {});
     if (!crowd.ok()) return crowd.status();
-    teller->memory_per_stream_ =
+    streams->memory_per_stream_ =
         static_cast<double>((UsageOf(server) - before).memory_bytes) / options.streams;
-    teller->crowd_ = *std::move(crowd);
+    streams->crowd_ = *std::move(crowd);
     // Assets that are placed nowhere: one create is one change.
-    teller->single_ = MakeAssets(Connect(address, 1), 1, "", /*ids=*/true);
-    return teller;
+    streams->single_ = MakeAssets(Connect(address, 1), 1, "", /*ids=*/true);
+    return streams;
   }
 
-  absl::Status TellOne() {
+  absl::Status MeasureOne() {
     crowd_->Expect(options_.streams);
     const absl::Time from = absl::Now();
     const Calls calls = single_->RunUntil(++made_);
     if (absl::Status status = AllFine(calls); !status.ok()) return status;
-    const auto told = crowd_->Await();
-    if (!told.ok()) return told.status();
-    first_.push_back(absl::ToDoubleMilliseconds(told->first - from));
-    last_.push_back(absl::ToDoubleMilliseconds(told->last - from));
+    const auto read = crowd_->Await();
+    if (!read.ok()) return read.status();
+    first_.push_back(absl::ToDoubleMilliseconds(read->first - from));
+    last_.push_back(absl::ToDoubleMilliseconds(read->last - from));
     return absl::OkStatus();
   }
 
-  absl::Status TellMany() {
+  absl::Status MeasureBurst() {
     const std::int64_t deliveries = std::int64_t{options_.streams} * options_.burst;
     crowd_->Expect(deliveries);
     const Usage before = UsageOf(server_);
     made_ += options_.burst;
     const Calls calls = single_->RunUntil(made_);
     if (absl::Status status = AllFine(calls); !status.ok()) return status;
-    const auto told = crowd_->Await();
-    if (!told.ok()) return told.status();
+    const auto read = crowd_->Await();
+    if (!read.ok()) return read.status();
     const Usage used = UsageOf(server_) - before;
     rates_.push_back(static_cast<double>(deliveries) /
-                     absl::ToDoubleSeconds(told->last - told->first));
+                     absl::ToDoubleSeconds(read->last - read->first));
     cpu_.push_back(absl::ToDoubleMicroseconds(used.cpu) / static_cast<double>(deliveries));
     return absl::OkStatus();
   }
@@ -64,7 +64,7 @@ class Teller {
   double MemoryPerStream() const { return memory_per_stream_; }
 
  private:
-  Teller(const FanOutOptions& options, pid_t server) : options_(options), server_(server) {}
+  Streams(const FanOutOptions& options, pid_t server) : options_(options), server_(server) {}
 
   const FanOutOptions options_;
   const pid_t server_;
@@ -85,30 +85,29 @@ absl::Status MeasureFanOut(const Settings& settings, const FanOutOptions& option
   if (!rig.ok()) return rig.status();
   auto reference = Reference::Start(settings);
   if (!reference.ok()) return reference.status();
-  auto ours = Teller::Open(settings, options, (*rig)->address(), (*rig)->gateway_pid());
+  auto ours = Streams::Open(settings, options, (*rig)->address(), (*rig)->gateway_pid());
   if (!ours.ok()) return ours.status();
-  auto naive = Teller::Open(settings, options, (*reference)->address(), (*reference)->pid());
+  auto naive = Streams::Open(settings, options, (*reference)->address(), (*reference)->pid());
   if (!naive.ok()) return naive.status();
 
   for (int round = 0; round < options.rounds; ++round) {
-    for (Teller* teller : {naive->get(), ours->get()}) {
-      if (absl::Status status = teller->TellOne(); !status.ok()) return status;
+    for (Streams* streams : {naive->get(), ours->get()}) {
+      if (absl::Status status = streams->MeasureOne(); !status.ok()) return status;
     }
   }
   const int bursts = settings.quick ? 1 : 5;
   for (int round = 0; round < bursts; ++round) {
-    for (Teller* teller : {naive->get(), ours->get()}) {
-      if (absl::Status status = teller->TellMany(); !status.ok()) return status;
+    for (Streams* streams : {naive->get(), ours->get()}) {
+      if (absl::Status status = streams->MeasureBurst(); !status.ok()) return status;
     }
   }
-  const Teller& a = **ours;
-  const Teller& b = **naive;
+  const Streams& a = **ours;
+  const Streams& b = **naive;
   absl::PrintF(
       "fanout: %d streams on %d connections, medians of %d rounds\n"
       "                                      gateway      naive    ratio\n"
-      "  create called → told to the first  %6.2f ms  %6.2f ms   %.2fx  (ours with the disk's "
-      "word)\n"
-      "  create called → told to the last   %6.2f ms  %6.2f ms   %.2fx\n"
+      "  create called → read by the first  %6.2f ms  %6.2f ms   %.2fx  (ours includes a sync)\n"
+      "  create called → read by the last   %6.2f ms  %6.2f ms   %.2fx\n"
       "  deliveries/s, %3d changes           %8.0f   %8.0f   %.2fx\n"
       "  CPU per delivery                   %6.1f µs  %6.1f µs   %.2fx\n"
       "  memory per idle stream             %5.1f KiB %5.1f KiB   %.2fx\n",

@@ -15,8 +15,8 @@ namespace assetgate::bench {
 namespace {
 
 constexpr int kRowsPerTransaction = 500;
-// The store commits some while the next are made.
-constexpr int kMostTransactions = 8;
+// Some transactions commit while the next ones are prepared.
+constexpr int kMaxTransactions = 8;
 
 absl::StatusOr<model::AssetEntity> Load(store::Store& store, const std::string& name) {
   const store::Key key = {model::kDefaultTenant, store::Kind::kAsset,
@@ -49,17 +49,17 @@ model::AssetEntity Copy(const model::AssetEntity& model, int number, const Finis
   return entity;
 }
 
-// Hands transactions to a store, few at a time. Thread-safe.
+// Commits transactions to a store, a few at a time.
+// Threading: thread-safe.
 class Committer {
  public:
   explicit Committer(store::Store& store) : store_(store) {}
 
-  // The error of one before it, if there was one.
+  // Returns the error of an earlier transaction, if there was one.
   absl::Status Commit(store::Transaction transaction) {
     {
-      const auto free = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-        return open_ < kMostTransactions;
-      };
+      const auto free = [this]()
+                            ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return open_ < kMaxTransactions; };
       absl::MutexLock lock(&mu_);
       mu_.Await(absl::Condition(&free));
       if (!status_.ok()) return status_;
@@ -74,7 +74,7 @@ class Committer {
     });
     return absl::OkStatus();
   }
-  // Waits for all of them.
+  // Waits for all transactions.
   absl::Status Finish() {
     const auto done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return open_ == 0; };
     absl::MutexLock lock(&mu_);
@@ -112,7 +112,7 @@ absl::Status FillStore(store::Store& store, const std::string& active, const std
     }
     status = committer.Commit(std::move(transaction));
   }
-  // Also after an error: what is under way refers to it.
+  // Also after an error, because pending callbacks refer to `committer`.
   const absl::Status finished = committer.Finish();
   return status.ok() ? finished : status;
 }

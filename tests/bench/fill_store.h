@@ -1,4 +1,4 @@
-// Finished assets by the million, past the gateway.
+// Writes millions of finished assets directly into a store.
 #ifndef ASSETGATE_TESTS_BENCH_FILL_STORE_H_
 #define ASSETGATE_TESTS_BENCH_FILL_STORE_H_
 
@@ -12,17 +12,17 @@
 
 namespace assetgate::bench {
 
-// What an asset of the store is like, by its number.
+// The properties of the asset with a given number.
 struct FinishedAsset {
   bool failed = false;
   // Key and value.
   std::vector<std::pair<std::string, std::string>> labels;
 };
 
-// Copies the assets `active` and `failed`, which a gateway has made and finished, `count` times in
-// all: each copy is the row that the gateway would have written, with a name, labels and a
-// provider's id of its own, and is committed through the store's interface, hundreds in a
-// transaction, in the order of numbers. `describe` says what each is; `made` is told its name.
+// Copies the assets `active` and `failed`, which a gateway has created and finished, `count` times
+// in all. Each copy is the row that the gateway would have written, with its own name, labels and
+// provider's id, and is committed through the store's interface, hundreds in one transaction, in
+// the order of numbers. `describe` returns the properties of each copy; `made` receives its name.
 absl::Status FillStore(store::Store& store, const std::string& active, const std::string& failed,
                        int count, const std::function<FinishedAsset(int number)>& describe,
                        const std::function<void(int number, const std::string& name)>& made);

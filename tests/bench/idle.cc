@@ -1,4 +1,4 @@
-// What unfinished work costs while nothing of it is due.
+// The cost of unfinished work while none of it is due.
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "tests/bench/benchmarks.h"
@@ -20,7 +20,7 @@ absl::Status MeasureIdle(const Settings& settings, const IdleOptions& options) {
       return status;
     }
   }
-  // What the creates left to do (a checkpoint, connections that close) is not idling.
+  // Work left over from the creates (a checkpoint, closing connections) must not count.
   absl::SleepFor(settings.quick ? absl::ZeroDuration() : absl::Seconds(2));
   const auto unfinished = (*rig)->Metric(
       absl::StrFormat("assetgate_unfinished{kind=\"asset\",provider=\"%s\"}", settings.dialect));

@@ -24,18 +24,18 @@ namespace {
 using namespace assetgate::bench;  // NOLINT: this file is the program
 
 constexpr char kAbout[] =
-    R"(Measures assetgate: starts the gateway with its store on disk, a provider-simulator and, where
-there is something to hold it against, a reference server of the least code that could do the same;
-makes load from one thread; prints; and leaves nothing behind. It asserts nothing about speed.
+    R"(Measures assetgate: starts the gateway with its store on disk, a provider-simulator and, for
+some benchmarks, a reference server with the least code that gives the same answers; makes load from
+one thread; prints the figures; and cleans up. It does not assert any speed.
 
   assetgate-bench creates              1,500 creates/s?  64 callers, a provider that takes 20 ms
   assetgate-bench all                  every benchmark, about four minutes
-  chrt -f 10 assetgate-bench creates   the same, as root, on a machine that has other things to do)";
+  chrt -f 10 assetgate-bench creates   the same, as root, on a busy machine)";
 
 constexpr char kMore[] =
-    R"(Options that come before the subcommand hold for all of them. All programs share this machine's
-cores: CPU per call and ratios are steadier than rates. tests/bench/README.md tells what the figures
-mean. Exit codes: 0 measured; 1 something failed, and no figure can be trusted; 2 wrong flags.)";
+    R"(Options before the subcommand apply to all subcommands. All programs share this machine's
+cores: CPU per call and ratios are steadier than rates. tests/bench/README.md explains the figures.
+Exit codes: 0 measured; 1 something failed, and no figure can be trusted; 2 wrong flags.)";
 
 void AddDuration(CLI::App& app, const std::string& name, absl::Duration* duration,
                  const std::string& help) {
@@ -54,7 +54,7 @@ void AddDuration(CLI::App& app, const std::string& name, absl::Duration* duratio
 }  // namespace
 
 int main(int argc, char** argv) {
-  // As in the gateway: Debian's Abseil looks for lock cycles on every Lock.
+  // As in the gateway: Debian's Abseil checks for lock cycles on every Lock.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
 
@@ -80,19 +80,19 @@ int main(int argc, char** argv) {
   app.add_option("--gateway", settings.gateway, "the gateway's program")->capture_default_str();
   app.add_option("--simulator", settings.simulator, "the simulator's program")
       ->capture_default_str();
-  app.add_option("--dir", settings.dir, "where the store goes, in a folder of its own: a real disk")
+  app.add_option("--dir", settings.dir, "parent of the store's folder; should be on a real disk")
       ->check(CLI::ExistingDirectory)
       ->capture_default_str();
   app.add_option("--provider", settings.dialect, "the provider to place assets with")
       ->capture_default_str();
-  AddDuration(app, "--latency", &settings.latency, "before each answer of the provider");
-  AddDuration(app, "--warm-up", &settings.warm_up, "load before anything is measured");
-  AddDuration(app, "--measure", &settings.measure, "load that is measured");
+  AddDuration(app, "--latency", &settings.latency, "delay before each answer of the provider");
+  AddDuration(app, "--warm-up", &settings.warm_up, "time under load before measuring");
+  AddDuration(app, "--measure", &settings.measure, "measured time under load");
   app.add_option("--connections", settings.connections, "connections from the client")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   app.add_flag("--quick", settings.quick,
-               "only to see that all of it runs: less than a second each, and figures that mean "
+               "only check that everything runs: less than a second each, and figures that mean "
                "nothing");
 
   struct Benchmark {
@@ -102,14 +102,14 @@ int main(int argc, char** argv) {
   std::vector<Benchmark> benchmarks;
   auto* command = app.add_subcommand(
       "creates", "CreateAsset through to the provider: rate, latency, CPU, commits per fsync");
-  command->add_option("--callers", creates.callers, "calls outstanding")
+  command->add_option("--callers", creates.callers, "calls in flight")
       ->check(at_least_one)
       ->capture_default_str();
   AddDuration(*command, "--poll-interval", &creates.poll_interval,
               "poll the assets meanwhile, they become ACTIVE at the first one; 0: no polls");
   benchmarks.push_back({command, [&] { return MeasureCreates(settings, creates); }});
   command = app.add_subcommand("reads", "GetAsset, against a bare server with the same point read");
-  command->add_option("--callers", reads.callers, "calls outstanding")
+  command->add_option("--callers", reads.callers, "calls in flight")
       ->check(at_least_one)
       ->capture_default_str();
   command->add_option("--assets", reads.assets, "assets to read")
@@ -117,8 +117,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   benchmarks.push_back({command, [&] { return MeasureReads(settings, reads); }});
   command =
-      app.add_subcommand("fanout", "one change told to many streams, against a naive fan-out");
-  command->add_option("--streams", fanout.streams, "streams that are open")
+      app.add_subcommand("fanout", "one change delivered to many streams, against a naive fan-out");
+  command->add_option("--streams", fanout.streams, "open streams")
       ->check(at_least_one)
       ->capture_default_str();
   command->add_option("--rounds", fanout.rounds, "changes that are timed one by one")
@@ -144,7 +144,7 @@ int main(int argc, char** argv) {
   command->add_option("--placements", idle.placements, "unfinished placements")
       ->check(at_least_one)
       ->capture_default_str();
-  AddDuration(*command, "--time", &idle.time, "how long to look");
+  AddDuration(*command, "--time", &idle.time, "how long to measure");
   benchmarks.push_back({command, [&] { return MeasureIdle(settings, idle); }});
   command = app.add_subcommand(
       "restart",
@@ -168,8 +168,8 @@ int main(int argc, char** argv) {
                     "in databases of a PostgreSQL server that is started for this, without fsync, "
                     "with its data in /tmp");
   benchmarks.push_back({command, [&] { return MeasureMillion(settings, million); }});
-  auto* all = app.add_subcommand("all", "each of these, with its defaults");
-  // Started by ourselves.
+  auto* all = app.add_subcommand("all", "all of these, with their defaults");
+  // Started by this program itself.
   auto* reference = app.add_subcommand("reference", "")->group("");
   reference->add_option("folder", reference_folder)->required();
   try {

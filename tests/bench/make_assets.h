@@ -1,4 +1,4 @@
-// CreateAsset, closed loop: the load that most benchmarks begin with.
+// CreateAsset in a closed loop: the load that most benchmarks start with.
 #ifndef ASSETGATE_TESTS_BENCH_MAKE_ASSETS_H_
 #define ASSETGATE_TESTS_BENCH_MAKE_ASSETS_H_
 
@@ -15,8 +15,8 @@ namespace assetgate::bench {
 
 using CreateLoop = ClosedLoop<v1::AssetService::Stub, v1::CreateAssetRequest, v1::Asset>;
 
-// `provider`: where to place them; empty for nowhere. With `ids`, they are called assets/bench-0
-// and so on; else the gateway names them.
+// `provider`: where to place the assets; empty for nowhere. With `ids`, they are named
+// assets/bench-0 and so on; otherwise the gateway names them.
 inline std::unique_ptr<CreateLoop> MakeAssets(
     const std::vector<std::shared_ptr<grpc::Channel>>& channels, int callers,
     const std::string& provider, bool ids) {
@@ -36,7 +36,7 @@ inline std::unique_ptr<CreateLoop> MakeAssets(
       });
 }
 
-// An error if a call failed: figures of failures are not worth printing.
+// Returns an error if any call failed, because figures with failures are meaningless.
 inline absl::Status AllFine(const Calls& calls) {
   if (calls.failed.empty()) return absl::OkStatus();
   std::string text = absl::StrCat(calls.ok, " calls were fine, but");

@@ -1,4 +1,4 @@
-// Whether what is long finished slows down what comes after it.
+// Whether many finished assets slow down later work.
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -24,16 +24,15 @@
 namespace assetgate::bench {
 namespace {
 
-// How many assets share a value of the label `reel`; they lie far apart.
+// How many assets share a value of the label `reel`; they are far apart in the store.
 constexpr int kReelSize = 10;
-// Every so many-th asset is FAILED, and has the label side=b; so there is none that is FAILED and
-// has side=a.
+// One asset in this many is FAILED and has the label side=b; so none is FAILED and has side=a.
 constexpr int kFailedEvery = 20;
-// Every so many-th asset has the label grade=good, and every so many-th grade=best.
+// One asset in this many has the label grade=good, and one in the next many grade=best.
 constexpr int kGoodEvery = 50;
 constexpr int kBestEvery = 500;
 constexpr int kPageSize = 50;
-// Names that are kept of those that were made.
+// How many of the created names are kept.
 constexpr int kNames = 1'000;
 
 FinishedAsset Describe(int number, int assets) {
@@ -60,7 +59,7 @@ void SetDeadline(grpc::ClientContext& context) {
 // A gateway whose store holds many finished assets, and one caller of it.
 class Library {
  public:
-  // In a database of `postgres`, or in a file where that is null.
+  // In a database of `postgres`, or in a file if that is null.
   static absl::StatusOr<std::unique_ptr<Library>> Make(const Settings& settings, int assets,
                                                        store::postgres::TestServer* postgres) {
     auto library = std::unique_ptr<Library>(new Library(assets, postgres));
@@ -76,7 +75,7 @@ class Library {
     library->rig_ = *std::move(rig);
     for (const absl::Status& status :
          {library->MakeModels(), library->rig_->Stop(), library->Fill(),
-          // What is created from now on is placed, and not polled.
+          // Assets created from now on are placed but not polled.
           library->rig_->StartGateway(absl::Hours(24))}) {
       if (!status.ok()) return status;
     }
@@ -86,7 +85,7 @@ class Library {
   }
 
   int assets() const { return assets_; }
-  // How many of them failed, the model among them.
+  // The number of failed assets, including the template.
   int failed() const { return assets_ / kFailedEvery + 1; }
   absl::Duration filling() const { return filling_; }
   std::int64_t memory_at_start() const { return memory_at_start_; }
@@ -97,7 +96,7 @@ class Library {
     return rig_->Stop();
   }
 
-  // --- What is measured. An error also where the answer is not the right one.
+  // --- The measured calls. They return an error also if the answer is wrong.
   absl::Status Get() {
     grpc::ClientContext context;
     SetDeadline(context);
@@ -122,7 +121,7 @@ class Library {
     if (shown == expected) return absl::OkStatus();
     return absl::InternalError(absl::StrCat("a list of ", shown, " assets, and not of ", expected));
   }
-  // The page in the middle of what the filter matches, which is `matches` assets.
+  // The page in the middle of the `matches` assets that match the filter.
   absl::Status ListDeep(const v1::AssetFilter& filter, int matches) {
     std::string& token = deep_tokens_[filter.SerializeAsString()];
     for (int shown = 0; token.empty() && shown < matches / 2;) {
@@ -169,7 +168,7 @@ class Library {
     return Check(stub_->CreateAsset(&context, request, &created));
   }
 
-  // Names of assets, now these, now those.
+  // Different names in turn.
   const std::string& NextName() { return names_[++turn_ * 7919 % names_.size()]; }
   v1::AssetFilter NextReel() {
     v1::AssetFilter filter;
@@ -184,7 +183,7 @@ class Library {
 
   void Connect() { stub_ = v1::AssetService::NewStub(bench::Connect(rig_->address(), 1)[0]); }
 
-  // The two that all the others are made after: one that became ACTIVE and one that failed.
+  // Creates the two templates for all others: one that became ACTIVE and one that failed.
   absl::Status MakeModels() {
     Connect();
     v1::WatchAssetsRequest settled;
@@ -195,7 +194,7 @@ class Library {
       v1::CreateAssetRequest request;
       request.set_asset_id(word);
       v1::Asset& asset = *request.mutable_asset();
-      // The simulator knows the word.
+      // The simulator reacts to this word.
       asset.set_source_uri(absl::StrCat("https://media.example.org/", word, "/model.png"));
       asset.set_media_type(v1::IMAGE);
       (*asset.mutable_labels())["shoot"] = "bench";
@@ -231,7 +230,7 @@ class Library {
       if (!status.ok()) return status;
     }
     filling_ = absl::Now() - from;
-    return postgres_ == nullptr ? SizeFile() : SettleDatabase();
+    return postgres_ == nullptr ? SizeFile() : MaintainDatabase();
   }
 
   absl::StatusOr<std::unique_ptr<store::Store>> OpenStore(const base::Clock& clock) {
@@ -253,8 +252,8 @@ class Library {
     return absl::OkStatus();
   }
 
-  // What the server does by itself soon after tables have grown.
-  absl::Status SettleDatabase() {
+  // The maintenance that the server does by itself soon after tables have grown.
+  absl::Status MaintainDatabase() {
     postgres_->Execute("VACUUM (ANALYZE)", database_);
     postgres_->Execute("CHECKPOINT", database_);
     store::postgres::Connection::Options options;
@@ -267,7 +266,7 @@ class Library {
     return absl::OkStatus();
   }
 
-  // `expected` assets, where it is not negative.
+  // Expects `expected` assets, unless that is negative.
   absl::StatusOr<v1::ListAssetsResponse> List(const v1::AssetFilter& filter, int size,
                                               const std::string& token, int expected) {
     grpc::ClientContext context;
@@ -377,7 +376,7 @@ absl::Status MeasureMillion(const Settings& settings, const MillionOptions& opti
   if (options.postgres) postgres = std::make_unique<store::postgres::TestServer>();
   std::vector<std::unique_ptr<Library>> libraries;
   for (const int wanted : {options.few, options.many}) {
-    // So that every label is on as many as it should be.
+    // So that every label is on exactly as many assets as intended.
     const int assets = wanted - wanted % kBestEvery;
     auto library = Library::Make(fast, assets, postgres.get());
     if (!library.ok()) return library.status();
@@ -393,7 +392,7 @@ absl::Status MeasureMillion(const Settings& settings, const MillionOptions& opti
   // [question][library]
   std::vector<std::vector<std::vector<double>>> milliseconds(
       questions.size(), std::vector<std::vector<double>>(libraries.size()));
-  // In turns, so that whatever else the machine does meets both; the first round is to warm up.
+  // Alternating, so that other load on the machine affects both; the first round is for warming up.
   const int rounds = settings.quick ? 1 : 5;
   for (int round = -1; round < rounds; ++round) {
     for (std::size_t q = 0; q < questions.size(); ++q) {

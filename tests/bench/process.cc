@@ -24,8 +24,8 @@
 namespace assetgate::bench {
 namespace {
 
-// How often a child is looked at while it starts or ends.
-constexpr absl::Duration kLook = absl::Milliseconds(5);
+// How often a child is checked while it starts or ends.
+constexpr absl::Duration kPollInterval = absl::Milliseconds(5);
 
 struct Folders {
   absl::Mutex mu;
@@ -100,7 +100,7 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(std::vector<std::string>
     return absl::UnavailableError(
         absl::StrCat("cannot write ", output_file, ": ", std::strerror(errno)));
   }
-  // Everything that allocates happens here: other threads may hold locks when this one forks.
+  // Everything that allocates happens before the fork, because other threads may hold locks.
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -117,7 +117,7 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(std::vector<std::string>
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(127);
-    // Ctrl-C is for this program; it ends the children.
+    // Ctrl-C is for this program, which then ends its children.
     setpgid(0, 0);
     const sigset_t signals = EndingSignals();
     sigprocmask(SIG_UNBLOCK, &signals, nullptr);
@@ -145,11 +145,11 @@ bool Process::Ended() {
   return pid_ < 0;
 }
 
-absl::Status Process::Complain(absl::string_view what) const {
+absl::Status Process::ErrorWithOutput(absl::string_view what) const {
   const std::string output = ReadAll(output_file_);
   const std::size_t from = output.size() > 2000 ? output.size() - 2000 : 0;
   return absl::UnavailableError(
-      absl::StrCat(name_, " ", what, "; it said:\n", output.substr(from)));
+      absl::StrCat(name_, " ", what, "; its output ends with:\n", output.substr(from)));
 }
 
 absl::StatusOr<std::string> Process::AwaitLine(absl::string_view text, absl::Duration timeout) {
@@ -158,25 +158,25 @@ absl::StatusOr<std::string> Process::AwaitLine(absl::string_view text, absl::Dur
     const bool ended = Ended();
     std::ifstream file(output_file_);
     for (std::string line; std::getline(file, line);) {
-      // A line without its end may not be whole.
+      // A line without its end may be incomplete.
       if (!file.eof() && absl::StrContains(line, text)) return line;
     }
-    if (ended) return Complain("has ended");
-    if (absl::Now() > give_up) return Complain(absl::StrCat("did not say \"", text, "\""));
-    absl::SleepFor(kLook);
+    if (ended) return ErrorWithOutput("has ended");
+    if (absl::Now() > give_up) return ErrorWithOutput(absl::StrCat("did not print \"", text, "\""));
+    absl::SleepFor(kPollInterval);
   }
 }
 
 absl::Status Process::Terminate(absl::Duration timeout) {
-  if (Ended()) return Complain("had ended before");
+  if (Ended()) return ErrorWithOutput("had ended before");
   kill(pid_, SIGTERM);
   const absl::Time give_up = absl::Now() + timeout;
   while (!Ended()) {
-    if (absl::Now() > give_up) return Complain("does not end");
-    absl::SleepFor(kLook);
+    if (absl::Now() > give_up) return ErrorWithOutput("does not end");
+    absl::SleepFor(kPollInterval);
   }
   if (WIFEXITED(exit_status_) && WEXITSTATUS(exit_status_) == 0) return absl::OkStatus();
-  return Complain(absl::StrCat("ended with wait status ", exit_status_));
+  return ErrorWithOutput(absl::StrCat("ended with wait status ", exit_status_));
 }
 
 }  // namespace assetgate::bench

@@ -1,4 +1,4 @@
-// A program that runs beside this one, and a folder that is gone afterwards.
+// Runs programs beside this one, and makes temporary folders.
 #ifndef ASSETGATE_TESTS_BENCH_PROCESS_H_
 #define ASSETGATE_TESTS_BENCH_PROCESS_H_
 
@@ -16,8 +16,9 @@
 
 namespace assetgate::bench {
 
-// A new folder below `parent`, removed with all that is in it when this goes away, and when the
-// program is ended by SIGINT or SIGTERM. Not thread-safe.
+// A new folder below `parent`, removed with its content on destruction, and if the program is ended
+// by SIGINT or SIGTERM.
+// Threading: not thread-safe.
 class ScratchFolder {
  public:
   static absl::StatusOr<std::unique_ptr<ScratchFolder>> Make(const std::string& parent);
@@ -32,29 +33,30 @@ class ScratchFolder {
   const std::string path_;
 };
 
-// Has to be called before any thread exists.
+// Must be called before any thread exists.
 void RemoveScratchFoldersOnSignals();
 
-// A child process with its output in a file. It dies with this program's main thread, which
-// therefore has to be the one that starts it. Not thread-safe.
+// A child process with its output in a file. It dies with this program's main thread, which must be
+// the one that starts it.
+// Threading: not thread-safe.
 class Process {
  public:
-  // `environment`: NAME=value, on top of ours.
+  // `environment`: NAME=value, in addition to this process's environment.
   static absl::StatusOr<std::unique_ptr<Process>> Start(std::vector<std::string> arguments,
                                                         const std::vector<std::string>& environment,
                                                         const std::string& output_file);
-  // Kills it, if it still runs.
+  // Kills the process if it still runs.
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
   pid_t pid() const { return pid_; }
-  // The first line of its output with `text` in it, without its end. An error, with the end of the
-  // output, when the process ends or `timeout` passes before.
+  // Returns the first line of its output that contains `text`, without its newline.
+  // Errors: if the process ends or `timeout` passes before; with the end of the output.
   absl::StatusOr<std::string> AwaitLine(absl::string_view text, absl::Duration timeout);
-  // SIGTERM, and waits for its end. An error unless its exit code is 0.
+  // Sends SIGTERM and waits for the end. Returns an error unless the exit code is 0.
   absl::Status Terminate(absl::Duration timeout);
-  // SIGKILL, and waits for its end.
+  // Sends SIGKILL and waits for the end.
   void Kill();
 
  private:
@@ -62,7 +64,7 @@ class Process {
       : pid_(pid), name_(std::move(name)), output_file_(std::move(output_file)) {}
   // Whether it has ended; from then on `pid_` is -1.
   bool Ended();
-  absl::Status Complain(absl::string_view what) const;
+  absl::Status ErrorWithOutput(absl::string_view what) const;
 
   pid_t pid_;
   int exit_status_ = 0;

@@ -1,4 +1,4 @@
-// GetAsset against a bare server that does the same point read.
+// GetAsset compared with a bare server that does the same point read.
 #include "absl/strings/str_format.h"
 #include "tests/bench/benchmarks.h"
 #include "tests/bench/make_assets.h"
@@ -8,7 +8,7 @@
 namespace assetgate::bench {
 namespace {
 
-// What is read, and by whom.
+// One server and the callers that read from it.
 class Reader {
  public:
   Reader(const Settings& settings, const ReadsOptions& options, const std::string& address,
@@ -21,16 +21,16 @@ class Reader {
               return stub.AsyncGetAsset(context, request, queue);
             },
             [assets = options.assets](std::int64_t number, v1::GetAssetRequest& request) {
-              // Neighbours in time are no neighbours in the file.
+              // Assets created one after another are not neighbours in the file.
               request.set_name(absl::StrCat("assets/bench-", number * 7919 % assets));
             }) {}
 
-  // One stretch; `keep` its figures.
+  // Runs for `time`; records the figures if `keep` is set.
   absl::Status Run(absl::Duration time, bool keep) {
     const Usage before = UsageOf(server_);
     const Calls calls = loop_.Run(time);
     const Usage used = UsageOf(server_) - before;
-    // Nothing may be under way while the other one is measured.
+    // No call may be in flight while the other server is measured.
     loop_.Finish();
     if (absl::Status status = AllFine(calls); !status.ok()) return status;
     if (!keep) return absl::OkStatus();
@@ -66,7 +66,7 @@ absl::Status MeasureReads(const Settings& settings, const ReadsOptions& options)
   auto ours = std::make_unique<Reader>(settings, options, (*rig)->address(), (*rig)->gateway_pid());
   auto bare =
       std::make_unique<Reader>(settings, options, (*reference)->address(), (*reference)->pid());
-  // Interleaved: whatever else the machine does then meets both.
+  // Alternating, so that other load on the machine affects both.
   const int pairs = settings.quick ? 1 : 5;
   for (int pair = -1; pair < pairs; ++pair) {
     for (Reader* reader : {bare.get(), ours.get()}) {

@@ -19,7 +19,8 @@ namespace {
 
 constexpr char kListening[] = "reference listening on ";
 
-// Rows by name. Thread-safe.
+// Rows by name.
+// Threading: thread-safe.
 class Rows {
  public:
   explicit Rows(const std::string& path) {
@@ -69,7 +70,7 @@ class Rows {
 
 class Service;
 
-// Owns itself, until OnDone.
+// Owns itself until OnDone.
 class Stream : public grpc::ServerWriteReactor<v1::AssetEvent> {
  public:
   explicit Stream(Service& service) : service_(service) {

@@ -1,4 +1,4 @@
-// The least code that could do the same: what the gateway's figures are held against.
+// The least code that could give the same answers, for comparison with the gateway.
 #ifndef ASSETGATE_TESTS_BENCH_REFERENCE_H_
 #define ASSETGATE_TESTS_BENCH_REFERENCE_H_
 
@@ -13,15 +13,15 @@
 namespace assetgate::bench {
 
 // A bare gRPC callback server: GetAsset is one point read of a SQLite file, WatchAssets a naive
-// typed fan-out (every change is copied into a queue per stream), CreateAsset writes the row and
-// tells the streams. No validation, limits, metrics, logs, filters or tokens, and no fsync.
+// typed fan-out (every change is copied into one queue per stream), CreateAsset writes the row and
+// notifies the streams. No validation, limits, metrics, logs, filters or tokens, and no fsync.
 class Reference {
  public:
   static absl::StatusOr<std::unique_ptr<Reference>> Start(const Settings& settings);
   Reference(const Reference&) = delete;
   Reference& operator=(const Reference&) = delete;
 
-  // Where it serves, HOST:PORT.
+  // The address that it serves on, HOST:PORT.
   const std::string& address() const { return address_; }
   pid_t pid() const { return process_->pid(); }
 
@@ -33,7 +33,7 @@ class Reference {
   std::string address_;
 };
 
-// The server itself, until it is killed: what the hidden subcommand does. `folder` holds its store.
+// Runs the server until it is killed, for the hidden subcommand. `folder` holds its store.
 absl::Status ServeReference(const std::string& folder);
 
 }  // namespace assetgate::bench

@@ -1,4 +1,4 @@
-// A gateway that dies with much unfinished work, and the one that comes after it.
+// A gateway that is killed with much unfinished work, and its successor.
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -22,10 +22,10 @@
 namespace assetgate::bench {
 namespace {
 
-// Between two looks at a gateway that starts: short against what is measured, long enough that
-// looking costs it nothing.
+// The interval for checking a starting gateway: short compared with the measured times, and long
+// enough to cost the gateway nothing.
 constexpr absl::Duration kTick = absl::Milliseconds(10);
-// Every so many-th time its metrics are read, which costs it a millisecond.
+// Its metrics are read every this many ticks, because that costs it a millisecond.
 constexpr int kTicksPerScrape = 3;
 
 double MiB(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
@@ -33,8 +33,7 @@ double KiBEach(std::int64_t bytes, int count) {
   return static_cast<double>(bytes) / 1024 / std::max(count, 1);
 }
 
-// What is left of a start when nothing is done but reading: the unfinished rows of the file,
-// decoded, on one thread.
+// The minimum work of a start: reading and decoding the unfinished rows of the file, on one thread.
 absl::StatusOr<absl::Duration> TimeOfScan(const std::string& path, int expected) {
   const absl::Time from = absl::Now();
   sqlite3* db = nullptr;
@@ -63,16 +62,16 @@ absl::StatusOr<absl::Duration> TimeOfScan(const std::string& path, int expected)
   return absl::Now() - from;
 }
 
-// One caller's calls to a gateway that has other things to do.
+// One caller's calls to a busy gateway.
 struct Answered {
   std::vector<double> gets;
   std::vector<double> creates;
 
-  std::string Gets() const { return Tell(gets); }
-  std::string Creates() const { return Tell(creates); }
+  std::string Gets() const { return Describe(gets); }
+  std::string Creates() const { return Describe(creates); }
 
  private:
-  static std::string Tell(const std::vector<double>& milliseconds) {
+  static std::string Describe(const std::vector<double>& milliseconds) {
     return absl::StrFormat("p50 %.2f ms, p99 %.1f ms, at most %.1f ms (%d calls)",
                            Quantile(milliseconds, 0.5), Quantile(milliseconds, 0.99),
                            Quantile(milliseconds, 1), milliseconds.size());
@@ -84,13 +83,13 @@ class Caller {
   Caller(const std::string& address, int assets)
       : stub_(v1::AssetService::NewStub(Connect(address, 1)[0])), assets_(assets) {}
 
-  // Gets an asset, and now and then makes one that is placed nowhere: reads go past the thread that
-  // takes the unfinished work up, creates go over it.
+  // Gets an asset, and now and then creates one that is placed nowhere: reads bypass the thread
+  // that loads the unfinished work, creates go through it.
   absl::Status Call(Answered& answered) {
     const int number = calls_++;
     {
       v1::GetAssetRequest request;
-      // Neighbours in time are no neighbours in the file.
+      // Assets created one after another are not neighbours in the file.
       request.set_name(absl::StrCat("assets/bench-", number * 7919LL % assets_));
       v1::Asset reply;
       absl::Status status = Timed(answered.gets, [&](grpc::ClientContext* context) {
@@ -127,7 +126,7 @@ class Caller {
   int calls_ = 0;
 };
 
-// How often `times` fall into each of `count` pieces of [from, until).
+// How many of `times` are in each of `count` equal parts of [from, until).
 std::vector<int> Spread(const std::vector<absl::Time>& times, absl::Time from, absl::Time until,
                         int count) {
   std::vector<int> pieces(count);
@@ -203,7 +202,7 @@ absl::Status MeasureRestart(const Settings& settings, const RestartOptions& opti
   }
   const double scan = Quantile(scans, 0.5);
 
-  // The busiest second; of an interval of a few seconds, tenths have to do.
+  // The busiest second; for an interval of a few seconds, the busiest tenth.
   const int seconds =
       static_cast<int>(std::max<std::int64_t>(10, absl::ToInt64Seconds(options.interval)));
   const std::vector<int> tenths = Spread(*polls, from, until, 10);
@@ -212,7 +211,7 @@ absl::Status MeasureRestart(const Settings& settings, const RestartOptions& opti
   for (const int count : by_second) all += count;
   const double mean = all / seconds;
   const double busiest = *std::max_element(by_second.begin(), by_second.end());
-  // Chance alone makes some busier than others: by few standard deviations.
+  // Random variation alone makes some seconds busier, by a few standard deviations.
   const bool stampede = busiest > 1.5 * mean + 5 * std::sqrt(mean);
   const double per_second = seconds / absl::ToDoubleSeconds(options.interval);
   absl::PrintF(

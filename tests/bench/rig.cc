@@ -60,7 +60,7 @@ std::vector<std::shared_ptr<grpc::Channel>> Connect(const std::string& address, 
   channels.reserve(connections);
   for (int i = 0; i < connections; ++i) {
     grpc::ChannelArguments arguments;
-    // Otherwise channels of the same arguments share one connection.
+    // Otherwise channels with the same arguments would share one connection.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     channels.push_back(
@@ -80,7 +80,7 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Start(const Settings& settings, Option
   const std::string& path = rig->folder_->path();
 
   std::vector<std::string> arguments = {settings.simulator, "--port", "0",
-                                        // Every connection holds one of its threads.
+                                        // Each connection occupies one of its threads.
                                         "--threads", settings.quick ? "64" : "512", "--latency",
                                         absl::FormatDuration(settings.latency), "--asset-delay",
                                         absl::FormatDuration(options.asset_delay)};

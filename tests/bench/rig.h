@@ -1,4 +1,4 @@
-// A gateway and a simulator as real processes, and the way to both.
+// A gateway and a simulator as real processes, and access to both.
 #ifndef ASSETGATE_TESTS_BENCH_RIG_H_
 #define ASSETGATE_TESTS_BENCH_RIG_H_
 
@@ -16,35 +16,36 @@
 
 namespace assetgate::bench {
 
-// What every benchmark is told by flags.
+// The settings of all benchmarks, from flags.
 struct Settings {
   std::string gateway;    // path of the program
-  std::string simulator;  // likewise
-  std::string self;       // likewise: the reference servers are in it
-  std::string dir = ".";  // where the scratch folder, and the store in it, goes
+  std::string simulator;  // the same
+  std::string self;       // the same: it contains the reference servers
+  std::string dir = ".";  // parent of the scratch folder, which holds the store
   std::string dialect = "kyy";
-  absl::Duration latency = absl::Milliseconds(20);  // of each of the provider's answers
+  absl::Duration latency = absl::Milliseconds(20);  // for each answer of the provider
   absl::Duration warm_up = absl::Seconds(2);
   absl::Duration measure = absl::Seconds(10);
   int connections = 4;  // to the gateway
-  // Runs to its end as fast as it can; the figures mean nothing.
+  // Runs as fast as it can; the figures are meaningless.
   bool quick = false;
 };
 
-// Channels of their own connections each: the same arguments for whatever is compared.
+// Channels with a connection each, with the same arguments for all compared servers.
 std::vector<std::shared_ptr<grpc::Channel>> Connect(const std::string& address, int connections);
 
-// One provider, one gateway, one store. Belongs to the main thread.
+// One provider, one gateway, one store.
+// Threading: for the main thread.
 class Rig {
  public:
   struct Options {
-    // When the gateway polls: all three intervals.
+    // The gateway's poll interval: used for all three settings.
     absl::Duration poll_interval = absl::Hours(24);
     // From creation at the provider until the asset is Active.
     absl::Duration asset_delay = absl::Hours(24);
-    // Let the simulator remember when it was asked.
+    // Whether the simulator records the times of its requests.
     bool keep_requests = false;
-    // Of the PostgreSQL database that the store is in; empty for SQLite, in a file.
+    // The URI of the PostgreSQL database with the store; empty for SQLite, in a file.
     std::string postgres_uri;
   };
   static absl::StatusOr<std::unique_ptr<Rig>> Start(const Settings& settings, Options options);
@@ -52,31 +53,32 @@ class Rig {
   Rig(const Rig&) = delete;
   Rig& operator=(const Rig&) = delete;
 
-  // Where gRPC is served, HOST:PORT.
+  // The address of the gRPC server, HOST:PORT.
   const std::string& address() const { return address_; }
   // The provider's resource name, `providers/{id}`.
   const std::string& provider() const { return provider_; }
   pid_t gateway_pid() const { return gateway_->pid(); }
   pid_t simulator_pid() const { return simulator_->pid(); }
 
-  // Of the SQLite store, whether or not the gateway runs.
+  // The SQLite store's file, whether or not the gateway runs.
   const std::string& store_path() const { return store_path_; }
 
-  // Whether /readyz says that it is.
+  // Whether /readyz reports that the gateway is ready.
   bool Ready() const;
-  // The value of a series, from /metrics: its name, with its labels as they stand there.
+  // The value of a series from /metrics: its name, with its labels as written there.
   absl::StatusOr<double> Metric(absl::string_view name) const;
-  // When the provider was asked how its assets are, in order; at most the newest 100,000. Needs
+  // When the provider was polled for its assets, in order; at most the newest 100,000. Needs
   // Options::keep_requests.
   absl::StatusOr<std::vector<absl::Time>> AssetPolls() const;
 
-  // Ends the gateway as an operator would. An error if it does not end well. Not while a channel to
-  // it exists that nobody reads from: its connection could not be ended politely.
+  // Stops the gateway as an operator would. No channel to it may exist that nothing reads from,
+  // because its connection could not be closed cleanly.
+  // Errors: if the gateway does not exit cleanly.
   absl::Status Stop();
-  // Ends it as a crash would: from one moment to the next.
+  // Kills the gateway, as a crash would.
   void Kill() { gateway_->Kill(); }
-  // Starts the gateway, after Stop or Kill, on the store that it had; `poll_interval` is as in
-  // Options. Returns when it says that it serves, at another address than before.
+  // Starts the gateway on its existing store, after Stop or Kill; `poll_interval` is as in Options.
+  // Returns once it reports that it serves, on a new address.
   absl::Status StartGateway(absl::Duration poll_interval);
 
  private:
@@ -95,17 +97,17 @@ class Rig {
   std::string provider_;
 };
 
-// What the gateway has counted of the way of a create.
+// The gateway's counters for creates.
 struct Counted {
-  // Groups of changes that share a sync, the changes in them, and how long they took.
+  // Groups of changes that share a sync, the changes in them, and their total duration.
   double groups = 0;
   double changes = 0;
   double group_seconds = 0;
-  // Submissions of assets, and how long the provider took as the gateway sees it.
+  // Submissions of assets, and the provider's total latency as seen by the gateway.
   double submissions = 0;
   double submission_seconds = 0;
 };
-// What has not happened yet is zero.
+// Series that do not exist yet are zero.
 absl::StatusOr<Counted> ReadCounted(const Rig& rig);
 Counted operator-(const Counted& later, const Counted& earlier);
 

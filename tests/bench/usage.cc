@@ -32,7 +32,7 @@ std::string Slurp(const std::string& path) {
   return text.str();
 }
 
-// The number in the line that begins with `key`.
+// The number in the line that starts with `key`.
 std::int64_t NumberAfter(absl::string_view text, absl::string_view key) {
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
     if (!absl::StartsWith(line, key)) continue;
@@ -50,7 +50,8 @@ Usage UsageOf(pid_t pid) {
   Usage usage;
   const std::string folder = absl::StrCat("/proc/", pid);
   const std::string stat = Slurp(folder + "/stat");
-  // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th after it.
+  // The name, in parentheses, may hold any characters; utime and stime are the 12th and 13th fields
+  // after it.
   const std::size_t name_end = stat.rfind(')');
   if (name_end != std::string::npos) {
     const std::vector<absl::string_view> fields =
@@ -100,7 +101,7 @@ absl::Duration TimeOfSync(const std::string& folder, std::int64_t bytes) {
   if (file < 0) return absl::ZeroDuration();
   const std::string block(static_cast<std::size_t>(bytes), 'x');
   std::vector<double> seconds;
-  // Every round goes to a place of its own; the first pass only makes the places.
+  // Every round writes to its own place; the first pass only allocates the places.
   for (int pass = 0; pass < 2; ++pass) {
     for (int round = 0; round < kRounds; ++round) {
       const absl::Time from = absl::Now();
@@ -120,10 +121,10 @@ std::string DescribeMachine(const std::string& folder) {
   (void)getloadavg(load, 3);
   std::string text =
       absl::StrFormat("%d cores, load average %.1f", std::thread::hardware_concurrency(), load[0]);
-  if (load[0] > 0.5) text += " before we begin: other programs share the cores";
+  if (load[0] > 0.5) text += " before the start: other programs share the cores";
   struct statfs file_system {};
   if (statfs(folder.c_str(), &file_system) == 0 && file_system.f_type == kTmpfsMagic) {
-    text += "; the store is in memory (tmpfs), where a commit costs nothing: say --dir";
+    text += "; the store is in memory (tmpfs), where a commit costs nothing: use --dir";
   }
 #ifndef __OPTIMIZE__
   text += "; THIS BUILD IS NOT OPTIMISED: its figures mean nothing";

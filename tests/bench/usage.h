@@ -1,4 +1,4 @@
-// What processes use, and how a row of figures is summed up.
+// Measures what processes use, and summarises figures.
 #ifndef ASSETGATE_TESTS_BENCH_USAGE_H_
 #define ASSETGATE_TESTS_BENCH_USAGE_H_
 
@@ -12,26 +12,25 @@
 
 namespace assetgate::bench {
 
-// What a process has used so far, all its threads together.
+// The resources that a process has used so far, over all its threads.
 struct Usage {
   absl::Duration cpu;
-  // Voluntary and involuntary, of the threads that live.
+  // Voluntary and involuntary, of the present threads.
   std::int64_t context_switches = 0;
-  // Resident, now.
+  // Resident memory right now.
   std::int64_t memory_bytes = 0;
 };
 Usage UsageOf(pid_t pid);
 Usage operator-(const Usage& later, const Usage& earlier);
 
-// "12.3 µs" per one of `count`.
+// "12.3 µs" for each of `count`.
 std::string PerOne(absl::Duration total, std::int64_t count);
 
-// Of unsorted values, `rank` from 0 to 1; zero of none.
+// Of unsorted values, `rank` from 0 to 1; zero if there are none.
 double Quantile(std::vector<double> values, double rank);
 
-// How long the disk below `folder` takes to make so many bytes durable that overwrite others in
-// place, as a log does that was written before: the least that a commit can take. Zero if it cannot
-// be told.
+// How long the disk below `folder` takes to make `bytes` durable that overwrite existing ones, as
+// in a log that is reused: the least that a commit can take. Zero if it cannot be measured.
 absl::Duration TimeOfSync(const std::string& folder, std::int64_t bytes);
 
 // Cores, load, and whether this build may be measured at all: the head of every report.

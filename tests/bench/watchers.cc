@@ -1,4 +1,4 @@
-// However many watch an asset, its provider is asked once per interval.
+// However many clients watch an asset, its provider is polled once per interval.
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "tests/bench/benchmarks.h"
@@ -9,8 +9,8 @@
 namespace assetgate::bench {
 namespace {
 
-// Prints what the provider was asked during the next intervals. The gateway lengthens each of its
-// intervals by a random 0 to 15 %, so that two polls may lie that much further apart, never closer.
+// Prints the polls of the next intervals. The gateway lengthens each interval by a random 0 to 15
+// %, so two polls may be that much further apart, but never closer.
 absl::Status Count(const Rig& rig, const WatchersOptions& options, int watchers) {
   const absl::Time from = absl::Now();
   const absl::Time until = from + options.interval * options.intervals;
@@ -27,7 +27,7 @@ absl::Status Count(const Rig& rig, const WatchersOptions& options, int watchers)
     previous = &poll;
   }
   const double shortest = Quantile(gaps, 0);
-  // Each gap belongs to one interval: 1.00 means one poll in each, and no poll too many.
+  // Each gap belongs to one interval: 1.00 means one poll in each, and no extra polls.
   double spanned = 0;
   for (const double gap : gaps) spanned += gap / absl::ToDoubleMilliseconds(options.interval);
   absl::PrintF(

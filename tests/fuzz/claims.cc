@@ -12,8 +12,8 @@
 namespace assetgate::fuzz {
 namespace {
 
-// The code point that `text` begins with, and how long it is; by arithmetic, where the code under
-// test goes by tables of bytes.
+// The code point at the start of `text`, and its length. Computed arithmetically, because the code
+// under test uses tables of bytes.
 struct CodePoint {
   std::size_t length = 0;  // 0: none
   char32_t value = 0;

@@ -1,4 +1,4 @@
-// What is claimed of a result, and the properties of texts that such claims are made of.
+// Claims about a result, and the text properties that they use.
 #ifndef ASSETGATE_TESTS_FUZZ_CLAIMS_H_
 #define ASSETGATE_TESTS_FUZZ_CLAIMS_H_
 
@@ -12,21 +12,22 @@
 
 namespace assetgate::fuzz {
 
-// Collects claims; remembers the first that does not hold.
+// Collects claims and remembers the first one that does not hold.
 class Claims {
  public:
-  // `what` says what should hold; `shown` is what it was claimed of.
+  // `what` is the claim; `shown` is the value that it is about.
   void Hold(bool holds, absl::string_view what, absl::string_view shown = "");
-  // That `text` is valid UTF-8 without control characters, of at most `max_bytes`.
+  // Claims that `text` is valid UTF-8 without control characters, of at most `max_bytes`.
   void Plain(absl::string_view what, absl::string_view text, std::size_t max_bytes);
-  // Likewise of every string in `message`, at any depth.
+  // The same for every string in `message`, at any depth.
   void PlainMessage(absl::string_view what, const google::protobuf::Message& message,
                     std::size_t max_bytes);
-  // That the HTTP client would send it as it is, and that no server takes it for another path: no
-  // character that must be encoded, no "." or ".." as a segment, no header that ends early.
+  // Claims that the HTTP client would send the request unchanged, and that no server takes its path
+  // for another one: no character that must be encoded, no "." or ".." as a segment, no header that
+  // ends early.
   void Sendable(const http::Request& request);
 
-  // What does not hold; absent when all does.
+  // The first claim that does not hold; absent if all hold.
   const std::optional<std::string>& broken() const { return broken_; }
 
  private:
@@ -37,7 +38,7 @@ class Claims {
 bool IsUtf8(absl::string_view text);
 // Whether `text` is valid UTF-8 without control characters.
 bool IsPlain(absl::string_view text);
-// Whether a URL in running text shows a query, a fragment or a user: what is shown of
+// Whether a URL in running text shows a query, a fragment or a user. The redacted form of
 // "https://me:pw@host/a?k=v" is "https://host/a?…".
 bool ShowsUrlSecrets(absl::string_view text);
 

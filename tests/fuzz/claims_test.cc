@@ -6,7 +6,7 @@
 namespace assetgate::fuzz {
 namespace {
 
-TEST(ClaimsTest, TheFirstThatDoesNotHoldIsTold) {
+TEST(ClaimsTest, FirstBrokenClaimIsReported) {
   Claims claims;
   claims.Hold(true, "one");
   EXPECT_EQ(claims.broken(), std::nullopt);
@@ -29,7 +29,7 @@ TEST(ClaimsTest, PlainIsUtf8WithoutControlCharacters) {
   }
 }
 
-TEST(ClaimsTest, StringsOfAMessageAreFoundAtAnyDepth) {
+TEST(ClaimsTest, StringsOfAMessageAreCheckedAtAnyDepth) {
   v1::VideoTask task;
   task.add_attempts()->mutable_video()->set_uri("https://cdn.example/a");
   Claims fine;
@@ -42,7 +42,7 @@ TEST(ClaimsTest, StringsOfAMessageAreFoundAtAnyDepth) {
   EXPECT_EQ(broken.broken()->rfind("task.attempts.video.uri is UTF-8", 0), 0U) << *broken.broken();
 }
 
-TEST(ClaimsTest, SecretsOfUrlsAreSeenWhereverTheyStand) {
+TEST(ClaimsTest, SecretsOfUrlsAreDetectedAnywhereInAText) {
   for (const char* text : {"no URL? none", "https://host/a", "see https://host/a?… for more",
                            "(https://host?…", "who@example.org: https://host/a@b"}) {
     EXPECT_FALSE(ShowsUrlSecrets(text)) << text;
@@ -53,7 +53,7 @@ TEST(ClaimsTest, SecretsOfUrlsAreSeenWhereverTheyStand) {
   }
 }
 
-TEST(ClaimsTest, RequestsThatChangeTheirShapeAreNotSendable) {
+TEST(ClaimsTest, RequestsThatCouldBeMisreadAreNotSendable) {
   for (const char* path : {"/a/b?c=d/../e", "/a/..b", "/"}) {
     Claims claims;
     claims.Sendable({.path = path});

@@ -41,7 +41,7 @@ config::Environment Environment() {
 }
 
 void CheckFaults(absl::string_view text, absl::string_view input, Claims& claims) {
-  claims.Hold(!text.empty(), "a refusal says why");
+  claims.Hold(!text.empty(), "a rejected config has a fault");
   claims.Hold(!absl::StrContains(text, kSecret) || absl::StrContains(input, kSecret),
               "no fault shows a secret");
   int last_line = 0;
@@ -60,7 +60,7 @@ void CheckFaults(absl::string_view text, absl::string_view input, Claims& claims
 void CheckConfig(config::Config& config, Claims& claims) {
   for (const base::HostPort& address : {config.listen, config.admin_listen}) {
     claims.Hold(!address.host.empty() && address.port >= 0 && address.port <= 65535,
-                "an address is one", address.ToString());
+                "an address is valid", address.ToString());
   }
   claims.Hold(!config.store.sqlite_path.empty() || config.store.shared(), "there is a store");
   claims.Hold(!config.providers.empty(), "there is a provider");
@@ -108,7 +108,7 @@ void CheckConfig(config::Config& config, Claims& claims) {
       claims.Hold(target.weight > 0, "a target has a weight", target.provider_model);
     }
   }
-  claims.Hold(config.max_message_bytes > 0 && config.max_response_bytes > 0, "sizes are sizes");
+  claims.Hold(config.max_message_bytes > 0 && config.max_response_bytes > 0, "sizes are positive");
   if (claims.broken().has_value()) return;
   claims.Hold(config::CatalogOf(config) != nullptr, "a config has a catalog");
   const auto again = config::PlanReload(config, config);

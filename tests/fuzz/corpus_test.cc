@@ -1,5 +1,5 @@
-// Every input that is known, through every target: the seeds, what fuzzing found worth keeping, and
-// what broke a claim once. The fuzzers themselves are run by run.sh.
+// Runs every known input through every target: the seeds, inputs that fuzzing found worth keeping,
+// and inputs that once broke a claim. run.sh runs the fuzzers themselves.
 #include <string>
 #include <vector>
 
@@ -12,13 +12,13 @@ namespace {
 
 class CorpusTest : public ::testing::TestWithParam<Target> {};
 
-TEST_P(CorpusTest, KeepsItsClaims) {
+TEST_P(CorpusTest, ClaimsHoldForEveryKnownInput) {
   const Target& target = GetParam();
   const std::vector<std::string> seeds = target.seeds();
   EXPECT_THAT(seeds, ::testing::Not(::testing::IsEmpty()));
   for (const std::string& seed : seeds) {
     EXPECT_EQ(target.check(seed), std::nullopt) << seed;
-    // Cut off anywhere, as connections are.
+    // Truncated at any point, as connections can do.
     for (std::size_t size = 0; size < seed.size(); size += 1 + seed.size() / 50) {
       EXPECT_EQ(target.check(seed.substr(0, size)), std::nullopt) << seed.substr(0, size);
     }
@@ -31,7 +31,7 @@ TEST_P(CorpusTest, KeepsItsClaims) {
 INSTANTIATE_TEST_SUITE_P(Targets, CorpusTest, ::testing::ValuesIn(Targets()),
                          [](const auto& test) { return test.param.name; });
 
-TEST(FindTargetTest, KnowsAllAndTheCanary) {
+TEST(FindTargetTest, FindsEveryTargetAndTheCanary) {
   for (const Target& target : Targets()) EXPECT_TRUE(FindTarget(target.name).has_value());
   EXPECT_EQ(FindTarget("nobody"), std::nullopt);
   const auto canary = FindTarget("canary");

@@ -1,12 +1,12 @@
-// What a dialect makes of an answer. An input is written like an HTTP message:
+// A dialect's reading of an answer. An input is written like an HTTP message:
 //
 //   submit video 200 replay          operation (submit, poll, delete, adopt), kind, status
-//   Handle: {"id":"video_1"}         of a poll: which units were asked for, one line each
+//   Handle: {"id":"video_1"}         for a poll: the polled units, one line each
 //   Retry-After: 7                   the answer's headers
 //
-//   {"id": …                         its body; with adopt, the id that a person typed
+//   {"id": …                         its body; with adopt, the id that an operator typed
 //
-// What is not written that way is still an answer: see ReadExchange.
+// An input that is not written this way is still used as an answer: see ReadExchange.
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
@@ -50,11 +50,11 @@ using provider::UnitNews;
 constexpr absl::string_view kKey = "key-of-the-account-5d41402abc4b2a76";
 constexpr std::size_t kMaxHandles = 16;
 constexpr std::size_t kMaxHeaders = 128;
-// Of a handle, which is stored with its unit: two ids and a model.
+// For a handle, which is stored with its unit: two ids and a model.
 constexpr std::size_t kMaxHandleBytes = 2048;
 constexpr std::size_t kMaxUrlBytes = 8192;
 constexpr std::size_t kMaxIdBytes = 256;
-// A word that an enum or a state is told by.
+// A word that names an enum value or a state.
 constexpr std::size_t kMaxWordBytes = 64;
 
 enum class Operation { kSubmit, kPoll, kDelete, kAdopt };
@@ -77,7 +77,7 @@ bool CanBeStored(absl::string_view handle) {
   });
 }
 
-// Never fails: what is missing or garbled stands for something, so that no input is wasted.
+// Never fails: missing or garbled parts get defaults, so that no input is wasted.
 Exchange ReadExchange(absl::string_view input) {
   Exchange exchange;
   exchange.response.status = 200;
@@ -117,7 +117,7 @@ Exchange ReadExchange(absl::string_view input) {
   return exchange;
 }
 
-// A dialect, and what is claimed of it.
+// A dialect, and the claims about it.
 class Decoder {
  public:
   Decoder(const Dialect& dialect, const Exchange& exchange)
@@ -156,7 +156,7 @@ class Decoder {
     const int status = response_.status;
     if (result.outcome != Outcome::kAccepted) {
       claims_.Hold(result.outcome != Outcome::kRefused || status < 500,
-                   "a server's error is no refusal");
+                   "a server's error is not a rejection");
       claims_.Hold(result.failure.reason != v1::ERROR_REASON_UNSPECIFIED, "a failure has a reason");
       Check(result.failure);
       return;
@@ -165,17 +165,17 @@ class Decoder {
                                 ? result.observation.provider_tracking_id
                                 : result.observation.provider_id;
     claims_.Hold(!id.empty(), "what is accepted has an id");
-    // Written out, with escapes, or as a number.
+    // Literally, with escapes, or as a number.
     claims_.Hold((status >= 200 && status < 300) || absl::StrContains(response_.body, id) ||
                      absl::StrContains(response_.body, '\\') ||
                      std::all_of(id.begin(), id.end(), absl::ascii_isdigit),
-                 "an error accepts by an id that it names, and by nothing else");
+                 "an error accepts only with an id that it names");
     Check(result.observation);
     Check(result.handle);
   }
 
   void Poll() {
-    // Asked for as the dialect does, which may need several calls; the answer is that to the first.
+    // Polled as the dialect does it, which may need several calls; the answer is for the first.
     const std::vector<provider::PollCall> calls =
         dialect_.EncodePoll(exchange_.kind, exchange_.handles);
     if (calls.empty()) return;
@@ -199,10 +199,10 @@ class Decoder {
       Check(*handle);
       return;
     }
-    claims_.Plain("why an id is refused", handle.status().message(), 400);
+    claims_.Plain("why an id is rejected", handle.status().message(), 400);
   }
 
-  // A handle that the dialect made itself.
+  // A handle that the dialect itself made.
   void Check(const Handle& handle) {
     const std::optional<rapidjson::Document> doc = base::ParseJson(handle);
     claims_.Hold(doc.has_value() && doc->IsObject(), "a handle is a JSON object", handle);
@@ -210,9 +210,9 @@ class Decoder {
     Clean("a handle", handle);
     const std::vector<provider::PollCall> calls =
         dialect_.EncodePoll(exchange_.kind, std::span<const Handle>(&handle, 1));
-    if (exchange_.kind != UnitKind::kAssetGroup) {  // those may be done when they are made
+    if (exchange_.kind != UnitKind::kAssetGroup) {  // those may be final when created
       claims_.Hold(calls.size() == 1 && calls[0].units == std::vector<std::size_t>{0},
-                   "one unit is asked for once");
+                   "one unit is polled once");
     }
     for (const provider::PollCall& call : calls) Send(call.request);
     if (exchange_.kind == UnitKind::kAsset) {
@@ -254,12 +254,12 @@ class Decoder {
     claims_.Hold(exchange_.kind != UnitKind::kVideo || exchange_.operation == Operation::kSubmit ||
                      seen.progress != Observation::Progress::kSucceeded ||
                      seen.video.has_value() == (seen.result == Observation::Result::kLinked),
-                 "a video that succeeded is there, or is said to be missing");
+                 "a video that succeeded is present or reported missing");
     if (seen.video.has_value()) Check(*seen.video);
     if (seen.usage.has_value()) {
       claims_.Hold(seen.usage->total_tokens() >= 0 && seen.usage->completion_tokens() >= 0 &&
                        seen.usage->credits() >= 0 && seen.usage->credits() < 1e300,
-                   "usage is no debt", seen.usage->ShortDebugString());
+                   "usage is not negative", seen.usage->ShortDebugString());
     }
   }
 
@@ -272,7 +272,7 @@ class Decoder {
     claims_.Hold(video.duration().seconds() >= 0 && video.duration().seconds() <= 24 * 60 * 60 &&
                      video.duration().nanos() >= 0,
                  "a video's length is below a day", video.ShortDebugString());
-    claims_.Hold(video.fps() >= 0 && video.fps() <= 1000, "frames per second are frames");
+    claims_.Hold(video.fps() >= 0 && video.fps() <= 1000, "frames per second are in range");
     claims_.Hold(video.expire_time().seconds() >= 0 && video.expire_time().seconds() < 253402300800,
                  "expire_time is a time of this era", video.ShortDebugString());
     Clean("video", video.SerializeAsString());
@@ -283,7 +283,7 @@ class Decoder {
     if (failure.retry_after.has_value()) {
       claims_.Hold(
           *failure.retry_after >= absl::ZeroDuration() && *failure.retry_after <= absl::Hours(1),
-          "Retry-After is believed up to an hour");
+          "Retry-After is used up to an hour");
     }
     const google::rpc::Status status = provider::ToError(failure, "provider-1").ToProto();
     claims_.Plain("an error's message", status.message(), 1300);
@@ -299,7 +299,7 @@ class Decoder {
                  "an error fits into the trailers");
   }
 
-  // An answer may well repeat what we sent; a dialect must not.
+  // An answer may repeat the request; a dialect must not.
   void Clean(absl::string_view what, absl::string_view text) {
     claims_.Hold(!absl::StrContains(text, kKey) || absl::StrContains(response_.body, kKey),
                  absl::StrCat(what, " holds no key"));
@@ -314,7 +314,7 @@ class Decoder {
 
 // --- Seeds: the documented exchanges ------------------------------------------------------------
 
-// A body or a handle: JSON, or a string that is meant as it is.
+// A body or a handle: JSON, or a literal string.
 std::string TextOf(const rapidjson::Value& value) {
   return value.IsString() ? std::string(value.GetString(), value.GetStringLength())
                           : base::WriteJson(value);

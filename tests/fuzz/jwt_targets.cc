@@ -1,7 +1,7 @@
-// What callers show, and what issuers publish: nothing is taken that was not signed by the key.
+// Tokens of callers, and key sets of issuers: no token is accepted that was not signed with the
+// key.
 //
-// The keys below are of nobody: who made them has thrown the private halves away, so that there are
-// no good tokens but these two.
+// The private halves of the keys below were discarded, so these two are the only good tokens.
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
@@ -49,7 +49,7 @@ constexpr char kEcToken[] =
 
 std::string KeySet(absl::string_view keys) { return absl::StrCat("{\"keys\":[", keys, "]}"); }
 
-// A verifier of one issuer, that has published `key_set`.
+// A verifier of one issuer that has published `key_set`.
 class Published {
  public:
   explicit Published(absl::string_view key_set) {
@@ -75,11 +75,11 @@ class Published {
   const auth::JwtVerifier verifier_{{issuer_}, loop_.clock(), {endpoint_}};
 };
 
-// What of a token is signed.
+// The signed part of a token.
 absl::string_view SignedPart(absl::string_view token) { return token.substr(0, token.rfind('.')); }
 
-// An input is a token; and, line by line, the header, the claims and the signature of one. A
-// signature that is left out is that of a good token.
+// An input is a token; and also, line by line, the header, the claims and the signature of one. If
+// the signature is left out, that of a good token is used.
 std::optional<std::string> CheckJwt(absl::string_view input) {
   static const Published* const published =
       new Published(KeySet(absl::StrCat(kRsaKey, ",", kEcKey)));
@@ -89,15 +89,15 @@ std::optional<std::string> CheckJwt(absl::string_view input) {
     if (subject.ok()) {
       claims.Hold(
           SignedPart(token) == SignedPart(kRsaToken) || SignedPart(token) == SignedPart(kEcToken),
-          "what is taken was signed", token);
+          "an accepted token was signed", token);
       claims.Hold(subject->issuer == "https://i.example" && subject->subject == "farm",
-                  "the subject is what was signed", subject->subject);
+                  "the subject is the signed one", subject->subject);
     } else {
-      claims.Plain("why a token is not taken", subject.status().message(), 1024);
+      claims.Plain("why a token is rejected", subject.status().message(), 1024);
       const absl::string_view signature = absl::string_view(token).substr(token.rfind('.') + 1);
       claims.Hold(
           signature.size() < 40 || !absl::StrContains(subject.status().message(), signature),
-          "no token is told", subject.status().message());
+          "no token is revealed", subject.status().message());
     }
   };
   look_at(std::string(input));
@@ -139,15 +139,16 @@ std::optional<std::string> CheckJwks(absl::string_view input) {
   }
   claims.Hold(!keys->empty() && keys->size() <= 100, "a key set has 1 to 100 keys");
   for (const auth::JwkKey& key : *keys) {
-    claims.Hold(IsPublicKey(key.pem, key), "a key is a public one of its type", key.pem);
+    claims.Hold(IsPublicKey(key.pem, key), "a key is a public key of its type", key.pem);
   }
   const Published published(input);
-  claims.Hold(published.endpoint().keys() != nullptr, "what can be read can be published");
+  claims.Hold(published.endpoint().keys() != nullptr,
+              "a key set that can be read can be published");
   for (std::size_t i = 0; i < good->size(); ++i) {
     if (!published.Verify(i == 0 ? kRsaToken : kEcToken).ok()) continue;
     claims.Hold(std::any_of(keys->begin(), keys->end(),
                             [&](const auth::JwkKey& key) { return key.pem == (*good)[i].pem; }),
-                "a token is taken by the key that signed it");
+                "a token is accepted with the key that signed it");
   }
   return claims.broken();
 }

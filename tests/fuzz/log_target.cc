@@ -1,6 +1,6 @@
-// Whatever is logged stays inside its field and its line.
+// Logged values stay inside their field and their line.
 //
-// An input is what stands in the fields and in the context of one line.
+// An input is the value of the fields and of the context of one line.
 
 #include <memory>
 #include <string>
@@ -19,10 +19,10 @@
 namespace assetgate::fuzz {
 namespace {
 
-// A byte of input is six of a line at most, four times.
+// One byte of input takes at most six bytes of a line, four times.
 constexpr std::size_t kAlwaysFits = 128;
 
-// The keys of a text line, as somebody reads it who knows of quotes.
+// The keys of a text line, as a reader who respects quotes finds them.
 std::vector<std::string> KeysOf(absl::string_view line) {
   std::vector<std::string> keys;
   std::string word;
@@ -65,7 +65,7 @@ void CheckLine(base::LogFormat format, absl::string_view input, Claims& claims) 
   const bool context = !input.empty();
   if (format == base::LogFormat::kText) {
     claims.Hold(absl::StartsWith(line, "2027-01-15T08:00:00.125000Z INFO submitted name="),
-                "a text line begins with what the gateway says", line);
+                "a text line starts with the gateway's own text", line);
     std::vector<std::string> expected = {"name", "again", "tries"};
     if (context) expected.insert(expected.end(), {"request_id", "trace_id"});
     std::vector<std::string> keys = KeysOf(line);
@@ -80,12 +80,12 @@ void CheckLine(base::LogFormat format, absl::string_view input, Claims& claims) 
   claims.Hold(base::JsonText(*doc, "level") == "info" &&
                   base::JsonText(*doc, "message") == "submitted" &&
                   base::JsonText(*doc, "time") == "2027-01-15T08:00:00.125000Z",
-              "no field stands in for another", line);
+              "no field replaces another", line);
   if (input.size() <= kAlwaysFits) {
     claims.Hold(doc->MemberCount() == (context ? 8U : 6U), "a line has the fields that were given",
                 line);
     if (IsUtf8(input)) {
-      claims.Hold(base::JsonText(*doc, "name") == input, "what was logged is read again", line);
+      claims.Hold(base::JsonText(*doc, "name") == input, "the logged value is read back", line);
     }
   }
 }

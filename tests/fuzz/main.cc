@@ -1,6 +1,6 @@
-// The fuzzers: libFuzzer, which brings main, and one of the targets. See README.md.
+// The fuzzers: libFuzzer, which provides main, and one of the targets. See README.md.
 //
-//   assetgate-fuzz --list                 the names of the targets
+//   assetgate-fuzz --list                 lists the names of the targets
 //   assetgate-fuzz --target=kyy --seeds=DIR
 //                                         writes DIR/seeds/* and DIR/words.dict, and ends
 //   assetgate-fuzz --target=kyy FLAGS DIR…
@@ -23,7 +23,7 @@ namespace {
 
 using assetgate::fuzz::Target;
 
-// libFuzzer's functions take no argument for it.
+// A global, because libFuzzer's functions have no user argument.
 Target* chosen = nullptr;
 
 [[noreturn]] void Fail(const std::string& message) {
@@ -38,9 +38,9 @@ void WriteSeeds(const Target& target, const std::filesystem::path& folder) {
     std::ofstream(folder / "seeds" / std::to_string(++number), std::ios::binary) << seed;
   }
   std::ofstream dictionary(folder / "words.dict");
-  dictionary << "# words of " << target.name << "\n";  // libFuzzer takes no empty file
+  dictionary << "# words of " << target.name << "\n";  // libFuzzer rejects an empty file
   for (const std::string& word : target.words()) {
-    // What libFuzzer takes: at most 64 bytes.
+    // libFuzzer's limit is 64 bytes.
     if (word.empty() || word.size() > 64) continue;
     dictionary << '"';
     for (const char c : word) {
@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
       seeds = std::string(flag);
     }
   }
-  if (chosen == nullptr) Fail("say --target=NAME; --list says which there are");
+  if (chosen == nullptr) Fail("--target=NAME is missing; --list shows the names");
   if (!seeds.empty()) {
     WriteSeeds(*chosen, seeds);
     std::exit(0);

@@ -12,7 +12,7 @@ namespace {
 Target Canary() {
   return {.name = "canary",
           .check = [](absl::string_view input) -> std::optional<std::string> {
-            if (input == "seen") return "the canary is not to be found";
+            if (input == "seen") return "the canary was found";
             return std::nullopt;
           },
           .seeds = [] { return std::vector<std::string>(); }};

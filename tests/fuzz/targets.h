@@ -1,4 +1,4 @@
-// What is fuzzed: each target takes any bytes and says which of its claims does not hold.
+// The fuzz targets: each accepts any bytes and returns the claim that does not hold.
 #ifndef ASSETGATE_TESTS_FUZZ_TARGETS_H_
 #define ASSETGATE_TESTS_FUZZ_TARGETS_H_
 
@@ -13,32 +13,32 @@
 namespace assetgate::fuzz {
 
 struct Target {
-  // Of the folders corpus/NAME and regressions/NAME as well.
+  // Also the name of the folders corpus/NAME and regressions/NAME.
   std::string name;
-  // The claim that does not hold for `input`; absent when all do.
+  // The claim that does not hold for `input`; absent if all hold.
   std::function<std::optional<std::string>(absl::string_view input)> check;
-  // Inputs to begin from that exist elsewhere: documented exchanges, example configs, tokens.
+  // Initial inputs from other sources: documented exchanges, example configs, tokens.
   std::function<std::vector<std::string>()> seeds;
-  // Words that inputs are made of.
+  // Words that inputs consist of.
   std::function<std::set<std::string>()> words = [] { return std::set<std::string>(); };
 };
 
-// All of them, by name.
+// All targets, by name.
 std::vector<Target> Targets();
 
-// The target of that name; absent when there is none. Beside Targets() there is "canary", which
-// breaks its claim for one input alone: a fuzzer that does not find it is blind.
+// The target with that name; absent if there is none. Besides Targets() there is "canary", which
+// breaks its claim for a single input: a fuzzer that does not find it does not work.
 std::optional<Target> FindTarget(absl::string_view name);
 
-// The inputs that are kept in the sources for a target: its corpus/ and its regressions/, by path
-// from tests/fuzz. Regressions broke a claim once.
+// The inputs in the source tree for a target: its corpus/ and its regressions/, by path from
+// tests/fuzz. Regressions once broke a claim.
 struct KeptInput {
   std::string path;
   std::string bytes;
 };
 std::vector<KeptInput> KeptInputs(absl::string_view target);
 
-// The parts. One per dialect.
+// The parts. One target per dialect.
 std::vector<Target> DialectTargets();
 // service/config.h
 Target ConfigTarget();

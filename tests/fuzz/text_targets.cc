@@ -1,4 +1,4 @@
-// Texts of strangers on their way into errors, and their trace ids.
+// Texts from callers and providers that become part of errors, and their trace ids.
 #include <algorithm>
 #include <string>
 
@@ -41,10 +41,10 @@ std::optional<std::string> CheckTraceparent(absl::string_view input) {
               "a trace id has 32 hex digits", id);
   claims.Hold(id != std::string(32, '0'), "a trace id is not zero");
   claims.Hold(input.substr(3, 32) == id && input[2] == '-' && input[35] == '-' && input[52] == '-',
-              "a trace id stands where W3C put it", input);
+              "a trace id is at the position that W3C specifies", input);
   claims.Hold(
       base::ParseTraceContext(absl::StrCat("00-", id, "-00f067aa0ba902b7-01"), "").trace_id == id,
-      "a trace id is read again", id);
+      "a trace id is read back", id);
   return claims.broken();
 }
 

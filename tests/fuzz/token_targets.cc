@@ -1,7 +1,7 @@
-// Tokens that callers give back: what was made is read, what was changed is not.
+// Tokens that callers send back: an unchanged token is read, a changed one is rejected.
 //
-// The first byte of an input says where a good token is to be changed, and how; the rest is taken
-// for a token as it is, and for what a good one is made of.
+// The first byte of an input selects where and how a good token is changed; the rest is used as a
+// token, and as the content of a good one.
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -26,7 +26,7 @@ std::uint64_t NumberOf(absl::string_view bytes, std::size_t at) {
   return number;
 }
 
-// `token` with one byte changed, cut off, or added. Never the same.
+// `token` with one byte changed, cut off, or added. Never equal to `token`.
 std::string Changed(std::string token, std::uint64_t how) {
   const std::size_t at = (how >> 10) % token.size();
   const auto byte = static_cast<char>(how % 255 + 1);
@@ -53,20 +53,20 @@ std::optional<std::string> CheckResumeToken(absl::string_view input) {
   claims.Hold(any.verdict != Verdict::kValid ||
                   (any.revision >= 0 &&
                    watch::MakeResumeToken(kStore, kFingerprint, any.revision) == input),
-              "a token that is good is one that was made", input);
+              "a valid token is one that was made", input);
 
   const std::uint64_t fingerprint = NumberOf(input, 8);
   const store::Revision revision = RevisionOf(NumberOf(input, 16));
   const std::string token = watch::MakeResumeToken(input, fingerprint, revision);
   const watch::ResumePoint read = watch::ReadResumeToken(token, input, fingerprint);
-  claims.Hold(read.verdict == Verdict::kValid && read.revision == revision, "what was made is read",
-              token);
+  claims.Hold(read.verdict == Verdict::kValid && read.revision == revision,
+              "a token that was made is read", token);
   claims.Hold(
       watch::ReadResumeToken(token, input, fingerprint + 1).verdict == Verdict::kOtherFilter,
-      "another watch's token is known as such", token);
+      "another watch's token is recognised", token);
   const std::string changed = Changed(token, NumberOf(input, 0));
   claims.Hold(watch::ReadResumeToken(changed, input, fingerprint).verdict == Verdict::kOtherStore,
-              "a token that was changed is refused", changed);
+              "a changed token is rejected", changed);
   return claims.broken();
 }
 
@@ -74,19 +74,20 @@ std::optional<std::string> CheckPageToken(absl::string_view input) {
   Claims claims;
   const auto made_as = [&claims](absl::string_view token, std::uint64_t fingerprint) {
     const std::optional<store::Revision> after = calls::ReadPageToken(token, fingerprint);
-    // It has no checksum: one that was changed may be the one for another place in the same list.
+    // It has no checksum: a changed token may be valid for another place in the same list.
     claims.Hold(
         !after.has_value() || (*after >= 0 && calls::MakePageToken(fingerprint, *after) == token),
-        "a token that is good is one that was made", token);
+        "a valid token is one that was made", token);
   };
   made_as(input, kFingerprint);
 
   const std::uint64_t fingerprint = NumberOf(input, 8);
   const store::Revision after = RevisionOf(NumberOf(input, 16));
   const std::string token = calls::MakePageToken(fingerprint, after);
-  claims.Hold(calls::ReadPageToken(token, fingerprint) == after, "what was made is read", token);
+  claims.Hold(calls::ReadPageToken(token, fingerprint) == after, "a token that was made is read",
+              token);
   claims.Hold(!calls::ReadPageToken(token, fingerprint + 1).has_value(),
-              "another list's token is refused", token);
+              "another list's token is rejected", token);
   made_as(Changed(token, NumberOf(input, 0)), fingerprint);
   return claims.broken();
 }

@@ -1,5 +1,5 @@
-// The URLs of media, judged by the gateway and read once more by libcurl, which has its own opinion
-// on what a host is.
+// Media URLs, checked by the gateway and parsed again by libcurl, which has its own rules for
+// hosts.
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
@@ -35,7 +35,7 @@ bool IsInside6(const in6_addr& address) {
                    (std::uint32_t{b[14]} << 8) | b[15]);
 }
 
-// Whether `host`, as libcurl writes it, is an address or a name of an inside.
+// Whether `host`, in libcurl's spelling, is an internal address or name.
 bool IsInside(std::string host) {
   if (absl::StartsWith(host, "[")) host = host.substr(1, host.find(']') - 1);
   host = host.substr(0, host.find('%'));
@@ -64,7 +64,7 @@ std::optional<std::string> Check(absl::string_view input) {
   const std::string uri(input);
   const std::optional<std::string> fault = calls::MediaUriFault(uri);
   if (fault.has_value()) {
-    // Names are UTF-8 before they come here: gRPC refuses others.
+    // Names are UTF-8 at this point: gRPC rejects others.
     if (IsUtf8(input)) claims.Plain("what is wrong with a URL", *fault, 400);
     return claims.broken();
   }
@@ -74,11 +74,12 @@ std::optional<std::string> Check(absl::string_view input) {
                                static_cast<unsigned>(CURLU_NON_SUPPORT_SCHEME)}) {
     if (curl_url_set(url.get(), CURLUPART_URL, uri.c_str(), flags) != CURLUE_OK) continue;
     const std::string scheme = PartOf(url.get(), CURLUPART_SCHEME);
-    claims.Hold(scheme == "http" || scheme == "https", "a medium is fetched by HTTP", uri);
+    claims.Hold(scheme == "http" || scheme == "https", "media are fetched by HTTP", uri);
     claims.Hold(
         PartOf(url.get(), CURLUPART_USER).empty() && PartOf(url.get(), CURLUPART_PASSWORD).empty(),
-        "a URL brings no user", uri);
-    claims.Hold(!IsInside(PartOf(url.get(), CURLUPART_HOST)), "a URL points outside", uri);
+        "a URL has no user", uri);
+    claims.Hold(!IsInside(PartOf(url.get(), CURLUPART_HOST)), "a URL points to an external host",
+                uri);
   }
   return claims.broken();
 }

@@ -1,16 +1,16 @@
-// What in Abseil hands things from one thread to another, once more, in terms that ThreadSanitizer
-// understands: Mutex, CondVar, Notification, BlockingCounter, the waiting of call_once, and the
-// references to what a Status holds.
+// Replacements for the parts of Abseil that hand data from one thread to another, in terms that
+// ThreadSanitizer understands: Mutex, CondVar, Notification, BlockingCounter, the waiting of
+// call_once, and the reference counts of Status.
 //
-// Debian's Abseil is not built for ThreadSanitizer, which sees neither that a Mutex was taken nor
-// that a Notification came, and reports a race in every correct program. These definitions are
-// linked into the test programs of the `tsan` preset, and a program's own definitions come before
-// those of a shared library, for the library as well. So the code under test is the code that is
-// shipped, to the last line; see docs/adr/0013-thread-sanitizer.md.
+// Debian's Abseil is not built for ThreadSanitizer, which therefore does not see that a Mutex was
+// locked or a Notification was received, and reports races in correct programs. These definitions
+// are linked into the test programs of the `tsan` preset, and a program's own definitions take
+// precedence over those of a shared library, for the library too. So the code under test is exactly
+// the shipped code; see docs/adr/0013-thread-sanitizer.md.
 //
-// The classes are those of Abseil's headers. Each has one word of its own to keep, which here
-// points to what stands for it. Functions that nobody calls end the program instead of falling back
-// to the library's, which would take that pointer for something else.
+// The classes are those of Abseil's headers. Each has one word of storage, which points to its
+// replacement state here. Functions that are not used end the program instead of calling the
+// library's, which would misinterpret that pointer.
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -34,13 +34,14 @@ namespace {
 
 struct MutexState {
   std::mutex mutex;
-  // Somebody let go of the mutex: a condition may have become true.
+  // The mutex was released: a condition may have become true.
   std::condition_variable released;
-  // In Await. Guarded by `mutex`.
+  // Waiters in Await. Guarded by `mutex`.
   int waiting = 0;
 };
 
-// What `word` points to; made at the first use, since constructors are the headers'.
+// The state that `word` points to; created on first use, because the headers define the
+// constructors.
 template <typename State>
 State& StateOf(std::atomic<std::intptr_t>& word) {
   std::intptr_t held = word.load(std::memory_order_acquire);
@@ -60,7 +61,7 @@ void DeleteState(std::atomic<std::intptr_t>& word) {
   delete reinterpret_cast<State*>(word.load(std::memory_order_acquire));
 }
 
-// A lock on a mutex that the caller holds, and goes on to hold.
+// A lock on a mutex that the caller holds and keeps.
 class Borrowed {
  public:
   explicit Borrowed(std::mutex& mutex) : lock_(mutex, std::adopt_lock) {}
@@ -73,7 +74,7 @@ class Borrowed {
   std::unique_lock<std::mutex> lock_;
 };
 
-// False when `deadline` came first.
+// Returns false if `deadline` passed first.
 bool WaitUntil(std::condition_variable& condition, std::unique_lock<std::mutex>& lock,
                Time deadline) {
   if (deadline == InfiniteFuture()) {
@@ -101,7 +102,7 @@ void Mutex::Lock() { StateOf<MutexState>(mu_).mutex.lock(); }
 
 void Mutex::Unlock() {
   auto& state = StateOf<MutexState>(mu_);
-  // Before the mutex is free: whoever takes it next may end its life.
+  // Before the mutex is released: its next holder may destroy it.
   if (state.waiting > 0) state.released.notify_all();
   state.mutex.unlock();
 }
@@ -117,7 +118,7 @@ bool Mutex::AwaitWithTimeout(const Condition& cond, Duration timeout) {
 bool Mutex::AwaitWithDeadline(const Condition& cond, Time deadline) {
   auto& state = StateOf<MutexState>(mu_);
   if (cond.Eval()) return true;
-  // Waiting lets go of the mutex, and what its holder changed may be what others wait for.
+  // Waiting releases the mutex, and other waiters may wait for what its holder changed.
   if (state.waiting > 0) state.released.notify_all();
   Borrowed lock(state.mutex);
   ++state.waiting;
@@ -141,7 +142,7 @@ bool Mutex::LockWhenWithDeadline(const Condition& cond, Time deadline) {
   return AwaitWithDeadline(cond, deadline);
 }
 
-// What these assert is asserted by Abseil's own Mutex, in all other builds.
+// Abseil's own Mutex checks these in all other builds.
 void Mutex::AssertHeld() const {}
 void Mutex::AssertReaderHeld() const {}
 void Mutex::AssertNotHeld() const {}
@@ -181,7 +182,8 @@ void CondVar::Signal() { StateOf<std::condition_variable>(cv_).notify_one(); }
 void CondVar::SignalAll() { StateOf<std::condition_variable>(cv_).notify_all(); }
 void CondVar::EnableDebugLog(const char*) {}
 
-// As in Abseil: whoever saw the notification may end its life while Notify still holds the mutex.
+// As in Abseil: a thread that saw the notification may destroy it while Notify still holds the
+// mutex.
 Notification::~Notification() { MutexLock lock(&mutex_); }
 
 void Notification::Notify() {
@@ -218,7 +220,7 @@ void BlockingCounter::Wait() {
   lock_.Await(Condition(&done_));
 }
 
-// Whoever lets go last deletes what the others have read.
+// The last owner deletes what the others have read.
 void Status::UnrefNonInlined(std::uintptr_t rep) {
   status_internal::StatusRep* shared = RepToPointer(rep);
   if (shared->ref.fetch_sub(1, std::memory_order_acq_rel) == 1) delete shared;
@@ -226,7 +228,7 @@ void Status::UnrefNonInlined(std::uintptr_t rep) {
 
 namespace base_internal {
 
-// What call_once waits with for a call that is under way in another thread.
+// How call_once waits for a call in progress on another thread.
 std::uint32_t SpinLockWait(std::atomic<std::uint32_t>* word, int n,
                            const SpinLockWaitTransition trans[], SchedulingMode) {
   for (;;) {

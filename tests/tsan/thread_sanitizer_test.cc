@@ -1,9 +1,9 @@
-// What the `tsan` preset sees and what it does not complain about. Only there.
+// What the `tsan` preset detects, and what it accepts. Built only with that preset.
 //
-// Each way in which our code hands something from one thread to another is here twice: used
-// rightly, which must pass without a report (any report ends the program), and with the step left
-// out that makes it right, which must be reported. Without the second half, a check that sees
-// nothing would pass.
+// Each way in which the gateway's code hands data from one thread to another is tested twice: used
+// correctly, which must pass without a report (any report ends the program), and without the
+// synchronising step, which must be reported. Without the second half, a check that detects nothing
+// would pass.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -26,8 +26,8 @@ namespace {
 
 constexpr absl::Duration kLong = absl::Seconds(30);
 
-// Runs both at once and waits for them. Whichever comes first in time: unless they hand over, one
-// has not happened before the other, and that is what is reported.
+// Runs both concurrently and waits for them. Whichever runs first: without synchronisation neither
+// happens before the other, and that is what is reported.
 template <typename First, typename Second>
 void RunBoth(First first, Second second) {
   std::thread one(first);
@@ -38,13 +38,13 @@ void RunBoth(First first, Second second) {
 
 class ThreadSanitizerDeathTest : public testing::Test {
  protected:
-  // A process of its own for what dies, as there are threads.
+  // Death tests need their own process, because there are threads.
   void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
 };
 
 #define EXPECT_RACE(statement) EXPECT_DEATH(statement, "ThreadSanitizer: data race")
 
-TEST(ThreadSanitizerTest, MutexIsUnderstood) {
+TEST(ThreadSanitizerTest, MutexSynchronises) {
   absl::Mutex mu;
   std::string shared;
   const auto append = [&] {
@@ -57,7 +57,7 @@ TEST(ThreadSanitizerTest, MutexIsUnderstood) {
   EXPECT_EQ(shared.size(), 200U);
 }
 
-TEST_F(ThreadSanitizerDeathTest, WritingWithoutTheMutexIsReported) {
+TEST_F(ThreadSanitizerDeathTest, WriteWithoutTheMutexIsReported) {
   absl::Mutex mu;
   int shared = 0;
   EXPECT_RACE(RunBoth(
@@ -68,7 +68,7 @@ TEST_F(ThreadSanitizerDeathTest, WritingWithoutTheMutexIsReported) {
       [&] { ++shared; }));
 }
 
-TEST_F(ThreadSanitizerDeathTest, AnotherMutexDoesNotCount) {
+TEST_F(ThreadSanitizerDeathTest, AnotherMutexDoesNotSynchronise) {
   absl::Mutex mu;
   absl::Mutex other;
   int shared = 0;
@@ -79,7 +79,7 @@ TEST_F(ThreadSanitizerDeathTest, AnotherMutexDoesNotCount) {
   EXPECT_RACE(RunBoth([&] { increment(mu); }, [&] { increment(other); }));
 }
 
-TEST_F(ThreadSanitizerDeathTest, WhatWasTakenOutOfTheMutexIsReported) {
+TEST_F(ThreadSanitizerDeathTest, AccessThroughAPointerOutsideTheMutexIsReported) {
   absl::Mutex mu;
   int shared = 0;
   const auto increment = [&] {
@@ -100,7 +100,7 @@ TEST_F(ThreadSanitizerDeathTest, TakingTwoMutexesInEitherOrderIsReported) {
     absl::MutexLock outer(&first);
     absl::MutexLock inner(&second);
   };
-  // One after the other: nothing hangs, and it is found all the same.
+  // One after the other: nothing blocks, and the inversion is reported nevertheless.
   EXPECT_DEATH(
       {
         std::thread([&] { take(mu, other); }).join();
@@ -109,7 +109,7 @@ TEST_F(ThreadSanitizerDeathTest, TakingTwoMutexesInEitherOrderIsReported) {
       "ThreadSanitizer: lock-order-inversion");
 }
 
-TEST(ThreadSanitizerTest, AwaitIsUnderstood) {
+TEST(ThreadSanitizerTest, AwaitSynchronises) {
   absl::Mutex mu;
   bool full = false;
   std::unique_ptr<std::string> handed;
@@ -131,7 +131,7 @@ TEST(ThreadSanitizerTest, AwaitIsUnderstood) {
       });
 }
 
-TEST(ThreadSanitizerTest, AwaitWakesEachWhoseConditionBecameTrue) {
+TEST(ThreadSanitizerTest, AwaitWakesEveryWaiterWhoseConditionBecameTrue) {
   absl::Mutex mu;
   int turn = 0;
   const auto play = [&](int mine) {
@@ -146,14 +146,14 @@ TEST(ThreadSanitizerTest, AwaitWakesEachWhoseConditionBecameTrue) {
   EXPECT_EQ(turn, 0);
 }
 
-TEST(ThreadSanitizerTest, AwaitGivesUpAtItsDeadline) {
+TEST(ThreadSanitizerTest, AwaitReturnsAtItsDeadline) {
   absl::Mutex mu;
   const bool never = false;
   absl::MutexLock lock(&mu);
   EXPECT_FALSE(mu.AwaitWithDeadline(absl::Condition(&never), absl::Now() + absl::Milliseconds(5)));
 }
 
-TEST(ThreadSanitizerTest, CondVarIsUnderstood) {
+TEST(ThreadSanitizerTest, CondVarSynchronises) {
   absl::Mutex mu;
   absl::CondVar changed;
   int step = 0;
@@ -175,7 +175,7 @@ TEST(ThreadSanitizerTest, CondVarIsUnderstood) {
   EXPECT_EQ(step, 2);
 }
 
-TEST(ThreadSanitizerTest, CondVarLetsThoseWhoAwaitTheMutexGoOn) {
+TEST(ThreadSanitizerTest, CondVarWaitWakesWaitersInAwait) {
   absl::Mutex mu;
   absl::CondVar changed;
   bool asked = false;
@@ -194,7 +194,7 @@ TEST(ThreadSanitizerTest, CondVarLetsThoseWhoAwaitTheMutexGoOn) {
       });
 }
 
-TEST_F(ThreadSanitizerDeathTest, ASignalAloneHandsNothingOver) {
+TEST_F(ThreadSanitizerDeathTest, SignalAloneDoesNotSynchronise) {
   absl::CondVar changed;
   int shared = 0;
   const auto increment = [&] {
@@ -204,7 +204,7 @@ TEST_F(ThreadSanitizerDeathTest, ASignalAloneHandsNothingOver) {
   EXPECT_RACE(RunBoth(increment, increment));
 }
 
-TEST(ThreadSanitizerTest, NotificationIsUnderstood) {
+TEST(ThreadSanitizerTest, NotificationSynchronises) {
   for (int i = 0; i < 100; ++i) {
     auto made = std::make_unique<absl::Notification>();
     absl::Notification& done = *made;
@@ -215,12 +215,12 @@ TEST(ThreadSanitizerTest, NotificationIsUnderstood) {
     });
     done.WaitForNotification();
     EXPECT_EQ(shared, 7);
-    made.reset();  // Allowed as soon as it came.
+    made.reset();  // Allowed once the notification was received.
     writer.join();
   }
 }
 
-TEST(ThreadSanitizerTest, ANotificationThatIsOnlyAskedForIsUnderstood) {
+TEST(ThreadSanitizerTest, HasBeenNotifiedSynchronises) {
   absl::Notification done;
   int shared = 0;
   RunBoth(
@@ -234,7 +234,7 @@ TEST(ThreadSanitizerTest, ANotificationThatIsOnlyAskedForIsUnderstood) {
       });
 }
 
-TEST_F(ThreadSanitizerDeathTest, WhatIsWrittenAfterTheNotificationIsReported) {
+TEST_F(ThreadSanitizerDeathTest, WriteAfterTheNotificationIsReported) {
   absl::Notification done;
   int shared = 0;
   EXPECT_RACE(RunBoth(
@@ -248,7 +248,7 @@ TEST_F(ThreadSanitizerDeathTest, WhatIsWrittenAfterTheNotificationIsReported) {
       }));
 }
 
-TEST(ThreadSanitizerTest, BlockingCounterIsUnderstood) {
+TEST(ThreadSanitizerTest, BlockingCounterSynchronises) {
   absl::BlockingCounter left(2);
   int first = 0;
   int second = 0;
@@ -266,7 +266,7 @@ TEST(ThreadSanitizerTest, BlockingCounterIsUnderstood) {
   two.join();
 }
 
-TEST_F(ThreadSanitizerDeathTest, WhatIsWrittenAfterTheCountIsReported) {
+TEST_F(ThreadSanitizerDeathTest, WriteAfterTheCountIsReported) {
   EXPECT_RACE({
     absl::BlockingCounter left(1);
     int shared = 0;
@@ -280,7 +280,7 @@ TEST_F(ThreadSanitizerDeathTest, WhatIsWrittenAfterTheCountIsReported) {
   });
 }
 
-TEST(ThreadSanitizerTest, CallOnceIsUnderstood) {
+TEST(ThreadSanitizerTest, CallOnceSynchronises) {
   for (int i = 0; i < 200; ++i) {
     absl::once_flag once;
     std::string made;
@@ -297,7 +297,7 @@ TEST(ThreadSanitizerTest, CallOnceIsUnderstood) {
   }
 }
 
-TEST(ThreadSanitizerTest, CopiesOfOneStatusAreUnderstood) {
+TEST(ThreadSanitizerTest, CopiesOfOneStatusSynchronise) {
   for (int i = 0; i < 100; ++i) {
     absl::Status first = absl::UnavailableError("a text that both of them read");
     absl::Status second = first;
@@ -309,7 +309,7 @@ TEST(ThreadSanitizerTest, CopiesOfOneStatusAreUnderstood) {
   }
 }
 
-TEST_F(ThreadSanitizerDeathTest, ARelaxedAtomicHandsNothingOver) {
+TEST_F(ThreadSanitizerDeathTest, RelaxedAtomicDoesNotSynchronise) {
   std::atomic<bool> written{false};
   int shared = 0;
   EXPECT_RACE(RunBoth(
@@ -323,8 +323,8 @@ TEST_F(ThreadSanitizerDeathTest, ARelaxedAtomicHandsNothingOver) {
       }));
 }
 
-// One of our own classes, used as its header forbids.
-TEST_F(ThreadSanitizerDeathTest, TouchingWhatAnEventLoopOwnsIsReported) {
+// One of the gateway's classes, used against its contract.
+TEST_F(ThreadSanitizerDeathTest, AccessToStateOfAnEventLoopIsReported) {
   EXPECT_RACE({
     int owned = 0;
     std::atomic<bool> ran{false};
@@ -339,7 +339,7 @@ TEST_F(ThreadSanitizerDeathTest, TouchingWhatAnEventLoopOwnsIsReported) {
   });
 }
 
-TEST(ThreadSanitizerTest, StoppingAnEventLoopHandsOverWhatItOwned) {
+TEST(ThreadSanitizerTest, StoppingAnEventLoopSynchronises) {
   int owned = 0;
   base::ThreadEventLoop loop("owner");
   loop.Post([&] { ++owned; });

@@ -1,4 +1,4 @@
-// A clock that tests turn.
+// A clock that tests control.
 #ifndef ASSETGATE_BASE_TESTING_FAKE_CLOCK_H_
 #define ASSETGATE_BASE_TESTING_FAKE_CLOCK_H_
 
@@ -11,7 +11,8 @@
 
 namespace assetgate::base {
 
-// A clock that stands still until it is told otherwise. Thread-safe.
+// A clock that moves only when a test moves it.
+// Threading: thread-safe.
 class FakeClock final : public Clock {
  public:
   explicit FakeClock(absl::Time now = absl::FromUnixSeconds(1'800'000'000)) : now_(now) {}
@@ -24,15 +25,15 @@ class FakeClock final : public Clock {
     absl::MutexLock lock(&mu_);
     return steady_;
   }
-  // Time passes.
+  // Lets time pass.
   void Advance(absl::Duration by) {
     absl::MutexLock lock(&mu_);
     now_ += by;
     steady_ += std::max(by, absl::ZeroDuration());
   }
-  // Time passes until then.
+  // Lets time pass until `now`.
   void Set(absl::Time now) { Advance(now - Now()); }
-  // The clock is set forward or back, and no time passes.
+  // Sets the clock forward or back without letting time pass.
   void Step(absl::Duration by) {
     absl::MutexLock lock(&mu_);
     now_ += by;

@@ -1,4 +1,4 @@
-// An event loop that tests run, on a clock that they turn.
+// An event loop and its clock, both controlled by a test.
 #ifndef ASSETGATE_BASE_TESTING_FAKE_EVENT_LOOP_H_
 #define ASSETGATE_BASE_TESTING_FAKE_EVENT_LOOP_H_
 
@@ -14,8 +14,8 @@
 
 namespace assetgate::base {
 
-// An EventLoop for tests: runs on the calling thread, on a FakeClock, when told to. Posting is
-// thread-safe; running is for one thread.
+// An EventLoop that runs tasks on the calling thread, only when a test calls RunDue or Advance.
+// Threading: posting is thread-safe; only one thread may run tasks.
 class FakeEventLoop final : public EventLoop {
  public:
   void Post(Task task) override;
@@ -23,13 +23,13 @@ class FakeEventLoop final : public EventLoop {
   const Clock& clock() const override { return clock_; }
   FakeClock& fake_clock() { return clock_; }
 
-  // Runs all that is due, until nothing is.
+  // Runs all due tasks until none is left.
   void RunDue();
-  // Moves the clock on by `by`, stopping at each timer on the way to run what is due then.
+  // Advances the clock by `by`, stopping at each timer on the way to run the tasks due then.
   void Advance(absl::Duration by);
-  // How many tasks are scheduled for later.
+  // The number of tasks that are scheduled for later.
   std::size_t timers() const;
-  // When the next timer is due; InfiniteFuture where there is none.
+  // When the next timer is due; InfiniteFuture if there is none.
   absl::Time NextTimer() const;
 
  private:

@@ -1,4 +1,4 @@
-// What a log has written, for tests.
+// Captures log lines for tests.
 #ifndef ASSETGATE_BASE_TESTING_KEPT_LINES_H_
 #define ASSETGATE_BASE_TESTING_KEPT_LINES_H_
 
@@ -10,7 +10,7 @@
 
 namespace assetgate::base {
 
-// Keeps the lines, without their ends.
+// Keeps the lines, without their newlines.
 class KeptLines final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   std::vector<std::string> lines;

@@ -1,4 +1,4 @@
-// Sends and waits: what tests of a Client need all the time.
+// Sends a request and waits for its result, for tests of a Client.
 #ifndef ASSETGATE_HTTP_TESTING_EXCHANGE_H_
 #define ASSETGATE_HTTP_TESTING_EXCHANGE_H_
 
@@ -12,7 +12,7 @@
 
 namespace assetgate::http::testing {
 
-// One request under way, and its result once there is one. Counts how often the client calls back.
+// One request in flight, and later its result. Fails the test if the client calls back twice.
 class Exchange {
  public:
   Exchange(Client& client, Request request, SendOptions options)
@@ -39,7 +39,7 @@ class Exchange {
     }
     return state_->result;
   }
-  // The response; fails the test where there is none.
+  // The response; fails the test if there is none.
   Response WaitForResponse() const {
     const Result& result = Wait();
     if (const auto* error = std::get_if<TransportError>(&result)) {
@@ -48,7 +48,7 @@ class Exchange {
     }
     return std::get<Response>(result);
   }
-  // The error; fails the test where there is a response.
+  // The error; fails the test if there is a response.
   TransportError WaitForError() const {
     const Result& result = Wait();
     if (const auto* response = std::get_if<Response>(&result)) {

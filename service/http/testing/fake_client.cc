@@ -24,13 +24,13 @@ void FakeHttpClient::Send(Request request, SendOptions options, Done done) {
   ++sent_;
 }
 
-FakeHttpClient::Call FakeHttpClient::Take(absl::Duration patience) {
+FakeHttpClient::Call FakeHttpClient::Take(absl::Duration timeout) {
   absl::MutexLock lock(&mu_);
   const auto waiting = [this] {
     mu_.AssertReaderHeld();
     return !calls_.empty();
   };
-  if (!mu_.AwaitWithTimeout(absl::Condition(&waiting), patience)) {
+  if (!mu_.AwaitWithTimeout(absl::Condition(&waiting), timeout)) {
     std::fputs("FakeHttpClient: the request that the test waits for was not sent\n", stderr);
     std::abort();
   }

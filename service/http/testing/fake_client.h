@@ -1,4 +1,4 @@
-// A Client that sends nothing: tests answer.
+// A Client that sends nothing; tests answer its requests.
 #ifndef ASSETGATE_HTTP_TESTING_FAKE_CLIENT_H_
 #define ASSETGATE_HTTP_TESTING_FAKE_CLIENT_H_
 
@@ -12,13 +12,13 @@
 
 namespace assetgate::http {
 
-// Keeps what is sent until a test takes it, oldest first, and answers it:
+// Keeps each request until a test takes it, oldest first, and answers it:
 //
 //   FakeHttpClient::Call call = client.Take();
 //   EXPECT_EQ(call.request.path, "/assets");
 //   std::move(call).Answer({.status = 200, .body = "{}"});
 //
-// The answer runs `done` on the thread that answers; never inside Send. Thread-safe.
+// Threading: thread-safe. Answer runs `done` on the calling thread, never inside Send.
 class FakeHttpClient final : public Client {
  public:
   struct Call {
@@ -30,17 +30,17 @@ class FakeHttpClient final : public Client {
   };
 
   FakeHttpClient() = default;
-  // Fails with kStopped what was not taken.
+  // Answers all requests that were not taken with kStopped.
   ~FakeHttpClient() override;
 
   void Send(Request request, SendOptions options, Done done) override;
 
-  // The oldest call that was not taken. Waits for one to come; ends the test program when none does
-  // within `patience`.
-  Call Take(absl::Duration patience = absl::Seconds(20));
-  // How many wait to be taken.
+  // The oldest call that was not taken. Waits for one; ends the test program if none arrives within
+  // `timeout`.
+  Call Take(absl::Duration timeout = absl::Seconds(20));
+  // The number of calls that were not taken.
   std::size_t pending() const;
-  // How many were ever sent.
+  // The number of calls ever sent.
   std::size_t sent() const;
 
  private:

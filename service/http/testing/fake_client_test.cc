@@ -9,7 +9,7 @@
 namespace assetgate::http {
 namespace {
 
-TEST(FakeHttpClientTest, CallsAreTakenInOrderAndAnsweredInAny) {
+TEST(FakeHttpClientTest, CallsAreTakenInOrderAndAnsweredInAnyOrder) {
   FakeHttpClient client;
   int answered = 0;
   const auto expect = [&answered](int status) {
@@ -42,7 +42,7 @@ TEST(FakeHttpClientTest, TakeWaitsForACall) {
   sender.join();
 }
 
-TEST(FakeHttpClientTest, WhatIsNotTakenEndsWithTheClient) {
+TEST(FakeHttpClientTest, CallsThatAreNotTakenEndWithTheClient) {
   std::optional<Result> result;
   {
     FakeHttpClient client;

@@ -1,4 +1,4 @@
-// As much of a server's side of HTTP/2 as it takes to misbehave on purpose.
+// The part of an HTTP/2 server that tests of misbehaving servers need.
 #ifndef ASSETGATE_HTTP_TESTING_HTTP2_H_
 #define ASSETGATE_HTTP_TESTING_HTTP2_H_
 
@@ -10,7 +10,8 @@
 
 namespace assetgate::http::testing {
 
-// Speaks frames on a connection that agreed on "h2". For the script's thread only.
+// Speaks frames on a connection that negotiated "h2".
+// Threading: for the script's thread only.
 class Http2Peer {
  public:
   // RFC 9113, section 7.
@@ -19,15 +20,15 @@ class Http2Peer {
   static constexpr std::uint32_t kRefusedStream = 0x7;
   static constexpr std::uint32_t kHttp11Required = 0xd;
 
-  // Exchanges the openings. `server` counts the requests.
+  // Exchanges the connection prefaces. `server` counts the requests.
   Http2Peer(ScriptedServer& server, Connection& connection);
 
-  // Reads up to the end of the next whole request and gives its stream; nothing once the peer is
-  // gone. The header block is not decoded: the recorded request has the body only.
+  // Reads to the end of the next complete request and returns its stream; nothing once the peer has
+  // closed. The header block is not decoded: the recorded request has only the body.
   std::optional<std::uint32_t> ReadRequest();
   // Status 200.
   void Respond(std::uint32_t stream, absl::string_view body);
-  // Status 200, and the beginning of a body whose end does not come.
+  // Status 200 and the beginning of a body that is never completed.
   void RespondPartly(std::uint32_t stream, absl::string_view body);
   void ResetStream(std::uint32_t stream, std::uint32_t error);
   void GoAway(std::uint32_t last_stream, std::uint32_t error);

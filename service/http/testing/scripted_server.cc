@@ -31,9 +31,9 @@
 namespace assetgate::http::testing {
 namespace {
 
-constexpr absl::Duration kPatience = absl::Seconds(20);
+constexpr absl::Duration kTimeout = absl::Seconds(20);
 
-// A test without its server makes no sense.
+// A test without its server is meaningless.
 void Require(bool ok, const char* what) {
   if (ok) return;
   std::fprintf(stderr, "ScriptedServer: %s failed\n", what);
@@ -97,7 +97,7 @@ void Certificate::WriteTo(const std::string& path) const {
 struct Connection::Tls {
   SSL_CTX* context = nullptr;
   SSL* ssl = nullptr;
-  // In the wire format of ALPN.
+  // In ALPN's wire format.
   std::string offered;
 
   ~Tls() {
@@ -108,9 +108,9 @@ struct Connection::Tls {
 
 Connection::Connection(ScriptedServer& server, int index, int socket)
     : server_(server), index_(index), socket_(socket) {
-  const timeval patience = absl::ToTimeval(kPatience);
-  setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-  setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+  const timeval timeout = absl::ToTimeval(kTimeout);
+  setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+  setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
   const int on = 1;
   setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
@@ -230,8 +230,8 @@ bool Connection::Respond(int status, absl::string_view body, absl::string_view h
 void Connection::Close() { shutdown(socket_, SHUT_WR); }
 
 void Connection::Reset() {
-  // Closing with a linger of zero seconds sends RST. The number stays taken until the destructor,
-  // by an unconnected socket in its place.
+  // Closing with a linger of zero seconds sends RST. An unconnected socket keeps the descriptor in
+  // use until the destructor.
   const linger now{1, 0};
   setsockopt(socket_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
   const int placeholder = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -293,7 +293,7 @@ void ScriptedServer::Accept() {
   for (;;) {
     pollfd waits[2] = {{listener_, POLLIN, 0}, {wake_[0], POLLIN, 0}};
     if (poll(waits, 2, -1) < 0) continue;
-    // Whoever has connected before the end is still served.
+    // Clients that connected before the end are still served.
     const int socket = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (socket < 0) {
       if (waits[1].revents != 0) return;
@@ -331,7 +331,7 @@ bool ScriptedServer::WaitForRequests(std::size_t count) const {
     mu_.AssertReaderHeld();
     return requests_.size() >= count;
   };
-  return mu_.AwaitWithTimeout(absl::Condition(&enough), kPatience);
+  return mu_.AwaitWithTimeout(absl::Condition(&enough), kTimeout);
 }
 
 bool ScriptedServer::WaitForConnections(int count) const {
@@ -340,7 +340,7 @@ bool ScriptedServer::WaitForConnections(int count) const {
     mu_.AssertReaderHeld();
     return connections_ >= count;
   };
-  return mu_.AwaitWithTimeout(absl::Condition(&enough), kPatience);
+  return mu_.AwaitWithTimeout(absl::Condition(&enough), kTimeout);
 }
 
 void ScriptedServer::RecordRequest(Request request) {

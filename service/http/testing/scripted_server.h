@@ -1,4 +1,4 @@
-// A server that does to a client, byte by byte, what a test tells it to.
+// A server whose every byte is controlled by a test.
 #ifndef ASSETGATE_HTTP_TESTING_SCRIPTED_SERVER_H_
 #define ASSETGATE_HTTP_TESTING_SCRIPTED_SERVER_H_
 
@@ -17,7 +17,7 @@
 
 namespace assetgate::http::testing {
 
-// A certificate for 127.0.0.1 and localhost, signed by itself, and its key, both PEM. Made afresh.
+// A new self-signed certificate for 127.0.0.1 and localhost, and its key, both PEM.
 struct Certificate {
   std::string certificate;
   std::string key;
@@ -29,8 +29,9 @@ struct Certificate {
 
 class ScriptedServer;
 
-// One accepted connection, as its script sees it. For the script's thread only. Reads give up after
-// 20 s, so that a test fails rather than hangs.
+// One accepted connection, as its script sees it. Reads time out after 20 s, so that a test fails
+// instead of hanging.
+// Threading: for the script's thread only.
 class Connection {
  public:
   ~Connection();
@@ -39,23 +40,23 @@ class Connection {
 
   // 0 for the first connection that the server accepted.
   int index() const { return index_; }
-  // The application protocol agreed upon with TLS ("h2"); empty where there is none.
+  // The application protocol negotiated with TLS ("h2"); empty if there is none.
   std::string protocol() const;
 
-  // One whole HTTP/1.1 request (its body by Content-Length); nothing once the peer has ended or
-  // left. Counted, and kept in the server's requests().
+  // One complete HTTP/1.1 request (its body by Content-Length); nothing once the peer has closed.
+  // Counted, and added to the server's requests().
   std::optional<Request> ReadRequest();
-  // Exactly `size` bytes; nothing where fewer came.
+  // Exactly `size` bytes; nothing if fewer arrive.
   std::optional<std::string> Read(std::size_t size);
-  // False once the peer is gone.
+  // Returns false once the peer has closed.
   bool Write(absl::string_view bytes);
-  // A whole HTTP/1.1 answer. `headers` are whole lines.
+  // A complete HTTP/1.1 answer. `headers` are whole lines.
   bool Respond(int status, absl::string_view body, absl::string_view headers = "");
-  // Ends what is written; the peer reads an orderly end.
+  // Closes the sending side; the peer reads an orderly end.
   void Close();
-  // Throws the connection away; the peer reads a reset.
+  // Aborts the connection; the peer reads a reset.
   void Reset();
-  // Reads and forgets until the peer ends the connection, or the server stops.
+  // Reads and discards until the peer closes the connection or the server stops.
   void WaitForPeer();
 
  private:
@@ -73,7 +74,7 @@ class Connection {
 };
 
 struct ScriptedServerOptions {
-  // With TLS when set.
+  // With TLS if set.
   std::optional<Certificate> certificate;
   // The one application protocol that is offered with TLS: "http/1.1" or "h2".
   std::string protocol = "http/1.1";
@@ -81,9 +82,9 @@ struct ScriptedServerOptions {
   std::function<void()> before_handshake;
 };
 
-// Listens on a free port of 127.0.0.1. Each connection runs `script` on a thread of its own; when
-// that returns, the connection is closed. The destructor cuts what is open and waits for all
-// scripts, so a script must not wait for what may never come.
+// Listens on a free port of 127.0.0.1. Each connection runs `script` on its own thread and is
+// closed when the script returns. The destructor closes open connections and waits for all scripts,
+// so a script must not wait for events that may never occur.
 class ScriptedServer {
  public:
   using Script = std::function<void(Connection&)>;
@@ -97,19 +98,19 @@ class ScriptedServer {
   std::string url() const;
   int port() const { return port_; }
 
-  // Accepts no further connection: they are refused from now on.
+  // Stops listening: further connections are refused.
   void StopListening();
-  // Stops listening, and waits until all scripts have ended by themselves: after that, with the
-  // client gone, requests() has everything that was ever sent.
+  // Stops listening and waits until all scripts have ended by themselves. If the client is gone,
+  // requests() then holds everything that was ever sent.
   void WaitForScripts();
 
-  // What ReadRequest and RecordRequest saw, in the order it came.
+  // The requests from ReadRequest and RecordRequest, in order.
   std::vector<Request> requests() const;
   int connections() const;
-  // Waits until that many came; false when they did not within 20 s.
+  // Waits for that many; returns false if they do not arrive within 20 s.
   bool WaitForRequests(std::size_t count) const;
   bool WaitForConnections(int count) const;
-  // For scripts that read requests themselves.
+  // For scripts that parse requests themselves.
   void RecordRequest(Request request);
 
  private:

@@ -15,17 +15,17 @@ namespace {
 
 using Outcome = CommitResult::Outcome;
 
-// An entry of an index holds 2,700 bytes.
-constexpr std::size_t kLongestIndexed = 1'000;
-// Of the term's own bytes where it is longer.
+// An index entry holds at most 2,700 bytes.
+constexpr std::size_t kMaxIndexedBytes = 1'000;
+// The number of bytes that a longer term keeps.
 constexpr std::size_t kIndexedPrefix = 900;
 
-// Batches with more locks take the lock of everything.
-constexpr std::size_t kMostLocks = 256;
-// The only lock whose key is not negative, so that no hash is the same.
+// Batches with more locks take the lock of everything instead.
+constexpr std::size_t kMaxLocks = 256;
+// The only key that is not negative, so it never equals a hash.
 constexpr std::int64_t kEverything = 0x4147'5354'0000'0001;
 
-// The same in every process, of whatever version: gateways must agree on it.
+// Must be the same in every process and version, because gateways must agree on it.
 std::int64_t LockKey(absl::string_view what, const std::vector<std::string>& parts) {
   const std::string text = absl::StrCat(what, EncodeStrings(parts));
   unsigned char digest[SHA256_DIGEST_LENGTH];
@@ -38,7 +38,7 @@ std::int64_t LockKey(absl::string_view what, const std::vector<std::string>& par
 }  // namespace
 
 std::string IndexedTerm(absl::string_view term) {
-  if (term.size() <= kLongestIndexed) return std::string(term);
+  if (term.size() <= kMaxIndexedBytes) return std::string(term);
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(term.data()), term.size(), digest);
   return absl::StrCat(
@@ -64,7 +64,7 @@ Batch::Batch(absl::Span<const PendingCommit> group) : group_(group) {
       const auto [it, added] = term_anywhere_of_.try_emplace(std::make_pair(term.kind, term.term),
                                                              terms_anywhere_.size());
       if (added) terms_anywhere_.push_back({term.kind, term.term, {}});
-      most_excepted_ = std::max(most_excepted_, term.except.size());
+      max_excepted_ = std::max(max_excepted_, term.except.size());
     }
     if (transaction.claim_request.has_value()) RequestOf(transaction.claim_request->key);
     if (transaction.free_request.has_value()) RequestOf(*transaction.free_request);
@@ -84,7 +84,7 @@ std::size_t Batch::RequestOf(const RequestKey& key) {
 }
 
 std::vector<Batch::Lock> Batch::Locks() const {
-  // By key; of what is wanted both ways, the stronger.
+  // By key; if a lock is wanted in both modes, the stronger one.
   std::map<std::int64_t, bool> locks;
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     const Key& key = rows_[i].key;
@@ -97,7 +97,7 @@ std::vector<Batch::Lock> Batch::Locks() const {
     locks[LockKey("request", {request.key.tenant, request.key.method, request.key.request_id})] =
         false;
   }
-  if (locks.size() > kMostLocks || !terms_anywhere_.empty()) return {{kEverything, false}};
+  if (locks.size() > kMaxLocks || !terms_anywhere_.empty()) return {{kEverything, false}};
   if (locks.empty()) return {};
   std::vector<Lock> ordered = {{kEverything, true}};
   for (const auto& [key, shared] : locks) ordered.push_back({key, shared});
@@ -123,7 +123,7 @@ void Batch::Apply(Revision head) {
 }
 
 CommitResult Batch::ApplyOne(const Transaction& transaction) {
-  // Nothing is changed before everything is checked.
+  // Check everything before changing anything.
   CommitResult result;
   if (transaction.claim_request.has_value()) {
     const RequestSlot& request = requests_[RequestOf(transaction.claim_request->key)];
@@ -179,12 +179,12 @@ void Batch::CheckConditions(const Conditions& conditions, std::vector<Key>& unme
   }
   for (const Conditions::Term& absent : conditions.absent) {
     const auto found = [&]() -> std::optional<std::string> {
-      // Rows of this batch are as it has left them.
+      // Rows of this batch count with their new state.
       for (const std::size_t at : written_) {
         const RowSlot& row = rows_[at];
         if (row.key.tenant != absent.tenant || row.key.kind != absent.kind) continue;
         if (row.now.revision == 0) continue;
-        const std::vector<std::string>& terms = row.now.its_terms();
+        const std::vector<std::string>& terms = row.now.current_terms();
         if (std::find(terms.begin(), terms.end(), absent.term) != terms.end()) return row.key.id;
       }
       for (const std::string& id :
@@ -201,11 +201,11 @@ void Batch::CheckConditions(const Conditions& conditions, std::vector<Key>& unme
       return std::find(absent.except.begin(), absent.except.end(), key) == absent.except.end();
     };
     const auto found = [&]() -> std::optional<Key> {
-      // Rows of this batch are as it has left them, here too.
+      // Rows of this batch count with their new state here, too.
       for (const std::size_t at : written_) {
         const RowSlot& row = rows_[at];
         if (row.key.kind != absent.kind || row.now.revision == 0 || !counts(row.key)) continue;
-        const std::vector<std::string>& terms = row.now.its_terms();
+        const std::vector<std::string>& terms = row.now.current_terms();
         if (std::find(terms.begin(), terms.end(), absent.term) != terms.end()) return row.key;
       }
       const std::size_t slot = term_anywhere_of_.at(std::make_pair(absent.kind, absent.term));
@@ -221,13 +221,13 @@ void Batch::CheckConditions(const Conditions& conditions, std::vector<Key>& unme
 }
 
 void Batch::ApplyWrite(const Write& write) {
-  Standing& now = rows_[RowOf(write.key)].now;
+  RowState& now = rows_[RowOf(write.key)].now;
   const Revision revision = ++newest_;
   auto change = std::make_shared<Change>();
   change->key = write.key;
   change->revision = revision;
   change->create_revision = now.revision == 0 ? revision : now.create_revision;
-  if (now.revision != 0) change->previous_terms = now.its_terms();
+  if (now.revision != 0) change->previous_terms = now.current_terms();
   if (write.content.has_value()) {
     const Content& content = *write.content;
     change->settled = content.settled;
@@ -239,7 +239,7 @@ void Batch::ApplyWrite(const Write& write) {
   } else {
     change->deleted = true;
     change->cause = write.cause;
-    change->resource = now.its_resource();
+    change->resource = now.current_resource();
     now = {};
   }
   changes_.push_back(std::move(change));

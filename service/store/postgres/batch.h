@@ -1,4 +1,4 @@
-// What a group of transactions comes to.
+// Computes the outcome of a group of transactions.
 #ifndef ASSETGATE_STORE_POSTGRES_BATCH_H_
 #define ASSETGATE_STORE_POSTGRES_BATCH_H_
 
@@ -19,39 +19,40 @@
 
 namespace assetgate::store::postgres {
 
-// A term as the index has it: one that is too long for an entry stands under its beginning and its
+// A term in the form of the index: a term that is too long for an entry is its beginning plus its
 // hash.
 std::string IndexedTerm(absl::string_view term);
 
-// Says what must be looked up (and locked before), is told what was found, and then works out, one
-// transaction after the other, what becomes of each and what is to be written. No I/O. Revisions
-// are counted from the head that Apply is given; whoever commits may find another one, and shifts
-// them (see relies_on_head). Not thread-safe.
+// Lists the rows to look up (and the locks to take first), is given what was found, and then
+// computes the outcome of each transaction in turn and the rows to write. It does no I/O. Revisions
+// count from the head that Apply is given; if the actual head differs at commit, the caller shifts
+// them (see relies_on_head).
+// Threading: not thread-safe.
 class Batch {
  public:
-  // A row as it stands, or as it will.
-  struct Standing {
-    // 0 where there is none.
+  // A row's present or future state.
+  struct RowState {
+    // 0 if the row does not exist.
     Revision revision = 0;
     Revision create_revision = 0;
-    // Written by this batch; the two below are then of no account.
+    // Set if this batch writes the row; `terms` and `resource` are then unused.
     const Content* content = nullptr;
     std::vector<std::string> terms;
-    // Looked up where the row may be deleted.
+    // Looked up if the row may be deleted.
     std::string resource;
 
-    const std::vector<std::string>& its_terms() const {
+    const std::vector<std::string>& current_terms() const {
       return content != nullptr ? content->terms : terms;
     }
-    const std::string& its_resource() const {
+    const std::string& current_resource() const {
       return content != nullptr ? content->resource : resource;
     }
   };
   struct RowSlot {
     Key key;
     bool wants_resource = false;
-    Standing before;
-    Standing now;
+    RowState before;
+    RowState now;
   };
   struct RequestSlot {
     RequestKey key;
@@ -68,39 +69,41 @@ class Batch {
   struct TermAnywhereSlot {
     Kind kind;
     std::string term;
-    // Rows that have it, of whatever tenant: of each all, or at least term_limit().
+    // Rows that have it, in any tenant: for each term all, or at least term_limit().
     std::vector<Key> rows;
   };
 
-  // `group` must outlive it.
+  // Lifetime: `group` must outlive this object.
   explicit Batch(absl::Span<const PendingCommit> group);
 
-  // Advisory locks, each once, in an order that all batches share: whoever takes them in this order
-  // cannot be part of a deadlock, and while they are held, what is looked up stays as it is, rows
-  // and request ids that do not exist included. Keys are hashes; two things under one only wait for
-  // each other without need.
+  // Advisory locks, each once.
   //
-  // A batch of very many takes the one lock of everything instead, which every other batch shares:
-  // the server has room for some thousands of locks. So does one that asks what is absent anywhere:
-  // then no other batch is under way that may write what it looks for.
+  // Ordering: all batches share one order, so taking locks in it cannot deadlock. While they are
+  // held, the looked-up rows and request ids do not change, including those that do not exist. Keys
+  // are hashes; a collision only causes an unnecessary wait.
+  //
+  // A batch with too many locks takes the single lock of everything, which every other batch takes
+  // in shared mode: the server has room for a few thousand locks. So does a batch with an
+  // `absent_anywhere` condition: no other batch that may write such a term then runs at the same
+  // time.
   struct Lock {
     std::int64_t key;
     bool shared;
   };
   std::vector<Lock> Locks() const;
 
-  // To be filled in: `before`, `ids`, and `rows`.
+  // The caller fills in `before`, `ids` and `rows`.
   std::vector<RowSlot>& rows() { return rows_; }
   std::vector<RequestSlot>& requests() { return requests_; }
   std::vector<TermSlot>& terms() { return terms_; }
   std::vector<TermAnywhereSlot>& terms_anywhere() { return terms_anywhere_; }
-  std::size_t term_limit() const { return rows_.size() + most_excepted_ + 1; }
+  std::size_t term_limit() const { return rows_.size() + max_excepted_ + 1; }
 
-  // Once everything is filled in; again, with another head, as often as needed.
+  // Called once everything is filled in; may be repeated with another head.
   void Apply(Revision head);
 
-  // Whether a transaction names a revision above the head: one that an earlier one of the same
-  // group was expected to get. Its outcome counts only if the head is indeed the one given.
+  // Whether a transaction names a revision above the head: one that an earlier transaction of the
+  // group was expected to get. The results then hold only if the head is the one given to Apply.
   bool relies_on_head() const { return relies_on_head_; }
   // Whether a transaction is a barrier.
   bool barrier() const;
@@ -126,8 +129,8 @@ class Batch {
   // By tenant, kind, term.
   absl::flat_hash_map<Key, std::size_t> term_of_;
   absl::flat_hash_map<std::pair<Kind, std::string>, std::size_t> term_anywhere_of_;
-  // The most rows that a condition leaves aside.
-  std::size_t most_excepted_ = 0;
+  // The highest number of rows that a condition excepts.
+  std::size_t max_excepted_ = 0;
   // Rows that are written, and not only named in a condition.
   absl::flat_hash_set<std::size_t> written_;
 

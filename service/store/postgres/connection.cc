@@ -15,7 +15,7 @@
 namespace assetgate::store::postgres {
 namespace {
 
-// As in pg_type.
+// Type OIDs, from pg_type.
 constexpr std::uint32_t kBool = 16;
 constexpr std::uint32_t kBytea = 17;
 constexpr std::uint32_t kInt8 = 20;
@@ -27,7 +27,7 @@ void AppendBig64(std::string& out, std::uint64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
 }
 
-// The head of a one-dimensional array in binary form; its elements follow, each under its length.
+// The header of a one-dimensional array in binary form; each element follows after its length.
 std::string ArrayHead(std::uint32_t type, std::size_t size) {
   std::string out;
   AppendBig32(out, size == 0 ? 0 : 1);  // dimensions
@@ -53,14 +53,14 @@ std::string ByteArray(const Strings& values) {
   return out;
 }
 
-// One line.
+// `text` on one line.
 std::string Line(absl::string_view text) {
   return absl::StrReplaceAll(absl::StripAsciiWhitespace(text), {{"\n", "; "}, {"\t", " "}});
 }
 
 std::int64_t Milliseconds(absl::Duration duration) { return absl::ToInt64Milliseconds(duration); }
 
-// Waits for one of the events; false when the time is over.
+// Waits for one of the events; false if the deadline passes.
 absl::StatusOr<bool> Poll(pollfd* sockets, nfds_t count, const Deadline& deadline) {
   for (;;) {
     const absl::Duration left = std::max(deadline.left(), absl::ZeroDuration());
@@ -71,9 +71,8 @@ absl::StatusOr<bool> Poll(pollfd* sockets, nfds_t count, const Deadline& deadlin
   }
 }
 
-// The server's code in what libpq says of a connection that was refused: "FATAL:  28P01: password
-// authentication failed for user "x"; LOCATION:  …". The word before it is in the server's
-// language.
+// Extracts the SQLSTATE from libpq's message about a rejected connection: "FATAL: 28P01: password
+// authentication failed for user "x"; LOCATION: …". The word before it is in the server's language.
 std::string TakeCode(std::string& message) {
   for (std::size_t at = message.find(":  "); at != std::string::npos;
        at = message.find(":  ", at + 1)) {
@@ -154,13 +153,13 @@ std::int64_t Rows::affected() const {
 }
 
 absl::Status CheckConnectionString(const std::string& uri) {
-  // What libpq says of a string that it cannot read quotes the string, and with it the password.
+  // libpq's message about an invalid string quotes the string, and with it the password.
   char* error = nullptr;
   PQconninfoOption* parsed = PQconninfoParse(uri.c_str(), &error);
   PQfreemem(error);
   if (parsed == nullptr) {
     return absl::InvalidArgumentError(
-        "PostgreSQL: the connection string cannot be read; write "
+        "PostgreSQL: the connection string is invalid; write "
         "postgresql://USER@HOST:PORT/DATABASE, with % and two digits for special characters");
   }
   PQconninfoFree(parsed);
@@ -169,14 +168,14 @@ absl::Status CheckConnectionString(const std::string& uri) {
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const Options& options) {
   if (absl::Status s = CheckConnectionString(options.uri); !s.ok()) return s;
-  // The last two win over what the string says.
+  // The last two override the connection string.
   const char* const names[] = {"dbname", "application_name", "client_encoding", nullptr};
   const char* const values[] = {options.uri.c_str(), options.application_name.c_str(), "UTF8",
                                 nullptr};
   std::unique_ptr<Connection> connection(
       new Connection(PQconnectStartParams(names, values, /*expand_dbname=*/1), options.timeout));
   if (connection->connection_ == nullptr) {
-    return absl::UnavailableError("PostgreSQL: no memory for a connection");
+    return absl::UnavailableError("PostgreSQL: out of memory for a connection");
   }
   if (absl::Status s = connection->Connect(options); !s.ok()) return s;
   if (absl::Status s = connection->Configure(options); !s.ok()) return s;
@@ -185,7 +184,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const Options& opti
 
 absl::Status Connection::Connect(const Options& options) {
   PGconn* raw = connection_.get();
-  PQsetErrorVerbosity(raw, PQERRORS_VERBOSE);  // With codes: its words are in any language.
+  PQsetErrorVerbosity(raw, PQERRORS_VERBOSE);  // With codes: messages may be in any language.
   const Deadline deadline(options.connect_timeout);
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
   while (state != PGRES_POLLING_OK) {
@@ -210,14 +209,14 @@ absl::Status Connection::Connect(const Options& options) {
   }
   PQsetErrorVerbosity(raw, PQERRORS_DEFAULT);
   if (PQsetnonblocking(raw, 1) != 0) return Break("no non-blocking mode");
-  // The server's words are results, and not for stderr.
+  // The server's notices are read here, and must not go to stderr.
   PQsetNoticeReceiver(raw, &Connection::OnNotice, this);
   return absl::OkStatus();
 }
 
 void Connection::OnNotice(void* connection, const PGresult* notice) {
   // "The transaction has already committed locally, but might not have been replicated to the
-  // standby": a warning, in the server's language, beside a COMMIT that succeeds.
+  // standby": a warning in the server's language, next to a COMMIT that succeeds.
   const char* function = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
   if (function != nullptr && absl::string_view(function) == "SyncRepWaitForLSN") {
     static_cast<Connection*>(connection)->committed_locally_ = true;
@@ -225,12 +224,12 @@ void Connection::OnNotice(void* connection, const PGresult* notice) {
 }
 
 absl::Status Connection::Configure(const Options& options) {
-  // A client that stalls holds others up no longer than the lock timeout, and a peer that is gone
-  // is given up as soon as we would be.
+  // A stalled client blocks others no longer than the lock timeout, and the server gives up on a
+  // lost client as soon as this client would.
   //
-  // The planner has no say: every statement is made for one index, whatever the statistics of a
-  // young table may be, and no plan is made twice. Where two indexes could find a row, the
-  // statement asks for an order that only the right one gives, and sorting is off.
+  // The planner gets no choice: every statement is written for one index, whatever the statistics
+  // of a young table say, and no plan is made twice. If two indexes could find a row, the statement
+  // asks for an order that only the right one provides, and sorting is disabled.
   return Execute(absl::StrCat(
       "SET search_path = assetgate, pg_temp; SET statement_timeout = ",
       Milliseconds(options.timeout * 0.8),
@@ -261,7 +260,7 @@ absl::Status Connection::ErrorOf(const PGresult* result) {
   const std::string text = absl::StrCat("PostgreSQL: ", Line(message == nullptr ? "" : message),
                                         " (SQLSTATE ", sqlstate_.empty() ? "none" : sqlstate_, ")");
   if (sqlstate_ == "42501" || sqlstate_ == "3F000") return absl::PermissionDeniedError(text);
-  // Connection, read-only, transaction rollback, resources, locks and time-outs, operator, system.
+  // Connection, read-only, transaction rollback, resources, locks and timeouts, operator, system.
   for (const char* passing : {"08", "25", "40", "53", "55", "57", "58"}) {
     if (absl::StartsWith(sqlstate_, passing)) return absl::UnavailableError(text);
   }
@@ -344,7 +343,7 @@ absl::StatusOr<std::vector<Rows>> Connection::RunAll(const std::vector<Statement
   if (broken_) return absl::UnavailableError("PostgreSQL: the connection is lost");
   absl::StatusOr<std::vector<Rows>> answers = RunPipeline(statements);
   if (!answers.ok() && !broken_ && PQtransactionStatus(connection_.get()) != PQTRANS_IDLE) {
-    // The error that counts is the first one.
+    // The first error is the one to report.
     const std::string sqlstate = sqlstate_;
     if (absl::Status s = Execute("ROLLBACK"); !s.ok() && !broken_) return Break(s.message());
     sqlstate_ = sqlstate;

@@ -1,4 +1,4 @@
-// A connection to PostgreSQL on which everything has a deadline.
+// A connection to PostgreSQL on which every call has a deadline.
 #ifndef ASSETGATE_STORE_POSTGRES_CONNECTION_H_
 #define ASSETGATE_STORE_POSTGRES_CONNECTION_H_
 
@@ -19,7 +19,7 @@
 
 namespace assetgate::store::postgres {
 
-// A point in time that steps of the wall clock do not move.
+// A point in time that steps of the wall clock do not affect.
 class Deadline {
  public:
   explicit Deadline(absl::Duration timeout)
@@ -32,13 +32,13 @@ class Deadline {
   std::chrono::steady_clock::time_point at_;
 };
 
-// The parameters of a statement, $1 first, in PostgreSQL's binary form. What callers named is
-// passed as bytea: it may hold any byte, and is compared byte by byte.
+// The parameters of a statement, $1 first, in PostgreSQL's binary form. Names chosen by callers are
+// passed as bytea: they may hold any byte, and are compared byte by byte.
 class Parameters {
  public:
   Parameters& Int(std::int64_t value);
   Parameters& Bytes(absl::string_view value);
-  // Of type text: words of our own.
+  // Of type text: words chosen by the gateway.
   Parameters& Text(absl::string_view value) { return Bytes(value); }
   // Arrays: int8[], bool[], bytea[].
   Parameters& Ints(const std::vector<std::int64_t>& values);
@@ -51,13 +51,14 @@ class Parameters {
   std::vector<std::string> values_;
 };
 
-// One statement. `sql` is a literal: it is prepared once per connection, and known by its address.
+// One statement. `sql` must be a literal: it is prepared once per connection, and identified by its
+// address.
 struct Statement {
   const char* sql;
   Parameters parameters;
 };
 
-// The rows of an answer. Columns are bytea, text, int8 or bool; reading another type is a defect.
+// The rows of an answer. Columns are bytea, text, int8 or bool; reading any other type is a defect.
 class Rows {
  public:
   explicit Rows(PGresult* result) : result_(result, &PQclear) {}
@@ -69,63 +70,67 @@ class Rows {
   // Valid as long as the rows.
   absl::string_view BytesAt(int row, int column) const;
   std::string StringAt(int row, int column) const { return std::string(BytesAt(row, column)); }
-  // How many rows a statement has changed.
+  // The number of rows that a statement has changed.
   std::int64_t affected() const;
 
  private:
   std::unique_ptr<PGresult, decltype(&PQclear)> result_;
 };
 
-// INVALID_ARGUMENT where libpq cannot read a connection string (or URI).
+// Errors: INVALID_ARGUMENT if libpq cannot parse the connection string (or URI).
 absl::Status CheckConnectionString(const std::string& uri);
 
-// Used by one thread at a time. Where a call fails and broken() is true from then on, the
-// connection is of no more use, and what the server has done of that call is not known; where
-// broken() is false, the server has said no, and no transaction is open any more. UNAVAILABLE is
-// what may pass. No error ever holds the password.
+// One connection.
+// Threading: used by one thread at a time.
+// Errors: if a call fails and broken() is then true, the connection is unusable, and the server's
+// progress with that call is unknown. If broken() is false, the server rejected the call, and no
+// transaction is open any more. UNAVAILABLE means a failure that may pass. No error ever contains
+// the password.
 class Connection {
  public:
   struct Options {
-    // A connection string or URI, as libpq takes it.
+    // A connection string or URI in libpq's format.
     std::string uri;
-    // Shown in pg_stat_activity; begins with kApplication.
+    // Shown in pg_stat_activity; starts with kApplication.
     std::string application_name;
     absl::Duration connect_timeout = absl::Seconds(3);
-    // For each call of this class; the server gives up somewhat earlier.
+    // For each call of this class; the server gives up slightly earlier.
     absl::Duration timeout = absl::Seconds(10);
-    // How long a statement waits for a lock, and the server for the next word of a client that has
-    // a transaction open.
+    // How long a statement waits for a lock, and how long the server waits for the next statement
+    // of a client with an open transaction.
     absl::Duration lock_timeout = absl::Seconds(3);
   };
-  // What the application names of all gateways begin with.
+  // The common prefix of all gateways' application names.
   static constexpr char kApplication[] = "assetgate";
 
-  // Looks up the host's name on the calling thread, for as long as the resolver takes.
-  // INVALID_ARGUMENT: the string is none. PERMISSION_DENIED: user or password are refused.
-  // NOT_FOUND: there is no such database. UNAVAILABLE: the rest.
+  // Opens a connection. Resolves the host's name on the calling thread, which takes as long as the
+  // resolver does.
+  // Errors: INVALID_ARGUMENT: the string is invalid. PERMISSION_DENIED: user or password are
+  // rejected. NOT_FOUND: the database does not exist. UNAVAILABLE: any other failure.
   static absl::StatusOr<std::unique_ptr<Connection>> Open(const Options& options);
 
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   absl::StatusOr<Rows> Run(const Statement& statement);
-  // All in one flush, each in its order; the first error ends it, and what follows is not done.
+  // Sends all statements in one flush and runs them in order; the first error ends it, and later
+  // statements are not run.
   absl::StatusOr<std::vector<Rows>> RunAll(const std::vector<Statement>& statements);
-  // Text of one or more statements, without parameters or rows: for migrations and settings.
+  // Runs the text of one or more statements without parameters or rows: for migrations and
+  // settings.
   absl::Status Execute(const std::string& sql);
 
-  // Waits for notifications, until one comes, `wake_fd` can be read (-1 for none), or the time is
-  // over. Gives what they say.
+  // Waits until a notification arrives, `wake_fd` is readable (-1 for none), or `timeout` has
+  // passed. Returns the notifications' payloads.
   absl::StatusOr<std::vector<std::string>> AwaitNotifications(absl::Duration timeout, int wake_fd);
 
   bool broken() const { return broken_; }
-  // What the server called its last error, as in its documentation ("40P01"); empty where it said
-  // nothing.
+  // The SQLSTATE of the server's last error ("40P01"); empty if the server reported none.
   const std::string& sqlstate() const { return sqlstate_; }
-  // Whether the server ended a wait for its synchronous standbys during the last call: what was
-  // committed stands on this server alone, and is lost where a standby takes its place.
+  // Whether the server stopped waiting for its synchronous standbys during the last call: the
+  // commit is on this server only, and is lost if a standby is promoted.
   bool committed_locally() const { return committed_locally_; }
-  // The process that serves it, as it said itself when it was connected.
+  // The server process of this connection, as it reported when the connection was opened.
   int backend_pid() const { return PQbackendPID(connection_.get()); }
   int server_version() const { return PQserverVersion(connection_.get()); }
   std::string database() const { return PQdb(connection_.get()); }
@@ -137,14 +142,14 @@ class Connection {
   Connection(PGconn* connection, absl::Duration timeout)
       : connection_(connection, &PQfinish), timeout_(timeout) {}
 
-  // Of libpq: the server has said something that is not an answer.
+  // libpq's callback for messages that are not answers.
   static void OnNotice(void* connection, const PGresult* notice);
   absl::Status Break(absl::string_view what);
   absl::Status Connect(const Options& options);
   absl::Status Configure(const Options& options);
-  // What the server has said of a statement.
+  // The status for the server's answer to a statement.
   absl::Status ErrorOf(const PGresult* result);
-  // Sends what is buffered and waits until an answer can be read, or the deadline.
+  // Sends what is buffered and waits until an answer can be read, or until the deadline.
   absl::Status Await(const Deadline& deadline);
   // The next result; nullptr at the end of an answer.
   absl::StatusOr<PGresult*> NextResult(const Deadline& deadline);

@@ -9,14 +9,14 @@ absl::StatusOr<std::unique_ptr<Connection>> ConnectionPool::Take(bool fresh) {
   {
     const Deadline deadline(options_.timeout);
     absl::MutexLock lock(&mu_);
-    // Where one has died, those that are as old have died with it.
+    // If one connection has died, the other idle ones have probably died too.
     if (fresh) dead.swap(idle_);
-    while (away_.ok() && idle_.empty() && lent_ == max_connections_) {
+    while (unavailable_.ok() && idle_.empty() && lent_ == max_connections_) {
       if (returned_.WaitWithTimeout(&mu_, deadline.left()) && deadline.passed()) {
         return absl::UnavailableError("PostgreSQL: all connections for reads are in use");
       }
     }
-    if (!away_.ok()) return away_;
+    if (!unavailable_.ok()) return unavailable_;
     ++lent_;
     if (!idle_.empty()) {
       std::unique_ptr<Connection> connection = std::move(idle_.back());
@@ -28,7 +28,7 @@ absl::StatusOr<std::unique_ptr<Connection>> ConnectionPool::Take(bool fresh) {
   if (!opened.ok()) {
     absl::MutexLock lock(&mu_);
     --lent_;
-    away_ = opened.status();
+    unavailable_ = opened.status();
     returned_.SignalAll();
   }
   return opened;
@@ -38,7 +38,7 @@ void ConnectionPool::Return(std::unique_ptr<Connection> connection, const absl::
   absl::MutexLock lock(&mu_);
   --lent_;
   if (!connection->broken()) idle_.push_back(std::move(connection));
-  if (!away.ok()) away_ = away;
+  if (!away.ok()) unavailable_ = away;
   returned_.SignalAll();
 }
 
@@ -46,13 +46,13 @@ void ConnectionPool::Report(const absl::Status& status) {
   std::vector<std::unique_ptr<Connection>> dead;
   absl::MutexLock lock(&mu_);
   if (!status.ok()) dead.swap(idle_);
-  away_ = status;
+  unavailable_ = status;
   returned_.SignalAll();
 }
 
 absl::Status ConnectionPool::health() const {
   absl::MutexLock lock(&mu_);
-  return away_;
+  return unavailable_;
 }
 
 }  // namespace assetgate::store::postgres

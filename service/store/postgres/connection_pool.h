@@ -1,4 +1,4 @@
-// Connections for reads.
+// A pool of connections for reads.
 #ifndef ASSETGATE_STORE_POSTGRES_CONNECTION_POOL_H_
 #define ASSETGATE_STORE_POSTGRES_CONNECTION_POOL_H_
 
@@ -16,10 +16,10 @@
 
 namespace assetgate::store::postgres {
 
-// Lends connections to threads, and makes new ones where there are too few. Once the database has
-// turned out to be away, every read fails at once, without touching the network, until somebody who
-// keeps trying (the feed) says that it is back: no thread that reads is ever held up twice.
-// Thread-safe.
+// Lends connections to threads, and opens new ones up to a limit. Once the database is found
+// unreachable, every read fails at once without using the network, until the feed, which keeps
+// trying, reports that it is back. So an outage delays no reading thread twice.
+// Threading: thread-safe.
 class ConnectionPool {
  public:
   ConnectionPool(Connection::Options options, std::string store_id, std::size_t max_connections)
@@ -27,8 +27,9 @@ class ConnectionPool {
         store_id_(std::move(store_id)),
         max_connections_(max_connections) {}
 
-  // Runs `read(connection)`. A connection that turns out to be dead (the database was restarted) is
-  // replaced, and the read tried again, once. Waits at most the connections' timeout for one.
+  // Runs `read(connection)`. If the connection turns out to be dead (the database was restarted),
+  // it is replaced and the read is retried once. Waits for a free connection at most as long as the
+  // connections' timeout.
   template <typename Result, typename Read>
   absl::StatusOr<Result> With(Read read) {
     for (bool again = false;; again = true) {
@@ -41,7 +42,7 @@ class ConnectionPool {
     }
   }
 
-  // How the database was last seen: OK lets reads through again.
+  // Sets the last known state of the database; OK allows reads again.
   void Report(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status health() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -57,7 +58,7 @@ class ConnectionPool {
   absl::CondVar returned_;
   std::vector<std::unique_ptr<Connection>> idle_ ABSL_GUARDED_BY(mu_);
   std::size_t lent_ ABSL_GUARDED_BY(mu_) = 0;
-  absl::Status away_ ABSL_GUARDED_BY(mu_);
+  absl::Status unavailable_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace assetgate::store::postgres

@@ -21,20 +21,20 @@ constexpr absl::Duration kLastRetry = absl::Seconds(2);
 
 }  // namespace
 
-Feed::Feed(Options options, std::unique_ptr<Connection> connection, Revision told,
+Feed::Feed(Options options, std::unique_ptr<Connection> connection, Revision notified_upto,
            ConnectionPool& pool)
     : options_(std::move(options)),
       pool_(pool),
       connection_(std::move(connection)),
       wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      told_(told),
+      notified_upto_(notified_upto),
       thread_([this] { Run(); }) {
   pthread_setname_np(thread_.native_handle(), "store-feed");
 }
 
 Feed::~Feed() {
   {
-    absl::MutexLock lock(&telling_);
+    absl::MutexLock lock(&notify_mu_);
     ending_ = true;
     advanced_.SignalAll();
   }
@@ -44,76 +44,78 @@ Feed::~Feed() {
 }
 
 bool Feed::ending() {
-  absl::MutexLock lock(&telling_);
+  absl::MutexLock lock(&notify_mu_);
   return ending_;
 }
 
-Revision Feed::told() {
-  absl::MutexLock lock(&telling_);
-  return told_;
+Revision Feed::notified_upto() {
+  absl::MutexLock lock(&notify_mu_);
+  return notified_upto_;
 }
 
 void Feed::SetListener(ChangeListener* listener) {
-  absl::MutexLock lock(&telling_);
+  absl::MutexLock lock(&notify_mu_);
   listener_ = listener;
 }
 
-void Feed::TellFrom(const std::vector<ChangePtr>& changes) {
-  const auto news =
-      std::find_if(changes.begin(), changes.end(),
-                   [told = told_](const ChangePtr& change) { return change->revision > told; });
+void Feed::NotifyFrom(const std::vector<ChangePtr>& changes) {
+  const auto news = std::find_if(changes.begin(), changes.end(),
+                                 [notified_upto = notified_upto_](const ChangePtr& change) {
+                                   return change->revision > notified_upto;
+                                 });
   if (news == changes.end()) return;
-  told_ = changes.back()->revision;
+  notified_upto_ = changes.back()->revision;
   if (listener_ != nullptr) {
     if (news == changes.begin()) {
-      listener_->OnChanges(changes, told_);
+      listener_->OnChanges(changes, notified_upto_);
     } else {
-      listener_->OnChanges({news, changes.end()}, told_);
+      listener_->OnChanges({news, changes.end()}, notified_upto_);
     }
   }
   advanced_.SignalAll();
 }
 
 void Feed::Advance(const LogPage& page) {
-  absl::MutexLock lock(&telling_);
-  if (page.compacted > told_) {
-    told_ = page.compacted;
-    if (listener_ != nullptr) listener_->OnGap(told_);
+  absl::MutexLock lock(&notify_mu_);
+  if (page.compacted > notified_upto_) {
+    notified_upto_ = page.compacted;
+    if (listener_ != nullptr) listener_->OnGap(notified_upto_);
     advanced_.SignalAll();
   }
-  TellFrom(page.changes);
+  NotifyFrom(page.changes);
 }
 
 absl::Status Feed::CatchUp(Connection& connection) {
   for (;;) {
-    absl::StatusOr<LogPage> page = ReadLog(connection, told(), kPage, options_.writer);
+    absl::StatusOr<LogPage> page = ReadLog(connection, notified_upto(), kPage, options_.writer);
     if (!page.ok()) return page.status();
     Advance(*page);
     if (page->changes.size() < kPage) return absl::OkStatus();
   }
 }
 
-void Feed::Tell(const std::vector<ChangePtr>& changes, Connection* connection) {
-  const Deadline deadline(options_.patience);
+void Feed::Notify(const std::vector<ChangePtr>& changes, Connection* connection) {
+  const Deadline deadline(options_.max_wait);
   for (;;) {
     {
-      absl::MutexLock lock(&telling_);
-      if (changes.front()->revision <= told_ + 1) {
-        TellFrom(changes);
+      absl::MutexLock lock(&notify_mu_);
+      if (changes.front()->revision <= notified_upto_ + 1) {
+        NotifyFrom(changes);
         return;
       }
     }
-    // Others have committed before. They are all in the log: revisions are in the order of commits.
+    // Others have committed earlier changes. They are all in the log: revisions are in the order of
+    // commits.
     if (connection != nullptr && CatchUp(*connection).ok()) continue;
     connection = nullptr;
-    absl::MutexLock lock(&telling_);
-    if (changes.front()->revision <= told_ + 1) continue;
+    absl::MutexLock lock(&notify_mu_);
+    if (changes.front()->revision <= notified_upto_ + 1) continue;
     if (ending_ || deadline.passed()) return;
-    advanced_.WaitWithTimeout(&telling_, deadline.left());
+    advanced_.WaitWithTimeout(&notify_mu_, deadline.left());
   }
 }
 
-absl::Status Feed::AwaitDoorbell() {
+absl::Status Feed::AwaitNotification() {
   const std::string mine = absl::StrCat(options_.writer);
   const Deadline next(options_.interval);
   while (!next.passed() && !ending()) {
@@ -136,7 +138,7 @@ void Feed::Run() {
       absl::StatusOr<std::unique_ptr<Connection>> opened =
           OpenStoreConnection(options_.connection, options_.store_id);
       status = opened.status();
-      // Listen first, then read: what is committed between is found.
+      // LISTEN before reading, so that a commit between the two is found.
       if (status.ok()) status = (*opened)->Execute(kListen);
       if (status.ok()) connection_ = *std::move(opened);
     }
@@ -144,7 +146,7 @@ void Feed::Run() {
     pool_.Report(status);
     if (status.ok()) {
       retry = kFirstRetry;
-      status = AwaitDoorbell();
+      status = AwaitNotification();
       if (status.ok()) continue;
     }
     connection_.reset();

@@ -1,4 +1,4 @@
-// Tells the listener of every change, of whatever gateway, in the order of revisions.
+// Notifies the listener of every change, made by any gateway, in the order of revisions.
 #ifndef ASSETGATE_STORE_POSTGRES_FEED_H_
 #define ASSETGATE_STORE_POSTGRES_FEED_H_
 
@@ -20,13 +20,14 @@
 
 namespace assetgate::store::postgres {
 
-// NOTIFY is the doorbell, the log the truth: a thread listens, reads the log from where it stands
-// when it is told that another gateway has committed (or has not been told anything for a while),
-// and tells the listener. What this gateway commits is told by its writer at once, which first
-// fetches what others have committed before. Whoever comes second finds it told.
+// NOTIFY only wakes the feed; the log is authoritative. A thread listens, reads the log from its
+// position when another gateway has committed (or after an interval without a notification), and
+// notifies the listener. This gateway's own commits are reported by its writer at once; the writer
+// first fetches earlier commits of others. Each change is delivered once, by whichever of the two
+// comes first.
 //
-// The thread is also the one that keeps trying while the database is away, and that says so to the
-// pool.
+// The thread also keeps reconnecting while the database is unreachable, and reports its state to
+// the pool.
 class Feed {
  public:
   static constexpr char kListen[] = "LISTEN assetgate";
@@ -34,54 +35,55 @@ class Feed {
   struct Options {
     Connection::Options connection;
     std::string store_id;
-    // Whose changes are local.
+    // Changes by this writer are local.
     std::int64_t writer = 0;
-    // How often the log is looked at when nobody rings.
+    // How often the log is read if no notification arrives.
     absl::Duration interval = absl::Seconds(1);
-    // For how long a writer waits until what was committed before it can be told.
-    absl::Duration patience = absl::Seconds(10);
+    // How long a writer waits until the changes before its own can be delivered.
+    absl::Duration max_wait = absl::Seconds(10);
   };
 
-  // `connection` listens; everything up to `told` is known to everybody. The pool must outlive it.
-  Feed(Options options, std::unique_ptr<Connection> connection, Revision told,
+  // `connection` listens; the listener needs no changes up to `notified_upto`.
+  // Lifetime: the pool must outlive this object.
+  Feed(Options options, std::unique_ptr<Connection> connection, Revision notified_upto,
        ConnectionPool& pool);
-  // Stops.
+  // Stops the thread.
   ~Feed();
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
 
-  // Waits for a call that is under way.
-  void SetListener(ChangeListener* listener) ABSL_LOCKS_EXCLUDED(telling_);
-  // What this gateway has just committed; consecutive revisions. Returns when the listener was told
-  // of them, or, with the database away, when the patience is at its end: they then follow from the
-  // log. `connection` is used to read what is between; it may be null.
-  void Tell(const std::vector<ChangePtr>& changes, Connection* connection);
-  // Up to which revision the listener has been told.
-  Revision told() ABSL_LOCKS_EXCLUDED(telling_);
+  // Waits for a call of the listener that is in progress.
+  void SetListener(ChangeListener* listener) ABSL_LOCKS_EXCLUDED(notify_mu_);
+  // Reports consecutive changes that this gateway has just committed. Returns once the listener was
+  // notified of them, or, while the database is unreachable, after `max_wait`: the log then
+  // delivers them later. `connection` is used to read the changes in between; it may be null.
+  void Notify(const std::vector<ChangePtr>& changes, Connection* connection);
+  // The revision up to which the listener has been notified.
+  Revision notified_upto() ABSL_LOCKS_EXCLUDED(notify_mu_);
 
  private:
   void Run();
-  // Waits until somebody rings who is not of this gateway, or the interval is over.
-  absl::Status AwaitDoorbell();
-  // Tells all that the log has.
+  // Waits until another gateway commits, or the interval has passed.
+  absl::Status AwaitNotification();
+  // Delivers everything in the log.
   absl::Status CatchUp(Connection& connection);
-  void Advance(const LogPage& page) ABSL_LOCKS_EXCLUDED(telling_);
-  void TellFrom(const std::vector<ChangePtr>& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(telling_);
-  bool ending() ABSL_LOCKS_EXCLUDED(telling_);
+  void Advance(const LogPage& page) ABSL_LOCKS_EXCLUDED(notify_mu_);
+  void NotifyFrom(const std::vector<ChangePtr>& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(notify_mu_);
+  bool ending() ABSL_LOCKS_EXCLUDED(notify_mu_);
 
   const Options options_;
   ConnectionPool& pool_;
-  // Of the thread.
+  // Used by the thread.
   std::unique_ptr<Connection> connection_;
   // Wakes the thread.
   const int wake_fd_;
 
-  // Held while the listener is told (which does not block), so that it hears in order.
-  absl::Mutex telling_;
+  // Held while the listener is notified (which does not block), to keep the order.
+  absl::Mutex notify_mu_;
   absl::CondVar advanced_;
-  ChangeListener* listener_ ABSL_GUARDED_BY(telling_) = nullptr;
-  Revision told_ ABSL_GUARDED_BY(telling_);
-  bool ending_ ABSL_GUARDED_BY(telling_) = false;
+  ChangeListener* listener_ ABSL_GUARDED_BY(notify_mu_) = nullptr;
+  Revision notified_upto_ ABSL_GUARDED_BY(notify_mu_);
+  bool ending_ ABSL_GUARDED_BY(notify_mu_) = false;
   std::thread thread_;
 };
 

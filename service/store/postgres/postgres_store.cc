@@ -14,11 +14,11 @@ namespace {
 
 using postgres::Connection;
 
-// What is past is removed this many rows at a time.
+// Expired data is removed this many rows at a time.
 constexpr std::int64_t kExpireLimit = 500;
-// The first with pg_current_xact_id, by which the outcome of a lost COMMIT is looked up.
+// The first version with pg_current_xact_id, by which the outcome of a lost COMMIT is found.
 constexpr int kOldestServer = 130'000;
-// Migrations may have much to rewrite, and wait for those of another gateway.
+// Migrations may rewrite much data, and may wait for those of another gateway.
 constexpr absl::Duration kMigrationTimeout = absl::Minutes(5);
 constexpr char kAliveNames[] =
     "SELECT string_agg(name, ', ' ORDER BY name) FROM gateways WHERE expires_at > now()";
@@ -33,19 +33,19 @@ Connection::Options ConnectionOptions(const PostgresStore::Options& options) {
   return connection;
 }
 
-// What a read or Health failed with, for logs and /readyz: no caller sees it.
+// The error of a read or of Health, for logs and /readyz; callers do not see it.
 absl::Status Unavailable(const absl::Status& status) {
-  return absl::UnavailableError(absl::StrCat("the store is not available: ", status.message()));
+  return absl::UnavailableError(absl::StrCat("the store is unavailable: ", status.message()));
 }
 
 absl::Status ExplainConnect(const absl::Status& status) {
   absl::string_view remedy = ". Is the server running, and does it listen there?";
   if (absl::IsInvalidArgument(status)) remedy = "";
   if (absl::IsPermissionDenied(status)) {
-    remedy = ". Check the user and the password of store.postgres, and pg_hba.conf of the server";
+    remedy = ". Check the user and the password in store.postgres, and the server's pg_hba.conf";
   }
   if (absl::IsNotFound(status)) {
-    remedy = ". Make the database (CREATE DATABASE), or name another one in store.postgres";
+    remedy = ". Create the database (CREATE DATABASE), or name another one in store.postgres";
   }
   return absl::FailedPreconditionError(absl::StrCat(status.message(), remedy));
 }
@@ -65,21 +65,22 @@ absl::Status CheckServer(Connection& connection) {
   if (!rows.ok()) return rows.status();
   if (rows->BoolAt(0, 0)) {
     return absl::FailedPreconditionError(
-        "the server is a standby, which takes no writes; name the primary (with several hosts: "
+        "the server is a standby, which accepts no writes; name the primary (with several hosts: "
         "target_session_attrs=read-write)");
   }
   if (rows->BoolAt(0, 1)) {
     return absl::FailedPreconditionError(
-        "the database is read-only (default_transaction_read_only); the gateway has to write");
+        "the database is read-only (default_transaction_read_only); the gateway must be able to "
+        "write");
   }
   return absl::OkStatus();
 }
 
-// Whether a notification that one connection sends reaches the one that listens.
+// Whether a notification sent on one connection reaches the other one.
 absl::Status CheckNotifications(Connection& sender, Connection& listener, absl::Duration timeout) {
   absl::Status pooler = absl::FailedPreconditionError(
-      "notifications do not come through (LISTEN, NOTIFY): a pooler in transaction mode is in the "
-      "way. Connect to the server itself, or to a pooler in session mode");
+      "notifications (LISTEN, NOTIFY) do not arrive: a pooler in transaction mode is between the "
+      "gateway and the server. Connect to the server itself, or to a pooler in session mode");
   if (absl::Status s = listener.Execute(postgres::Feed::kListen); !s.ok()) return s;
   const std::string word =
       absl::StrCat("hello ", listener.backend_pid(), " ", std::random_device()());
@@ -88,10 +89,11 @@ absl::Status CheckNotifications(Connection& sender, Connection& listener, absl::
   if (!sent.ok()) return sent.status();
   const postgres::Deadline deadline(timeout);
   while (!deadline.passed()) {
-    absl::StatusOr<std::vector<std::string>> heard =
+    absl::StatusOr<std::vector<std::string>> received =
         listener.AwaitNotifications(deadline.left(), -1);
-    if (!heard.ok()) return heard.status();
-    if (std::find(heard->begin(), heard->end(), word) != heard->end()) return absl::OkStatus();
+    if (!received.ok()) return received.status();
+    if (std::find(received->begin(), received->end(), word) != received->end())
+      return absl::OkStatus();
   }
   return pooler;
 }
@@ -118,11 +120,11 @@ absl::StatusOr<PostgresStore::Opened> PostgresStore::Prepare(const Options& opti
                                                      {}});
     if (!rows.ok()) return Annotate(rows.status(), opened.address);
     if (rows->IsNull(0, 0) || rows->IsNull(0, 1)) {
-      return Annotate(absl::DataLossError("its tables are not complete"), opened.address);
+      return Annotate(absl::DataLossError("its tables are incomplete"), opened.address);
     }
     opened.store_id = rows->StringAt(0, 0);
     opened.head = rows->IntAt(0, 1);
-    opened.lived_until = absl::FromUnixMicros(rows->IntAt(0, 2));
+    opened.trusted_time = absl::FromUnixMicros(rows->IntAt(0, 2));
   }
   for (std::unique_ptr<Connection>* made : {&opened.writer, &opened.feed}) {
     absl::StatusOr<std::unique_ptr<Connection>> connection =
@@ -181,9 +183,9 @@ absl::StatusOr<std::string> PostgresStore::MarkRestored(const Options& options) 
   if (!alive->IsNull(0, 0)) {
     return Annotate(
         absl::FailedPreconditionError(absl::StrCat(
-            "gateways are alive on it (", alive->StringAt(0, 0),
-            "); end them first. One that was alive when the backup was made counts for some "
-            "seconds more: try again then")),
+            "gateways are running on it (", alive->StringAt(0, 0),
+            "); stop them first. A gateway that was running when the backup was made counts for "
+            "some seconds; then try again")),
         address);
   }
   absl::StatusOr<postgres::Rows> renewed =
@@ -193,7 +195,7 @@ absl::StatusOr<std::string> PostgresStore::MarkRestored(const Options& options) 
                  {}});
   if (!renewed.ok()) return Annotate(renewed.status(), address);
   if (renewed->size() != 1) {
-    return Annotate(absl::DataLossError("its tables are not complete"), address);
+    return Annotate(absl::DataLossError("its tables are incomplete"), address);
   }
   return renewed->StringAt(0, 0);
 }
@@ -210,19 +212,19 @@ PostgresStore::PostgresStore(const Options& options, Opened opened)
       max_look_ups_(options.max_look_ups),
       store_id_(std::move(opened.store_id)),
       address_(std::move(opened.address)),
-      lived_until_(opened.lived_until),
+      trusted_time_(opened.trusted_time),
       readers_(ConnectionOptions(options), store_id_, options.max_readers),
       writer_({.connection = ConnectionOptions(options),
                .id = opened.writer_id,
                .store_id = store_id_,
-               .patience = options.patience,
+               .outcome_timeout = options.outcome_timeout,
                .retry_interval = options.probe_interval},
               std::move(opened.writer)),
       feed_({.connection = ConnectionOptions(options),
              .store_id = store_id_,
              .writer = opened.writer_id,
              .interval = options.feed_interval,
-             .patience = options.patience},
+             .max_wait = options.outcome_timeout},
             std::move(opened.feed), opened.head, readers_),
       leases_({.connection = ConnectionOptions(options),
                .store_id = store_id_,
@@ -262,16 +264,16 @@ GroupWriter::Group PostgresStore::Write(absl::Span<const PendingCommit> group) {
   return writer_.Write(group);
 }
 
-void PostgresStore::Tell(const std::vector<ChangePtr>& changes) {
+void PostgresStore::Notify(const std::vector<ChangePtr>& changes) {
   absl::StatusOr<Connection*> connection = writer_.Connected();
-  feed_.Tell(changes, connection.ok() ? *connection : nullptr);
+  feed_.Notify(changes, connection.ok() ? *connection : nullptr);
 }
 
 absl::StatusOr<bool> PostgresStore::Expire() {
   const absl::Duration steady = clock_.Steady();
-  const absl::Duration passed = steady - expired_.value_or(steady);
+  const absl::Duration elapsed = steady - expired_.value_or(steady);
   expired_ = steady;
-  return writer_.Expire(retention_, passed, kExpireLimit);
+  return writer_.Expire(retention_, elapsed, kExpireLimit);
 }
 
 template <typename Result, typename Read>

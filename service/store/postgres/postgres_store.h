@@ -1,4 +1,4 @@
-// The store that gateways share.
+// A store that several gateways share.
 #ifndef ASSETGATE_STORE_POSTGRES_POSTGRES_STORE_H_
 #define ASSETGATE_STORE_POSTGRES_POSTGRES_STORE_H_
 
@@ -27,77 +27,75 @@
 namespace assetgate::store {
 
 // A Store in a PostgreSQL database (13 or newer), in the schema "assetgate", for any number of
-// gateways. One thread writes, with group commit (postgres/writer.h); one hears of what other
-// gateways commit (postgres/feed.h); one keeps the leases (postgres/shard_leases.h); reads run on
-// the calling threads, on a few connections (postgres/connection_pool.h).
+// gateways. One thread writes, with group commit (postgres/writer.h); one receives other gateways'
+// commits (postgres/feed.h); one keeps the leases (postgres/shard_leases.h); reads run on the
+// calling threads, on a few connections (postgres/connection_pool.h).
 //
-// While the database is away, transactions are answered kUnavailable and reads fail at once, Health
-// says why, and the store tries by itself whether it is back. Everything has a deadline. A
-// connection lost in COMMIT is looked into: the answer is kUnknown only where the database cannot
-// be asked in time what became of it.
+// Errors: while the database is unreachable, transactions are answered kUnavailable, reads fail at
+// once, Health returns the reason, and the store keeps trying to reconnect. Every call has a
+// deadline. After a connection is lost in COMMIT, the outcome is looked up: the answer is kUnknown
+// only if the database cannot be asked in time.
 class PostgresStore final : public Store, private GroupWriter {
  public:
   struct Options {
-    // A connection string or URI, as libpq takes it. A password in it is in no error and no log.
+    // A connection string or URI in libpq's format. No error and no log contains its password.
     std::string uri;
-    // What this gateway is called where people look: in the table of gateways and in
-    // pg_stat_activity.
+    // The gateway's name for operators: in the table of gateways and in pg_stat_activity.
     std::string name = "gateway";
-    // In whose time leases end. What is written is dated by the database, whose clock also says
-    // when it is past. Must outlive the store.
+    // The clock in which leases end. Rows are dated by the database, whose clock also decides when
+    // they expire.
+    // Lifetime: must outlive the store.
     const base::Clock* clock = nullptr;
     Retention retention;
-    // Transactions handed in and not yet answered; further ones are answered kUnavailable.
+    // The limit on transactions that are not answered yet; any more are answered kUnavailable.
     std::size_t max_queue = 10'000;
-    // Reads at the same time; further ones wait.
+    // The limit on concurrent reads; any more wait.
     std::size_t max_readers = 4;
-    // How often one List may look a term up in the index before it ends short: about ten
-    // microseconds each.
+    // How many index look-ups one List may make before it ends early: about ten microseconds each.
     std::size_t max_look_ups = 5'000;
-    // How often, at least, to try whether writing works again after it failed.
+    // The longest time between probes after writing has failed.
     absl::Duration probe_interval = absl::Seconds(1);
     absl::Duration connect_timeout = absl::Seconds(3);
-    // Of one exchange with the database.
+    // For one exchange with the database.
     absl::Duration timeout = absl::Seconds(5);
-    // How long a writer waits for another one, and a stalled one holds others up.
+    // How long a writer waits for another one, and how long a stalled one can block others.
     absl::Duration lock_timeout = absl::Seconds(3);
-    // For how long the outcome of a COMMIT that was not answered is asked for.
-    absl::Duration patience = absl::Seconds(10);
-    // How often the log is looked at when no notification comes.
+    // How long the store tries to find the outcome of a COMMIT that was not answered.
+    absl::Duration outcome_timeout = absl::Seconds(10);
+    // How often the log is read if no notification arrives.
     absl::Duration feed_interval = absl::Seconds(1);
     // See ShardLeases::Options.
     absl::Duration lease_duration = absl::Seconds(15);
     absl::Duration lease_margin = absl::Seconds(1);
     absl::Duration lease_renewal = absl::Seconds(3);
-    // Counts commits and times groups, if given. Must outlive the store.
+    // If set, counts commits and measures groups. Must outlive the store.
     base::Metrics* metrics = nullptr;
   };
 
-  // FAILED_PRECONDITION, in one line that says what to do: the server cannot be reached or does not
-  // let this user in, the database or a right is missing, the server is too old or a standby, the
-  // schema is too new, or notifications do not come through, because a transaction pooler is in the
-  // way.
+  // Errors: FAILED_PRECONDITION with a one-line remedy: the server is unreachable or rejects this
+  // user, the database or a privilege is missing, the server is too old or a standby, the schema is
+  // too new, or notifications do not arrive because of a transaction pooler.
   static absl::StatusOr<std::unique_ptr<PostgresStore>> Open(Options options);
-  // Gives the store a new id, which is returned: for a database that was restored from a backup,
-  // whose revisions will be given out again (see Store::store_id). FAILED_PRECONDITION as Open, and
-  // while a gateway is alive on it.
+  // Gives the store a new id and returns it: for a database that was restored from a backup, whose
+  // revisions will be assigned again (see Store::store_id).
+  // Errors: FAILED_PRECONDITION as in Open, and while a gateway is running on it.
   static absl::StatusOr<std::string> MarkRestored(const Options& options);
   // What is at a connection string, without opening it as a store.
   struct Inspection {
     // HOST:PORT/DATABASE.
     std::string address;
-    // The major version of the server.
+    // The server's major version.
     int server = 0;
-    // Of the schema; 0 where there is none yet.
+    // The schema's version; 0 if there is none yet.
     std::int64_t version = 0;
-    // The names of the gateways that are alive on it, with commas between; may be empty.
+    // The names of the gateways running on it, separated by commas; may be empty.
     std::string gateways;
   };
-  // Whether Open would take it: server, user, rights, schema, and whether notifications come
-  // through. Makes and changes nothing; gateways that listen hear one notification. Errors as those
-  // of Open.
+  // Whether Open would accept the database: server, user, privileges, schema, and whether
+  // notifications arrive. Creates and changes nothing; listening gateways receive one notification.
+  // Errors: as in Open.
   static absl::StatusOr<Inspection> Inspect(const Options& options);
-  // Stops. No call may be under way.
+  // Stops. No call may be in progress.
   ~PostgresStore() override;
 
   PostgresStore(const PostgresStore&) = delete;
@@ -116,25 +114,25 @@ class PostgresStore final : public Store, private GroupWriter {
   std::size_t queue_depth() const override { return queue_.queue_depth(); }
   Leases& leases() override { return leases_; }
   // By the database's clock.
-  absl::Time lived_until() const override { return lived_until_; }
+  absl::Time trusted_time() const override { return trusted_time_; }
   absl::StatusOr<std::string> HolderOf(Shard shard) override;
   void SetListener(ChangeListener* listener) override { feed_.SetListener(listener); }
-  // Gives the leases back as well. Afterwards nobody is told of anything any more.
+  // Also releases the leases. Afterwards no listener is notified any more.
   void Stop() override;
 
   // HOST:PORT/DATABASE, for logs.
   const std::string& address() const { return address_; }
 
  private:
-  // What Open has found out.
+  // What Prepare has found.
   struct Opened {
     std::unique_ptr<postgres::Connection> writer;
     std::unique_ptr<postgres::Connection> feed;
     std::string store_id;
     std::string address;
     Revision head = 0;
-    absl::Time lived_until;
-    // This object's number in the log, and its name among the leases.
+    absl::Time trusted_time;
+    // This object's number in the log, and its owner name in the leases.
     std::int64_t writer_id = 0;
   };
   PostgresStore(const Options& options, Opened opened);
@@ -142,7 +140,7 @@ class PostgresStore final : public Store, private GroupWriter {
 
   // GroupWriter.
   Group Write(absl::Span<const PendingCommit> group) override;
-  void Tell(const std::vector<ChangePtr>& changes) override;
+  void Notify(const std::vector<ChangePtr>& changes) override;
   absl::Status Probe() override { return writer_.Probe(); }
   absl::StatusOr<bool> Expire() override;
 
@@ -154,15 +152,15 @@ class PostgresStore final : public Store, private GroupWriter {
   const std::size_t max_look_ups_;
   const std::string store_id_;
   const std::string address_;
-  const absl::Time lived_until_;
+  const absl::Time trusted_time_;
   postgres::ConnectionPool readers_;
-  // Of the queue's thread.
+  // Used by the queue's thread.
   postgres::Writer writer_;
-  // Of the steady clock, when what is past was last looked for.
+  // When expired data was last removed, by the steady clock.
   std::optional<absl::Duration> expired_;
   postgres::Feed feed_;
   postgres::ShardLeases leases_;
-  // Last: its thread uses all of the above.
+  // Last, because its thread uses all of the above.
   CommitQueue queue_;
 };
 

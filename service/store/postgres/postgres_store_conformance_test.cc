@@ -21,7 +21,7 @@ class PostgresPlace final : public StorePlace {
     options.max_look_ups = settings.max_look_ups.value_or(options.max_look_ups);
     return PostgresStore::Open(options);
   }
-  // The server's clock cannot be turned: what is there grows older instead.
+  // The server's clock cannot be moved, so existing rows are made older instead.
   void Pass(base::FakeClock& clock, absl::Duration by) override {
     server_.Execute(
         absl::StrCat("UPDATE assetgate.changes SET time = time - ", absl::ToInt64Microseconds(by),

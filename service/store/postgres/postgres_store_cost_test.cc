@@ -1,5 +1,5 @@
-// What reads and writes cost where there is much. Counted by the server in entries and rows, so
-// that a slow machine changes nothing.
+// The cost of reads and writes on large tables, counted by the server in entries and rows, so that
+// a slow machine does not matter.
 #include <cstdint>
 #include <iostream>
 #include <memory>
@@ -26,13 +26,13 @@ Key Asset(absl::string_view id) { return {"default", Kind::kAsset, std::string(i
 
 class PostgresCostTest : public testing::Test {
  protected:
-  // The planner knows the tables, as it does some time after they have grown.
+  // The planner has statistics, as it does some time after the tables have grown.
   PostgresCostTest() : PostgresCostTest("ANALYZE") {}
-  // `then`: what is done once they are filled.
+  // `then`: SQL to run once they are filled.
   explicit PostgresCostTest(absl::string_view then) {
     Open();
     store_.reset();
-    // Autovacuum may come before a test, or not.
+    // Autovacuum might run before a test, or not.
     for (const char* table : {"resources", "terms", "changes", "requests"}) {
       server_.Execute(
           absl::StrCat("ALTER TABLE assetgate.", table, " SET (autovacuum_enabled = off)"),
@@ -76,10 +76,10 @@ class PostgresCostTest : public testing::Test {
     store_ = *std::move(store);
   }
 
-  // Entries and rows that the server looks at in the large tables while `run` goes on.
+  // Entries and rows that the server reads in the large tables during `run`.
   template <typename Run>
   std::int64_t Cost(Run run) {
-    store_.reset();  // Backends hand in what they counted when they end.
+    store_.reset();  // Backends report their counts when they end.
     server_.Execute("SELECT pg_stat_reset()", database_);
     Open();
     run();
@@ -89,7 +89,7 @@ class PostgresCostTest : public testing::Test {
     absl::StatusOr<std::unique_ptr<postgres::Connection>> connection =
         postgres::Connection::Open(options);
     EXPECT_TRUE(connection.ok()) << connection.status();
-    // pg_stat_activity counts ourselves.
+    // pg_stat_activity includes this connection.
     const absl::Time deadline = absl::Now() + absl::Seconds(60);
     for (bool alone = false; !alone && absl::Now() < deadline;) {
       absl::StatusOr<postgres::Rows> rows =
@@ -103,14 +103,14 @@ class PostgresCostTest : public testing::Test {
             ->Run({"SELECT (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE "
                    "relname IN "
                    "('resources', 'terms', 'changes', 'requests') "
-                   // By its first look at what is past, which the store takes when it likes.
+                   // Used by the store's first Expire, which may run at any time.
                    "AND indexrelname <> 'changes_pkey'), (SELECT "
                    "sum(seq_tup_read)::bigint FROM "
                    "pg_stat_user_tables WHERE relname IN ('resources', 'terms', 'changes', "
                    "'requests'))",
                    {}});
     EXPECT_TRUE(rows.ok()) << rows.status();
-    EXPECT_EQ(rows->IntAt(0, 1), 0) << "a table was walked from end to end";
+    EXPECT_EQ(rows->IntAt(0, 1), 0) << "a table was scanned";
     Open();
     return rows->IntAt(0, 0);
   }
@@ -128,7 +128,7 @@ class PostgresCostTest : public testing::Test {
   std::unique_ptr<PostgresStore> store_;
 };
 
-TEST_F(PostgresCostTest, ReadsCostWhatTheyShow) {
+TEST_F(PostgresCostTest, ReadsCostInProportionToTheirResult) {
   EXPECT_LE(Cost([&] { EXPECT_TRUE((*store_->Get(Asset("17"))).has_value()); }), 10);
   EXPECT_LE(CostOfList({.tenant = "default"}, 50), 200);
   EXPECT_LE(CostOfList({.tenant = "default", .after_create_revision = kRows / 2}, 50), 200);
@@ -138,7 +138,7 @@ TEST_F(PostgresCostTest, ReadsCostWhatTheyShow) {
   EXPECT_LE(CostOfList({.tenant = "default", .filter = {{{"half:0", "half:1"}, {"third:1"}}}}, 50),
             1'500);
   EXPECT_LE(CostOfList({.tenant = "default", .filter = {{{"all"}, {"nobody's"}}}}, 0), 100);
-  // No row has both; each page of that has a bound.
+  // No row has both; the work for such a page is bounded.
   for (const ListQuery::Order order :
        {ListQuery::Order::kNewestFirst, ListQuery::Order::kOldestFirst}) {
     EXPECT_LE(
@@ -146,7 +146,7 @@ TEST_F(PostgresCostTest, ReadsCostWhatTheyShow) {
         6'000);
   }
 
-  // Again and again: the server may come to plan it for any word.
+  // Repeated, because the server may replan it for any word.
   EXPECT_LE(Cost([&] {
               for (const char* term : {"all", "half:0", "rare:17", "nobody's"}) {
                 for (int i = 0; i < 10; ++i) {
@@ -176,7 +176,7 @@ TEST_F(PostgresCostTest, ReadsCostWhatTheyShow) {
   EXPECT_LE(Cost([&] { EXPECT_THAT(*store_->ListUnfinished({.limit = 100}), SizeIs(100)); }), 300);
 }
 
-TEST_F(PostgresCostTest, WritesCostWhatTheyWrite) {
+TEST_F(PostgresCostTest, WritesCostInProportionToWhatTheyWrite) {
   const std::int64_t cost = Cost([&] {
     Transaction first = Create(Asset("new"), MakeContent("x", {"all", "half:0"}));
     first.claim_request = RequestRow{{"default", "m", "r"}, "", {}, clock_.Now()};
@@ -202,8 +202,8 @@ TEST_F(PostgresCostTest, WritesCostWhatTheyWrite) {
             100);
 }
 
-// Tables that have grown since a gateway opened an empty database, and that nothing has looked at
-// yet: the planner guesses.
+// Tables that have grown since a gateway opened an empty database, and that were not analysed yet:
+// the planner has no statistics.
 class PostgresYoungTablesTest : public PostgresCostTest {
  protected:
   PostgresYoungTablesTest() : PostgresCostTest("SELECT 1") {}
@@ -238,7 +238,7 @@ TEST_F(PostgresYoungTablesTest, RowsAreFoundByTheirKey) {
             100);
 }
 
-// For the eye; what is asserted is that it ends.
+// Prints the rate for information; the test only asserts that it ends.
 TEST_F(PostgresCostTest, CommitsPerSecond) {
   constexpr int kCommits = 5'000;
   constexpr int kOutstanding = 64;

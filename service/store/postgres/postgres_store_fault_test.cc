@@ -1,4 +1,4 @@
-// The database goes away, and comes back.
+// The database becomes unreachable, and comes back.
 #include <atomic>
 #include <map>
 #include <memory>
@@ -30,7 +30,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-constexpr absl::Duration kPatience = absl::Seconds(60);
+constexpr absl::Duration kTimeout = absl::Seconds(60);
 
 Key Asset(absl::string_view id) { return {"default", Kind::kAsset, std::string(id)}; }
 
@@ -77,7 +77,7 @@ class PostgresFaultTest : public testing::Test {
   std::unique_ptr<postgres::Connection> Connect() {
     postgres::Connection::Options options;
     options.uri = server_.Uri(database_);
-    options.timeout = options.lock_timeout = kPatience;
+    options.timeout = options.lock_timeout = kTimeout;
     absl::StatusOr<std::unique_ptr<postgres::Connection>> connection =
         postgres::Connection::Open(options);
     EXPECT_TRUE(connection.ok()) << connection.status();
@@ -88,8 +88,8 @@ class PostgresFaultTest : public testing::Test {
     EXPECT_TRUE(rows.ok()) << rows.status();
     return rows.ok() ? rows->IntAt(0, 0) : -1;
   }
-  // Has the server stop in the middle of every group, until the lock is given up: it has all that
-  // it needs to commit, COMMIT included.
+  // Makes the server stop in the middle of every group until the lock is released: it has received
+  // everything up to and including COMMIT.
   std::unique_ptr<postgres::Connection> HoldCommits() {
     std::unique_ptr<postgres::Connection> holder = Connect();
     EXPECT_TRUE(holder
@@ -111,7 +111,7 @@ class PostgresFaultTest : public testing::Test {
   std::unique_ptr<PostgresStore> store_;
 };
 
-TEST_F(PostgresFaultTest, WhileTheDatabaseIsAwayNothingWaitsAndAfterwardsAllGoesOn) {
+TEST_F(PostgresFaultTest, OutageFailsCallsAtOnceAndEverythingResumesAfterwards) {
   PostgresStore& store = Open(Options());
   Listener listener;
   store.SetListener(&listener);
@@ -127,7 +127,8 @@ TEST_F(PostgresFaultTest, WhileTheDatabaseIsAwayNothingWaitsAndAfterwardsAllGoes
     const absl::StatusOr<std::optional<Row>> row = store.Get(Asset("a"));
     EXPECT_EQ(row.status().code(), absl::StatusCode::kUnavailable);
   }
-  EXPECT_LT(absl::Now() - began, absl::Seconds(2)) << "known to be away, and asked all the same";
+  EXPECT_LT(absl::Now() - began, absl::Seconds(2))
+      << "known to be unreachable, and asked nevertheless";
   const CommitResult refused = CommitAndWait(store, Update(Asset("a"), 1, MakeContent("no")));
   EXPECT_EQ(refused.outcome, Outcome::kUnavailable);
 
@@ -140,7 +141,7 @@ TEST_F(PostgresFaultTest, WhileTheDatabaseIsAwayNothingWaitsAndAfterwardsAllGoes
   store.Stop();
 }
 
-TEST_F(PostgresFaultTest, ADatabaseThatDoesNotAnswerIsGivenUpInTime) {
+TEST_F(PostgresFaultTest, DatabaseThatDoesNotAnswerTimesOut) {
   PostgresStore& store = Open(Options());
   ASSERT_EQ(CommitAndWait(store, Create(Asset("a"), MakeContent("1"))).outcome,
             Outcome::kCommitted);
@@ -156,7 +157,7 @@ TEST_F(PostgresFaultTest, ADatabaseThatDoesNotAnswerIsGivenUpInTime) {
   EXPECT_EQ((*store.Get(Asset("a")))->content.resource, "1");
 }
 
-TEST_F(PostgresFaultTest, ACommitWhoseAnswerIsLostIsFoundCommitted) {
+TEST_F(PostgresFaultTest, CommitWhoseAnswerIsLostIsFoundCommitted) {
   PostgresStore& store = Open(Options());
   Listener listener;
   store.SetListener(&listener);
@@ -170,7 +171,7 @@ TEST_F(PostgresFaultTest, ACommitWhoseAnswerIsLostIsFoundCommitted) {
     answered = true;
   });
   ASSERT_TRUE(Eventually([&] { return Count(*observer, kHeld) == 1; }));
-  proxy_.Set(TestProxy::Mode::kDeaf);
+  proxy_.Set(TestProxy::Mode::kDropReplies);
   ASSERT_TRUE(holder->Execute("SELECT pg_advisory_unlock(42)").ok());
   ASSERT_TRUE(Eventually([&] { return Count(*observer, "SELECT revision FROM head") == 2; }));
   EXPECT_FALSE(answered);
@@ -183,7 +184,7 @@ TEST_F(PostgresFaultTest, ACommitWhoseAnswerIsLostIsFoundCommitted) {
   store.Stop();
 }
 
-TEST_F(PostgresFaultTest, ACommitThatNeverHappenedIsDoneAgainAndOnce) {
+TEST_F(PostgresFaultTest, CommitThatWasNotExecutedIsRetriedOnce) {
   PostgresStore& store = Open(Options());
   const std::unique_ptr<postgres::Connection> holder = HoldCommits();
   const std::unique_ptr<postgres::Connection> observer = Connect();
@@ -195,7 +196,8 @@ TEST_F(PostgresFaultTest, ACommitThatNeverHappenedIsDoneAgainAndOnce) {
   });
   ASSERT_TRUE(Eventually([&] { return Count(*observer, kHeld) == 1; }));
   proxy_.Cut();
-  // It is still open when it is looked up, and is ended: nobody could say what becomes of it.
+  // It is still in progress when it is looked up, and is terminated; otherwise its outcome would
+  // stay open.
   proxy_.Set(TestProxy::Mode::kForward);
   ASSERT_TRUE(Eventually([&] {
     return Count(*observer,
@@ -208,9 +210,9 @@ TEST_F(PostgresFaultTest, ACommitThatNeverHappenedIsDoneAgainAndOnce) {
   EXPECT_EQ(Count(*observer, "SELECT count(*) FROM changes"), 1);
 }
 
-TEST_F(PostgresFaultTest, ACommitThatCannotBeLookedUpIsUnknown) {
+TEST_F(PostgresFaultTest, CommitThatCannotBeLookedUpIsUnknown) {
   PostgresStore::Options options = Options();
-  options.patience = absl::Milliseconds(500);
+  options.outcome_timeout = absl::Milliseconds(500);
   PostgresStore& store = Open(options);
   const std::unique_ptr<postgres::Connection> holder = HoldCommits();
   const std::unique_ptr<postgres::Connection> observer = Connect();
@@ -232,7 +234,7 @@ TEST_F(PostgresFaultTest, ACommitThatCannotBeLookedUpIsUnknown) {
   ASSERT_TRUE(holder->Execute("SELECT pg_advisory_unlock(42)").ok());
 }
 
-TEST_F(PostgresFaultTest, AServerThatCrashesUnderLoadLosesNothingAcknowledged) {
+TEST_F(PostgresFaultTest, ServerCrashUnderLoadLosesNothingAcknowledged) {
   constexpr int kThreads = 4;
   PostgresStore::Options options = Options();
   options.uri = server_.Uri(database_);
@@ -281,20 +283,20 @@ TEST_F(PostgresFaultTest, AServerThatCrashesUnderLoadLosesNothingAcknowledged) {
     EXPECT_EQ((*row)->revision, revision);
   }
   for (const std::string& id : refused) {
-    EXPECT_FALSE(store.Get(Asset(id))->has_value()) << id << " was refused and is there";
+    EXPECT_FALSE(store.Get(Asset(id))->has_value()) << id << " was rejected and exists";
   }
   const Revision head = *store.Head();
   ASSERT_TRUE(Eventually(
       [&] { return !listener.revisions().empty() && listener.revisions().back() == head; }));
-  const std::vector<Revision> heard = listener.revisions();
-  ASSERT_THAT(heard, SizeIs(static_cast<std::size_t>(head)));
-  for (std::size_t i = 0; i < heard.size(); ++i) {
-    ASSERT_EQ(heard[i], static_cast<Revision>(i) + 1);
+  const std::vector<Revision> received = listener.revisions();
+  ASSERT_THAT(received, SizeIs(static_cast<std::size_t>(head)));
+  for (std::size_t i = 0; i < received.size(); ++i) {
+    ASSERT_EQ(received[i], static_cast<Revision>(i) + 1);
   }
   store.Stop();
 }
 
-TEST_F(PostgresFaultTest, AnotherStoreInItsPlaceIsNotWrittenTo) {
+TEST_F(PostgresFaultTest, ReplacedDatabaseIsNotWrittenTo) {
   PostgresStore& store = Open(Options());
   ASSERT_EQ(CommitAndWait(store, Create(Asset("a"), MakeContent("1"))).outcome,
             Outcome::kCommitted);

@@ -32,17 +32,17 @@ using ::testing::ElementsAre;
 using ::testing::Le;
 using ::testing::SizeIs;
 
-constexpr absl::Duration kPatience = absl::Seconds(60);
+constexpr absl::Duration kTimeout = absl::Seconds(60);
 
 Key Asset(absl::string_view id) { return {"default", Kind::kAsset, std::string(id)}; }
 
-// Keeps what it hears, and when.
+// Records its notifications and their times.
 class Listener : public ChangeListener {
  public:
   void OnChanges(const std::vector<ChangePtr>& changes, Revision head) override {
     absl::MutexLock lock(&mu_);
     changes_.insert(changes_.end(), changes.begin(), changes.end());
-    for (const ChangePtr& change : changes) heard_[change->revision] = absl::Now();
+    for (const ChangePtr& change : changes) receive_times_[change->revision] = absl::Now();
     head_ = head;
   }
   std::vector<ChangePtr> changes() const {
@@ -53,22 +53,22 @@ class Listener : public ChangeListener {
     absl::MutexLock lock(&mu_);
     return head_;
   }
-  // Waits until everything up to `revision` was told.
+  // Waits until everything up to `revision` was notified.
   bool AwaitHead(Revision revision) {
-    const auto told = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return head_ >= revision; };
+    const auto notified = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return head_ >= revision; };
     absl::MutexLock lock(&mu_);
-    return mu_.AwaitWithTimeout(absl::Condition(&told), kPatience);
+    return mu_.AwaitWithTimeout(absl::Condition(&notified), kTimeout);
   }
-  absl::Time heard(Revision revision) const {
+  absl::Time received(Revision revision) const {
     absl::MutexLock lock(&mu_);
-    const auto it = heard_.find(revision);
-    return it == heard_.end() ? absl::InfiniteFuture() : it->second;
+    const auto it = receive_times_.find(revision);
+    return it == receive_times_.end() ? absl::InfiniteFuture() : it->second;
   }
 
  private:
   mutable absl::Mutex mu_;
   std::vector<ChangePtr> changes_ ABSL_GUARDED_BY(mu_);
-  std::map<Revision, absl::Time> heard_ ABSL_GUARDED_BY(mu_);
+  std::map<Revision, absl::Time> receive_times_ ABSL_GUARDED_BY(mu_);
   Revision head_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
@@ -97,20 +97,20 @@ class PostgresGatewaysTest : public testing::Test {
   void OpenMany(int count) {
     for (int i = 0; i < count; ++i) Open(Options());
   }
-  // A connection of the tests' own, with time to stall.
+  // A separate connection that a test can stall.
   std::unique_ptr<postgres::Connection> Connect() {
     postgres::Connection::Options options;
     options.uri = server_.Uri(database_);
-    options.application_name = "assetgate of somebody else";
-    options.timeout = kPatience;
-    options.lock_timeout = kPatience;
+    options.application_name = "assetgate of another gateway";
+    options.timeout = kTimeout;
+    options.lock_timeout = kTimeout;
     absl::StatusOr<std::unique_ptr<postgres::Connection>> connection =
         postgres::Connection::Open(options);
     EXPECT_TRUE(connection.ok()) << connection.status();
     return *std::move(connection);
   }
 
-  // Calls `run(store, number)` on a thread of each gateway, and waits for all.
+  // Calls `run(store, number)` on one thread for each gateway, and waits for all.
   template <typename Run>
   void OnEach(Run run) {
     std::vector<std::thread> threads;
@@ -127,7 +127,7 @@ class PostgresGatewaysTest : public testing::Test {
   std::vector<std::unique_ptr<PostgresStore>> stores_;
 };
 
-TEST_F(PostgresGatewaysTest, ManyThatStartTogetherAgreeOnOneStore) {
+TEST_F(PostgresGatewaysTest, GatewaysThatStartTogetherAgreeOnOneStore) {
   std::vector<std::unique_ptr<PostgresStore>> opened(5);
   std::vector<std::thread> threads;
   threads.reserve(opened.size());
@@ -142,12 +142,12 @@ TEST_F(PostgresGatewaysTest, ManyThatStartTogetherAgreeOnOneStore) {
   for (const auto& store : opened) EXPECT_EQ(store->store_id(), opened[0]->store_id());
 }
 
-TEST_F(PostgresGatewaysTest, EveryListenerHearsAllInOrderAndKnowsItsOwn) {
+TEST_F(PostgresGatewaysTest, EveryListenerGetsAllChangesInOrderAndKnowsItsOwn) {
   constexpr int kEach = 150;
   OpenMany(3);
   Listener listeners[3];
   for (std::size_t i = 0; i < 3; ++i) stores_[i]->SetListener(&listeners[i]);
-  std::atomic<int> told_too_early = 0;
+  std::atomic<int> answered_too_early = 0;
   OnEach([&](Store& store, int number) {
     Listener& listener = listeners[number];
     std::atomic<int> answered = 0;
@@ -157,14 +157,14 @@ TEST_F(PostgresGatewaysTest, EveryListenerHearsAllInOrderAndKnowsItsOwn) {
       content.shard = i % kShards;
       store.Commit(Create(Asset(absl::StrCat(number, "-", i)), content), [&](CommitResult result) {
         if (result.outcome != Outcome::kCommitted || listener.head() < result.revisions[0]) {
-          ++told_too_early;
+          ++answered_too_early;
         }
         ++answered;
       });
     }
     EXPECT_TRUE(Eventually([&] { return answered == kEach; }));
   });
-  EXPECT_EQ(told_too_early, 0);
+  EXPECT_EQ(answered_too_early, 0);
   for (int number = 0; number < 3; ++number) {
     ASSERT_TRUE(listeners[number].AwaitHead(3 * kEach));
     const std::vector<ChangePtr> changes = listeners[number].changes();
@@ -182,7 +182,7 @@ TEST_F(PostgresGatewaysTest, EveryListenerHearsAllInOrderAndKnowsItsOwn) {
   }
 }
 
-TEST_F(PostgresGatewaysTest, ChangesReachOtherGatewaysSoon) {
+TEST_F(PostgresGatewaysTest, ChangesReachOtherGatewaysQuickly) {
   OpenMany(2);
   Listener listener;
   stores_[1]->SetListener(&listener);
@@ -192,16 +192,16 @@ TEST_F(PostgresGatewaysTest, ChangesReachOtherGatewaysSoon) {
     const Revision revision =
         CommitAndWait(*stores_[0], Create(Asset(absl::StrCat(i)), MakeContent("x"))).revisions[0];
     ASSERT_TRUE(listener.AwaitHead(revision));
-    took.push_back(listener.heard(revision) - began);
+    took.push_back(listener.received(revision) - began);
   }
   std::sort(took.begin(), took.end());
   std::cout << "from Commit at one gateway to the listener of another: median " << took[50]
             << ", 95th of 100 " << took[94] << std::endl;
-  // A poll without a doorbell would take half a second.
+  // Polling without notifications would take half a second.
   EXPECT_LT(took[50], absl::Milliseconds(250));
 }
 
-TEST_F(PostgresGatewaysTest, OneRowCountsWhatAllGatewaysAdd) {
+TEST_F(PostgresGatewaysTest, ConcurrentUpdatesOfOneRowLoseNothing) {
   constexpr int kEach = 25;
   OpenMany(5);
   CommitAndWait(*stores_[0], Create(Asset("n"), MakeContent("0")));
@@ -223,11 +223,11 @@ TEST_F(PostgresGatewaysTest, OneRowCountsWhatAllGatewaysAdd) {
     }
   });
   EXPECT_EQ((*stores_[0]->Get(Asset("n")))->content.resource, absl::StrCat(5 * kEach));
-  EXPECT_EQ(*stores_[0]->Head(), 5 * kEach + 1) << "who loses uses up no revision";
-  EXPECT_GT(conflicts, 0) << "they did not meet";
+  EXPECT_EQ(*stores_[0]->Head(), 5 * kEach + 1) << "a conflict uses no revision";
+  EXPECT_GT(conflicts, 0) << "the gateways did not conflict";
 }
 
-TEST_F(PostgresGatewaysTest, RequestIdIsClaimedByOneGatewayAndToldToTheOthers) {
+TEST_F(PostgresGatewaysTest, RequestIdIsClaimedByOneGatewayAndReturnedToTheOthers) {
   OpenMany(4);
   for (int round = 0; round < 25; ++round) {
     std::vector<CommitResult> results(stores_.size());
@@ -253,7 +253,7 @@ TEST_F(PostgresGatewaysTest, RequestIdIsClaimedByOneGatewayAndToldToTheOthers) {
   }
 }
 
-TEST_F(PostgresGatewaysTest, OfRowsOfOneNameOneIsCreated) {
+TEST_F(PostgresGatewaysTest, OnlyOneGatewayCreatesARowOfAName) {
   OpenMany(4);
   for (int round = 0; round < 25; ++round) {
     std::atomic<int> created = 0;
@@ -270,7 +270,7 @@ TEST_F(PostgresGatewaysTest, OfRowsOfOneNameOneIsCreated) {
   }
 }
 
-TEST_F(PostgresGatewaysTest, AGroupIsNeverDeletedWhileAnotherGatewayCreatesAMember) {
+TEST_F(PostgresGatewaysTest, GroupIsNeverDeletedWhileAnotherGatewayCreatesAMember) {
   OpenMany(2);
   for (int round = 0; round < 30; ++round) {
     const std::string group = absl::StrCat("group", round);
@@ -295,8 +295,8 @@ TEST_F(PostgresGatewaysTest, AGroupIsNeverDeletedWhileAnotherGatewayCreatesAMemb
   }
 }
 
-// Groups of everybody name the same few rows, ids and groups in every order.
-TEST_F(PostgresGatewaysTest, OfTwoGatewaysThatSayATermIsAbsentAnywhereOneGetsIt) {
+// All groups use the same few rows, ids and groups in every order.
+TEST_F(PostgresGatewaysTest, OnlyOneOfTwoGatewaysGetsATermThatMustBeAbsentAnywhere) {
   OpenMany(2);
   for (int round = 0; round < 20; ++round) {
     const std::string term = absl::StrCat("task:", round);
@@ -305,7 +305,7 @@ TEST_F(PostgresGatewaysTest, OfTwoGatewaysThatSayATermIsAbsentAnywhereOneGetsIt)
       Transaction transaction =
           Create({absl::StrCat("tenant-", number), Kind::kAsset, absl::StrCat("t", round)},
                  MakeContent("x", {term}));
-      // At every other round one of them is an ordinary writer.
+      // In every other round one of them is an ordinary writer.
       if (round % 2 == 0 || number == 0) {
         transaction.conditions.absent_anywhere = {{Kind::kAsset, term, {}}};
       }
@@ -316,7 +316,7 @@ TEST_F(PostgresGatewaysTest, OfTwoGatewaysThatSayATermIsAbsentAnywhereOneGetsIt)
     if (round % 2 == 0) {
       EXPECT_EQ(committed, 1);
     } else {
-      EXPECT_EQ(results[1].outcome, Outcome::kCommitted) << "no condition, no refusal";
+      EXPECT_EQ(results[1].outcome, Outcome::kCommitted) << "rejected without a condition";
     }
     for (const CommitResult& result : results) {
       if (result.outcome == Outcome::kCommitted) continue;
@@ -377,7 +377,7 @@ TEST_F(PostgresGatewaysTest, OverlappingWritersDoNotDeadlock) {
     EXPECT_TRUE(Eventually([&] { return answered == kEach; }));
   });
   EXPECT_GT(committed, 0);
-  stores_.clear();  // Backends hand in their statistics when they end.
+  stores_.clear();  // Backends report their statistics when they end.
   const std::unique_ptr<postgres::Connection> connection = Connect();
   const absl::StatusOr<postgres::Rows> rows = connection->Run(
       {"SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()", {}});
@@ -385,11 +385,11 @@ TEST_F(PostgresGatewaysTest, OverlappingWritersDoNotDeadlock) {
   EXPECT_EQ(rows->IntAt(0, 0), 0);
 }
 
-TEST_F(PostgresGatewaysTest, ASlowTransactionHidesNothing) {
+TEST_F(PostgresGatewaysTest, SlowTransactionHidesNoChanges) {
   OpenMany(2);
   Listener listener;
   stores_[1]->SetListener(&listener);
-  // Somebody has a revision and has not committed yet.
+  // Another writer has a revision and has not committed yet.
   const std::unique_ptr<postgres::Connection> slow = Connect();
   ASSERT_TRUE(
       slow->Execute("BEGIN; UPDATE head SET revision = revision + 1;"
@@ -402,7 +402,7 @@ TEST_F(PostgresGatewaysTest, ASlowTransactionHidesNothing) {
     result = std::move(committed);
     answered = true;
   });
-  // The quick one is in the queue for the head.
+  // The quick writer waits for the head.
   const std::unique_ptr<postgres::Connection> observer = Connect();
   ASSERT_TRUE(Eventually([&] {
     absl::StatusOr<postgres::Rows> rows = observer->Run(
@@ -419,18 +419,18 @@ TEST_F(PostgresGatewaysTest, ASlowTransactionHidesNothing) {
   ASSERT_EQ(result.outcome, Outcome::kCommitted) << result.message;
   EXPECT_THAT(result.revisions, ElementsAre(2));
   ASSERT_TRUE(listener.AwaitHead(2));
-  const std::vector<ChangePtr> heard = listener.changes();
-  ASSERT_THAT(heard, SizeIs(2));
-  EXPECT_EQ(heard[0]->resource, "slow");
-  EXPECT_EQ(heard[1]->resource, "quick");
+  const std::vector<ChangePtr> received = listener.changes();
+  ASSERT_THAT(received, SizeIs(2));
+  EXPECT_EQ(received[0]->resource, "slow");
+  EXPECT_EQ(received[1]->resource, "quick");
 }
 
-// One that holds the head, which all need; and one that holds a row which others need.
-TEST_F(PostgresGatewaysTest, AStalledWriterIsThrownOut) {
+// One holds the head, which all need; one holds a row that others need.
+TEST_F(PostgresGatewaysTest, StalledWriterIsTerminated) {
   PostgresStore::Options options = Options();
   options.lock_timeout = absl::Milliseconds(300);
   PostgresStore& store = Open(options);
-  // Also waits for its client in a transaction, but has nothing that anybody needs.
+  // Also waits for its client in a transaction, but holds nothing that others need.
   const std::unique_ptr<postgres::Connection> bystander = Connect();
   ASSERT_TRUE(bystander->Execute("BEGIN; SELECT 1").ok());
   for (const char* lock : {"SELECT revision FROM head FOR UPDATE",
@@ -447,7 +447,7 @@ TEST_F(PostgresGatewaysTest, AStalledWriterIsThrownOut) {
   EXPECT_TRUE(bystander->Execute("COMMIT").ok());
 }
 
-TEST_F(PostgresGatewaysTest, TheServerThrowsOutAStalledWriterByItself) {
+TEST_F(PostgresGatewaysTest, ServerTerminatesAStalledWriterByItself) {
   PostgresStore& store = Open(Options());
   postgres::Connection::Options options;
   options.uri = server_.Uri(database_);
@@ -461,7 +461,7 @@ TEST_F(PostgresGatewaysTest, TheServerThrowsOutAStalledWriterByItself) {
   EXPECT_FALSE((*stalled)->Execute("SELECT 1").ok());
 }
 
-TEST_F(PostgresGatewaysTest, AGatewayThatWasAwayForTooLongIsToldOfTheGap) {
+TEST_F(PostgresGatewaysTest, GatewayThatWasDisconnectedTooLongIsNotifiedOfTheGap) {
   PostgresStore::Options options = Options();
   postgres::TestProxy proxy(server_.port());
   options.uri = server_.TcpUri(database_, postgres::TestServer::kSuperuser, proxy.port());
@@ -490,13 +490,13 @@ TEST_F(PostgresGatewaysTest, AGatewayThatWasAwayForTooLongIsToldOfTheGap) {
   proxy.Set(postgres::TestProxy::Mode::kForward);
   ASSERT_TRUE(listener.AwaitHead(5));
   EXPECT_EQ(listener.gap, 3);
-  std::vector<Revision> heard;
-  for (const ChangePtr& change : listener.changes()) heard.push_back(change->revision);
-  EXPECT_THAT(heard, ElementsAre(1, 4, 5));
+  std::vector<Revision> received;
+  for (const ChangePtr& change : listener.changes()) received.push_back(change->revision);
+  EXPECT_THAT(received, ElementsAre(1, 4, 5));
   EXPECT_TRUE(Eventually([&] { return away.Health().ok(); }));
 }
 
-// Keeps what it is told it holds.
+// Records which shards it was notified to hold.
 class Holder final : public LeaseListener {
  public:
   void OnTaken(const std::vector<Shard>& shards) override {
@@ -534,7 +534,7 @@ class PostgresLeasesTest : public PostgresGatewaysTest {
     options.lease_renewal = absl::Milliseconds(200);
     return options;
   }
-  // Whether everybody has a fair share, and every shard is somebody's.
+  // Whether all have a fair share, and every shard is held.
   bool AreDealt(const std::vector<const Holder*>& holders) {
     const std::size_t share = (kShards + holders.size() - 1) / holders.size();
     std::size_t all = 0;
@@ -546,7 +546,7 @@ class PostgresLeasesTest : public PostgresGatewaysTest {
   }
 };
 
-TEST_F(PostgresLeasesTest, OneGatewayHoldsAllFromTheBeginning) {
+TEST_F(PostgresLeasesTest, SingleGatewayHoldsAllShardsFromTheStart) {
   PostgresStore& store = Open(Options());
   Holder holder;
   store.leases().SetListener(&holder);
@@ -559,13 +559,13 @@ TEST_F(PostgresLeasesTest, OneGatewayHoldsAllFromTheBeginning) {
   const std::optional<absl::Time> until = store.leases().HeldUntil(7);
   ASSERT_TRUE(until.has_value());
   EXPECT_GT(*until, now);
-  EXPECT_LE(*until, clock_.Now() + absl::Seconds(3)) << "the margin is taken off";
+  EXPECT_LE(*until, clock_.Now() + absl::Seconds(3)) << "the margin is not subtracted";
   EXPECT_FALSE(store.leases().HeldUntil(-1).has_value());
   EXPECT_FALSE(store.leases().HeldUntil(kShards).has_value());
   store.Stop();
 }
 
-TEST_F(PostgresLeasesTest, WhoHoldsAShardIsKnownByName) {
+TEST_F(PostgresLeasesTest, HolderOfAShardIsReportedByName) {
   PostgresStore::Options options = Options();
   options.name = "pod-0";
   PostgresStore& first = Open(options);
@@ -585,10 +585,10 @@ TEST_F(PostgresLeasesTest, WhoHoldsAShardIsKnownByName) {
   }
   second.Stop();
   first.Stop();
-  EXPECT_EQ(first.HolderOf(7).value_or("?"), "") << "given back";
+  EXPECT_EQ(first.HolderOf(7).value_or("?"), "") << "released";
 }
 
-TEST_F(PostgresLeasesTest, SharesAreEvenAndNobodysShardIsAnothers) {
+TEST_F(PostgresLeasesTest, SharesAreEvenAndDisjoint) {
   Holder holders[3];
   for (Holder& holder : holders) Open(Options()).leases().SetListener(&holder);
   ASSERT_TRUE(Eventually([&] { return AreDealt({&holders[0], &holders[1], &holders[2]}); }));
@@ -597,7 +597,7 @@ TEST_F(PostgresLeasesTest, SharesAreEvenAndNobodysShardIsAnothers) {
     for (const Shard shard : holders[i].held()) EXPECT_TRUE(all.insert(shard).second) << shard;
     EXPECT_TRUE(Eventually([&] { return stores_[i]->leases().gateways() == 3; }));
   }
-  // One goes in order: the others have its share at once, and not after the lease is over.
+  // One shuts down cleanly: the others get its share at once, not after the leases expire.
   stores_[2]->Stop();
   EXPECT_THAT(Held(*stores_[2]), SizeIs(0));
   EXPECT_FALSE(stores_[2]->leases().Pick().has_value());
@@ -607,8 +607,8 @@ TEST_F(PostgresLeasesTest, SharesAreEvenAndNobodysShardIsAnothers) {
   stores_[0]->Stop();
 }
 
-// Its process lives, and its database is out of reach: as good as stopped.
-TEST_F(PostgresLeasesTest, AGatewayThatIsCutOffHoldsNothingBeforeAnotherTakesIt) {
+// Its process runs, but cannot reach its database.
+TEST_F(PostgresLeasesTest, DisconnectedGatewayGivesUpEachShardBeforeAnotherTakesIt) {
   postgres::TestProxy proxy(server_.port());
   PostgresStore::Options options = Options();
   options.uri = server_.TcpUri(database_, postgres::TestServer::kSuperuser, proxy.port());
@@ -623,7 +623,7 @@ TEST_F(PostgresLeasesTest, AGatewayThatIsCutOffHoldsNothingBeforeAnotherTakesIt)
   ASSERT_TRUE(Eventually([&] { return AreDealt({&of_cut, &of_other}); }));
 
   proxy.Set(postgres::TestProxy::Mode::kFrozen);
-  // At every moment, what the other is told it holds, this one does not.
+  // At every moment, a shard that the other was notified to hold is not held by this one.
   ASSERT_TRUE(Eventually([&] {
     const std::set<Shard> theirs = of_other.held();
     for (const Shard shard : Held(cut)) EXPECT_FALSE(theirs.contains(shard)) << shard;
@@ -638,8 +638,8 @@ TEST_F(PostgresLeasesTest, AGatewayThatIsCutOffHoldsNothingBeforeAnotherTakesIt)
   other.Stop();
 }
 
-// The clock of the wall is not what ends a lease.
-TEST_F(PostgresLeasesTest, AStepOfTheClockDoesNotMakeALeaseLonger) {
+// The wall clock does not decide when a lease ends.
+TEST_F(PostgresLeasesTest, StepOfTheClockDoesNotExtendALease) {
   base::FakeClock stepping;
   PostgresStore::Options options = Options();
   options.clock = &stepping;

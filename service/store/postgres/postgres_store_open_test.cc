@@ -1,4 +1,4 @@
-// What a gateway is told at its start when the database is not as it must be.
+// Errors at start-up when the database is not usable.
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,13 +31,13 @@ class PostgresOpenTest : public testing::Test {
     options.connect_timeout = absl::Seconds(2);
     return options;
   }
-  // What Open fails with: one line, without any password. Whoever only looks is told so as well.
-  std::string Refusal(const std::string& uri) {
+  // The error of Open: one line, without any password. Inspect must return the same.
+  std::string OpenError(const std::string& uri) {
     absl::StatusOr<std::unique_ptr<PostgresStore>> store = PostgresStore::Open(Options(uri));
     EXPECT_FALSE(store.ok());
     EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition) << store.status();
     std::string message(store.status().message());
-    EXPECT_THAT(message, Not(HasSubstr("secret"))) << "a password is told";
+    EXPECT_THAT(message, Not(HasSubstr("secret"))) << "a password is revealed";
     EXPECT_THAT(message, Not(HasSubstr("\n")));
     const auto seen = PostgresStore::Inspect(Options(uri));
     EXPECT_EQ(seen.status().code(), absl::StatusCode::kFailedPrecondition) << seen.status();
@@ -51,11 +51,11 @@ class PostgresOpenTest : public testing::Test {
   const std::string database_ = server_.CreateDatabase();
 };
 
-TEST_F(PostgresOpenTest, WhoOnlyLooksMakesNothing) {
+TEST_F(PostgresOpenTest, InspectCreatesNothing) {
   for (int i = 0; i < 2; ++i) {
     const auto empty = PostgresStore::Inspect(Options(server_.Uri(database_)));
     ASSERT_TRUE(empty.ok()) << empty.status();
-    EXPECT_EQ(empty->version, 0) << "no schema was made";
+    EXPECT_EQ(empty->version, 0) << "a schema was created";
     EXPECT_GE(empty->server, 13);
     EXPECT_THAT(empty->address, HasSubstr(database_));
   }
@@ -66,59 +66,59 @@ TEST_F(PostgresOpenTest, WhoOnlyLooksMakesNothing) {
   const auto seen = PostgresStore::Inspect(Options(server_.Uri(database_)));
   ASSERT_TRUE(seen.ok()) << seen.status();
   EXPECT_EQ(seen->version, postgres::Migrations().back().version);
-  EXPECT_EQ(seen->gateways, "pod-0") << "it is not counted as a gateway itself";
+  EXPECT_EQ(seen->gateways, "pod-0") << "Inspect counts itself as a gateway";
 }
 
-TEST_F(PostgresOpenTest, AStringThatIsNone) {
+TEST_F(PostgresOpenTest, InvalidConnectionStringIsReportedWithoutItsPassword) {
   for (const char* uri :
        {"postgresql://a:sec%zzret@h/d", "host=x password='secret", "nonsense secret"}) {
-    EXPECT_THAT(Refusal(uri), HasSubstr("postgresql://USER@HOST:PORT/DATABASE")) << uri;
+    EXPECT_THAT(OpenError(uri), HasSubstr("postgresql://USER@HOST:PORT/DATABASE")) << uri;
   }
 }
 
-TEST_F(PostgresOpenTest, NobodyThere) {
+TEST_F(PostgresOpenTest, MissingServerIsReported) {
   int port;
   {
-    // A port that somebody had a moment ago.
+    // A port that was in use a moment ago.
     postgres::TestProxy gone(1);
     port = gone.port();
   }
-  EXPECT_THAT(Refusal(server_.TcpUri(database_, "gateway:secret", port)),
+  EXPECT_THAT(OpenError(server_.TcpUri(database_, "gateway:secret", port)),
               AllOf(HasSubstr("refused"), HasSubstr("Is the server running")));
 }
 
-TEST_F(PostgresOpenTest, SomebodyThereWhoDoesNotAnswer) {
+TEST_F(PostgresOpenTest, ServerThatDoesNotAnswerIsReported) {
   postgres::TestProxy silent(server_.port());
   silent.Set(postgres::TestProxy::Mode::kFrozen);
-  EXPECT_THAT(Refusal(server_.TcpUri(database_, "gateway:secret", silent.port())),
+  EXPECT_THAT(OpenError(server_.TcpUri(database_, "gateway:secret", silent.port())),
               HasSubstr("within 2s"));
 }
 
-TEST_F(PostgresOpenTest, WrongPassword) {
-  EXPECT_THAT(Refusal(server_.TcpUri(database_, "postgres:not-the-secret")),
+TEST_F(PostgresOpenTest, WrongPasswordIsReported) {
+  EXPECT_THAT(OpenError(server_.TcpUri(database_, "postgres:not-the-secret")),
               AllOf(HasSubstr("password authentication failed"), HasSubstr("store.postgres"),
                     Not(HasSubstr("LOCATION"))));
 }
 
-TEST_F(PostgresOpenTest, NoSuchDatabase) {
-  EXPECT_THAT(Refusal(server_.TcpUri("nowhere", TestServer::kSuperuser)),
+TEST_F(PostgresOpenTest, MissingDatabaseIsReported) {
+  EXPECT_THAT(OpenError(server_.TcpUri("nowhere", TestServer::kSuperuser)),
               AllOf(HasSubstr("\"nowhere\" does not exist"), HasSubstr("CREATE DATABASE")));
 }
 
-TEST_F(PostgresOpenTest, AUserWithoutTheRightToMakeTheSchema) {
+TEST_F(PostgresOpenTest, MissingPrivilegeToCreateTheSchemaIsReported) {
   const std::string user = absl::StrCat("poor_", database_);
   server_.Execute(absl::StrCat("CREATE ROLE ", user, " LOGIN PASSWORD 'poor-secret'"));
   const std::string uri = server_.TcpUri(database_, absl::StrCat(user, ":poor-secret"));
-  EXPECT_THAT(Refusal(uri), HasSubstr(absl::StrCat("GRANT CREATE ON DATABASE \"", database_,
-                                                   "\" TO \"", user, "\"")));
-  // What the message says helps.
+  EXPECT_THAT(OpenError(uri), HasSubstr(absl::StrCat("GRANT CREATE ON DATABASE \"", database_,
+                                                     "\" TO \"", user, "\"")));
+  // The remedy in the message works.
   server_.Execute(absl::StrCat("GRANT CREATE ON DATABASE ", database_, " TO ", user));
   absl::StatusOr<std::unique_ptr<PostgresStore>> store = PostgresStore::Open(Options(uri));
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_EQ(
       CommitAndWait(**store, Create({"default", Kind::kAsset, "a"}, MakeContent("x"))).outcome,
       CommitResult::Outcome::kCommitted);
-  // Once the schema is there, the right to make one is needed no more.
+  // Once the schema exists, the privilege to create it is no longer needed.
   server_.Execute(absl::StrCat("REVOKE CREATE ON DATABASE ", database_, " FROM ", user));
   store->reset();
   EXPECT_TRUE(PostgresStore::Open(Options(uri)).ok());
@@ -126,16 +126,16 @@ TEST_F(PostgresOpenTest, AUserWithoutTheRightToMakeTheSchema) {
   server_.Execute(absl::StrCat("DROP ROLE ", user));
 }
 
-TEST_F(PostgresOpenTest, ASchemaThatBelongsToAnotherUser) {
+TEST_F(PostgresOpenTest, SchemaOfAnotherUserIsReported) {
   ASSERT_TRUE(PostgresStore::Open(Options(server_.Uri(database_))).ok());
   const std::string user = absl::StrCat("other_", database_);
   server_.Execute(absl::StrCat("CREATE ROLE ", user, " LOGIN PASSWORD 'secret'"));
-  EXPECT_THAT(Refusal(server_.TcpUri(database_, absl::StrCat(user, ":secret"))),
+  EXPECT_THAT(OpenError(server_.TcpUri(database_, absl::StrCat(user, ":secret"))),
               HasSubstr("ALTER SCHEMA assetgate OWNER TO"));
   server_.Execute(absl::StrCat("DROP ROLE ", user));
 }
 
-TEST_F(PostgresOpenTest, ASchemaThatIsTooNewNamesBothVersions) {
+TEST_F(PostgresOpenTest, SchemaTooNewIsReportedWithBothVersions) {
   ASSERT_TRUE(PostgresStore::Open(Options(server_.Uri(database_))).ok());
   const int known = postgres::Migrations().back().version;
   server_.Execute(absl::StrCat("UPDATE assetgate.schema_version SET version = ", known + 7,
@@ -145,27 +145,28 @@ TEST_F(PostgresOpenTest, ASchemaThatIsTooNewNamesBothVersions) {
       << "a newer schema that this program can still work on";
   server_.Execute(absl::StrCat("UPDATE assetgate.schema_version SET min_reader = ", known + 5),
                   database_);
-  EXPECT_THAT(Refusal(server_.Uri(database_)),
+  EXPECT_THAT(OpenError(server_.Uri(database_)),
               AllOf(HasSubstr(absl::StrCat("has version ", known + 7)),
                     HasSubstr(absl::StrCat("knows version ", known + 5)),
                     HasSubstr(absl::StrCat("this one knows version ", known))));
 }
 
-TEST_F(PostgresOpenTest, ADatabaseThatIsReadOnly) {
+TEST_F(PostgresOpenTest, ReadOnlyDatabaseIsReported) {
   server_.Execute(
       absl::StrCat("ALTER DATABASE ", database_, " SET default_transaction_read_only = on"));
-  EXPECT_THAT(Refusal(server_.Uri(database_)), HasSubstr("read-only"));
+  EXPECT_THAT(OpenError(server_.Uri(database_)), HasSubstr("read-only"));
 }
 
-TEST_F(PostgresOpenTest, APoolerInTheWayOfNotifications) {
+TEST_F(PostgresOpenTest, PoolerThatDropsNotificationsIsReported) {
   postgres::TestProxy pooler(server_.port());
-  pooler.SwallowNotifications();
-  EXPECT_THAT(Refusal(absl::StrCat(server_.TcpUri(database_, TestServer::kSuperuser, pooler.port()),
-                                   "?sslmode=disable&gssencmode=disable")),
-              AllOf(HasSubstr("LISTEN"), HasSubstr("pooler")));
+  pooler.DropNotifications();
+  EXPECT_THAT(
+      OpenError(absl::StrCat(server_.TcpUri(database_, TestServer::kSuperuser, pooler.port()),
+                             "?sslmode=disable&gssencmode=disable")),
+      AllOf(HasSubstr("LISTEN"), HasSubstr("pooler")));
 }
 
-TEST_F(PostgresOpenTest, ARestoredDatabaseGetsANewIdOnceNoGatewayIsAliveOnIt) {
+TEST_F(PostgresOpenTest, RestoredDatabaseGetsANewIdOnceNoGatewayRunsOnIt) {
   PostgresStore::Options options = Options(server_.Uri(database_));
   options.name = "pod-7";
   absl::StatusOr<std::unique_ptr<PostgresStore>> store = PostgresStore::Open(options);
@@ -178,7 +179,7 @@ TEST_F(PostgresOpenTest, ARestoredDatabaseGetsANewIdOnceNoGatewayIsAliveOnIt) {
   }
   const absl::Status refused = PostgresStore::MarkRestored(options).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(refused.message()), HasSubstr("alive on it (pod-7)"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("running on it (pod-7)"));
   store->reset();
 
   const absl::StatusOr<std::string> marked = PostgresStore::MarkRestored(options);
@@ -189,7 +190,7 @@ TEST_F(PostgresOpenTest, ARestoredDatabaseGetsANewIdOnceNoGatewayIsAliveOnIt) {
   EXPECT_EQ((*store)->store_id(), *marked);
 }
 
-TEST_F(PostgresOpenTest, MigrationsAreRunInTheirOrderAndOnce) {
+TEST_F(PostgresOpenTest, MigrationsRunInOrderAndOnce) {
   postgres::Connection::Options options;
   options.uri = server_.Uri(database_);
   absl::StatusOr<std::unique_ptr<postgres::Connection>> connection =

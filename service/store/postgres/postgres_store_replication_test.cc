@@ -25,13 +25,13 @@ Key Asset(absl::string_view id) { return {"default", Kind::kAsset, std::string(i
 
 class PostgresReplicationTest : public testing::Test {
  protected:
-  void Open(absl::Duration patience) {
+  void Open(absl::Duration outcome_timeout) {
     PostgresStore::Options options;
     options.uri = server_.Uri(database_);
     options.clock = &clock_;
     options.timeout = absl::Seconds(2);
     options.lock_timeout = absl::Seconds(1);
-    options.patience = patience;
+    options.outcome_timeout = outcome_timeout;
     options.probe_interval = absl::Milliseconds(100);
     absl::StatusOr<std::unique_ptr<PostgresStore>> store = PostgresStore::Open(options);
     ASSERT_TRUE(store.ok()) << store.status();
@@ -39,7 +39,8 @@ class PostgresReplicationTest : public testing::Test {
     ASSERT_EQ(CommitAndWait(*store_, Create(Asset("before"), MakeContent("x"))).outcome,
               Outcome::kCommitted);
   }
-  // From now on a COMMIT is answered once these have it; nobody where it is empty.
+  // From now on a COMMIT is answered once these standbys have confirmed it; at once if `standbys`
+  // is empty.
   void Synchronize(absl::string_view standbys) {
     server_.Execute(absl::StrCat("ALTER SYSTEM SET synchronous_standby_names = '", standbys, "'"));
     server_.Execute("SELECT pg_reload_conf()");
@@ -48,7 +49,7 @@ class PostgresReplicationTest : public testing::Test {
       const auto rows = observer->Run({"SELECT current_setting('synchronous_standby_names')", {}});
       return rows.ok() && rows->BytesAt(0, 0) == standbys;
     }));
-    // Backends read it between two commands; the store's may have been idle.
+    // Backends read the setting between two commands; the store's may have been idle.
     EXPECT_TRUE(
         standbys.empty() || Eventually([&] {
           return Count(*observer,
@@ -85,7 +86,7 @@ class PostgresReplicationTest : public testing::Test {
   std::unique_ptr<PostgresStore> store_;
 };
 
-TEST_F(PostgresReplicationTest, WithoutAStandbyTheOutcomeIsUnknownAndTheWaitIsNotCutShort) {
+TEST_F(PostgresReplicationTest, MissingStandbyMakesTheOutcomeUnknownWithoutEndingTheWait) {
   Open(absl::Seconds(1));
   Synchronize("nobody");
   const CommitResult result = CommitAndWait(*store_, Create(Asset("a"), MakeContent("x")));
@@ -93,7 +94,7 @@ TEST_F(PostgresReplicationTest, WithoutAStandbyTheOutcomeIsUnknownAndTheWaitIsNo
   EXPECT_TRUE(result.provisional);
   EXPECT_FALSE(Has("a")) << "its wait was ended, and it was committed on the primary alone";
   EXPECT_GE(Count(*Connect(server_), kWaiting), 1);
-  // What comes behind it was not begun, and says so.
+  // Transactions after it are not started, and get an error.
   EXPECT_EQ(CommitAndWait(*store_, Create(Asset("b"), MakeContent("x"))).outcome,
             Outcome::kUnavailable);
   EXPECT_FALSE(BarrierIsCommitted());
@@ -104,7 +105,7 @@ TEST_F(PostgresReplicationTest, WithoutAStandbyTheOutcomeIsUnknownAndTheWaitIsNo
   EXPECT_FALSE(Has("b"));
 }
 
-TEST_F(PostgresReplicationTest, AWaitThatIsCutShortMakesTheOutcomeUnknownThoughItCanBeRead) {
+TEST_F(PostgresReplicationTest, CancelledWaitMakesTheOutcomeUnknownAlthoughItCanBeRead) {
   Open(absl::Seconds(1));
   Synchronize("nobody");
   std::atomic<bool> answered = false;
@@ -114,7 +115,7 @@ TEST_F(PostgresReplicationTest, AWaitThatIsCutShortMakesTheOutcomeUnknownThoughI
     answered = true;
   });
   const std::unique_ptr<postgres::Connection> observer = Connect(server_);
-  // An operator loses patience.
+  // An operator cancels the wait.
   ASSERT_TRUE(Eventually([&] {
     return Count(*observer,
                  "SELECT count(*) FILTER (WHERE pg_cancel_backend(pid)) FROM pg_stat_activity "
@@ -129,7 +130,7 @@ TEST_F(PostgresReplicationTest, AWaitThatIsCutShortMakesTheOutcomeUnknownThoughI
   EXPECT_TRUE(Eventually([&] { return BarrierIsCommitted(); }));
 }
 
-TEST_F(PostgresReplicationTest, AStandbyThatGoesAwayAndComesBackLosesNothingAcknowledged) {
+TEST_F(PostgresReplicationTest, StandbyOutageLosesNothingAcknowledged) {
   TestServer standby(&server_);
   Open(absl::Seconds(1));
   Synchronize("*");
@@ -142,14 +143,14 @@ TEST_F(PostgresReplicationTest, AStandbyThatGoesAwayAndComesBackLosesNothingAckn
 
   standby.Start();
   ASSERT_TRUE(Eventually([&] { return BarrierIsCommitted(); }));
-  EXPECT_TRUE(Has("b")) << "it was on its way, and has come through";
+  EXPECT_TRUE(Has("b")) << "it was in flight, and was confirmed later";
   ASSERT_EQ(CommitAndWait(*store_, Create(Asset("c"), MakeContent("x"))).outcome,
             Outcome::kCommitted);
   const std::unique_ptr<postgres::Connection> there = Connect(standby);
   EXPECT_TRUE(Eventually([&] { return Count(*there, "SELECT count(*) FROM resources") == 4; }));
 }
 
-TEST_F(PostgresReplicationTest, AStandbyThatComesBackInTimeIsWaitedFor) {
+TEST_F(PostgresReplicationTest, CommitWaitsForAStandbyThatComesBackInTime) {
   TestServer standby(&server_);
   Open(absl::Seconds(30));
   Synchronize("*");

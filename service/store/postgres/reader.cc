@@ -12,22 +12,21 @@
 namespace assetgate::store::postgres {
 namespace {
 
-// Unfinished rows of this many shards are found shard by shard; of more, among all.
+// Unfinished rows of up to this many shards are read shard by shard; of more, in one scan.
 constexpr std::size_t kFewShards = 8;
 
-// The statements between see one state.
+// The statements of the transaction see one state.
 constexpr char kBegin[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 constexpr char kEnd[] = "COMMIT";
 constexpr char kExtent[] = "SELECT head.revision, compaction.upto FROM head, compaction";
 
-// What ReadRow reads, in its order.
+// The columns that ReadRow reads, in its order.
 #define ROW_COLUMNS                                                                           \
   "r.tenant, r.kind, r.id, r.create_revision, r.revision, r.unfinished, r.shard, r.settled, " \
   "r.terms, r.resource, r.internal"
 
-// Of the rows of a statement, in their order, those up to the one with which they hold so many
-// bytes, and what is no row (it has no create_revision). What comes after them is looked up, and
-// not sent.
+// Of a statement's rows, in order: those up to the row that reaches `max_bytes`, and rows without a
+// create_revision, which carry other results. Later rows are looked up but not sent.
 #define UP_TO_BYTES(statement, held, max_bytes)                                  \
   "SELECT * FROM (SELECT q.*, coalesce(" held ", 0) AS held, sum(coalesce(" held \
   ", 0)) OVER (ROWS UNBOUNDED PRECEDING) AS held_in_all FROM (" statement        \
@@ -35,8 +34,8 @@ constexpr char kExtent[] = "SELECT head.revision, compaction.upto FROM head, com
 #define ROWS_UP_TO_BYTES(statement, max_bytes) \
   UP_TO_BYTES(statement, "octet_length(resource) + octet_length(internal)", max_bytes)
 
-// Two bounds and an order, and not an equality: on a table without statistics the planner takes
-// resources_by_age for as good an index, and that reads all rows of the tenant and kind.
+// Two bounds and an order instead of an equality: on a table without statistics the planner
+// considers resources_by_age an equally good index, and that reads all rows of the tenant and kind.
 constexpr char kGet[] = "SELECT " ROW_COLUMNS
                         " FROM resources r WHERE tenant = $1::bytea AND kind = $2::bigint AND "
                         "id >= $3::bytea AND id <= $3::bytea ORDER BY id LIMIT 1";
@@ -52,11 +51,11 @@ constexpr char kOldest[] =
                      "create_revision > $3::bigint ORDER BY create_revision "
                      "LIMIT $4::bigint",
                      "$5");
-// What matches clauses, and last, in a column after those of a row, where to go on, where that is
-// not the end. Leaps from clause to clause to the next revision that all of them have, so it costs
-// about what the rarest clause has; it ends after so many look-ups of a word, wherever it is, but
-// not where it began. `candidate` is where the next leap begins; `match` is there where the leap
-// before was to a row that all clauses have.
+// The rows that match all clauses, and last, in a column after the row's own, where the next page
+// starts, unless the list ends here. The walk leaps from clause to clause to the next revision that
+// all of them have, so it costs in proportion to the rarest clause. It ends after a limited number
+// of look-ups, but never where it began. `candidate` is where the next leap starts; `match` is set
+// if the previous leap reached a row that all clauses have.
 constexpr char kNewestMatching[] = ROWS_UP_TO_BYTES(
     "WITH RECURSIVE walk(candidate, clause, agreeing, match, matches, look_ups) AS ("
     "SELECT $3::bigint, 0::bigint, 0::bigint, NULL::bigint, 0::bigint, 0::bigint UNION ALL "
@@ -81,8 +80,8 @@ constexpr char kNewestMatching[] = ROWS_UP_TO_BYTES(
     "LEFT JOIN LATERAL (SELECT * FROM resources WHERE create_revision = m.created OFFSET 0) AS r "
     "ON true ORDER BY m.created DESC NULLS LAST",
     "$9");
-// Of one word the index alone has the rows in order, without a call of the function for each. By
-// LATERAL and OFFSET, the rows are looked up one by one, whatever the planner thinks of LIMIT.
+// With a single word, the index alone has the rows in order, without a function call for each.
+// LATERAL and OFFSET force a look-up per row, whatever the planner expects from LIMIT.
 constexpr char kNewestWithTerm[] = ROWS_UP_TO_BYTES(
     "SELECT " ROW_COLUMNS
     " FROM (SELECT create_revision AS row FROM terms WHERE tenant = $1::bytea AND "
@@ -90,8 +89,8 @@ constexpr char kNewestWithTerm[] = ROWS_UP_TO_BYTES(
     "ORDER BY create_revision DESC LIMIT $4::bigint) AS m CROSS JOIN LATERAL "
     "(SELECT * FROM resources WHERE create_revision = m.row OFFSET 0) AS r ORDER BY m.row DESC",
     "$6");
-// Likewise, but of the next so many rows. Each row's terms are looked up one by one, by the whole
-// key: EXISTS would be turned into a join, and that into a walk over all terms.
+// The same for the next rows, oldest first. Each row's terms are looked up one by one by the whole
+// key: EXISTS would become a join, and the join a walk over all terms.
 constexpr char kOldestMatching[] = ROWS_UP_TO_BYTES(
     "WITH walk AS MATERIALIZED (SELECT create_revision AS created FROM resources WHERE "
     "tenant = $1::bytea AND kind = $2::bigint AND create_revision > $3::bigint "
@@ -145,7 +144,7 @@ constexpr char kHolder[] =
     "SELECT g.name FROM shards s JOIN gateways g ON g.owner = s.owner "
     "WHERE s.shard = $1::bigint AND s.expires_at > now()";
 
-// What is beyond is as good as no limit.
+// A number beyond the maximum means no limit.
 std::int64_t AsInt(std::size_t number) {
   return static_cast<std::int64_t>(
       std::min<std::size_t>(number, std::numeric_limits<std::int64_t>::max() / 2));
@@ -159,7 +158,7 @@ std::size_t HeldBy(const std::vector<Row>& rows) {
 
 std::int64_t KindNumber(Kind kind) { return static_cast<std::int64_t>(kind); }
 
-// How many columns those are.
+// The number of ROW_COLUMNS.
 constexpr int kRowColumns = 11;
 
 absl::StatusOr<Row> ReadRow(const Rows& rows, int i) {
@@ -190,7 +189,7 @@ absl::StatusOr<std::vector<Row>> ReadRows(const Rows& found, int count) {
   return rows;
 }
 
-// `writer` is whose changes are local; in what readers of the log see, all are.
+// Changes by `writer` are local; readers of the log pass none, and all are local.
 absl::StatusOr<std::vector<ChangePtr>> ReadChangeRows(const Rows& found,
                                                       std::optional<std::int64_t> writer) {
   std::vector<ChangePtr> changes;
@@ -219,7 +218,7 @@ absl::StatusOr<std::vector<ChangePtr>> ReadChangeRows(const Rows& found,
   return changes;
 }
 
-// A filter's clauses, flat.
+// A filter's clauses, flattened.
 struct Words {
   std::vector<std::string> words;
   std::vector<std::int64_t> clause_of;
@@ -268,7 +267,7 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query,
   Parameters parameters;
   parameters.Bytes(query.tenant).Int(KindNumber(query.kind));
   const char* sql = nullptr;
-  auto most = static_cast<std::int64_t>(max_look_ups);
+  auto limit = static_cast<std::int64_t>(max_look_ups);
   switch (query.order) {
     case ListQuery::Order::kNewestFirst:
       sql = !filtered ? kNewest : of_one_word ? kNewestWithTerm : kNewestMatching;
@@ -279,7 +278,7 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query,
     case ListQuery::Order::kOldestFirst:
       sql = filtered ? kOldestMatching : kOldest;
       // Each row is looked up under every word.
-      most = std::max<std::int64_t>(1, most / std::max<std::int64_t>(1, std::ssize(words.words)));
+      limit = std::max<std::int64_t>(1, limit / std::max<std::int64_t>(1, std::ssize(words.words)));
       parameters.Int(query.after_create_revision.value_or(0));
       break;
   }
@@ -288,7 +287,7 @@ absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query,
   if (sql == kNewestWithTerm) {
     parameters.Bytes(words.words[0]);
   } else if (walks) {
-    parameters.ByteStrings(words.words).Ints(words.clause_of).Int(words.clauses).Int(most);
+    parameters.ByteStrings(words.words).Ints(words.clause_of).Int(words.clauses).Int(limit);
   }
   parameters.Int(AsInt(query.max_bytes));
 
@@ -366,7 +365,7 @@ absl::StatusOr<std::optional<RequestRow>> FindRequest(Connection& connection,
 
 absl::StatusOr<std::vector<Row>> ListUnfinished(Connection& connection,
                                                 const UnfinishedQuery& query) {
-  // Nothing sorts before the empty tenant's kind 0.
+  // Nothing sorts before kind 0 of the empty tenant.
   const Key start = query.after.value_or(Key{"", static_cast<Kind>(0), ""});
   Parameters parameters;
   parameters.Bytes(start.tenant)
@@ -375,7 +374,7 @@ absl::StatusOr<std::vector<Row>> ListUnfinished(Connection& connection,
       .Int(static_cast<std::int64_t>(query.limit));
   const char* sql = kUnfinished;
   if (query.shards.has_value()) {
-    // Each once, or its rows would come twice.
+    // Duplicates would return their rows twice.
     std::vector<std::int64_t> shards(query.shards->begin(), query.shards->end());
     std::sort(shards.begin(), shards.end());
     shards.erase(std::unique(shards.begin(), shards.end()), shards.end());

@@ -1,4 +1,4 @@
-// What the tables say.
+// Reads the tables.
 #ifndef ASSETGATE_STORE_POSTGRES_READER_H_
 #define ASSETGATE_STORE_POSTGRES_READER_H_
 
@@ -14,9 +14,9 @@
 
 namespace assetgate::store::postgres {
 
-// Each is one exchange with the server, and sees one state of the database.
+// Each function is one exchange with the server, and sees one state of the database.
 absl::StatusOr<std::optional<Row>> Get(Connection& connection, const Key& key);
-// Looks terms up in the index at most that often, or up to one row further.
+// Makes at most that many index look-ups, or continues to the next row.
 absl::StatusOr<ListPage> List(Connection& connection, const ListQuery& query,
                               std::size_t max_look_ups);
 absl::StatusOr<ChangesPage> ReadChanges(Connection& connection, const ChangesQuery& query);
@@ -27,16 +27,16 @@ absl::StatusOr<std::vector<Row>> ListUnfinished(Connection& connection,
 absl::StatusOr<std::optional<std::string>> NextTenant(Connection& connection,
                                                       const std::string& after);
 absl::StatusOr<Revision> Head(Connection& connection);
-// The name of the gateway that holds the shard; empty where none does.
+// The name of the gateway that holds the shard; empty if none does.
 absl::StatusOr<std::string> HolderOf(Connection& connection, Shard shard);
 
-// A stretch of the log, of all tenants and kinds.
+// A part of the log, for all tenants and kinds.
 struct LogPage {
   std::vector<ChangePtr> changes;
   Revision head = 0;
   Revision compacted = 0;
 };
-// At most `limit` changes after `after`; those by `writer` are local.
+// At most `limit` changes after `after`; changes by `writer` are local.
 absl::StatusOr<LogPage> ReadLog(Connection& connection, Revision after, std::size_t limit,
                                 std::int64_t writer);
 

@@ -7,19 +7,19 @@
 namespace assetgate::store::postgres {
 namespace {
 
-// "AGST": the advisory lock of those who migrate.
+// "AGST": the advisory lock for migrations.
 constexpr std::int64_t kMigrationLock = 0x41475354;
 
 // Names, terms and ids are bytea: any bytes, compared as bytes, whatever the database's locale.
 constexpr char kVersion1[] = R"sql(
 CREATE TABLE meta (name text PRIMARY KEY, value text NOT NULL);
--- 128 random bits: resume tokens and page tokens of another store are told from it.
+-- 128 random bits, which identify resume tokens and page tokens of another store.
 INSERT INTO meta VALUES ('store_id', replace(gen_random_uuid()::text, '-', ''));
--- Written to see whether the database takes writes again.
+-- Written to test whether the database accepts writes again.
 INSERT INTO meta VALUES ('probe', '');
 
--- The newest revision. Its row lock, taken last in every group, orders the commits. Rewritten all the
--- time: room for its next versions on the page.
+-- The newest revision. Its row lock, taken last in every group, orders the commits. Rewritten
+-- constantly, so the page keeps room for its next versions.
 CREATE TABLE head (
   only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
   revision bigint NOT NULL
@@ -33,7 +33,7 @@ CREATE TABLE compaction (
 ) WITH (fillfactor = 10);
 INSERT INTO compaction (upto) VALUES (0);
 
--- The present state. The revision of a row's creation is its own and the newest, so new rows are
+-- The present state. The create revision of a new row is unique and the highest, so new rows are
 -- appended to every index that ends with it.
 CREATE TABLE resources (
   create_revision bigint PRIMARY KEY,
@@ -53,7 +53,7 @@ CREATE INDEX resources_by_age ON resources (tenant, kind, create_revision);
 CREATE INDEX resources_unfinished ON resources (tenant, kind, id, shard) WHERE unfinished;
 CREATE INDEX resources_unfinished_by_shard ON resources (shard, tenant, kind, id) WHERE unfinished;
 
--- What rows are found by, each term's rows by age.
+-- The terms by which rows are found; each term's rows are ordered by age.
 CREATE TABLE terms (
   tenant bytea NOT NULL,
   kind bigint NOT NULL,
@@ -96,14 +96,14 @@ CREATE TABLE requests (
 );
 CREATE INDEX requests_by_age ON requests (create_time);
 
--- Gateways that are alive, and until when that is believed.
+-- The running gateways, and until when each counts as running.
 CREATE TABLE gateways (
   owner text PRIMARY KEY,
   name text NOT NULL,
   expires_at timestamptz NOT NULL
 );
 
--- Whose work is whose: see store/leases.h. `epoch` counts the owners.
+-- The owner of each shard: see store/leases.h. `epoch` counts the owners.
 CREATE TABLE shards (
   shard bigint PRIMARY KEY,
   owner text NOT NULL DEFAULT '',
@@ -112,11 +112,11 @@ CREATE TABLE shards (
 ) WITH (fillfactor = 50);
 INSERT INTO shards (shard) SELECT generate_series(0, 255);
 
--- Called by releases whose lists had no bound; now postgres/reader.cc walks. It stays for as long as
+-- Called by releases whose lists had no bound; now postgres/reader.cc does the walk. It is kept while
 -- such a release may run beside this one.
 -- The create_revisions of at most `most` rows at or below `upto` that have a term of each clause,
--- falling. Leaps from clause to clause to the next revision that all of them have, so it costs about
--- what the rarest clause has.
+-- descending. Leaps from clause to clause to the next revision that all of them have, so it costs in
+-- proportion to the rarest clause.
 CREATE FUNCTION matching(of_tenant bytea, of_kind bigint, words bytea[], clause_of bigint[],
                          clauses bigint, upto bigint, most bigint)
 RETURNS SETOF bigint LANGUAGE plpgsql STABLE AS $$
@@ -155,20 +155,19 @@ constexpr Migration kMigrations[] = {
 
 absl::Status MissingRight(const Connection& connection, absl::string_view what) {
   return absl::PermissionDeniedError(absl::StrCat(
-      what, ". The user needs the right to make the schema assetgate: GRANT CREATE ON ",
-      "DATABASE \"", connection.database(), "\" TO \"", connection.user(),
-      "\"; or, if it is there ", "already, to own it: ALTER SCHEMA assetgate OWNER TO \"",
-      connection.user(), "\""));
+      what, ". The user needs the privilege to create the schema assetgate: GRANT CREATE ON ",
+      "DATABASE \"", connection.database(), "\" TO \"", connection.user(), "\"; or, if it exists ",
+      "already, to own it: ALTER SCHEMA assetgate OWNER TO \"", connection.user(), "\""));
 }
 
-// What is missing where the server says that a right is.
+// Names the missing privilege if the server reports one.
 absl::Status ExplainRights(const Connection& connection, const absl::Status& status) {
   return absl::IsPermissionDenied(status) ? MissingRight(connection, status.message()) : status;
 }
 
 absl::Status NotOurs() {
   return absl::FailedPreconditionError(
-      "the schema assetgate is not one of ours; give the gateway another database");
+      "the schema assetgate was not created by assetgate; use another database for the gateway");
 }
 
 absl::Status MigrateLocked(Connection& connection, absl::Span<const Migration> migrations) {
@@ -221,7 +220,8 @@ absl::StatusOr<std::int64_t> CheckSchema(Connection& connection) {
   if (!rights.ok()) return rights.status();
   if (rights->IsNull(0, 1)) {
     if (rights->BoolAt(0, 0)) return 0;
-    return MissingRight(connection, "the database has no schema assetgate, and none can be made");
+    return MissingRight(connection,
+                        "the database has no schema assetgate, and this user cannot create it");
   }
   if (!rights->BoolAt(0, 1)) {
     return MissingRight(connection, "the schema assetgate belongs to another user");

@@ -1,4 +1,4 @@
-// The tables in PostgreSQL, in a schema of their own, "assetgate", and how older ones become these.
+// The tables in PostgreSQL, in the schema "assetgate", and how older versions are migrated.
 #ifndef ASSETGATE_STORE_POSTGRES_SCHEMA_H_
 #define ASSETGATE_STORE_POSTGRES_SCHEMA_H_
 
@@ -12,18 +12,18 @@
 
 namespace assetgate::store::postgres {
 
-// All steps, in order. The last one's version is what this binary knows.
+// All steps, in order. The last one's version is the one that this binary knows.
 absl::Span<const Migration> Migrations();
 
-// The version of the schema; 0 where there is none yet and this user may make one.
-// FAILED_PRECONDITION where it is too new, PERMISSION_DENIED where Migrate might not do its work.
-// Reads only.
+// The version of the schema; 0 if there is none yet and this user may create it. Only reads.
+// Errors: FAILED_PRECONDITION if it is too new; PERMISSION_DENIED if Migrate would lack a
+// privilege.
 absl::StatusOr<std::int64_t> CheckSchema(Connection& connection);
 
-// Brings a database that is empty or older up to the last of `migrations`, all in one transaction;
-// gateways that start together take turns. A newer one whose min_reader is not above that is left
-// as it is. FAILED_PRECONDITION, and nothing is touched, where it is too new;
-// PERMISSION_DENIED where this user may not.
+// Migrates an empty or older database to the last of `migrations`, in one transaction; gateways
+// that start together take turns. A newer one whose min_reader allows this binary is left as it is.
+// Errors: FAILED_PRECONDITION, without changes, if it is too new; PERMISSION_DENIED if this user
+// lacks a privilege.
 absl::Status Migrate(Connection& connection, absl::Span<const Migration> migrations);
 
 }  // namespace assetgate::store::postgres

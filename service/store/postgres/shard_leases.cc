@@ -11,8 +11,8 @@
 namespace assetgate::store::postgres {
 namespace {
 
-// All by the database's clock; what one round does is one transaction, so now() is the same in all
-// of it, and not before the round was begun here.
+// All times are by the database's clock. One round is one transaction, so now() is the same
+// throughout, and not before the round was started here.
 constexpr char kBegin[] = "BEGIN";
 constexpr char kCommit[] = "COMMIT";
 constexpr char kAlive[] = R"sql(
@@ -25,7 +25,7 @@ DELETE FROM gateways WHERE owner IN (
   SELECT owner FROM gateways WHERE expires_at < now() - interval '1 hour' FOR UPDATE SKIP LOCKED)
 )sql";
 constexpr char kCount[] = "SELECT count(*) FROM gateways WHERE expires_at > now()";
-// Rising, like all that locks several rows here.
+// In ascending order, like all statements here that lock several rows.
 constexpr char kRenew[] = R"sql(
 UPDATE shards s SET expires_at = now() + $3::bigint * interval '1 millisecond'
 FROM (SELECT shard FROM shards WHERE owner = $1::text AND shard <> ALL($2::bigint[])
@@ -114,7 +114,7 @@ absl::Status ShardLeases::health() {
 }
 
 void ShardLeases::SetListener(LeaseListener* listener) {
-  absl::MutexLock telling(&telling_);
+  absl::MutexLock in_order(&notify_mu_);
   listener_ = listener;
   if (listener == nullptr) return;
   std::vector<Shard> taken;
@@ -122,15 +122,15 @@ void ShardLeases::SetListener(LeaseListener* listener) {
     absl::MutexLock lock(&mu_);
     const Instant now = Now();
     for (std::size_t i = 0; i < held_.size(); ++i) {
-      held_[i].told = !held_[i].leaving && held_[i].until > now;
-      if (held_[i].told) taken.push_back(static_cast<Shard>(i));
+      held_[i].reported = !held_[i].leaving && held_[i].until > now;
+      if (held_[i].reported) taken.push_back(static_cast<Shard>(i));
     }
   }
   if (!taken.empty()) listener->OnTaken(taken);
 }
 
-void ShardLeases::Tell() {
-  absl::MutexLock telling(&telling_);
+void ShardLeases::Notify() {
+  absl::MutexLock in_order(&notify_mu_);
   std::vector<Shard> taken;
   std::vector<Shard> lost;
   {
@@ -138,8 +138,8 @@ void ShardLeases::Tell() {
     const Instant now = Now();
     for (std::size_t i = 0; i < held_.size(); ++i) {
       const bool holds = !held_[i].leaving && held_[i].until > now;
-      if (holds == held_[i].told) continue;
-      held_[i].told = holds;
+      if (holds == held_[i].reported) continue;
+      held_[i].reported = holds;
       (holds ? taken : lost).push_back(static_cast<Shard>(i));
     }
   }
@@ -155,7 +155,7 @@ void ShardLeases::Release() {
     for (Held& held : held_) held.until = {};
     wake_.SignalAll();
   }
-  absl::MutexLock lock(&joining_);  // The core and the end of the store may both release.
+  absl::MutexLock lock(&joining_);  // The reconciler and the store may both release.
   if (thread_.joinable()) thread_.join();
 }
 
@@ -171,9 +171,9 @@ void ShardLeases::Run() {
       absl::MutexLock lock(&mu_);
       health_ = status;
     }
-    Tell();
+    Notify();
   }
-  // What cannot be given back now goes by itself.
+  // Leases that cannot be released now expire by themselves.
   if (absl::StatusOr<Connection*> connection = Connected(); connection.ok()) {
     (*connection)
         ->RunAll({{kBegin, {}},
@@ -183,7 +183,7 @@ void ShardLeases::Run() {
         .IgnoreError();
   }
   connection_.reset();
-  Tell();
+  Notify();
 }
 
 absl::StatusOr<Connection*> ShardLeases::Connected() {
@@ -205,7 +205,7 @@ std::size_t ShardLeases::Count() {
                     [now](const Held& held) { return !held.leaving && held.until > now; }));
 }
 
-std::vector<std::int64_t> ShardLeases::Spare(std::size_t count) {
+std::vector<std::int64_t> ShardLeases::TakeSurplus(std::size_t count) {
   std::vector<std::int64_t> spared;
   absl::MutexLock lock(&mu_);
   const Instant now = Now();
@@ -213,7 +213,7 @@ std::vector<std::int64_t> ShardLeases::Spare(std::size_t count) {
   for (std::size_t i = 0; i < held_.size(); ++i) {
     if (!held_[i].leaving && held_[i].until > now) ours.push_back(i);
   }
-  // First those on which nobody counts.
+  // First those on which no submission counts.
   std::stable_sort(ours.begin(), ours.end(),
                    [this](std::size_t a, std::size_t b) ABSL_NO_THREAD_SAFETY_ANALYSIS {
                      return held_[a].promised < held_[b].promised;
@@ -240,7 +240,7 @@ absl::Status ShardLeases::Round() {
   Connection& connection = **connected;
   const std::int64_t milliseconds = absl::ToInt64Milliseconds(options_.duration);
 
-  // What leaves goes back once nobody was told an end of it that is still to come.
+  // A leaving shard is released once every promised end has passed.
   std::vector<std::int64_t> leaving;
   std::vector<std::int64_t> back;
   {
@@ -274,8 +274,8 @@ absl::Status ShardLeases::Round() {
   const std::size_t share = (static_cast<std::size_t>(kShards) + gateways - 1) / gateways;
   const std::size_t ours = Count();
   if (ours > share) {
-    const std::vector<std::int64_t> spared = Spare(ours - share);
-    Tell();  // Before anybody else can have them.
+    const std::vector<std::int64_t> spared = TakeSurplus(ours - share);
+    Notify();  // Before another gateway can take them.
     if (spared.empty()) return absl::OkStatus();
     absl::Status status =
         connection.Run({kGiveBack, Parameters().Text(options_.owner).Ints(spared)}).status();

@@ -21,34 +21,35 @@
 
 namespace assetgate::store::postgres {
 
-// Renews what this gateway holds every few seconds, takes what has expired until it has its share
-// (all shards by the gateways that are alive, rounded up), and gives away what is above it, so that
-// a gateway that comes gets work. One thread, one connection.
+// Renews this gateway's leases every few seconds, takes expired ones until it has its share (all
+// shards divided by the running gateways, rounded up), and releases its surplus, so that a new
+// gateway gets work. One thread, one connection.
 //
-// The database's clock says when a lease may be taken by another. This side counts from before the
-// renewal was sent, by a clock that no step moves and that goes on while the process or the machine
-// is stopped, and ends early by a margin: whoever is woken after its time knows so at once. So two
-// gateways hold one shard only if the database's clock jumps forward by more than the margin.
+// The database's clock decides when another gateway may take a lease. This side counts from before
+// the renewal was sent, by a clock that never steps and that runs while the process or the machine
+// is suspended, and ends the lease early by a margin: a process that resumes too late knows at
+// once. So two gateways hold one shard only if the database's clock jumps forward by more than the
+// margin.
 class ShardLeases final : public Leases {
  public:
   struct Options {
     Connection::Options connection;
     std::string store_id;
-    // Whose leases these are: of one object, never used again.
+    // The owner of the leases: unique to this object, never reused.
     std::string owner;
-    // For people who look at the table.
+    // For operators who look at the table.
     std::string name;
-    // In whose time HeldUntil tells the end.
+    // The clock in which HeldUntil returns the end.
     const base::Clock* clock = nullptr;
     absl::Duration duration = absl::Seconds(15);
-    // By how much earlier than the database this side takes a lease for ended. Below `duration`.
+    // How much earlier than the database this side considers a lease ended. Below `duration`.
     absl::Duration margin = absl::Seconds(1);
     absl::Duration renew_interval = absl::Seconds(3);
   };
 
-  // Takes its share at once, if the database lets it.
+  // Takes its share at once, if the database allows it.
   explicit ShardLeases(Options options);
-  // Releases.
+  // Calls Release.
   ~ShardLeases() override;
   ShardLeases(const ShardLeases&) = delete;
   ShardLeases& operator=(const ShardLeases&) = delete;
@@ -60,46 +61,46 @@ class ShardLeases final : public Leases {
   void SetListener(LeaseListener* listener) override;
   void Release() override;
 
-  // How the last round went.
+  // The status of the last round.
   absl::Status health();
 
  private:
-  // Since the machine was started, stopped times included.
+  // Since the machine was started, including time suspended.
   using Instant = absl::Duration;
   static Instant Now();
 
   struct Held {
-    // This side's end of it; past when it is not held.
+    // This side's end of the lease; in the past if it is not held.
     Instant until;
-    // The latest end that anybody was told.
+    // The latest end that HeldUntil has returned.
     Instant promised;
-    // Whether the listener takes it for held.
-    bool told = false;
-    // To be given away once nobody counts on it: not renewed any more.
+    // Whether the listener was notified that it is held.
+    bool reported = false;
+    // Is released once `promised` has passed, and no longer renewed.
     bool leaving = false;
   };
 
   void Run();
   absl::Status Round();
   absl::StatusOr<Connection*> Connected();
-  // Chooses as many as are too much and takes them out of use. Gives those that nobody was told an
-  // end of that is still to come: others may have them at once.
-  std::vector<std::int64_t> Spare(std::size_t count) ABSL_LOCKS_EXCLUDED(mu_);
+  // Selects `count` surplus shards and stops using them. Returns those whose promised end has
+  // passed: they can be released at once.
+  std::vector<std::int64_t> TakeSurplus(std::size_t count) ABSL_LOCKS_EXCLUDED(mu_);
   std::size_t Count() ABSL_LOCKS_EXCLUDED(mu_);
   void Hold(const Rows& shards, Instant until) ABSL_LOCKS_EXCLUDED(mu_);
-  // Tells the listener what has changed since it was last told.
-  void Tell() ABSL_LOCKS_EXCLUDED(mu_, telling_);
+  // Notifies the listener of what has changed since the last call.
+  void Notify() ABSL_LOCKS_EXCLUDED(mu_, notify_mu_);
 
   const Options options_;
-  // Of whoever runs a round: the thread, but for the first and the last.
+  // Used by the running round: on the thread, except for the first and the last.
   std::unique_ptr<Connection> connection_;
 
-  // Held while the listener is told, so that it hears in order.
-  absl::Mutex telling_ ABSL_ACQUIRED_BEFORE(mu_);
+  // Held while the listener is notified, to keep the order.
+  absl::Mutex notify_mu_ ABSL_ACQUIRED_BEFORE(mu_);
   absl::Mutex mu_;
   absl::CondVar wake_;
   std::array<Held, kShards> held_ ABSL_GUARDED_BY(mu_);
-  LeaseListener* listener_ ABSL_GUARDED_BY(telling_) = nullptr;
+  LeaseListener* listener_ ABSL_GUARDED_BY(notify_mu_) = nullptr;
   int gateways_ ABSL_GUARDED_BY(mu_) = 1;
   std::size_t next_pick_ ABSL_GUARDED_BY(mu_) = 0;
   bool released_ ABSL_GUARDED_BY(mu_) = false;

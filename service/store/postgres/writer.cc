@@ -9,34 +9,34 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "store/codec.h"
-#include "store/lived_time.h"
+#include "store/trusted_time.h"
 
 namespace assetgate::store::postgres {
 namespace {
 
 using Outcome = CommitResult::Outcome;
 
-// How often a group is begun anew before its transactions are told that it cannot be done.
-constexpr int kMostTries = 4;
+// How often a group is tried before its transactions are answered with the error.
+constexpr int kMaxTries = 4;
 
 constexpr char kBegin[] = "BEGIN";
 constexpr char kCommit[] = "COMMIT";
 
-// In the order of the arrays: that is how unnest gives them and so how they are taken.
+// In the order of the arrays: unnest returns them, and so the locks are taken, in that order.
 constexpr char kLock[] = R"sql(
 SELECT count(*) FROM unnest($1::bigint[], $2::boolean[]) AS l(key, shared)
 WHERE CASE WHEN l.shared THEN pg_advisory_xact_lock_shared(l.key)::text
            ELSE pg_advisory_xact_lock(l.key)::text END IS NOT NULL
 )sql";
 
-// After the locks: what is read from here on was committed by whoever held them before. The number
-// of the transaction is what its outcome is found by.
+// After the locks: everything read from here on includes the commits of their previous holders. The
+// transaction's number identifies it when its outcome is looked up.
 constexpr char kHead[] =
     "SELECT (SELECT revision FROM head), pg_current_xact_id()::text::bigint, "
     "current_setting('synchronous_standby_names') <> ''";
 constexpr char kHeadForUpdate[] = "SELECT revision FROM head FOR UPDATE";
 
-// Two bounds and an order, as in postgres/reader.cc: only resources_by_key has it.
+// Two bounds and an order, as in postgres/reader.cc: only resources_by_key provides it.
 constexpr char kFindRows[] = R"sql(
 SELECT u.n, r.create_revision, r.revision, r.terms,
        CASE WHEN u.wants_resource THEN r.resource ELSE ''::bytea END
@@ -93,7 +93,7 @@ USING unnest($1::bytea[], $2::bytea[], $3::bytea[]) AS u(tenant, method, request
 WHERE q.tenant = u.tenant AND q.method = u.method AND q.request_id = u.request_id
 )sql";
 
-// Dated by the database, which also says when they are past.
+// Dated by the database, which also decides when they expire.
 constexpr char kInsertRequests[] = R"sql(
 INSERT INTO requests (tenant, method, request_id, create_time, rows, request)
 SELECT r.tenant, r.method, r.request_id, (extract(epoch FROM now()) * 1000000)::bigint, r.rows,
@@ -102,9 +102,9 @@ FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[])
      AS r(tenant, method, request_id, rows, request)
 )sql";
 
-// The head, and with it all that carries revisions: numbers in the arrays count from the head,
-// those of rows that are there already are whole. One statement, so that the server has all of it
-// before it takes the head's lock. Others are told when, and if, it is committed.
+// The head, and everything that carries revisions: numbers in the arrays count from the head, those
+// of existing rows are absolute. One statement, so that the server has all of it before it takes
+// the head's lock. Other gateways are notified when, and only if, it is committed.
 constexpr char kPublish[] = R"sql(
 WITH h AS (
   UPDATE head SET revision = revision + $1::bigint RETURNING revision - $1::bigint AS base
@@ -144,15 +144,16 @@ WITH h AS (
 SELECT base, pg_notify('assetgate', $26::bigint::text) IS NULL FROM h
 )sql";
 
-// Waits for every group that has the head's lock, and is logged behind them.
+// Waits for every group that holds the head's lock, and is logged after them.
 constexpr char kBarrier[] = "UPDATE head SET revision = revision";
 
 constexpr char kProbe[] = "UPDATE meta SET value = value WHERE name = 'probe'";
 
 // The outcome is open as long as the server runs the transaction. A backend that waits for a lock
-// or for its client is ended; one that waits for a standby never is, because it would then commit
-// on this server alone. MATERIALIZED, here and below: pg_terminate_backend is called for what was
-// chosen, and not, as the planner would have it, before the rest of the condition is looked at.
+// or for its client is terminated; one that waits for a standby never is, because it would then
+// commit on this server alone. MATERIALIZED, here and below: pg_terminate_backend must be called
+// for the selected rows only, and not, as the planner would have it, before the rest of the
+// condition is evaluated.
 constexpr char kOutcome[] = R"sql(
 WITH running AS MATERIALIZED (
   SELECT pid FROM pg_stat_activity
@@ -166,9 +167,9 @@ constexpr char kOwnBase[] =
     "SELECT coalesce(min(revision) - 1, -1) FROM changes "
     "WHERE revision > $1::bigint AND writer = $2::bigint";
 
-// Those that wait for their client, in the middle of a transaction that is older than $1, with
-// locks of ours.
-constexpr char kThrowOut[] = R"sql(
+// Backends that wait for their client within a transaction older than $1 and hold this gateway's
+// kind of locks.
+constexpr char kTerminateStalled[] = R"sql(
 WITH stalled AS MATERIALIZED (
   SELECT a.pid FROM pg_stat_activity a
   WHERE a.datname = current_database() AND a.application_name LIKE 'assetgate%'
@@ -180,12 +181,12 @@ WITH stalled AS MATERIALIZED (
 SELECT count(*) FROM stalled WHERE pg_terminate_backend(pid)
 )sql";
 
-// "AGSX": of whoever removes what is past.
+// "AGSX": the lock for removing expired data.
 constexpr char kExpireLock[] = "SELECT pg_try_advisory_xact_lock(1095193432)";
-constexpr char kLived[] =
+constexpr char kReadTrustedTime[] =
     "SELECT (extract(epoch FROM now()) * 1000000)::bigint, "
     "(SELECT value::bigint FROM meta WHERE name = 'lived')";
-constexpr char kSaveLived[] =
+constexpr char kSaveTrustedTime[] =
     "INSERT INTO meta VALUES ('lived', ($1::bigint)::text) "
     "ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 constexpr char kExpireRequests[] = R"sql(
@@ -199,7 +200,7 @@ SELECT revision, time, (SELECT revision FROM head) AS newest FROM changes ORDER 
 constexpr char kDeleteChanges[] = "DELETE FROM changes WHERE revision <= $1::bigint";
 constexpr char kSetCompacted[] = "UPDATE compaction SET upto = $1::bigint WHERE upto < $1::bigint";
 
-// Sorted, each once, as the index has them.
+// Sorted and unique, in the form of the index.
 std::vector<std::string> Indexed(const std::vector<std::string>& terms) {
   std::vector<std::string> indexed;
   indexed.reserve(terms.size());
@@ -209,7 +210,7 @@ std::vector<std::string> Indexed(const std::vector<std::string>& terms) {
   return indexed;
 }
 
-// Columns of what is written, to be sent as arrays. Revisions count from the head.
+// The columns to write, sent as arrays. Revisions count from the head.
 struct Columns {
   using Ints = std::vector<std::int64_t>;
   using Bools = std::vector<bool>;
@@ -223,14 +224,14 @@ struct Columns {
     Strings term;
     Ints row;
     Bools made;
-  } terms_gone, terms_new;
+  } removed_terms, terms_new;
   struct {
     Views tenant;
     Views method;
     Views id;
     Strings rows;
     Views request;
-  } requests_gone, requests_new;
+  } removed_requests, requests_new;
   struct {
     Ints row;
     Views tenant;
@@ -267,11 +268,11 @@ struct Columns {
 };
 
 void Columns::AddRow(const Batch::RowSlot& slot, Revision head) {
-  const Batch::Standing& before = slot.before;
-  const Batch::Standing& now = slot.now;
+  const Batch::RowState& before = slot.before;
+  const Batch::RowState& now = slot.now;
   if (now.revision == before.revision) return;
   const bool made = now.create_revision > head;
-  const bool goes = before.revision != 0 && (now.revision == 0 || made);
+  const bool removed = before.revision != 0 && (now.revision == 0 || made);
   const auto kind = static_cast<std::int64_t>(slot.key.kind);
   const auto add_terms = [&](auto& table, const std::vector<std::string>& terms, Revision row) {
     for (const std::string& term : terms) {
@@ -285,16 +286,16 @@ void Columns::AddRow(const Batch::RowSlot& slot, Revision head) {
   const std::vector<std::string> held =
       before.revision == 0 ? std::vector<std::string>() : Indexed(before.terms);
   const std::vector<std::string> wanted =
-      now.revision == 0 ? std::vector<std::string>() : Indexed(now.its_terms());
-  if (goes || now.revision == 0 || made) {
-    if (goes) deleted_rows.push_back(before.create_revision);
-    add_terms(terms_gone, held, before.create_revision);
+      now.revision == 0 ? std::vector<std::string>() : Indexed(now.current_terms());
+  if (removed || now.revision == 0 || made) {
+    if (removed) deleted_rows.push_back(before.create_revision);
+    add_terms(removed_terms, held, before.create_revision);
     add_terms(terms_new, wanted, now.create_revision);
   } else {
     std::vector<std::string> difference;
     std::set_difference(held.begin(), held.end(), wanted.begin(), wanted.end(),
                         std::back_inserter(difference));
-    add_terms(terms_gone, difference, before.create_revision);
+    add_terms(removed_terms, difference, before.create_revision);
     difference.clear();
     std::set_difference(wanted.begin(), wanted.end(), held.begin(), held.end(),
                         std::back_inserter(difference));
@@ -318,9 +319,9 @@ void Columns::AddRow(const Batch::RowSlot& slot, Revision head) {
 void Columns::AddRequest(const Batch::RequestSlot& slot) {
   if (!slot.changed) return;
   if (slot.before.has_value()) {
-    requests_gone.tenant.push_back(slot.key.tenant);
-    requests_gone.method.push_back(slot.key.method);
-    requests_gone.id.push_back(slot.key.request_id);
+    removed_requests.tenant.push_back(slot.key.tenant);
+    removed_requests.method.push_back(slot.key.method);
+    removed_requests.id.push_back(slot.key.request_id);
   }
   if (!slot.now.has_value()) return;
   requests_new.tenant.push_back(slot.key.tenant);
@@ -348,8 +349,8 @@ void Columns::AddChange(const Change& change, Revision head) {
   changes.resource.push_back(change.resource);
 }
 
-// All that a batch writes, without BEGIN and COMMIT; nothing where it changes nothing. What needs
-// no revision goes first, while the head is free.
+// All statements of a batch, without BEGIN and COMMIT; none if it changes nothing. Statements that
+// need no revision come first, while the head is not locked.
 std::vector<Statement> WriteStatements(Batch& batch, Revision head, std::int64_t writer) {
   Columns columns;
   for (const Batch::RowSlot& row : batch.rows()) columns.AddRow(row, head);
@@ -360,14 +361,14 @@ std::vector<Statement> WriteStatements(Batch& batch, Revision head, std::int64_t
   if (!columns.deleted_rows.empty()) {
     statements.push_back({kDeleteRows, Parameters().Ints(columns.deleted_rows)});
   }
-  if (const auto& gone = columns.terms_gone; !gone.row.empty()) {
+  if (const auto& gone = columns.removed_terms; !gone.row.empty()) {
     statements.push_back({kDeleteTerms, Parameters()
                                             .ByteStrings(gone.tenant)
                                             .Ints(gone.kind)
                                             .ByteStrings(gone.term)
                                             .Ints(gone.row)});
   }
-  if (const auto& gone = columns.requests_gone; !gone.id.empty()) {
+  if (const auto& gone = columns.removed_requests; !gone.id.empty()) {
     statements.push_back(
         {kDeleteRequests,
          Parameters().ByteStrings(gone.tenant).ByteStrings(gone.method).ByteStrings(gone.id)});
@@ -406,7 +407,7 @@ std::vector<Statement> WriteStatements(Batch& batch, Revision head, std::int64_t
 absl::Status Fill(const Rows& found, std::vector<Batch::RowSlot>& slots) {
   for (Batch::RowSlot& slot : slots) slot.before = {};
   for (int i = 0; i < found.size(); ++i) {
-    Batch::Standing& row = slots[static_cast<std::size_t>(found.IntAt(i, 0) - 1)].before;
+    Batch::RowState& row = slots[static_cast<std::size_t>(found.IntAt(i, 0) - 1)].before;
     row.create_revision = found.IntAt(i, 1);
     row.revision = found.IntAt(i, 2);
     absl::StatusOr<std::vector<std::string>> terms = DecodeStrings(found.BytesAt(i, 3));
@@ -507,7 +508,7 @@ absl::StatusOr<std::unique_ptr<Connection>> OpenStoreConnection(const Connection
   if (!rows.ok()) return rows.status();
   if (rows->size() != 1 || rows->BytesAt(0, 0) != store_id) {
     return absl::FailedPreconditionError(
-        "PostgreSQL: another store has taken the place of the one this gateway was started with; "
+        "PostgreSQL: the database now holds another store than when this gateway was started; "
         "restart the gateway");
   }
   return connection;
@@ -541,7 +542,7 @@ GroupWriter::Group Writer::Write(absl::Span<const PendingCommit> group) {
   Ended ended;
   for (int tries = 1;; ++tries) {
     ended = Try(batch);
-    if (ended.end != End::kAgain || tries == kMostTries) break;
+    if (ended.end != End::kAgain || tries == kMaxTries) break;
   }
   GroupWriter::Group done;
   if (ended.end == End::kCommitted) {
@@ -549,7 +550,7 @@ GroupWriter::Group Writer::Write(absl::Span<const PendingCommit> group) {
     done.changes.assign(batch.changes().begin(), batch.changes().end());
     return done;
   }
-  // What did not fit did not fit to something that now does not count either.
+  // A conflict with a transaction that does not count now does not count either.
   done.results.resize(group.size());
   for (std::size_t i = 0; i < group.size(); ++i) {
     const bool may_count =
@@ -559,7 +560,7 @@ GroupWriter::Group Writer::Write(absl::Span<const PendingCommit> group) {
     done.results[i].message = std::string(ended.status.message());
   }
   done.status = ended.status;
-  done.fault_of_one = ended.end == End::kNothing && !absl::IsUnavailable(ended.status);
+  done.caused_by_one = ended.end == End::kNothing && !absl::IsUnavailable(ended.status);
   return done;
 }
 
@@ -610,7 +611,7 @@ Writer::Ended Writer::Try(Batch& batch) {
   if (!begun.ok()) return Failed(connection, begun.status());
   batch.Apply(begun->head);
   if (batch.relies_on_head()) {
-    // Nobody commits any more from here on. Last lock of all, as ever.
+    // From here on nothing else can commit. The head's lock is always the last one.
     absl::StatusOr<Rows> head = connection.Run({kHeadForUpdate, {}});
     if (!head.ok()) return Failed(connection, head.status());
     begun->head = head->IntAt(0, 0);
@@ -625,15 +626,15 @@ Writer::Ended Writer::Try(Batch& batch) {
   if (answers.ok()) {
     if (has_changes) base = (*answers)[answers->size() - 2].IntAt(0, 0);
     if (connection.committed_locally()) {
-      absl::Status confirmed = AwaitBarrier(Deadline(options_.patience));
+      absl::Status confirmed = AwaitBarrier(Deadline(options_.outcome_timeout));
       if (!confirmed.ok()) return {End::kUnknown, std::move(confirmed), /*provisional=*/true};
     }
   } else if (!connection.broken()) {
     return Failed(connection, answers.status());
   } else if (statements.size() == 1) {
-    return {End::kAgain, answers.status()};  // There was nothing to lose.
+    return {End::kAgain, answers.status()};  // Nothing was written.
   } else {
-    Ended ended = LookUp(*begun, has_changes, base);
+    Ended ended = FindOutcome(*begun, has_changes, base);
     if (ended.end != End::kCommitted) return ended;
   }
   batch.Shift(base - begun->head);
@@ -641,30 +642,30 @@ Writer::Ended Writer::Try(Batch& batch) {
 }
 
 Writer::Ended Writer::Failed(Connection& connection, const absl::Status& status) {
-  // Before COMMIT was sent, a lost connection takes everything with it.
+  // If the connection is lost before COMMIT was sent, nothing was committed.
   if (connection.broken()) return {End::kAgain, status};
   const std::string& state = connection.sqlstate();
-  if (state == "55P03" ||
-      state == "57014") {  // Somebody has kept a lock, or several, for too long.
-    ThrowOutStalled(connection);
+  if (state == "55P03" || state == "57014") {  // A lock was held for too long.
+    TerminateStalled(connection);
     return {End::kAgain, status};
   }
-  // Deadlocks and serialization failures; and rows made by somebody who does not take our locks.
+  // Deadlocks, serialization failures, and rows inserted by a client that does not take these
+  // locks.
   const bool again = absl::StartsWith(state, "40") || state == "23505";
   return {again ? End::kAgain : End::kNothing, status};
 }
 
-void Writer::ThrowOutStalled(Connection& connection) {
+void Writer::TerminateStalled(Connection& connection) {
   const std::int64_t age = absl::ToInt64Milliseconds(options_.connection.lock_timeout);
-  connection.Run({kThrowOut, Parameters().Int(age)}).IgnoreError();
+  connection.Run({kTerminateStalled, Parameters().Int(age)}).IgnoreError();
 }
 
-Writer::Ended Writer::LookUp(const Begun& begun, bool has_changes, Revision& base) {
-  const Deadline deadline(options_.patience);
+Writer::Ended Writer::FindOutcome(const Begun& begun, bool has_changes, Revision& base) {
+  const Deadline deadline(options_.outcome_timeout);
   absl::Status status;
   for (bool first = true; first || !deadline.passed(); first = false) {
     if (!first) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    retry_at_ = {};  // It is worth trying more often than otherwise.
+    retry_at_ = {};  // An open outcome justifies more frequent tries.
     absl::StatusOr<Connection*> connection = Connected();
     status = connection.status();
     if (!status.ok()) continue;
@@ -707,22 +708,22 @@ absl::Status Writer::AwaitBarrier(const Deadline& deadline) {
     absl::StatusOr<Connection*> connection = Connected();
     status = connection.status();
     if (!status.ok()) continue;
-    // One that the server does not answer waits there for the standby, and does no harm.
+    // If the server does not answer, the barrier waits there for the standby, which is harmless.
     status = (*connection)->Run({kBarrier, {}}).status();
     if (status.ok() && !(*connection)->committed_locally()) return absl::OkStatus();
   }
   if (!status.ok()) return status;
   return absl::UnavailableError(
-      "PostgreSQL: committed on the primary alone; its synchronous standby does not confirm it");
+      "PostgreSQL: committed on the primary only; its synchronous standby has not confirmed it");
 }
 
-absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Duration passed,
+absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Duration elapsed,
                                     std::int64_t limit) {
   absl::StatusOr<Connection*> connected = Connected();
   if (!connected.ok()) return connected.status();
   Connection& connection = **connected;
   absl::StatusOr<std::vector<Rows>> begun =
-      connection.RunAll({{kBegin, {}}, {kExpireLock, {}}, {kLived, {}}});
+      connection.RunAll({{kBegin, {}}, {kExpireLock, {}}, {kReadTrustedTime, {}}});
   if (!begun.ok()) return begun.status();
   if (!(*begun)[1].BoolAt(0, 0)) {
     if (absl::Status s = connection.Execute("ROLLBACK"); !s.ok()) return s;
@@ -732,9 +733,9 @@ absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Duration p
   const absl::Time now = absl::FromUnixMicros(times.IntAt(0, 0));
   std::optional<absl::Time> stored;
   if (!times.IsNull(0, 1)) stored = absl::FromUnixMicros(times.IntAt(0, 1));
-  LivedTime lived(stored);
-  lived.Follow(now, passed);
-  const absl::Time horizon = lived.Horizon(now);
+  TrustedTime trusted(stored);
+  trusted.Advance(now, elapsed);
+  const absl::Time horizon = trusted.Horizon(now);
   const std::int64_t requests_until = absl::ToUnixMicros(horizon - retention.requests);
   absl::StatusOr<std::vector<Rows>> found =
       connection.RunAll({{kExpireRequests, Parameters().Int(requests_until).Int(limit)},
@@ -752,8 +753,9 @@ absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Duration p
   }
   more = more || past >= limit;
   std::vector<Statement> statements;
-  if (lived.newest() != stored) {
-    statements.push_back({kSaveLived, Parameters().Int(absl::ToUnixMicros(*lived.newest()))});
+  if (trusted.newest() != stored) {
+    statements.push_back(
+        {kSaveTrustedTime, Parameters().Int(absl::ToUnixMicros(*trusted.newest()))});
   }
   if (past > 0) {
     statements.push_back({kDeleteChanges, Parameters().Int(upto)});

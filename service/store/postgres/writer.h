@@ -1,4 +1,4 @@
-// The gateway's one writer in PostgreSQL.
+// This gateway's writer in PostgreSQL.
 #ifndef ASSETGATE_STORE_POSTGRES_WRITER_H_
 #define ASSETGATE_STORE_POSTGRES_WRITER_H_
 
@@ -19,34 +19,35 @@
 
 namespace assetgate::store::postgres {
 
-// Writes groups of transactions, each in one transaction of PostgreSQL:
+// Writes each group of transactions in one transaction of PostgreSQL:
 //
-//   1. in one flush: BEGIN, the locks of all that is named (see Batch::Locks), and what stands
-//   there;
-//   2. here: what becomes of each transaction;
-//   3. in one flush: the rows, and last the head with all that carries revisions, in one statement,
-//      and COMMIT.
+//   1. in one flush: BEGIN, the locks of everything named (see Batch::Locks), and the look-ups;
+//   2. in memory: the outcome of each transaction;
+//   3. in one flush: the rows, then, in one statement, the head with everything that carries
+//      revisions, and COMMIT.
 //
-// The head's row lock is taken in that last statement, which the server has whole before it begins,
-// so it is held for as long as the server takes to write and commit, and never while the server
-// waits for a client. Whoever gets it sees all lower revisions committed: no reader of the log ever
-// sees a revision before a lower one. Locks are taken in one order by everybody, the head's last,
-// so there is no deadlock.
+// The head's row lock is taken in that last statement, which the server has received completely by
+// then. So it is held for as long as the server takes to write and commit, and never while the
+// server waits for a client. Its next holder sees all lower revisions committed, so no reader of
+// the log sees a revision before a lower one. All gateways take locks in the same order, the head's
+// last, so there is no deadlock.
 //
-// A connection that is lost in step 3 leaves the outcome open; it is then looked up by the
-// transaction's number. What is found committed there counts once a barrier is committed behind it:
-// with synchronous replication, a backend whose wait for a standby is cut short commits on this
-// server alone. So a backend that waits for a standby is never ended; when the standby stays away
-// for longer than `patience`, the outcome is kUnknown. Used by one thread.
+// If the connection is lost in step 3, the outcome is looked up by the transaction's number. A
+// commit that is found counts only once a barrier is committed after it: with synchronous
+// replication, a backend whose wait for a standby is cut short commits on this server alone. So a
+// backend that waits for a standby is never terminated; if the standby stays unreachable for longer
+// than `outcome_timeout`, the outcome is kUnknown.
+//
+// Threading: used by one thread.
 class Writer {
  public:
   struct Options {
     Connection::Options connection;
-    // In the log, next to each change: whose it is.
+    // Identifies this writer's changes in the log.
     std::int64_t id = 0;
     std::string store_id;
-    // For how long the outcome of a lost COMMIT is asked for.
-    absl::Duration patience = absl::Seconds(10);
+    // How long the writer tries to find the outcome of a lost COMMIT.
+    absl::Duration outcome_timeout = absl::Seconds(10);
     // After a failure to connect, writes fail at once for this long.
     absl::Duration retry_interval = absl::Seconds(1);
   };
@@ -57,13 +58,13 @@ class Writer {
   GroupWriter::Group Write(absl::Span<const PendingCommit> group);
   // Whether writing works.
   absl::Status Probe();
-  // Removes at most `limit` rows of each sort. Gives whether there is more to remove at once. Does
-  // nothing while another gateway is at it. The time is the database's, as in all that is written
-  // here, and counts as far as the store has lived through it (see LivedTime): no gateway's clock
-  // removes anything. `passed`: on a steady clock, since the last call.
-  absl::StatusOr<bool> Expire(const Retention& retention, absl::Duration passed,
+  // Removes at most `limit` rows of each sort. Returns whether there is more to remove at once.
+  // Does nothing while another gateway removes rows. The time is the database's, as for all rows
+  // written here, and counts only as far as the store trusts it (see TrustedTime): no gateway's
+  // clock removes anything. `elapsed`: since the last call, by a steady clock.
+  absl::StatusOr<bool> Expire(const Retention& retention, absl::Duration elapsed,
                               std::int64_t limit);
-  // The connection, made anew where it was lost; for reads of this thread.
+  // The connection, reopened if it was lost; for reads on this thread.
   absl::StatusOr<Connection*> Connected();
 
  private:
@@ -71,7 +72,7 @@ class Writer {
     kCommitted,
     // Nothing was changed.
     kNothing,
-    // Nothing was changed, and it may work when it is tried again at once.
+    // Nothing was changed, and a retry may succeed at once.
     kAgain,
     kUnknown,
   };
@@ -89,16 +90,16 @@ class Writer {
   };
   Ended Try(Batch& batch);
   absl::StatusOr<Begun> Begin(Connection& connection, Batch& batch);
-  // What became of a transaction of PostgreSQL whose COMMIT was not answered. Where it was
-  // committed, `base` is the head below its changes.
-  Ended LookUp(const Begun& begun, bool has_changes, Revision& base);
-  // Commits a barrier, so that what is committed before it is where the server says that it has to
-  // be: with synchronous replication, on the standbys too.
+  // Finds the outcome of a transaction whose COMMIT was not answered. If it was committed, `base`
+  // is set to the head below its changes.
+  Ended FindOutcome(const Begun& begun, bool has_changes, Revision& base);
+  // Commits a barrier, so that everything committed before it is as durable as the server
+  // guarantees: with synchronous replication, also on the standbys.
   absl::Status AwaitBarrier(const Deadline& deadline);
-  // What to do after an error that the server gave.
+  // What to do after an error from the server.
   Ended Failed(Connection& connection, const absl::Status& status);
-  // Ends the connections that hold locks and have been waiting for their clients for too long.
-  void ThrowOutStalled(Connection& connection);
+  // Terminates connections that hold locks and have waited too long for their clients.
+  void TerminateStalled(Connection& connection);
 
   const Options options_;
   std::unique_ptr<Connection> connection_;
@@ -106,7 +107,8 @@ class Writer {
   std::chrono::steady_clock::time_point retry_at_;
 };
 
-// Opens a connection to this very store. FAILED_PRECONDITION where another one has taken its place.
+// Opens a connection to the same store.
+// Errors: FAILED_PRECONDITION if another store has taken its place.
 absl::StatusOr<std::unique_ptr<Connection>> OpenStoreConnection(const Connection::Options& options,
                                                                 const std::string& store_id);
 

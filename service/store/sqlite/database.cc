@@ -36,7 +36,7 @@ absl::StatusOr<Connection> Connection::Open(const std::string& path, absl::Durat
   return connection;
 }
 
-absl::StatusOr<Connection> Connection::OpenUntouched(const std::string& path) {
+absl::StatusOr<Connection> Connection::OpenForInspection(const std::string& path) {
   const std::string uri =
       absl::StrCat("file:", absl::StrReplaceAll(path, {{"%", "%25"}, {"?", "%3f"}, {"#", "%23"}}),
                    "?immutable=1");
@@ -45,10 +45,10 @@ absl::StatusOr<Connection> Connection::OpenUntouched(const std::string& path) {
 
 absl::StatusOr<Connection> Connection::OpenWith(const std::string& name, int flags) {
   sqlite3* db = nullptr;
-  // NOMUTEX: each connection has one user at a time anyway.
+  // NOMUTEX: each connection has only one user at a time.
   const int code =
       sqlite3_open_v2(name.c_str(), &db, flags | SQLITE_OPEN_NOMUTEX, /*zVfs=*/nullptr);
-  Connection connection(db);  // Even a failed open gives something to close.
+  Connection connection(db);  // Even a failed open returns a handle to close.
   if (code != SQLITE_OK) {
     return ToStatus(code, db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code));
   }
@@ -118,7 +118,7 @@ absl::Status Query::Run() {
 }
 
 absl::string_view Query::TextAt(int column) const {
-  // The order matters: bytes are counted of what was asked for last.
+  // The order matters: sqlite3_column_bytes refers to the last conversion.
   const void* data = sqlite3_column_blob(statement_, column);
   const int size = sqlite3_column_bytes(statement_, column);
   return absl::string_view(static_cast<const char*>(data), static_cast<std::size_t>(size));

@@ -1,4 +1,4 @@
-// The little of SQLite's C interface that the store needs, with owners.
+// The part of SQLite's C interface that the store needs, with owning types.
 #ifndef ASSETGATE_STORE_SQLITE_DATABASE_H_
 #define ASSETGATE_STORE_SQLITE_DATABASE_H_
 
@@ -18,19 +18,21 @@ namespace assetgate::store::sqlite {
 struct StatementFinalizer {
   void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 };
-// A compiled statement, kept to be run many times. Dies before its connection.
+// A compiled statement, reused for many runs.
+// Lifetime: must be destroyed before its connection.
 using Statement = std::unique_ptr<sqlite3_stmt, StatementFinalizer>;
 
-// One connection. Used by one thread at a time.
+// One connection.
+// Threading: used by one thread at a time.
 class Connection {
  public:
   // Opens an existing file, or an empty one. `busy_timeout` is how long to wait for a lock that
   // another connection holds.
   static absl::StatusOr<Connection> Open(const std::string& path, absl::Duration busy_timeout);
 
-  // Opens an existing file to look at it, while nobody else has it open: it is not written to, no
-  // file is made beside it, and what a write-ahead log has that is not in the file is not seen.
-  static absl::StatusOr<Connection> OpenUntouched(const std::string& path);
+  // Opens an existing file for inspection while no other process has it open: the file is not
+  // written, no file is created beside it, and data that is only in a write-ahead log is not seen.
+  static absl::StatusOr<Connection> OpenForInspection(const std::string& path);
 
   sqlite3* get() const { return db_.get(); }
 
@@ -42,7 +44,7 @@ class Connection {
   // Runs one or more statements without parameters, and ignores their rows.
   absl::Status Execute(const char* sql) const;
 
-  // The error of the last call that failed, with SQLite's words.
+  // The last error, with SQLite's message.
   absl::Status Error() const;
 
  private:
@@ -55,8 +57,8 @@ class Connection {
   std::unique_ptr<sqlite3, Closer> db_;
 };
 
-// The status of a result code of SQLite: UNAVAILABLE for what may pass (disk full, I/O, locks),
-// DATA_LOSS for a damaged file, INTERNAL for the rest.
+// The status for a result code of SQLite: UNAVAILABLE for failures that may pass (disk full, I/O,
+// locks), DATA_LOSS for a damaged file, INTERNAL for the rest.
 absl::Status ToStatus(int code, absl::string_view message);
 
 // One run of a statement: binds the parameters in their order, steps, and resets at the end.
@@ -66,7 +68,7 @@ absl::Status ToStatus(int code, absl::string_view message);
 //   while (query.Next()) use(query.TextAt(0));
 //   if (!query.status().ok()) …
 //
-// Bound text must live as long as the query; text that is read, until the next step.
+// Lifetime: bound text must outlive the query; text that is read is valid until the next step.
 class Query {
  public:
   explicit Query(const Statement& statement) : statement_(statement.get()) {}
@@ -79,12 +81,12 @@ class Query {
   Query& Text(absl::string_view value);
   Query& Blob(absl::string_view value);
 
-  // Moves to the next row. False after the last one, and on an error.
+  // Moves to the next row. Returns false after the last one, and on an error.
   bool Next();
-  // Runs a statement that gives no rows.
+  // Runs a statement that returns no rows.
   absl::Status Run();
   const absl::Status& status() const { return status_; }
-  // SQLite's extended result code of what failed; SQLITE_OK where nothing has.
+  // SQLite's extended result code of the failure; SQLITE_OK if there was none.
   int code() const { return code_; }
 
   std::int64_t IntAt(int column) const { return sqlite3_column_int64(statement_, column); }

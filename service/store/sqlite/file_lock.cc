@@ -54,12 +54,12 @@ absl::StatusOr<std::string> RealPath(const std::string& path) {
   if (real_directory.empty()) {
     return absl::FailedPreconditionError(absl::StrCat("store file ", path, ": the directory ",
                                                       directory, ": ", std::strerror(errno),
-                                                      "; make it first"));
+                                                      "; create it first"));
   }
   return absl::StrCat(absl::StripSuffix(real_directory, "/"), "/", name);
 }
 
-// The process id that the lock's holder wrote into it, for people; empty where there is none.
+// The process id that the lock's holder wrote into the file, for messages; empty if there is none.
 std::string WrittenHolder(int fd) {
   char text[32];
   const ssize_t size = ::pread(fd, text, sizeof(text), 0);
@@ -71,13 +71,13 @@ std::string WrittenHolder(int fd) {
 absl::Status InUse(const std::string& path, const std::string& holder) {
   return absl::FailedPreconditionError(absl::StrCat(
       "store file ", path, " is in use", holder.empty() ? "" : absl::StrCat(" by process ", holder),
-      ": an embedded store serves one gateway; stop the other one, or give this one "
-      "another path"));
+      ": an embedded store serves one gateway; stop the other gateway, or give this one another "
+      "path"));
 }
 
-// The process that has a flock on the file that `file` is of, as the system lists locks.
+// The process that has a flock on `file`, from the system's list of locks.
 std::optional<int> HolderOf(const struct stat& file) {
-  // "1: FLOCK  ADVISORY  WRITE 4242 fe:01:131 0 EOF": process, device, inode.
+  // "1: FLOCK ADVISORY WRITE 4242 fe:01:131 0 EOF": process, device, inode.
   std::ifstream locks("/proc/locks");
   for (std::string line; std::getline(locks, line);) {
     const std::vector<absl::string_view> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
@@ -113,7 +113,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(const std::string& p
     return absl::FailedPreconditionError(
         absl::StrCat("store file ", path, ": cannot lock ", lock_path, ": ", std::strerror(errno)));
   }
-  // Only for the message above; it may fail.
+  // Only for the message above; may fail.
   const std::string pid = absl::StrCat(::getpid(), "\n");
   if (::ftruncate(fd, 0) == 0) {
     [[maybe_unused]] const ssize_t written = ::pwrite(fd, pid.data(), pid.size(), 0);
@@ -145,7 +145,7 @@ absl::StatusOr<std::optional<int>> FileLock::Holder(const std::string& path) {
   return std::nullopt;
 }
 
-// Closing gives the locks back.
+// Closing releases the locks.
 FileLock::~FileLock() {
   if (file_fd_ >= 0) ::close(file_fd_);
   ::close(fd_);

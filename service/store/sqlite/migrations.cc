@@ -5,26 +5,26 @@
 namespace assetgate::store::sqlite {
 namespace {
 
-// "AGST", in the file's header: `file` and we can tell whose file it is.
+// "AGST" in the file's header, which identifies the file to `file` and to the gateway.
 constexpr int kApplicationId = 0x41475354;
 
-// Columns that are searched or compared stand first, so that skipping a row does not read its
-// bytes.
+// Columns that are searched or compared come first, so that skipping a row does not read its large
+// columns.
 constexpr char kVersion1[] = R"sql(
 CREATE TABLE meta (
   name TEXT PRIMARY KEY NOT NULL,
   value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
--- 128 random bits: resume tokens of another store are told from it, and those of this one from before
--- a backup was restored.
+-- 128 random bits, which identify resume tokens of another store, and of this one from before a
+-- backup was restored.
 INSERT INTO meta VALUES ('store_id', lower(hex(randomblob(16))));
 -- Changes up to this revision are no longer kept.
 INSERT INTO meta VALUES ('compacted', 0);
--- Written to see whether the file takes writes again.
+-- Written to test whether the file accepts writes again.
 INSERT INTO meta VALUES ('probe', 0);
 
--- The present state. The revision of a row's creation is its own and the newest, so it is the rowid:
--- new rows are appended, in the table as in the indexes that end with it.
+-- The present state. The create revision of a new row is unique and the highest, so it is the rowid:
+-- new rows are appended to the table and to the indexes that end with it.
 CREATE TABLE resources (
   create_revision INTEGER PRIMARY KEY,
   tenant TEXT NOT NULL,
@@ -41,7 +41,7 @@ CREATE UNIQUE INDEX resources_by_key ON resources (tenant, kind, id);
 CREATE INDEX resources_by_age ON resources (tenant, kind, create_revision);
 CREATE INDEX resources_unfinished ON resources (tenant, kind, id) WHERE unfinished = 1;
 
--- What rows are found by, each term's rows by age.
+-- The terms by which rows are found; each term's rows are ordered by age.
 CREATE TABLE terms (
   tenant TEXT NOT NULL,
   kind INTEGER NOT NULL,
@@ -125,7 +125,7 @@ absl::StatusOr<std::int64_t> CheckSchema(const Connection& connection, int known
   if (!application.ok()) return application;
   if (*application != kApplicationId) {
     return absl::FailedPreconditionError(
-        "it is a SQLite database, but not one of assetgate; it was left as it is");
+        "it is a SQLite database, but not one of assetgate; it was not changed");
   }
   absl::StatusOr<std::int64_t> version = ReadInt(connection, "SELECT version FROM schema");
   if (!version.ok()) return version;

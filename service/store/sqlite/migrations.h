@@ -1,4 +1,4 @@
-// The schema of a store file, and how an older one becomes this one.
+// The schema of a store file, and how older versions are migrated.
 #ifndef ASSETGATE_STORE_SQLITE_MIGRATIONS_H_
 #define ASSETGATE_STORE_SQLITE_MIGRATIONS_H_
 
@@ -13,16 +13,17 @@
 
 namespace assetgate::store::sqlite {
 
-// All steps, in order. The last one's version is what this binary knows.
+// All steps, in order. The last one's version is the one that this binary knows.
 absl::Span<const Migration> Migrations();
 
-// The version of a file's schema; 0 of an empty one. FAILED_PRECONDITION where it is too new for
-// `known`, or is not a store of ours. Reads only.
+// The version of a file's schema; 0 for an empty file. Only reads.
+// Errors: FAILED_PRECONDITION if it is too new for `known`, or is not a store of assetgate.
 absl::StatusOr<std::int64_t> CheckSchema(const Connection& connection, int known);
 
-// Brings an empty or older file up to the last of `migrations`, each step in one transaction. A
-// newer file whose min_reader is not above that is left as it is. FAILED_PRECONDITION, and nothing
-// is touched, where the file is too new or is not a store of ours.
+// Migrates an empty or older file to the last of `migrations`, each step in one transaction. A
+// newer file whose min_reader allows this binary is left as it is.
+// Errors: FAILED_PRECONDITION, without changes, if the file is too new or is not a store of
+// assetgate.
 absl::Status Migrate(const Connection& connection, absl::Span<const Migration> migrations);
 
 }  // namespace assetgate::store::sqlite

@@ -35,7 +35,7 @@ class MigrationsTest : public testing::Test {
   const std::string path_ = directory_.path() + "/a.db";
 };
 
-TEST_F(MigrationsTest, EachVersionBecomesTheLastAndKeepsItsRows) {
+TEST_F(MigrationsTest, EachVersionMigratesToTheLastAndKeepsItsRows) {
   const Connection connection = Connect();
   for (std::size_t known = 1; known <= kAll.size(); ++known) {
     const absl::Status status = Migrate(connection, kAll.first(known));
@@ -47,7 +47,7 @@ TEST_F(MigrationsTest, EachVersionBecomesTheLastAndKeepsItsRows) {
   EXPECT_TRUE(Migrate(connection, kAll).ok()) << "nothing is left to do";
 }
 
-TEST_F(MigrationsTest, OlderProgramRunsOnANewerSchemaOnlyAsLongAsItMay) {
+TEST_F(MigrationsTest, OlderProgramRunsOnANewerSchemaOnlyWhileCompatible) {
   const Connection connection = Connect();
   ASSERT_TRUE(Migrate(connection, kAll.first(2)).ok());
   EXPECT_TRUE(Migrate(connection, kAll.first(1)).ok());
@@ -58,7 +58,7 @@ TEST_F(MigrationsTest, OlderProgramRunsOnANewerSchemaOnlyAsLongAsItMay) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("version 3"));
 }
 
-TEST_F(MigrationsTest, StepThatFailsIsNotHalfDone) {
+TEST_F(MigrationsTest, FailedStepIsRolledBack) {
   constexpr Migration kBad[] = {
       kSteps[0],
       {.version = 2, .min_reader = 1, .sql = "CREATE TABLE b (x); INSERT INTO nowhere VALUES (1);"},
@@ -68,7 +68,7 @@ TEST_F(MigrationsTest, StepThatFailsIsNotHalfDone) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("migration 2"));
   EXPECT_EQ(Read(connection, "SELECT version FROM schema"), "1");
   EXPECT_THAT(Read(connection, "SELECT count(*) FROM b"), HasSubstr("no such table"));
-  EXPECT_TRUE(Migrate(connection, kAll).ok()) << "a later program makes it good";
+  EXPECT_TRUE(Migrate(connection, kAll).ok()) << "a later program completes it";
 }
 
 TEST_F(MigrationsTest, VersionsCountFromOneWithoutGaps) {

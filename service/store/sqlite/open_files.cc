@@ -34,9 +34,9 @@ OpenFiles::OpenFiles(std::string path)
 
 absl::StatusOr<bool> OpenFiles::Check() {
   for (File* file : {&database_, &log_, &index_}) {
-    if (absl::Status s = Look(*file); !s.ok()) return s;
+    if (absl::Status s = Inspect(*file); !s.ok()) return s;
   }
-  // SQLite makes the log shorter only after it has copied it into the database.
+  // SQLite shortens the log only after copying it into the database.
   if (database_.size < accepted_size_) return Lost(database_.path, "was truncated");
   accepted_size_ = database_.size;
   const bool touched = !SameTime(database_.written, accepted_) || log_.size < log_size_;
@@ -45,18 +45,18 @@ absl::StatusOr<bool> OpenFiles::Check() {
 }
 
 void OpenFiles::Accept() {
-  for (File* file : {&database_, &log_, &index_}) Look(*file).IgnoreError();
+  for (File* file : {&database_, &log_, &index_}) Inspect(*file).IgnoreError();
   accepted_size_ = database_.size;
   accepted_ = database_.written;
   log_size_ = log_.size;
 }
 
-absl::Status OpenFiles::Look(File& file) {
+absl::Status OpenFiles::Inspect(File& file) {
   struct stat found;
   if (::stat(file.path.c_str(), &found) != 0) {
     if (errno != ENOENT && errno != ENOTDIR) {
       return absl::UnavailableError(
-          absl::StrCat(file.path, " cannot be looked at: ", std::strerror(errno)));
+          absl::StrCat(file.path, " cannot be examined: ", std::strerror(errno)));
     }
     if (!file.identity.has_value() && &file != &database_) return absl::OkStatus();
     return Lost(file.path, "was deleted");

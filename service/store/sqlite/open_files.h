@@ -1,4 +1,4 @@
-// Whether the files of an open store are still there.
+// Checks that the files of an open store are still in place.
 #ifndef ASSETGATE_STORE_SQLITE_OPEN_FILES_H_
 #define ASSETGATE_STORE_SQLITE_OPEN_FILES_H_
 
@@ -13,40 +13,41 @@
 
 namespace assetgate::store::sqlite {
 
-// SQLite goes on in a file that somebody has deleted or replaced, and says that all is well: what
-// is committed then is gone with the process. This looks at the database and the two files beside
-// it (-wal, -shm) by their names, which costs some microseconds. Used by one thread.
+// SQLite keeps writing to a file that was deleted or replaced, and reports success: such commits
+// are lost when the process ends. This class checks the database and the two files beside it (-wal,
+// -shm) by name, which costs some microseconds.
+// Threading: used by one thread.
 class OpenFiles {
  public:
-  // `path`: of the database, which exists and is as this process left it. The files beside it are
-  // known from when they are first seen.
+  // `path`: the database, which exists and is as this process left it. The files beside it are
+  // recorded when first seen.
   explicit OpenFiles(std::string path);
 
-  // DATA_LOSS where a file is gone or is another one, or the database is shorter than it was;
-  // UNAVAILABLE where that cannot be told. The value says whether somebody may have written to the
-  // database, or cut its log, since the last call of Accept: then the content has to be looked at.
+  // Whether another process may have written to the database, or truncated its log, since the last
+  // Accept: its content must then be checked.
+  // Errors: DATA_LOSS if a file is missing or was replaced, or the database is shorter than it was;
+  // UNAVAILABLE if that cannot be determined.
   absl::StatusOr<bool> Check();
 
-  // The files, as they are now, are as this process left them: after its own writes to the
-  // database, and where their content is good.
+  // Records the present files as this process's own: after its own writes to the database, or after
+  // their content was checked.
   void Accept();
 
  private:
   struct File {
     std::string path;
-    // Device and inode; absent until it was first seen.
+    // Device and inode; absent until first seen.
     std::optional<std::pair<dev_t, ino_t>> identity;
-    // As it was last seen.
+    // As last seen.
     off_t size = 0;
     timespec written{};
   };
-  absl::Status Look(File& file);
+  absl::Status Inspect(File& file);
 
   File database_;
   File log_;
   File index_;
-  // What is known to be ours: the database's size and the time of its last write, and the log's
-  // size.
+  // The accepted state: the database's size and the time of its last write, and the log's size.
   off_t accepted_size_ = 0;
   timespec accepted_{};
   off_t log_size_ = 0;

@@ -16,7 +16,7 @@ constexpr absl::Duration kBusyTimeout = absl::Seconds(5);
 constexpr char kRowColumns[] =
     "create_revision, revision, unfinished, settled, terms, resource, internal";
 
-// Reads kRowColumns from `column` on.
+// Reads kRowColumns columns, starting at `column`.
 absl::StatusOr<Row> ReadRow(const Query& query, int column, Key key) {
   Row row;
   row.key = std::move(key);
@@ -38,7 +38,7 @@ absl::Status Append(absl::StatusOr<Row> row, std::vector<Row>& rows) {
   return absl::OkStatus();
 }
 
-// What the rows of a page hold.
+// The size of a page's rows.
 class PageBytes {
  public:
   explicit PageBytes(std::size_t max) : max_(max) {}
@@ -86,8 +86,7 @@ absl::Status Reader::Prepare() {
        "WHERE name = 'compacted'"},
       {get_, "SELECT " + columns + " FROM resources WHERE tenant = ? AND kind = ? AND id = ?"},
       {row_, "SELECT id, " + columns + " FROM resources WHERE create_revision = ?"},
-      // INDEXED BY: were the index not fit for the query, preparing it would fail, here and in
-      // tests.
+      // INDEXED BY: if the index did not fit the query, preparing it would fail, here and in tests.
       {rows_by_age_,
        "SELECT id, " + columns +
            " FROM resources INDEXED BY resources_by_age WHERE tenant = ? AND kind = ? "
@@ -123,7 +122,7 @@ absl::Status Reader::Prepare() {
 absl::StatusOr<std::string> Reader::StoreId() {
   Query query(store_id_);
   if (query.Next()) return query.StringAt(0);
-  return query.status().ok() ? absl::DataLossError("SQLite: the table meta is not complete")
+  return query.status().ok() ? absl::DataLossError("SQLite: the table meta is incomplete")
                              : query.status();
 }
 
@@ -142,7 +141,7 @@ absl::StatusOr<std::optional<Row>> Reader::Get(const Key& key) {
 absl::StatusOr<Reader::Extent> Reader::ReadExtent() {
   Query query(extent_);
   if (query.Next()) return Extent{query.IntAt(0), query.IntAt(1)};
-  return query.status().ok() ? absl::DataLossError("SQLite: the table meta is not complete")
+  return query.status().ok() ? absl::DataLossError("SQLite: the table meta is incomplete")
                              : query.status();
 }
 
@@ -215,7 +214,7 @@ absl::Status Reader::ListNewestFirst(const ListQuery& query, std::size_t max_loo
 
 absl::Status Reader::ListOldestFirst(const ListQuery& query, std::size_t max_look_ups,
                                      ListPage& page) {
-  // A row that is looked at to see whether it matches counts as a look-up.
+  // A row that is examined for a match counts as a look-up.
   std::size_t look_ups = 0;
   Query found(rows_oldest_first_);
   found.Text(query.tenant)
@@ -245,7 +244,7 @@ absl::Status Reader::AppendRow(const Key& key, Revision create_revision, std::ve
   Query found(row_);
   found.Int(create_revision);
   if (!found.Next()) {
-    // The index and the table are written together.
+    // The index and the table are always written together.
     return found.status().ok() ? absl::DataLossError("SQLite: a term of a row that does not exist")
                                : found.status();
   }
@@ -320,12 +319,12 @@ absl::StatusOr<std::optional<std::string>> Reader::NextTenant(const std::string&
 
 absl::StatusOr<std::vector<Row>> Reader::ListUnfinished(const UnfinishedQuery& wanted) {
   std::vector<Row> rows;
-  // There is but one shard.
+  // There is only one shard.
   if (wanted.shards.has_value() &&
       std::find(wanted.shards->begin(), wanted.shards->end(), 0) == wanted.shards->end()) {
     return rows;
   }
-  // Nothing sorts before the empty tenant's kind 0.
+  // Nothing sorts before kind 0 of the empty tenant.
   const Key start = wanted.after.value_or(Key{"", static_cast<Kind>(0), ""});
   Query query(rows_unfinished_);
   query.Text(start.tenant)

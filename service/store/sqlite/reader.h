@@ -1,4 +1,4 @@
-// What the tables say.
+// Reads the tables.
 #ifndef ASSETGATE_STORE_SQLITE_READER_H_
 #define ASSETGATE_STORE_SQLITE_READER_H_
 
@@ -17,15 +17,16 @@
 
 namespace assetgate::store::sqlite {
 
-// One connection that reads, with its statements. Each call sees one state of the file: what was
-// committed when it began. Used by one thread at a time.
+// One connection for reading, with its statements. Each call sees one state of the file: what was
+// committed when the call began.
+// Threading: used by one thread at a time.
 class Reader {
  public:
   static absl::StatusOr<std::unique_ptr<Reader>> Open(const std::string& path);
 
   absl::StatusOr<std::string> StoreId();
   absl::StatusOr<std::optional<Row>> Get(const Key& key);
-  // Looks terms up in the index at most that often, or up to one row further.
+  // Makes at most that many index look-ups, or continues to the next row.
   absl::StatusOr<ListPage> List(const ListQuery& query, std::size_t max_look_ups);
   absl::StatusOr<ChangesPage> ReadChanges(const ChangesQuery& query);
   absl::StatusOr<std::optional<RequestRow>> FindRequest(const RequestKey& key);
@@ -37,15 +38,14 @@ class Reader {
   explicit Reader(Connection connection) : connection_(std::move(connection)) {}
   absl::Status Prepare();
 
-  // Inside a transaction, like everything below.
+  // Called inside a transaction, like everything below.
   struct Extent {
     Revision head = 0;
     Revision compacted = 0;
   };
   absl::StatusOr<Extent> ReadExtent();
-  // Append at most limit + 1 rows; `more` and `end` are set where they end before that, and before
-  // the last row.
-  // Each adds rows to a page until it is full, or holds one row more than `query.limit`.
+  // Each adds rows to the page until it is full or holds one row more than `query.limit`, and sets
+  // `more` and `end` if it stops before that and before the last row.
   absl::Status ListNewestFirst(const ListQuery& query, std::size_t max_look_ups, ListPage& page);
   absl::Status ListOldestFirst(const ListQuery& query, std::size_t max_look_ups, ListPage& page);
   absl::Status AppendRow(const Key& key, Revision create_revision, std::vector<Row>& rows);
@@ -66,14 +66,14 @@ class Reader {
   Statement next_tenant_;
 };
 
-// A few readers, opened when first needed and shared by all threads. Who comes when all are in use
-// waits: reads are short.
+// A few readers, opened on first use and shared by all threads. A thread waits if all are in use;
+// reads are short.
 class ReaderPool {
  public:
   ReaderPool(std::string path, std::size_t max_readers)
       : path_(std::move(path)), max_readers_(max_readers) {}
 
-  // Calls `read` with a reader that nobody else has meanwhile.
+  // Calls `read` with a reader that no other thread uses meanwhile.
   template <typename Result, typename Read>
   absl::StatusOr<Result> With(Read read) {
     absl::StatusOr<std::unique_ptr<Reader>> reader = Take();
@@ -91,7 +91,7 @@ class ReaderPool {
   const std::size_t max_readers_;
   absl::Mutex mu_;
   absl::CondVar returned_;
-  // The one used last is taken first: its pages are warm.
+  // The reader that was used last is taken first: its cache is warm.
   std::vector<std::unique_ptr<Reader>> idle_ ABSL_GUARDED_BY(mu_);
   std::size_t opened_ ABSL_GUARDED_BY(mu_) = 0;
 };

@@ -21,10 +21,10 @@ namespace {
 
 using Outcome = CommitResult::Outcome;
 
-// What is past is removed this many rows at a time.
+// Expired data is removed this many rows at a time.
 constexpr std::int64_t kExpireLimit = 500;
-// Files up to this size are checked in full when they are opened (some tenths of a second); damage
-// in larger ones shows when it is read.
+// Files up to this size are checked in full when they are opened (a few tenths of a second); damage
+// in larger ones is detected when it is read.
 constexpr off_t kFullCheckBytes = 64 << 20;
 
 absl::Status Annotate(const absl::Status& status, absl::string_view path) {
@@ -38,22 +38,22 @@ absl::Status SystemError(absl::string_view what) {
   return absl::FailedPreconditionError(absl::StrCat(what, ": ", std::strerror(errno)));
 }
 
-// Whether `path` begins as every SQLite file does. SQLite itself takes a file of a few bytes for an
-// empty one, and writes over it.
+// Whether `path` starts like every SQLite file. SQLite itself takes a file of a few bytes for an
+// empty one and overwrites it.
 absl::Status CheckHeader(const std::string& path) {
   constexpr absl::string_view kMagic("SQLite format 3\0", 16);
   char header[kMagic.size()];
-  // Nobody in this process has the file open yet, so closing it drops nobody's locks.
+  // This process does not have the file open yet, so closing it drops no locks.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return SystemError("cannot be opened");
   const ssize_t size = ::pread(fd, header, sizeof(header), 0);
   ::close(fd);
   if (size < 0) return SystemError("cannot be read");
   if (absl::string_view(header, static_cast<std::size_t>(size)) == kMagic) return absl::OkStatus();
-  return absl::DataLossError("is not a SQLite database; it was left as it is");
+  return absl::DataLossError("is not a SQLite database; it was not changed");
 }
 
-// Looks at a file that is there. Gives its size.
+// Checks an existing file and returns its size.
 absl::StatusOr<off_t> CheckFileAt(const std::string& path, const struct stat& file) {
   if (!S_ISREG(file.st_mode)) return absl::FailedPreconditionError("is not a regular file");
   if (file.st_nlink > 1) {
@@ -68,19 +68,19 @@ absl::StatusOr<off_t> CheckFileAt(const std::string& path, const struct stat& fi
   return file.st_size;
 }
 
-// Makes the file where there is none, readable by its owner only; looks at one that is there. Gives
+// Creates the file if there is none, readable by its owner only; checks an existing one. Returns
 // its size.
 absl::StatusOr<off_t> PrepareFile(const std::string& path) {
   struct stat file;
   if (::stat(path.c_str(), &file) == 0) return CheckFileAt(path, file);
-  if (errno != ENOENT) return SystemError("cannot be looked at");
+  if (errno != ENOENT) return SystemError("cannot be examined");
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return SystemError("cannot be made");
+  if (fd < 0) return SystemError("cannot be created");
   ::close(fd);
   return 0;
 }
 
-// The damage that shows when the whole file is read.
+// The damage found by reading the whole file.
 absl::Status CheckFile(const sqlite::Connection& connection) {
   absl::StatusOr<sqlite::Statement> statement = connection.Prepare("PRAGMA quick_check(1)");
   if (!statement.ok()) return statement.status();
@@ -96,7 +96,7 @@ absl::Status PrepareDatabase(const std::string& path, off_t size) {
   if (size > 0 && size <= kFullCheckBytes) {
     if (absl::Status s = CheckFile(*connection); !s.ok()) return s;
   }
-  // Migrations before the journal mode: a file of somebody else stays as it is to the last byte.
+  // Migrations before the journal mode: a foreign file must stay unchanged to the last byte.
   if (absl::Status s = connection->Execute("PRAGMA synchronous = FULL"); !s.ok()) return s;
   if (absl::Status s = sqlite::Migrate(*connection, sqlite::Migrations()); !s.ok()) return s;
   absl::StatusOr<sqlite::Statement> statement = connection->Prepare("PRAGMA journal_mode = WAL");
@@ -108,7 +108,7 @@ absl::Status PrepareDatabase(const std::string& path, off_t size) {
       "cannot use write-ahead logging here; put it on a local file system");
 }
 
-// The new id.
+// Returns the new id.
 absl::StatusOr<std::string> RenewStoreId(const std::string& path) {
   absl::StatusOr<sqlite::Connection> connection = sqlite::Connection::Open(path, absl::Seconds(5));
   if (!connection.ok()) return connection.status();
@@ -123,9 +123,9 @@ absl::StatusOr<std::string> RenewStoreId(const std::string& path) {
   return (*reader)->StoreId();
 }
 
-// What a read or Health failed with, for logs and /readyz: no caller sees it.
+// The error of a read or of Health, for logs and /readyz; callers do not see it.
 absl::Status Unavailable(const absl::Status& status) {
-  return absl::UnavailableError(absl::StrCat("the store is not available: ", status.message()));
+  return absl::UnavailableError(absl::StrCat("the store is unavailable: ", status.message()));
 }
 
 }  // namespace
@@ -133,7 +133,7 @@ absl::Status Unavailable(const absl::Status& status) {
 absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(Options options) {
   static absl::once_flag once;
   absl::call_once(once, [] {
-    // Its statistics are a lock that all connections share, for numbers nobody reads.
+    // SQLite's memory statistics need a lock that all connections share, and are not used.
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   });
   absl::StatusOr<std::unique_ptr<sqlite::FileLock>> lock = sqlite::FileLock::Acquire(options.path);
@@ -160,7 +160,7 @@ absl::StatusOr<std::string> SqliteStore::MarkRestored(const std::string& path) {
   struct stat file;
   if (::stat(real_path.c_str(), &file) != 0 || file.st_size == 0) {
     return Annotate(absl::FailedPreconditionError(
-                        "there is no store; put the backup in its place, then say this again"),
+                        "there is no store; put the backup in its place, then run this again"),
                     path);
   }
   absl::StatusOr<off_t> size = PrepareFile(real_path);
@@ -179,17 +179,17 @@ absl::StatusOr<SqliteStore::Inspection> SqliteStore::Inspect(const std::string& 
   inspection.holder = *holder;
   struct stat file;
   if (::stat(path.c_str(), &file) != 0) {
-    if (errno != ENOENT) return Annotate(SystemError("cannot be looked at"), path);
+    if (errno != ENOENT) return Annotate(SystemError("cannot be examined"), path);
     const std::size_t slash = path.rfind('/');
     const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
     if (::access(directory.c_str(), W_OK | X_OK) == 0) return inspection;
-    return Annotate(SystemError(absl::StrCat("cannot be made in ", directory)), path);
+    return Annotate(SystemError(absl::StrCat("cannot be created in ", directory)), path);
   }
   inspection.exists = true;
   const absl::StatusOr<off_t> size = CheckFileAt(path, file);
   if (!size.ok()) return Annotate(size.status(), path);
   if (inspection.holder.has_value()) return inspection;
-  const absl::StatusOr<sqlite::Connection> connection = sqlite::Connection::OpenUntouched(path);
+  const absl::StatusOr<sqlite::Connection> connection = sqlite::Connection::OpenForInspection(path);
   if (!connection.ok()) return Annotate(connection.status(), path);
   const absl::StatusOr<std::int64_t> version =
       sqlite::CheckSchema(*connection, sqlite::Migrations().back().version);
@@ -205,12 +205,13 @@ SqliteStore::SqliteStore(Options options, std::unique_ptr<sqlite::FileLock> lock
       writer_(std::move(writer)),
       files_(lock_->real_path()),
       store_id_(std::move(store_id)),
-      lived_until_(writer_->BeginLife(options_.clock->Now()).value_or(absl::InfinitePast())),
+      trusted_time_(
+          writer_->StartTrustedTime(options_.clock->Now()).value_or(absl::InfinitePast())),
       readers_(lock_->real_path(), options_.max_readers),
       queue_({.clock = options_.clock,
               .max_queue = options_.max_queue,
               .probe_interval = options_.probe_interval,
-              .look_interval = options_.look_interval,
+              .check_interval = options_.check_interval,
               .metrics = options_.metrics},
              *this) {}
 
@@ -237,7 +238,7 @@ absl::Status SqliteStore::damage() const {
   return damage_;
 }
 
-absl::Status SqliteStore::NoteDamage(absl::Status status) {
+absl::Status SqliteStore::RecordDamage(absl::Status status) {
   if (!absl::IsDataLoss(status)) return status;
   absl::MutexLock lock(&mu_);
   if (damage_.ok()) {
@@ -253,16 +254,16 @@ absl::Status SqliteStore::CheckFiles() {
   const absl::StatusOr<bool> touched = files_.Check();
   if (!touched.ok()) return touched.status();
   if (!*touched) return absl::OkStatus();
-  if (absl::Status s = NoteDamage(CheckContent()); !s.ok()) return s;
+  if (absl::Status s = RecordDamage(CheckContent()); !s.ok()) return s;
   files_.Accept();
   return absl::OkStatus();
 }
 
 absl::Status SqliteStore::CheckContent() {
-  // Connections of their own have no pages of before in memory.
+  // New connections have no cached pages.
   const std::string& path = lock_->real_path();
   struct stat file;
-  if (::stat(path.c_str(), &file) != 0) return SystemError("cannot be looked at");
+  if (::stat(path.c_str(), &file) != 0) return SystemError("cannot be examined");
   if (file.st_size <= kFullCheckBytes) {
     absl::StatusOr<sqlite::Connection> connection =
         sqlite::Connection::Open(path, absl::Seconds(1));
@@ -275,24 +276,24 @@ absl::Status SqliteStore::CheckContent() {
   if (!id.ok()) return id.status();
   const absl::StatusOr<Revision> head = (*reader)->Head();
   if (!head.ok()) return head.status();
-  if (*id != store_id_) return absl::DataLossError("somebody has put another store in its place");
+  if (*id != store_id_) return absl::DataLossError("it was replaced by another store");
   if (*head < writer_->head()) {
-    return absl::DataLossError("somebody has put an older state in its place");
+    return absl::DataLossError("it was replaced by an older state of the store");
   }
   return absl::OkStatus();
 }
 
 absl::Status SqliteStore::Probe() {
   if (absl::Status s = CheckFiles(); !s.ok()) return s;
-  return NoteDamage(writer_->Probe());
+  return RecordDamage(writer_->Probe());
 }
 
-void SqliteStore::Tidy() {
+void SqliteStore::Maintain() {
   // A damaged or foreign file is left as it is.
   if (CheckFiles().ok() && writer_->Checkpoint()) files_.Accept();
 }
 
-void SqliteStore::Tell(const std::vector<ChangePtr>& changes) {
+void SqliteStore::Notify(const std::vector<ChangePtr>& changes) {
   ChangeListener* listener;
   {
     absl::MutexLock lock(&mu_);
@@ -303,12 +304,12 @@ void SqliteStore::Tell(const std::vector<ChangePtr>& changes) {
 
 absl::StatusOr<bool> SqliteStore::Expire() {
   const absl::Duration steady = options_.clock->Steady();
-  const absl::Duration passed = steady - expired_.value_or(steady);
+  const absl::Duration elapsed = steady - expired_.value_or(steady);
   expired_ = steady;
   if (absl::Status s = CheckFiles(); !s.ok()) return s;
   absl::StatusOr<bool> more =
-      writer_->Expire(options_.retention, options_.clock->Now(), passed, kExpireLimit);
-  if (!more.ok()) return NoteDamage(more.status());
+      writer_->Expire(options_.retention, options_.clock->Now(), elapsed, kExpireLimit);
+  if (!more.ok()) return RecordDamage(more.status());
   return more;
 }
 
@@ -330,20 +331,20 @@ GroupWriter::Group SqliteStore::Write(absl::Span<const PendingCommit> group) {
       ended = writer_->Commit();
     } else {
       writer_->Rollback();
-      done.fault_of_one = !absl::IsUnavailable(ended.status) && !absl::IsDataLoss(ended.status);
+      done.caused_by_one = !absl::IsUnavailable(ended.status) && !absl::IsDataLoss(ended.status);
     }
   }
   if (ended.end == Writer::End::kCommitted) {
-    // A commit counts only if it is in the file that the next start will find.
+    // A commit counts only if it is in the file that the next start will open.
     if (absl::Status s = CheckFiles(); !s.ok()) Fail(s, /*unknown=*/true, done);
     return done;
   }
-  Fail(NoteDamage(ended.status), ended.end == Writer::End::kUnknown, done);
+  Fail(RecordDamage(ended.status), ended.end == Writer::End::kUnknown, done);
   return done;
 }
 
 void SqliteStore::Fail(const absl::Status& status, bool unknown, Group& group) {
-  // What did not fit did not fit to something that now does not count either.
+  // A conflict with a transaction that does not count now does not count either.
   for (CommitResult& result : group.results) {
     const bool may_count = unknown && result.outcome == Outcome::kCommitted;
     result = CommitResult();
@@ -357,7 +358,7 @@ void SqliteStore::Fail(const absl::Status& status, bool unknown, Group& group) {
 template <typename Result, typename Read>
 absl::StatusOr<Result> SqliteStore::ReadWith(Read read) {
   absl::StatusOr<Result> result = readers_.With<Result>(std::move(read));
-  if (!result.ok()) return Unavailable(NoteDamage(result.status()));
+  if (!result.ok()) return Unavailable(RecordDamage(result.status()));
   return result;
 }
 

@@ -26,65 +26,66 @@
 
 namespace assetgate::store {
 
-// A Store in a SQLite file (WAL, synchronous=FULL). One thread writes; all that is queued when it
-// wakes goes into one commit, so that the more there is to do, the fewer syncs each change costs.
-// Reads run on the calling threads, beside it.
+// A Store in a SQLite file (WAL, synchronous=FULL). One thread writes with group commit: the more
+// transactions are queued, the fewer syncs each one costs. Reads run on the calling threads,
+// concurrently with writes.
 //
-// The file belongs to one process for life: whoever opens it second is refused. It holds what
-// callers sent, pre-signed URLs among it, so it and the files beside it (`-wal`, `-shm`, `.lock`)
-// are made with mode 0600.
+// One process owns the file for its whole life; a second one is rejected. The file holds what
+// callers sent, including pre-signed URLs, so it and the files beside it (`-wal`, `-shm`, `.lock`)
+// are created with mode 0600.
 //
-// When the disk is full or fails, transactions are answered kUnavailable (kUnknown where the
-// failure left it open) and Health says why; the store tries by itself whether the disk is back.
+// Errors: if the disk is full or fails, transactions are answered kUnavailable (kUnknown if the
+// outcome is open), Health returns the reason, and the store probes until the disk works again.
 //
-// When somebody deletes, replaces or truncates one of its files, or the file turns out to be
-// damaged, the store takes no more writes: Health is DATA_LOSS, a commit that was under way is
-// kUnknown. Reads go on as far as they can. A file that comes back is used again, one that was
-// damaged is not before the next Open, which checks it.
+// If one of its files is deleted, replaced or truncated, or turns out to be damaged, the store
+// accepts no more writes: Health is DATA_LOSS, and a commit in progress is kUnknown. Reads continue
+// as far as they can. A file that is put back is used again; a damaged one is not used before the
+// next Open, which checks it.
 class SqliteStore final : public Store, private GroupWriter {
  public:
   struct Options {
-    // The file; made when it does not exist. Its directory must.
+    // The file; created if it does not exist. Its directory must exist.
     std::string path;
-    // Dates changes and tells when they are past. Must outlive the store.
+    // Dates changes and decides when they expire.
+    // Lifetime: must outlive the store.
     const base::Clock* clock = nullptr;
     Retention retention;
-    // Transactions handed in and not yet answered; further ones are answered kUnavailable.
+    // The limit on transactions that are not answered yet; any more are answered kUnavailable.
     std::size_t max_queue = 10'000;
-    // Reads at the same time; further ones wait.
+    // The limit on concurrent reads; any more wait.
     std::size_t max_readers = 4;
-    // How often one List may look a term up in the index before it ends short: about a microsecond
-    // each.
+    // How many index look-ups one List may make before it ends early: about a microsecond each.
     std::size_t max_look_ups = 10'000;
-    // How often, at least, to try whether writing works again after it failed.
+    // The longest time between probes after writing has failed.
     absl::Duration probe_interval = absl::Seconds(1);
-    // How often, at least, to look whether the files are still there.
-    absl::Duration look_interval = absl::Seconds(5);
-    // Counts commits and times groups, if given. Must outlive the store.
+    // The longest time between checks that the files are still in place.
+    absl::Duration check_interval = absl::Seconds(5);
+    // If set, counts commits and measures groups. Must outlive the store.
     base::Metrics* metrics = nullptr;
   };
 
-  // FAILED_PRECONDITION, with the path and the remedy: the directory is missing, the file is in
-  // use, belongs to something else, or has a schema too new. DATA_LOSS: it is damaged. Neither is
-  // ever recreated or repaired.
+  // Never recreates or repairs a file.
+  // Errors: FAILED_PRECONDITION, with the path and the remedy: the directory is missing, the file
+  // is in use, is not a store, or has a schema that is too new. DATA_LOSS: it is damaged.
   static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(Options options);
-  // For after a backup was put in the file's place: gives the store a new id, and returns it. The
-  // revisions of what the backup does not have are given out again, for other changes; a resume
-  // token from before would skip these. With another id it starts over. Errors are as those of
-  // Open, and FAILED_PRECONDITION where there is no store.
+  // To be called after a backup was put in the file's place: gives the store a new id and returns
+  // it. Revisions of changes that the backup lacks are assigned again to other changes, which an
+  // older resume token would skip. With a new id, such a watch starts over.
+  // Errors: as in Open, and FAILED_PRECONDITION if there is no store.
   static absl::StatusOr<std::string> MarkRestored(const std::string& path);
   // What is at a path, without opening it as a store.
   struct Inspection {
-    // The process that has it open: it has been looked at by that one.
+    // The process that has it open, and so has checked it.
     std::optional<int> holder;
     bool exists = false;
-    // Of the schema; 0 where there is none yet. Not looked at while somebody has it open.
+    // The schema's version; 0 if there is none yet, or while another process has the file open.
     std::int64_t version = 0;
   };
-  // Whether Open would take the file. Makes, changes and locks nothing. Errors as those of Open,
-  // but for a file that is in use, and one that is damaged further inside.
+  // Whether Open would accept the file. Creates, changes and locks nothing.
+  // Errors: as in Open, except that a file in use is accepted, and damage deep inside the file is
+  // not detected.
   static absl::StatusOr<Inspection> Inspect(const std::string& path);
-  // Stops. No call may be under way.
+  // Stops. No call may be in progress.
   ~SqliteStore() override;
 
   SqliteStore(const SqliteStore&) = delete;
@@ -102,7 +103,7 @@ class SqliteStore final : public Store, private GroupWriter {
   absl::Status Health() override;
   std::size_t queue_depth() const override { return queue_.queue_depth(); }
   Leases& leases() override { return leases_; }
-  absl::Time lived_until() const override { return lived_until_; }
+  absl::Time trusted_time() const override { return trusted_time_; }
   void SetListener(ChangeListener* listener) override;
   void Stop() override { queue_.Stop(); }
 
@@ -112,21 +113,21 @@ class SqliteStore final : public Store, private GroupWriter {
 
   // GroupWriter.
   Group Write(absl::Span<const PendingCommit> group) override;
-  void Tell(const std::vector<ChangePtr>& changes) override;
+  void Notify(const std::vector<ChangePtr>& changes) override;
   absl::Status Probe() override;
-  absl::Status Look() override { return CheckFiles(); }
-  void Tidy() override;
+  absl::Status CheckIntegrity() override { return CheckFiles(); }
+  void Maintain() override;
   absl::StatusOr<bool> Expire() override;
 
-  // On the queue's thread: whether what is committed is still in the files.
+  // On the queue's thread: whether the committed data is still in the files.
   absl::Status CheckFiles();
-  // Whether a file that somebody else has written to is still this store, with all that is
+  // Whether a file that another process wrote to is still this store, with everything that is
   // committed.
   absl::Status CheckContent();
-  // Keeps the first DATA_LOSS of a read or a write. Returns `status`.
-  absl::Status NoteDamage(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_);
+  // Records the first DATA_LOSS of a read or a write. Returns `status`.
+  absl::Status RecordDamage(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status damage() const ABSL_LOCKS_EXCLUDED(mu_);
-  // A failed group: nothing of it counts, but what may have been committed.
+  // Marks a group as failed: all results count as not committed, or unknown.
   static void Fail(const absl::Status& status, bool unknown, Group& group);
 
   template <typename Result, typename Read>
@@ -135,21 +136,21 @@ class SqliteStore final : public Store, private GroupWriter {
   const Options options_;
   // Held longer than any connection.
   const std::unique_ptr<sqlite::FileLock> lock_;
-  // Of the queue's thread.
+  // Used by the queue's thread.
   const std::unique_ptr<sqlite::Writer> writer_;
   sqlite::OpenFiles files_;
-  // Of the steady clock, when what is past was last looked for.
+  // When expired data was last removed, by the steady clock.
   std::optional<absl::Duration> expired_;
   const std::string store_id_;
-  const absl::Time lived_until_;
+  const absl::Time trusted_time_;
   sqlite::ReaderPool readers_;
   SoleLeases leases_;
 
   mutable absl::Mutex mu_;
-  // What ends writing for good.
+  // Set once writing has ended for good.
   absl::Status damage_ ABSL_GUARDED_BY(mu_);
   ChangeListener* listener_ ABSL_GUARDED_BY(mu_) = nullptr;
-  // Last: its thread uses all of the above.
+  // Last, because its thread uses all of the above.
   CommitQueue queue_;
 };
 

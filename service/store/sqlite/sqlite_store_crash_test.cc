@@ -1,4 +1,4 @@
-// What was acknowledged survives the process.
+// Acknowledged commits survive the process.
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
@@ -27,15 +27,15 @@ namespace {
 
 using Outcome = CommitResult::Outcome;
 
-// One transaction makes two rows and claims a request id, all three named by its number; a second
-// one then changes the first row.
+// One transaction creates two rows and claims a request id, all three named by its number; a second
+// transaction then changes the first row.
 Key First(std::int64_t number) { return {"default", Kind::kAsset, absl::StrCat(number, "-1")}; }
 Key Second(std::int64_t number) {
   return {"default", Kind::kVideoTask, absl::StrCat(number, "-2")};
 }
 RequestKey Request(std::int64_t number) { return {"default", "CreateAsset", absl::StrCat(number)}; }
 
-// What the child says of each commit, in the order in which it was told.
+// The child's report for each commit, in the order of the answers.
 struct Acknowledged {
   std::int64_t number;
   // Of the first row.
@@ -48,7 +48,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& path,
   SqliteStore::Options options;
   options.path = path;
   options.clock = &clock;
-  options.retention.max_changes = 5'000;  // So that compaction is under way at times.
+  options.retention.max_changes = 5'000;  // So that compaction sometimes runs.
   return SqliteStore::Open(options);
 }
 
@@ -60,9 +60,9 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& path,
   SqliteStore& store = **opened;
   absl::Mutex mu;
   int outstanding = 0;
-  const auto tell = [pipe](Acknowledged said) {
-    // Less than PIPE_BUF: whole or not at all.
-    if (::write(pipe, &said, sizeof(said)) != sizeof(said)) _exit(4);
+  const auto report = [pipe](Acknowledged acknowledged) {
+    // Less than PIPE_BUF, so it is written whole or not at all.
+    if (::write(pipe, &acknowledged, sizeof(acknowledged)) != sizeof(acknowledged)) _exit(4);
   };
   for (;; ++number) {
     {
@@ -81,11 +81,11 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& path,
         RequestRow{Request(number), "body", {First(number), Second(number)}, clock.Now()};
     store.Commit(std::move(transaction), [&, number](CommitResult made) {
       if (made.outcome != Outcome::kCommitted) _exit(5);
-      tell({number, made.revisions[0], 0});
+      report({number, made.revisions[0], 0});
       store.Commit(Update(First(number), made.revisions[0], MakeContent("updated")),
                    [&, number](CommitResult updated) {
                      if (updated.outcome != Outcome::kCommitted) _exit(6);
-                     tell({number, updated.revisions[0], 1});
+                     report({number, updated.revisions[0], 1});
                      absl::MutexLock lock(&mu);
                      --outstanding;
                    });
@@ -109,7 +109,7 @@ std::string IntegrityCheck(const std::string& path) {
   return answer;
 }
 
-TEST(SqliteStoreCrashTest, KilledAtAnyMomentNothingAcknowledgedIsLost) {
+TEST(SqliteStoreCrashTest, ProcessKilledAtAnyMomentLosesNothingAcknowledged) {
   const unsigned seed = std::random_device()();
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937 random(seed);
@@ -128,7 +128,7 @@ TEST(SqliteStoreCrashTest, KilledAtAnyMomentNothingAcknowledgedIsLost) {
       CommitUntilKilled(path, number, ends[1]);
     }
     ::close(ends[1]);
-    // Where in its work the child is then is chance enough.
+    // The child's progress at that moment is random enough.
     const auto enough = std::uniform_int_distribution<std::size_t>(1, 1'000)(random);
     std::vector<Acknowledged> all;
     Acknowledged one;
@@ -152,30 +152,32 @@ TEST(SqliteStoreCrashTest, KilledAtAnyMomentNothingAcknowledgedIsLost) {
     const Revision head = *store.Head();
     Revision previous = newest_acknowledged;
     std::int64_t highest = number - 1;
-    for (const Acknowledged& said : all) {
-      ASSERT_GT(said.revision, previous);
-      // A transaction takes its revisions one by one; the child hears of the first row's.
-      previous = said.revision;
-      highest = std::max(highest, said.number);
-      const std::optional<Row> row = *store.Get(First(said.number));
-      ASSERT_TRUE(row.has_value()) << said.number;
-      ASSERT_GE(row->revision, said.revision);
-      if (said.updated != 0) {
+    for (const Acknowledged& acknowledged : all) {
+      ASSERT_GT(acknowledged.revision, previous);
+      // A transaction takes one revision per row; the child reports the first row's.
+      previous = acknowledged.revision;
+      highest = std::max(highest, acknowledged.number);
+      const std::optional<Row> row = *store.Get(First(acknowledged.number));
+      ASSERT_TRUE(row.has_value()) << acknowledged.number;
+      ASSERT_GE(row->revision, acknowledged.revision);
+      if (acknowledged.updated != 0) {
         ASSERT_EQ(row->content.resource, "updated");
       }
-      ASSERT_TRUE(store.FindRequest(Request(said.number))->has_value());
-      const ChangesPage changes = *store.ReadChanges(
-          {.tenant = "default", .kind = Kind::kAsset, .after = said.revision - 1, .limit = 1});
+      ASSERT_TRUE(store.FindRequest(Request(acknowledged.number))->has_value());
+      const ChangesPage changes = *store.ReadChanges({.tenant = "default",
+                                                      .kind = Kind::kAsset,
+                                                      .after = acknowledged.revision - 1,
+                                                      .limit = 1});
       if (!changes.compacted) {
         ASSERT_EQ(changes.changes.size(), 1u);
-        ASSERT_EQ(changes.changes[0]->revision, said.revision);
-        ASSERT_EQ(changes.changes[0]->key, First(said.number));
+        ASSERT_EQ(changes.changes[0]->revision, acknowledged.revision);
+        ASSERT_EQ(changes.changes[0]->key, First(acknowledged.number));
       }
     }
     ASSERT_GE(head, previous);
     newest_acknowledged = previous;
 
-    // What was not acknowledged is there whole or not at all.
+    // A transaction that was not acknowledged is there whole or not at all.
     number = highest + 1;
     for (int gone = 0; gone < 32; ++number) {
       const bool first = store.Get(First(number))->has_value();

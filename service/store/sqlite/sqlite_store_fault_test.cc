@@ -1,4 +1,4 @@
-// What becomes of transactions when the disk fails under them.
+// The outcomes of transactions when the disk fails.
 #include <sqlite3.h>
 
 #include <atomic>
@@ -52,12 +52,13 @@ class SqliteStoreFaultTest : public testing::Test {
           return judge_ == nullptr ? SQLITE_OK : judge_(operation, path);
         }) {}
 
-  // The writer's first housekeeping is over: what a test sets up fails in a commit of the test.
+  // Waits for the writer's first housekeeping, so that a fault set up by a test hits the test's
+  // commit.
   void SetUp() override {
     store_ = Open(path_);
     Transaction nothing;
     nothing.barrier = true;
-    // The housekeeping comes after the first commit, and so before the second one, at the latest.
+    // The housekeeping runs after the first commit, and at the latest before the second one.
     for (int i = 0; i < 2; ++i) {
       ASSERT_EQ(CommitAndWait(*store_, nothing).outcome, Outcome::kCommitted);
     }
@@ -77,7 +78,7 @@ class SqliteStoreFaultTest : public testing::Test {
     absl::MutexLock lock(&mu_);
     judge_ = std::move(judge);
   }
-  // The log's write, sync, … fails with `code`, at most `times` times.
+  // Makes the given operation on the log fail with `code`, at most `times` times.
   void FailLog(Operation operation, int code, int times = 1'000'000) {
     SetJudge([=, left = times](Operation asked, absl::string_view path) mutable {
       if (asked != operation || !absl::EndsWith(path, "-wal") || left == 0) return SQLITE_OK;
@@ -87,10 +88,10 @@ class SqliteStoreFaultTest : public testing::Test {
   }
   void Heal() { SetJudge(nullptr); }
 
-  // What a machine that lost power now would find, if its disk has everything that was ever
+  // The state after a power failure at this moment, if the disk has everything that was ever
   // written.
   std::unique_ptr<SqliteStore> OpenAfterCrash() {
-    // By another process: closing a copy here would drop SQLite's locks on the original.
+    // Copied by another process: closing a copy here would drop SQLite's locks on the original.
     const std::string crashed = absl::StrCat(directory_.path(), "/crashed", ++crashes_);
     std::filesystem::create_directory(crashed);
     EXPECT_EQ(std::system(absl::StrCat("cp ", path_, " ", path_, "-wal ", crashed).c_str()), 0);
@@ -108,7 +109,7 @@ class SqliteStoreFaultTest : public testing::Test {
   int crashes_ = 0;
 };
 
-TEST_F(SqliteStoreFaultTest, WriterIsToldOnlyWhenTheLogIsOnTheDisk) {
+TEST_F(SqliteStoreFaultTest, CommitIsAnsweredOnlyWhenTheLogIsOnTheDisk) {
   std::atomic<bool> log_is_dirty = false;
   std::atomic<int> syncs = 0;
   SetJudge([&](Operation operation, absl::string_view path) {
@@ -121,21 +122,21 @@ TEST_F(SqliteStoreFaultTest, WriterIsToldOnlyWhenTheLogIsOnTheDisk) {
     }
     return SQLITE_OK;
   });
-  int told_too_early = 0;
+  int answered_too_early = 0;
   for (int i = 0; i < 20; ++i) {
     absl::Notification done;
     store_->Commit(Create(Asset(absl::StrCat(i)), MakeContent("x")), [&](CommitResult result) {
-      if (result.outcome != Outcome::kCommitted || log_is_dirty) ++told_too_early;
+      if (result.outcome != Outcome::kCommitted || log_is_dirty) ++answered_too_early;
       done.Notify();
     });
     done.WaitForNotification();
   }
-  EXPECT_EQ(told_too_early, 0);
+  EXPECT_EQ(answered_too_early, 0);
   EXPECT_GE(syncs, 20);
   Heal();
 }
 
-TEST_F(SqliteStoreFaultTest, FullDiskRefusesAndRecoversWithTheNextSuccess) {
+TEST_F(SqliteStoreFaultTest, FullDiskRejectsWritesAndRecoversWithTheNextSuccess) {
   CountingListener listener;
   store_->SetListener(&listener);
   ASSERT_EQ(CommitAndWait(*store_, Create(Asset("before"), MakeContent("x"))).outcome,
@@ -150,7 +151,7 @@ TEST_F(SqliteStoreFaultTest, FullDiskRefusesAndRecoversWithTheNextSuccess) {
   const absl::Status health = store_->Health();
   EXPECT_EQ(health.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(health.message()), HasSubstr("full"));
-  EXPECT_EQ(*store_->Head(), 1) << "reading goes on";
+  EXPECT_EQ(*store_->Head(), 1) << "reads still work";
   EXPECT_FALSE(store_->Get(Asset("a"))->has_value());
   EXPECT_EQ(listener.count, 1);
 
@@ -163,7 +164,7 @@ TEST_F(SqliteStoreFaultTest, FullDiskRefusesAndRecoversWithTheNextSuccess) {
   store_->Stop();
 }
 
-TEST_F(SqliteStoreFaultTest, FailureTakesTheWholeGroupAndWhatDependedOnIt) {
+TEST_F(SqliteStoreFaultTest, FailureFailsTheWholeGroupAndDependentConflicts) {
   std::vector<Outcome> outcomes;
   absl::BlockingCounter answered(3);
   absl::Notification begun;
@@ -182,29 +183,29 @@ TEST_F(SqliteStoreFaultTest, FailureTakesTheWholeGroupAndWhatDependedOnIt) {
   }
   queued.Notify();
   answered.Wait();
-  // The second conflicted with the first, which then was never there.
+  // The second conflicted with the first, which was not committed after all.
   EXPECT_THAT(outcomes, SizeIs(3));
   EXPECT_THAT(outcomes, Each(Outcome::kUnavailable));
   Heal();
 }
 
-TEST_F(SqliteStoreFaultTest, FailedSyncThatIsOvercomeWasSurelyNotCommitted) {
+TEST_F(SqliteStoreFaultTest, RecoveredSyncFailureIsCertainlyNotCommitted) {
   ASSERT_EQ(CommitAndWait(*store_, Create(Asset("before"), MakeContent("x"))).outcome,
             Outcome::kCommitted);
   FailLog(Operation::kSync, SQLITE_IOERR_FSYNC, /*times=*/1);
   const CommitResult result = CommitAndWait(*store_, Create(Asset("a"), MakeContent("x")));
   EXPECT_EQ(result.outcome, Outcome::kUnavailable);
   EXPECT_FALSE(store_->Get(Asset("a"))->has_value());
-  // The answer says that nothing was changed: no crash may bring it back.
+  // The answer was that nothing changed, so no crash may restore it.
   std::unique_ptr<SqliteStore> crashed = OpenAfterCrash();
   EXPECT_FALSE(crashed->Get(Asset("a"))->has_value());
   EXPECT_TRUE(crashed->Get(Asset("before"))->has_value());
 }
 
-TEST_F(SqliteStoreFaultTest, FailedSyncThatPersistsLeavesItUnknownAndACrashMayBringItBack) {
+TEST_F(SqliteStoreFaultTest, PersistentSyncFailureIsUnknownBecauseACrashMayRestoreIt) {
   ASSERT_EQ(CommitAndWait(*store_, Create(Asset("before"), MakeContent("x"))).outcome,
             Outcome::kCommitted);
-  // A disk that fails in the middle of a sync, and from then on takes nothing.
+  // A disk that fails in the middle of a sync and then accepts nothing.
   SetJudge([failed = false](Operation operation, absl::string_view path) mutable {
     if (!absl::EndsWith(path, "-wal")) return SQLITE_OK;
     if (operation == Operation::kSync) failed = true;
@@ -214,11 +215,11 @@ TEST_F(SqliteStoreFaultTest, FailedSyncThatPersistsLeavesItUnknownAndACrashMayBr
             Outcome::kUnknown);
   EXPECT_FALSE(store_->Get(Asset("a"))->has_value());
   EXPECT_FALSE(store_->Health().ok());
-  // This is why kUnavailable would have been a lie.
+  // So kUnavailable would have been wrong.
   Heal();
   EXPECT_TRUE(OpenAfterCrash()->Get(Asset("a"))->has_value());
 
-  // What goes on without it settles that it never was.
+  // The next commit without it decides that it was not committed.
   EXPECT_EQ(CommitAndWait(*store_, Create(Asset("b"), MakeContent("x"))).outcome,
             Outcome::kCommitted);
   std::unique_ptr<SqliteStore> crashed = OpenAfterCrash();
@@ -249,9 +250,9 @@ TEST_F(SqliteStoreFaultTest, TransactionThatChangedNothingIsNotUnknown) {
   Heal();
 }
 
-TEST_F(SqliteStoreFaultTest, LogWhoseIndexCannotGrowWasSurelyNotCommitted) {
-  // The index of the log grows after some four thousand pages, and after these are on the disk: too
-  // long a log to be overlooked by a crash, and too short to have been copied before.
+TEST_F(SqliteStoreFaultTest, FailureToGrowTheLogsIndexIsCertainlyNotCommitted) {
+  // The log's index grows after about four thousand pages, once these are on the disk: the log is
+  // long enough for recovery to find it, and too short to have been copied before.
   const std::string seven_megabytes(7'000'000, 'x');
   ASSERT_EQ(CommitAndWait(*store_, Create(Asset("before"), MakeContent(seven_megabytes))).outcome,
             Outcome::kCommitted);
@@ -273,7 +274,7 @@ TEST_F(SqliteStoreFaultTest, LogWhoseIndexCannotGrowWasSurelyNotCommitted) {
             Outcome::kCommitted);
 }
 
-TEST_F(SqliteStoreFaultTest, IdleStoreNoticesByItselfThatTheDiskIsBack) {
+TEST_F(SqliteStoreFaultTest, IdleStoreDetectsThatTheDiskWorksAgain) {
   store_.reset();
   probe_interval_ = absl::Milliseconds(1);
   store_ = Open(path_);
@@ -287,7 +288,7 @@ TEST_F(SqliteStoreFaultTest, IdleStoreNoticesByItselfThatTheDiskIsBack) {
   EXPECT_TRUE(store_->Health().ok());
 }
 
-TEST_F(SqliteStoreFaultTest, CheckpointThatFailsHoldsNobodyUp) {
+TEST_F(SqliteStoreFaultTest, FailedCheckpointDelaysNoCommit) {
   SetJudge([this](Operation operation, absl::string_view path) {
     return operation == Operation::kWrite && path == path_ ? SQLITE_FULL : SQLITE_OK;
   });
@@ -303,12 +304,12 @@ TEST_F(SqliteStoreFaultTest, CheckpointThatFailsHoldsNobodyUp) {
   EXPECT_EQ(*store_->Head(), 300);
 }
 
-TEST_F(SqliteStoreFaultTest, DamagedRowHarmsOnlyThoseWhoTouchIt) {
+TEST_F(SqliteStoreFaultTest, DamagedRowFailsOnlyTransactionsThatTouchIt) {
   const Revision revision =
       CommitAndWait(*store_, Create(Asset("a"), MakeContent("x", {"t"}))).revisions[0];
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
-  // The store may still tidy up after the commit.
+  // The store may still do housekeeping after the commit.
   sqlite3_busy_timeout(db, 20'000);
   EXPECT_EQ(sqlite3_exec(db, "UPDATE resources SET terms = x'ff'", nullptr, nullptr, nullptr),
             SQLITE_OK);
@@ -339,7 +340,7 @@ TEST_F(SqliteStoreFaultTest, DamagedRowHarmsOnlyThoseWhoTouchIt) {
   EXPECT_TRUE(store_->Get(Asset("c"))->has_value());
 }
 
-TEST_F(SqliteStoreFaultTest, ReadThatFailsSaysSo) {
+TEST_F(SqliteStoreFaultTest, FailedReadReturnsAnError) {
   CommitAndWait(*store_, Create(Asset("a"), MakeContent("x")));
   SetJudge([](Operation operation, absl::string_view) {
     return operation == Operation::kRead ? SQLITE_IOERR_READ : SQLITE_OK;

@@ -1,4 +1,4 @@
-// Files that somebody deletes, replaces, cuts or overwrites under an open store.
+// Files of an open store that are deleted, replaced, truncated or overwritten.
 #include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,12 +33,12 @@ class SqliteStoreFilesTest : public testing::Test {
  protected:
   SqliteStoreFilesTest() { Open(); }
 
-  void Open(absl::Duration look_interval = absl::Hours(1)) {
+  void Open(absl::Duration check_interval = absl::Hours(1)) {
     store_.reset();
     SqliteStore::Options options;
     options.path = path_;
     options.clock = &clock_;
-    options.look_interval = look_interval;
+    options.check_interval = check_interval;
     options.probe_interval = absl::Hours(1);
     absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(options);
     ASSERT_TRUE(store.ok()) << store.status();
@@ -50,8 +50,8 @@ class SqliteStoreFilesTest : public testing::Test {
         *store_, Create({"default", Kind::kAsset, id}, MakeContent(std::string(3'000, 'x'))));
   }
 
-  // In a process of its own: to close a file of the store in this one would drop SQLite's locks.
-  // $DB is the database.
+  // Runs in another process: closing a file of the store in this one would drop SQLite's locks. $DB
+  // is the database.
   void Run(const std::string& command) const {
     EXPECT_EQ(std::system(absl::StrCat("DB='", path_, "'; ", command).c_str()), 0) << command;
   }
@@ -79,14 +79,14 @@ class SqliteStoreFilesTest : public testing::Test {
   std::unique_ptr<SqliteStore> store_;
 };
 
-struct Harm {
+struct Damage {
   const char* what;
   const char* command;
   const char* why;
 };
 
 // The command may use $DB and $DB.old, an older state of it.
-constexpr Harm kHarms[] = {
+constexpr Damage kDamages[] = {
     {"deleted", "rm $DB", "store.db was deleted"},
     {"its folder was moved", "mv $(dirname $DB) $(dirname $DB).moved", "store.db was deleted"},
     {"moved away", "mv $DB $DB.away", "store.db was deleted"},
@@ -104,9 +104,9 @@ constexpr Harm kHarms[] = {
     {"its index deleted", "rm $DB-shm", "store.db-shm was deleted"},
 };
 
-TEST_F(SqliteStoreFilesTest, NothingIsAcknowledgedOnceAFileIsNotTheStores) {
-  for (const Harm& harm : kHarms) {
-    SCOPED_TRACE(harm.what);
+TEST_F(SqliteStoreFilesTest, NothingIsAcknowledgedOnceAFileIsNoLongerTheStores) {
+  for (const Damage& damage : kDamages) {
+    SCOPED_TRACE(damage.what);
     store_.reset();
     std::filesystem::remove_all(directory_.path() + ".moved");
     std::filesystem::remove_all(directory_.path());
@@ -115,33 +115,33 @@ TEST_F(SqliteStoreFilesTest, NothingIsAcknowledgedOnceAFileIsNotTheStores) {
     // The older state ends with the first half.
     for (int i = 0; i < 10; ++i) Add(absl::StrCat("old-", i));
     Checkpoint();
-    ASSERT_EQ(Add("between").outcome, Outcome::kCommitted) << "a checkpoint is no harm";
+    ASSERT_EQ(Add("between").outcome, Outcome::kCommitted) << "a checkpoint is harmless";
     Run("cp $DB $DB.old");
     for (int i = 0; i < 10; ++i) Add(absl::StrCat("new-", i));
     Checkpoint();
     ASSERT_EQ(Add("last").outcome, Outcome::kCommitted);
     ASSERT_TRUE(store_->Health().ok()) << store_->Health();
-    // What is left in the log would make up for a part of the harm.
+    // The rest of the log would repair part of the damage.
     Checkpoint();
 
-    Run(harm.command);
+    Run(damage.command);
     EXPECT_EQ(Add("after").outcome, Outcome::kUnavailable);
     EXPECT_EQ(store_->Health().code(), absl::StatusCode::kDataLoss);
     EXPECT_THAT(std::string(store_->Health().message()),
-                testing::AllOf(HasSubstr(harm.why), HasSubstr("restart the gateway")));
+                testing::AllOf(HasSubstr(damage.why), HasSubstr("restart the gateway")));
     EXPECT_EQ(Add("later").outcome, Outcome::kUnavailable);
   }
   std::filesystem::remove_all(directory_.path() + ".moved");
 }
 
-TEST_F(SqliteStoreFilesTest, HarmIsSeenWhileNothingIsWritten) {
-  Open(/*look_interval=*/absl::Milliseconds(1));
+TEST_F(SqliteStoreFilesTest, DamageIsDetectedWhileNothingIsWritten) {
+  Open(/*check_interval=*/absl::Milliseconds(1));
   ASSERT_EQ(Add("a").outcome, Outcome::kCommitted);
   Run("rm $DB");
   EXPECT_TRUE(HealthBecomesDataLoss()) << store_->Health();
 }
 
-TEST_F(SqliteStoreFilesTest, AFileThatComesBackIsUsedAgain) {
+TEST_F(SqliteStoreFilesTest, FileThatIsPutBackIsUsedAgain) {
   ASSERT_EQ(Add("a").outcome, Outcome::kCommitted);
   Run("mv $DB $DB.away");
   EXPECT_EQ(Add("b").outcome, Outcome::kUnavailable);
@@ -152,7 +152,7 @@ TEST_F(SqliteStoreFilesTest, AFileThatComesBackIsUsedAgain) {
   EXPECT_TRUE(store_->Get({"default", Kind::kAsset, "b"})->has_value());
 }
 
-TEST_F(SqliteStoreFilesTest, OtherUsesOfTheFilesAreNoHarm) {
+TEST_F(SqliteStoreFilesTest, HarmlessUsesOfTheFilesAreAccepted) {
   ASSERT_EQ(Add("a").outcome, Outcome::kCommitted);
   const struct {
     const char* what;
@@ -170,7 +170,7 @@ TEST_F(SqliteStoreFilesTest, OtherUsesOfTheFilesAreNoHarm) {
   }
 }
 
-TEST_F(SqliteStoreFilesTest, AnotherProcessIsRefusedAlsoWithoutTheLockFile) {
+TEST_F(SqliteStoreFilesTest, AnotherProcessIsRejectedEvenWithoutTheLockFile) {
   std::filesystem::remove(path_ + ".lock");
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);

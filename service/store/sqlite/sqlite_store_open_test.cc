@@ -1,4 +1,4 @@
-// Who may open which file, and what is refused.
+// Which files can be opened, and which are rejected.
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -64,7 +64,7 @@ class SqliteStoreOpenTest : public testing::Test {
     return SqliteStore::Open(options);
   }
 
-  // Makes a store with something in it, and closes it.
+  // Creates a store with some content, and closes it.
   void MakeStore() {
     absl::StatusOr<std::unique_ptr<SqliteStore>> store = Open(path_);
     ASSERT_TRUE(store.ok()) << store.status();
@@ -86,7 +86,7 @@ class SqliteStoreOpenTest : public testing::Test {
   const std::string path_ = directory_.path() + "/store.db";
 };
 
-TEST_F(SqliteStoreOpenTest, FilesAreForTheirOwnerOnly) {
+TEST_F(SqliteStoreOpenTest, FilesAreReadableByTheirOwnerOnly) {
   const mode_t old = ::umask(0);
   absl::StatusOr<std::unique_ptr<SqliteStore>> store = Open(path_);
   ASSERT_TRUE(store.ok()) << store.status();
@@ -97,7 +97,7 @@ TEST_F(SqliteStoreOpenTest, FilesAreForTheirOwnerOnly) {
   }
 }
 
-TEST_F(SqliteStoreOpenTest, OpenFileIsRefusedUnderAnyName) {
+TEST_F(SqliteStoreOpenTest, OpenFileIsRejectedUnderAnyName) {
   absl::StatusOr<std::unique_ptr<SqliteStore>> store = Open(path_);
   ASSERT_TRUE(store.ok()) << store.status();
   std::filesystem::create_symlink(path_, directory_.path() + "/link.db");
@@ -109,7 +109,7 @@ TEST_F(SqliteStoreOpenTest, OpenFileIsRefusedUnderAnyName) {
     ExpectRefused(path, absl::StatusCode::kFailedPrecondition,
                   HasSubstr(absl::StrCat("in use by process ", ::getpid())));
   }
-  // The refusals did the holder no harm.
+  // The rejected attempts did not affect the holder.
   EXPECT_EQ(
       CommitAndWait(**store, Create({"default", Kind::kAsset, "a"}, MakeContent("x"))).outcome,
       CommitResult::Outcome::kCommitted);
@@ -117,7 +117,7 @@ TEST_F(SqliteStoreOpenTest, OpenFileIsRefusedUnderAnyName) {
   EXPECT_TRUE(Open(directory_.path() + "/link.db").ok());
 }
 
-TEST_F(SqliteStoreOpenTest, AnotherProcessIsRefusedUntilTheHolderDies) {
+TEST_F(SqliteStoreOpenTest, AnotherProcessIsRejectedUntilTheHolderDies) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   const pid_t child = ::fork();
@@ -140,13 +140,13 @@ TEST_F(SqliteStoreOpenTest, AnotherProcessIsRefusedUntilTheHolderDies) {
   ::close(ends[1]);
 }
 
-TEST_F(SqliteStoreOpenTest, MissingDirectoryIsNotMade) {
+TEST_F(SqliteStoreOpenTest, MissingDirectoryIsNotCreated) {
   ExpectRefused(directory_.path() + "/missing/store.db", absl::StatusCode::kFailedPrecondition,
                 HasSubstr("directory"));
   EXPECT_FALSE(std::filesystem::exists(directory_.path() + "/missing"));
 }
 
-TEST_F(SqliteStoreOpenTest, PathThatIsNoFileIsRefused) {
+TEST_F(SqliteStoreOpenTest, PathThatIsNotAFileIsRejected) {
   ExpectRefused(directory_.path(), absl::StatusCode::kFailedPrecondition,
                 HasSubstr("not a regular file"));
   std::filesystem::create_symlink(directory_.path() + "/nowhere", directory_.path() + "/dangling");
@@ -154,13 +154,13 @@ TEST_F(SqliteStoreOpenTest, PathThatIsNoFileIsRefused) {
                 HasSubstr("symbolic link"));
 }
 
-TEST_F(SqliteStoreOpenTest, FileWithTwoNamesIsRefused) {
+TEST_F(SqliteStoreOpenTest, FileWithTwoNamesIsRejected) {
   MakeStore();
   std::filesystem::create_hard_link(path_, directory_.path() + "/other.db");
   ExpectRefused(path_, absl::StatusCode::kFailedPrecondition, HasSubstr("hard links"));
 }
 
-TEST_F(SqliteStoreOpenTest, FileThatIsNoDatabaseIsRefusedAndLeftAsItIs) {
+TEST_F(SqliteStoreOpenTest, FileThatIsNotADatabaseIsRejectedAndUnchanged) {
   for (const std::string& content : {std::string("x"), std::string(10'000, 'x')}) {
     WriteFile(path_, content);
     ExpectRefused(path_, absl::StatusCode::kDataLoss, HasSubstr("not a SQLite database"));
@@ -168,7 +168,7 @@ TEST_F(SqliteStoreOpenTest, FileThatIsNoDatabaseIsRefusedAndLeftAsItIs) {
   }
 }
 
-TEST_F(SqliteStoreOpenTest, DamagedFileIsRefusedAndLeftAsItIs) {
+TEST_F(SqliteStoreOpenTest, DamagedFileIsRejectedAndUnchanged) {
   MakeStore();
   const std::string sound = ReadFile(path_);
   const auto expect_refused = [&](const std::string& damaged) {
@@ -190,7 +190,7 @@ TEST_F(SqliteStoreOpenTest, DamagedFileIsRefusedAndLeftAsItIs) {
   EXPECT_TRUE(Open(path_).ok());
 }
 
-TEST_F(SqliteStoreOpenTest, DatabaseOfSomebodyElseIsRefusedAndLeftAsItIs) {
+TEST_F(SqliteStoreOpenTest, ForeignDatabaseIsRejectedAndUnchanged) {
   Execute(path_, "CREATE TABLE songs (title TEXT)");
   const std::string before = ReadFile(path_);
   ExpectRefused(path_, absl::StatusCode::kFailedPrecondition, HasSubstr("not one of assetgate"));
@@ -202,7 +202,7 @@ TEST_F(SqliteStoreOpenTest, EmptyFileBecomesAStore) {
   EXPECT_TRUE(Open(path_).ok());
 }
 
-TEST_F(SqliteStoreOpenTest, SchemaTooNewIsRefusedWithBothVersions) {
+TEST_F(SqliteStoreOpenTest, SchemaTooNewIsRejectedWithBothVersions) {
   MakeStore();
   const int known = sqlite::Migrations().back().version;
   Execute(path_,
@@ -215,7 +215,7 @@ TEST_F(SqliteStoreOpenTest, SchemaTooNewIsRefusedWithBothVersions) {
   EXPECT_TRUE(ReadFile(path_) == before);
 }
 
-TEST_F(SqliteStoreOpenTest, NewerSchemaThatSaysItCanBeReadIsRead) {
+TEST_F(SqliteStoreOpenTest, NewerCompatibleSchemaIsAccepted) {
   MakeStore();
   const int known = sqlite::Migrations().back().version;
   Execute(path_, absl::StrCat("UPDATE schema SET version = ", known + 7, ", min_reader = ", known));
@@ -224,7 +224,7 @@ TEST_F(SqliteStoreOpenTest, NewerSchemaThatSaysItCanBeReadIsRead) {
   EXPECT_EQ(*(*store)->Head(), 50);
 }
 
-TEST_F(SqliteStoreOpenTest, RestoredStoreIsAnotherOneWithTheSameRows) {
+TEST_F(SqliteStoreOpenTest, RestoredStoreHasANewIdAndTheSameRows) {
   std::string before;
   {
     const auto store = Open(path_);
@@ -255,7 +255,7 @@ TEST_F(SqliteStoreOpenTest, OnlyAStoreCanBeMarkedAsRestored) {
                 AllOf(HasSubstr(path_), HasSubstr(std::string(message))));
   };
   refuses(absl::StatusCode::kFailedPrecondition, "there is no store");
-  EXPECT_FALSE(std::filesystem::exists(path_)) << "none is made";
+  EXPECT_FALSE(std::filesystem::exists(path_)) << "one was created";
   std::ofstream(path_).close();
   refuses(absl::StatusCode::kFailedPrecondition, "there is no store");
   std::ofstream(path_) << "this is a text";

@@ -6,8 +6,8 @@
 namespace assetgate::store::sqlite {
 namespace {
 
-constexpr std::size_t kShortestRun = 16;
-constexpr std::size_t kLongestRun = 256;
+constexpr std::size_t kMinRun = 16;
+constexpr std::size_t kMaxRun = 256;
 
 }  // namespace
 
@@ -23,7 +23,7 @@ MatchingRows::MatchingRows(const Statement& terms, absl::string_view tenant, Kin
     std::vector<Term>& words = clauses_.emplace_back();
     for (const std::string& word : clause) {
       words.emplace_back().term = word;
-      words.back().run_length = kShortestRun;
+      words.back().run_length = kMinRun;
     }
   }
 }
@@ -55,9 +55,8 @@ absl::Status MatchingRows::SeekTerm(Term& term, Revision upto) {
   }
   // A walk that takes every row reads far ahead; one that leaps does not.
   if (!term.run.empty()) {
-    term.run_length = 2 * term.hits >= term.run.size()
-                          ? std::min(2 * term.run_length, kLongestRun)
-                          : std::max(term.run_length / 2, kShortestRun);
+    term.run_length = 2 * term.hits >= term.run.size() ? std::min(2 * term.run_length, kMaxRun)
+                                                       : std::max(term.run_length / 2, kMinRun);
   }
   term.run.clear();
   term.at = 0;

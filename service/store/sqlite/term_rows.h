@@ -1,4 +1,4 @@
-// Which rows a filter matches, newest first, without looking at the others.
+// Finds the rows that match a filter, newest first, without examining the others.
 #ifndef ASSETGATE_STORE_SQLITE_TERM_ROWS_H_
 #define ASSETGATE_STORE_SQLITE_TERM_ROWS_H_
 
@@ -13,24 +13,24 @@
 
 namespace assetgate::store::sqlite {
 
-// Walks the create revisions of the rows that match a filter, falling. Each term has its rows in
-// that order in the index; the walk leaps from clause to clause to the next revision that all of
-// them have, so that it costs about what the rarest clause has, and memory for a few hundred
-// revisions per term. Where many rows have each and few have all, that is much, so the walk ends
-// after so many look-ups of a term, wherever it is, but not where it began.
+// Walks the create revisions of the rows that match a filter, descending. The index has each term's
+// rows in that order; the walk leaps from clause to clause to the next revision that all clauses
+// have. So it costs in proportion to the rarest clause, and memory for a few hundred revisions per
+// term. If many rows have each term and few have all, that is still much, so the walk ends after a
+// limited number of look-ups, but never where it began.
 //
-// Lives inside one read transaction.
+// Lifetime: used inside one read transaction.
 class MatchingRows {
  public:
-  // `terms` selects create_revision by tenant, kind, term, an upper bound and a limit, falling.
-  // The filter has at least one clause. The walk begins at `upto`. Everything passed must outlive
-  // this.
+  // `terms` selects create_revision by tenant, kind, term, an upper bound and a limit, descending.
+  // The filter has at least one clause. The walk starts at `upto`.
+  // Lifetime: all arguments must outlive this object.
   MatchingRows(const Statement& terms, absl::string_view tenant, Kind kind,
                const TermFilter& filter, Revision upto, std::size_t max_look_ups);
 
-  // The next match; 0 when there is none, or the walk ends before it.
+  // The next match; 0 if there is none, or if the walk ends before it.
   absl::StatusOr<Revision> Next();
-  // Matches that are not told yet are at or below this; 0 when there are none.
+  // All remaining matches are at or below this; 0 if there are none.
   Revision rest() const { return candidate_; }
 
  private:
@@ -39,7 +39,7 @@ class MatchingRows {
     absl::string_view term;
     std::vector<Revision> run;
     std::size_t at = 0;
-    // How long the next run shall be, and how often this one was of use.
+    // The length of the next run, and how many entries of this one were used.
     std::size_t run_length = 0;
     std::size_t hits = 0;
     bool exhausted = false;

@@ -11,21 +11,22 @@
 namespace assetgate::store::sqlite {
 namespace {
 
-// Other connections never write. What may hold the lock is an operator's tool.
+// The gateway's other connections never write; an operator's tool may hold the lock.
 constexpr absl::Duration kBusyTimeout = absl::Seconds(5);
 
-// A log of this many pages is copied into the file. Each time costs one sync of the file; until
-// then readers look pages up in the log. From the second time on the log's blocks are overwritten
+// A log of this many pages is copied into the file. Each copy costs one sync of the file; before
+// it, readers look pages up in the log. From the second copy on, the log's blocks are overwritten
 // in place, which the file system syncs several times faster than growth.
 constexpr int kCheckpointPages = 4'000;
-// A log that readers have kept from being reused this long is worth waiting for them, a little.
+// If readers have kept the log from being reused up to this length, the writer waits for them
+// briefly.
 constexpr int kBlockingCheckpointPages = 4 * kCheckpointPages;
-constexpr absl::Duration kCheckpointPatience = absl::Milliseconds(100);
+constexpr absl::Duration kCheckpointTimeout = absl::Milliseconds(100);
 
-// How often, at most, the time that was lived through is written down.
-constexpr absl::Duration kLivedInterval = absl::Seconds(50);
+// How often, at most, the trusted time is saved.
+constexpr absl::Duration kSaveInterval = absl::Seconds(50);
 
-// Sorted, each once.
+// Sorts the strings and removes duplicates.
 void MakeSet(std::vector<std::string>& strings) {
   std::sort(strings.begin(), strings.end());
   strings.erase(std::unique(strings.begin(), strings.end()), strings.end());
@@ -69,7 +70,7 @@ absl::Status Writer::Prepare() {
       {find_term_,
        "SELECT resources.id FROM terms JOIN resources USING (create_revision) "
        "WHERE terms.tenant = ? AND terms.kind = ? AND terms.term = ? LIMIT 1"},
-      // CROSS JOIN: in this order, so that each tenant costs a look-up.
+      // CROSS JOIN fixes the order, so that each tenant costs one look-up.
       {find_term_anywhere_,
        "WITH RECURSIVE tenants(name) AS (SELECT min(tenant) FROM resources UNION ALL "
        "SELECT (SELECT min(tenant) FROM resources WHERE tenant > name) FROM tenants "
@@ -81,7 +82,7 @@ absl::Status Writer::Prepare() {
       {insert_row_,
        "INSERT INTO resources (create_revision, tenant, kind, id, revision, settled, terms, "
        "resource, internal, unfinished) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"},
-      // Setting `unfinished` to what it is would still rewrite its index.
+      // Even setting `unfinished` to its present value would rewrite its index.
       {update_row_,
        "UPDATE resources SET revision = ?, settled = ?, terms = ?, resource = ?, internal = ? "
        "WHERE create_revision = ?"},
@@ -108,8 +109,8 @@ absl::Status Writer::Prepare() {
       {oldest_changes_, "SELECT revision, time FROM changes ORDER BY revision LIMIT ?"},
       {delete_changes_, "DELETE FROM changes WHERE revision <= ?"},
       {set_compacted_, "UPDATE meta SET value = ? WHERE name = 'compacted'"},
-      {read_lived_, "SELECT value FROM meta WHERE name = 'lived'"},
-      {save_lived_,
+      {read_trusted_time_, "SELECT value FROM meta WHERE name = 'lived'"},
+      {save_trusted_time_,
        "INSERT INTO meta VALUES ('lived', ?) ON CONFLICT (name) DO UPDATE SET value = "
        "excluded.value"},
   };
@@ -121,22 +122,23 @@ absl::Status Writer::Prepare() {
 
   Query query(read_head_);
   if (!query.Next()) {
-    return query.status().ok() ? absl::DataLossError("SQLite: the table meta is not complete")
+    return query.status().ok() ? absl::DataLossError("SQLite: the table meta is incomplete")
                                : query.status();
   }
   head_ = committed_head_ = query.IntAt(0);
   compacted_ = query.IntAt(1);
-  Query lived(read_lived_);
-  if (lived.Next()) {
-    saved_lived_ = absl::FromUnixMicros(lived.IntAt(0));
-    lived_ = LivedTime(saved_lived_);
+  Query saved(read_trusted_time_);
+  if (saved.Next()) {
+    saved_trusted_time_ = absl::FromUnixMicros(saved.IntAt(0));
+    trusted_time_ = TrustedTime(saved_trusted_time_);
   }
-  return lived.status();
+  return saved.status();
 }
 
 int Writer::OnWal(void* context, sqlite3*, const char*, int pages) {
   auto* writer = static_cast<Writer*>(context);
-  if (pages < writer->wal_pages_) writer->checkpoint_at_ = kCheckpointPages;  // It was begun anew.
+  if (pages < writer->wal_pages_)
+    writer->checkpoint_at_ = kCheckpointPages;  // The log was restarted.
   writer->wal_pages_ = pages;
   return SQLITE_OK;
 }
@@ -155,7 +157,7 @@ Writer::Ended Writer::Commit() {
     committed_head_ = head_;
     return {};
   }
-  // What a COMMIT that failed has done shows in the file: it may have gone wrong after the fact.
+  // The file shows the effect of a COMMIT that failed: the failure may have come after the fact.
   const Revision wanted = head_;
   Rollback();
   {
@@ -166,38 +168,38 @@ Writer::Ended Writer::Commit() {
       return {End::kCommitted, absl::OkStatus()};
     }
   }
-  // These two mean that the frame which makes the group count was never written whole.
+  // These two codes mean that the frame which commits the group was not written completely.
   if (code == SQLITE_FULL || code == SQLITE_IOERR_WRITE) {
     return {End::kRolledBack, std::move(status)};
   }
-  // Otherwise (a failed sync, say) the log on the disk may hold the whole group, though nobody
-  // counts it: a recovery after a crash would. The next commit overwrites it, and then it is gone
-  // for sure.
+  // Otherwise (after a failed sync, say) the log on the disk may hold the whole group although it
+  // does not count: recovery after a crash would restore it. The next commit overwrites it for
+  // good.
   return {Probe().ok() ? End::kRolledBack : End::kUnknown, std::move(status)};
 }
 
 void Writer::Rollback() {
-  // Some errors have rolled back by themselves.
+  // Some errors roll back by themselves.
   if (sqlite3_get_autocommit(connection_.get()) == 0) Query(rollback_).Run().IgnoreError();
   head_ = committed_head_;
 }
 
 absl::Status Writer::Probe() { return Query(probe_).Run(); }
 
-absl::StatusOr<std::optional<Writer::Standing>> Writer::Find(const Key& key) {
+absl::StatusOr<std::optional<Writer::RowState>> Writer::Find(const Key& key) {
   Query query(find_row_);
   query.Text(key.tenant).Int(static_cast<int>(key.kind)).Text(key.id);
   if (!query.Next()) {
     if (!query.status().ok()) return query.status();
-    return std::optional<Standing>();
+    return std::optional<RowState>();
   }
-  return std::optional<Standing>(
-      Standing{query.IntAt(0), query.IntAt(1), query.IntAt(2) != 0, query.StringAt(3)});
+  return std::optional<RowState>(
+      RowState{query.IntAt(0), query.IntAt(1), query.IntAt(2) != 0, query.StringAt(3)});
 }
 
 absl::Status Writer::Check(const Conditions& conditions, std::vector<Key>& unmet) {
   for (const Key& key : conditions.exist) {
-    absl::StatusOr<std::optional<Standing>> found = Find(key);
+    absl::StatusOr<std::optional<RowState>> found = Find(key);
     if (!found.ok()) return found.status();
     if (!found->has_value()) unmet.push_back(key);
   }
@@ -225,7 +227,7 @@ absl::Status Writer::Check(const Conditions& conditions, std::vector<Key>& unmet
 
 absl::Status Writer::Apply(const Transaction& transaction, absl::Time now, CommitResult& result,
                            std::vector<ChangePtr>& changes) {
-  // Nothing is written before everything is checked.
+  // Check everything before writing anything.
   if (transaction.claim_request.has_value()) {
     const RequestKey& key = transaction.claim_request->key;
     Query query(find_request_);
@@ -240,12 +242,12 @@ absl::Status Writer::Apply(const Transaction& transaction, absl::Time now, Commi
     }
     if (!query.status().ok()) return query.status();
   }
-  std::vector<std::optional<Standing>> standing;
+  std::vector<std::optional<RowState>> standing;
   standing.reserve(transaction.writes.size());
   absl::flat_hash_set<Key> seen;
   for (std::size_t i = 0; i < transaction.writes.size(); ++i) {
     const Write& write = transaction.writes[i];
-    absl::StatusOr<std::optional<Standing>> found = Find(write.key);
+    absl::StatusOr<std::optional<RowState>> found = Find(write.key);
     if (!found.ok()) return found.status();
     const Revision revision = found->has_value() ? (*found)->revision : 0;
     const bool repeated = transaction.writes.size() > 1 && !seen.insert(write.key).second;
@@ -272,7 +274,7 @@ absl::Status Writer::Apply(const Transaction& transaction, absl::Time now, Commi
     result.revisions.push_back(head_);
   }
   if (transaction.barrier) {
-    // What a COMMIT that failed has left behind in the log is overwritten by the next one.
+    // The next commit overwrites whatever a failed COMMIT has left in the log.
     if (absl::Status s = Probe(); !s.ok()) return s;
   }
   if (transaction.free_request.has_value()) {
@@ -297,7 +299,7 @@ absl::Status Writer::Apply(const Transaction& transaction, absl::Time now, Commi
   return absl::OkStatus();
 }
 
-absl::Status Writer::ApplyWrite(const Write& write, const std::optional<Standing>& standing,
+absl::Status Writer::ApplyWrite(const Write& write, const std::optional<RowState>& standing,
                                 absl::Time now, std::vector<ChangePtr>& changes) {
   const Revision revision = ++head_;
   auto change = std::make_shared<Change>();
@@ -404,24 +406,26 @@ absl::Status Writer::IndexTerms(const Key& key, Revision create_revision,
   return absl::OkStatus();
 }
 
-absl::Status Writer::SaveLived() {
-  // Now and then is enough: what is lost by a crash is lived through again.
-  const absl::Time lived = *lived_.newest();
-  if (saved_lived_.has_value() && lived < *saved_lived_ + kLivedInterval) return absl::OkStatus();
-  if (absl::Status s = Query(save_lived_).Int(absl::ToUnixMicros(lived)).Run(); !s.ok()) return s;
-  saved_lived_ = lived;
+absl::Status Writer::SaveTrustedTime() {
+  // Saving it now and then is enough: after a crash, the lost part is caught up.
+  const absl::Time trusted = *trusted_time_.newest();
+  if (saved_trusted_time_.has_value() && trusted < *saved_trusted_time_ + kSaveInterval)
+    return absl::OkStatus();
+  if (absl::Status s = Query(save_trusted_time_).Int(absl::ToUnixMicros(trusted)).Run(); !s.ok())
+    return s;
+  saved_trusted_time_ = trusted;
   return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Time now,
-                                    absl::Duration passed, std::int64_t limit) {
-  lived_.Follow(now, passed);
+                                    absl::Duration elapsed, std::int64_t limit) {
+  trusted_time_.Advance(now, elapsed);
   if (absl::Status s = Begin(); !s.ok()) return s;
   bool more = false;
   const Revision compacted = compacted_;
-  const std::optional<absl::Time> saved = saved_lived_;
-  absl::Status status = SaveLived();
-  if (status.ok()) status = ExpireInGroup(retention, lived_.Horizon(now), limit, more);
+  const std::optional<absl::Time> saved = saved_trusted_time_;
+  absl::Status status = SaveTrustedTime();
+  if (status.ok()) status = ExpireInGroup(retention, trusted_time_.Horizon(now), limit, more);
   if (status.ok()) {
     status = Commit().status;
   } else {
@@ -429,7 +433,7 @@ absl::StatusOr<bool> Writer::Expire(const Retention& retention, absl::Time now,
   }
   if (!status.ok()) {
     compacted_ = compacted;
-    saved_lived_ = saved;
+    saved_trusted_time_ = saved;
     return status;
   }
   return more;
@@ -449,15 +453,15 @@ absl::Status Writer::ExpireInGroup(const Retention& retention, absl::Time now, s
     const std::int64_t too_old = absl::ToUnixMicros(now - retention.changes);
     Query query(oldest_changes_);
     query.Int(limit);
-    std::int64_t looked_at = 0;
+    std::int64_t examined = 0;
     bool stopped = false;
     while (!stopped && query.Next()) {
-      ++looked_at;
+      ++examined;
       stopped = query.IntAt(0) > beyond_count && query.IntAt(1) >= too_old;
       if (!stopped) upto = query.IntAt(0);
     }
     if (!query.status().ok()) return query.status();
-    if (!stopped && looked_at >= limit) more = true;
+    if (!stopped && examined >= limit) more = true;
   }
   if (upto == compacted_) return absl::OkStatus();
   if (absl::Status s = Query(delete_changes_).Int(upto).Run(); !s.ok()) return s;
@@ -471,11 +475,11 @@ bool Writer::Checkpoint() {
   int mode = SQLITE_CHECKPOINT_PASSIVE;
   if (wal_pages_ >= kBlockingCheckpointPages) {
     mode = SQLITE_CHECKPOINT_RESTART;
-    connection_.SetBusyTimeout(kCheckpointPatience);
+    connection_.SetBusyTimeout(kCheckpointTimeout);
   }
   sqlite3_wal_checkpoint_v2(connection_.get(), nullptr, mode, nullptr, nullptr);
   connection_.SetBusyTimeout(kBusyTimeout);
-  // Copied or not: until the log begins anew, the next time is after as much again.
+  // Copied or not: until the log is restarted, the next try comes after the same length again.
   checkpoint_at_ = wal_pages_ + kCheckpointPages;
   return true;
 }

@@ -1,4 +1,4 @@
-// What a transaction does to the tables.
+// Applies transactions to the tables.
 #ifndef ASSETGATE_STORE_SQLITE_WRITER_H_
 #define ASSETGATE_STORE_SQLITE_WRITER_H_
 
@@ -11,18 +11,18 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "store/lived_time.h"
 #include "store/sqlite/database.h"
 #include "store/store.h"
+#include "store/trusted_time.h"
 
 namespace assetgate::store::sqlite {
 
-// The one connection that writes. Several transactions share one commit, a group: each sees those
-// before it in the group, and one that does not fit changes nothing and leaves the others alone.
+// The only connection that writes. Several transactions share one commit, a group: each sees those
+// before it in the group, and one that does not apply changes nothing and does not affect others.
 //
 //   Begin, Apply…, Commit    or    Begin, Apply…, Rollback
 //
-// Used by one thread.
+// Threading: used by one thread.
 class Writer {
  public:
   static absl::StatusOr<std::unique_ptr<Writer>> Open(const std::string& path);
@@ -30,17 +30,17 @@ class Writer {
   // The newest revision, including those of the open group.
   Revision head() const { return head_; }
 
-  // A new store begins its life now. Returns the newest time that an earlier process lived through;
-  // absent where the store is new.
-  std::optional<absl::Time> BeginLife(absl::Time now) {
-    const std::optional<absl::Time> before = lived_.newest();
-    if (!before.has_value()) lived_.Follow(now, absl::ZeroDuration());
+  // Starts the trusted time of a new store at `now`. Returns the trusted time that an earlier
+  // process saved; absent if the store is new.
+  std::optional<absl::Time> StartTrustedTime(absl::Time now) {
+    const std::optional<absl::Time> before = trusted_time_.newest();
+    if (!before.has_value()) trusted_time_.Advance(now, absl::ZeroDuration());
     return before;
   }
 
   absl::Status Begin();
-  // Checks one transaction and, if it fits, does it, and appends its changes. An error means that
-  // the group is lost: Rollback.
+  // Checks one transaction and, if it applies, executes it and appends its changes. After an error
+  // the group is lost: call Rollback.
   absl::Status Apply(const Transaction& transaction, absl::Time now, CommitResult& result,
                      std::vector<ChangePtr>& changes);
 
@@ -48,7 +48,7 @@ class Writer {
   enum class End {
     kCommitted,
     kRolledBack,
-    // Not there, but a crash may bring it back: the disk may have it (see Commit).
+    // Not committed now, but a crash may restore it, because it may be on the disk (see Commit).
     kUnknown,
   };
   struct Ended {
@@ -58,40 +58,39 @@ class Writer {
   Ended Commit();
   void Rollback();
 
-  // Commits a row that means nothing, to see whether the disk takes writes.
+  // Commits a meaningless row, to test whether the disk accepts writes.
   absl::Status Probe();
 
-  // Removes what is past its time: at most `limit` requests and `limit` changes, in a commit of
-  // their own. Gives whether there may be more. `now` counts as far as the store has lived through
-  // it (see LivedTime); `passed`: on a steady clock, since the last call.
-  absl::StatusOr<bool> Expire(const Retention& retention, absl::Time now, absl::Duration passed,
+  // Removes expired data: at most `limit` requests and `limit` changes, in a commit of their own.
+  // Returns whether there may be more. `now` counts as far as the store trusts it (see
+  // TrustedTime); `elapsed`: since the last call, by a steady clock.
+  absl::StatusOr<bool> Expire(const Retention& retention, absl::Time now, absl::Duration elapsed,
                               std::int64_t limit);
 
-  // Moves what is committed from the log into the file, when the log has grown enough to be worth
-  // it. What stops it is no harm: the log grows until it works again. Gives whether it may have
-  // written to the file.
+  // Copies committed data from the log into the file, once the log is long enough. A failure is
+  // harmless: the log grows until it works again. Returns whether it may have written to the file.
   bool Checkpoint();
 
  private:
   explicit Writer(Connection connection) : connection_(std::move(connection)) {}
   absl::Status Prepare();
 
-  // A row as it stands, as far as a write needs it.
-  struct Standing {
+  // The part of a row that a write needs.
+  struct RowState {
     Revision create_revision = 0;
     Revision revision = 0;
     bool unfinished = false;
     std::string terms;
   };
-  absl::StatusOr<std::optional<Standing>> Find(const Key& key);
-  // What of the conditions does not hold goes to `unmet`.
+  absl::StatusOr<std::optional<RowState>> Find(const Key& key);
+  // Adds to `unmet` the conditions that do not hold.
   absl::Status Check(const Conditions& conditions, std::vector<Key>& unmet);
-  absl::Status ApplyWrite(const Write& write, const std::optional<Standing>& standing,
+  absl::Status ApplyWrite(const Write& write, const std::optional<RowState>& standing,
                           absl::Time now, std::vector<ChangePtr>& changes);
-  // Makes the index hold `wanted` instead of `held`.
+  // Changes the row's index entries from `held` to `wanted`.
   absl::Status IndexTerms(const Key& key, Revision create_revision, std::vector<std::string> held,
                           std::vector<std::string> wanted);
-  absl::Status SaveLived();
+  absl::Status SaveTrustedTime();
   absl::Status ExpireInGroup(const Retention& retention, absl::Time now, std::int64_t limit,
                              bool& more);
 
@@ -101,10 +100,10 @@ class Writer {
   Revision head_ = 0;
   Revision committed_head_ = 0;
   Revision compacted_ = 0;
-  LivedTime lived_;
-  // What of it is in the file.
-  std::optional<absl::Time> saved_lived_;
-  // How long the log is, and how long it must be to be copied.
+  TrustedTime trusted_time_;
+  // Its saved part.
+  std::optional<absl::Time> saved_trusted_time_;
+  // The log's length, and the length at which it is copied.
   int wal_pages_ = 0;
   int checkpoint_at_ = 0;
 
@@ -131,8 +130,8 @@ class Writer {
   Statement oldest_changes_;
   Statement delete_changes_;
   Statement set_compacted_;
-  Statement read_lived_;
-  Statement save_lived_;
+  Statement read_trusted_time_;
+  Statement save_trusted_time_;
 };
 
 }  // namespace assetgate::store::sqlite

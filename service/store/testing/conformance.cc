@@ -49,7 +49,7 @@ RequestRow Request(absl::string_view id, std::vector<Key> rows, absl::Time creat
   return {{"default", "CreateAsset", std::string(id)}, "body", std::move(rows), create_time};
 }
 
-// Keeps what it hears.
+// Records its notifications.
 class Listener : public ChangeListener {
  public:
   void OnChanges(const std::vector<ChangePtr>& changes, Revision head) override {
@@ -75,11 +75,11 @@ class Listener : public ChangeListener {
 constexpr ListQuery::Order kOrders[] = {ListQuery::Order::kNewestFirst,
                                         ListQuery::Order::kOldestFirst};
 
-// Keeps the store's thread busy while it lives, so that what is committed meanwhile is queued, and
-// then finds itself in one group.
-class Standstill {
+// Blocks the store's thread while it exists, so that transactions committed meanwhile are queued
+// and form one group.
+class WriterStall {
  public:
-  explicit Standstill(Store& store) {
+  explicit WriterStall(Store& store) {
     store.Commit({}, [this](CommitResult) {
       begun_.Notify();
       over_.WaitForNotification();
@@ -87,8 +87,8 @@ class Standstill {
     });
     begun_.WaitForNotification();
   }
-  // The store's thread may still be looking at what goes away here.
-  ~Standstill() {
+  // The store's thread may still use members of this object.
+  ~WriterStall() {
     End();
     left_.WaitForNotification();
   }
@@ -102,8 +102,8 @@ class Standstill {
   absl::Notification left_;
 };
 
-// Commits something that nobody looks at until `condition` holds; false where it never does. What
-// is past goes between commits, whenever the store finds time.
+// Makes irrelevant commits until `condition` holds; false if it never does. Expired data is removed
+// between commits, at times of the store's choice.
 template <typename Condition>
 bool Eventually(Store& store, Condition condition) {
   const absl::Time deadline = absl::Now() + absl::Seconds(20);
@@ -121,7 +121,7 @@ std::vector<std::string> Ids(const std::vector<Row>& rows) {
   return ids;
 }
 
-// Everything that is committed after `after`, read in pages of `limit`.
+// All changes after `after`, read in pages of `limit`.
 std::vector<ChangePtr> AllChanges(Store& store, absl::string_view tenant, Revision after,
                                   std::size_t limit) {
   std::vector<ChangePtr> changes;
@@ -134,21 +134,21 @@ std::vector<ChangePtr> AllChanges(Store& store, absl::string_view tenant, Revisi
     EXPECT_LE(page->changes.size(), limit);
     changes.insert(changes.end(), page->changes.begin(), page->changes.end());
     if (page->upto >= page->head) return changes;
-    EXPECT_GT(page->upto, after) << "a page must get on";
+    EXPECT_GT(page->upto, after) << "a page must advance";
     if (page->upto <= after) return changes;
     after = page->upto;
   }
 }
 
-// Whether a list that goes on at `end` gets on.
-bool GetsOn(const ListQuery& query, Revision end) {
+// Whether continuing the list at `end` advances it.
+bool Advances(const ListQuery& query, Revision end) {
   if (query.order == ListQuery::Order::kOldestFirst) {
     return end > query.after_create_revision.value_or(0);
   }
   return end < query.after_create_revision.value_or(std::numeric_limits<Revision>::max());
 }
 
-// Every row that `query` finds, read in pages. Those that end short are counted, where they may.
+// All rows that `query` finds, read in pages. Counts the pages that end early, if that is allowed.
 std::vector<Row> AllRows(Store& store, ListQuery query, int* short_pages = nullptr) {
   std::vector<Row> rows;
   for (;;) {
@@ -163,8 +163,8 @@ std::vector<Row> AllRows(Store& store, ListQuery query, int* short_pages = nullp
     } else if (page->rows.size() < query.limit) {
       ++*short_pages;
     }
-    EXPECT_TRUE(GetsOn(query, page->end)) << "a page must get on";
-    if (!GetsOn(query, page->end)) return rows;
+    EXPECT_TRUE(Advances(query, page->end)) << "a page must advance";
+    if (!Advances(query, page->end)) return rows;
     query.after_create_revision = page->end;
   }
 }
@@ -213,7 +213,7 @@ TEST_P(StoreConformanceTest, RowReadsBackAsItWasWritten) {
   EXPECT_EQ(*store_->Head(), result.revisions[0]);
 }
 
-TEST_P(StoreConformanceTest, UpdateKeepsTheCreateRevisionAndANewRowOfTheSameNameDoesNot) {
+TEST_P(StoreConformanceTest, UpdateKeepsTheCreateRevisionButRecreationDoesNot) {
   const Revision created =
       CommitAndWait(*store_, Create(Asset("a"), MakeContent("1"))).revisions[0];
   const Revision updated =
@@ -232,7 +232,7 @@ TEST_P(StoreConformanceTest, UpdateKeepsTheCreateRevisionAndANewRowOfTheSameName
   EXPECT_EQ((*store_->Get(Asset("a")))->create_revision, again);
 }
 
-TEST_P(StoreConformanceTest, WriterWhoSawAnotherRevisionConflicts) {
+TEST_P(StoreConformanceTest, WriteWithAnotherExpectedRevisionConflicts) {
   const Revision first = CommitAndWait(*store_, Create(Asset("a"), MakeContent("1"))).revisions[0];
   const Revision second =
       CommitAndWait(*store_, Update(Asset("a"), first, MakeContent("2"))).revisions[0];
@@ -266,7 +266,7 @@ TEST_P(StoreConformanceTest, TransactionWithAConflictChangesNothing) {
   transaction.claim_request = Request("r", {Asset("new")}, clock_.Now());
   const CommitResult result = CommitAndWait(*store_, std::move(transaction));
   EXPECT_EQ(result.outcome, Outcome::kConflict);
-  EXPECT_THAT(result.conflicts, ElementsAre(1, 3)) << "the fourth names a key a second time";
+  EXPECT_THAT(result.conflicts, ElementsAre(1, 3)) << "the fourth repeats a key";
 
   EXPECT_FALSE(store_->Get(Asset("new"))->has_value());
   EXPECT_EQ((*store_->Get(Asset("a")))->revision, a);
@@ -276,7 +276,7 @@ TEST_P(StoreConformanceTest, TransactionWithAConflictChangesNothing) {
   EXPECT_THAT(AllChanges(*store_, "default", 0, 10), SizeIs(2));
 }
 
-TEST_P(StoreConformanceTest, TransactionOfManyWritesIsOneStep) {
+TEST_P(StoreConformanceTest, TransactionOfManyWritesIsAtomic) {
   Listener listener;
   store_->SetListener(&listener);
   Transaction transaction;
@@ -291,14 +291,14 @@ TEST_P(StoreConformanceTest, TransactionOfManyWritesIsOneStep) {
   store_->Stop();
 }
 
-TEST_P(StoreConformanceTest, RequestIdIsTakenOnceAndToldWithWhatItMade) {
+TEST_P(StoreConformanceTest, RequestIdIsTakenOnceAndReturnsTheRowsItCreated) {
   Transaction first = Create(Asset("a"), MakeContent("a"));
   first.claim_request =
       Request("r", {Asset("a"), {"default", Kind::kVideoTask, "t"}}, clock_.Now());
   ASSERT_EQ(CommitAndWait(*store_, std::move(first)).outcome, Outcome::kCommitted);
 
-  // The id is looked at before the rows: a repeated request hears of the first one, not that the
-  // name is taken.
+  // The id is checked before the rows: a repeated request gets the first one's result, not a
+  // conflict about the name.
   Transaction second = Create(Asset("a"), MakeContent("again"));
   second.claim_request = Request("r", {Asset("a")}, clock_.Now() + absl::Hours(1));
   const CommitResult result = CommitAndWait(*store_, std::move(second));
@@ -353,14 +353,14 @@ TEST_P(StoreConformanceTest, FreedRequestIdCanBeClaimedAgain) {
   EXPECT_TRUE(store_->FindRequest({"default", "CreateAsset", "r"})->has_value());
 }
 
-TEST_P(StoreConformanceTest, TransactionsOfOneGroupSeeEachOtherAndFailAlone) {
+TEST_P(StoreConformanceTest, TransactionsOfOneGroupSeeEachOtherAndFailIndependently) {
   Listener listener;
   store_->SetListener(&listener);
   std::vector<CommitResult> results(6);
   std::vector<int> order;
   absl::BlockingCounter answered(6);
   {
-    Standstill standstill(*store_);
+    WriterStall stall(*store_);
     int next = 0;
     const auto commit = [&](Transaction transaction) {
       const int i = next++;
@@ -395,13 +395,13 @@ TEST_P(StoreConformanceTest, TransactionsOfOneGroupSeeEachOtherAndFailAlone) {
   store_->Stop();
 }
 
-TEST_P(StoreConformanceTest, FullQueueRefusesAndForgets) {
+TEST_P(StoreConformanceTest, FullQueueRejectsTransactionsWithoutExecutingThem) {
   settings_.max_queue = 3;
   Reopen();
   std::vector<CommitResult> results(4);
   absl::BlockingCounter answered(4);
   {
-    Standstill standstill(*store_);  // Counts: it is not answered yet.
+    WriterStall stall(*store_);  // Counts: it is not answered yet.
     for (std::size_t i = 0; i < results.size(); ++i) {
       store_->Commit(Create(Asset(absl::StrCat("a", i)), MakeContent("x")),
                      [&, i](CommitResult result) {
@@ -423,12 +423,12 @@ TEST_P(StoreConformanceTest, FullQueueRefusesAndForgets) {
             Outcome::kCommitted);
 }
 
-TEST_P(StoreConformanceTest, ListenerHearsEveryChangeInOrderBeforeTheWriter) {
+TEST_P(StoreConformanceTest, ListenerGetsEveryChangeInOrderBeforeTheWriter) {
   constexpr int kThreads = 4;
   constexpr int kEach = 100;
   Listener listener;
   store_->SetListener(&listener);
-  std::atomic<int> told_too_early = 0;
+  std::atomic<int> answered_too_early = 0;
   absl::BlockingCounter answered(kThreads * kEach);
   std::vector<std::thread> threads;
   threads.reserve(kThreads);
@@ -438,7 +438,8 @@ TEST_P(StoreConformanceTest, ListenerHearsEveryChangeInOrderBeforeTheWriter) {
         store_->Commit(Create(Asset(absl::StrCat(t, "-", i)), MakeContent("x")),
                        [&](CommitResult result) {
                          const std::vector<Revision> heads = listener.heads();
-                         if (heads.empty() || heads.back() < result.revisions[0]) ++told_too_early;
+                         if (heads.empty() || heads.back() < result.revisions[0])
+                           ++answered_too_early;
                          answered.DecrementCount();
                        });
       }
@@ -447,22 +448,22 @@ TEST_P(StoreConformanceTest, ListenerHearsEveryChangeInOrderBeforeTheWriter) {
   for (std::thread& thread : threads) thread.join();
   answered.Wait();
   store_->Stop();
-  EXPECT_EQ(told_too_early, 0);
-  const std::vector<ChangePtr> heard = listener.changes();
+  EXPECT_EQ(answered_too_early, 0);
+  const std::vector<ChangePtr> received = listener.changes();
   const std::vector<ChangePtr> kept = AllChanges(*store_, "default", 0, 7);
-  ASSERT_THAT(heard, SizeIs(kThreads * kEach));
+  ASSERT_THAT(received, SizeIs(kThreads * kEach));
   ASSERT_THAT(kept, SizeIs(kThreads * kEach));
-  for (std::size_t i = 0; i < heard.size(); ++i) {
-    EXPECT_EQ(heard[i]->revision, kept[i]->revision);
-    EXPECT_EQ(heard[i]->key, kept[i]->key);
+  for (std::size_t i = 0; i < received.size(); ++i) {
+    EXPECT_EQ(received[i]->revision, kept[i]->revision);
+    EXPECT_EQ(received[i]->key, kept[i]->key);
     if (i > 0) {
-      EXPECT_GT(heard[i]->revision, heard[i - 1]->revision);
+      EXPECT_GT(received[i]->revision, received[i - 1]->revision);
     }
   }
-  EXPECT_EQ(listener.heads().back(), heard.back()->revision);
+  EXPECT_EQ(listener.heads().back(), received.back()->revision);
 }
 
-TEST_P(StoreConformanceTest, ChangeTellsWhatWasAndWhatIs) {
+TEST_P(StoreConformanceTest, ChangeHoldsTheStateBeforeAndAfter) {
   Listener listener;
   store_->SetListener(&listener);
   Content content = MakeContent("1", {"state:PROCESSING", "label:a"});
@@ -498,13 +499,13 @@ TEST_P(StoreConformanceTest, ChangeTellsWhatWasAndWhatIs) {
     EXPECT_EQ(changes[2]->create_revision, r1);
     EXPECT_TRUE(changes[2]->deleted);
     EXPECT_EQ(changes[2]->cause, DeleteCause::kPurged);
-    EXPECT_EQ(changes[2]->resource, "2") << "as it last stood";
+    EXPECT_EQ(changes[2]->resource, "2") << "its last state";
     EXPECT_THAT(changes[2]->terms, IsEmpty());
     EXPECT_THAT(changes[2]->previous_terms, ElementsAre("state:ACTIVE"));
   }
 }
 
-TEST_P(StoreConformanceTest, ReadChangesSkipsOthersAndSaysHowFarItLooked) {
+TEST_P(StoreConformanceTest, ReadChangesSkipsOtherTenantsAndReportsItsProgress) {
   for (int i = 0; i < 30; ++i) {
     const Key keys[] = {Asset(absl::StrCat(i)),
                         Asset(absl::StrCat(i), "other"),
@@ -524,7 +525,7 @@ TEST_P(StoreConformanceTest, ReadChangesSkipsOthersAndSaysHowFarItLooked) {
   EXPECT_THAT(page.changes, IsEmpty());
   EXPECT_EQ(page.upto, 30);
   page = *store_->ReadChanges({"default", Kind::kAsset, 35, 4});
-  EXPECT_THAT(page.changes, IsEmpty()) << "a token of the future";
+  EXPECT_THAT(page.changes, IsEmpty()) << "a token from the future";
   EXPECT_EQ(page.upto, 35);
   EXPECT_EQ(page.head, 30);
 }
@@ -533,7 +534,7 @@ TEST_P(StoreConformanceTest, ListPagesInEachOrder) {
   for (const char* id : {"d", "a", "c", "e", "b"}) {
     CommitAndWait(*store_, Create(Asset(id), MakeContent(id)));
   }
-  // Being changed does not make a row newer.
+  // An update does not make a row newer.
   CommitAndWait(*store_, Update(Asset("d"), 1, MakeContent("changed")));
   ListQuery query{.tenant = "default", .limit = 2};
   EXPECT_THAT(Ids(AllRows(*store_, query)), ElementsAre("b", "e", "c", "a", "d"));
@@ -586,7 +587,7 @@ TEST_P(StoreConformanceTest, PagesAreBoundedInBytes) {
   EXPECT_THAT(sizes, ElementsAre(5, 5)) << "five have 500 bytes";
 }
 
-TEST_P(StoreConformanceTest, ListPagesGoOnWhereTheyStoodWhileRowsComeAndGo) {
+TEST_P(StoreConformanceTest, ListPagesContinueWhileRowsAreCreatedAndDeleted) {
   for (int i = 0; i < 10; ++i) {
     CommitAndWait(*store_, Create(Asset(absl::StrCat(i)), MakeContent("x", {"t"})));
   }
@@ -594,15 +595,15 @@ TEST_P(StoreConformanceTest, ListPagesGoOnWhereTheyStoodWhileRowsComeAndGo) {
   ListPage page = *store_->List(query);
   EXPECT_THAT(Ids(page.rows), ElementsAre("9", "8", "7", "6"));
   CommitAndWait(*store_, Create(Asset("new"), MakeContent("x", {"t"})));
-  CommitAndWait(*store_, Delete(Asset("6"), page.rows[3].revision));  // Where the page ended.
+  CommitAndWait(*store_, Delete(Asset("6"), page.rows[3].revision));  // The last row of the page.
   EXPECT_EQ(page.end, page.rows[3].create_revision);
   query.after_create_revision = page.end;
   page = *store_->List(query);
   EXPECT_THAT(Ids(page.rows), ElementsAre("5", "4", "3", "2"));
 }
 
-// What a snapshot builds on: a page newest first shows its range of create revisions exactly as the
-// log has it up to the head that the page saw, whatever is committed meanwhile.
+// Snapshots rely on this: a page read newest first shows its range of create revisions exactly as
+// the log has it at the head that the page saw, whatever is committed meanwhile.
 void ExpectPagesToAgreeWithTheLog(Store& store, const TermFilter& filter) {
   constexpr int kWriters = 3;
   constexpr int kCommitsEach = 200;
@@ -684,17 +685,17 @@ void ExpectPagesToAgreeWithTheLog(Store& store, const TermFilter& filter) {
   }
 }
 
-TEST_P(StoreConformanceTest, PagesNewestFirstAgreeWithTheLogWhileRowsComeAndGo) {
+TEST_P(StoreConformanceTest, PagesNewestFirstAgreeWithTheLogDuringChanges) {
   ExpectPagesToAgreeWithTheLog(*store_, {{{"t"}}});
 }
 
-TEST_P(StoreConformanceTest, ShortPagesAgreeWithTheLogWhileRowsComeAndGo) {
+TEST_P(StoreConformanceTest, ShortPagesAgreeWithTheLogDuringChanges) {
   settings_.max_look_ups = 3;
   Reopen();
   ExpectPagesToAgreeWithTheLog(*store_, {{{"t"}, {"u"}}});
 }
 
-TEST_P(StoreConformanceTest, AListOfWhatIsFarBetweenEndsShortAndGoesOn) {
+TEST_P(StoreConformanceTest, ListOfSparseMatchesEndsEarlyAndContinues) {
   constexpr int kRows = 3'000;
   constexpr int kMaxLookUps = 100;
   settings_.max_look_ups = kMaxLookUps;
@@ -722,9 +723,9 @@ TEST_P(StoreConformanceTest, AListOfWhatIsFarBetweenEndsShortAndGoesOn) {
       for (const std::string& id : Ids(page.rows)) shown.push_back(id);
       more = page.more;
       if (!more) break;
-      ASSERT_TRUE(GetsOn(query, page.end)) << "a page must get on";
+      ASSERT_TRUE(Advances(query, page.end)) << "a page must advance";
       if (page.rows.empty()) ++empty_pages;
-      // Each row has one of the two words, so none can be leapt over.
+      // Each row has one of the two words, so none can be skipped.
       if (query.after_create_revision.has_value()) {
         ASSERT_LE(std::abs(page.end - *query.after_create_revision), kMaxLookUps + 1);
       }
@@ -734,8 +735,8 @@ TEST_P(StoreConformanceTest, AListOfWhatIsFarBetweenEndsShortAndGoesOn) {
     EXPECT_GE(empty_pages, kRows / kMaxLookUps - 5);
   }
 
-  // Whatever is looked for, all of it is found, and a bound that is too low for one row gets on.
-  // The oldest rows and the newest are enough to see that.
+  // Every query finds all its rows, and a bound that is too low for one row still advances. The
+  // oldest and the newest rows are enough to test that.
   constexpr int kEnd = 200;
   for (const std::size_t max_look_ups : {std::size_t{1}, std::size_t{7}}) {
     settings_.max_look_ups = max_look_ups;
@@ -786,14 +787,14 @@ TEST_P(StoreConformanceTest, FilterNeedsATermOfEachClause) {
   EXPECT_THAT(list({{{"state"}}}), IsEmpty()) << "terms are whole words";
   EXPECT_THAT(list({{{}}}), IsEmpty()) << "a clause without terms matches nothing";
 
-  // Changed and deleted rows are found by what they are, not by what they were.
+  // Changed and deleted rows are found by their present terms, not by earlier ones.
   CommitAndWait(*store_, Update(Asset("1"), 1, MakeContent("", {"state:B", "label:x"})));
   CommitAndWait(*store_, Delete(Asset("3"), 3));
   EXPECT_THAT(list({{{"state:A"}}}), IsEmpty());
   EXPECT_THAT(list({{{"state:B"}, {"label:x"}}}), ElementsAre("2", "1"));
 }
 
-TEST_P(StoreConformanceTest, WhatMustExistMustExist) {
+TEST_P(StoreConformanceTest, TransactionNeedsTheRowsThatMustExist) {
   CommitAndWait(*store_, Create(Asset("there"), MakeContent("x")));
   const auto member = [&](absl::string_view id, std::vector<Key> needed) {
     Transaction transaction = Create(Asset(id), MakeContent("x"));
@@ -815,7 +816,7 @@ TEST_P(StoreConformanceTest, WhatMustExistMustExist) {
   EXPECT_EQ(member("b", {Asset("there")}).outcome, Outcome::kConditionUnmet);
 }
 
-TEST_P(StoreConformanceTest, WhatMustBeAbsentMustBeAbsent) {
+TEST_P(StoreConformanceTest, TransactionNeedsTheAbsenceOfForbiddenTerms) {
   CommitAndWait(*store_, Create(Asset("group"), MakeContent("x")));
   const Revision member =
       CommitAndWait(*store_, Create(Asset("member"), MakeContent("x", {"group:g"}))).revisions[0];
@@ -831,7 +832,8 @@ TEST_P(StoreConformanceTest, WhatMustBeAbsentMustBeAbsent) {
   EXPECT_EQ(refused.outcome, Outcome::kConditionUnmet);
   EXPECT_THAT(refused.unmet, ElementsAre(Asset("member")));
   EXPECT_TRUE(store_->Get(Asset("group"))->has_value());
-  // A conflict is told as such: who reads the row again will be told of the condition.
+  // A conflict is reported first: after reading the row again, the writer gets the condition's
+  // result.
   Transaction stale = Delete(Asset("group"), 7);
   stale.conditions.absent = {{"default", Kind::kAsset, "group:g"}};
   EXPECT_EQ(CommitAndWait(*store_, std::move(stale)).outcome, Outcome::kConflict);
@@ -840,7 +842,7 @@ TEST_P(StoreConformanceTest, WhatMustBeAbsentMustBeAbsent) {
   EXPECT_EQ(remove().outcome, Outcome::kCommitted);
 }
 
-TEST_P(StoreConformanceTest, AGroupIsNeverDeletedWhileAMemberIsCreated) {
+TEST_P(StoreConformanceTest, GroupIsNeverDeletedWhileAMemberIsCreated) {
   constexpr int kRounds = 40;
   for (int round = 0; round < kRounds; ++round) {
     const std::string group = absl::StrCat("group", round);
@@ -868,7 +870,7 @@ TEST_P(StoreConformanceTest, AGroupIsNeverDeletedWhileAMemberIsCreated) {
   }
 }
 
-TEST_P(StoreConformanceTest, WhatMustBeAbsentAnywhereIsLookedForInEveryTenant) {
+TEST_P(StoreConformanceTest, AbsentAnywhereIsCheckedInEveryTenant) {
   for (const char* tenant : {"a", "default", "z"}) {
     CommitAndWait(*store_, Create(Asset("other", tenant), MakeContent("x", {"other"})));
   }
@@ -889,7 +891,7 @@ TEST_P(StoreConformanceTest, WhatMustBeAbsentAnywhereIsLookedForInEveryTenant) {
   EXPECT_FALSE(store_->Get(Asset("new"))->has_value());
   EXPECT_EQ(create("of another kind", {}, Kind::kVideoTask).outcome, Outcome::kCommitted);
 
-  // Each row that is left aside is, and no other.
+  // Exactly the excepted rows are ignored.
   const std::vector<Key> known = {Asset("of another kind"), Asset("held", "z")};
   refused = create("new", {known[0]});
   EXPECT_THAT(refused.unmet, ElementsAre(known[1]));
@@ -897,17 +899,17 @@ TEST_P(StoreConformanceTest, WhatMustBeAbsentAnywhereIsLookedForInEveryTenant) {
   EXPECT_THAT(refused.unmet, ElementsAre(known[0]));
   EXPECT_EQ(create("new", known).outcome, Outcome::kCommitted);
 
-  // A row that no longer has the term is in nobody's way.
+  // A row that no longer has the term does not matter.
   CommitAndWait(*store_, Update(Asset("held", "z"), first, MakeContent("x", {"task:9"})));
   CommitAndWait(*store_, Delete(Asset("of another kind"), head + 1));
   EXPECT_EQ(create("last", {Asset("new")}).outcome, Outcome::kCommitted);
-  // Neither is what has to be absent on the row itself while it is written.
+  // Nor does a term that the written row itself has.
   Transaction renewed = Update(Asset("last"), head + 5, MakeContent("y", {"task:7"}));
   renewed.conditions.absent_anywhere = {{Kind::kAsset, "task:7", {Asset("new"), Asset("last")}}};
   EXPECT_EQ(CommitAndWait(*store_, std::move(renewed)).outcome, Outcome::kCommitted);
 }
 
-TEST_P(StoreConformanceTest, OfTwoThatSayATermIsAbsentAnywhereOneGetsIt) {
+TEST_P(StoreConformanceTest, OnlyOneTransactionGetsATermThatMustBeAbsentAnywhere) {
   const auto take = [&](int round, absl::string_view tenant) {
     const std::string term = absl::StrCat("task:", round);
     Transaction transaction =
@@ -930,7 +932,7 @@ TEST_P(StoreConformanceTest, OfTwoThatSayATermIsAbsentAnywhereOneGetsIt) {
     them.join();
     refused_of(mine, theirs);
   }
-  // Of one group likewise, and beside one that takes the term without a condition.
+  // The same within one group, and next to a transaction that writes the term without a condition.
   std::vector<CommitResult> results(4);
   absl::Mutex mu;
   int answered = 0;
@@ -942,7 +944,7 @@ TEST_P(StoreConformanceTest, OfTwoThatSayATermIsAbsentAnywhereOneGetsIt) {
     });
   };
   {
-    Standstill standstill(*store_);
+    WriterStall stall(*store_);
     commit(0, take(kRounds, "mine"));
     commit(1, take(kRounds, "theirs"));
     Transaction unconditional = take(kRounds + 1, "mine");
@@ -961,7 +963,7 @@ TEST_P(StoreConformanceTest, OfTwoThatSayATermIsAbsentAnywhereOneGetsIt) {
   EXPECT_THAT(results[3].unmet, ElementsAre(Asset(absl::StrCat("t", kRounds + 1), "mine")));
 }
 
-TEST_P(StoreConformanceTest, UnfinishedRowsOfAllTenantsAreListedInTheOrderOfKeys) {
+TEST_P(StoreConformanceTest, UnfinishedRowsOfAllTenantsAreListedInKeyOrder) {
   Content unfinished = MakeContent("x");
   unfinished.unfinished = true;
   const std::vector<Key> keys = {Asset("a", "one"),
@@ -974,11 +976,11 @@ TEST_P(StoreConformanceTest, UnfinishedRowsOfAllTenantsAreListedInTheOrderOfKeys
     ASSERT_EQ(CommitAndWait(*store_, Create(key, unfinished)).outcome, Outcome::kCommitted);
   }
   CommitAndWait(*store_, Create(Asset("finished", "one"), MakeContent("x")));
-  // Finished and taken up again: in the list once more.
+  // Finished and then unfinished again: listed once more.
   CommitAndWait(*store_, Update(keys[1], 2, MakeContent("x")));
   Revision again = CommitAndWait(*store_, Create(Asset("z", "zzz"), MakeContent("x"))).revisions[0];
   CommitAndWait(*store_, Update(Asset("z", "zzz"), again, unfinished));
-  // Gone: in it no more.
+  // Deleted: no longer listed.
   CommitAndWait(*store_, Delete(keys[3], 4));
 
   std::vector<Key> expected = {keys[0], keys[2], keys[4], keys[5], Asset("z", "zzz")};
@@ -1015,7 +1017,7 @@ TEST_P(StoreConformanceTest, UnfinishedRowsAreListedByTheirShards) {
     EXPECT_EQ((*store_->Get(key))->content.shard, content.shard);
     if (content.unfinished) expected[key] = content.shard;
   }
-  // One goes over to another shard.
+  // One row moves to another shard.
   Content moved = MakeContent("x");
   moved.unfinished = true;
   moved.shard = 77;
@@ -1046,7 +1048,7 @@ TEST_P(StoreConformanceTest, UnfinishedRowsAreListedByTheirShards) {
 }
 
 TEST_P(StoreConformanceTest, TermsMayBeLong) {
-  // More than an entry of an index holds, and not to be compressed.
+  // Longer than an index entry, and incompressible.
   std::mt19937 random(7);
   std::string noise(5'000, '\0');
   for (char& c : noise) c = static_cast<char>(random());
@@ -1083,12 +1085,12 @@ TEST_P(StoreConformanceTest, TenantsSeeNothingOfEachOther) {
     }
   }
   EXPECT_THAT(AllChanges(*store_, "mine", 0, 10), SizeIs(1));
-  // Kinds are apart in the same way.
+  // Kinds are separated in the same way.
   EXPECT_THAT(AllRows(*store_, {.tenant = "mine", .kind = Kind::kVideoTask}), IsEmpty());
   EXPECT_FALSE(store_->Get({"mine", Kind::kVideoTask, "a"})->has_value());
 }
 
-TEST_P(StoreConformanceTest, ReopenedStoreGoesOnWhereItStopped) {
+TEST_P(StoreConformanceTest, ReopenedStoreContinuesWhereItStopped) {
   const std::string store_id = store_->store_id();
   EXPECT_THAT(store_id, SizeIs(32));
   Content content = MakeContent("x", {"t"});
@@ -1113,10 +1115,10 @@ TEST_P(StoreConformanceTest, ReopenedStoreGoesOnWhereItStopped) {
   EXPECT_NE((*GetParam()()->Open(settings_))->store_id(), store_id) << "another store, another id";
 }
 
-TEST_P(StoreConformanceTest, StopAnswersWhatWasHandedInAndTakesNoMore) {
+TEST_P(StoreConformanceTest, StopAnswersPendingTransactionsAndRejectsLaterOnes) {
   std::vector<Outcome> outcomes;
   {
-    Standstill standstill(*store_);
+    WriterStall stall(*store_);
     for (int i = 0; i < 50; ++i) {
       store_->Commit(Create(Asset(absl::StrCat(i)), MakeContent("x")),
                      [&](CommitResult result) { outcomes.push_back(result.outcome); });
@@ -1148,10 +1150,10 @@ TEST_P(StoreConformanceTest, AnswersAreGivenOutsideTheCallOfCommit) {
   };
   commit();
   store_->Stop();
-  commit();  // Refused, and still not inside the call.
+  commit();  // Rejected, and still not inside the call.
 }
 
-TEST_P(StoreConformanceTest, DestructionAnswersEverybody) {
+TEST_P(StoreConformanceTest, DestructionAnswersEveryTransaction) {
   std::atomic<int> answered = 0;
   for (int i = 0; i < 20; ++i) {
     store_->Commit(Create(Asset(absl::StrCat(i)), MakeContent("x")),
@@ -1161,8 +1163,8 @@ TEST_P(StoreConformanceTest, DestructionAnswersEverybody) {
   EXPECT_EQ(answered, 20);
 }
 
-TEST_P(StoreConformanceTest, ReadersSeeEveryCommitWhoseWriterWasTold) {
-  std::atomic<Revision> told = 0;
+TEST_P(StoreConformanceTest, ReadersSeeEveryAnsweredCommit) {
+  std::atomic<Revision> committed = 0;
   std::atomic<bool> over = false;
   std::atomic<int> stale = 0;
   std::vector<std::thread> readers;
@@ -1170,7 +1172,7 @@ TEST_P(StoreConformanceTest, ReadersSeeEveryCommitWhoseWriterWasTold) {
   for (int i = 0; i < 6; ++i) {
     readers.emplace_back([&] {
       while (!over) {
-        const Revision at_least = told;
+        const Revision at_least = committed;
         const absl::StatusOr<std::optional<Row>> row = store_->Get(Asset("a"));
         if (!row.ok() || (at_least > 0 && (!row->has_value() || (*row)->revision < at_least))) {
           ++stale;
@@ -1185,7 +1187,8 @@ TEST_P(StoreConformanceTest, ReadersSeeEveryCommitWhoseWriterWasTold) {
     });
   }
   for (int i = 0; i < 200; ++i) {
-    told = CommitAndWait(*store_, Update(Asset("a"), told, MakeContent("x", {"t"}))).revisions[0];
+    committed =
+        CommitAndWait(*store_, Update(Asset("a"), committed, MakeContent("x", {"t"}))).revisions[0];
   }
   over = true;
   for (std::thread& reader : readers) reader.join();
@@ -1212,16 +1215,16 @@ TEST_P(StoreConformanceTest, ChangesBeyondTheCountAreCompacted) {
   EXPECT_THAT(AllRows(*store_, {.tenant = "default"}), SizeIs(40)) << "rows are not changes";
 }
 
-// Each page is read in a transaction of its own: what it shows begins where it was asked to, or it
-// says that this is gone.
-TEST_P(StoreConformanceTest, CompactionThatOvertakesAReaderIsToldAndNothingIsSkipped) {
+// Each page is read in its own transaction: it starts where it was asked to, or reports that this
+// part is compacted.
+TEST_P(StoreConformanceTest, CompactionThatOvertakesAReaderIsReportedAndSkipsNothing) {
   settings_.retention.max_changes = 20;
   Reopen();
   std::atomic<bool> over = false;
   std::atomic<int> overtaken = 0;
   std::atomic<int> gaps = 0;
   std::thread reader([&] {
-    // Reads what is kept again and again, until it is overtaken.
+    // Reads the log repeatedly until compaction overtakes it.
     Revision begin = 0;
     for (Revision after = begin; !over;) {
       const auto page = store_->ReadChanges({"default", Kind::kAsset, after, 3});
@@ -1253,7 +1256,7 @@ TEST_P(StoreConformanceTest, CompactionThatOvertakesAReaderIsToldAndNothingIsSki
   EXPECT_EQ(gaps, 0);
 }
 
-TEST_P(StoreConformanceTest, OldChangesAreCompactedAndRevisionsGoOn) {
+TEST_P(StoreConformanceTest, OldChangesAreCompactedAndRevisionsContinue) {
   settings_.retention.changes = absl::Hours(1);
   Reopen();
   Revision head = 0;
@@ -1275,13 +1278,13 @@ TEST_P(StoreConformanceTest, OldChangesAreCompactedAndRevisionsGoOn) {
   ASSERT_TRUE(Eventually(*store_, [&] {
     return store_->ReadChanges({"default", Kind::kAsset, young - 1, 100})->compacted;
   }));
-  // Now no change is kept at all; the head must not be forgotten with them.
+  // Now no change is kept at all; the head must survive that.
   Reopen();
   EXPECT_EQ(*store_->Head(), young);
   EXPECT_GT(CommitAndWait(*store_, Create(Asset("z"), MakeContent("x"))).revisions[0], young);
 }
 
-TEST_P(StoreConformanceTest, RequestIdsAreFreeAfterTheirTime) {
+TEST_P(StoreConformanceTest, RequestIdsExpire) {
   settings_.retention.requests = absl::Hours(24);
   Reopen();
   for (const int hours : {0, 20}) {
@@ -1308,13 +1311,13 @@ TEST_P(StoreConformanceTest, NothingIsRemovedWhenTheGatewaysClockIsSetForward) {
   ASSERT_EQ(claim("a"), Outcome::kCommitted);
   place_->Pass(clock_, absl::Minutes(2));
   clock_.Step(absl::Hours(8 * 24));
-  // What is past is looked for between these, more than once.
+  // Expiry runs between these commits, more than once.
   for (const char* id : {"b", "c", "d"}) {
     place_->Pass(clock_, absl::Minutes(2));
     ASSERT_EQ(claim(id), Outcome::kCommitted);
   }
   EXPECT_EQ(claim("a"), Outcome::kRequestIdTaken);
-  // Nor when a process begins with such a clock.
+  // Nor when a process starts with such a clock.
   Reopen();
   ASSERT_EQ(claim("e"), Outcome::kCommitted);
   EXPECT_EQ(claim("a"), Outcome::kRequestIdTaken);
@@ -1349,7 +1352,7 @@ TEST_P(StoreConformanceTest, BarrierIsCommittedAloneAndChangesNothing) {
   EXPECT_EQ(*store_->Head(), head);
 }
 
-TEST_P(StoreConformanceTest, MuchThatIsPastGoesInManySteps) {
+TEST_P(StoreConformanceTest, ExpiredDataIsRemovedInManySteps) {
   settings_.retention.requests = absl::Hours(1);
   Reopen();
   constexpr int kRequests = 1'700;
@@ -1367,7 +1370,7 @@ TEST_P(StoreConformanceTest, MuchThatIsPastGoesInManySteps) {
   }));
 }
 
-// What a store should hold, kept in the plainest way.
+// The expected content of a store, kept in the simplest way.
 struct Model {
   std::map<Key, Row> rows;
   std::vector<Change> changes;
@@ -1449,7 +1452,7 @@ struct Model {
   }
 };
 
-// Random transactions, some of which do not fit, in groups of random size.
+// Random transactions, some of which conflict, in groups of random size.
 class History {
  public:
   explicit History(unsigned seed) : random_(seed) {}
@@ -1496,7 +1499,7 @@ class History {
   std::string Tenant() { return Below(3) == 0 ? "other" : "default"; }
   Kind AnyKind() { return Below(4) == 0 ? Kind::kVideoTask : Kind::kAsset; }
   Key AnyKey() { return {Tenant(), AnyKind(), absl::StrCat(Below(400))}; }
-  // Some terms have most rows, some next to none.
+  // Some terms are on most rows, some on almost none.
   std::string Term() {
     const int bound = 1 << Below(8);
     return absl::StrCat("term:", Below(bound));
@@ -1528,7 +1531,7 @@ TEST_P(StoreConformanceTest, RandomHistoryAgreesWithAModel) {
     std::vector<Committed> group(count);
     absl::BlockingCounter answered(static_cast<int>(count));
     {
-      Standstill standstill(*store_);
+      WriterStall stall(*store_);
       for (Committed& committed : group) {
         Transaction transaction = history.Next(model, clock_.Now());
         committed.expected = model.Commit(transaction);
@@ -1595,7 +1598,7 @@ TEST_P(StoreConformanceTest, RandomHistoryAgreesWithAModel) {
   EXPECT_EQ(next, expected.size());
 }
 
-// Terms that few of many rows have, and terms whose rows fill more than one reading ahead.
+// Terms that few of many rows have, and terms whose rows fill more than one read-ahead run.
 TEST_P(StoreConformanceTest, FiltersOfManyRowsAgreeWithAModel) {
   constexpr int kRows = 6'000;
   Model model;

@@ -1,8 +1,8 @@
-// What every store must do: one suite, instantiated by each implementation.
+// The behaviour that every store must have: one suite, instantiated by each implementation.
 //
 //   INSTANTIATE_TEST_SUITE_P(Sqlite, StoreConformanceTest, testing::Values(&MakeSqlitePlace));
 //
-// and conformance.cc among the test's sources.
+// with conformance.cc among the test's sources.
 #ifndef ASSETGATE_STORE_TESTING_CONFORMANCE_H_
 #define ASSETGATE_STORE_TESTING_CONFORMANCE_H_
 
@@ -18,24 +18,24 @@
 
 namespace assetgate::store {
 
-// Where the data of one test lives: empty when made, gone when destroyed.
+// Where one test's data is kept: empty when created, removed when destroyed.
 class StorePlace {
  public:
   struct Settings {
     const base::Clock* clock = nullptr;
     Retention retention;
     std::size_t max_queue = 10'000;
-    // Of the index of terms in one List; absent for what the store takes by itself.
+    // The limit on index look-ups in one List; absent for the store's default.
     std::optional<std::size_t> max_look_ups;
   };
   virtual ~StorePlace() = default;
-  // Whether rows keep the shard that their writer named; a store for one process need not.
+  // Whether rows keep the shard that their writer set; a store for one process need not.
   virtual bool keeps_shards() const { return false; }
-  // Opens the store that lives here. At most one is open at a time.
+  // Opens the store in this place. At most one is open at a time.
   virtual absl::StatusOr<std::unique_ptr<Store>> Open(const Settings& settings) = 0;
-  // Time passes, for the store's own clock too, where it has one.
+  // Lets time pass, also for the store's own clock if it has one.
   virtual void Pass(base::FakeClock& clock, absl::Duration by) { clock.Advance(by); }
-  // Whether the store dates what is written by a clock of its own.
+  // Whether the store dates rows by its own clock.
   virtual bool has_own_clock() const { return false; }
 };
 using StorePlaceFactory = std::unique_ptr<StorePlace> (*)();

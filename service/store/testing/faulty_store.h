@@ -1,4 +1,4 @@
-// A store that can be told to fail.
+// A store that fails on demand.
 #ifndef ASSETGATE_STORE_TESTING_FAULTY_STORE_H_
 #define ASSETGATE_STORE_TESTING_FAULTY_STORE_H_
 
@@ -17,36 +17,36 @@
 
 namespace assetgate::store {
 
-// Passes everything on to a real store, but for the commits that a test wants to fail, and knows
-// how many are under way. Commits come from one thread (the loop's).
+// Forwards to a real store, except for commits that a test fails, and counts commits in flight.
+// Commits come from one thread (the loop's).
 class FaultyStore final : public store::ForwardingStore {
  public:
   using Outcome = store::CommitResult::Outcome;
 
   explicit FaultyStore(store::Store& real) : ForwardingStore(real) {}
 
-  // Asked before each commit: kCommitted lets it pass, kUnavailable and kUnknown answer that
+  // Called before each commit: kCommitted lets it pass; kUnavailable and kUnknown answer that
   // without committing.
   std::function<Outcome(const store::Transaction&)> judge;
-  // With kUnknown: it is committed all the same.
+  // With kUnknown: the transaction is committed nevertheless.
   bool unknown_commits = false;
-  // With kUnknown: it is committed when the test says so.
+  // With kUnknown: the transaction is committed when the test calls CommitWaiting.
   bool unknown_waits = false;
-  // With kUnknown: what is read can still be lost.
+  // With kUnknown: the result is provisional.
   bool provisional = false;
-  // Get and ListUnfinished fail.
+  // Makes Get and ListUnfinished fail.
   bool unreadable = false;
-  // Answered in place of the store's own where it is set.
+  // If set, returned instead of the real store's leases.
   store::Leases* other_leases = nullptr;
-  // Calls of List, and of FindRequest.
+  // The numbers of calls of List and of FindRequest.
   int lists = 0;
   int found_requests = 0;
-  // Rows that List was asked for.
+  // The total of the limits that List was called with.
   std::size_t rows_wanted = 0;
-  // Answered in place of the store's own where it is set.
-  std::optional<absl::Time> lived;
+  // If set, returned instead of the real store's trusted time.
+  std::optional<absl::Time> other_trusted_time;
 
-  // How many commits there were, failed ones included.
+  // The number of commits, including failed ones.
   std::int64_t commits() const {
     absl::MutexLock lock(&mu_);
     return commits_;
@@ -61,7 +61,7 @@ class FaultyStore final : public store::ForwardingStore {
     mu_.Await(absl::Condition(&answered));
   }
 
-  // What was answered kUnknown and waits comes through now.
+  // Commits the transactions that were answered kUnknown and wait.
   void CommitWaiting() {
     for (store::Transaction& transaction : std::exchange(waiting_, {})) {
       {
@@ -84,7 +84,7 @@ class FaultyStore final : public store::ForwardingStore {
     const Outcome outcome = judge ? judge(transaction) : Outcome::kCommitted;
     if (outcome == Outcome::kUnknown && unknown_waits) waiting_.push_back(transaction);
     if (outcome != Outcome::kCommitted && !(outcome == Outcome::kUnknown && unknown_commits)) {
-      // The store's thread answers: an empty transaction goes through it.
+      // An empty transaction makes the store's thread answer.
       transaction = {};
     }
     real().Commit(std::move(transaction),
@@ -114,7 +114,9 @@ class FaultyStore final : public store::ForwardingStore {
     ++found_requests;
     return real().FindRequest(key);
   }
-  absl::Time lived_until() const override { return lived.value_or(ForwardingStore::lived_until()); }
+  absl::Time trusted_time() const override {
+    return other_trusted_time.value_or(ForwardingStore::trusted_time());
+  }
   absl::StatusOr<std::vector<store::Row>> ListUnfinished(
       const store::UnfinishedQuery& query) override {
     if (unreadable) return absl::UnavailableError("the test says so");

@@ -15,7 +15,7 @@ FaultyVfs::Judge* g_judge = nullptr;
 sqlite3_vfs* g_real_vfs = nullptr;
 sqlite3_vfs g_vfs;
 
-// SQLite gives the memory, szOsFile bytes; the real file stands behind this one.
+// SQLite allocates szOsFile bytes; the real file follows this one in them.
 struct File {
   sqlite3_file base;
   std::string* path;
@@ -80,7 +80,7 @@ int ShmUnmap(sqlite3_file* file, int remove) {
 }
 
 constexpr sqlite3_io_methods kMethods = {
-    .iVersion = 2,  // Without memory-mapped reading, which would bypass kRead.
+    .iVersion = 2,  // Without memory-mapped reads, which would bypass kRead.
     .xClose = Close,
     .xRead = Read,
     .xWrite = Write,

@@ -8,19 +8,19 @@
 
 namespace assetgate::store::sqlite {
 
-// While it lives, every SQLite file that is opened in this process asks it before it does
-// something. One at a time; it outlives the connections opened under it.
+// While it exists, every SQLite file opened in this process asks it before each operation. Only one
+// at a time; it must outlive the connections opened under it.
 class FaultyVfs {
  public:
   enum class Operation {
     kRead,
     kWrite,
     kSync,
-    // Making the index of the log, in shared memory, larger.
+    // Growing the log's index in shared memory.
     kGrowIndex,
   };
-  // Whether to go on (SQLITE_OK), or the result code to fail with, having done nothing. Called on
-  // any thread, with the path of the file (for the index, of the database).
+  // Returns SQLITE_OK to proceed, or the result code to fail with. Called on any thread, with the
+  // path of the file (for the index, of the database).
   using Judge = std::function<int(Operation operation, absl::string_view path)>;
 
   explicit FaultyVfs(Judge judge);

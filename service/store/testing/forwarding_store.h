@@ -1,4 +1,4 @@
-// A store that stands in front of another one.
+// A store that forwards to another one.
 #ifndef ASSETGATE_STORE_TESTING_FORWARDING_STORE_H_
 #define ASSETGATE_STORE_TESTING_FORWARDING_STORE_H_
 
@@ -13,8 +13,9 @@
 
 namespace assetgate::store {
 
-// Passes everything on to the real store, which outlives it. For those that care for some calls and
-// override these: tests that make a store fail, or look at what goes through it.
+// Forwards every call to the real store; subclasses override some calls, to make them fail or to
+// observe them.
+// Lifetime: the real store must outlive this object.
 class ForwardingStore : public Store {
  public:
   explicit ForwardingStore(Store& real) : real_(real) {}
@@ -42,7 +43,7 @@ class ForwardingStore : public Store {
   std::size_t queue_depth() const override { return real_.queue_depth(); }
   Leases& leases() override { return real_.leases(); }
   absl::StatusOr<std::string> HolderOf(Shard shard) override { return real_.HolderOf(shard); }
-  absl::Time lived_until() const override { return real_.lived_until(); }
+  absl::Time trusted_time() const override { return real_.trusted_time(); }
   void SetListener(ChangeListener* listener) override { real_.SetListener(listener); }
   void Stop() override { real_.Stop(); }
 

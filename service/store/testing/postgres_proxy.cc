@@ -13,8 +13,8 @@
 namespace assetgate::store::postgres {
 namespace {
 
-// How soon a change of the mode is noticed.
-constexpr int kGlanceMilliseconds = 10;
+// How quickly a change of the mode takes effect.
+constexpr int kPollMilliseconds = 10;
 
 sockaddr_in Loopback(int port) {
   sockaddr_in address{};
@@ -38,7 +38,7 @@ bool SendAll(int fd, const std::string& bytes) {
   return true;
 }
 
-// Takes the whole messages off the front of `pending`, and gives them without notifications.
+// Removes the whole messages from the front of `pending` and returns them without notifications.
 std::string WithoutNotifications(std::string& pending) {
   std::string rest;
   while (pending.size() >= 5) {
@@ -90,7 +90,7 @@ void TestProxy::Cut() {
 void TestProxy::Accept() {
   while (!ending_) {
     pollfd socket{listener_, POLLIN, 0};
-    if (::poll(&socket, 1, kGlanceMilliseconds) <= 0 || mode_ == Mode::kFrozen) continue;
+    if (::poll(&socket, 1, kPollMilliseconds) <= 0 || mode_ == Mode::kFrozen) continue;
     const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) continue;
     absl::MutexLock lock(&mu_);
@@ -111,7 +111,7 @@ void TestProxy::Serve(int client) {
     const Mode mode = mode_;
     pollfd sockets[] = {{mode == Mode::kFrozen ? -1 : client, POLLIN, 0},
                         {mode == Mode::kForward ? server : -1, POLLIN, 0}};
-    if (::poll(sockets, 2, kGlanceMilliseconds) <= 0) continue;
+    if (::poll(sockets, 2, kPollMilliseconds) <= 0) continue;
     for (const bool from_server : {false, true}) {
       if (sockets[from_server ? 1 : 0].revents == 0) continue;
       char buffer[64 << 10];
@@ -120,13 +120,13 @@ void TestProxy::Serve(int client) {
         open = false;
         break;
       }
-      if (from_server && mode_ == Mode::kDeaf) continue;  // Deaf since a moment ago.
+      if (from_server && mode_ == Mode::kDropReplies) continue;  // The mode has just changed.
       std::string bytes(buffer, static_cast<std::size_t>(n));
-      if (from_server && swallow_) {
+      if (from_server && drop_notifications_) {
         pending += bytes;
         bytes = WithoutNotifications(pending);
       }
-      // What was under way when the mode changed is lost with it.
+      // Data in flight when the mode changed is lost.
       if (mode_ == Mode::kCut || !SendAll(from_server ? client : server, bytes)) open = false;
     }
   }

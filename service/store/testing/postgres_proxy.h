@@ -1,4 +1,4 @@
-// For tests: a network between gateway and database that fails when it is told to.
+// For tests: a network between gateway and database that fails on demand.
 #ifndef ASSETGATE_STORE_TESTING_POSTGRES_PROXY_H_
 #define ASSETGATE_STORE_TESTING_POSTGRES_PROXY_H_
 
@@ -12,7 +12,8 @@
 
 namespace assetgate::store::postgres {
 
-// Passes TCP connections on to a port of this machine. Thread-safe.
+// Forwards TCP connections to a port of this machine.
+// Threading: thread-safe.
 class TestProxy {
  public:
   explicit TestProxy(int target_port);
@@ -24,19 +25,19 @@ class TestProxy {
 
   enum class Mode {
     kForward,
-    // Connections stay, and nothing gets through.
+    // Connections stay open, and nothing passes.
     kFrozen,
-    // What the client says gets through, what the server says does not.
-    kDeaf,
-    // Connections are closed, also those that are made.
+    // The client's data passes, the server's does not.
+    kDropReplies,
+    // Connections are closed, including new ones.
     kCut,
   };
   void Set(Mode mode) { mode_ = mode; }
-  // Cuts: returns when all connections are closed.
+  // Sets kCut and returns when all connections are closed.
   void Cut() ABSL_LOCKS_EXCLUDED(mu_);
-  // From now on takes notifications out of what the server says, as a pooler in transaction mode
-  // does. Of connections without encryption.
-  void SwallowNotifications() { swallow_ = true; }
+  // From now on removes notifications from the server's data, as a pooler in transaction mode does.
+  // Only for unencrypted connections.
+  void DropNotifications() { drop_notifications_ = true; }
 
  private:
   void Accept();
@@ -46,7 +47,7 @@ class TestProxy {
   int listener_ = -1;
   int port_ = 0;
   std::atomic<Mode> mode_{Mode::kForward};
-  std::atomic<bool> swallow_{false};
+  std::atomic<bool> drop_notifications_{false};
   std::atomic<bool> ending_{false};
   absl::Mutex mu_;
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mu_);

@@ -31,15 +31,15 @@
 namespace assetgate::store::postgres {
 namespace {
 
-constexpr absl::Duration kPatience = absl::Seconds(60);
+constexpr absl::Duration kTimeout = absl::Seconds(60);
 
-// There is no test without a server.
-[[noreturn]] void Give(const std::string& up) {
-  std::cerr << "the tests' PostgreSQL server: " << up << std::endl;
+// Without the server no test can run.
+[[noreturn]] void Abort(const std::string& reason) {
+  std::cerr << "the tests' PostgreSQL server: " << reason << std::endl;
   std::abort();
 }
 
-// Where the newest server's programs are: Debian keeps them out of PATH.
+// The directory of the newest server's programs, which Debian keeps out of PATH.
 std::string FindBinaries() {
   int newest = 0;
   std::string found;
@@ -52,11 +52,11 @@ std::string FindBinaries() {
     newest = version;
     found = entry.path() / "bin";
   }
-  if (found.empty()) Give("not found in /usr/lib/postgresql/*/bin; run deploy/setup.sh");
+  if (found.empty()) Abort("not found in /usr/lib/postgresql/*/bin; run deploy/setup.sh");
   return found;
 }
 
-// Nobody's right now.
+// A port that is free right now.
 int FreePort() {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -65,7 +65,7 @@ int FreePort() {
   socklen_t size = sizeof(address);
   if (::bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
       ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    Give("no free port");
+    Abort("no free port");
   }
   ::close(fd);
   return ntohs(address.sin_port);
@@ -82,7 +82,7 @@ TestServer& TestServer::Shared() {
 
 TestServer::TestServer(const TestServer* primary)
     : binaries_(FindBinaries()), directory_("/tmp/assetgate-pg-XXXXXX") {
-  if (::mkdtemp(directory_.data()) == nullptr) Give(absl::StrCat("cannot make ", directory_));
+  if (::mkdtemp(directory_.data()) == nullptr) Abort(absl::StrCat("cannot make ", directory_));
   BeginGuard();
   if (primary == nullptr) {
     Initialise();
@@ -93,7 +93,7 @@ TestServer::TestServer(const TestServer* primary)
     port_ = FreePort();
     Start();
   }
-  if (pid_ < 0) Give("does not start");
+  if (pid_ < 0) Abort("does not start");
   if (primary == nullptr) Execute("ALTER ROLE postgres PASSWORD 'super-secret'");
 }
 
@@ -105,14 +105,14 @@ TestServer::~TestServer() {
   ::waitpid(guard_, nullptr, 0);
 }
 
-// A process that outlives this one, for as long as it takes to clean up behind it.
+// A process that outlives this one, to clean up after it.
 void TestServer::BeginGuard() {
   int pipe[2];
-  if (::pipe2(pipe, O_CLOEXEC) != 0) Give("no pipe");
+  if (::pipe2(pipe, O_CLOEXEC) != 0) Abort("no pipe");
   guard_ = ::fork();
-  if (guard_ < 0) Give("cannot fork");
+  if (guard_ < 0) Abort("cannot fork");
   if (guard_ == 0) {
-    ::setsid();  // A ^C is for the tests; the guard sees them die of it.
+    ::setsid();  // ^C must reach only the tests; the guard detects their end.
     ::close(pipe[1]);
     char byte;
     while (::read(pipe[0], &byte, 1) < 0 && errno == EINTR) {
@@ -138,9 +138,9 @@ pid_t TestServer::Spawn(const std::string& program,
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   const passwd* user = ::geteuid() == 0 ? ::getpwnam("postgres") : nullptr;
-  if (::geteuid() == 0 && user == nullptr) Give("there is no user postgres to run it as");
+  if (::geteuid() == 0 && user == nullptr) Abort("there is no user postgres to run it as");
   const pid_t pid = ::fork();
-  if (pid < 0) Give("cannot fork");
+  if (pid < 0) Abort("cannot fork");
   if (pid > 0) return pid;
   const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
   ::dup2(out, STDOUT_FILENO);
@@ -169,14 +169,14 @@ void TestServer::Prepare(const std::string& program, const std::vector<std::stri
   if (::geteuid() == 0) {
     const passwd* user = ::getpwnam("postgres");
     if (user == nullptr || ::chown(directory_.c_str(), user->pw_uid, user->pw_gid) != 0) {
-      Give("cannot give it its directory");
+      Abort("cannot give it its directory");
     }
   }
   const pid_t pid = Spawn(program, arguments);
   int status = 0;
   if (::waitpid(pid, &status, 0) != pid || status != 0) {
     std::ifstream log(absl::StrCat(directory_, "/", program, ".log"));
-    Give(absl::StrCat(program, " failed: ", std::string(std::istreambuf_iterator<char>(log), {})));
+    Abort(absl::StrCat(program, " failed: ", std::string(std::istreambuf_iterator<char>(log), {})));
   }
 }
 
@@ -184,18 +184,18 @@ void TestServer::Start() {
   pid_ = Spawn("postgres", {"-D", directory_ + "/data", "-k", directory_, "-p", absl::StrCat(port_),
                             "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c",
                             "max_connections=150", "-c", "log_line_prefix=%m %p "});
-  const Deadline deadline(kPatience);
+  const Deadline deadline(kTimeout);
   Connection::Options options;
   options.uri = Uri("postgres");
   while (!deadline.passed()) {
     if (Connection::Open(options).ok()) return;
     if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
-      pid_ = -1;  // Perhaps somebody took the port.
+      pid_ = -1;  // Another process may have taken the port.
       return;
     }
     Pause();
   }
-  Give("does not answer");
+  Abort("does not answer");
 }
 
 void TestServer::Crash() {
@@ -218,11 +218,11 @@ std::string TestServer::TcpUri(absl::string_view database, absl::string_view use
 void TestServer::Execute(const std::string& sql, absl::string_view database) {
   Connection::Options options;
   options.uri = Uri(database);
-  options.timeout = kPatience;
+  options.timeout = kTimeout;
   absl::StatusOr<std::unique_ptr<Connection>> connection = Connection::Open(options);
-  if (!connection.ok()) Give(connection.status().ToString());
+  if (!connection.ok()) Abort(connection.status().ToString());
   if (absl::Status s = (*connection)->Execute(sql); !s.ok()) {
-    Give(absl::StrCat(sql, ": ", s.ToString()));
+    Abort(absl::StrCat(sql, ": ", s.ToString()));
   }
 }
 

@@ -1,4 +1,4 @@
-// For tests: a PostgreSQL server of their own.
+// For tests: a private PostgreSQL server.
 #ifndef ASSETGATE_STORE_TESTING_POSTGRES_SERVER_H_
 #define ASSETGATE_STORE_TESTING_POSTGRES_SERVER_H_
 
@@ -13,48 +13,48 @@
 
 namespace assetgate::store::postgres {
 
-// A server on a port and a socket of its own, with its data in a directory of its own; both are
-// gone when it is destroyed, and also when the process that made it dies in whatever way. Runs as
-// the user "postgres" where the test is root (PostgreSQL refuses to be), else as the user of the
-// test. Data need not survive the machine: fsync is off. Made before other threads are begun.
+// A server with its own port, socket and data directory, all of which are removed when it is
+// destroyed, and also when the process that created it dies in any way. Runs as the user "postgres"
+// if the test is root (PostgreSQL refuses to run as root), else as the test's user. fsync is off,
+// because the data need not survive the machine. Must be created before other threads are started.
 class TestServer {
  public:
   TestServer() : TestServer(nullptr) {}
-  // A standby of `primary`, which it follows by streaming whenever it runs. Takes reads.
+  // A standby of `primary` that follows it by streaming while it runs. Serves reads.
   explicit TestServer(const TestServer* primary);
   ~TestServer();
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
 
-  // One for the whole program, begun when first asked for.
+  // One server for the whole program, started on first use.
   static TestServer& Shared();
 
-  // A new, empty database. Gives its name.
+  // Creates a new, empty database and returns its name.
   std::string CreateDatabase();
   void DropDatabase(absl::string_view name);
   // Runs SQL as the superuser.
   void Execute(const std::string& sql, absl::string_view database = "postgres");
 
-  // The superuser's, over the socket: no password is asked for.
+  // The superuser's URI over the socket, without a password.
   std::string Uri(absl::string_view database) const;
-  // The superuser's name and password, as URIs have them.
+  // The superuser's name and password, in URI form.
   static constexpr char kSuperuser[] = "postgres:super-secret";
-  // Over TCP, where a password is asked for; `port` is the server's where it is 0.
+  // Over TCP, with a password; `port` 0 means the server's port.
   std::string TcpUri(absl::string_view database, absl::string_view user_and_password,
                      int port = 0) const;
   int port() const { return port_; }
 
-  // Stops it at once, without a checkpoint: as a crash would, what was not committed is lost.
+  // Stops the server at once, without a checkpoint: like a crash, it loses what was not committed.
   void Crash();
-  // Begins it again on the same port.
+  // Starts it again on the same port.
   void Start();
 
  private:
   void Initialise();
   void CopyFrom(const TestServer& primary);
-  // Runs a program that makes the data.
+  // Runs a program that creates the data.
   void Prepare(const std::string& program, const std::vector<std::string>& arguments);
-  // Begins a program as the server's user. Gives its pid.
+  // Starts a program as the server's user and returns its pid.
   pid_t Spawn(const std::string& program, const std::vector<std::string>& arguments) const;
   void BeginGuard();
 
@@ -67,13 +67,13 @@ class TestServer {
   int databases_ = 0;
 };
 
-// Waits on `condition`, which is asked again and again; false where it does not come true in time.
+// Polls `condition`; returns false if it does not become true in time.
 template <typename Condition>
-bool Eventually(Condition condition, absl::Duration patience = absl::Seconds(60)) {
-  const absl::Time deadline = absl::Now() + patience;
+bool Eventually(Condition condition, absl::Duration timeout = absl::Seconds(60)) {
+  const absl::Time deadline = absl::Now() + timeout;
   while (!condition()) {
     if (absl::Now() > deadline) return false;
-    absl::SleepFor(absl::Milliseconds(5));  // Between two questions.
+    absl::SleepFor(absl::Milliseconds(5));  // Polling interval.
   }
   return true;
 }

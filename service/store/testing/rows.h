@@ -1,4 +1,4 @@
-// What tests of a store, and of what stands on one, say all the time.
+// Short forms for tests that write rows.
 #ifndef ASSETGATE_STORE_TESTING_ROWS_H_
 #define ASSETGATE_STORE_TESTING_ROWS_H_
 

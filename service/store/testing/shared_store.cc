@@ -55,9 +55,9 @@ store::CommitResult SharedStore::Commit(int origin, store::Transaction transacti
   }
   absl::MutexLock lock(&mu_);
   for (const store::ChangePtr& change : fresh_) {
-    auto told = std::make_shared<store::Change>(*change);
-    told->shard = shards_[told->key];
-    told_.push_back({std::move(told), origin});
+    auto committed = std::make_shared<store::Change>(*change);
+    committed->shard = shards_[committed->key];
+    changes_.push_back({std::move(committed), origin});
   }
   fresh_.clear();
   return result;
@@ -68,8 +68,8 @@ store::Row SharedStore::WithShard(store::Row row) {
   return row;
 }
 
-std::vector<SharedStore::Told> SharedStore::After(std::size_t count) {
-  return {told_.begin() + static_cast<std::ptrdiff_t>(count), told_.end()};
+std::vector<SharedStore::OriginatedChange> SharedStore::After(std::size_t count) {
+  return {changes_.begin() + static_cast<std::ptrdiff_t>(count), changes_.end()};
 }
 
 void SharedStore::OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision) {
@@ -77,15 +77,15 @@ void SharedStore::OnChanges(const std::vector<store::ChangePtr>& changes, store:
   fresh_.insert(fresh_.end(), changes.begin(), changes.end());
 }
 
-std::size_t GatewayStore::Tell(std::size_t most) {
-  std::vector<SharedStore::Told> rest = shared_.After(told_);
-  rest.resize(std::min(most, rest.size()));
-  for (SharedStore::Told& told : rest) {
-    auto change = std::make_shared<store::Change>(*told.change);
-    change->local = told.origin == index_;
+std::size_t GatewayStore::Notify(std::size_t max) {
+  std::vector<SharedStore::OriginatedChange> rest = shared_.After(delivered_);
+  rest.resize(std::min(max, rest.size()));
+  for (SharedStore::OriginatedChange& next : rest) {
+    auto change = std::make_shared<store::Change>(*next.change);
+    change->local = next.origin == index_;
     if (listener_ != nullptr) listener_->OnChanges({change}, change->revision);
   }
-  told_ += rest.size();
+  delivered_ += rest.size();
   return rest.size();
 }
 
@@ -93,7 +93,7 @@ bool GatewayStore::AnswerOne() {
   if (answers_.empty()) return false;
   Answer answer = std::move(answers_.front());
   answers_.pop_front();
-  if (answer.after > told_) Tell(answer.after - told_);
+  if (answer.after > delivered_) Notify(answer.after - delivered_);
   std::move(answer.done)(std::move(answer.result));
   return true;
 }
@@ -101,12 +101,13 @@ bool GatewayStore::AnswerOne() {
 bool GatewayStore::Deliver() {
   bool any = false;
   while (AnswerOne()) any = true;
-  return Tell(shared_.After(told_).size()) > 0 || any;
+  return Notify(shared_.After(delivered_).size()) > 0 || any;
 }
 
 void GatewayStore::Commit(store::Transaction transaction, store::CommitDone done) {
   store::CommitResult result = shared_.Commit(index_, std::move(transaction));
-  answers_.push_back({std::move(result), std::move(done), told_ + shared_.After(told_).size()});
+  answers_.push_back(
+      {std::move(result), std::move(done), delivered_ + shared_.After(delivered_).size()});
 }
 
 absl::StatusOr<std::optional<store::Row>> GatewayStore::Get(const store::Key& key) {

@@ -1,4 +1,4 @@
-// One store that several gateways in one process share, each through a store of its own.
+// One store that several gateways in one process share, each through its own view.
 #ifndef ASSETGATE_STORE_TESTING_SHARED_STORE_H_
 #define ASSETGATE_STORE_TESTING_SHARED_STORE_H_
 
@@ -20,12 +20,12 @@
 
 namespace assetgate::store {
 
-// Leases that a test deals out. What is held is renewed when the test says so.
+// Leases controlled by a test. Held leases are renewed only by Renew.
 class FakeLeases final : public store::Leases {
  public:
   static constexpr absl::Duration kDuration = absl::Seconds(10);
 
-  // `exclusive`: what another process left behind is surely over.
+  // `exclusive`: work that another process left behind is certainly over.
   explicit FakeLeases(int gateways, bool exclusive = false)
       : gateways_(gateways), exclusive_(exclusive) {}
 
@@ -54,17 +54,18 @@ class FakeLeases final : public store::Leases {
   store::LeaseListener* listener_ = nullptr;
 };
 
-// What is common to the gateways: the rows, in a real store, with the shards that it does not keep,
-// and who changed what. For one thread, but for what the real store calls.
+// The state shared by the gateways: the rows, in a real store, with the shards, which that store
+// does not keep, and the origin of each change.
+// Threading: for one thread, except for calls from the real store.
 class SharedStore final : public store::ChangeListener {
  public:
-  // Becomes its listener.
+  // Becomes the real store's listener.
   explicit SharedStore(store::Store& real) : real_(real) { real_.SetListener(this); }
   ~SharedStore() override { real_.SetListener(nullptr); }
 
-  struct Told {
+  struct OriginatedChange {
     store::ChangePtr change;
-    // Which gateway made it.
+    // The gateway that made the change.
     int origin = 0;
   };
 
@@ -72,8 +73,8 @@ class SharedStore final : public store::ChangeListener {
   // Waits for the result.
   store::CommitResult Commit(int origin, store::Transaction transaction);
   store::Row WithShard(store::Row row);
-  // What follows after the first `count` changes.
-  std::vector<Told> After(std::size_t count);
+  // The changes after the first `count`.
+  std::vector<OriginatedChange> After(std::size_t count);
 
   void OnChanges(const std::vector<store::ChangePtr>& changes, store::Revision head) override;
 
@@ -82,11 +83,12 @@ class SharedStore final : public store::ChangeListener {
   absl::flat_hash_map<store::Key, store::Shard> shards_;
   absl::Mutex mu_;
   std::vector<store::ChangePtr> fresh_ ABSL_GUARDED_BY(mu_);
-  std::vector<Told> told_;
+  std::vector<OriginatedChange> changes_;
 };
 
-// The store as one gateway sees it. Commits take effect at once, but are answered, and told, only
-// when the test has them delivered. For one thread.
+// The store as one gateway sees it. Commits take effect at once, but are answered, and reported to
+// the listener, only when the test delivers them.
+// Threading: for one thread.
 class GatewayStore final : public store::ForwardingStore {
  public:
   GatewayStore(SharedStore& shared, int index, int gateways, bool exclusive = false)
@@ -94,17 +96,18 @@ class GatewayStore final : public store::ForwardingStore {
         shared_(shared),
         index_(index),
         leases_(gateways, exclusive),
-        told_(shared.After(0).size()) {}
+        delivered_(shared.After(0).size()) {}
 
   FakeLeases& fake_leases() { return leases_; }
 
-  // Tells at most so many changes, in their order. How many there were.
-  std::size_t Tell(std::size_t most);
-  // Answers the oldest commit, having told everything up to it. False where there is none.
+  // Delivers at most `max` changes, in order. Returns how many there were.
+  std::size_t Notify(std::size_t max);
+  // Answers the oldest commit, after delivering every change up to it. Returns false if there is
+  // none.
   bool AnswerOne();
-  // Answers nothing of what was committed so far: who committed it is gone.
+  // Drops all pending answers: the gateway that waits for them is gone.
   void Forget() { answers_.clear(); }
-  // All of both; whether there was anything.
+  // Delivers all changes and answers; returns whether there were any.
   bool Deliver();
 
   void Commit(store::Transaction transaction, store::CommitDone done) override;
@@ -121,7 +124,7 @@ class GatewayStore final : public store::ForwardingStore {
   struct Answer {
     store::CommitResult result;
     store::CommitDone done;
-    // Changes told until then.
+    // The number of changes to deliver before it.
     std::size_t after = 0;
   };
 
@@ -130,7 +133,7 @@ class GatewayStore final : public store::ForwardingStore {
   FakeLeases leases_;
   store::ChangeListener* listener_ = nullptr;
   std::deque<Answer> answers_;
-  std::size_t told_;
+  std::size_t delivered_;
 };
 
 }  // namespace assetgate::store

@@ -1,4 +1,4 @@
-// For tests.
+// Temporary directories for tests.
 #ifndef ASSETGATE_STORE_TESTING_TEMPORARY_DIRECTORY_H_
 #define ASSETGATE_STORE_TESTING_TEMPORARY_DIRECTORY_H_
 
@@ -12,7 +12,7 @@
 
 namespace assetgate::store::sqlite {
 
-// An empty directory that is gone, with all that is in it, when this is.
+// An empty directory that is removed with its content on destruction.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() : path_(testing::TempDir() + "/assetgate-store-XXXXXX") {

@@ -39,7 +39,7 @@ store::Revision FakeStore::Put(const std::string& id, std::vector<std::string> t
     Add(std::move(change));
     hold = hold_;
   }
-  if (!hold) Tell(1);
+  if (!hold) Notify(1);
   return revision;
 }
 
@@ -63,7 +63,7 @@ store::Revision FakeStore::Delete(const std::string& id, store::DeleteCause caus
     revision = head();
     hold = hold_;
   }
-  if (!hold) Tell(1);
+  if (!hold) Notify(1);
   return revision;
 }
 
@@ -72,28 +72,29 @@ void FakeStore::Add(std::shared_ptr<store::Change> change) {
   history_.push_back(std::move(change));
 }
 
-void FakeStore::HoldListener() {
+void FakeStore::HoldNotifications() {
   absl::MutexLock lock(&mu_);
   hold_ = true;
 }
 
-void FakeStore::Tell(std::size_t changes) {
-  absl::MutexLock in_order(&telling_);
-  std::vector<store::ChangePtr> told;
+void FakeStore::Notify(std::size_t changes) {
+  absl::MutexLock in_order(&notify_mu_);
+  std::vector<store::ChangePtr> delivered;
   store::ChangeListener* listener = nullptr;
   store::Revision head = 0;
   {
     absl::MutexLock lock(&mu_);
-    for (; changes > 0 && told_ < history_.size(); --changes) told.push_back(history_[told_++]);
-    head = static_cast<store::Revision>(told_);
+    for (; changes > 0 && notified_ < history_.size(); --changes)
+      delivered.push_back(history_[notified_++]);
+    head = static_cast<store::Revision>(notified_);
     listener = listener_;
   }
-  if (listener != nullptr && !told.empty()) listener->OnChanges(told, head);
+  if (listener != nullptr && !delivered.empty()) listener->OnChanges(delivered, head);
 }
 
-std::size_t FakeStore::untold() const {
+std::size_t FakeStore::pending_notifications() const {
   absl::MutexLock lock(&mu_);
-  return history_.size() - told_;
+  return history_.size() - notified_;
 }
 
 void FakeStore::CompactUpto(store::Revision revision) {
@@ -144,7 +145,7 @@ absl::StatusOr<store::ListPage> FakeStore::List(const store::ListQuery& query) {
   store::ListPage page;
   page.head = head();
   std::size_t bytes = 0;
-  // Falling: the first one that is older.
+  // Descending: the first row that is older.
   auto next = query.after_create_revision.has_value()
                   ? newest_first_.upper_bound(*query.after_create_revision)
                   : newest_first_.begin();

@@ -1,4 +1,4 @@
-// A store in memory, for tests of what reads and watches.
+// A store in memory, for tests of reading and watching.
 #ifndef ASSETGATE_WATCH_TESTING_FAKE_STORE_H_
 #define ASSETGATE_WATCH_TESTING_FAKE_STORE_H_
 
@@ -16,47 +16,48 @@
 
 namespace assetgate::watch {
 
-// Keeps every change for ever, unless told to compact. Changes are committed by Put and Delete, at
-// once, on the calling thread; Commit is for nobody. Thread-safe.
+// Keeps every change until a test compacts it. Put and Delete commit at once, on the calling
+// thread; Commit always fails.
+// Threading: thread-safe.
 class FakeStore final : public store::Store {
  public:
   static constexpr char kTenant[] = "default";
 
   explicit FakeStore(std::string id = "store-1") : id_(std::move(id)) {}
 
-  // Commits a row of the kind and tenant below and tells the listener. The resource is made from
-  // the id and the revision, so that no two states look alike.
+  // Commits a row of the kind and tenant below and notifies the listener. The resource contains the
+  // id and the revision, so that no two states are equal.
   store::Revision Put(const std::string& id, std::vector<std::string> terms = {},
                       bool settled = true);
   store::Revision Delete(const std::string& id,
                          store::DeleteCause cause = store::DeleteCause::kDeleted);
   // What Put writes: an asset whose display name is "ID@REVISION", serialized.
   static std::string ResourceOf(const std::string& id, store::Revision revision);
-  // Bytes of what Put writes beyond that.
+  // Additional bytes in what Put writes.
   std::size_t padding = 0;
-  // Of the rows above. Default: assets of the tenant "default".
+  // For the rows above. Default: assets of the tenant "default".
   store::Kind kind = store::Kind::kAsset;
   std::string tenant = kTenant;
 
-  // From here on the listener is not told; Tell(n) tells it of n more changes.
-  void HoldListener();
-  void Tell(std::size_t changes);
-  // Changes the listener has not been told of.
-  std::size_t untold() const;
+  // From here on changes are queued; Notify(n) notifies the listener of the next n.
+  void HoldNotifications();
+  void Notify(std::size_t changes);
+  // Changes that the listener was not notified of yet.
+  std::size_t pending_notifications() const;
 
-  // Forgets the changes up to `revision`.
+  // Removes the changes up to `revision` from the log.
   void CompactUpto(store::Revision revision);
-  // Every read fails with this until it is OK again.
+  // Makes every read fail with `status`, until it is set to OK.
   void FailReads(absl::Status status);
-  // How many rows one List looks at before it ends short; at least 1.
+  // How many rows one List looks at before it ends early; at least 1.
   std::size_t max_look_ups = std::numeric_limits<std::size_t>::max();
-  // Runs before each List, ReadChanges, Get and Head, without the lock: the place to slip changes
-  // in between two pages.
+  // Runs before each List, ReadChanges, Get and Head, without the lock: a place to commit changes
+  // between two pages.
   std::function<void()> before_read;
-  // Reads so far.
+  // The number of reads so far.
   int reads() const;
 
-  // All changes ever, in order, but for the first `after`.
+  // All changes ever, in order, without the first `after`.
   std::vector<store::ChangePtr> History(std::size_t after = 0) const;
 
   const std::string& store_id() const override { return id_; }
@@ -85,15 +86,15 @@ class FakeStore final : public store::Store {
 
   const std::string id_;
   store::SoleLeases leases_;
-  // Held while the listener is told, so that it hears in order.
-  absl::Mutex telling_;
+  // Held while the listener is notified, which keeps the order.
+  absl::Mutex notify_mu_;
   mutable absl::Mutex mu_;
   std::map<store::Key, store::Row> rows_ ABSL_GUARDED_BY(mu_);
   // By create revision.
   std::map<store::Revision, store::Key, std::greater<>> newest_first_ ABSL_GUARDED_BY(mu_);
   // The change of revision n is at n - 1.
   std::vector<store::ChangePtr> history_ ABSL_GUARDED_BY(mu_);
-  std::size_t told_ ABSL_GUARDED_BY(mu_) = 0;
+  std::size_t notified_ ABSL_GUARDED_BY(mu_) = 0;
   bool hold_ ABSL_GUARDED_BY(mu_) = false;
   store::Revision compacted_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);

@@ -1,4 +1,4 @@
-// A reader that does what a test tells it.
+// A reader controlled by a test.
 #ifndef ASSETGATE_WATCH_TESTING_TEST_READER_H_
 #define ASSETGATE_WATCH_TESTING_TEST_READER_H_
 
@@ -15,7 +15,7 @@
 
 namespace assetgate::watch {
 
-// Counts what it is told, and reads when asked to.
+// Counts notifications; reads only when a test asks.
 class TestReader final : public Reader {
  public:
   void OnReady() override { ready_.fetch_add(1); }
@@ -25,7 +25,7 @@ class TestReader final : public Reader {
   std::atomic<int> ready_{0};
 };
 
-// A stream with its reader; closes it at the end.
+// A stream with its reader; closes it on destruction.
 class OpenStream {
  public:
   OpenStream(Watches& watches, WatchRequest request)
@@ -40,7 +40,7 @@ class OpenStream {
     if (pulled.end.has_value()) end_ = pulled.end;
     return pulled;
   }
-  // All there is right now.
+  // Everything that is ready right now.
   std::vector<EventPtr> Read() {
     std::vector<EventPtr> events;
     for (;;) {

@@ -71,23 +71,23 @@ std::string View::Apply(const Event& event) {
 std::string View::CheckUpto(const std::vector<store::ChangePtr>& history, const Interest& interest,
                             store::Revision revision) const {
   std::map<std::string, const store::Change*> newest;
-  std::set<std::string> went_later;
+  std::set<std::string> deleted_later;
   for (const store::ChangePtr& change : history) {
     if (!interest.Covers(change->key)) continue;
     if (change->revision <= revision) {
       newest[change->key.id] = change.get();
     } else if (change->deleted || !interest.filter.Matches(change->terms)) {
-      went_later.insert(change->key.id);
+      deleted_later.insert(change->key.id);
     }
   }
   for (const auto& [id, change] : newest) {
     const auto held = held_.find(id);
     const auto seen = newest_.find(id);
-    // Something newer came, whatever it was.
+    // A newer change was delivered, whatever it was.
     if (seen != newest_.end() && seen->second > revision) continue;
     const bool matches = !change->deleted && interest.filter.Matches(change->terms);
-    // A snapshot that was read after it went does not show it.
-    if (seen == newest_.end() && went_later.count(id) > 0) continue;
+    // A snapshot that was read after the deletion does not show it.
+    if (seen == newest_.end() && deleted_later.count(id) > 0) continue;
     if (matches && held == held_.end()) {
       return absl::StrCat(id, "@", change->revision, " is missing");
     }

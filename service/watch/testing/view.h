@@ -1,4 +1,4 @@
-// What a reader of a stream holds, checked against what was promised.
+// A reader's view of a stream, checked against the API's guarantees.
 #ifndef ASSETGATE_WATCH_TESTING_VIEW_H_
 #define ASSETGATE_WATCH_TESTING_VIEW_H_
 
@@ -14,32 +14,33 @@
 
 namespace assetgate::watch {
 
-// Applies events as a careful reader does. Apply says what promise an event breaks, empty for none:
-//   ordered   the revisions of one resource rise within a stream, and after a RESET again from any;
+// Applies events as a correct client does. Apply returns the guarantee that an event breaks; empty
+// for none:
+//   ordered   the revisions of one resource rise within a stream, and again from any after a RESET;
 //   unique    so no event comes twice;
 //   atomic    a PUT is the whole resource as committed with that revision;
-//   shape     RESET, PUTs, BOOKMARK with snapshot_complete, and no other order.
+//   shape     RESET, PUTs, BOOKMARK with snapshot_complete, in this order only.
 // CheckUpto adds the rest:
 //   reliable, bookmarkable, resumable   everything up to a revision has been delivered.
 class View {
  public:
-  // Whether the resource of a PUT is what was committed with its revision.
+  // Whether the resource of a PUT is the one committed with its revision.
   using IsWhole = std::function<bool(const store::Change&)>;
 
-  // Of a FakeStore.
+  // For a FakeStore.
   View();
   explicit View(IsWhole is_whole) : is_whole_(std::move(is_whole)) {}
 
-  // A stream begins, with a token or without.
+  // A stream begins, with or without a token.
   void BeginStream(bool resumed);
   std::string Apply(const Event& event);
 
-  // What of `history` (all changes, in order) up to `revision` is missing or too much in the view;
-  // empty when it is all there. What is newer than `revision` is passed over.
+  // What the view lacks, or has in surplus, compared with `history` (all changes, in order) up to
+  // `revision`; empty if it is exact. Newer changes are ignored.
   std::string CheckUpto(const std::vector<store::ChangePtr>& history, const Interest& interest,
                         store::Revision revision) const;
 
-  // Id to revision, of what is held.
+  // Id to revision of each resource in the view.
   const std::map<std::string, store::Revision>& held() const { return held_; }
   // Of the last BOOKMARK.
   const std::string& token() const { return token_; }
@@ -48,8 +49,8 @@ class View {
  private:
   IsWhole is_whole_;
   std::map<std::string, store::Revision> held_;
-  // The last of each resource that came, deleted ones too: since the stream began or started over,
-  // and since a stream started over.
+  // The last revision of each resource that was delivered, deleted ones too: since the stream began
+  // or started over, and since a stream started over.
   std::map<std::string, store::Revision> last_;
   std::map<std::string, store::Revision> newest_;
   std::string token_;
