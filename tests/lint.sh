@@ -2,7 +2,7 @@
 # The checks that compile nothing. Each ends with one line, "lint: NAME ok | failed | skipped: WHY".
 #
 #   tests/lint.sh            all of them
-#   tests/lint.sh format     one: format, shell, python, protos, tidy
+#   tests/lint.sh format     one: format, shell, python, house, protos, tidy
 #
 # tidy reads the compile commands of the asan build: configure and build that first.
 set -uo pipefail
@@ -52,6 +52,9 @@ for name in sys.argv[1:]:
 PYTHON
 }
 
+# The layout of the tree: floors, walls, circles, friends, lengths.
+check_house() { python3 tests/house.py; }
+
 # buf is an npm package and not one of Debian's: where it cannot be had, its check is skipped.
 check_protos() {
   if ! command -v npm >/dev/null; then
@@ -91,13 +94,13 @@ check_tidy() {
   run tidy python3 tests/tidy.py build/asan "$program"
 }
 
-for check in ${1:-format shell python protos tidy}; do
+for check in ${1:-format shell python house protos tidy}; do
   case "$check" in
-    format | shell | python) run "$check" "check_$check" ;;
+    format | shell | python | house) run "$check" "check_$check" ;;
     protos) check_protos ;;
     tidy) check_tidy ;;
     *)
-      echo "usage: tests/lint.sh [format|shell|python|protos|tidy]" >&2
+      echo "usage: tests/lint.sh [format|shell|python|house|protos|tidy]" >&2
       exit 2
       ;;
   esac

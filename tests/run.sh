@@ -94,5 +94,5 @@ require "build (release: GCC, optimised)" build release \
 # Whole programs mostly wait for each other.
 tests release --label-regex 'e2e|robustness|bench' --parallel $((2 * CTEST_PARALLEL_LEVEL))
 check "demo: all four providers, live" deploy/demo.sh --fast --no-setup --bin build/release/bin
-for lint in format shell python protos tidy; do check "lint: $lint" tests/lint.sh "$lint"; done
+for lint in format shell python house protos tidy; do check "lint: $lint" tests/lint.sh "$lint"; done
 finish
