@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # The checks that compile nothing. Each ends with one line, "lint: NAME ok | failed | skipped: WHY".
 #
-#   tests/lint.sh            all of them
-#   tests/lint.sh format     one: format, shell, python, house, protos, tidy
-#
-# tidy reads the compile commands of the asan build: configure and build that first.
+#   tests/lint.sh                 all of them
+#   tests/lint.sh format          one: format, shell, python, house, protos, tidy
+#   tests/lint.sh house --report  also prints the tree, its floors, and what is longest
+#   tests/lint.sh tidy --record   also writes tests/tidy_verdicts.txt, to be committed
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -53,7 +53,7 @@ PYTHON
 }
 
 # The layout of the tree: floors, walls, circles, friends, lengths.
-check_house() { python3 tests/house.py; }
+check_house() { python3 tests/house.py "$@"; }
 
 # buf is an npm package and not one of Debian's: where it cannot be had, its check is skipped.
 check_protos() {
@@ -77,30 +77,36 @@ check_protos() {
 check_protos_with() { (cd proto && "$1" lint && "$1" breaking --against baseline.binpb); }
 
 check_tidy() {
-  if [[ ! -f build/asan/compile_commands.json ]]; then
-    verdict tidy "skipped: build the asan preset first"
+  # Configures only: the compile command of each source, without sanitizers and precompiled headers.
+  if ! cmake --preset tidy --log-level=WARNING >/dev/null; then
+    verdict tidy failed
     return
   fi
-  # Debian's is older than that.
+  if [[ $# -eq 0 ]] && python3 tests/tidy.py build/tidy --listed "$CLANG_TIDY_VERSION"; then
+    verdict tidy ok
+    return
+  fi
+  # The version that Debian has is older.
   local tools=build/lint/clang-tidy-$CLANG_TIDY_VERSION
   local program=$tools/clang_tidy/data/bin/clang-tidy
   mkdir -p "$tools"
   if [[ ! -x $program ]] &&
     ! python3 -m pip install --quiet --disable-pip-version-check --target "$tools" \
       "clang-tidy==$CLANG_TIDY_VERSION" >"$tools/pip.log" 2>&1; then
-    echo "tidy: with Debian's, as pip could not install $CLANG_TIDY_VERSION (see $tools/pip.log)"
+    echo "tidy: pip could not install $CLANG_TIDY_VERSION (see $tools/pip.log); using Debian's"
     program=clang-tidy
   fi
-  run tidy python3 tests/tidy.py build/asan "$program"
+  run tidy python3 tests/tidy.py build/tidy "$program" "$@"
 }
 
 for check in ${1:-format shell python house protos tidy}; do
   case "$check" in
-    format | shell | python | house) run "$check" "check_$check" ;;
+    format | shell | python | house) run "$check" "check_$check" "${@:2}" ;;
     protos) check_protos ;;
-    tidy) check_tidy ;;
+    tidy) check_tidy "${@:2}" ;;
     *)
-      echo "usage: tests/lint.sh [format|shell|python|house|protos|tidy]" >&2
+      echo "usage: tests/lint.sh [format | shell | python | house [--report] | protos |" \
+        "tidy [--record | --all]]" >&2
       exit 2
       ;;
   esac
