@@ -12,7 +12,7 @@ clean.
 
   --record          then writes tests/tidy_verdicts.txt; commit it with the change
   --all             looks at every source, whatever is known
-  --listed VERSION  only says whether the list knows every source as clang-tidy of that version saw it
+  --listed VERSION  only says whether clang-tidy of that version has a verdict on every source
 """
 
 import argparse
@@ -110,10 +110,14 @@ def commands_of(build, mended):
 
 def generate_headers(build):
     """The headers that protoc makes, without compiling anything."""
-    targets = subprocess.run(["ninja", "-C", str(build), "-t", "targets", "all"], check=True,
-                             capture_output=True, text=True).stdout
-    headers = re.findall(r"^(\S+\.pb\.h):", targets, re.M)
-    subprocess.run(["ninja", "-C", str(build), "--quiet", *headers], check=True)
+    def ninja(*args):
+        return subprocess.run(["ninja", "-C", str(build), "-t", *args], check=True,
+                              capture_output=True, text=True).stdout
+
+    headers = re.findall(r"^(\S+\.pb\.h):", ninja("targets", "all"), re.M)
+    for command in ninja("commands", *headers).splitlines():
+        if "protoc" in command and " -c " not in command:
+            subprocess.run(command, shell=True, check=True, cwd=build)
 
 
 def look_at(program, build, sources):
