@@ -1,29 +1,35 @@
 #!/usr/bin/env bash
-# Everything that must hold, from a fresh machine: packages, three builds, all tests, all checks. Says what it
-# is doing, how long each step took, and at the very end "N passed, N failed".
+# Everything that must hold, from a fresh machine: packages, three builds, all tests, all checks.
+# Prints each step, how long it took, and at the very end "N passed, N failed". Tests mostly wait, so
+# each build but the first runs beside the tests of the one before it, at a lower priority.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 export CTEST_PARALLEL_LEVEL=${CTEST_PARALLEL_LEVEL:-$(nproc)}
 passed=0 failed=0
 report=()
+declare -A running=()
 
-# step NAME COMMAND…: runs it and notes its verdict and its time. Its exit code is the command's.
-step() {
+# timed NAME COMMAND…: runs it and notes its verdict and its time. Its exit code is the command's.
+timed() {
   local name=$1 begin=$SECONDS verdict=ok code=0
   shift
   printf '\n=== %s\n' "$name"
   "$@" || { code=$?; verdict=FAILED; }
-  report+=("$(printf '%6ss  %-7s %s' $((SECONDS - begin)) "$verdict" "$name")")
+  note "$((SECONDS - begin))" "$verdict" "$name"
   return "$code"
 }
 
-# A step that is one check of its own.
+note() { report+=("$(printf '%6ss  %-7s %s' "$@")"); }
+
+# check NAME COMMAND…: one check.
 check() {
-  if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  if timed "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
 finish() {
+  local preset
+  for preset in "${!running[@]}"; do end_tests "$preset"; done
   printf '\n=== How long it took\n'
   printf '%s\n' "${report[@]}"
   printf '%6ss  in all\n\n%s passed, %s failed\n' "$SECONDS" "$passed" "$failed"
@@ -31,39 +37,58 @@ finish() {
   exit
 }
 
-# Without this step the rest makes no sense.
+# require NAME COMMAND…: the steps that follow need this one.
 require() {
-  if ! step "$@"; then
+  if ! timed "$@"; then
     failed=$((failed + 1))
     finish
   fi
 }
 
-# build PRESET [TARGET…]: all of it where no target is named.
+# build PRESET [TARGET…]: all targets where none is named. It yields to tests that run beside it.
 build() {
-  cmake --preset "$1" --log-level=WARNING || return
+  cmake --preset "$1" --log-level=WARNING -DASSETGATE_UNITY=ON || return
   if [[ $# -gt 1 ]]; then
-    cmake --build --preset "$1" --target "${@:2}"
+    nice -n 19 cmake --build --preset "$1" --target "${@:2}"
   else
-    cmake --build --preset "$1"
+    nice -n 19 cmake --build --preset "$1"
   fi
 }
 
-# tests PRESET [CTEST OPTIONS]: counts single test cases, not programs.
-tests() {
-  local preset=$1 log
+# begin_tests PRESET [CTEST OPTIONS]: runs them beside the steps up to end_tests PRESET.
+begin_tests() {
+  local preset=$1 log=build/$1/tests.log
   shift
-  step "test ($preset): ctest $*" ctest --preset "$preset" --no-tests=error "$@"
-  local code=$?
+  printf '\n=== test (%s) begins: ctest %s\n' "$preset" "$*"
+  (
+    begin=$SECONDS
+    ctest --preset "$preset" --no-tests=error "$@" >"$log" 2>&1
+    echo "$? $((SECONDS - begin))" >"$log.verdict"
+  ) &
+  running[$preset]=$!
+}
+
+# end_tests PRESET: waits for the tests that begin_tests began, and counts single test cases.
+end_tests() {
+  local preset=$1 log=build/$1/tests.log code seconds
+  wait "${running[$preset]}"
+  unset "running[$preset]"
+  read -r code seconds <"$log.verdict"
+  printf '\n=== test (%s)\n' "$preset"
+  cat "$log"
+  note "$seconds" "$([[ $code -eq 0 ]] && echo ok || echo FAILED)" "test ($preset)"
   log=build/$preset/Testing/Temporary/LastTest.log
-  # GoogleTest says "[  PASSED  ] 12 tests." and " 1 FAILED TEST", unittest "Ran 12 tests" and
+  # GoogleTest prints "[  PASSED  ] 12 tests." and " 1 FAILED TEST", unittest "Ran 12 tests" and
   # "FAILED (failures=1, errors=2)".
   local counts
   counts=$(awk '
     /^\[  PASSED  \] [0-9]+ test/ { passed += $4 }
     /^ ?[0-9]+ FAILED TESTS?$/ { failed += $1 }
     /^Ran [0-9]+ tests? in / { ran = $2; passed += ran }
-    /^OK \(.*skipped=[0-9]+/ { match($0, /skipped=[0-9]+/); passed -= substr($0, RSTART + 8, RLENGTH - 8) }
+    /^OK \(.*skipped=[0-9]+/ {
+      match($0, /skipped=[0-9]+/)
+      passed -= substr($0, RSTART + 8, RLENGTH - 8)
+    }
     /^FAILED \(/ {
       bad = 0
       if (match($0, /failures=[0-9]+/)) bad += substr($0, RSTART + 9, RLENGTH - 9)
@@ -83,16 +108,22 @@ tests() {
 }
 
 require "packages" deploy/setup.sh
+for lint in format shell python house protos; do
+  check "lint: $lint" tests/lint.sh "$lint"
+done
 require "build (asan: clang, AddressSanitizer, UBSan, thread-safety analysis)" build asan
-tests asan
-check "fuzz: what reads strangers' bytes, 5 s each" tests/fuzz/run.sh --seconds 5
-require "build (tsan: ThreadSanitizer, the tests of what threads share)" build tsan
-tests tsan
-# The programs as they are shipped, and the tests that drive them. All other tests have run.
+begin_tests asan
+# The programs as they are shipped, and the tests that drive them; the asan preset has all others.
 require "build (release: GCC, optimised)" build release \
   assetgate assetctl provider-simulator assetgate-bench crashing-gateway
+end_tests asan
 # Whole programs mostly wait for each other.
-tests release --label-regex 'e2e|robustness|bench' --parallel $((2 * CTEST_PARALLEL_LEVEL))
+begin_tests release --label-regex 'e2e|robustness|bench' --parallel $((2 * CTEST_PARALLEL_LEVEL))
+require "build (tsan: ThreadSanitizer, the tests of what threads share)" build tsan
+end_tests release
+begin_tests tsan
+check "lint: tidy" tests/lint.sh tidy
+end_tests tsan
+check "fuzz: what reads strangers' bytes, 5 s each" tests/fuzz/run.sh --seconds 5
 check "demo: all four providers, live" deploy/demo.sh --fast --no-setup --bin build/release/bin
-for lint in format shell python house protos tidy; do check "lint: $lint" tests/lint.sh "$lint"; done
 finish
