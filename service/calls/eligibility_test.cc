@@ -23,15 +23,15 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 // A gateway whose route "film" has two targets: alpha documents its resolutions, beta takes any.
-Harness::Options OneOpenTarget() {
-  Harness::Options options;
+reconcile::Harness::Options OneOpenTarget() {
+  reconcile::Harness::Options options;
   options.alpha.resolutions = {"480p", "720p"};
   options.beta.any_resolution = true;
   return options;
 }
 
 v1::CreateVideoTaskRequest Asking(const std::string& resolution) {
-  v1::CreateVideoTaskRequest request = Harness::Video("fox");
+  v1::CreateVideoTaskRequest request = reconcile::Harness::Video("fox");
   request.mutable_video_task()->set_resolution(resolution);
   request.set_validate_only(true);
   return request;
@@ -44,7 +44,7 @@ std::vector<std::string> Remaining(const v1::VideoTask& task) {
 }
 
 TEST(EligibilityTest, ValidateOnlyListsAllTargetsWhereAllCan) {
-  Harness harness(OneOpenTarget());
+  reconcile::Harness harness(OneOpenTarget());
   const auto checked = harness.Create(Asking("720p"));
   ASSERT_TRUE(checked.status().ok()) << checked.status();
   EXPECT_THAT(Remaining(*checked), ElementsAre("providers/alpha", "providers/beta"));
@@ -53,9 +53,9 @@ TEST(EligibilityTest, ValidateOnlyListsAllTargetsWhereAllCan) {
 }
 
 TEST(EligibilityTest, ValidateOnlyListsWhatIsPassedOverAndWhy) {
-  Harness::Options options = OneOpenTarget();
+  reconcile::Harness::Options options = OneOpenTarget();
   options.alpha.seed = false;
-  Harness harness(options);
+  reconcile::Harness harness(options);
   v1::CreateVideoTaskRequest request = Asking("720p");
   request.mutable_video_task()->set_seed(5);
   const auto checked = harness.Create(request);
@@ -70,7 +70,7 @@ TEST(EligibilityTest, ValidateOnlyListsWhatIsPassedOverAndWhy) {
 }
 
 TEST(EligibilityTest, TargetsThatTheRequestDoesNotNameArePassedOver) {
-  Harness harness(OneOpenTarget());
+  reconcile::Harness harness(OneOpenTarget());
   v1::CreateVideoTaskRequest request = Asking("720p");
   request.add_providers("providers/beta");
   const auto checked = harness.Create(request);
@@ -81,10 +81,10 @@ TEST(EligibilityTest, TargetsThatTheRequestDoesNotNameArePassedOver) {
 }
 
 TEST(EligibilityTest, ProvidersThatTheCallerMayNotUseAreNotNamed) {
-  Harness harness(OneOpenTarget());
+  reconcile::Harness harness(OneOpenTarget());
   Caller caller;
   caller.providers = std::make_shared<const std::set<std::string>>(std::set<std::string>{"beta"});
-  Answer<v1::VideoTask> checked;
+  reconcile::Answer<v1::VideoTask> checked;
   harness.gateway().CreateVideoTask(caller, Asking("720p"), checked.reply());
   ASSERT_TRUE(checked.status().ok()) << checked.status();
   EXPECT_THAT(Remaining(*checked), ElementsAre("providers/beta"));
@@ -92,7 +92,7 @@ TEST(EligibilityTest, ProvidersThatTheCallerMayNotUseAreNotNamed) {
 }
 
 TEST(EligibilityTest, AStoredTaskHasNoValidation) {
-  Harness harness(OneOpenTarget());
+  reconcile::Harness harness(OneOpenTarget());
   v1::CreateVideoTaskRequest request = Asking("720p");
   request.set_validate_only(false);
   request.mutable_video_task()->mutable_validation()->add_targets()->set_provider("providers/me");
@@ -111,7 +111,7 @@ TEST(EligibilityTest, AValueThatOnlyAnOpenTargetWouldTakeIsRefused) {
   for (const Row& row : {Row{"720", "did you mean \"720p\"?"},
                          Row{"720P", "did you mean \"720p\"?"}, Row{"4k", "(480p, 720p)"}}) {
     for (const bool validate_only : {true, false}) {
-      Harness harness(OneOpenTarget());
+      reconcile::Harness harness(OneOpenTarget());
       v1::CreateVideoTaskRequest request = Asking(row.value);
       request.set_validate_only(validate_only);
       const auto answer = harness.Create(request);
@@ -125,7 +125,7 @@ TEST(EligibilityTest, AValueThatOnlyAnOpenTargetWouldTakeIsRefused) {
 }
 
 TEST(EligibilityTest, AnOpenTargetThatIsNamedTakesAnyValue) {
-  Harness harness(OneOpenTarget());
+  reconcile::Harness harness(OneOpenTarget());
   v1::CreateVideoTaskRequest named = Asking("4k");
   named.add_providers("providers/beta");
   EXPECT_THAT(Remaining(*harness.Create(named)), ElementsAre("providers/beta"));
@@ -135,10 +135,10 @@ TEST(EligibilityTest, AnOpenTargetThatIsNamedTakesAnyValue) {
 }
 
 TEST(EligibilityTest, WhereNoTargetDocumentsValuesAnyIsTaken) {
-  Harness::Options options;
+  reconcile::Harness::Options options;
   options.alpha.any_resolution = true;
   options.beta.any_resolution = true;
-  Harness harness(options);
+  reconcile::Harness harness(options);
   EXPECT_THAT(Remaining(*harness.Create(Asking("4k"))),
               ElementsAre("providers/alpha", "providers/beta"));
 }

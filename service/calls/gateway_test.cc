@@ -27,7 +27,7 @@ namespace {
 constexpr std::size_t kMessageLimit = 4 << 20;
 
 // Puts rows into the store as no call would.
-void Commit(Harness& harness, store::Transaction transaction) {
+void Commit(reconcile::Harness& harness, store::Transaction transaction) {
   auto outcome = store::CommitResult::Outcome::kUnavailable;
   harness.store().Commit(std::move(transaction),
                          [&](const store::CommitResult& result) { outcome = result.outcome; });
@@ -36,13 +36,13 @@ void Commit(Harness& harness, store::Transaction transaction) {
 }
 
 TEST(GatewayListTest, APageFitsIntoOneMessageAndTheNextGoesOnAfterIt) {
-  Harness harness;
+  reconcile::Harness harness;
   constexpr int kTasks = 500;
   // Four bytes each.
   std::string prompt;
   for (int i = 0; i < 2000; ++i) prompt += "\U00020000";
   for (int i = 0; i < kTasks; ++i) {
-    v1::CreateVideoTaskRequest request = Harness::Video(absl::StrCat("fox-", i));
+    v1::CreateVideoTaskRequest request = reconcile::Harness::Video(absl::StrCat("fox-", i));
     request.mutable_video_task()->set_prompt(prompt);
     request.mutable_max_wait()->set_seconds(0);
     const auto created = harness.Create(request);
@@ -71,10 +71,10 @@ TEST(GatewayListTest, APageFitsIntoOneMessageAndTheNextGoesOnAfterIt) {
 }
 
 TEST(GatewayListTest, APageOfWhatIsFarBetweenEndsEarlyAndItsTokenGoesOn) {
-  Harness::Options options;
+  reconcile::Harness::Options options;
   options.max_look_ups = 10;
-  Harness harness(options);
-  constexpr int model::kAssets = 300;
+  reconcile::Harness harness(options);
+  constexpr int kAssets = 300;
   v1::ListAssetsRequest request;
   request.set_page_size(2);
   (*request.mutable_filter()->mutable_labels())["side"] = "a";
@@ -84,7 +84,7 @@ TEST(GatewayListTest, APageOfWhatIsFarBetweenEndsEarlyAndItsTokenGoesOn) {
   // Each has one of the two labels, and four have both.
   store::Transaction transaction;
   std::vector<std::string> both;
-  for (int i = 0; i < model::kAssets; ++i) {
+  for (int i = 0; i < kAssets; ++i) {
     const std::string id = absl::StrCat("asset-", i);
     store::Content content;
     for (int clause = 0; clause < 2; ++clause) {
@@ -114,7 +114,7 @@ TEST(GatewayListTest, APageOfWhatIsFarBetweenEndsEarlyAndItsTokenGoesOn) {
     if (page->assets().empty() && !page->next_page_token().empty()) ++empty_pages;
     request.set_page_token(page->next_page_token());
     ++pages;
-  } while (!request.page_token().empty() && pages < model::kAssets);
+  } while (!request.page_token().empty() && pages < kAssets);
   EXPECT_EQ(names, both);
   EXPECT_GE(empty_pages, 3);
 
@@ -133,7 +133,7 @@ Caller LimitedTo(std::set<std::string> providers) {
 }
 
 TEST(GatewayModelsTest, CallerSeesItsOwnProvidersAlone) {
-  Harness harness;
+  reconcile::Harness harness;
   const auto targets_of = [](const v1::Model& model) {
     std::vector<std::string> providers;
     for (const auto& target : model.targets()) providers.push_back(target.provider());
@@ -179,7 +179,7 @@ TEST(GatewayModelsTest, CallerSeesItsOwnProvidersAlone) {
 
 // What is suggested for a name that is not known.
 TEST(GatewayModelsTest, UnknownModelIsAnsweredWithTheCallersOwnModels) {
-  Harness harness;
+  reconcile::Harness harness;
   for (const char* name : {"models/fil", "providers/beta/models/video-2"}) {
     v1::GetModelRequest request;
     request.set_name(name);
@@ -204,7 +204,7 @@ TEST(GatewaySizeTest, AResourceThatIsTooLargeIsRefusedAtItsLargestField) {
   for (const Case& c :
        {Case{model::kMaxResourceBytes - 1000, true}, Case{model::kMaxResourceBytes, false}}) {
     SCOPED_TRACE(c.bytes);
-    v1::CreateVideoTaskRequest request = Harness::Video();
+    v1::CreateVideoTaskRequest request = reconcile::Harness::Video();
     // Fields of the resource itself have limits of their own, but not all have one together.
     v1::VideoTask& task = *request.mutable_video_task();
     task.mutable_error()->set_message(std::string(c.bytes, 'x'));
@@ -216,17 +216,17 @@ TEST(GatewaySizeTest, AResourceThatIsTooLargeIsRefusedAtItsLargestField) {
     EXPECT_EQ(base::ReasonOf(status), v1::INVALID_FIELD);
     EXPECT_NE(status.ToString().find("video_task.error"), std::string::npos) << status;
     EXPECT_NE(status.ToString().find("1048576"), std::string::npos) << status;
-    Harness harness;
+    reconcile::Harness harness;
     const auto created = harness.Create(request);
     EXPECT_EQ(base::ReasonOf(created.status()), v1::INVALID_FIELD);
   }
 }
 
 TEST(GatewaySizeTest, ABatchWhoseAnswerWouldNotFitMakesNothing) {
-  Harness harness;
+  reconcile::Harness harness;
   v1::BatchCreateAssetsRequest request;
   for (int i = 0; i < 60; ++i) {
-    v1::CreateAssetRequest item = Harness::Asset(absl::StrCat("asset-", i), {});
+    v1::CreateAssetRequest item = reconcile::Harness::Asset(absl::StrCat("asset-", i), {});
     (*item.mutable_asset()->mutable_provider_options())["alpha"] = Options(60'000);
     *request.add_requests() = std::move(item);
   }
@@ -241,7 +241,7 @@ TEST(GatewaySizeTest, ABatchWhoseAnswerWouldNotFitMakesNothing) {
 }
 
 // As an earlier release stored it.
-void Store(Harness& harness, const std::string& id, const v1::Asset& asset) {
+void Store(reconcile::Harness& harness, const std::string& id, const v1::Asset& asset) {
   store::Content content;
   content.resource = asset.SerializeAsString();
   store::Transaction transaction;
@@ -251,7 +251,7 @@ void Store(Harness& harness, const std::string& id, const v1::Asset& asset) {
 }
 
 TEST(GatewaySizeTest, WhatAnEarlierReleaseStoredTooLargeHidesNothingElse) {
-  Harness harness;
+  reconcile::Harness harness;
   v1::Asset asset;
   asset.set_name("assets/plain");
   Store(harness, "plain", asset);
@@ -288,9 +288,9 @@ TEST(GatewayProvidersTest, CommandsAndExplanationsReachTheCallersOwnProvidersAlo
        {Row{{"alpha", "beta"}, true}, Row{{"alpha"}, true}, Row{{"beta"}, false}, Row{{}, false}}) {
     SCOPED_TRACE(row.usable.size());
     const Caller caller = LimitedTo(row.usable);
-    Harness::Options options;
+    reconcile::Harness::Options options;
     options.film_targets = {"alpha"};
-    Harness harness(options);
+    reconcile::Harness harness(options);
     // `otherwise`: why it fails where it is allowed.
     const auto run = [&](auto call, const auto& request, auto response,
                          v1::ErrorReason otherwise = v1::ERROR_REASON_UNSPECIFIED) {
@@ -310,11 +310,11 @@ TEST(GatewayProvidersTest, CommandsAndExplanationsReachTheCallersOwnProvidersAlo
         EXPECT_TRUE(status.ok()) << status;
       }
     };
-    v1::CreateAssetRequest asset = Harness::Asset("hero", {"alpha"});
+    v1::CreateAssetRequest asset = reconcile::Harness::Asset("hero", {"alpha"});
     asset.mutable_max_wait()->set_seconds(0);
     const auto placed = harness.Create(asset);
     harness.AnswerNext(400, "{}");
-    v1::CreateVideoTaskRequest video = Harness::Video("fox");
+    v1::CreateVideoTaskRequest video = reconcile::Harness::Video("fox");
     video.mutable_max_wait()->set_seconds(0);
     const auto made = harness.Create(video);
     harness.AnswerNext(400, "{}");
@@ -326,7 +326,7 @@ TEST(GatewayProvidersTest, CommandsAndExplanationsReachTheCallersOwnProvidersAlo
     v1::CancelVideoTaskRequest cancel;
     cancel.set_name("videoTasks/fox");
     run(&Gateway::CancelVideoTask, cancel, v1::VideoTask(), v1::ALREADY_FINISHED);
-    run(&Gateway::ResolveVideoTask, Harness::Accepted("fox", "up-1"), v1::VideoTask(),
+    run(&Gateway::ResolveVideoTask, reconcile::Harness::Accepted("fox", "up-1"), v1::VideoTask(),
         v1::ALREADY_FINISHED);
     v1::DeleteVideoTaskRequest remove_video;
     remove_video.set_name("videoTasks/fox");
@@ -340,8 +340,8 @@ TEST(GatewayProvidersTest, CommandsAndExplanationsReachTheCallersOwnProvidersAlo
 }
 
 TEST(GatewayProvidersTest, OptionsForAProviderThatMayNotBeUsedAreNotAllowedAndNameNobody) {
-  Harness harness;
-  v1::CreateAssetRequest request = Harness::Asset("hero", {});
+  reconcile::Harness harness;
+  v1::CreateAssetRequest request = reconcile::Harness::Asset("hero", {});
   for (const char* id : {"alpha", "unknown"}) {
     SCOPED_TRACE(id);
     request.mutable_asset()->clear_provider_options();

@@ -93,7 +93,7 @@ class ProviderWatcherTest : public ::testing::Test {
     return watching;
   }
   void Create(absl::string_view id) {
-    v1::CreateVideoTaskRequest request = Harness::Video(id);
+    v1::CreateVideoTaskRequest request = reconcile::Harness::Video(id);
     request.mutable_max_wait()->set_seconds(0);
     harness_.Create(request);
   }
@@ -104,8 +104,8 @@ class ProviderWatcherTest : public ::testing::Test {
   }
 
   static constexpr ProviderWatcher::Options kOptions;
-  Harness harness_{[] {
-    Harness::Options options;
+  reconcile::Harness harness_{[] {
+    reconcile::Harness::Options options;
     options.film_targets = {"alpha"};
     return options;
   }()};
@@ -137,7 +137,7 @@ TEST_F(ProviderWatcherTest, AStateThatChangesIsToldAtOnce) {
 
 TEST_F(ProviderWatcherTest, AModeThatChangesIsToldAtOnce) {
   const auto watching = Settled();
-  Harness::Options options;
+  reconcile::Harness::Options options;
   options.film_targets = {"alpha"};
   options.alpha_mode = v1::Provider::DRAIN;
   harness_.Reconfigure(options);
@@ -164,7 +164,7 @@ TEST_F(ProviderWatcherTest, CountsAloneAreToldOnceASecond) {
 
 TEST_F(ProviderWatcherTest, AStateThatChangesBringsNoCountsOfOthers) {
   const auto watching = Settled();
-  v1::CreateAssetRequest asset = Harness::Asset("hero", {"beta"});
+  v1::CreateAssetRequest asset = reconcile::Harness::Asset("hero", {"beta"});
   asset.mutable_max_wait()->set_seconds(0);
   harness_.Create(asset);
   harness_.Take();
@@ -269,7 +269,7 @@ TEST_F(ProviderWatcherTest, ACallerIsToldOfItsProvidersAlone) {
 
 TEST_F(ProviderWatcherTest, AProviderThatLeavesTheConfigIsDeleted) {
   const auto watching = Settled();
-  Harness::Options options;
+  reconcile::Harness::Options options;
   options.has_alpha = false;
   harness_.Reconfigure(options);
   EXPECT_THAT(watching->Texts(), ElementsAre("DELETE alpha"));

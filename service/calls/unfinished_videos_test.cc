@@ -41,8 +41,8 @@ class FarmTest : public testing::Test {
   void Follow(int at) {
     EXPECT_TRUE(replicas_.unfinished_videos(at).Follow({{model::kDefaultTenant, "farm"}}).ok());
   }
-  Answer<v1::VideoTask> Create(int at, absl::string_view id, const std::string& request_id = "") {
-    v1::CreateVideoTaskRequest request = Harness::Video(id);
+  reconcile::Answer<v1::VideoTask> Create(int at, absl::string_view id, const std::string& request_id = "") {
+    v1::CreateVideoTaskRequest request = reconcile::Harness::Video(id);
     request.set_request_id(request_id);
     return replicas_.Create(at, request, farm_);
   }
@@ -51,11 +51,11 @@ class FarmTest : public testing::Test {
     EXPECT_EQ(answer.status().code(), absl::StatusCode::kResourceExhausted) << answer.status();
     EXPECT_EQ(base::ReasonOf(answer.status()), v1::CALLER_LIMIT);
   }
-  void ExpectMade(const Answer<v1::VideoTask>& answer) {
+  void ExpectMade(const reconcile::Answer<v1::VideoTask>& answer) {
     EXPECT_TRUE(answer.status().ok()) << answer.status();
   }
 
-  Replicas replicas_{2};
+  reconcile::Replicas replicas_{2};
   Caller farm_;
   bool refusing_ = false;
   int submitted_ = 0;
@@ -97,9 +97,9 @@ TEST_F(FarmTest, ARepeatedRequestIsAnsweredWhateverTheLimit) {
 }
 
 TEST_F(FarmTest, WhatIsBeingCommittedCounts) {
-  std::vector<Answer<v1::VideoTask>> answers(5);
+  std::vector<reconcile::Answer<v1::VideoTask>> answers(5);
   for (auto& answer : answers) {
-    replicas_.gateway(kA).CreateVideoTask(farm_, Harness::Video(), answer.reply());
+    replicas_.gateway(kA).CreateVideoTask(farm_, reconcile::Harness::Video(), answer.reply());
   }
   replicas_.Run();
   int made = 0;
@@ -110,14 +110,14 @@ TEST_F(FarmTest, WhatIsBeingCommittedCounts) {
 TEST_F(FarmTest, OthersAreNotHeldUp) {
   ExpectMade(Create(kA, "one"));
   ExpectMade(Create(kA, "two"));
-  ExpectMade(replicas_.Create(kA, Harness::Video("nobodys")));
+  ExpectMade(replicas_.Create(kA, reconcile::Harness::Video("nobodys")));
   Caller mill;
   mill.identity = "mill";
   mill.most_unfinished_videos = 1;
-  ExpectMade(replicas_.Create(kA, Harness::Video("mills"), mill));
+  ExpectMade(replicas_.Create(kA, reconcile::Harness::Video("mills"), mill));
   Caller elsewhere = farm_;
   elsewhere.tenant = "elsewhere";
-  ExpectMade(replicas_.Create(kA, Harness::Video("theirs"), elsewhere));
+  ExpectMade(replicas_.Create(kA, reconcile::Harness::Video("theirs"), elsewhere));
 }
 
 TEST_F(FarmTest, WhatOtherGatewaysTookCounts) {

@@ -59,13 +59,13 @@ class ValidateTest : public testing::Test {
     return FieldsOf(status);
   }
 
-  Harness harness_;
+  reconcile::Harness harness_;
   absl::Status unknown_;
 };
 
 TEST_F(ValidateTest, GoodRequestsAreFine) {
-  EXPECT_THAT(Check(Harness::Asset("hero", {"alpha", "beta"})), IsEmpty());
-  EXPECT_THAT(Check(Harness::Video("fox")), IsEmpty());
+  EXPECT_THAT(Check(reconcile::Harness::Asset("hero", {"alpha", "beta"})), IsEmpty());
+  EXPECT_THAT(Check(reconcile::Harness::Video("fox")), IsEmpty());
   v1::CreateAssetGroupRequest group;
   group.mutable_asset_group();
   EXPECT_THAT(Check(group), IsEmpty());
@@ -125,27 +125,27 @@ TEST_F(ValidateTest, EmptyRequestsNameWhatIsMissing) {
 }
 
 TEST_F(ValidateTest, UnknownProviderIsNotFoundWithTheKnownOnes) {
-  EXPECT_THAT(Check(Harness::Asset("hero", {"alhpa"})), IsEmpty());
+  EXPECT_THAT(Check(reconcile::Harness::Asset("hero", {"alhpa"})), IsEmpty());
   EXPECT_EQ(unknown_.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(unknown_.message()), HasSubstr("nearest first: providers/alpha"));
 }
 
 TEST_F(ValidateTest, ItemsOfABatchAreNamedByTheirPlace) {
   v1::BatchCreateAssetsRequest batch;
-  *batch.add_requests() = Harness::Asset("a", {});
-  *batch.add_requests() = Harness::Asset("a", {});
+  *batch.add_requests() = reconcile::Harness::Asset("a", {});
+  *batch.add_requests() = reconcile::Harness::Asset("a", {});
   batch.mutable_requests(1)->mutable_asset()->set_source_uri("/tmp/a.png");
   batch.mutable_requests(1)->set_request_id("r");
   EXPECT_THAT(Check(batch),
               UnorderedElementsAre("requests[1].asset_id", "requests[1].asset.source_uri",
                                    "requests[1].request_id"));
   batch.clear_requests();
-  for (int i = 0; i < 101; ++i) *batch.add_requests() = Harness::Asset(absl::StrCat("a-", i), {});
+  for (int i = 0; i < 101; ++i) *batch.add_requests() = reconcile::Harness::Asset(absl::StrCat("a-", i), {});
   EXPECT_THAT(Check(batch), ElementsAre("requests"));
 }
 
 TEST_F(ValidateTest, MediaThatAProviderDoesNotRegisterAreRefusedForIt) {
-  v1::CreateAssetRequest request = Harness::Asset("song", {"alpha"});
+  v1::CreateAssetRequest request = reconcile::Harness::Asset("song", {"alpha"});
   request.mutable_asset()->set_media_type(v1::AUDIO);
   EXPECT_THAT(Check(request), ElementsAre("asset.media_type"));
   request.clear_providers();
@@ -207,7 +207,7 @@ class InexpressibleTest : public testing::Test {
     return fields;
   }
 
-  Harness harness_;
+  reconcile::Harness harness_;
   v1::VideoTask task_;
   v1::Capabilities can_;
 };
@@ -374,7 +374,7 @@ TEST_F(InexpressibleTest, MediaOfAnotherFormatAreRefusedWhereTheirNameTellsIt) {
 }
 
 TEST_F(ValidateTest, ProviderOptionsAreLookedThroughAtAnyDepth) {
-  v1::CreateVideoTaskRequest request = Harness::Video();
+  v1::CreateVideoTaskRequest request = reconcile::Harness::Video();
   google::protobuf::Struct& options =
       (*request.mutable_video_task()->mutable_provider_options())["alpha"];
   google::protobuf::Value& list =
@@ -398,12 +398,12 @@ TEST_F(ValidateTest, ProviderOptionsAreLookedThroughAtAnyDepth) {
 }
 
 TEST(RouteTest, ARoutesDefaultRatioIsNotAskedForWhereAFirstFrameDecidesIt) {
-  Harness::Options options;
+  reconcile::Harness::Options options;
   options.film_targets = {"alpha"};
   options.defaults.set_aspect_ratio("16:9");
   options.alpha.first_frame_sets_aspect_ratio = true;
-  Harness harness(options);
-  v1::CreateVideoTaskRequest request = Harness::Video("fox");
+  reconcile::Harness harness(options);
+  v1::CreateVideoTaskRequest request = reconcile::Harness::Video("fox");
   v1::Reference& frame = *request.mutable_video_task()->add_references();
   frame.set_role(v1::Reference::FIRST_FRAME);
   frame.set_media_type(v1::IMAGE);
@@ -431,11 +431,11 @@ TEST(FillDefaultsTest, WhatTheCallerSaysStays) {
 }
 
 TEST(RouteTest, FieldThatNoTargetCanExpressNamesEveryProvider) {
-  Harness::Options options;
+  reconcile::Harness::Options options;
   options.alpha.seed = false;
   options.beta.seed = false;
-  Harness harness(options);
-  v1::CreateVideoTaskRequest request = Harness::Video("fox");
+  reconcile::Harness harness(options);
+  v1::CreateVideoTaskRequest request = reconcile::Harness::Video("fox");
   request.mutable_video_task()->set_seed(5);
   const auto created = harness.Create(request);
   EXPECT_EQ(base::ReasonOf(created.status()), v1::FIELD_NOT_EXPRESSIBLE);
@@ -454,18 +454,18 @@ TEST(RouteTest, FieldThatNoTargetCanExpressNamesEveryProvider) {
 }
 
 TEST(RouteTest, TargetThatCannotExpressTheCallIsPassedOver) {
-  Harness::Options options;
+  reconcile::Harness::Options options;
   options.alpha.seed = false;
-  Harness harness(options);
-  v1::CreateVideoTaskRequest request = Harness::Video("fox");
+  reconcile::Harness harness(options);
+  v1::CreateVideoTaskRequest request = reconcile::Harness::Video("fox");
   request.mutable_video_task()->set_seed(5);
   harness.Create(request);
   EXPECT_EQ(harness.Take().options.base_url, "https://beta.example");
 }
 
 TEST(RouteTest, ValidateOnlyMakesNothing) {
-  Harness harness;
-  v1::CreateVideoTaskRequest request = Harness::Video("fox");
+  reconcile::Harness harness;
+  v1::CreateVideoTaskRequest request = reconcile::Harness::Video("fox");
   request.set_validate_only(true);
   const auto checked = harness.Create(request);
   ASSERT_TRUE(checked.has());

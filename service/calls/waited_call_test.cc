@@ -35,36 +35,36 @@ std::vector<std::string> HeadersOf(const http::Request& request, absl::string_vi
 class WaitedCallTest : public ::testing::Test {
  protected:
   // A call whose caller waits. As long as `keeper` is there: the reply has it.
-  static calls::Caller Waiting(std::shared_ptr<WaitedCall> keeper) {
+  static calls::Caller Waiting(std::shared_ptr<upstream::WaitedCall> keeper) {
     calls::Caller caller;
     caller.waited = std::move(keeper);
     return caller;
   }
-  static std::shared_ptr<WaitedCall> InTrace() {
-    auto call = std::make_shared<WaitedCall>();
+  static std::shared_ptr<upstream::WaitedCall> InTrace() {
+    auto call = std::make_shared<upstream::WaitedCall>();
     call->trace = base::ParseTraceContext("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
                                           "vendor=1");
     return call;
   }
   // Keeps how the call was when it was answered.
   template <typename T>
-  reconcile::Reply<T> Answered(std::shared_ptr<WaitedCall> call) {
+  reconcile::Reply<T> Answered(std::shared_ptr<upstream::WaitedCall> call) {
     return [this, call = std::move(call)](absl::StatusOr<T> answer) {
       EXPECT_TRUE(answer.ok()) << answer.status();
       answered_ = *call;
     };
   }
-  void Create(Harness& harness, const std::shared_ptr<WaitedCall>& call) {
-    harness.gateway().CreateVideoTask(Waiting(call), Harness::Video("fox"),
+  void Create(reconcile::Harness& harness, const std::shared_ptr<upstream::WaitedCall>& call) {
+    harness.gateway().CreateVideoTask(Waiting(call), reconcile::Harness::Video("fox"),
                                       Answered<v1::VideoTask>(call));
     harness.Run();
   }
 
-  std::optional<WaitedCall> answered_;
+  std::optional<upstream::WaitedCall> answered_;
 };
 
 TEST_F(WaitedCallTest, EachSubmissionIsASpanOfTheCallersTrace) {
-  Harness harness;
+  reconcile::Harness harness;
   Create(harness, InTrace());
   auto first = harness.Take();
   const std::vector<std::string> one = HeadersOf(first.request, "traceparent");
@@ -86,7 +86,7 @@ TEST_F(WaitedCallTest, EachSubmissionIsASpanOfTheCallersTrace) {
 }
 
 TEST_F(WaitedCallTest, NobodyWaitsForPolls) {
-  Harness harness;
+  reconcile::Harness harness;
   Create(harness, InTrace());
   harness.AnswerNext(200, "id=up-1 state=running");
   harness.Advance(absl::Seconds(2));
@@ -99,9 +99,9 @@ TEST_F(WaitedCallTest, NobodyWaitsForPolls) {
 }
 
 TEST_F(WaitedCallTest, TheTraceIsNotStoredAndNotRepeatedAfterARestart) {
-  Harness::Options options;
+  reconcile::Harness::Options options;
   options.alpha.idempotency_window = absl::Hours(24);
-  Harness harness(options);
+  reconcile::Harness harness(options);
   Create(harness, InTrace());
   EXPECT_THAT(HeadersOf(harness.Take().request, "traceparent"), ElementsAre(StartsWith(kTrace)));
   EXPECT_THAT(harness.StoredVideo("fox")->record.SerializeAsString(),
@@ -113,8 +113,8 @@ TEST_F(WaitedCallTest, TheTraceIsNotStoredAndNotRepeatedAfterARestart) {
 }
 
 TEST_F(WaitedCallTest, WithoutATraceNothingGoesAlong) {
-  Harness harness;
-  Create(harness, std::make_shared<WaitedCall>());
+  reconcile::Harness harness;
+  Create(harness, std::make_shared<upstream::WaitedCall>());
   auto call = harness.Take();
   EXPECT_THAT(HeadersOf(call.request, "traceparent"), IsEmpty());
   std::move(call).Answer(http::Response{200, {}, "id=up-1 state=running"});
@@ -124,12 +124,12 @@ TEST_F(WaitedCallTest, WithoutATraceNothingGoesAlong) {
 }
 
 TEST_F(WaitedCallTest, TheGroupThatAnAssetNeedsIsMadeForItsCaller) {
-  Harness::Options options;
+  reconcile::Harness::Options options;
   options.alpha.native_groups = true;
-  Harness harness(options);
+  reconcile::Harness harness(options);
   {
     auto call = InTrace();
-    harness.gateway().CreateAsset(Waiting(call), Harness::Asset("hero", {"alpha"}),
+    harness.gateway().CreateAsset(Waiting(call), reconcile::Harness::Asset("hero", {"alpha"}),
                                   Answered<v1::Asset>(call));
   }
   harness.Run();
@@ -147,15 +147,15 @@ TEST_F(WaitedCallTest, TheGroupThatAnAssetNeedsIsMadeForItsCaller) {
 }
 
 TEST_F(WaitedCallTest, WhoRepeatsACallAndHangsUpIsNotKept) {
-  Harness harness;
-  v1::CreateVideoTaskRequest request = Harness::Video("fox");
+  reconcile::Harness harness;
+  v1::CreateVideoTaskRequest request = reconcile::Harness::Video("fox");
   request.set_request_id("r-1");
   const auto first = harness.Create(request);
   ASSERT_FALSE(first.has()) << "it is being submitted";
   // Each caller waits for the first one's answer, and hangs up.
   std::vector<std::weak_ptr<int>> replies;
   for (int i = 0; i < 5; ++i) {
-    auto call = std::make_shared<WaitedCall>();
+    auto call = std::make_shared<upstream::WaitedCall>();
     auto kept = std::make_shared<int>(i);
     replies.push_back(kept);
     harness.gateway().CreateVideoTask(
@@ -165,7 +165,7 @@ TEST_F(WaitedCallTest, WhoRepeatsACallAndHangsUpIsNotKept) {
     harness.Run();
   }
   // One more, who waits on.
-  auto call = std::make_shared<WaitedCall>();
+  auto call = std::make_shared<upstream::WaitedCall>();
   std::optional<absl::StatusOr<v1::VideoTask>> answer;
   harness.gateway().CreateVideoTask(
       Waiting(call), request,

@@ -23,7 +23,7 @@ provider::Credential Key(const std::string& id, const std::string& secret) {
 ProviderEntry Alpha(const std::string& url, provider::Credential credential) {
   ProviderEntry entry;
   entry.id = "alpha";
-  entry.dialect = std::make_shared<FakeDialect>();
+  entry.dialect = std::make_shared<provider::FakeDialect>();
   entry.base_url = url;
   entry.credential = std::move(credential);
   return entry;

@@ -312,7 +312,7 @@ TEST(ReconcilerResultsTest, RunningTasksAreDetectedBesideAWallWithoutCredit) {
     ++polls;
     return Ok("id=up-1 state=running");
   };
-  std::vector<Answer<v1::VideoTask>> answers;
+  std::vector<reconcile::Answer<v1::VideoTask>> answers;
   for (int i = 0; i < 260; ++i) {
     v1::CreateVideoTaskRequest request = Harness::Video(absl::StrCat("poor-", i));
     request.mutable_max_wait();

@@ -14,7 +14,7 @@
 #include "gtest/gtest.h"
 #include "reconcile/testing/harness.h"
 
-namespace assetgate::model {
+namespace assetgate::reconcile {
 namespace {
 
 using base::VideoOutcome;
@@ -43,11 +43,11 @@ class VideoEndTest : public testing::Test {
     attempt.set_state(attempt_state);
     return task;
   }
-  std::optional<VideoEnd> End(const v1::VideoTask& before, const v1::VideoTask& after) const {
-    return EndOf(before, after, *catalog_);
+  std::optional<model::VideoEnd> End(const v1::VideoTask& before, const v1::VideoTask& after) const {
+    return model::EndOf(before, after, *catalog_);
   }
 
-  const CatalogPtr catalog_;
+  const model::CatalogPtr catalog_;
 };
 
 TEST_F(VideoEndTest, OutcomesAreThoseOfTheTaskAndItsLastAttempt) {
@@ -133,16 +133,16 @@ TEST_F(VideoEndTest, UsageCountsByWhatItHasGrown) {
     return task;
   };
   const auto between = [&](const v1::VideoTask& before, const v1::VideoTask& after) {
-    return UsageBetween(before, after, *catalog_);
+    return model::UsageBetween(before, after, *catalog_);
   };
-  EXPECT_THAT(between({}, used(100, 2.5)), ElementsAre(VideoUsage{"alpha", "video-1", 100, 2.5}));
+  EXPECT_THAT(between({}, used(100, 2.5)), ElementsAre(model::VideoUsage{"alpha", "video-1", 100, 2.5}));
   EXPECT_THAT(between(used(100, 2.5), used(100, 2.5)), IsEmpty());
   EXPECT_THAT(between(used(100, 2.5), used(130, 2.5)),
-              ElementsAre(VideoUsage{"alpha", "video-1", 30, 0}));
+              ElementsAre(model::VideoUsage{"alpha", "video-1", 30, 0}));
   EXPECT_THAT(between(used(100, 2.5), used(90, 1)), IsEmpty()) << "a counter cannot go back";
   EXPECT_THAT(between({}, used(-5, std::numeric_limits<double>::infinity())), IsEmpty());
   EXPECT_THAT(between({}, used(0, std::nan(""))), IsEmpty());
 }
 
 }  // namespace
-}  // namespace assetgate::model
+}  // namespace assetgate::reconcile
