@@ -21,7 +21,6 @@ find_path(LIBJWT_INCLUDE jwt.h REQUIRED)
 find_library(LIBJWT_LIBRARY jwt REQUIRED)
 if(ASSETGATE_BUILD_TESTS OR NOT DEFINED ASSETGATE_BUILD_TESTS)
   find_package(GTest CONFIG REQUIRED)
-  find_package(benchmark CONFIG REQUIRED)
 endif()
 
 # google/rpc and google/api: Debian's copies are too old for google/api/field_behavior.proto.
