@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must hold, from a fresh machine: packages, three builds, all tests, all checks.
-# Prints each step, how long it took, and at the very end "N passed, N failed". Tests mostly wait, so
-# each build but the first runs beside the tests of the one before it, at a lower priority.
+# Prints each step, how long it took, and at the very end "N passed, N failed". Tests mostly wait,
+# so each build but the first runs beside the tests of the one before it, at a lower priority.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
