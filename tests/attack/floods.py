@@ -1,5 +1,5 @@
-"""Floods of peers without a credential. Each takes an address and a time (time.monotonic()), and runs
-until that time."""
+"""Floods of peers without a credential. Each takes an address and a time (time.monotonic()), and
+runs until that time."""
 
 import socket
 import struct

@@ -1,5 +1,5 @@
-"""The parts of HTTP/2 that misuse needs: frames, header blocks, and a connection that enforces no rule
-unless asked to."""
+"""The parts of HTTP/2 that misuse needs: frames, header blocks, and a connection that enforces no
+rule unless asked to."""
 
 import socket
 import ssl
@@ -76,7 +76,7 @@ class Connection:
             return False
 
     def take_window(self, stream, wanted, timeout):
-        """How many of `wanted` bytes the window of a stream permits; waits until it is at least one."""
+        """How many of `wanted` bytes the window of a stream permits; waits for the first."""
         def room():
             return min(wanted, self.windows[0], self.windows.get(stream, self.stream_window))
         with self.opened:

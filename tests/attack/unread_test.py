@@ -64,7 +64,7 @@ class UnreadTest(unittest.TestCase):
             video_service_pb2.ListVideoTasksRequest(page_size=page_size), **self._as(token))
 
     def _call_unread(self, method, request):
-        """Calls the method CALLS times on connections without a window for answers. Returns these once
+        """Calls the method CALLS times on connections without a window for answers. Returns once
         all calls have their HEADERS, an error or the beginning of an answer, or the gateway has
         closed the connection, which it does to the largest holders when memory is short."""
         data = request.SerializeToString()
