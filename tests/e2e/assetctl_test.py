@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""assetctl as people use it: each example of its help as written, and its messages when TLS, a token
-or a name is wrong. Run by CTest."""
+"""assetctl as people use it: each example of its help as written, and its messages when TLS, a
+token or a name is wrong. Run by CTest."""
 
 import hashlib
 import os

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""The commands that README.md and the pages of docs/ and examples/ show, each as it is written there. Run by CTest.
+"""The commands that README.md and the pages of docs/ and examples/ show, each as written there.
 
-What cannot run here is in NOT_RUN, with the reason: a command that is in neither fails the test."""
+Run by CTest.
+
+NOT_RUN lists the commands that cannot run here, with the reason. A command that is neither run nor
+listed fails the test."""
 
 import os
 import re
@@ -13,7 +16,7 @@ import tools
 from programs import BIN, KEY, ROOT, ProgramTest, config_text
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]
-# (beginning of a command, why it does not run here)
+# (beginning of a command, why it cannot run here)
 NOT_RUN = [
     ("deploy/demo.sh", "has a test of its own (e2e_test.py), and with --keep it never ends"),
     ("tests/run.sh", "runs this"),
@@ -44,13 +47,13 @@ if shutil.which("grpcurl") is None:
 
 
 def is_whole(text):
-    """Whether a shell would run it, rather than wait for more."""
+    """Whether a shell would run the text, rather than wait for more."""
     return not text.endswith(("\\", "|")) and subprocess.run(
         ["bash", "-n", "-c", text], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def commands_in(text):
-    """The commands of all blocks of shell in a page, in their order."""
+    """The commands of all shell blocks of a page, in order."""
     commands = []
     for block in re.findall(r"^ *```(?:sh|console)\n(.*?)^ *```", text, re.M | re.S):
         pending = ""
@@ -74,7 +77,7 @@ class ExamplesTest(ProgramTest):
     CONFIG_EXTRA = "debug: {reflection: true}\n"
 
     def start_demo(self):
-        """What deploy/demo.sh --keep leaves running: the address of the gateway."""
+        """The address of the gateway that deploy/demo.sh --keep leaves running."""
         _, gateway = self.start_both()
         done = self.run_program("assetctl", "--server", gateway.address, "videos", "create", "--id", "storm", "--model",
                                 "seedance-2", "--prompt", "a storm at sea", "--wait")
@@ -95,20 +98,20 @@ class ExamplesTest(ProgramTest):
         self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr)
         return done.stdout
 
-    def test_nothing_is_excused_that_is_not_there(self):
+    def test_every_listed_exception_still_exists(self):
         everything = [command for page in PAGES for command in commands_in(page.read_text())]
         self.assertGreater(len(everything), 50)
         for beginning, why in NOT_RUN:
             self.assertTrue(any(command.startswith(beginning) for command in everything), f"{beginning}: {why}")
 
-    def test_the_commands_of_the_readme(self):
+    def test_the_commands_of_the_readme_work(self):
         commands = [each for each in commands_in((ROOT / "README.md").read_text())
                     if runs_here(each) and not each.startswith(("examples/python/", "export KYY"))]
         self.assertGreater(len(commands), 15)
         address = self.start_demo()
         out = self.run_all(commands, self.folder, replacements=[
             ("127.0.0.1:8080", address), ("$PWD/build/release/bin", BIN)])
-        # The states that the page tells of.
+        # The states that the page names.
         for word in ("next try in", "SUCCEEDED", "UNCONFIRMED"):
             self.assertIn(word, out)
         self.assertNotIn("FAILED", out)
@@ -122,7 +125,7 @@ class ExamplesTest(ProgramTest):
 
     def test_the_examples_in_python_run_in_a_virtual_environment(self):
         path = tools.python_environment()
-        # gen/ is written beside the script.
+        # The script writes gen/ beside itself.
         tree = self.folder / "tree"
         for name in ("examples/python", "proto", "third_party"):
             shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("gen", "__pycache__"))
@@ -137,7 +140,7 @@ class ExamplesTest(ProgramTest):
         self.assertGreater((self.folder / "hero.mp4").stat().st_size, 0)
         self.assertGreater((tree / "examples/python/hero.mp4").stat().st_size, 0)
 
-    def test_the_backup_of_the_page_is_one(self):
+    def test_the_backup_of_the_page_can_be_restored(self):
         commands = [each for each in commands_in((ROOT / "docs/operations.md").read_text()) if runs_here(each)]
         if not commands:
             self.skipTest("there is no sqlite3 here")
@@ -145,11 +148,11 @@ class ExamplesTest(ProgramTest):
         self.run_all(commands, self.folder)
         self.assertTrue((self.folder / "assetgate-backup.db").exists())
 
-    def test_every_command_runs_or_says_why_not(self):
+    def test_every_command_is_run_or_listed(self):
         elsewhere = {ROOT / "README.md", ROOT / "docs/operations.md", ROOT / "examples/python/README.md"}
         for page in set(PAGES) - elsewhere:
             left = [each for each in commands_in(page.read_text()) if runs_here(each) and each != "./generate.sh"]
-            # Those of Go need its modules, with ./generate.sh before them.
+            # Go needs its modules, with ./generate.sh before them.
             left = [each for each in left if not each.startswith("./generate.sh ")]
             self.assertEqual(left, [], page)
 
