@@ -48,4 +48,7 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   # RapidJSON's headers define a comparison of member iterators that C++20 calls ambiguous; clang
   # warns where it is used.
   target_compile_options(assetgate_warnings INTERFACE -Wno-ambiguous-reversed-operator)
+elseif(ASSETGATE_UNITY)
+  # GCC takes each source of a group for a header, in which it warns about unnamed namespaces.
+  target_compile_options(assetgate_warnings INTERFACE -Wno-subobject-linkage)
 endif()

@@ -65,16 +65,31 @@ def declared(code):
     """The names that the declarations of a namespace may declare; rather too many than too few."""
     names = set()
     for declaration in re.split(r";|\{\}", without_arguments(without_bodies(code))):
-        types = re.search(r"^\s*(?:class|struct|enum|union|using|namespace)\b([^:=]*)", declaration)
+        if re.match(r"\s*using\b", declaration):
+            continue  # See imports_of.
+        types = re.search(r"^\s*(?:class|struct|enum|union|namespace)\b([^:=]*)", declaration)
         # Of "Type Name(arguments…)" and "Type Name = value" the words up to the name.
         head = types[1] if types else re.split(r"[(=\[]", declaration, maxsplit=1)[0]
         words = re.findall(r"(?<!::)\b[A-Za-z_]\w*", head)
-        if words and not re.match(r"\s*using\b[^=]*$", declaration):
+        if words:
             names.add(words[-1])
-    # A test is named by its arguments.
+        # "constexpr int kA = 1, kB = 2".
+        names.update(re.findall(r"\b(k[A-Z]\w*)\s*(?:=[^=]|\[)", declaration))
+    # Macros of GoogleTest declare the names that are their arguments.
     for suite, test in re.findall(r"\bTEST(?:_[FP])?\s*\(\s*(\w+),\s*(\w+)\s*\)", code):
         names.add(f"{suite}_{test}_Test")
+    names.update(re.findall(r"\bMATCHER(?:_P\d*)?\s*\(\s*(\w+)", code))
+    names.update(re.findall(r"\b(operator\s*[^\s\w(]+)\s*\(", code))
     return names - WORDS - {"TEST", "TEST_F", "TEST_P", "INSTANTIATE_TEST_SUITE_P"}
+
+
+def imports_of(code):
+    """name -> meaning of "using testing::Not" and "using Value = …"; several sources may agree."""
+    meanings = {}
+    for match in re.finditer(r"\busing\s+((?:\w+\s*=)?[^;=()]*?(\w+))\s*;", code):
+        name = match[1].split("=")[0].strip() if "=" in match[1] else match[2]
+        meanings[name] = re.sub(r"\s+|^::", "", match[1])
+    return meanings
 
 
 class Source:
@@ -93,13 +108,9 @@ class Source:
         for match in re.finditer(
                 r"^(?:static\s[^;{}()=]*?(\w+)\s*[({=;\[]|(?:class|struct)\s+(\w+))", code, re.M):
             self.own.add(match[1] or match[2])
-        # "using testing::Not" and "using Value = …" are the same to all that say the same.
-        self.imports = {}
-        for match in re.finditer(r"\busing\s+((?:\w+\s*=)?[^;=()]*?(\w+))\s*;", code):
-            name = match[1].split("=")[0].strip() if "=" in match[1] else match[2]
-            self.imports[name] = re.sub(r"\s+|^::", "", match[1])
-        self.own -= self.imports.keys()
-        self.mentioned |= {name for name in self.own if name.endswith("_Test")}
+        self.imports = imports_of(code)
+        # Declared by both, though mentioned by neither.
+        self.mentioned |= {name for name in self.own if re.search(r"_Test$|^operator", name)}
         # Instantiated once in a group, whichever source asks for it.
         self.explicit = bool(re.search(r"^(?:extern\s+)?template\s+(?!<)", code, re.M))
 

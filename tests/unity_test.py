@@ -51,6 +51,17 @@ class Groups(unittest.TestCase):
         own = "namespace {\nint One() {\n  int count = 1;\n  return count;\n}\n}\n"
         self.assertEqual(self.grouped(own, "int F(int count) { return count; }\n"), [[0, 1]])
 
+    def test_equal_operators_are_kept_apart(self):
+        own = "namespace {\nstd::ostream& operator<<(std::ostream& out, A a) { return out; }\n}\n"
+        self.assertEqual(self.grouped(own, own), [[0], [1]])
+
+    def test_a_second_constant_of_a_declaration_and_a_matcher_count(self):
+        for declaration in ("constexpr int kA = 1, kCount = 2;",
+                            'MATCHER(kCount, "") { return true; }'):
+            with self.subTest(declaration):
+                self.assertEqual(self.grouped(f"namespace {{\n{declaration}\n}}\n",
+                                              "int F() { return kCount; }\n"), [[0], [1]])
+
     def test_a_macro_keeps_them_apart(self):
         self.assertEqual(self.grouped("#define LIMIT 1\n", "int F() { return LIMIT; }\n"),
                          [[0], [1]])
