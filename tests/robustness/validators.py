@@ -451,8 +451,8 @@ def no_loss(history):
 # What a provider says of a unit that ended like that.
 _ENDS = {"SUCCEEDED": "succeeded", "ACTIVE": "succeeded", "FAILED": "failed",
          "CANCELLED": "cancelled"}
-# Ends that the gateway sets when nothing more is heard.
-_GIVEN_UP = {"PROVIDER_FORGOT", "TRACKING_EXPIRED"}
+# Reasons of ends that the gateway sets without an answer of the provider.
+_ENDED_BY_GATEWAY = {"PROVIDER_FORGOT", "TRACKING_EXPIRED"}
 
 
 def _ends_differ(history, final):
@@ -462,7 +462,7 @@ def _ends_differ(history, final):
         if resource["state"] == "SUCCEEDED" and "SUCCEEDED" not in ends:
             yield f"{name} is SUCCEEDED, and none of its attempts is"
         for unit in resource["units"]:
-            if unit["state"] not in _ENDS or not unit["task"] or unit["reason"] in _GIVEN_UP:
+            if unit["state"] not in _ENDS or not unit["task"] or unit["reason"] in _ENDED_BY_GATEWAY:
                 continue
             thing = things.get((unit["provider"], unit["task"]))
             if thing is None:
@@ -726,8 +726,8 @@ def one_poll(history, floor=POLL_FLOOR):
 
 # A unit in one of these states stays in it; ACTIVE can become LOST, when a provider forgets it.
 _FINAL_UNITS = {"SUCCEEDED", "FAILED", "CANCELLED", "ACTIVE", "LOST"}
-# What the gateway says of a placement that it gave up; no provider said that.
-_GIVEN_UP = {"SUBMISSION_UNKNOWN", "NOT_SUBMITTED"}
+# Reasons of placements that failed without an answer of the provider.
+_NOT_PLACED = {"SUBMISSION_UNKNOWN", "NOT_SUBMITTED"}
 
 
 def _may_begin_anew(name, unit):
@@ -735,7 +735,7 @@ def _may_begin_anew(name, unit):
     is known by an id, an asset that the gateway gave up, and every group."""
     return (unit["state"] == "FAILED" and not unit["task"] and
             (name.startswith("assetGroups/") or
-             name.startswith("assets/") and unit["reason"] in _GIVEN_UP))
+             name.startswith("assets/") and unit["reason"] in _NOT_PLACED))
 
 
 def provider_finals_stay(history):

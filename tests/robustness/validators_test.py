@@ -384,6 +384,12 @@ class ValidatorTest(unittest.TestCase):
         self.broken("no_loss", lambda e: first(e, "final")["resources"][0].update(units=[]),
                     "none of its attempts is")
 
+    def test_no_loss_accepts_an_end_that_the_gateway_set(self):
+        entries = json.loads(json.dumps(good().entries))
+        first(entries, "final")["resources"][0].update(
+            state="FAILED", units=[unit("FAILED", reason="PROVIDER_FORGOT")])
+        self.assertEqual(validators.no_loss(entries), [])
+
     # --- NoDoubleBilling, OnePoll, ProviderFinalsStay
 
     def test_no_double_billing_sees_a_second_video(self):
