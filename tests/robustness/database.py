@@ -113,9 +113,8 @@ class Server:
 
 
 class Postgres:
-    """A database behind one proxy per gateway, so that the network between a gateway and the database
-    can be cut. `standby`: commits wait for a second server, which `fail_over` puts in the place of the
-    first. `close` takes it all down."""
+    """A database behind one proxy per gateway, so that a test can cut the network between them.
+    `standby`: commits wait for a second server, which `fail_over` promotes. `close` stops all."""
 
     # Shorter than in production, so that more leases expire within a run.
     LEASE_SECONDS = 5

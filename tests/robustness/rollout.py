@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What a rolling restart costs those who watch: gateways over one PostgreSQL are ended and started one
-after the other, while assets are made and many streams go on, each at the next gateway with its token.
+"""Measures what a rolling restart costs watchers: gateways over one PostgreSQL are restarted one
+after the other while assets are created, and many streams resume at the next gateway.
 Prints what was sent again. A measurement, not a test: replicas_test.py holds the guarantees.
 
   tests/robustness/rollout.py                              1,000 watchers, 3 gateways

@@ -42,8 +42,8 @@ from programs import DEADLINE, asset_service_pb2  # noqa: E402
 FLAGS = ("--asset-delay", "200ms", "--queue-delay", "100ms", "--video-delay", "400ms")
 WORKERS = 4
 
-# The faults of a submission at a provider. `after_work` only where the answer leaves open whether the
-# work was done: a provider that answers "not accepted" and accepts would be lying.
+# The faults of a submission at a provider. `after_work` only where the answer leaves open whether
+# the work was done: a provider that answers "not accepted" and accepts would be lying.
 SUBMISSION_FAULTS = [
     {"kind": "status", "status": 429, "retry_after": 1},
     {"kind": "status", "status": 503, "retry_after": 1},
