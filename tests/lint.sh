@@ -9,11 +9,11 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 BUF_VERSION=1.75.0
-# The first that passes over the headers of the system, three times as fast.
+# The first version that skips the bodies of system headers, which makes it three times as fast.
 CLANG_TIDY_VERSION=23.1.4
 failures=0
 
-# Everything that is ours, tracked or about to be.
+# Our files, tracked or about to be.
 sources() { git ls-files --cached --others --exclude-standard -- "$@"; }
 
 verdict() {
@@ -55,10 +55,10 @@ PYTHON
 # The layout of the tree: floors, walls, circles, friends, lengths.
 check_house() { python3 tests/house.py "$@"; }
 
-# buf is an npm package and not one of Debian's: where it cannot be had, its check is skipped.
+# buf is an npm package that Debian lacks: without it, the check is skipped.
 check_protos() {
   if ! command -v npm >/dev/null; then
-    verdict protos "skipped: there is no npm to install buf with"
+    verdict protos "skipped: buf needs npm, which is not installed"
     return
   fi
   local tools=build/lint
@@ -73,7 +73,7 @@ check_protos() {
   run protos check_protos_with "$buf"
 }
 
-# As in a clone, without a network; and nothing that clients of the last release would stumble over.
+# The baseline is the API of the last release: no change may break its clients.
 check_protos_with() { (cd proto && "$1" lint && "$1" breaking --against baseline.binpb); }
 
 check_tidy() {

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Runs the fuzzers, as many at once as there are processors: each target for some seconds, from its
-# seeds, from what is kept in corpus/ and regressions/, and from what earlier runs found.
+# seeds, the inputs in corpus/ and regressions/, and the finds of earlier runs.
 #
 #   tests/fuzz/run.sh --seconds 600              each target for ten minutes
 #   tests/fuzz/run.sh --seconds 60 kyy config    these alone
 #
-# --program FILE is assetgate-fuzz, build/asan/bin/assetgate-fuzz unless said otherwise. What breaks a
-# claim is left in build/fuzz/TARGET/broken-*; exit code 1 says that there is something.
+# --program FILE is assetgate-fuzz, by default build/asan/bin/assetgate-fuzz. An input that breaks a
+# claim is left in build/fuzz/TARGET/broken-*; the exit code is then 1.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -26,7 +26,7 @@ if [[ ! -x $program ]]; then
 fi
 [[ ${#targets[@]} -gt 0 ]] || mapfile -t targets < <("$program" --list)
 
-# An answer of 4 KiB is larger than any that is documented; longer ones find nothing new, slowly.
+# 4 KiB is larger than any documented answer; longer inputs are slow and find nothing new.
 flags=(-max_len=4096 -timeout=60 -rss_limit_mb=1024 -print_final_stats=1 -use_value_profile=1)
 
 # fuzz TARGET: its log is build/fuzz/TARGET/log.
@@ -37,15 +37,14 @@ fuzz() {
   for directory in tests/fuzz/{corpus,regressions}/"$target"; do
     [[ -d $directory ]] && kept+=("$directory")
   done
-  # libFuzzer's own end of an input that takes too long may stand still: it uses memory in a signal
-  # handler.
+  # libFuzzer's own timeout can deadlock, because it allocates in a signal handler.
   timeout --kill-after=5 $((seconds + 90)) \
     "$program" --target="$target" "${flags[@]}" -max_total_time="$seconds" -dict="$folder/words.dict" \
     -artifact_prefix="$folder/broken-" "$folder/found" "$folder/seeds" "${kept[@]}" \
     >"$folder/log" 2>&1
 }
 
-# A fuzzer that does not find what is there to be found would find nothing else.
+# A fuzzer that misses the canary would miss every other defect.
 mkdir -p build/fuzz/canary
 if "$program" --target=canary -runs=1000000 -max_len=8 -seed=1 \
   -artifact_prefix=build/fuzz/canary/ >build/fuzz/canary/log 2>&1 ||
@@ -55,7 +54,7 @@ if "$program" --target=canary -runs=1000000 -max_len=8 -seed=1 \
 fi
 
 running=0 failed=0
-# One by one to its end, then the next begins.
+# Waits for one fuzzer to end, so that the next can begin.
 finish_one() {
   local code=0 pid target
   wait -n -p pid || code=$?
