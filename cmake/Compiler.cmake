@@ -1,4 +1,4 @@
-# The language, the warnings (as errors) and the sanitizers: in one place.
+# The language, the warnings (as errors) and the sanitizers of all targets.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -18,8 +18,8 @@ if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-# Libraries that our libraries were linked with are loaded by those, and not by us as well: a program
-# names what it uses, whichever compiler and linker made it.
+# A program names only the libraries that it uses itself, whichever compiler and linker made it; the
+# libraries load their own.
 add_link_options(-Wl,--as-needed)
 
 set(ASSETGATE_SANITIZE "" CACHE STRING "Sanitizers for everything, for instance address,undefined")
@@ -33,17 +33,20 @@ if(ASSETGATE_SANITIZE)
 endif()
 
 option(ASSETGATE_FUZZ "Build assetgate-fuzz (clang's libFuzzer)" OFF)
-# How that is compiled which fuzzers look into. Optimised: the more inputs a second, the more they find.
+# Compile options of the files that fuzzers instrument. Optimised: more inputs a second find more.
 set(ASSETGATE_FUZZED -O1 -fsanitize=fuzzer-no-link)
 
-# Our own code only: generated code does not link this.
+# Linked by our own code only, not by generated code.
 add_library(assetgate_warnings INTERFACE)
 target_compile_options(assetgate_warnings INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wunused -Wcast-qual
   -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(assetgate_warnings INTERFACE -Wthread-safety -Wthread-safety-beta)
-  # RapidJSON's iterators of members compare themselves in a way that C++20 calls ambiguous; the
-  # comparison stands in its headers, the warning where they are used.
+  # RapidJSON's headers define a comparison of member iterators that C++20 calls ambiguous; clang
+  # warns where it is used.
   target_compile_options(assetgate_warnings INTERFACE -Wno-ambiguous-reversed-operator)
+elseif(ASSETGATE_UNITY)
+  # GCC takes each source of a group for a header, in which it warns about unnamed namespaces.
+  target_compile_options(assetgate_warnings INTERFACE -Wno-subobject-linkage)
 endif()

@@ -1,14 +1,14 @@
 # assetgate_library(base SOURCES a.cc … DEPS absl::status …)
 #
 # The library of one folder: target assetgate_base, alias assetgate::base. Headers are included by
-# their path from the folder that holds the program (service/ or tests/ …), for instance
-# "base/clock.h".
+# their path below service/ ("base/clock.h") or below the root ("tests/simulator/edge.h").
 function(assetgate_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   if(ARG_SOURCES)
     add_library(assetgate_${name} STATIC ${ARG_SOURCES})
     target_link_libraries(assetgate_${name} PUBLIC ${ARG_DEPS} PRIVATE assetgate_warnings)
     assetgate_precompile(assetgate_${name} precompiled_library)
+    assetgate_unity(assetgate_${name} ${ARG_SOURCES})
     target_include_directories(assetgate_${name} PUBLIC
       "${PROJECT_SOURCE_DIR}/service" "${PROJECT_SOURCE_DIR}")
   else()
@@ -25,15 +25,18 @@ function(assetgate_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} assetgate_warnings)
-  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/service" "${PROJECT_SOURCE_DIR}")
+  target_include_directories(${name} PRIVATE
+    "${PROJECT_SOURCE_DIR}/service" "${PROJECT_SOURCE_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+  assetgate_unity(${name} ${ARG_SOURCES})
 endfunction()
 
-# assetgate_test(clock_test SOURCES clock_test.cc DEPS assetgate::base [LABELS …] [TIMEOUT s] [THREADS])
+# assetgate_test(clock_test SOURCES clock_test.cc DEPS assetgate::base
+#                [LABELS …] [TIMEOUT s] [ENVIRONMENT A=b …] [THREADS])
 #
-# One GoogleTest program, known to CTest as one test. It runs in its own empty directory. THREADS: it
-# tests what threads share, so it is built and run with ThreadSanitizer too (the `tsan` preset, which
-# builds thread_tests and nothing else); it must use no gRPC, which is not built for that.
+# One GoogleTest program, which is one test of CTest. It runs in its own empty directory. THREADS:
+# it tests state that threads share, so the `tsan` preset builds and runs it as well (with
+# thread_tests, its only target). Such a test uses no gRPC, which is not built for ThreadSanitizer.
 add_custom_target(thread_tests)
 function(assetgate_test name)
   if(NOT ASSETGATE_BUILD_TESTS)
@@ -45,6 +48,7 @@ function(assetgate_test name)
                                         assetgate_warnings)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/service" "${PROJECT_SOURCE_DIR}")
   assetgate_precompile(${name} precompiled_test)
+  assetgate_unity(${name} ${ARG_SOURCES})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
@@ -65,9 +69,10 @@ function(assetgate_test name)
                                           ENVIRONMENT "${ARG_ENVIRONMENT}")
 endfunction()
 
-# assetgate_proto_library(core_proto ROOT service PROTOS core/record.proto [DEPS …])
+# assetgate_proto_library(model_proto ROOT service PROTOS model/record.proto [DEPS …])
 #
-# Messages that are not part of the public API. Included by their path below ROOT ("core/record.pb.h").
+# Messages that are not part of the public API. Included by their path below ROOT
+# ("model/record.pb.h").
 function(assetgate_proto_library name)
   cmake_parse_arguments(ARG "" "ROOT" "PROTOS;DEPS" ${ARGN})
   set(root "${PROJECT_SOURCE_DIR}")

@@ -22,7 +22,6 @@ BUILD=(
   curl
   g++
   libabsl-dev
-  libbenchmark-dev
   libcivetweb-dev
   libcli11-dev
   libcurl4-openssl-dev

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # The checks that compile nothing. Each ends with one line, "lint: NAME ok | failed | skipped: WHY".
 #
-#   tests/lint.sh            all of them
-#   tests/lint.sh format     one: format, shell, python, protos, tidy
-#
-# tidy reads the compile commands of the asan build: configure and build that first.
+#   tests/lint.sh                 all of them
+#   tests/lint.sh format          one: format, shell, python, house, protos, tidy
+#   tests/lint.sh house --report  also prints the tree, its floors, and what is longest
+#   tests/lint.sh tidy --record   also writes tests/tidy_verdicts.txt, to be committed
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 BUF_VERSION=1.75.0
-# The first that passes over the headers of the system, three times as fast.
+# The first version that skips the bodies of system headers, which makes it three times as fast.
 CLANG_TIDY_VERSION=23.1.4
 failures=0
 
-# Everything that is ours, tracked or about to be.
+# Our files, tracked or about to be.
 sources() { git ls-files --cached --others --exclude-standard -- "$@"; }
 
 verdict() {
@@ -54,10 +54,13 @@ for name in sys.argv[1:]:
 PYTHON
 }
 
-# buf is an npm package and not one of Debian's: where it cannot be had, its check is skipped.
+# The layout of the tree: floors, walls, circles, friends, lengths.
+check_house() { python3 tests/house.py "$@"; }
+
+# buf is an npm package that Debian lacks: without it, the check is skipped.
 check_protos() {
   if ! command -v npm >/dev/null; then
-    verdict protos "skipped: there is no npm to install buf with"
+    verdict protos "skipped: buf needs npm, which is not installed"
     return
   fi
   local tools=build/lint
@@ -72,34 +75,40 @@ check_protos() {
   run protos check_protos_with "$buf"
 }
 
-# As in a clone, without a network; and nothing that clients of the last release would stumble over.
+# The baseline is the API of the last release: no change may break its clients.
 check_protos_with() { (cd proto && "$1" lint && "$1" breaking --against baseline.binpb); }
 
 check_tidy() {
-  if [[ ! -f build/asan/compile_commands.json ]]; then
-    verdict tidy "skipped: build the asan preset first"
+  # Configures only: the compile command of each source, without sanitizers and precompiled headers.
+  if ! cmake --preset tidy --log-level=WARNING >/dev/null; then
+    verdict tidy failed
     return
   fi
-  # Debian's is older than that.
+  if [[ $# -eq 0 ]] && python3 tests/tidy.py build/tidy --listed "$CLANG_TIDY_VERSION"; then
+    verdict tidy ok
+    return
+  fi
+  # The version that Debian has is older.
   local tools=build/lint/clang-tidy-$CLANG_TIDY_VERSION
   local program=$tools/clang_tidy/data/bin/clang-tidy
   mkdir -p "$tools"
   if [[ ! -x $program ]] &&
     ! python3 -m pip install --quiet --disable-pip-version-check --target "$tools" \
       "clang-tidy==$CLANG_TIDY_VERSION" >"$tools/pip.log" 2>&1; then
-    echo "tidy: with Debian's, as pip could not install $CLANG_TIDY_VERSION (see $tools/pip.log)"
+    echo "tidy: pip could not install $CLANG_TIDY_VERSION (see $tools/pip.log); using Debian's"
     program=clang-tidy
   fi
-  run tidy python3 tests/tidy.py build/asan "$program"
+  run tidy python3 tests/tidy.py build/tidy "$program" "$@"
 }
 
-for check in ${1:-format shell python protos tidy}; do
+for check in ${1:-format shell python house protos tidy}; do
   case "$check" in
-    format | shell | python) run "$check" "check_$check" ;;
+    format | shell | python | house) run "$check" "check_$check" "${@:2}" ;;
     protos) check_protos ;;
-    tidy) check_tidy ;;
+    tidy) check_tidy "${@:2}" ;;
     *)
-      echo "usage: tests/lint.sh [format|shell|python|protos|tidy]" >&2
+      echo "usage: tests/lint.sh [format | shell | python | house [--report] | protos |" \
+        "tidy [--record | --all]]" >&2
       exit 2
       ;;
   esac

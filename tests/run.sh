@@ -1,26 +1,30 @@
 #!/usr/bin/env bash
-# Everything that must hold, from a fresh machine: packages, three builds, all tests, all checks. Says what it
-# is doing, how long each step took, and at the very end "N passed, N failed".
+# Everything that must hold, from a fresh machine: packages, three builds, all tests, all checks.
+# Prints each step, how long it took, and at the very end "N passed, N failed". Tests mostly wait,
+# so each build but the first runs beside the tests of the one before it, at a lower priority.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 export CTEST_PARALLEL_LEVEL=${CTEST_PARALLEL_LEVEL:-$(nproc)}
 passed=0 failed=0
 report=()
+declare -A running=()
 
-# step NAME COMMAND…: runs it and notes its verdict and its time. Its exit code is the command's.
-step() {
+# timed NAME COMMAND…: runs it and notes its verdict and its time. Its exit code is the command's.
+timed() {
   local name=$1 begin=$SECONDS verdict=ok code=0
   shift
   printf '\n=== %s\n' "$name"
   "$@" || { code=$?; verdict=FAILED; }
-  report+=("$(printf '%6ss  %-7s %s' $((SECONDS - begin)) "$verdict" "$name")")
+  note "$((SECONDS - begin))" "$verdict" "$name"
   return "$code"
 }
 
-# A step that is one check of its own.
+note() { report+=("$(printf '%6ss  %-7s %s' "$@")"); }
+
+# check NAME COMMAND…: one check.
 check() {
-  if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  if timed "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
 finish() {
@@ -31,17 +35,18 @@ finish() {
   exit
 }
 
-# Without this step the rest makes no sense.
+# require NAME COMMAND…: the steps that follow need this one.
 require() {
-  if ! step "$@"; then
+  if ! timed "$@"; then
     failed=$((failed + 1))
     finish
   fi
 }
 
-# build PRESET [TARGET…]: all of it where no target is named.
+# build PRESET [TARGET…]: all targets where none is named.
+# ASSETGATE_UNITY=ON compiles several sources at a time, which takes half as long.
 build() {
-  cmake --preset "$1" --log-level=WARNING || return
+  cmake --preset "$1" --log-level=WARNING -DASSETGATE_UNITY="${ASSETGATE_UNITY:-OFF}" || return
   if [[ $# -gt 1 ]]; then
     cmake --build --preset "$1" --target "${@:2}"
   else
@@ -49,21 +54,24 @@ build() {
   fi
 }
 
-# tests PRESET [CTEST OPTIONS]: counts single test cases, not programs.
-tests() {
-  local preset=$1 log
+# run_tests PRESET [CTEST OPTIONS]: counts single test cases, not programs.
+run_tests() {
+  local preset=$1 log code
   shift
-  step "test ($preset): ctest $*" ctest --preset "$preset" --no-tests=error "$@"
-  local code=$?
+  timed "test ($preset): ctest $*" ctest --preset "$preset" --no-tests=error "$@"
+  code=$?
   log=build/$preset/Testing/Temporary/LastTest.log
-  # GoogleTest says "[  PASSED  ] 12 tests." and " 1 FAILED TEST", unittest "Ran 12 tests" and
+  # GoogleTest prints "[  PASSED  ] 12 tests." and " 1 FAILED TEST", unittest "Ran 12 tests" and
   # "FAILED (failures=1, errors=2)".
   local counts
   counts=$(awk '
     /^\[  PASSED  \] [0-9]+ test/ { passed += $4 }
     /^ ?[0-9]+ FAILED TESTS?$/ { failed += $1 }
     /^Ran [0-9]+ tests? in / { ran = $2; passed += ran }
-    /^OK \(.*skipped=[0-9]+/ { match($0, /skipped=[0-9]+/); passed -= substr($0, RSTART + 8, RLENGTH - 8) }
+    /^OK \(.*skipped=[0-9]+/ {
+      match($0, /skipped=[0-9]+/)
+      passed -= substr($0, RSTART + 8, RLENGTH - 8)
+    }
     /^FAILED \(/ {
       bad = 0
       if (match($0, /failures=[0-9]+/)) bad += substr($0, RSTART + 9, RLENGTH - 9)
@@ -83,17 +91,20 @@ tests() {
 }
 
 require "packages" deploy/setup.sh
+for lint in format shell python house protos; do
+  check "lint: $lint" tests/lint.sh "$lint"
+done
 require "build (asan: clang, AddressSanitizer, UBSan, thread-safety analysis)" build asan
-tests asan
+run_tests asan
 check "a fifth dialect is a folder and a line" tests/fifth_dialect/run.sh
 check "fuzz: what reads strangers' bytes, 5 s each" tests/fuzz/run.sh --seconds 5
 require "build (tsan: ThreadSanitizer, the tests of what threads share)" build tsan
-tests tsan
-# The programs as they are shipped, and the tests that drive them. All other tests have run.
+run_tests tsan
+# The programs as they are shipped, and the tests that drive them; the asan preset has all others.
 require "build (release: GCC, optimised)" build release \
   assetgate assetctl provider-simulator assetgate-bench crashing-gateway
 # Whole programs mostly wait for each other.
-tests release --label-regex 'e2e|robustness|bench' --parallel $((2 * CTEST_PARALLEL_LEVEL))
+run_tests release --label-regex 'e2e|robustness|bench' --parallel $((2 * CTEST_PARALLEL_LEVEL))
 check "demo: all four providers, live" deploy/demo.sh --fast --no-setup --bin build/release/bin
-for lint in format shell python protos tidy; do check "lint: $lint" tests/lint.sh "$lint"; done
+check "lint: tidy" tests/lint.sh tidy
 finish

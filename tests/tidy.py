@@ -1,15 +1,22 @@
 #!/usr/bin/env python3
-"""Runs clang-tidy over our own sources, several at a time, and remembers what was clean.
+"""Runs clang-tidy over our own sources, several at a time, and remembers which were clean.
 
-usage: tests/tidy.py BUILD_DIR [CLANG_TIDY]
+usage: tests/tidy.py BUILD_DIR CLANG_TIDY [--record | --all]
+       tests/tidy.py BUILD_DIR --listed VERSION
 
-BUILD_DIR is a build with clang and Ninja: its compile commands say how each file is compiled, and Ninja
-knows which headers each one read. A file is looked at again when its text, one of these headers, its
-command, .clang-tidy or CLANG_TIDY has changed; else the verdict in BUILD_DIR/tidy stands. Each file is
-read as it stands, without the headers that a sanitized build compiles once for all: an #include that is
-missing is seen. Exit code 0: all clean.
+BUILD_DIR is configured with the `tidy` preset; nothing has to be built in it. A verdict belongs to
+the text of a source and of all our headers that it includes, to its compile command, .clang-tidy
+and the version of clang-tidy. Known verdicts are in tests/tidy_verdicts.txt, one source a line, and
+those of this machine in BUILD_DIR/verdicts. A source without one is looked at. Exit code 0: all are
+clean.
+
+  --record          then writes tests/tidy_verdicts.txt; commit it with the change
+  --all             looks at every source, whatever is known
+  --listed VERSION  only says whether clang-tidy of that version has a verdict on every source
 """
 
+import argparse
+import collections
 import concurrent.futures
 import hashlib
 import json
@@ -20,44 +27,24 @@ import shutil
 import subprocess
 import sys
 
+import house
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-OURS = ("service", "providers", "cli", "tests", "examples")
+OURS = ("service", "providers", "cli", "tests", "examples", "proto")
+LIST = ROOT / "tests" / "tidy_verdicts.txt"
 
-
-def digest(path, cache={}):
-    """The hash of a file's content; of nothing where there is no such file."""
-    if path not in cache:
-        try:
-            cache[path] = hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
-        except OSError:
-            cache[path] = ""
-    return cache[path]
-
-
-def header_lists(build):
-    """By object file: what the compiler read for it."""
-    text = subprocess.run(["ninja", "-C", str(build), "-t", "deps"], check=True,
-                          capture_output=True, text=True).stdout
-    lists = {}
-    current = None
-    for line in text.splitlines():
-        if line.startswith("    "):
-            current.append(line.strip())
-        elif ": #deps" in line:
-            current = lists.setdefault(line.split(": #deps")[0], [])
-    return lists
-
-
-# What is the compiler's own affair: instruments, headers that are compiled once, warnings.
+# Options of the compiler that do not change what clang-tidy sees.
 LEFT_OUT = re.compile(r" -fsanitize\S+| -fno-sanitize\S+| -Xclang \S+| -W\S+")
 
 RAPIDJSON = pathlib.Path("/usr/include/rapidjson")
-# An assignment to a const member, in a template: clang until 17 said so to those who used it.
-NOT_CPP = "    GenericStringRef& operator=(const GenericStringRef& rhs) { s = rhs.s; length = rhs.length; }\n"
+# An assignment to a const member, in a template: clang reports it since version 18 even where the
+# template is not instantiated.
+NOT_CPP = ("    GenericStringRef& operator=(const GenericStringRef& rhs) "
+           "{ s = rhs.s; length = rhs.length; }\n")
 
 
 def mended_headers(directory):
-    """A folder to be searched first, with what RapidJSON 1.1 has that is not C++ left out."""
+    """A folder that is searched first: RapidJSON 1.1 without the line that is not C++."""
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(RAPIDJSON, directory / "rapidjson")
     document = directory / "rapidjson" / "document.h"
@@ -65,57 +52,134 @@ def mended_headers(directory):
     return directory
 
 
-def main():
-    build = pathlib.Path(sys.argv[1]).resolve()
-    program = sys.argv[2] if len(sys.argv) > 2 else "clang-tidy"
-    version = subprocess.run([program, "--version"], check=True, capture_output=True).stdout
-    verdicts = build / "tidy"
-    verdicts.mkdir(exist_ok=True)
-    commands = json.loads((build / "compile_commands.json").read_text())
-    mended = mended_headers(verdicts / "include")
-    for entry in commands:
+def read_together(files, graph, source):
+    """The source and all our files that it includes, directly or not. files: path -> text."""
+    found = {source}
+    todo = [source]
+    while todo:
+        path = todo.pop()
+        if path not in graph:
+            graph[path] = [house.resolve(files, header) or beside(files, path, header)
+                           for _, header in house.includes(files[path])]
+        for included in graph[path]:
+            if included and included not in found:
+                found.add(included)
+                todo.append(included)
+    return sorted(found)
+
+
+def beside(files, path, header):
+    """The file of a quoted include that is relative to its includer."""
+    relative = os.path.normpath(os.path.join(os.path.dirname(path), header))
+    return relative if relative in files else None
+
+
+def fingerprint(files, graph, source, commands, settings):
+    """What a verdict on the source belongs to. settings: .clang-tidy and clang-tidy's version."""
+    key = hashlib.sha256()
+    for part in (settings, *sorted(commands)):
+        key.update(part.encode() + b"\0")
+    for path in read_together(files, graph, source):
+        key.update(f"{path}\0{files[path]}\0".encode())
+    return key.hexdigest()[:20]
+
+
+def parse(text):
+    """The verdicts of a list: path -> fingerprint."""
+    return {path: key for key, path in (line.split(" ", 1) for line in text.splitlines() if line)}
+
+
+def written(verdicts):
+    return "".join(f"{verdicts[path]} {path}\n" for path in sorted(verdicts))
+
+
+def commands_of(build, mended):
+    """By source: the commands that compile it. Writes all of them to build/verdicts as well."""
+    entries = json.loads((build / "compile_commands.json").read_text())
+    by_source = collections.defaultdict(list)
+    for entry in entries:
         compiler, rest = LEFT_OUT.sub("", entry["command"]).split(" ", 1)
         entry["command"] = f"{compiler} -isystem {mended} {rest}"
-    (verdicts / "compile_commands.json").write_text(json.dumps(commands))
-    headers = header_lists(build)
-    jobs = []
-    clean = 0
-    for entry in commands:
-        source = pathlib.Path(entry["directory"], entry["file"]).resolve()
-        if not source.is_relative_to(ROOT) or source.relative_to(ROOT).parts[0] not in OURS:
-            continue
-        key = hashlib.sha256(version + entry["command"].encode())
-        key.update(digest(ROOT / ".clang-tidy").encode())
-        key.update(digest(source).encode())
-        # Headers of the system change with its packages, not under our hands.
-        output = re.search(r" -o (\S+)", entry["command"]).group(1)
-        for header in sorted(headers.get(output, [])):
-            path = (build / header).resolve()
-            if path.is_relative_to(ROOT):
-                key.update(digest(path).encode())
-        verdict = verdicts / key.hexdigest()
-        if verdict.exists():
-            clean += 1
-        else:
-            jobs.append((source, verdict))
+        path = pathlib.Path(entry["directory"], entry["file"]).resolve()
+        if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in OURS:
+            by_source[str(path.relative_to(ROOT))].append(
+                entry["command"].replace(str(ROOT), "."))
+    (build / "verdicts" / "compile_commands.json").write_text(json.dumps(entries))
+    return by_source
 
-    def check(job):
-        source, verdict = job
-        result = subprocess.run([program, "--quiet", f"-p={verdicts}", str(source)],
-                                capture_output=True, text=True)
-        if result.returncode == 0:
-            verdict.touch()
-            return ""
-        return result.stdout + ("" if result.stdout else result.stderr)
 
-    print(f"clang-tidy: {clean} files known to be clean, {len(jobs)} to look at", flush=True)
-    failed = 0
+def generate_headers(build):
+    """The headers that protoc makes, without compiling anything."""
+    def ninja(*args):
+        return subprocess.run(["ninja", "-C", str(build), "-t", *args], check=True,
+                              capture_output=True, text=True).stdout
+
+    headers = re.findall(r"^(\S+\.pb\.h):", ninja("targets", "all"), re.M)
+    for command in ninja("commands", *headers).splitlines():
+        if "protoc" in command and " -c " not in command:
+            subprocess.run(command, shell=True, check=True, cwd=build)
+
+
+def look_at(program, build, sources):
+    """Runs clang-tidy; returns the clean sources and prints the complaints about the others."""
+    def check(source):
+        command = [program, "--quiet", f"-p={build / 'verdicts'}", str(ROOT / source)]
+        result = subprocess.run(command, capture_output=True, text=True)
+        return "" if result.returncode == 0 else result.stdout or result.stderr
+
+    clean = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for (source, _), complaint in zip(jobs, pool.map(check, jobs)):
+        for source, complaint in zip(sources, pool.map(check, sources)):
             if complaint:
-                failed += 1
-                print(f"--- {source.relative_to(ROOT)}\n{complaint}", flush=True)
-    print(f"clang-tidy: {failed} files with complaints")
+                print(f"--- {source}\n{complaint}", flush=True)
+            else:
+                clean.append(source)
+    return clean
+
+
+def version_of(program):
+    about = subprocess.run([program, "--version"], check=True, capture_output=True, text=True)
+    return re.search(r"version (\S+)", about.stdout)[1]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("build", type=lambda name: pathlib.Path(name).resolve())
+    parser.add_argument("program", nargs="?", default="clang-tidy")
+    parser.add_argument("--record", action="store_true", help=f"write {LIST.relative_to(ROOT)}")
+    parser.add_argument("--all", action="store_true", help="look at every source")
+    parser.add_argument("--listed", metavar="VERSION", help="run nothing, look into the list")
+    args = parser.parse_args()
+    settings = (args.listed or version_of(args.program)) + (ROOT / ".clang-tidy").read_text()
+    here = args.build / "verdicts"
+    here.mkdir(exist_ok=True)
+    commands = commands_of(args.build, mended_headers(args.build / "include"))
+    files = house.tree()
+    graph = {}
+    keys = {source: fingerprint(files, graph, source, commands[source], settings)
+            for source in sorted(commands)}
+    listed = parse(LIST.read_text()) if LIST.exists() else {}
+    if args.listed:
+        missing = [source for source, key in keys.items() if listed.get(source) != key]
+        print(f"clang-tidy: {len(keys) - len(missing)} of {len(keys)} sources are listed as clean")
+        return 1 if missing else 0
+    unknown = [source for source, key in keys.items()
+               if args.all or listed.get(source) != key and not (here / key).exists()]
+    print(f"clang-tidy: {len(keys) - len(unknown)} sources are known to be clean, "
+          f"{len(unknown)} to look at", flush=True)
+    clean = []
+    if unknown:
+        generate_headers(args.build)
+        clean = look_at(args.program, args.build, unknown)
+    for source in clean:
+        (here / keys[source]).touch()
+    failed = set(unknown) - set(clean)
+    print(f"clang-tidy: {len(failed)} sources with complaints")
+    if args.record:
+        LIST.write_text(written({source: keys[source] for source in keys.keys() - failed}))
+    elif clean:
+        print("clang-tidy: to look at these once only: tests/lint.sh tidy --record, and commit "
+              f"{LIST.relative_to(ROOT)}")
     return 1 if failed else 0
 
 

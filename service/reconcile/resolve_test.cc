@@ -69,7 +69,9 @@ TEST(ReconcilerUnconfirmedTest, WhatOnlyAPersonCanSettleSaysWhatHappenedAndWhatT
 }
 
 TEST(ReconcilerUnconfirmedTest, WhatTheKeyCanSettleIsNotSettledYet) {
-  Harness harness(WithKeys());
+  Harness::Options options = WithKeys();
+  options.alpha.idempotency_window = absl::Hours(6);
+  Harness harness(options);
   Cut(harness, "fox");
   v1::VideoTask task = harness.Task("fox");
   EXPECT_FALSE(model::IsSettled(task));
@@ -78,7 +80,7 @@ TEST(ReconcilerUnconfirmedTest, WhatTheKeyCanSettleIsNotSettledYet) {
   harness.script = [](const http::Request&, const http::SendOptions&) {
     return http::Result(http::Response{503, {}, ""});
   };
-  harness.Advance(absl::Hours(22));
+  harness.Advance(absl::Hours(4));
   EXPECT_FALSE(model::IsSettled(harness.Task("fox")));
   harness.Advance(absl::Hours(1) + absl::Minutes(1));
   task = harness.Task("fox");

@@ -464,14 +464,14 @@ TEST(ReconcilerSubmissionTest, OpenSubmissionWithKeyIsRepeatedAfterARestart) {
 }
 
 TEST(ReconcilerSubmissionTest, UnknownIsNotHandedToTheNextProvider) {
-  Harness harness(WithKeys(absl::Hours(24)));
+  Harness harness(WithKeys(absl::Hours(6)));
   harness.script = [&](const http::Request& request,
                        const http::SendOptions& options) -> std::optional<http::Result> {
     EXPECT_TRUE(absl::StrContains(options.base_url, "alpha")) << request.path;
     return http::Response{500, {}, ""};
   };
   harness.Create(Harness::Video("fox"));
-  harness.Advance(absl::Hours(30));
+  harness.Advance(absl::Hours(8));
   EXPECT_EQ(harness.Task("fox").attempts_size(), 1);
 }
 

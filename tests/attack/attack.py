@@ -1,4 +1,4 @@
-"""One flood after the other at the program as it is shipped, and what that did to it."""
+"""Runs floods against the program as it is shipped, and measures their effects."""
 
 import dataclasses
 import hashlib
@@ -20,7 +20,7 @@ callers:
 drain_delay: 0s
 shutdown_timeout: 5s
 """
-# Of the deployment's container: the kernel would end the process there.
+# The limit of the deployment's container, where the kernel would kill the process.
 MEMORY_LIMIT = 1 << 30
 
 
@@ -28,8 +28,8 @@ MEMORY_LIMIT = 1 << 30
 class Outcome:
     name: str
     peak: int = 0  # Bytes.
-    # Calls of somebody with a credential: while it went on, and the longest of them, in seconds. On the
-    # connection that was there before, and on new ones.
+    # Calls of a client with a credential during the flood, and the longest of them in seconds: on a
+    # connection from before the flood, and on new ones.
     served: int = 0
     failed: int = 0
     slowest: float = 0.0
@@ -39,12 +39,12 @@ class Outcome:
     serves_after: bool = False
     log_bytes: int = 0
     shutdown: float = 0.0
-    # What ended it: its exit code, or None while it was still there.
+    # Its exit code, if it ended during the flood.
     ended: int | None = None
 
 
 class _Background:
-    """Does `_step` again and again on a thread, while its block goes on."""
+    """Repeats `_step` on a thread while its with-block runs."""
 
     INTERVAL = 0.01
 
@@ -66,7 +66,7 @@ class _Background:
 
 
 class _Canary(_Background):
-    """Somebody with a credential, who goes on calling."""
+    """A client with a credential that calls all the time."""
 
     INTERVAL = 0.05
 
@@ -118,7 +118,7 @@ def _rss(pid, name):
 
 
 class _MemoryLimit(_Background):
-    """Ends the process as the kernel would in a container, and knows how much it had at most."""
+    """Kills the process at the limit, as the kernel would in a container; knows its peak."""
 
     def __init__(self, process, limit):
         super().__init__()
@@ -132,7 +132,7 @@ class _MemoryLimit(_Background):
 
 
 def suffer(flood, seconds, descriptors=None, memory_limit=MEMORY_LIMIT, extra=""):
-    """Starts a gateway, lets the flood come for so long, and gives what came of it."""
+    """Starts a gateway, floods it for `seconds`, and returns the outcome."""
     with tempfile.TemporaryDirectory(prefix="assetgate-attack-") as folder:
         folder = pathlib.Path(folder)
         (folder / "assetgate.yaml").write_text(config_text("http://127.0.0.1:9", CALLERS + extra))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A short form of each flood: what strangers send takes neither the memory, the log nor the time of the
-program as it is shipped, and it serves on. Run by CTest; run.py prints figures."""
+"""A short form of each flood: under it, the program as it is shipped keeps within its memory, does
+not fill its log, and serves its callers. Run by CTest; run.py prints figures."""
 
 import pathlib
 import sys
@@ -25,7 +25,7 @@ class AttackTest(unittest.TestCase):
         self.assertTrue(outcome.serves_after)
         self.assertGreater(outcome.served, 0)
 
-    def test_a_port_goes_on_after_there_were_no_descriptors(self):
+    def test_the_port_accepts_again_after_descriptors_ran_out(self):
         outcome = attack.suffer(floods.silent_connections, SECONDS, descriptors=100)
         self.assertTrue(outcome.serves_after)
         self.assertGreater(outcome.served, 0)

@@ -1,5 +1,5 @@
-"""What strangers do to a port that they can reach. Each is called with where to and until when
-(time.monotonic()), and goes on until then; none has a credential."""
+"""Floods of peers without a credential. Each takes an address and a time (time.monotonic()), and
+runs until that time."""
 
 import socket
 import struct
@@ -13,12 +13,12 @@ from http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, R
 LIST = "/assetgate.v1.VideoService/ListVideoTasks"
 CREATE = "/assetgate.v1.VideoService/CreateVideoTask"
 HEALTH_WATCH = "/grpc.health.v1.Health/Watch"
-# Calls in one piece of what is sent: enough that sending is not what takes the time.
+# Calls per write: enough that the writes do not limit the rate.
 BATCH = 200
 
 
 def _on_each(count, run):
-    """Runs it on `count` threads, and waits for them."""
+    """Runs the function on `count` threads, and waits for them."""
     threads = [threading.Thread(target=run, daemon=True) for _ in range(count)]
     for thread in threads:
         thread.start()
@@ -27,12 +27,12 @@ def _on_each(count, run):
 
 
 def _again(address, until, use, **options):
-    """Uses a connection until it is closed, then another one."""
+    """Uses a connection until the gateway closes it, then opens the next."""
     while time.monotonic() < until:
         try:
             connection = Connection(address, **options)
         except OSError:
-            time.sleep(0.05)  # Nobody listens just now.
+            time.sleep(0.05)  # Nothing listens at this moment.
             continue
         try:
             use(connection)
@@ -41,7 +41,7 @@ def _again(address, until, use, **options):
 
 
 def _streams(connection, until, frames_of):
-    """Sends `frames_of(stream)` for one stream after the other."""
+    """Sends `frames_of(stream)` for each stream in turn."""
     stream = 1
     while time.monotonic() < until and stream < 2**31 - 2 * BATCH:
         data = b"".join(frames_of(each) for each in range(stream, stream + 2 * BATCH, 2))
@@ -86,7 +86,7 @@ def continuation(address, until):
 
 
 def endless_messages(address, until):
-    """Messages that lack their last byte, on as many streams as there may be."""
+    """Messages that lack their last byte, on as many streams as the gateway allows."""
     size = (4 << 20) - 1
     begin = b"\x00" + struct.pack(">I", size + 1)
 
@@ -107,7 +107,7 @@ def endless_messages(address, until):
                     if left[stream] == 0:
                         del left[stream]
         while time.monotonic() < until and not connection.closed:
-            time.sleep(0.05)  # Holding what is held.
+            time.sleep(0.05)  # The connections stay open.
     _on_each(2, lambda: _again(address, until, use))
 
 
@@ -128,7 +128,7 @@ def rapid_reset(address, until):
 
 
 def rapid_reset_without_settings(address, until):
-    """The same by clients that never acknowledge the settings, and so the limit of streams."""
+    """The same by clients that never acknowledge the settings, so no limit of streams applies."""
     _rapid_reset(address, until, False)
 
 
@@ -146,7 +146,7 @@ def _calls(path):
 
 
 def unknown_method(address, until):
-    """Calls of a method that there is not."""
+    """Calls of a method that does not exist."""
     _calls("/no.such.Service/Method")(address, until)
 
 
@@ -156,12 +156,12 @@ def refused_calls(address, until):
 
 
 def refused_calls_without_settings(address, until):
-    """The same by clients that never acknowledge the settings, and so the limit of streams."""
+    """The same by clients that never acknowledge the settings, so no limit of streams applies."""
     _calls(LIST)(address, until, acknowledges=False)
 
 
 def health_watches(address, until):
-    """Watches of gRPC's health service, as many as there may be."""
+    """Watches of gRPC's health service, as many as the gateway allows."""
     block = call_headers(HEALTH_WATCH)
 
     def use(connection):
@@ -169,7 +169,7 @@ def health_watches(address, until):
             connection.send(frame(HEADERS, END_HEADERS, stream, block) +
                             frame(DATA, END_STREAM, stream, bytes(5)))
         while time.monotonic() < until and not connection.closed:
-            time.sleep(0.05)  # Holding what is held.
+            time.sleep(0.05)  # The connections stay open.
     _on_each(20, lambda: _again(address, until, use))
 
 
@@ -184,7 +184,7 @@ def pings(address, until):
 
 
 def settings(address, until):
-    """Settings without end, each of which is to be acknowledged."""
+    """Settings without end, each of which the gateway has to acknowledge."""
     many = frame(SETTINGS, 0, 0, struct.pack(">HI", 0x4, 65535)) * 1000
 
     def use(connection):
@@ -194,7 +194,7 @@ def settings(address, until):
 
 
 def silent_connections(address, until, count=300):
-    """Connections that say nothing, or half of what begins one."""
+    """Connections that send nothing, or half of the preface."""
     host, port = address.rsplit(":", 1)
     held = []
     while time.monotonic() < until:
@@ -205,7 +205,7 @@ def silent_connections(address, until, count=300):
                 continue
             except OSError:
                 pass
-        time.sleep(0.05)  # Holding what is held.
+        time.sleep(0.05)  # The connections stay open.
     for each in held:
         each.close()
 

@@ -1,5 +1,5 @@
-"""As much of HTTP/2 as it takes to misuse it: frames, header blocks, and a connection that keeps to no rule
-unless it is told to."""
+"""The parts of HTTP/2 that misuse needs: frames, header blocks, and a connection that enforces no
+rule unless asked to."""
 
 import socket
 import ssl
@@ -11,7 +11,7 @@ DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION =
 ACK = END_STREAM = 0x1
 END_HEADERS = 0x4
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-# What a connection is given to begin with, and each of its streams.
+# The initial window of a connection and of each of its streams.
 INITIAL_WINDOW = 65535
 
 
@@ -31,7 +31,7 @@ def _text(value):
 
 
 def field(name, value):
-    """A header field that nobody is to remember (RFC 7541, 6.2.3)."""
+    """A header field that is never indexed (RFC 7541, 6.2.3)."""
     return b"\x10" + _text(name) + _text(value)
 
 
@@ -43,8 +43,7 @@ def call_headers(path, *more):
 
 
 class Connection:
-    """Sends what it is told to. A thread of its own reads, so that the other side is never held up by
-    an answer that nobody takes."""
+    """Sends raw frames. A thread of its own reads, so that unread answers never block the peer."""
 
     def __init__(self, address, acknowledges=True, tls=None):
         host, port = address.rsplit(":", 1)
@@ -55,17 +54,17 @@ class Connection:
         self._acknowledges = acknowledges
         self._sending = threading.Lock()
         self.opened = threading.Condition()
-        # What may still be sent, by stream; 0 is the connection.
+        # The open send window by stream; 0 is the connection.
         self.windows = {0: INITIAL_WINDOW}
         self.stream_window = INITIAL_WINDOW
         self.closed = False
-        # Answers, counted by the kind of their frames.
+        # Received frames, counted by type.
         self.seen = {}
         self.send(PREFACE + frame(SETTINGS, 0, 0))
         threading.Thread(target=self._read, daemon=True).start()
 
     def send(self, data):
-        """False when the other side has closed."""
+        """Returns False if the peer has closed."""
         if self.closed:
             return False
         try:
@@ -77,7 +76,7 @@ class Connection:
             return False
 
     def take_window(self, stream, wanted, timeout):
-        """How much of `wanted` bytes may be sent on a stream now; waits until it is some."""
+        """How many of `wanted` bytes the window of a stream permits; waits for the first."""
         def room():
             return min(wanted, self.windows[0], self.windows.get(stream, self.stream_window))
         with self.opened:

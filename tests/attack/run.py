@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Floods the program as it is shipped with what strangers can send, and prints what that did to it.
+"""Floods the program as it is shipped, as peers without a credential can, and prints the effects.
 
 usage: BIN_DIR=… GEN_DIR=… tests/attack/run.py [--seconds S] [FLOOD…]
 
-One line each: the most memory that it had, calls of somebody with a credential while it went on (on a
-connection from before, and on new ones), whether it serves after, what it logged, and how long it took to
-end at SIGTERM. Over 1 GiB it is ended, as a container would be. floods.py says what each of them is.
+One line each: the peak of its memory, calls of a client with a credential during the flood (on a
+connection from before, and on new ones), whether it serves afterwards, how much it logged, and how
+long it took to exit after SIGTERM. It is killed above 1 GiB, as a container would be. floods.py
+describes each flood.
 """
 
 import argparse

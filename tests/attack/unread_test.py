@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A caller with a credential that does not read what it asks for: what that costs the gateway, and
-others. At the program as it is shipped. Run by CTest."""
+"""A caller with a credential that does not read its answers costs the gateway bounded memory, and
+other callers nothing. With the program as it is shipped. Run by CTest."""
 
 import contextlib
 import hashlib
@@ -24,12 +24,12 @@ GREEDY, OTHER = "token-of-greedy-77f0", "token-of-other-1b9c"
 CALLERS = "callers:\n" + "".join(
     f"  - {{id: {name}, token_sha256: [{hashlib.sha256(token.encode()).hexdigest()}], roles: [WRITER]}}\n"
     for name, token in (("greedy", GREEDY), ("other", OTHER)))
-# Of about 40 KB each: more than an answer has room for.
+# About 40 KB each: together more than one answer holds.
 TASKS = 100
 PROMPT = "\U00020000" * 10_000
-# With an answer of 3 MiB each, a gateway that kept them all would have some 700 MB.
+# With an answer of 3 MiB to each, a gateway that kept them all would hold some 700 MB.
 CALLS = 200
-# What it has before, and what gRPC and the allocator hold beside the answers.
+# The memory before the calls, and that of gRPC and the allocator beside the answers.
 BASE = 128 << 20
 
 
@@ -64,9 +64,9 @@ class UnreadTest(unittest.TestCase):
             video_service_pb2.ListVideoTasksRequest(page_size=page_size), **self._as(token))
 
     def _call_unread(self, method, request):
-        """Calls it CALLS times, on connections that open no window for the answers. Returns them once
+        """Calls the method CALLS times on connections without a window for answers. Returns once
         all calls have their HEADERS, an error or the beginning of an answer, or the gateway has
-        closed the connection, as it does with those that hold most when memory is short."""
+        closed the connection, which it does to the largest holders when memory is short."""
         data = request.SerializeToString()
         message = b"\0" + struct.pack(">I", len(data)) + data
         block = call_headers(f"/assetgate.v1.VideoService/{method}",
@@ -88,18 +88,18 @@ class UnreadTest(unittest.TestCase):
         connections = self._call_unread(
             "ListVideoTasks", video_service_pb2.ListVideoTasksRequest(page_size=1000))
         self.assertLess(_resident(self.gateway.process.pid), BASE + (192 << 20))
-        # The greedy one is told so, and nobody else is hurt.
+        # Only the greedy caller is refused.
         with self.assertRaises(grpc.RpcError) as refused:
             self._list(GREEDY, 1000)
         self.assertEqual(refused.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
         self.assertEqual(reason_of(refused.exception), "CALLER_LIMIT")
         self.assertGreater(len(self._list(OTHER, 1000).video_tasks), 50)
-        # It has its places back when it hangs up.
+        # It gets its places back when it disconnects.
         for connection in connections:
-            # At once, and not when the thread that reads has its timeout; unless the gateway has.
+            # Close at once, before the reading thread times out; the gateway may have closed it.
             with contextlib.suppress(OSError):
                 connection.socket.shutdown(socket.SHUT_RDWR)
-        wait_for(lambda: self._is_served(GREEDY), "a place for who has hung up")
+        wait_for(lambda: self._is_served(GREEDY), "a place for a caller that disconnected")
 
     def _is_served(self, token):
         try:
@@ -110,7 +110,7 @@ class UnreadTest(unittest.TestCase):
 
     def test_watches_that_are_not_read_are_bounded(self):
         self._call_unread("WatchVideoTasks", video_service_pb2.WatchVideoTasksRequest())
-        # Pages are read in turns; this comes behind them.
+        # The gateway reads pages in turns; this watch queues behind the others.
         events = self.gateway.videos.WatchVideoTasks(
             video_service_pb2.WatchVideoTasksRequest(names=["videoTasks/t-1"]), **self._as(OTHER))
         self.assertTrue(any(event.snapshot_complete for event in events))

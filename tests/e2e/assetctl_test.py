@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""assetctl as people use it: the examples of its help, each as written, and what it says when TLS, a token or a
-name is in the way. Run by CTest."""
+"""assetctl as people use it: each example of its help as written, and its messages when TLS, a
+token or a name is wrong. Run by CTest."""
 
 import hashlib
 import os
@@ -15,14 +15,14 @@ TOKEN = "token-of-a-person-83d1"
 
 
 def run_assetctl(*words, **env):
-    # As in a shell: CTest asks gRPC to be silent.
+    # As in a shell: CTest silences gRPC.
     whole = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
     return subprocess.run([BIN / "assetctl", *words], text=True, stdin=subprocess.DEVNULL, capture_output=True,
                           check=False, timeout=DEADLINE, env={**whole, **env})
 
 
 def pages_of_help(*words):
-    """The help of a command and of all below it, as {words: text}."""
+    """The help of a command and of its subcommands, as {words: text}."""
     text = run_assetctl(*words, "--help").stdout
     pages = {words: text}
     below = re.search(r"^Subcommands:\n((?:  .*\n)*)", text, re.M)
@@ -32,9 +32,9 @@ def pages_of_help(*words):
 
 
 def examples_in(page):
-    """The commands that a page of help shows, lines that go on joined."""
+    """The commands that a page of help shows, with continued lines joined."""
     joined = re.sub(r"\\\n\s*", "", page)
-    # Those that are indented; "Usage: assetctl …" is not.
+    # Examples are indented; "Usage: assetctl …" is not.
     return re.findall(r"^  (assetctl .*)$", joined, re.M)
 
 
@@ -48,7 +48,7 @@ class HelpTest(ProgramTest):
     NOT_RUN = {"assetctl --server gateway.internal:8080 doctor": "there is no such gateway here"}
 
     def start_world(self, simulator, page):
-        """A gateway of its own, where what the examples of the page speak of is there."""
+        """A gateway of its own, with the resources that the examples of the page name."""
         folder = self.folder / re.sub(r"\W+", "-", "-".join(page) or "top")
         folder.mkdir()
         self.folder, whole = folder, self.folder
@@ -71,7 +71,7 @@ class HelpTest(ProgramTest):
             self.make_video(gateway, simulator, in_doubt=0)
 
     def make_video(self, gateway, simulator, in_doubt):
-        """videoTasks/my-video, with so many submissions that are in doubt, one after the other."""
+        """videoTasks/my-video with that many submissions in doubt, one after the other."""
         env = {"ASSETCTL_SERVER": gateway.address}
         if in_doubt > 0:
             simulator.fail("zerozero", "video.create", {"kind": "reset", "after_work": True}, times=in_doubt)
@@ -108,7 +108,7 @@ class HelpTest(ProgramTest):
             env={**os.environ, "ASSETCTL_SERVER": gateway.address, "PATH": f"{BIN}:{os.environ['PATH']}"})
         self.assertEqual(done.returncode, code, f"{example}\n{done.stdout}{done.stderr}")
 
-    def test_every_example_does_what_it_says(self):
+    def test_every_example_of_the_help_works(self):
         simulator = self.start_simulator()
         run = 0
         for page, text in pages_of_help().items():
@@ -120,7 +120,7 @@ class HelpTest(ProgramTest):
             for example in examples:
                 with self.subTest(page=" ".join(page), example=example):
                     if "videos resolve" in example:
-                        # What is settled cannot be settled otherwise.
+                        # A settled task cannot be resolved again.
                         gateway.end(signal.SIGKILL)
                         folder, gateway = self.start_world(simulator, (*page, re.sub(r"\W+", "-", example)))
                         self.make_video(gateway, simulator, in_doubt=2 if "--attempt 1" in example else 1)
@@ -129,15 +129,15 @@ class HelpTest(ProgramTest):
             gateway.end(signal.SIGKILL)
         self.assertGreater(run, 35)
 
-    def test_words_that_stand_for_help(self):
+    def test_help_has_several_spellings(self):
         for words, shown in ((("help",), ()), (("help", "videos", "create"), ("videos", "create")),
                              (("videos", "help"), ("videos",))):
             self.assertEqual(run_assetctl(*words).stdout, run_assetctl(*shown, "--help").stdout)
         self.assertEqual(run_assetctl("version").stdout, run_assetctl("--version").stdout)
 
 
-class WayTest(ProgramTest):
-    """What is in the way to a gateway is said, with the option that mends it."""
+class ConnectionTest(ProgramTest):
+    """A failed connection is explained, with the option that mends it."""
 
     def make_certificate(self, name, subject_names):
         subprocess.run(
@@ -155,11 +155,11 @@ class WayTest(ProgramTest):
         self.assertEqual(done.returncode, code, done.stderr)
         for part in parts:
             self.assertIn(part, done.stderr)
-        # gRPC's own log is for its developers: "E1130 12:00:00.123456789 …".
+        # gRPC's own log lines are for its developers: "E1130 12:00:00.123456789 …".
         self.assertNotRegex(done.stderr, r"(?m)^[EIW]\d{4} ")
         self.assertNotIn(TOKEN, done.stderr)
 
-    def test_tls_on_one_side_alone_and_certificates_that_do_not_fit(self):
+    def test_tls_on_one_side_only_and_unfit_certificates_are_explained(self):
         self.make_certificate("gateway", "DNS:gateway.internal")
         self.make_certificate("other", "DNS:localhost")
         plain = self.start_gateway_in("plain", "")
@@ -194,7 +194,7 @@ class WayTest(ProgramTest):
         finally:
             self.folder = whole
 
-    def test_who_is_not_let_in_is_told_what_to_show(self):
+    def test_an_unauthenticated_user_is_asked_for_a_token(self):
         digest = hashlib.sha256(TOKEN.encode()).hexdigest()
         gateway = self.start_with(f"callers: [{{id: reader, token_sha256: [{digest}], roles: [READER]}}]\n")
         good, bad = self.folder / "good", self.folder / "bad"
@@ -209,7 +209,7 @@ class WayTest(ProgramTest):
         self.assertIn("refuses: ", done.stdout)
         self.assertIn("pass a credential", done.stdout)
 
-    def test_a_token_goes_in_clear_text_to_this_machine_alone(self):
+    def test_a_token_is_sent_in_clear_text_to_loopback_only(self):
         (self.folder / "token").write_text(TOKEN)
         words = ["--server", "gateway.internal:8080", "--token-file", self.folder / "token", "models"]
         self.fails_with(words, "in clear text; pass --ca FILE", "--insecure", code=2)

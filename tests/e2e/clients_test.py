@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What docs/clients.md tells callers to set does what it says there. Run by CTest."""
+"""The settings that docs/clients.md recommends have the effect that it describes. Run by CTest."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ EXAMPLES = ("cpp/follow.cc", "go/main.go", "java/src/main/java/dev/assetgate/exa
 
 
 def service_config_in(path):
-    """The service config that a text holds, as it is written there."""
+    """The service config that a text contains, as it is written there."""
     text = path.read_text()
     begin = re.search(r'\{\s+"loadBalancingConfig"', text).start()
     _, end = json.JSONDecoder().raw_decode(text[begin:])
@@ -31,7 +31,7 @@ SERVICE_CONFIG = service_config_in(ROOT / "docs/clients.md")
 
 
 class ServiceConfigTest(unittest.TestCase):
-    def test_all_examples_have_the_one_of_the_page(self):
+    def test_all_examples_use_the_service_config_of_the_page(self):
         for example in EXAMPLES:
             self.assertEqual(json.loads(service_config_in(ROOT / "examples" / example)),
                              json.loads(SERVICE_CONFIG), example)
@@ -43,7 +43,7 @@ class ServiceConfigTest(unittest.TestCase):
                     for service in file.DESCRIPTOR.services_by_name.values()]
         self.assertEqual({each["service"] for each in general["name"]},
                          {service.full_name for service in services})
-        # Streams of the server's are those called Watch….
+        # Server streams are the methods called Watch….
         watches = {(service.full_name, method.name) for service in services
                    for method in service.methods if method.name.startswith("Watch")}
         named = {(each["service"], each["method"]) for each in special["name"]}
@@ -66,7 +66,7 @@ class ChannelTest(ProgramTest):
         return channel
 
     def count(self, gateway, code="OK"):
-        """Calls of ListAssets that ended so, as the gateway counts them."""
+        """Calls of ListAssets that ended with that code, as the gateway counts them."""
         found = re.search(r'assetgate_rpcs_total\{code="%s",method="[^"]*ListAssets"\} (\d+)' % code,
                           gateway.page("/metrics"))
         return int(found.group(1)) if found else 0
@@ -86,14 +86,14 @@ class ChannelTest(ProgramTest):
             assets.ListAssets(asset_service_pb2.ListAssetsRequest(), timeout=DEADLINE)
             return all(self.count(gateway) for gateway in gateways)
 
-        # The first ones may come before the second connection stands.
+        # The first calls may come before the second connection is established.
         wait_for(ask, "both gateways to be asked")
         before = [self.count(gateway) for gateway in gateways]
         for _ in range(10):
             ask()
         self.assertEqual([self.count(gateway) - old for gateway, old in zip(gateways, before)], [5, 5])
 
-    def test_a_call_that_came_too_soon_is_sent_again_when_the_gateway_says(self):
+    def test_a_refused_call_is_sent_again_when_the_gateway_permits(self):
         digest = hashlib.sha256(TOKEN.encode()).hexdigest()
         gateway = self.start_gateway_in(
             "limited", f"callers: [{{id: slow, token_sha256: [{digest}], roles: [READER], "
@@ -102,11 +102,11 @@ class ChannelTest(ProgramTest):
         for _ in range(3):
             assets.ListAssets(asset_service_pb2.ListAssetsRequest(), timeout=DEADLINE,
                               metadata=(("authorization", f"Bearer {TOKEN}"),))
-        # Refused, without the caller's having noticed; and not hammered meanwhile.
+        # Refused and retried without the caller noticing, and without hammering the gateway.
         self.assertEqual(self.count(gateway), 3)
         self.assertIn(self.count(gateway, "RESOURCE_EXHAUSTED"), range(1, 5))
 
-    def test_a_call_waits_for_a_gateway_that_is_not_there_yet(self):
+    def test_a_call_waits_for_a_gateway_that_starts_later(self):
         gateway = self.start_gateway_in("late")
         (self.folder / "late/assetgate.yaml").write_text(
             (self.folder / "late/assetgate.yaml").read_text().replace(
@@ -116,7 +116,7 @@ class ChannelTest(ProgramTest):
         states = []
         channel.subscribe(states.append, try_to_connect=True)
         wait_for(lambda: grpc.ChannelConnectivity.TRANSIENT_FAILURE in states, "nobody to be there")
-        # A watch, which is not sent again: that would be another way to succeed.
+        # A watch, because it is not retried: a retry would also succeed.
         events = asset_service_pb2_grpc.AssetServiceStub(channel).WatchAssets(
             asset_service_pb2.WatchAssetsRequest(), timeout=DEADLINE)
         self._started(programs.Gateway(self.folder / "late"))
@@ -127,7 +127,7 @@ class ChannelTest(ProgramTest):
 class CppExampleTest(ProgramTest):
     SIMULATOR_FLAGS = ("--asset-delay", "100ms", "--queue-delay", "50ms", "--video-delay", "3s")
 
-    def test_it_follows_a_video_over_a_restart_by_tls_and_as_a_caller(self):
+    def test_it_follows_a_video_over_a_restart_with_tls_and_a_token(self):
         if not (BIN / "example-follow").exists():
             self.skipTest("the example in C++ is not built here")
         subprocess.run(
@@ -142,7 +142,7 @@ class CppExampleTest(ProgramTest):
         self.write_config(text)
         gateway = self.start_gateway()
         port = gateway.address.rsplit(":", 1)[1]
-        # With sanitizers: what gRPC's resolver keeps to its end is not ours.
+        # With sanitizers: gRPC's resolver leaks at exit.
         (self.folder / "leaks").write_text("leak:libcares\n")
         follow = self._started(Process(
             "example-follow", f"dns:///localhost:{port}", "seedance-2", "a quiet harbour",

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The programs as they are shipped, over real gRPC: crashes, going away, bad configs, and what
-callers, operators and scripts rely on. Run by CTest, which sets BIN_DIR and GEN_DIR."""
+"""The programs as they are shipped, over real gRPC: crashes, shutdown, bad configs, and the output
+that callers, operators and scripts rely on. Run by CTest, which sets BIN_DIR and GEN_DIR."""
 
 import contextlib
 import json
@@ -24,14 +24,14 @@ from programs import (DEADLINE, KEY, MODELS, WITH_IDEMPOTENCY_KEY, ProgramTest, 
                       common_pb2, config_text, detail_of, error_details_pb2, provider_service_pb2,
                       reason_of, video_service_pb2, video_task_pb2, wait_for)
 
-# Programs that were built with AddressSanitizer have its runtime's symbols.
+# Programs built with AddressSanitizer contain its runtime's symbols.
 SANITIZED = b"__asan_init" in (programs.BIN / "assetgate").read_bytes()
 SUCCEEDED = video_task_pb2.VideoTask.SUCCEEDED
 UNCONFIRMED = video_task_pb2.VideoTask.UNCONFIRMED
 
 
 class KillTest(ProgramTest):
-    """kill -9 at any moment loses nothing that was acknowledged, and pays for nothing twice."""
+    """kill -9 at any moment loses no acknowledged work and pays for nothing twice."""
 
     ROUNDS = 4
 
@@ -50,7 +50,7 @@ class KillTest(ProgramTest):
                 if stop.is_set():
                     return
                 provider = list(MODELS)[number % len(MODELS)]
-                # The prompt tells the simulator's requests apart.
+                # The simulator's requests are identified by their prompts.
                 request_id = f"r{round_number}-{worker}-{number}"
                 with lock:
                     asked.add((request_id, provider))
@@ -68,7 +68,7 @@ class KillTest(ProgramTest):
             before = len(acknowledged)
             for worker in workers:
                 worker.start()
-            # At a random moment, but not before there is something to lose.
+            # At a random moment, once there is work to lose.
             target = before + dice.randrange(1, 12)
             wait_for(lambda target=target: len(acknowledged) >= target, "acknowledged creates")
             gateway.end(signal.SIGKILL)
@@ -77,7 +77,7 @@ class KillTest(ProgramTest):
                 worker.join(DEADLINE)
             gateway = self.start_gateway()
 
-        # Everything acknowledged is there, and every request that got no answer can be repeated.
+        # All acknowledged tasks exist, and every request without an answer can be repeated.
         for request_id, name in acknowledged.items():
             self.assertEqual(
                 gateway.videos.GetVideoTask(
@@ -87,7 +87,7 @@ class KillTest(ProgramTest):
             name = gateway.create_video(provider, request_id, prompt=f"cat {request_id}").name
             self.assertEqual(acknowledged.setdefault(request_id, name), name)
 
-        # It ends as the provider ends it, or says that only a person can know.
+        # It ends as at the provider, or waits for an operator.
         settled = gateway.settle(list(acknowledged.values()))
         self.assertEqual(set(settled), set(acknowledged.values()))
         for task in settled.values():
@@ -98,7 +98,7 @@ class KillTest(ProgramTest):
             else:
                 self.assertEqual(task.state, SUCCEEDED, task)
 
-        # At most one video of each at the provider.
+        # The provider has at most one video of each task.
         for provider in MODELS:
             made = {}
             for request in simulator.requests(provider, "video.create"):
@@ -108,7 +108,7 @@ class KillTest(ProgramTest):
             for prompt, objects in made.items():
                 self.assertEqual(len(objects), 1, f"{provider} made {prompt} twice: {objects}")
 
-    def test_a_watch_goes_on_with_its_token_after_kill_9(self):
+    def test_a_watch_resumes_with_its_token_after_kill_9(self):
         simulator, gateway = self.start_both()
         simulator.control("timing", {"video_delay": "10m"})
         gateway.create_video("kyy", "first")
@@ -134,7 +134,7 @@ class KillTest(ProgramTest):
 
 
 class RestoreTest(ProgramTest):
-    """A backup is put back: what came after it is gone, and nobody is told a gap for the whole."""
+    """After a backup is restored, later changes are gone and no watch hides that."""
 
     def token(self, gateway):
         stream = gateway.watch_videos()
@@ -168,7 +168,7 @@ class RestoreTest(ProgramTest):
         self.assertEqual(marked.returncode, 0, marked.stderr)
         self.assertIn("start over", marked.stdout)
         gateway = self.start_gateway()
-        # The revisions that the token has seen are now those of something else.
+        # The revisions that the token has seen now belong to other changes.
         others = {gateway.create_video("kyy", f"other-{number}").name for number in range(5)}
         for old in (early, token):
             stream = gateway.watch_videos(resume_token=old)
@@ -195,7 +195,7 @@ class RestoreTest(ProgramTest):
 
 
 class ResolveTest(ProgramTest):
-    """The connection is cut after zerozero has made the video, or before: only a person can know."""
+    """The connection breaks after zerozero has made the video, or before: an operator decides."""
 
     def setUp(self):
         super().setUp()
@@ -224,18 +224,18 @@ class ResolveTest(ProgramTest):
     def created(self):
         return self.simulator.requests("zerozero", "video.create")
 
-    def test_what_was_made_is_found_and_followed(self):
+    def test_an_accepted_submission_is_resolved_and_followed(self):
         self.cut("fox", after_work=True)
         cancelled = self.assetctl("videos", "cancel", "fox")
         self.assertEqual(cancelled.returncode, 6)
         self.assertIn("videos resolve", cancelled.stderr)
-        # What an operator finds at the provider.
+        # The id that an operator finds at the provider.
         found = [video["id"] for video in self.simulator.control("state")["zerozero"]["videos"]]
         self.assertEqual(len(found), 1, found)
         wrong = self.assetctl("videos", "resolve", "fox", "--provider-task-id", "Asset-1")
         self.assertEqual(wrong.returncode, 3)
         self.assertIn("--provider-task-id", wrong.stderr)
-        # It outlives a crash right after it was said.
+        # The resolution survives a crash right after its answer.
         resolve = ("videos", "resolve", "fox", "--provider-task-id", found[0])
         resolved = self.assetctl(*resolve)
         self.assertEqual(resolved.returncode, 0, resolved.stderr)
@@ -246,14 +246,14 @@ class ResolveTest(ProgramTest):
         self.assertEqual(task.attempts[0].provider_task_id, found[0])
         self.assertEqual(task.attempts[0].billing, video_task_pb2.Attempt.BILLED)
         self.assertTrue(task.attempts[0].HasField("resolve_time"))
-        # Said again it is the same; said otherwise it is not.
+        # A repetition is accepted; a different resolution is rejected.
         self.assertEqual(self.assetctl(*resolve).returncode, 0)
         otherwise = self.assetctl("videos", "resolve", "fox", "--not-accepted", "--resubmit")
         self.assertEqual(otherwise.returncode, 6)
         self.assertIn("ALREADY_FINISHED", otherwise.stderr)
         self.assertEqual(len(self.created()), 1, "never sent again")
 
-    def test_what_was_not_made_fails_or_is_submitted_anew(self):
+    def test_a_submission_that_was_not_accepted_fails_or_is_submitted_again(self):
         self.cut("fox", after_work=False)
         failed = self.assetctl("videos", "resolve", "fox", "--not-accepted")
         self.assertEqual(failed.returncode, 0, failed.stderr)
@@ -273,7 +273,7 @@ class ResolveTest(ProgramTest):
 
 
 class ImportTest(ProgramTest):
-    def test_what_a_provider_has_is_followed_without_a_submission(self):
+    def test_an_imported_task_is_followed_without_a_submission(self):
         simulator, gateway = self.start_both()
         made = self.run_program("assetctl", "--server", gateway.address, "videos", "create", "--id", "fox",
                                 "--prompt", "a fox", "--model",
@@ -298,8 +298,8 @@ class ImportTest(ProgramTest):
         self.assertEqual(len(simulator.requests("zerozero", "video.create")), 1, "never submitted")
 
 
-class GoingAwayTest(ProgramTest):
-    def test_sigterm_tells_open_streams_and_exits_with_0(self):
+class ShutdownTest(ProgramTest):
+    def test_sigterm_ends_open_streams_with_a_bookmark_and_exits_with_0(self):
         simulator, gateway = self.start_both()
         simulator.control("timing", {"video_delay": "10m"})
         gateway.create_video("kyy", "one")
@@ -327,7 +327,7 @@ class GoingAwayTest(ProgramTest):
         self.assertEqual(events[-1].type, common_pb2.BOOKMARK)
         self.assertTrue(events[-1].resume_token)
 
-    def test_one_store_file_is_for_one_process(self):
+    def test_a_store_file_is_used_by_one_process_only(self):
         self.start_both()
         second = self.run_program("assetgate", "--config", "assetgate.yaml")
         self.assertEqual(second.returncode, 1)
@@ -355,13 +355,13 @@ class ConfigTest(ProgramTest):
                 self.assertEqual(len(lines), 4, text)
                 self.assertFalse((self.folder / "assetgate.db").exists())
 
-    def test_check_config_likes_a_good_one_and_touches_nothing(self):
+    def test_check_config_accepts_a_valid_config_and_opens_nothing(self):
         self.write_config(config_text("http://127.0.0.1:1"))
         result = self.run_program("assetgate", "--check-config", "assetgate.yaml")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual([path.name for path in self.folder.iterdir()], ["assetgate.yaml"])
 
-    def test_no_config_at_all(self):
+    def test_a_missing_config_is_reported(self):
         self.assertEqual(self.run_program("assetgate").returncode, 2)
         missing = self.run_program("assetgate", "--config", "nowhere.yaml")
         self.assertEqual(missing.returncode, 2)
@@ -369,20 +369,20 @@ class ConfigTest(ProgramTest):
 
 
 class ServiceTest(ProgramTest):
-    """One gateway and one simulator for what does not hurt them."""
+    """One gateway and one simulator for all tests that leave them usable."""
 
     def setUp(self):
         super().setUp()
         self.simulator, self.gateway = self.start_both()
 
-    def test_no_more_than_needed_is_served(self):
+    def test_only_the_documented_services_are_served(self):
         for method in ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
                        "/grpc.channelz.v1.Channelz/GetServers"):
             with self.assertRaises(grpc.RpcError) as caught:
                 list(self.gateway.channel.stream_stream(method)(iter([b""]), timeout=DEADLINE))
             self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED, method)
 
-    def test_versions_say_which_build_it_is(self):
+    def test_versions_identify_the_build(self):
         for name in ("assetgate", "assetctl", "provider-simulator"):
             said = self.run_program(name, "--version").stdout
             version, commit, flags = re.fullmatch(
@@ -390,7 +390,7 @@ class ServiceTest(ProgramTest):
             self.assertIn(f'assetgate_build_info{{commit="{commit}",flags="{flags}",'
                           f'version="{version}"}} 1', self.gateway.page("/metrics"))
 
-    def test_metrics_are_the_documented_ones_whatever_callers_say(self):
+    def test_metrics_are_the_documented_ones_whatever_callers_send(self):
         """Names and labels as in service/base/metrics.h; values from closed sets and the config."""
         for i in range(20):
             with contextlib.suppress(grpc.RpcError):
@@ -413,7 +413,7 @@ class ServiceTest(ProgramTest):
             "method": set(re.findall(r'"(assetgate\.v1\.\w+/\w+)"', "".join(
                 path.read_text() for path in (programs.ROOT / "service/api").glob("*.cc"))))}
         fixed = {"version", "commit", "flags", "le"}
-        # These are enumerations of at most so many words.
+        # The maximum number of values of each of these enumerations.
         bounds = {"operation": 7, "outcome": 16 + 4 + 3 + 7, "reason": 20, "oddity": 6}
         seen = {}
         for line in self.gateway.page("/metrics").splitlines():
@@ -434,13 +434,13 @@ class ServiceTest(ProgramTest):
         self.assertEqual(set(seen) - {"name"} - set(bounds), set())
         for label, bound in bounds.items():
             self.assertLessEqual(len(seen[label]), bound, seen[label])
-        # What shows only with a certificate, with keys that are fetched, or where something had to wait.
+        # Shown only with a certificate, with fetched keys, or after a wait.
         self.assertLessEqual(set(table) - seen["name"], {
             "assetgate_certificate_expiry_timestamp_seconds",
             "assetgate_issuer_keys_fetch_timestamp_seconds", "assetgate_budget_wait_seconds"})
 
-    def test_health_answers(self):
-        # By hand: the messages are small, and Debian has no package of their classes.
+    def test_the_health_service_answers(self):
+        # Encoded by hand: the messages are small, and Debian has no package of their classes.
         check = self.gateway.channel.unary_unary("/grpc.health.v1.Health/Check")
         self.assertEqual(check(b"", timeout=DEADLINE), b"\x08\x01")  # status: SERVING
 
@@ -449,7 +449,7 @@ class ServiceTest(ProgramTest):
             self.gateway.create_video("kyy", "big", prompt="x" * (5 << 20))
         self.assertEqual(caught.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
 
-    def test_faulty_fields_are_named_all_at_once(self):
+    def test_all_invalid_fields_are_named_at_once(self):
         request = programs.asset_service_pb2.CreateAssetRequest(asset=asset_pb2.Asset(
             source_uri="http://127.0.0.1/face.png", display_name="x" * 5000))
         with self.assertRaises(grpc.RpcError) as caught:
@@ -460,7 +460,7 @@ class ServiceTest(ProgramTest):
         self.assertLessEqual({"asset.source_uri", "asset.media_type", "asset.display_name"},
                              fields)
 
-    def test_unknown_things_are_not_found_by_name(self):
+    def test_unknown_resources_are_not_found(self):
         with self.assertRaises(grpc.RpcError) as caught:
             self.gateway.create_asset("https://cdn.example.org/a.png", ["kyyy"])
         self.assertEqual(caught.exception.code(), grpc.StatusCode.NOT_FOUND)
@@ -468,7 +468,7 @@ class ServiceTest(ProgramTest):
         self.assertEqual(found.resource_name, "providers/kyyy")
         self.assertIn("kyy", caught.exception.details())
 
-    def test_pages_for_the_operator(self):
+    def test_the_operators_pages_are_served(self):
         self.gateway.settle([self.gateway.create_video("kyy", "page").name])
         self.assertTrue(self.gateway.page("/healthz"))
         self.assertTrue(self.gateway.page("/readyz"))
@@ -480,14 +480,14 @@ class ServiceTest(ProgramTest):
             self.assertRegex(metrics, rf"(?m)^{name}[{{ ]", f"{name} is missing")
         self.assertRegex(metrics, r'assetgate_rpcs_total\{[^}]*CreateVideoTask')
         self.assertRegex(metrics, r'assetgate_upstream_calls_total\{[^}]*provider="kyy"')
-        # How it ended, once, and after how long.
+        # One line for the end: the outcome and the duration.
         self.assertIn(f'assetgate_videos_finished_total{{model="{MODELS["kyy"]}",outcome="succeeded",'
                       'provider="kyy"} 1\n', metrics)
         self.assertIn(f'assetgate_video_seconds_count{{model="{MODELS["kyy"]}",provider="kyy"}} 1\n', metrics)
         self.assertNotRegex(metrics, r'assetgate_videos_finished_total\{[^}]*outcome="failed"[^}]*\} [1-9]')
 
     def line(self, message, **fields):
-        """The first line of the log with these fields."""
+        """The first log line that has these fields."""
         def matches(line):
             said = json.loads(line)
             return said["message"] == message and fields.items() <= said.items()
@@ -503,13 +503,13 @@ class ServiceTest(ProgramTest):
         self.assertEqual((call["caller"], call["name"], call["providers"]), ("", made.name, "kyy"))
         self.assertEqual((call["code"], call["reason"], call["upstream_calls"]), ("OK", "", 1))
         self.assertGreater(call["took"], 0)
-        # The provider got the very span that our log has.
+        # The provider received the same span that the gateway logged.
         span = self.line("provider call", operation="submit_video", **ids)["span_id"]
         headers = self.simulator.requests("kyy", "video.create")[0]["headers"]
         parent, = [headers[name] for name in headers if name.lower() == "traceparent"]
         self.assertEqual(parent, f"00-{trace}-{span}-01")
 
-    def test_a_refusal_is_logged_with_who_said_so(self):
+    def test_a_refusal_is_logged_with_its_origin(self):
         self.simulator.fail("kyy", "video.create", {"kind": "status", "status": 402}, times=1)
         with self.assertRaises(grpc.RpcError):
             self.gateway.create_video("kyy", "refused-1")
@@ -524,7 +524,7 @@ class ServiceTest(ProgramTest):
         self.assertEqual((call["name"], call["code"], call["reason"]),
                          ("videoTasks/nobody", "NOT_FOUND", "RESOURCE_NOT_FOUND"))
 
-    def test_assetctl_says_what_scripts_need(self):
+    def test_assetctl_prints_what_scripts_read(self):
         def assetctl(*words):
             return self.run_program("assetctl", "--server", self.gateway.address, *words)
 
@@ -552,7 +552,7 @@ class ServiceTest(ProgramTest):
                                 "providers")
         self.assertIn(away.returncode, (7, 8), away.stderr)
 
-    def test_why_a_video_is_stuck_is_answered(self):
+    def test_assetctl_explains_why_a_video_is_stuck(self):
         self.simulator.control("timing", {"video_delay": "10m"})
         name = self.gateway.create_video("kyy", "stuck").name
         self.simulator.fail("kyy", "video.get",
@@ -583,7 +583,7 @@ class ServiceTest(ProgramTest):
         missing = self.run_program("assetctl", "--server", self.gateway.address, "explain", "none")
         self.assertEqual(missing.returncode, 4, missing.stderr)
 
-    def test_the_doctor_looks_beside_a_running_gateway(self):
+    def test_the_doctor_runs_beside_a_running_gateway(self):
         before = {path.name for path in self.folder.iterdir()}
         made = [len(self.simulator.requests(provider, "video.create")) for provider in MODELS]
         well = self.run_program("assetgate", "--doctor", "--config", "assetgate.yaml")
@@ -641,9 +641,9 @@ class ConcurrentCallsTest(ProgramTest):
         self.assertEqual(reason_of(refused), "OVERLOADED")
         self.assertIn("limits.max_concurrent_calls", refused.details())
         self.assertIn(("grpc-retry-pushback-ms", "1000"), refused.trailing_metadata())
-        # Reads have a place of their own.
+        # Reads have a limit of their own.
         gateway.providers.ListModels(provider_service_pb2.ListModelsRequest(), timeout=DEADLINE)
-        # Who hangs up gives the place back at once, and not when max_wait is over.
+        # A caller that disconnects frees its place at once, not after max_wait.
         waiting.cancel()
         begin = time.monotonic()
         wait_for(lambda: create(0).exception() is None, "a place")
@@ -651,23 +651,23 @@ class ConcurrentCallsTest(ProgramTest):
 
 
 class SecretsTest(ProgramTest):
-    """A run in which everybody repeats the key, and everything that came of it, looked through."""
+    """Providers echo the key in every answer; no output of any program contains it."""
 
     CONFIG_EXTRA = "log: {format: json, level: debug}\n"
-    # Of URLs that callers gave: stored, and shown to nobody else.
+    # Parts of callers' URLs: stored, and shown only to those who may read the asset.
     QUERY = "signature-5d41402abc4b"
     USER = "user-7d793037a076"
 
     def setUp(self):
         super().setUp()
-        # (where, bytes): what callers, operators and scripts got.
+        # (where, bytes): all output to callers, operators and scripts.
         self.seen = []
 
     def see(self, where, what):
         self.seen.append((where, what if isinstance(what, bytes) else str(what).encode()))
 
     def attempt(self, where, call):
-        """Keeps everything that the caller got; the error, if it was one."""
+        """Records the answer or the error of a call."""
         try:
             self.see(where, call().SerializeToString())
         except grpc.RpcError as error:
@@ -679,7 +679,7 @@ class SecretsTest(ProgramTest):
         return None
 
     def echo(self, provider, call, status, **fault):
-        """The next such call is answered with the key, the query and a user in every place."""
+        """The next such call is answered with the key, the query and a user in every field."""
         words = f"bad key {KEY} for https://{self.USER}:pw@cdn.example.org/a?sig={self.QUERY} !"
         self.simulator.fail(provider, call, {"kind": "status", "status": status, "body": json.dumps(
             {"error": words, "msg": words, "message": words, "detail": words, "code": KEY}),
@@ -691,7 +691,7 @@ class SecretsTest(ProgramTest):
         self.assertIsNotNone(self.attempt("a bad URL", lambda: gateway.create_asset(
             f"https://{self.USER}:pw@cdn.example.org/face.png?sig={self.QUERY}", ["kyy"])))
         for provider in MODELS:
-            # Refused, failed and answered calls: a key must not get out with any of them.
+            # Refused, failed and successful calls: none may disclose a key.
             refused = 0
             for status in (400, 401, 402, 404, 429, 500):
                 self.echo(provider, "video.create", status, retry_after=1)
@@ -722,7 +722,7 @@ class SecretsTest(ProgramTest):
         checked = self.run_program("assetgate", "--check-config", "assetgate.yaml")
         self.see("--check-config", checked.stdout + checked.stderr)
 
-        # Killed, so that the write-ahead log is still there, and ended, so that it is in the file.
+        # Killed, so that the write-ahead log remains, and shut down, so that it is in the file.
         gateway.end(signal.SIGKILL)
         self.assertGreater((self.folder / "assetgate.db-wal").stat().st_size, 0)
         self.look_at_files()
@@ -751,7 +751,7 @@ class SecretsTest(ProgramTest):
     def test_a_process_that_crashes_leaves_no_core(self):
         self.simulator = self.start_simulator()
         self.write_config(config_text(self.simulator.url))
-        # What a process of ours would inherit at most.
+        # The largest limit that the process could inherit.
         limits = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_CORE, limits)
@@ -762,11 +762,11 @@ class SecretsTest(ProgramTest):
                 limit = re.search(r"Max core file size +(\S+) +(\S+)",
                                   pathlib.Path(f"/proc/{pid}/limits").read_text())
                 self.assertEqual(limit.groups(), ("0", "0"))
-                # What is not dumpable is nobody's to look into but root's.
+                # Only root may inspect a process that is not dumpable.
                 self.assertEqual(pathlib.Path(f"/proc/{pid}/environ").stat().st_uid, 0)
                 os.kill(pid, signum)
                 _, status = os.waitpid(pid, 0)
-                if not SANITIZED:  # which catches it, says where it was, and exits
+                if not SANITIZED:  # the sanitizer catches it, prints a stack and exits
                     self.assertTrue(os.WIFSIGNALED(status), status)
                     self.assertEqual(os.WTERMSIG(status), signum)
                 self.assertFalse(os.WCOREDUMP(status))
@@ -775,7 +775,7 @@ class SecretsTest(ProgramTest):
 
 
 class TextGateway(programs.Gateway):
-    """One with log: {format: text}."""
+    """A gateway with log: {format: text}."""
 
     def wait_serving(self):
         line = self.wait_line(lambda text: " INFO serving " in text)
@@ -783,13 +783,13 @@ class TextGateway(programs.Gateway):
 
 
 class HostileTextTest(ProgramTest):
-    """What callers send stays what it is: in its field, in its line."""
+    """Text that callers send stays within its field and its line."""
 
     NASTY = ('x" \n2026-01-01T00:00:00Z ERROR forged=1\r\n{"level":"error","message":"forged line"}\n'
              "\x1b[31m\x07\x7f\u009b2J\u2028\u2029\u0085 =\\\" level=ERROR")
 
     def provoke(self, gateway):
-        """Puts it into everything that a caller can write."""
+        """Puts the text into everything that a caller can write."""
         refused = 0
         asset = asset_pb2.Asset(source_uri="https://cdn.example.org/a.png", display_name=self.NASTY,
                                 media_type=common_pb2.IMAGE)
@@ -839,13 +839,13 @@ class HostileTextTest(ProgramTest):
                                              grpc.StatusCode.NOT_FOUND), error)
                 self.assertEqual(self.controls_in(error.details()), [], error.details())
         self.assertGreaterEqual(refused, 10)
-        # What is no text at all is refused by gRPC, before anybody writes it anywhere.
+        # gRPC refuses invalid UTF-8 before the gateway logs it.
         raw = gateway.channel.unary_unary("/assetgate.v1.VideoService/GetVideoTask")
         with self.assertRaises(grpc.RpcError):
             raw(b"\x0a\x04\xff\xfe\xc0\x80", timeout=DEADLINE)
-        # In metadata only what HTTP/2 lets through can come, and it is cut to a trace id.
+        # HTTP/2 restricts metadata, and the gateway cuts it to a trace id.
         gateway.create_video("kyy", "trace", metadata=[("traceparent", 'x"=\\ forged=1' * 9)])
-        # And what a provider says.
+        # And a provider's text.
         for provider in MODELS:
             words = {"error": self.NASTY, "msg": self.NASTY, "message": self.NASTY,
                      "detail": self.NASTY, "code": self.NASTY, "status": self.NASTY}
@@ -857,7 +857,7 @@ class HostileTextTest(ProgramTest):
                 except grpc.RpcError as error:
                     self.assertEqual(self.controls_in(error.details()), [], error.details())
 
-    def test_no_terminal_obeys_what_assetctl_shows(self):
+    def test_assetctl_prints_no_control_sequences(self):
         self.simulator, gateway = self.start_both()
         made = gateway.assets.CreateAsset(programs.asset_service_pb2.CreateAssetRequest(
             asset=asset_pb2.Asset(source_uri="https://cdn.example.org/a.png", display_name=self.NASTY,
@@ -889,7 +889,7 @@ class HostileTextTest(ProgramTest):
         lines = gateway.lines
         self.assertGreater(len(lines), 30)
         for line in lines:
-            # Whatever anybody takes for the end of a line is in none.
+            # No line contains a character that any program takes for a line break.
             self.assertEqual(self.controls_in(line, "\u2028\u2029"), [], line)
         return lines
 
@@ -915,7 +915,7 @@ class HostileTextTest(ProgramTest):
 class DebugTest(ProgramTest):
     CONFIG_EXTRA = "debug: {reflection: true, channelz: true}\n"
 
-    def test_reflection_and_channelz_answer_where_they_are_asked_for(self):
+    def test_reflection_and_channelz_answer_where_enabled(self):
         _, gateway = self.start_both()
         info = gateway.channel.stream_stream(
             "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
@@ -923,7 +923,7 @@ class DebugTest(ProgramTest):
         for service in ("AssetService", "VideoService", "ProviderService"):
             self.assertIn(f"assetgate.v1.{service}".encode(), services)
         servers = gateway.channel.unary_unary("/grpc.channelz.v1.Channelz/GetServers")
-        # GetServersResponse.server, more than once or with something in it.
+        # GetServersResponse.server, repeated or not empty.
         self.assertEqual(servers(b"", timeout=DEADLINE)[:1], b"\x0a")
 
 
@@ -933,14 +933,14 @@ def status_bytes(error):
 
 class DemoTest(unittest.TestCase):
     @unittest.skipUnless((programs.ROOT / "deploy/demo.sh").exists(), "no demo here")
-    def test_demo_comes_to_its_end(self):
+    def test_the_demo_succeeds(self):
         result = subprocess.run(
             [programs.ROOT / "deploy/demo.sh", "--fast", "--bin", programs.BIN], text=True,
             stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=120)
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
     @unittest.skipUnless((programs.ROOT / "deploy/demo.sh").exists(), "no demo here")
-    def test_demo_of_several_gateways_comes_to_its_end(self):
+    def test_the_demo_of_several_gateways_succeeds(self):
         result = subprocess.run(
             [programs.ROOT / "deploy/demo.sh", "--replicas", "2", "--fast", "--bin", programs.BIN],
             text=True, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=120)

@@ -21,14 +21,14 @@ COMPONENTS = ROOT / "deploy/kustomize/components"
 
 
 def rules_of(method):
-    """What google.api.http says of an RPC: (HTTP method, path, body), the additional ones too."""
+    """The google.api.http bindings of an RPC, additional ones too: (HTTP method, path, body)."""
     rule = method.options.Extensions[annotations_pb2.http]
     return [(each.WhichOneof("pattern").upper(), getattr(each, each.WhichOneof("pattern")), each.body)
             for each in (rule, *rule.additional_bindings) if each.WhichOneof("pattern")]
 
 
 class DescriptorSet:
-    """What the documented command makes (docs/rest.md)."""
+    """The output of the documented command (docs/rest.md)."""
 
     @classmethod
     def make(cls, path):
@@ -42,7 +42,7 @@ class DescriptorSet:
         self.files = {each.name: each for each in descriptor_pb2.FileDescriptorSet.FromString(data).file}
 
     def methods(self):
-        """Of our services, as (service, method)."""
+        """The RPCs of our services, as (service, method)."""
         for file in self.files.values():
             for service in file.service:
                 for method in service.method:
@@ -69,7 +69,7 @@ def filter_of(envoy, name):
 
 
 class Edge(Process):
-    """Envoy with the config of a component; on free ports, and to one gateway on this machine."""
+    """Envoy with the config of a component, on free ports, for one gateway on this machine."""
 
     def __init__(self, program, folder, gateway, component="edge", authority=None):
         DescriptorSet.make(folder / "assetgate.pb")
@@ -77,7 +77,7 @@ class Edge(Process):
         gateways = yaml.safe_load((COMPONENTS / component / "gateways.yaml").read_text())
         for listener in envoy["static_resources"]["listeners"]:
             listener["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": 0}
-        # Its own address is in two places, so no port that the system chooses.
+        # Its config names its address twice, so the system cannot choose the port.
         self.admin = folder / "envoy-admin"
         own = {"pipe": {"path": str(self.admin)}}
         envoy["admin"]["address"] = own
@@ -123,7 +123,7 @@ class Edge(Process):
         return f"{found['address']}:{found['port_value']}"
 
     def open(self, method, path, body=None, raw=None, **headers):
-        """`body` goes as JSON, `raw` as it is."""
+        """Sends `body` as JSON, or `raw` unchanged."""
         data = raw if body is None else json.dumps(body).encode()
         given = {"Content-Type": "application/json"} if data else {}
         given.update({name.replace("_", "-"): value for name, value in headers.items()})
@@ -132,7 +132,7 @@ class Edge(Process):
             timeout=DEADLINE)
 
     def call(self, method, path, body=None, raw=None, **headers):
-        """(HTTP status, what the JSON says). Of an error without JSON, its text."""
+        """(HTTP status, the JSON of the answer, or its text if it has no JSON)."""
         try:
             with self.open(method, path, body, raw, **headers) as response:
                 return response.status, json.load(response)
@@ -146,12 +146,12 @@ class Edge(Process):
 
 
 def detail(answer, kind):
-    """A detail of the error that is the answer."""
+    """A detail of the error in an answer."""
     return next(each for each in answer["error"]["details"] if each["@type"].endswith(f".{kind}"))
 
 
 class EdgeProgramTest(ProgramTest):
-    """Tests that call through the edge; skipped where there is no Envoy to be had."""
+    """Tests that call through the edge; skipped if Envoy is not available."""
 
     SIMULATOR_FLAGS = ("--asset-delay", "50ms", "--queue-delay", "50ms", "--video-delay", "100ms")
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """REST with JSON, and gRPC-Web, through the edge as it is deployed (deploy/kustomize/components/edge).
 
-Run by CTest. That every RPC can be called so, and is documented, is looked at everywhere; the calls
-themselves need Envoy, which is on PATH or comes from a package registry (tools.py), and are skipped without it.
+Run by CTest. The mapping and the documentation of every RPC are checked everywhere. The calls
+themselves need Envoy, on PATH or from a package registry (tools.py), and are skipped without it.
 """
 
 import hashlib
@@ -39,20 +39,20 @@ class MappingTest(unittest.TestCase):
     def transcoder(self):
         return filter_of(self.envoy, "grpc_json_transcoder")
 
-    def test_the_descriptor_set_holds_all_that_it_refers_to(self):
+    def test_the_descriptor_set_is_complete(self):
         for name, file in self.set.files.items():
             for imported in file.dependency:
                 self.assertIn(imported, self.set.files, f"imported by {name}")
-        # Errors are written as JSON, with what is packed in them.
+        # Errors become JSON, with their packed details.
         details = self.set.files["google/rpc/error_details.proto"]
         self.assertLessEqual({"BadRequest", "ErrorInfo", "ResourceInfo", "RetryInfo"},
                              {each.name for each in details.message_type})
         self.assertIn("ProviderFailures",
                       {each.name for each in self.set.files["assetgate/v1/errors.proto"].message_type})
-        # A ConfigMap takes a megabyte.
+        # A ConfigMap holds at most a megabyte.
         self.assertLess(sum(each.ByteSize() for each in self.set.files.values()), 900_000)
 
-    def test_the_build_makes_the_same(self):
+    def test_the_build_makes_the_same_descriptor_set(self):
         text = (ROOT / "proto/CMakeLists.txt").read_text()
         self.assertIn("google/rpc/error_details.proto\"\n", text)
         built = set(re.findall(r"assetgate/v1/\w+\.proto", text))
@@ -72,7 +72,7 @@ class MappingTest(unittest.TestCase):
             self.assertFalse(method.client_streaming)
         self.assertIn(("GET", "/v1/videoTasks/*"), taken)
 
-    def test_every_rpc_is_in_the_table(self):
+    def test_every_rpc_is_in_the_table_of_the_page(self):
         rows = re.findall(r"^\| `(\w+)` \| `(\w+) ([^`]+)` \| (.*?) \|", (ROOT / "docs/rest.md").read_text(), re.M)
         documented = {(name, verb, path): body for name, verb, path, body in rows}
         there = {}
@@ -82,7 +82,7 @@ class MappingTest(unittest.TestCase):
                 there[(method.name, verb, path)] = {"": "–", "*": "the request"}.get(body, f"`{body}`")
         self.assertEqual(documented, there)
 
-    def test_the_edge_gives_out_the_services_and_nothing_else(self):
+    def test_the_edge_routes_only_the_services(self):
         services = {service for service, _ in self.set.methods()}
         self.assertEqual(set(self.transcoder()["services"]), services)
         given = [route["match"] for route in routes_of(self.envoy)
@@ -94,7 +94,7 @@ class MappingTest(unittest.TestCase):
         self.assertLessEqual({f"/{service}/" for service in services},
                              {match.get("prefix") for match in given})
 
-    def test_watches_have_no_end_and_other_calls_outlast_a_create(self):
+    def test_watches_have_no_timeout_and_other_calls_outlast_a_create(self):
         watches = {f"/{service}/{method.name}" for service, method in self.set.methods()
                    if method.server_streaming}
         self.assertTrue(watches)
@@ -102,21 +102,21 @@ class MappingTest(unittest.TestCase):
         endless = {route["match"].get("path") for route in routes
                    if route["route"]["timeout"] == "0s"}
         self.assertEqual(endless, watches)
-        # The first that matches counts.
+        # Envoy takes the first route that matches.
         self.assertEqual({route["match"].get("path") for route in routes[:len(watches)]}, watches)
         for route in routes[len(watches):]:
             self.assertGreater(int(route["route"]["timeout"][:-1]), 60)
 
-    def test_all_clusters_that_are_named_are_there(self):
+    def test_every_named_cluster_is_defined(self):
         for component in ("edge", "edge-tls"):
             listed = yaml.safe_load((COMPONENTS / component / "gateways.yaml").read_text())["resources"]
             there = {each["name"] for each in self.envoy["static_resources"]["clusters"] + listed}
             named = {route["route"]["cluster"] for listener in self.envoy["static_resources"]["listeners"]
                      for route in routes_of(self.envoy, listener["name"])}
-            # "none" is meant to be none.
+            # "none" is a route to no cluster on purpose.
             self.assertEqual(named, there | {"none"}, component)
 
-    def test_tls_is_the_only_difference_of_the_two_ways_to_the_gateways(self):
+    def test_the_two_components_differ_in_tls_only(self):
         plain, tls = (yaml.safe_load((COMPONENTS / each / "gateways.yaml").read_text())["resources"][0]
                       for each in ("edge", "edge-tls"))
         self.assertIn("transport_socket", tls)
@@ -137,7 +137,7 @@ class EdgeTest(EdgeProgramTest):
             {"model": "seedance-2", "prompt": "image 1 waves", "duration": "5s",
              "references": [{"role": "REFERENCE", "asset": "assets/hero"}]})
         self.assertEqual(status, 200, task)
-        # Repeated, it is the same task and not a second one.
+        # A repeated request returns the same task.
         self.assertEqual(edge.call(
             "POST", "/v1/videoTasks?videoTaskId=sea&requestId=r-2&maxWait=0s",
             {"model": "seedance-2", "prompt": "image 1 waves", "duration": "5s",
@@ -159,7 +159,7 @@ class EdgeTest(EdgeProgramTest):
         self.assertEqual(edge.call("GET", "/v1/providers/kyy/models/seedance_2_0_pro")[0], 200)
         self.assertEqual(edge.call("DELETE", "/v1/videoTasks/sea"), (200, {}))
 
-    def test_a_watch_goes_on_with_its_token(self):
+    def test_a_watch_resumes_with_its_token(self):
         gateway, edge = self.start_all()
         with edge.open("GET", "/v1/videoTasks:watch") as stream:
             events = []
@@ -169,7 +169,7 @@ class EdgeTest(EdgeProgramTest):
                     break
         token = events[-1]["resumeToken"]
         gateway.create_video("kyy", "while-away")
-        # Of base64, + and / and = have a meaning in a query.
+        # + and / and = of base64 have a meaning in a query.
         with edge.open("GET", "/v1/videoTasks:watch?resumeToken=" + urllib.parse.quote(token, "")) as stream:
             first = json.loads(stream.readline())
         self.assertEqual(first["type"], "PUT", first)
@@ -194,7 +194,7 @@ class EdgeTest(EdgeProgramTest):
         status, error = edge.call("GET", "/v1/videoTasks:watch?names=videoTasks/nowhere&untilSettled=true")
         self.assertEqual((status, detail(error, "ErrorInfo")["reason"]), (404, "RESOURCE_NOT_FOUND"))
 
-    # (call, body, the field that the answer names, what it says of it)
+    # (call, body, the field that the answer names, its description)
     MISSPELT = [
         ("POST /v1/videoTasks", {"duratoin": "12s"}, "video_task.duratoin", 'did you mean "duration"?'),
         ("POST /v1/videoTasks", {"video_task": {}}, "video_task.video_task", "not a field"),
@@ -211,18 +211,18 @@ class EdgeTest(EdgeProgramTest):
         ("GET /v1/videoTasks?filter.statess=RUNNING", None, "filter.statess", "states"),
         ("GET /v1/videoTasks?page%53ize=5&fliter.states=RUNNING", None, "fliter", "filter"),
         ("POST /v1/videoTasks?requestID=a", {"model": "m"}, "requestID", "requestId"),
-        # Said in two places: which one counts would be a guess.
+        # A value in two places is ambiguous.
         ("GET /v1/videoTasks/a?name=videoTasks/b", None, "name", "given by the path"),
         ("POST /v1/videoTasks?videoTask.prompt=x", {"model": "m"}, "video_task", "belongs in the body"),
         ("POST /v1/videoTasks/a:resolve?notAccepted=true", {}, "not_accepted", "belongs in the body"),
         ("GET /v1/videoTasks", {"pageSize": 5}, "body", "not taken"),
         ("DELETE /v1/videoTasks/a", {"name": "videoTasks/b"}, "body", "not taken"),
     ]
-    # What is no JSON as RFC 8259 has it; protobuf's own reader would take some of it.
+    # Not JSON by RFC 8259, although protobuf's own parser accepts some of it.
     NO_JSON = ["{", "[", '{"model"', '{"model": }', "{model: 1}", "{'model': 'm'}", '{"model": "m",}', '{"model": "m"} x',
                '{"model": "m" "prompt": "x"}', '{"model": "' + "\n" + '"}', '{"labels": ' * 70 + "1" + "}" * 70]
 
-    def test_what_is_misspelt_is_refused_by_name_at_any_depth(self):
+    def test_a_misspelt_field_is_refused_by_name_at_any_depth(self):
         gateway, edge = self.start_all()
         for call, body, field, words in self.MISSPELT:
             with self.subTest(call=call, field=field):
@@ -251,14 +251,14 @@ class EdgeTest(EdgeProgramTest):
             with self.subTest(text=text):
                 status, answer = edge.call("POST", "/v1/videoTasks", raw=text.encode())
                 self.assertEqual((status, answer["error"]["status"]), (400, "INVALID_ARGUMENT"))
-        # None of all this has reached the gateway.
+        # None of these requests has reached the gateway.
         self.assertFalse(gateway.videos.ListVideoTasks(
             video_service_pb2.ListVideoTasksRequest(), timeout=DEADLINE).video_tasks)
 
-    def test_the_commands_of_the_page(self):
+    def test_the_commands_of_the_page_work(self):
         _, edge = self.start_all()
         block = re.search(r"```sh\n(EDGE=.*?)```", (ROOT / "docs/rest.md").read_text(), re.S).group(1)
-        # --fail-with-body: an error of HTTP's ends the script.
+        # --fail-with-body: an HTTP error ends the script.
         script = block.replace("http://assetgate-edge.assetgate:8080", edge.url)
         script = script.replace("curl ", "curl -sS --fail-with-body ")
         done = subprocess.run(["bash", "-ec", script], text=True, stdin=subprocess.DEVNULL, capture_output=True,
@@ -267,10 +267,10 @@ class EdgeTest(EdgeProgramTest):
         self.assertGreater(done.stdout.count('"videoTasks/sea"'), 3, done.stdout)
         self.assertIn('"SUCCEEDED"', done.stdout)
 
-    def test_what_is_spelt_right_passes(self):
+    def test_both_spellings_of_a_field_are_accepted(self):
         _, edge = self.start_all()
         body = {
-            # Both spellings of a name; maps and free JSON have names of their own.
+            # Keys of maps and of free JSON are not field names.
             "sourceUri": "https://a.example/a.png", "media_type": "IMAGE", "display_name": 'a "name" \\ \u00e9',
             "labels": {"duratoin": "{", "a.b_c": "x"},
             "providerOptions": {"kyy": {"anyThing": [{"goes": None}, 1.5e3, True, "}"], "x": {}}},
@@ -279,7 +279,7 @@ class EdgeTest(EdgeProgramTest):
         self.assertEqual(status, 200, asset)
         self.assertEqual((asset["displayName"], asset["labels"]), (body["display_name"], body["labels"]))
         self.assertEqual(asset["providerOptions"], body["providerOptions"])
-        self.assertEqual(edge.call("POST", "/v1/assets:batchCreate", {"requests": []})[0], 400)  # The gateway's word.
+        self.assertEqual(edge.call("POST", "/v1/assets:batchCreate", {"requests": []})[0], 400)
         self.assertEqual(edge.call("POST", "/v1/videoTasks/none:cancel")[0], 404)
         self.assertEqual(edge.call("POST", "/v1/videoTasks/none:cancel", {})[0], 404)
 
@@ -287,14 +287,14 @@ class EdgeTest(EdgeProgramTest):
         _, edge = self.start_all()
         many = {"requests": [{"asset": {"displayName": "x" * 1000}}] * 3800}
         started = time.monotonic()
-        # Of nearly four MiB, and read: there are too many in it.
+        # Nearly four MiB: the gateway reads it and finds too many requests.
         status, answer = edge.call("POST", "/v1/assets:batchCreate", many)
         self.assertEqual((status, answer["error"]["status"]), (400, "INVALID_ARGUMENT"), answer)
         self.assertLess(time.monotonic() - started, 10)
         status, answer = edge.call("POST", "/v1/assets:batchCreate", {"requests": [{"x" * 5_000_000: 1}]})
         self.assertEqual((status, answer["error"]["code"]), (413, 413), answer)
 
-    def test_what_is_no_call_is_not_found(self):
+    def test_unknown_paths_are_not_found(self):
         _, edge = self.start_all()
         for call in ("GET /v1/videotasks", "PUT /v1/videoTasks/a", "GET /v1/nothing", "POST /v1/videoTasks:cancel",
                      "GET /v2/videoTasks", "POST /"):
@@ -303,7 +303,7 @@ class EdgeTest(EdgeProgramTest):
                 self.assertEqual((status, answer["error"]["status"]), (404, "NOT_FOUND"))
         self.assertEqual(edge.call("GET", "/v1/videoTasks/..%2f..%2fassets")[0], 400)
 
-    def test_a_page_reads_what_is_refused(self):
+    def test_a_page_of_an_allowed_origin_can_read_errors(self):
         _, edge = self.start_all()
         for call, body in (("POST /v1/videoTasks", b'{"modle": 1}'), ("GET /v1/videoTasks/none", None)):
             try:
@@ -315,7 +315,7 @@ class EdgeTest(EdgeProgramTest):
                     self.assertEqual(error.headers["Content-Type"], "application/json")
                     self.assertIn("error", json.load(error))
 
-    def test_only_the_services_are_given_out(self):
+    def test_no_other_service_is_reachable(self):
         _, edge = self.start_all()
         for path in ("/grpc.health.v1.Health/Check", "/metrics", "/healthz", "/ready",
                      "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "/"):
@@ -330,7 +330,7 @@ class EdgeTest(EdgeProgramTest):
                 with error:
                     self.assertEqual(error.code, status, path)
 
-    def test_a_browser_may_ask_from_the_pages_that_are_named(self):
+    def test_browsers_may_call_from_the_allowed_origins(self):
         gateway, edge = self.start_all()
         gateway.create_video("kyy", "for-the-browser")
         names = [each["name"] for each in edge.call("GET", "/v1/videoTasks")[1]["videoTasks"]]
@@ -348,7 +348,7 @@ class EdgeTest(EdgeProgramTest):
             with error:
                 self.assertNotIn("Access-Control-Allow-Origin", error.headers)
 
-        # gRPC-Web: frames of a flag and a length; the one with the flag 0x80 has the trailers.
+        # gRPC-Web frames have a flag and a length; the flag 0x80 marks the trailers.
         message = video_service_pb2.GetVideoTaskRequest(name=names[0]).SerializeToString()
         request = urllib.request.Request(
             f"{edge.url}/assetgate.v1.VideoService/GetVideoTask", method="POST",
@@ -363,7 +363,7 @@ class EdgeTest(EdgeProgramTest):
         self.assertEqual(body[5 + length], 0x80)
         self.assertIn(b"grpc-status:0", body[5 + length:].replace(b" ", b""))
 
-    def test_callers_are_who_their_tokens_say_and_the_way_to_the_gateway_is_encrypted(self):
+    def test_tokens_identify_callers_and_the_edge_encrypts_its_calls_to_the_gateway(self):
         simulator = self.start_simulator()
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
@@ -383,7 +383,7 @@ class EdgeTest(EdgeProgramTest):
         self.assertEqual(edge.call("POST", "/v1/videoTasks", {"model": "m"}, **bearer)[0], 403)
         self.assertNotIn(TOKEN, edge.text)
 
-    def test_a_gateway_that_goes_away_ends_a_watch_after_a_last_bookmark(self):
+    def test_a_gateway_that_shuts_down_ends_a_watch_after_a_last_bookmark(self):
         gateway, edge = self.start_all()
         with edge.open("GET", "/v1/videoTasks:watch") as stream:
             self.assertEqual([json.loads(stream.readline())["type"] for _ in range(2)],

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""Runs the commands of README.md, CONTRIBUTING.md and the pages of docs/ and examples/, word for word. Run by CTest.
+"""The commands that README.md, CONTRIBUTING.md and the pages of docs/ and examples/ show, each as written there.
 
-NOT_RUN lists the commands that cannot run here, with the reason: any other command must run."""
+Run by CTest.
+
+NOT_RUN lists the commands that cannot run here, with the reason. A command that is neither run nor
+listed fails the test."""
 
 import os
 import re
@@ -48,13 +51,13 @@ if shutil.which("grpcurl") is None:
 
 
 def is_whole(text):
-    """Whether a shell would run it, rather than wait for more."""
+    """Whether a shell would run the text, rather than wait for more."""
     return not text.endswith(("\\", "|")) and subprocess.run(
         ["bash", "-n", "-c", text], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def commands_in(text):
-    """The commands of all blocks of shell in a page, in their order."""
+    """The commands of all shell blocks of a page, in order."""
     commands = []
     for block in re.findall(r"^ *```(?:sh|console)\n(.*?)^ *```", text, re.M | re.S):
         pending = ""
@@ -78,7 +81,7 @@ class ExamplesTest(ProgramTest):
     CONFIG_EXTRA = "debug: {reflection: true}\n"
 
     def start_demo(self):
-        """What deploy/demo.sh --keep leaves running: the address of the gateway."""
+        """The address of the gateway that deploy/demo.sh --keep leaves running."""
         _, gateway = self.start_both()
         done = self.run_program("assetctl", "--server", gateway.address, "videos", "create", "--id", "storm", "--model",
                                 "seedance-2", "--prompt", "a storm at sea", "--wait")
@@ -99,7 +102,7 @@ class ExamplesTest(ProgramTest):
         self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr)
         return done.stdout
 
-    def test_nothing_is_excused_that_is_not_there(self):
+    def test_every_listed_exception_still_exists(self):
         everything = [command for page in PAGES for command in commands_in(page.read_text())]
         self.assertGreater(len(everything), 50)
         for beginning, why in NOT_RUN:
@@ -126,7 +129,7 @@ class ExamplesTest(ProgramTest):
 
     def test_the_examples_in_python_run_in_a_virtual_environment(self):
         path = tools.python_environment()
-        # gen/ is written beside the script.
+        # The script writes gen/ beside itself.
         tree = self.folder / "tree"
         for name in ("examples/python", "proto", "third_party"):
             shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("gen", "__pycache__"))
@@ -141,7 +144,7 @@ class ExamplesTest(ProgramTest):
         self.assertGreater((self.folder / "hero.mp4").stat().st_size, 0)
         self.assertGreater((tree / "examples/python/hero.mp4").stat().st_size, 0)
 
-    def test_the_backup_of_the_page_is_one(self):
+    def test_the_backup_of_the_page_can_be_restored(self):
         commands = [each for each in commands_in((ROOT / "docs/operations.md").read_text()) if runs_here(each)]
         if not commands:
             self.skipTest("there is no sqlite3 here")
@@ -154,7 +157,7 @@ class ExamplesTest(ProgramTest):
                      ROOT / "examples/python/README.md"}
         for page in set(PAGES) - elsewhere:
             left = [each for each in commands_in(page.read_text()) if runs_here(each) and each != "./generate.sh"]
-            # Those of Go need its modules, with ./generate.sh before them.
+            # Go needs its modules, with ./generate.sh before them.
             left = [each for each in left if not each.startswith("./generate.sh ")]
             self.assertEqual(left, [], page)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Files that break, block or vanish under a gateway that serves: the former content stays in force, the
-log says so, mending works without a restart, and signals are answered. With the program as it is shipped.
-Run by CTest."""
+"""Files that break, block or disappear while a gateway serves: the former content stays in force,
+the log reports it, a mended file needs no restart, and signals are handled. With the program as it
+is shipped. Run by CTest."""
 
 import json
 import os
@@ -23,13 +23,13 @@ NOBODY = 65534
 
 
 class UserGateway(programs.Gateway):
-    """Under a user to whom rights mean something."""
+    """A gateway under a user whom file permissions restrict."""
 
     USER = None
 
 
 def unprivileged():
-    """The user that programs can run under, if that is not this one."""
+    """The id of a user without privileges for programs of root; None where there is no need or way."""
     if os.geteuid() != 0:
         return None
     tried = subprocess.run([programs.BIN / "assetgate", "--version"], user=NOBODY, check=False,
@@ -38,7 +38,7 @@ def unprivileged():
 
 
 class Broken:
-    """What becomes of files. Each gets the path, and what it held."""
+    """The ways in which a file breaks. Each takes the path and the former content."""
 
     @staticmethod
     def missing(_path, _content):
@@ -78,7 +78,7 @@ KINDS = [kind for name, kind in vars(Broken).items() if isinstance(kind, staticm
 
 
 class FilesTest(AuthorityTest, IssuerTest):
-    # Where the config names each, but for itself.
+    # The setting that names each file; the config itself has none.
     FILES = {
         "assetgate.yaml": "",
         "kyy.key": f"providers[{list(MODELS).index('kyy')}].credential.api_key",
@@ -89,7 +89,7 @@ class FilesTest(AuthorityTest, IssuerTest):
         "issuer.ca": "jwt_issuers[1].ca_file",
         "issuer.token": "jwt_issuers[1].token_file",
     }
-    # Half of these is as good as the whole, as far as anybody can tell.
+    # Half of such a file is valid as well.
     GOOD = {("cut_in_half", "kyy.key"), ("cut_in_half", "issuer.token"),
             ("cut_in_half", "assetgate.yaml")}
 
@@ -108,7 +108,7 @@ class FilesTest(AuthorityTest, IssuerTest):
                            "callers:\n"
                            f"  - {{id: farm, roles: [WRITER], jwts: [{{issuer: \"{self.ISSUER}\", "
                            "subject: \"system:serviceaccount:render:farm\"}]}\n")
-        # The third of the providers.
+        # The third provider.
         before, after = text.split("/kyy\", credential: {api_key: {env: E2E_KEY}}")
         self.write_config(f"{before}/kyy\", credential: {{api_key: {{file: kyy.key}}}}{after}")
         self.caller_token = self.token()
@@ -121,7 +121,7 @@ class FilesTest(AuthorityTest, IssuerTest):
         self.shown = self.certificate_shown()
 
     def give(self):
-        """All files, to the user of the gateway."""
+        """Gives all files to the user of the gateway."""
         if UserGateway.USER is not None:
             for path in (self.folder, *self.folder.iterdir()):
                 os.chown(path, UserGateway.USER, UserGateway.USER)
@@ -131,7 +131,7 @@ class FilesTest(AuthorityTest, IssuerTest):
         return ssl.get_server_certificate((host, int(port)), timeout=DEADLINE)
 
     def put(self, name, content):
-        """Content in a file of its own, which takes the place of what is there."""
+        """Replaces the file by a new one with this content."""
         following = self.folder / f"{name}.following"
         following.write_bytes(content)
         if UserGateway.USER is not None:
@@ -148,7 +148,7 @@ class FilesTest(AuthorityTest, IssuerTest):
             path.unlink(missing_ok=True)
 
     def read_again(self):
-        """Has everything read, and returns what the log says of it: the message, and all details."""
+        """Reloads all files, and returns the message and the details of the log."""
         before = len(self.gateway.lines)
         self.gateway.process.send_signal(signal.SIGHUP)
 
@@ -160,7 +160,7 @@ class FilesTest(AuthorityTest, IssuerTest):
         return lines[0]["message"], "\n".join(line.get("detail", "") for line in lines)
 
     def serves_as_before(self):
-        """A new connection sees the former certificate, and a token is known by the former keys."""
+        """New connections still get the former certificate, and the former keys verify tokens."""
         self.assertEqual(self.certificate_shown(), self.shown)
         channel = grpc.secure_channel(
             self.gateway.address, grpc.ssl_channel_credentials(self.whole["ca.crt"]),
@@ -168,7 +168,7 @@ class FilesTest(AuthorityTest, IssuerTest):
         Caller(channel, self.caller_token).list_assets()
         channel.close()
 
-    def test_whatever_becomes_of_a_file_the_former_stays_in_force(self):
+    def test_a_broken_file_leaves_the_former_content_in_force(self):
         for name, key in self.FILES.items():
             for kind in KINDS:
                 what = kind.__name__
@@ -190,11 +190,11 @@ class FilesTest(AuthorityTest, IssuerTest):
         self.assertNotIn(KEY, self.gateway.text)
         self.assertNotIn("token-of-gateway", self.gateway.text)
 
-    def test_anothers_files_are_refused_and_a_new_pair_is_taken(self):
+    def test_an_unfit_file_is_rejected_and_a_new_key_pair_is_adopted(self):
         self.authority("next")
         self.certificate("new", "next", "DNS:localhost,IP:127.0.0.1")
         pair = {end: (self.folder / f"new.{end}").read_bytes() for end in ("crt", "key")}
-        # As `cp` does it: one file after the other.
+        # As `cp` does: one file after the other.
         self.put("server.crt", pair["crt"])
         message, detail = self.read_again()
         self.assertEqual(message, "config rejected; keeping the current one")
@@ -203,14 +203,14 @@ class FilesTest(AuthorityTest, IssuerTest):
         (self.folder / "server.key").write_bytes(pair["key"])
         self.assertEqual(self.read_again()[0], "config reloaded")
         self.assertIn(self.certificate_shown().strip(), pair["crt"].decode())
-        # Back again by rename, as who rotates them well.
+        # Restored by rename, as a careful rotation does.
         for end in ("crt", "key"):
             (self.folder / f"server.{end}.next").write_bytes(self.whole[f"server.{end}"])
             os.chmod(self.folder / f"server.{end}.next", 0o644)
             os.replace(self.folder / f"server.{end}.next", self.folder / f"server.{end}")
         self.assertEqual(self.read_again()[0], "config reloaded")
         self.serves_as_before()
-        # A config of somebody who has no callers would let everybody in.
+        # A config without callers would admit every client.
         self.put("assetgate.yaml", self.whole["assetgate.yaml"].split(b"jwt_issuers:")[0])
         message, detail = self.read_again()
         self.assertEqual(message, "config rejected; keeping the current one")
@@ -226,7 +226,7 @@ class FilesTest(AuthorityTest, IssuerTest):
                 if '"message":"config reloaded"' in line]
         self.assertIn('"changed":"nothing"', said[0])
 
-    def test_a_change_is_seen_without_a_signal_and_told_once(self):
+    def test_a_change_is_seen_without_a_signal_and_logged_once(self):
         self.put("server.key", b"")
         self.gateway.wait_line(lambda line: '"message":"config rejected' in line)
         self.put("server.key", self.whole["server.key"])
@@ -242,7 +242,7 @@ class FilesTest(AuthorityTest, IssuerTest):
         self.serves_as_before()
         self.assertEqual(self.gateway.end(signal.SIGTERM), 0)
 
-    def test_a_config_that_cannot_start_is_found_before(self):
+    def test_check_config_finds_what_would_prevent_a_start(self):
         for name, what in (("server.crt", "missing"), ("server.crt", "cut_in_half"),
                            ("server.key", "empty"), ("ca.crt", "garbage"), ("jwks.json", "a_fifo"),
                            ("kyy.key", "a_device")):
@@ -277,7 +277,7 @@ class StoreFilesTest(programs.ProgramTest):
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
-    def test_nothing_is_acknowledged_once_the_store_is_gone(self):
+    def test_no_create_is_acknowledged_once_the_store_is_gone(self):
         _, self.gateway = self.start_both()
         self.gateway.create_asset("https://cdn.example.org/a.png", ["kyy"])
         self.assertEqual(self.readyz()[0], 200)
@@ -291,7 +291,7 @@ class StoreFilesTest(programs.ProgramTest):
         self.gateway.wait_line(lambda line: "the store has lost its files" in line)
         self.assertEqual(self.gateway.end(), 0)
 
-    def test_a_second_gateway_is_refused_without_the_lock_file_too(self):
+    def test_a_second_gateway_is_refused_even_without_the_lock_file(self):
         _, self.gateway = self.start_both()
         (self.folder / "assetgate.db.lock").unlink()
         second = self.run_program("assetgate", "--config", "assetgate.yaml")

@@ -1,7 +1,7 @@
-"""The real programs, started for a test and surely ended after it.
+"""The real programs, started for a test and always ended after it.
 
-Ports are 0 and are learnt from what the programs say; nothing here sleeps for its own sake: what is
-waited for is asked after, with a deadline.
+All ports are 0; the programs print the ports that they got. Tests never sleep: they poll for a
+condition, with a deadline.
 """
 
 import json
@@ -30,14 +30,14 @@ from google.rpc import error_details_pb2, status_pb2  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ["BIN_DIR"])
-# What no output and no file may ever show.
+# No output and no file may contain these.
 KEY = "sim-key-e2e-9f3b7c51d2"
-# For everything that is waited for; reached only when something is broken.
+# For every wait; reached only by a defect.
 DEADLINE = 60
 
 
 def wait_for(condition, what, deadline=DEADLINE):
-    """Asks until `condition()` is true, and returns its value."""
+    """Polls until `condition()` is true, and returns its value."""
     end = time.monotonic() + deadline
     while True:
         value = condition()
@@ -45,14 +45,14 @@ def wait_for(condition, what, deadline=DEADLINE):
             return value
         if time.monotonic() > end:
             raise AssertionError(f"never came: {what}")
-        time.sleep(0.01)  # Between two questions.
+        time.sleep(0.01)  # Between two polls.
 
 
 class Process:
-    """A program, and everything it says, line by line."""
+    """A program and its output, line by line."""
 
     STDIN = subprocess.DEVNULL
-    # Under which user, by number; None: this one.
+    # The id of the user to run under; None: the current one.
     USER = None
 
     def __init__(self, name, *arguments, env=None, cwd=None):
@@ -81,7 +81,7 @@ class Process:
             return "\n".join(self.lines)
 
     def wait_line(self, matches, deadline=DEADLINE):
-        """The first line that `matches`, as soon as it is there."""
+        """Waits for the first line that `matches`, and returns it."""
         end = time.monotonic() + deadline
         with self._changed:
             while True:
@@ -113,7 +113,7 @@ class Simulator(Process):
         self.url = self.wait_line(lambda line: "listening on" in line).rsplit(" ", 1)[1]
 
     def control(self, path, body=None, method=None):
-        """One call of the control API; its answer."""
+        """The answer to one call of the control API."""
         request = urllib.request.Request(
             f"{self.url}/_control/{path}", method=method,
             data=None if body is None else json.dumps(body).encode(),
@@ -186,7 +186,7 @@ class Gateway(Process):
         self.providers = provider_service_pb2_grpc.ProviderServiceStub(self.channel)
 
     def wait_serving(self):
-        """Where it listens: for gRPC, and for operators."""
+        """The addresses of its gRPC and its admin port."""
         line = json.loads(self.wait_line(lambda text: '"message":"serving"' in text))
         return line["listen"], line["admin"]
 
@@ -217,7 +217,7 @@ class Gateway(Process):
             names=names, until_settled=until_settled, resume_token=resume_token), timeout=DEADLINE)
 
     def settle(self, names):
-        """Follows the tasks to their end; the last state of each, by name."""
+        """Watches the tasks to their end; returns the last state of each, by name."""
         held = {}
         for event in self.watch_videos(names, until_settled=True):
             if event.type == common_pb2.PUT:
@@ -234,7 +234,7 @@ def status_of(error):
 
 
 def detail_of(error, kind):
-    """The detail of that kind that came with a grpc.RpcError, or None."""
+    """The detail of that type in a grpc.RpcError, or None."""
     for packed in status_of(error).details:
         detail = kind()
         if packed.Unpack(detail):
@@ -257,7 +257,7 @@ class ProgramTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="assetgate-e2e-")
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-        # Everything that any program said, for the tests that look through it.
+        # The output of all programs, for the tests that search it.
         self.started = []
 
     def start_simulator(self, *flags):
@@ -275,7 +275,7 @@ class ProgramTest(unittest.TestCase):
         return simulator, self.start_gateway()
 
     def run_program(self, name, *arguments, timeout=DEADLINE, **env):
-        """Runs a program to its end."""
+        """Runs a program until it exits."""
         return subprocess.run(
             [BIN / name, *map(str, arguments)], cwd=self.folder, timeout=timeout, text=True,
             stdin=subprocess.DEVNULL, capture_output=True, check=False,

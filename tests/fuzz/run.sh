@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the fuzzers, as many at once as there are processors: each target for some seconds, starting
-# from its seeds, from the inputs in corpus/ and regressions/, and from inputs that earlier runs found.
+# Runs the fuzzers, as many at once as there are processors: each target for some seconds, from its
+# seeds, the inputs in corpus/ and regressions/, and the finds of earlier runs.
 #
 #   tests/fuzz/run.sh --seconds 600              each target for ten minutes
 #   tests/fuzz/run.sh --seconds 60 kyy config    only these targets
 #
-# --program FILE is assetgate-fuzz; the default is build/asan/bin/assetgate-fuzz. Inputs that break a
-# claim are left in build/fuzz/TARGET/broken-*; the exit code is then 1.
+# --program FILE is assetgate-fuzz, by default build/asan/bin/assetgate-fuzz. An input that breaks a
+# claim is left in build/fuzz/TARGET/broken-*; the exit code is then 1.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -37,15 +37,14 @@ fuzz() {
   for directory in tests/fuzz/{corpus,regressions}/"$target"; do
     [[ -d $directory ]] && kept+=("$directory")
   done
-  # libFuzzer may hang when it ends an input that takes too long, because its signal handler
-  # allocates memory.
+  # libFuzzer's own timeout can deadlock, because it allocates in a signal handler.
   timeout --kill-after=5 $((seconds + 90)) \
     "$program" --target="$target" "${flags[@]}" -max_total_time="$seconds" -dict="$folder/words.dict" \
     -artifact_prefix="$folder/broken-" "$folder/found" "$folder/seeds" "${kept[@]}" \
     >"$folder/log" 2>&1
 }
 
-# A fuzzer that does not find this known input would find nothing else.
+# A fuzzer that misses the canary would miss every other defect.
 mkdir -p build/fuzz/canary
 if "$program" --target=canary -runs=1000000 -max_len=8 -seed=1 \
   -artifact_prefix=build/fuzz/canary/ >build/fuzz/canary/log 2>&1 ||
@@ -55,7 +54,7 @@ if "$program" --target=canary -runs=1000000 -max_len=8 -seed=1 \
 fi
 
 running=0 failed=0
-# Waits for one target to end, so that the next can start.
+# Waits for one fuzzer to end, so that the next can begin.
 finish_one() {
   local code=0 pid target
   wait -n -p pid || code=$?

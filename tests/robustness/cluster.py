@@ -1,4 +1,4 @@
-"""The programs of a run, and clients that write down everything they ask and are told."""
+"""The programs of a run, and clients that record every request and answer."""
 
 import datetime
 import hashlib
@@ -29,13 +29,13 @@ COLLECTIONS = {
                    video_service_pb2.WatchVideoTasksRequest, video_task_pb2.VideoTaskFilter),
 }
 
-# A provider that does not answer is given up soon, an ending gateway too, and tokens come often.
-# The submit timeout also decides how far apart assets whose outcome is unknown are tried again: work
-# has to come to rest before a run ends.
+# Short timeouts for providers and for the shutdown, and frequent tokens. The submit timeout also
+# sets the interval between retries of assets whose outcome is unknown: work has to settle before a
+# run ends.
 CONFIG_EXTRA = "shutdown_timeout: 3s\nsubmit_timeout: 1m\nwatch: {bookmark_interval: 1s}\n"
 PROVIDER_TIMEOUT = "timeout: 2s"
 LIMITS = "limits: {requests_per_second: 1000, max_in_flight: 100}"
-# At every provider there are two accounts, which do not see each other's things.
+# Every provider has two accounts, which do not see each other's resources.
 OTHER_KEY = "sim-key-other-7d20c41f"
 KEYS = {"account-1": programs.KEY, "account-2": OTHER_KEY}
 
@@ -52,7 +52,7 @@ def _callers():
 
 
 def metadata_of(tenant):
-    """What a call of a tenant carries; None for nobody's."""
+    """The metadata of a tenant's calls; None without a tenant."""
     return (("authorization", f"Bearer {_token(tenant)}"),) if tenant else ()
 
 
@@ -61,12 +61,12 @@ class CrashingGateway(programs.Gateway):
     STDIN = subprocess.PIPE
 
     def set_clock(self, seconds):
-        """Its clock is off by so much from now on."""
+        """Sets the offset of its clock."""
         self._order(f"{seconds}", f"clock {seconds}")
 
     def hold_commit(self):
-        """The next creation is answered "it is not known whether it was committed", and the store gets
-        it when `release_commits` says so."""
+        """The store answers the next creation with "outcome unknown", and commits it at
+        `release_commits`."""
         self._order("hold-commit", "the next creation is held")
 
     def release_commits(self):
@@ -80,12 +80,12 @@ class CrashingGateway(programs.Gateway):
 
 
 class Cluster:
-    """A simulator, and gateways on one store, by slot: `gateways[slot]` is the process, or None. One
-    gateway has an embedded store, more of them share a database. `close` ends them all.
+    """A simulator, and gateways on one store, by slot: `gateways[slot]` is the process, or None. A
+    single gateway has an embedded store, several share a database. `close` ends them all.
 
     drain_delay  of the config
     limits       of every provider, in place of LIMITS
-    tenants      without them callers need no token, and are all one
+    tenants      without any, callers need no token and share one tenant
     standby      the database has a synchronous standby"""
 
     def __init__(self, history, simulator_flags, size=1, drain_delay="0s", limits=LIMITS,
@@ -117,14 +117,14 @@ class Cluster:
         return self.folder / f"{provider}.key"
 
     def _write_key(self, provider, account):
-        # In one step, as whoever rotates keys does it.
+        # In one step, as a rotation of keys does.
         following = self.folder / "next.key"
         following.write_text(KEYS[account] + "\n")
         following.replace(self._key_file(provider))
 
     def switch_account(self, provider, account):
-        """Replaces the key of a provider in place: its file holds that of another account, and the
-        gateways are told to look."""
+        """Replaces the key of a provider in place by that of another account, and lets the gateways
+        reload."""
         self._write_key(provider, account)
         for gateway in self.gateways:
             if gateway is not None and gateway.process.poll() is None:
@@ -135,11 +135,11 @@ class Cluster:
 
     @property
     def gateway(self):
-        """The first one."""
+        """The first gateway."""
         return self.gateways[0]
 
     def spread(self):
-        """A slot for one more client, so that they are spread."""
+        """The slot for the next client, so that clients are spread."""
         return self.history.next_id() % len(self.gateways)
 
     def start_all(self):
@@ -147,23 +147,22 @@ class Cluster:
             self.start(slot=slot)
 
     def start(self, kind=programs.Gateway, *arguments, slot=0, clock_offset=0):
-        """`clock_offset`: by how many seconds its clock is off from the beginning; of a
-        CrashingGateway."""
+        """`clock_offset`: the initial offset of its clock in seconds; for a CrashingGateway."""
         if clock_offset:
             arguments += "--clock-offset", clock_offset
         gateway = kind(self._home(slot), arguments=arguments)
-        # Before anybody can use it.
+        # Before any client uses it.
         self.history.add("start", gateway=slot, wall=time.time(), offset=clock_offset)
         self.gateways[slot] = gateway
         return gateway
 
     def end(self, signum=signal.SIGKILL, slot=0):
-        """Kills or ends a gateway, and gives its exit code."""
+        """Kills or ends a gateway, and returns its exit code."""
         self.history.add("kill", gateway=slot, wall=time.time())
         return self.gateways[slot].end(signum)
 
     def hold(self, slot=0):
-        """A gateway stands still, as in a virtual machine that is moved, until what is returned is
+        """Suspends a gateway, like a virtual machine that is moved, until the returned function is
         called."""
         process = self.gateways[slot].process
         begin = time.monotonic()
@@ -177,15 +176,15 @@ class Cluster:
 
     def pause(self, seconds, slot=0):
         go_on = self.hold(slot)
-        time.sleep(seconds)  # So long it stands.
+        time.sleep(seconds)  # The duration of the suspension.
         go_on()
 
     def disturb(self, what, slot=None):
-        """Notes that something happened after which gateways may take over each other's work."""
+        """Records an event after which gateways may take over each other's work."""
         self.history.add("disturbance", what=what, gateway=slot, wall=time.time())
 
     def step_clock(self, offset, slot=0):
-        """The clock of a crashing-gateway is off by so many seconds from now on."""
+        """Sets the offset of a crashing-gateway's clock, in seconds."""
         self.history.add("step", gateway=slot, wall=time.time(), offset=offset)
         self.gateways[slot].set_clock(offset)
         self.history.add("step", gateway=slot, wall=time.time(), offset=offset)
@@ -213,25 +212,24 @@ class Cluster:
             wait_for(lambda slot=slot: readable(slot), f"a gateway {slot} that can read its store")
 
     def await_rest(self, slot=0):
-        """Waits until nothing moves any more, as a gateway sees it."""
+        """Waits until a gateway reports no more changes."""
         def resting():
             moving = [one for one in self.described(slot) if not one["settled"]]
-            # What is asked after more often than that is not asked after by watchers either.
             if moving:
-                time.sleep(0.05)
+                time.sleep(0.05)  # Between two polls.
             return not moving
         try:
             wait_for(resting, "an end of all work", 2 * DEADLINE)
         except AssertionError:
-            pass  # The validators say what has none.
+            pass  # The validators report resources that never settle.
 
     def described(self, slot=0):
-        """All there is, of all tenants, as the validators see it."""
+        """All resources of all tenants, in the form of the validators."""
         return [histories.describe(one, tenant) for tenant in self.tenants or [None]
                 for one in self.list_all(slot, tenant)]
 
     def list_all(self, slot=0, tenant=None):
-        """All that a tenant has."""
+        """All resources of a tenant."""
         gateway = self.gateways[slot]
         found = []
         for call, request, field in (
@@ -251,13 +249,13 @@ class Cluster:
         return found
 
     def made(self):
-        """The videos that providers have made: {mark: (provider, id)}."""
+        """The videos that providers have created: {mark: (provider, id)}."""
         return {histories.mark_of(request["body"]): (request["provider"], request["object_id"])
                 for request in self.simulator.control("requests?limit=100000&call=video.create")
                 if request["object_id"]}
 
     def record_end(self):
-        """What there is, here and at the providers, and what these were asked."""
+        """Records all resources, here and at the providers, and the requests to the providers."""
         for slot in range(len(self.gateways)):
             self.history.add("final", gateway=slot, resources=self.described(slot))
             for page in ("/metrics", "/readyz"):
@@ -294,7 +292,7 @@ def _seconds(text):
     return moment.timestamp() + float(f"0.{fraction}")
 
 
-# --- Requests, told apart by the mark that is made of `identity`
+# --- Requests, each identified by the mark that is made of `identity`
 
 
 def group_request(identity, providers, tenant=TENANTS[0]):
@@ -306,7 +304,7 @@ def group_request(identity, providers, tenant=TENANTS[0]):
 
 def asset_request(identity, providers, group=None, team="", fate="", named=True, repeatable=True,
                   tenant=TENANTS[0]):
-    """`fate`: a word that the simulator understands. `named`: the caller chooses the id."""
+    """`fate`: an instruction to the simulator. `named`: the caller chooses the id."""
     path = f"{fate}/" if fate else ""
     return asset_service_pb2.CreateAssetRequest(
         asset_id=identity if named else "", request_id=f"r-{identity}" if repeatable else "",
@@ -320,7 +318,7 @@ def asset_request(identity, providers, group=None, team="", fate="", named=True,
 
 def video_request(identity, provider, asset=None, max_wait=0.5, team="", fate="", named=True,
                   repeatable=True, tenant=TENANTS[0]):
-    """`provider`: where it is made; None for wherever the route leads."""
+    """`provider`: where it is created; None: as the route decides."""
     task = video_task_pb2.VideoTask(
         model=f"providers/{provider}/models/{MODELS[provider]}" if provider else "seedance-2",
         prompt=mark_for(identity, tenant) + (f" [{fate}]" if fate else ""),
@@ -349,7 +347,7 @@ def _name_and_mark(request):
 
 
 def _shown(answer, tenant):
-    """The resources that an answer shows; None for one that was refused."""
+    """The resources in an answer; None for an error."""
     if hasattr(answer, "revision"):
         return [histories.describe(answer, tenant)]
     if hasattr(answer, "results"):
@@ -362,7 +360,7 @@ def _shown(answer, tenant):
 
 
 def _words_of_error(error):
-    """The tenants whose marks an error shows."""
+    """The tenants whose marks an error contains."""
     shown = [(error.details() or "").encode()]
     for key, value in error.trailing_metadata() or ():
         shown += [key.encode(), value if isinstance(value, bytes) else value.encode()]
@@ -370,9 +368,9 @@ def _words_of_error(error):
 
 
 class Client:
-    """Makes a tenant's calls of a cluster and writes them down. Each returns the answer, or the
-    grpc.RpcError. When its gateway is away, the next call goes to the next one. `slot`: whom it asks
-    first."""
+    """Makes a tenant's calls of a cluster and records them. Each returns the answer, or the
+    grpc.RpcError. When its gateway is down, the next call goes to the next one. `slot`: the first
+    gateway."""
 
     def __init__(self, cluster, slot=None, tenant=TENANTS[0]):
         self.cluster = cluster
@@ -398,12 +396,12 @@ class Client:
             reason = reason_of(error)
             self.history.add("return", id=number, code=error.code().name, reason=reason,
                              resources=[], words=_words_of_error(error))
-            # CANCELLED: gRPC's word for a call that came in the moment in which the port was closed.
+            # CANCELLED: gRPC's code for a call that arrived while the port was being closed.
             if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
                 self._ask_next()
             return error
         except ValueError as error:
-            # The channel was closed under the call: its process has been killed.
+            # The channel was closed during the call: its process has been killed.
             self.history.add("return", id=number, code="UNAVAILABLE", reason=None, resources=[],
                              words=[])
             self._ask_next()
@@ -450,9 +448,9 @@ class Client:
                          video_service_pb2.ListVideoTasksRequest(page_size=20))
 
     def resolve(self, task, found, resubmit):
-        """Says what became of a submission: the provider's id of the video, or that there is none."""
+        """Resolves a submission: with the provider's id of the video, or as not accepted."""
         request = video_service_pb2.ResolveVideoTaskRequest(name=task.name)
-        # The last one: none is begun after one in doubt.
+        # The last attempt: no attempt follows one in doubt.
         request.attempt = len(task.attempts) - 1
         if found:
             request.provider_task_id = found
@@ -464,8 +462,8 @@ class Client:
                          body=found or ("resubmit" if resubmit else "not accepted"))
 
     def settle_doubts(self, resubmit):
-        """Settles every task of its tenant that is UNCONFIRMED, as a person would who has looked at the provider.
-        Gives how many there were."""
+        """Resolves every UNCONFIRMED task of its tenant, like an operator who has checked the
+        provider. Returns their number."""
         made = self.cluster.made()
         doubtful = [one for one in self.cluster.list_all(tenant=self.tenant)
                     if isinstance(one, video_task_pb2.VideoTask) and
@@ -474,7 +472,7 @@ class Client:
             provider, found = made.get(histories.mark_of(task.prompt), (None, ""))
             asked = task.attempts[-1].provider.split("/")[-1]
             if found and provider != asked:
-                found = ""  # The validators say that another one has made it.
+                found = ""  # The validators report that another task created it.
             answer = self.resolve(task, found, resubmit())
             if isinstance(answer, grpc.RpcError):
                 raise AssertionError(f"{task.name} cannot be resolved: {answer}")
@@ -482,9 +480,9 @@ class Client:
 
 
 class Follower:
-    """A tenant's reader that watches a collection, over kills and restarts, going on with its newest token.
-    `wanted`: what its filter says, {"states": names, "labels": {…}}. `pause()` gives the seconds that
-    it takes over an event; `slot`: whom it asks first. `stop` ends it."""
+    """A tenant's reader that watches a collection over kills and restarts, and resumes with its
+    newest token. `wanted`: its filter, {"states": names, "labels": {…}}. `pause()` returns the
+    seconds that it spends on an event; `slot`: the first gateway. `stop` ends it."""
 
     def __init__(self, cluster, collection, names=(), wanted=None, pause=lambda: 0.0, slot=None,
                  tenant=TENANTS[0]):
@@ -519,7 +517,7 @@ class Follower:
     def _run(self):
         while not self._stopped.is_set():
             stream = self.history.next_id()
-            # The stream's tie to the token is written down before it can be told anything.
+            # Records the token of the stream before its first event.
             self.history.add("open", stream=stream, reader=self.reader, **self._watched(),
                              token=self._token.hex(), foreign=False)
             code = "CANCELLED"
@@ -540,7 +538,7 @@ class Follower:
             except grpc.RpcError as error:
                 code = error.code().name
             except ValueError:
-                code = "UNAVAILABLE"  # The channel was closed under it.
+                code = "UNAVAILABLE"  # The channel was closed during the stream.
             if not self._stopped.is_set():
                 self.history.add("close", stream=stream, code=code)
                 self._slot = (self._slot + 1) % len(self.cluster.gateways)
@@ -565,14 +563,14 @@ class Follower:
                 self._held_at_token = dict(self._view)
 
     def holds(self, resources):
-        """Whether it holds, of these, all that it watches, and nothing else."""
+        """Whether it holds exactly those of these resources that it watches."""
         opened = self._watched()
         with self._lock:
             return self._view == {one["name"]: one["revision"] for one in resources
                                   if validators.matches(opened, one)}
 
     def stop(self, quiet=False):
-        """Ends it. `quiet`: all has come to rest, and it was open until now."""
+        """Ends it. `quiet`: all resources have settled, and it was open until now."""
         self._stopped.set()
         with self._lock:
             call, stream = self._call, self._stream
@@ -584,7 +582,7 @@ class Follower:
 
 
 def watch_with_foreign_token(cluster, collection, token, tenant=TENANTS[0]):
-    """Opens a tenant's stream with a token that is not for it, and reads until its snapshot is complete."""
+    """Opens a tenant's stream with a foreign token, and reads until its snapshot is complete."""
     history = cluster.history
     stream = history.next_id()
     service, field, method, request, _ = COLLECTIONS[collection]
@@ -608,8 +606,8 @@ def watch_with_foreign_token(cluster, collection, token, tenant=TENANTS[0]):
 
 
 def rest_and_validate(cluster, followers, resubmit=lambda: True, longest=validators.STARVED):
-    """Lets everything come to its end and gives what violates the guarantees. What only a person can
-    settle is settled; `resubmit()` tells whether what was not made is to be made after all."""
+    """Waits until all work has settled, and returns the violations of the guarantees. Submissions
+    in doubt are resolved; `resubmit()` decides whether one that was not accepted is sent again."""
     clients = [Client(cluster, tenant=tenant) for tenant in cluster.tenants]
     cluster.await_readable()
     cluster.await_rest()
@@ -621,7 +619,7 @@ def rest_and_validate(cluster, followers, resubmit=lambda: True, longest=validat
             wait_for(lambda follower=follower: follower.holds(final),
                      "what is committed, on a stream", deadline=30)
         except AssertionError:
-            pass  # The validators say what is missing.
+            pass  # The validators report what is missing.
     for follower in followers:
         follower.stop(quiet=True)
     cluster.record_end()
@@ -629,7 +627,7 @@ def rest_and_validate(cluster, followers, resubmit=lambda: True, longest=validat
 
 
 def explain(found, history, seed=""):
-    """What to print when guarantees are violated: them, and where the history is kept."""
+    """The message about violated guarantees, with the path of the history."""
     file = tempfile.NamedTemporaryFile(prefix="assetgate-history-", suffix=".jsonl", delete=False)
     history.save(file.name)
     lines = [f"{name}: {violation}" for name, violations in found.items()

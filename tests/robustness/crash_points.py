@@ -1,4 +1,4 @@
-"""The steps of the journal at which a crashing-gateway can be told to die."""
+"""The steps of the journal at which a crashing-gateway can kill itself."""
 
 import subprocess
 

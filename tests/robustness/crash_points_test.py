@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The gateway is killed at every step of the journal, one by one: what it had acknowledged is there
-after a restart, comes to its end, and is paid for once. Run by CTest (see CMakeLists.txt)."""
+"""The gateway is killed at every step of the journal, one by one: after a restart, all acknowledged
+work exists, ends, and is paid for once. Run by CTest (see CMakeLists.txt)."""
 
 import concurrent.futures
 import os
@@ -16,7 +16,7 @@ from history import TENANTS, History
 from programs import DEADLINE, video_task_pb2, wait_for
 
 FLAGS = ("--asset-delay", "150ms", "--queue-delay", "50ms", "--video-delay", "250ms")
-# The first time, and one of the times when more is under way.
+# The first time, and a later time with more work in flight.
 OCCURRENCES = (1, 3)
 
 
@@ -33,7 +33,7 @@ def work(client, done):
                     grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED,
                     grpc.StatusCode.UNKNOWN):
                 return False
-            # Of a repetition: what is gone, ended or still at work cannot be cancelled or deleted.
+            # In a repetition, a resource may be deleted, final or busy, so these calls may fail.
             if key[0] not in ("cancel", "delete"):
                 raise AssertionError(f"{key}: {answer}")
         done.add(key)
@@ -46,21 +46,21 @@ def work(client, done):
         return (("create", identity), lambda: client.create(kind(identity, *what, **more)))
 
     steps = [
-        # Another tenant, under the same names and request_ids.
+        # Another tenant uses the same names and request_ids.
         (("create", "other hero"), lambda: neighbour.create(
             asset_request("hero", ["kyy"], tenant=TENANTS[1]))),
         (("create", "other video"), lambda: neighbour.create(
             video_request("of-kyy", "kyy", max_wait=0.2, tenant=TENANTS[1]))),
         create(group_request, "cast", ["zerozero", "octopusx"]),
         create(asset_request, "hero", ["zerozero", "kyy"], group="cast"),
-        # Placed nowhere until a video needs it.
+        # Placed at no provider until a video needs it.
         create(asset_request, "friend", []),
         *(create(video_request, f"of-{provider}", provider, max_wait=0.2)
           for provider in programs.MODELS),
         create(video_request, "with-hero", "kyy", asset="hero"),
         create(video_request, "with-friend", "apiframe", asset="friend"),
         create(video_request, "anywhere", None),
-        # octopusx takes nothing, so that what it is asked for can still be cancelled.
+        # octopusx accepts nothing, so its tasks can still be cancelled.
         (("fault", "busy"), lambda: simulator.fail(
             "octopusx", "video.create", {"kind": "status", "status": 429, "retry_after": 1})),
     ]
@@ -91,7 +91,7 @@ def _settle(client, name):
         task = client.get(name)
         if isinstance(task, (grpc.RpcError, ValueError)):
             return True
-        # Which one was on its way at the crash is chance; one that was waits for a person.
+        # It varies which one was in flight at the crash; that one waits for an operator.
         return (client.cluster.gateway.process.poll() is not None or task.HasField("end_time") or
                 task.state == video_task_pb2.VideoTask.UNCONFIRMED)
     wait_for(ended, f"the end of {name}")
@@ -99,7 +99,7 @@ def _settle(client, name):
 
 
 def crash_once(point, occurrence):
-    """One run: work, crash, restart, the rest of the work. Gives what violates the guarantees."""
+    """One run: work, crash, restart, remaining work. Returns the violations of the guarantees."""
     history = History()
     cluster = Cluster(history, FLAGS)
     try:
@@ -109,7 +109,7 @@ def crash_once(point, occurrence):
                      for tenant in TENANTS for collection in ("assets", "videoTasks")]
         done = set()
         work(client, done)
-        # Some steps come when the work is under way.
+        # Some steps happen while the work is in flight.
         try:
             wait_for(lambda: gateway.process.poll() is not None, f"a crash at {point}", 20)
         except AssertionError:
@@ -127,7 +127,7 @@ def crash_once(point, occurrence):
 
 
 class CrashPointTest(unittest.TestCase):
-    """One test for each step. The runs go side by side: they mostly wait for providers."""
+    """One test for each step. The runs are concurrent: they mostly wait for providers."""
 
     @classmethod
     def setUpClass(cls):

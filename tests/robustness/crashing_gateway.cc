@@ -1,7 +1,6 @@
-// The gateway with the very wiring of the program that is shipped, which kills itself (SIGKILL: no
-// destructor runs, nothing is flushed) at a step of the journal that is named on the command line,
-// whose clock steps when it is told to, and whose store can be told to answer a commit with "not
-// known" and to carry it out later.
+// The gateway with the wiring of the shipped program. It kills itself (SIGKILL: no destructor runs,
+// nothing is flushed) at a step of the journal that the command line names. Commands on stdin step
+// its clock, and let its store answer a commit with "unknown" and carry it out later.
 #include <signal.h>
 #include <unistd.h>
 
@@ -45,10 +44,9 @@ using assetgate::model::VideoTaskRecord;
 namespace http = assetgate::http;
 namespace store = assetgate::store;
 
-// What a commit is about, and the moments of it: before it is handed to the store, when it is
-// durable and nobody has heard of it, and when watchers have heard of it and its writer has not.
-// Then what goes to providers. An `erasure` ends the deletion of a copy at a provider, which nobody
-// watches.
+// The subject of a commit, and its moments: before the store gets it, once it is durable and before
+// watchers are notified, and after that but before its writer is notified. Then the calls to
+// providers. An `erasure` ends the deletion of a copy at a provider; it has no watchers.
 constexpr std::array<const char*, 25> kPoints = {
     "creation:before",    "creation:committed", "creation:told",         "intent:before",
     "intent:committed",   "intent:told",        "outcome:before",        "outcome:committed",
@@ -58,13 +56,13 @@ constexpr std::array<const char*, 25> kPoints = {
     "submission:before",  "submission:sent",    "submission:answered",   "poll:before",
     "poll:answered"};
 
-// The machine's clock and what it was set forward or back by. Thread-safe.
+// The machine's clock with an offset. Thread-safe.
 class SteppedClock final : public assetgate::base::Clock {
  public:
   absl::Time Now() const override {
     return real_.Now() + absl::Milliseconds(offset_milliseconds_.load());
   }
-  // By how much it is off from now on, in place of what it was off by before.
+  // Replaces the offset.
   void Set(absl::Duration offset) { offset_milliseconds_.store(absl::ToInt64Milliseconds(offset)); }
 
  private:
@@ -72,7 +70,7 @@ class SteppedClock final : public assetgate::base::Clock {
   std::atomic<std::int64_t> offset_milliseconds_{0};
 };
 
-// Dies the n-th time that its point is reached. Thread-safe.
+// Kills the process the n-th time that its point is reached. Thread-safe.
 class CrashPoint {
  public:
   CrashPoint(std::string name, int occurrence) : name_(std::move(name)), left_(occurrence) {}
@@ -80,7 +78,7 @@ class CrashPoint {
   void Reach(absl::string_view name) {
     if (name != name_ || left_.fetch_sub(1) != 1) return;
     kill(getpid(), SIGKILL);
-    // The signal may take a moment; nothing more must happen in it.
+    // The signal may be delayed; this thread must do nothing more.
     for (;;) pause();
   }
 
@@ -89,11 +87,11 @@ class CrashPoint {
   std::atomic<int> left_;
 };
 
-// Creations of which the store says that it does not know whether they were committed, and that it
-// commits later: as a database does that the connection was lost to. Thread-safe.
+// Creations that the store answers with "unknown" and commits later, like a database whose
+// connection was lost. Thread-safe.
 class LateCommits {
  public:
-  // The next one is held.
+  // Holds the next creation.
   void HoldNext() {
     absl::MutexLock lock(&mu_);
     ++wanted_;
@@ -108,7 +106,7 @@ class LateCommits {
     absl::MutexLock lock(&mu_);
     held_.push_back(std::move(commit));
   }
-  // Carries out what is held.
+  // Carries out the held commits.
   void Release() {
     std::vector<absl::AnyInvocable<void() &&>> held;
     {
@@ -124,7 +122,7 @@ class LateCommits {
   std::vector<absl::AnyInvocable<void() &&>> held_ ABSL_GUARDED_BY(mu_);
 };
 
-// Whether a submission is open in what the gateway keeps beside a resource.
+// Whether the record of a resource has an open submission.
 template <typename Record>
 bool HasOpen(const std::string& internal) {
   Record record;
@@ -154,8 +152,8 @@ bool IsCancelled(const store::Write& write) {
          task.state() == assetgate::v1::VideoTask::CANCELLED;
 }
 
-// Passes everything on, dies around the commits that its point names, and holds those that it is
-// told to hold.
+// Forwards all calls, kills the process around the commits that its point names, and holds commits
+// on demand.
 class CrashingStore final : public store::ForwardingStore, private store::ChangeListener {
  public:
   CrashingStore(store::Store& real, CrashPoint& crash, LateCommits& late)
@@ -168,7 +166,7 @@ class CrashingStore final : public store::ForwardingStore, private store::Change
       late_.Keep([this, transaction = std::move(transaction)]() mutable {
         real().Commit(std::move(transaction), [](const store::CommitResult&) {});
       });
-      // Never inside the call that asks.
+      // Never within the call itself.
       std::thread([done = std::move(done)]() mutable {
         store::CommitResult result;
         result.outcome = store::CommitResult::Outcome::kUnknown;
@@ -221,7 +219,7 @@ class CrashingStore final : public store::ForwardingStore, private store::Change
     if (listener != nullptr) listener->OnGap(upto);
   }
 
-  // A commit can be more than one thing: a creation that is submitted at once is an intent too.
+  // A commit can have several subjects: a creation that is submitted at once is an intent as well.
   std::set<std::string> AboutOf(const store::Transaction& transaction) {
     std::set<std::string> about;
     absl::MutexLock lock(&mu_);
@@ -259,7 +257,7 @@ class CrashingStore final : public store::ForwardingStore, private store::Change
   std::set<store::Key> open_ ABSL_GUARDED_BY(mu_);
 };
 
-// Passes everything on, and dies around the calls that its point names.
+// Forwards all calls, and kills the process around those that its point names.
 class CrashingClient final : public http::Client {
  public:
   CrashingClient(http::Client& real, CrashPoint& crash) : real_(real), crash_(crash) {}
@@ -280,9 +278,9 @@ class CrashingClient final : public http::Client {
   CrashPoint& crash_;
 };
 
-// Does what is said on stdin, one line each: a number of seconds, which the clock is off by from
-// then on; `hold-commit`, which holds the next creation, and `release-commits`. Each is answered on
-// stdout, so that whoever says it knows when it is done.
+// Executes commands from stdin, one a line: a number of seconds, the new offset of the clock;
+// `hold-commit`, which holds the next creation; and `release-commits`. Answers each on stdout, so
+// that the sender knows when it is done.
 void Obey(SteppedClock& clock, LateCommits& late) {
   for (std::string line; std::getline(std::cin, line);) {
     double seconds = 0;
@@ -311,7 +309,8 @@ int Serve(const std::string& config_path, const std::string& point, int occurren
   sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  // A file that may not grow is a failed write, which the store can say and outlive.
+  // A write beyond the file size limit then fails with an error, which the store reports and
+  // survives.
   signal(SIGXFSZ, SIG_IGN);
 
   assetgate::config::Environment environment;
@@ -323,7 +322,7 @@ int Serve(const std::string& config_path, const std::string& point, int occurren
   }
   const assetgate::base::Log log(config->log_format, config->log_level);
   CrashPoint crash(point, occurrence);
-  // Their thread waits for input and is never joined: what it uses is never destroyed.
+  // Never destroyed: their thread waits for input and is never joined.
   auto& clock = *new SteppedClock();
   auto& late = *new LateCommits();
   clock.Set(absl::Seconds(clock_offset));

@@ -1,4 +1,4 @@
-"""Stores of a run: what the gateways of a cluster keep their state in, and what can go wrong with it."""
+"""The stores of a run, in which a cluster keeps its state, and their faults."""
 
 import os
 import pathlib
@@ -23,7 +23,7 @@ rm -rf "$1"
 
 
 class Sqlite:
-    """A file in the gateway's folder, for one gateway."""
+    """A SQLite file in the gateway's folder, for one gateway."""
 
     # It is the only one.
     LEASE_SECONDS = 0
@@ -36,11 +36,11 @@ class Sqlite:
 
 
 class Server:
-    """A PostgreSQL server of Debian's in a folder of its own. Only its socket is used: the number in
-    its name is nobody's port."""
+    """A PostgreSQL server from Debian in a folder of its own. Clients use only its socket: the
+    number in the socket's name is not a TCP port."""
 
     def __init__(self, folder, user, options=()):
-        """`user`: who runs it, as pwd knows them; None: we."""
+        """`user`: the user that runs it, as in pwd; None: the current one."""
         self.folder = folder
         self._user = user
         self._options = options
@@ -54,7 +54,7 @@ class Server:
                  "--locale=C", "--auth=trust", "--no-sync")
 
     def copy(self, primary):
-        """Makes it a standby of `primary`, which it follows under the name "standby"."""
+        """Makes it a standby of `primary`, with the name "standby"."""
         self.run("pg_basebackup", "-D", self.folder / "data", "--no-sync", "-R", "-X", "stream",
                  "-c", "fast", "-d",
                  f"host={primary.folder} user=postgres application_name=standby")
@@ -71,13 +71,13 @@ class Server:
             raise AssertionError((self.folder / "log").read_text())
 
     def stop(self, signum=signal.SIGQUIT):
-        """SIGQUIT: as a crash; SIGINT: an orderly end, which throws all clients out."""
+        """SIGQUIT: a crash; SIGINT: an orderly shutdown, which disconnects all clients."""
         if self._server is not None:
             self._server.send_signal(signum)
             self._server.wait()
 
     def promote(self):
-        """Makes a standby the one that takes writes."""
+        """Promotes a standby to the primary."""
         self.run("pg_ctl", "promote", "-D", self.folder / "data")
 
     def query(self, sql, database="assetgate"):
@@ -113,13 +113,12 @@ class Server:
 
 
 class Postgres:
-    """A database behind one proxy per gateway, so that the network between a gateway and the database
-    can be cut. `standby`: commits wait for a second server, which `fail_over` puts in the place of the
-    first. `close` takes it all down."""
+    """A database behind one proxy per gateway, so that a test can cut the network between them.
+    `standby`: commits wait for a second server, which `fail_over` promotes. `close` stops all."""
 
-    # Shorter than in production, so that more of them end within a run.
+    # Shorter than in production, so that more leases expire within a run.
     LEASE_SECONDS = 5
-    # Commits wait until the standby has them.
+    # A commit waits until the standby has it.
     SYNCHRONOUS = ("-c", "synchronous_standby_names=standby")
 
     def __init__(self, gateways, standby=False):
@@ -127,7 +126,7 @@ class Postgres:
         # Cleans up when its input ends, which it also does when this process is killed.
         self._guard = subprocess.Popen(["sh", "-c", _GUARD, "guard", self.folder],
                                        stdin=subprocess.PIPE, start_new_session=True)
-        # It does not run as root.
+        # PostgreSQL refuses to run as root.
         user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         if user:
             os.chown(self.folder, user.pw_uid, user.pw_gid)
@@ -159,13 +158,13 @@ class Postgres:
         return self.server.query(sql)
 
     def await_standby(self):
-        """Waits until commits wait for the standby, and get its word."""
+        """Waits until the standby confirms commits synchronously."""
         wait_for(lambda: self.server.query(
             "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'", "postgres"),
             "a standby that follows")
 
     def waiting_for_standby(self):
-        """How many commits wait for the standby."""
+        """The number of commits that wait for the standby."""
         [[count]] = self.server.query(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'", "postgres")
         return int(count)
@@ -194,7 +193,7 @@ class Postgres:
 
 
 def _programs():
-    """Where the newest server's programs are: Debian keeps them out of PATH."""
+    """The folder of the newest server's programs, which Debian keeps out of PATH."""
     found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"),
                    key=lambda path: int(path.parts[-3]))
     if not found:
@@ -203,7 +202,7 @@ def _programs():
 
 
 class Proxy:
-    """Forwards connections to a Unix socket, or does not."""
+    """Forwards connections to a Unix socket until told otherwise."""
 
     def __init__(self, target):
         self._target = str(target)
@@ -219,19 +218,19 @@ class Proxy:
         self._set("forward")
 
     def point_to(self, target):
-        """Where new connections lead."""
+        """Sets the target of new connections."""
         with self._lock:
             self._target = str(target)
 
     def cut(self):
-        """Connections end, and new ones too: as a network that says no."""
+        """Closes connections, and new ones at once: a network that rejects them."""
         self._set("cut")
         with self._lock:
             for one in self._open:
                 _shut(one)
 
     def hold(self):
-        """Nothing goes through, and nobody is told: as a network that loses every packet."""
+        """Forwards nothing and closes nothing: a network that loses every packet."""
         self._set("hold")
 
     def close(self):
@@ -264,7 +263,7 @@ class Proxy:
                 server.connect(self._target)
                 self._pump(client, server)
             except OSError:
-                pass  # An end of one side is the end of both.
+                pass  # If one side closes, both are closed.
             finally:
                 with self._lock:
                     self._open.difference_update((client, server))

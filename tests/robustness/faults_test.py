@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One fault at a time, each with what callers are promised under it. Run by CTest."""
+"""One fault at a time, and the guarantees to callers under it. Run by CTest."""
 
 import resource
 import signal
@@ -18,7 +18,7 @@ from programs import DEADLINE, common_pb2, reason_of, video_task_pb2, wait_for
 FLAGS = ("--asset-delay", "150ms", "--queue-delay", "50ms", "--video-delay", "250ms")
 HOUR = 3600
 DAY = 24 * HOUR
-# Answers after which nobody knows whether the work was done.
+# Answers that leave open whether the work was done.
 UNSAID = [
     {"kind": "status", "status": 303},
     {"kind": "status", "status": 302},
@@ -30,14 +30,14 @@ UNSAID = [
     {"kind": "edge", "status": 502},
     {"kind": "edge", "status": 504, "server": "nginx"},
 ]
-# Answers that say that nobody was there to do it.
+# Answers which say that no server did the work.
 NOT_DONE = [
     {"kind": "edge", "status": 521},
     {"kind": "edge", "status": 526},
     {"kind": "edge", "status": 403},
     {"kind": "edge", "status": 429},
 ]
-# "Accepted", in the envelopes of a provider's twins.
+# "Accepted", in the envelopes of other providers of the same software.
 DRESSES = [
     {"code": 0, "message": "ok", "data": "$payload"},
     {"code": 200, "data": ["$payload"]},
@@ -47,7 +47,7 @@ DRESSES = [
 
 
 class GuaranteeTest(unittest.TestCase):
-    """Each test ends with the guarantees held against all that happened in it."""
+    """Each test ends with a check of the guarantees against its history."""
 
     LIMITS = LIMITS
 
@@ -63,7 +63,7 @@ class GuaranteeTest(unittest.TestCase):
         gateway = self.cluster.start(kind)
         self.followers = [Follower(self.cluster, collection, tenant=tenant)
                           for tenant in TENANTS for collection in ("assets", "videoTasks")]
-        # Another tenant has something too.
+        # Another tenant has work as well.
         self.neighbour.create(asset_request("before", ["zerozero"], tenant=TENANTS[1]))
         self.neighbour.create(video_request("before", "zerozero", tenant=TENANTS[1]))
         return gateway
@@ -88,13 +88,13 @@ class GuaranteeTest(unittest.TestCase):
         return wait_for(there, f"{name} is one of {names}")
 
     def await_waiting(self, name):
-        """Waits until a task says what it waits for, and gives that."""
+        """Waits until a task has a reason to wait, and returns it."""
         reason = wait_for(lambda: self.client.get(name).waiting.reason or None,
                           "a reason for waiting")
         return common_pb2.Waiting.Reason.Name(reason)
 
     def sent(self, provider, identity=""):
-        """What a provider was asked for by the first tenant, all of it or one task."""
+        """The requests to a provider for the first tenant, of all tasks or of one."""
         wanted = mark_for(identity)
         return [request for request in self.simulator.requests(provider, "video.create")
                 if mark_of(request["body"]) == wanted or
@@ -105,7 +105,7 @@ class FaultTest(GuaranteeTest):
     # --- The clock
 
     def check_clock(self, offset):
-        """Work of all kinds is under way when the clock is set: it goes on, and so does new work."""
+        """The clock is set while work of all kinds is in flight: old and new work continues."""
         gateway = self.serve(CrashingGateway)
         self.simulator.control("timing", {"video_delay": "2s", "asset_delay": "2s"})
         for provider in programs.MODELS:
@@ -120,23 +120,23 @@ class FaultTest(GuaranteeTest):
         for provider in programs.MODELS:
             self.create(f"after-{provider}", provider)
         self.rest()
-        # What is looked at anew once a minute is within it; hours would not be.
+        # Long enough for what the gateway repeats every minute, too short for waits of hours.
         self.assertLess(time.monotonic() - begin, 90)
         self.assertIsNone(gateway.process.poll())
 
-    def test_work_goes_on_when_the_clock_is_set_back(self):
+    def test_work_continues_when_the_clock_is_set_back(self):
         self.check_clock(-2 * HOUR)
 
-    def test_work_goes_on_when_the_clock_is_set_forward(self):
+    def test_work_continues_when_the_clock_is_set_forward(self):
         self.check_clock(300)
 
-    def test_a_clock_that_is_days_ahead_for_a_moment_gives_nothing_up(self):
+    def test_a_clock_that_is_days_ahead_for_a_moment_ends_no_work(self):
         self.serve(CrashingGateway)
         self.simulator.control("timing", {"video_delay": "3s"})
         for provider in programs.MODELS:
             self.create(f"running-{provider}", provider)
         self.cluster.step_clock(8 * DAY)
-        # Something is looked at meanwhile.
+        # The gateway evaluates work meanwhile.
         self.create("meanwhile", "kyy")
         self.cluster.step_clock(0)
         for provider in programs.MODELS:
@@ -150,7 +150,7 @@ class FaultTest(GuaranteeTest):
     # --- The disk
 
     def fill_disk(self):
-        # No file may be written to beyond its first byte, and no right of root helps.
+        # No file may grow beyond its first byte, not even for root.
         pid = self.cluster.gateway.process.pid
         self.hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, self.hard))
@@ -159,7 +159,7 @@ class FaultTest(GuaranteeTest):
         resource.prlimit(self.cluster.gateway.process.pid, resource.RLIMIT_FSIZE,
                          (self.hard, self.hard))
 
-    def test_a_full_disk_refuses_creates_and_leaves_nothing_of_them(self):
+    def test_a_full_disk_refuses_creates_and_stores_none(self):
         self.serve()
         self.create("before", "kyy")
         self.fill_disk()
@@ -175,12 +175,12 @@ class FaultTest(GuaranteeTest):
         self.rest()
         self.assertEqual(len(self.sent("kyy")), 2)
 
-    def test_what_is_heard_while_the_disk_is_full_is_committed_later(self):
+    def test_an_answer_that_arrives_while_the_disk_is_full_is_committed_later(self):
         self.serve()
         self.simulator.control("timing", {"latency": "500ms"})
         self.create("answered", "zerozero", max_wait=0.0)
         wait_for(lambda: self.sent("zerozero"), "the submission at the provider")
-        # The answer comes half a second later, and cannot be written down.
+        # The answer comes half a second later, and cannot be committed.
         self.fill_disk()
         self.cluster.gateway.wait_line(lambda line: "not committed" in line)
         self.clear_disk()
@@ -188,20 +188,20 @@ class FaultTest(GuaranteeTest):
         self.rest()
         self.assertEqual(len(self.sent("zerozero")), 1)
 
-    # --- Providers that do the work and do not say so
+    # --- Providers that do the work without a clear answer
 
     def check_unsaid(self, fault, provider):
         self.serve()
         self.simulator.fail(provider, "video.create", {**fault, "after_work": True}, times=1)
         self.create("unsaid", provider, max_wait=5.0)
         if provider in programs.WITH_IDEMPOTENCY_KEY:
-            # Its key tells.
+            # Its idempotency key identifies it.
             self.await_state("videoTasks/unsaid", video_task_pb2.VideoTask.SUCCEEDED)
             self.assertEqual(len(self.sent(provider)), 2)
         else:
             task = self.await_state("videoTasks/unsaid", video_task_pb2.VideoTask.UNCONFIRMED)
             self.assertEqual(task.waiting.reason, common_pb2.Waiting.NEEDS_OPERATOR)
-            # Not over a restart either.
+            # Nor after a restart.
             self.cluster.end()
             self.cluster.start()
             self.await_state("videoTasks/unsaid", video_task_pb2.VideoTask.UNCONFIRMED)
@@ -221,7 +221,7 @@ class FaultTest(GuaranteeTest):
     def test_silence_is_sent_again_with_a_key(self):
         self.check_unsaid({"kind": "hang", "duration": "60s"}, "apiframe")
 
-    def test_answers_that_leave_it_open_buy_nothing_twice(self):
+    def test_an_ambiguous_answer_buys_nothing_twice(self):
         self.serve()
         for provider in programs.MODELS:
             for number, fault in enumerate(UNSAID):
@@ -236,17 +236,17 @@ class FaultTest(GuaranteeTest):
                     self.assertEqual(len(self.sent(provider, identity)), 1)
         self.rest()
 
-    def test_a_replay_that_is_refused_says_nothing_of_the_first_send(self):
+    def test_a_refused_replay_does_not_decide_about_the_first_send(self):
         self.serve()
         self.simulator.fail("apiframe", "video.create",
                             {"kind": "status", "status": 502, "after_work": True}, times=1)
         self.simulator.fail("apiframe", "video.create", {"kind": "status", "status": 400}, times=1)
-        # The creator waits, and is not told that there is nothing.
+        # The creator waits, and gets no answer that denies the work.
         self.create("made", "apiframe", max_wait=5.0)
         self.rest()
         self.await_state("videoTasks/made", video_task_pb2.VideoTask.SUCCEEDED)
 
-    def test_what_nobody_took_is_sent_again(self):
+    def test_a_submission_that_no_server_took_is_sent_again(self):
         self.serve()
         for number, fault in enumerate(NOT_DONE):
             self.simulator.fail("zerozero", "video.create", fault, times=1)
@@ -256,12 +256,12 @@ class FaultTest(GuaranteeTest):
                 self.assertEqual(len(self.sent("zerozero", f"again-{number}")), 2)
         self.rest()
 
-    def test_what_is_answered_with_a_redirect_is_sent_again_by_the_next_start(self):
+    def test_a_redirected_submission_is_sent_again_after_a_restart(self):
         self.serve()
         self.simulator.fail("zerozero", "video.create", {"kind": "status", "status": 307}, times=1)
         self.create("moved", "zerozero", max_wait=0.0)
         self.assertEqual(self.await_waiting("videoTasks/moved"), "PROVIDER_UNAVAILABLE")
-        # Only an operator can mend it, so the same gateway waits for a minute.
+        # Only an operator can mend it, so the gateway waits for a minute.
         self.assertEqual(len(self.sent("zerozero", "moved")), 1)
         self.cluster.end(signal.SIGTERM)
         self.cluster.start()
@@ -269,7 +269,7 @@ class FaultTest(GuaranteeTest):
         self.assertEqual(len(self.sent("zerozero", "moved")), 2)
         self.rest()
 
-    def test_an_edge_that_blocks_is_no_verdict_on_the_key(self):
+    def test_a_block_by_an_edge_does_not_reject_the_key(self):
         self.serve()
         self.simulator.fail("kyy", "video.create", {"kind": "edge", "status": 403})
         self.create("blocked", "kyy", max_wait=0.0)
@@ -278,7 +278,7 @@ class FaultTest(GuaranteeTest):
         self.rest()
         self.await_state("videoTasks/blocked", video_task_pb2.VideoTask.SUCCEEDED)
 
-    def test_success_in_another_dress_is_success(self):
+    def test_success_in_another_envelope_is_success(self):
         self.serve()
         for provider in programs.MODELS:
             for number, form in enumerate(DRESSES):
@@ -293,17 +293,17 @@ class FaultTest(GuaranteeTest):
 
     # --- The store
 
-    def test_a_commit_that_shows_later_is_not_denied_and_is_followed(self):
+    def test_a_commit_of_unknown_outcome_is_not_denied_and_is_followed(self):
         gateway = self.serve(CrashingGateway)
         gateway.hold_commit()
         told = self.client.create(video_request("late", "kyy", max_wait=0.0))
         self.assertIsInstance(told, grpc.RpcError)
-        # Not that nothing was changed: nobody knows.
+        # It does not claim that nothing changed.
         self.assertEqual(reason_of(told), "COMMIT_UNKNOWN", told)
         gateway.release_commits()
         wait_for(lambda: not isinstance(self.client.get("videoTasks/late"), grpc.RpcError),
                  "the row of the commit")
-        # Nobody asks for it again.
+        # No caller repeats the request.
         self.await_state("videoTasks/late", video_task_pb2.VideoTask.SUCCEEDED,
                          video_task_pb2.VideoTask.UNCONFIRMED)
         again = self.client.create(video_request("late", "kyy", max_wait=0.0))
@@ -317,7 +317,7 @@ class FaultTest(GuaranteeTest):
         gateway = self.serve()
         self.simulator.fail("apiframe", "video.create",
                             {"kind": "status", "status": 502, "after_work": True}, times=1)
-        # No repetition gets through until the key is another account's.
+        # No repetition succeeds before the key is replaced by another account's.
         self.simulator.fail("apiframe", "video.create", {"kind": "reset"})
         self.create("doubtful", "apiframe", max_wait=0.0)
         wait_for(lambda: self.sent("apiframe", "doubtful"), "the submission")
@@ -330,12 +330,12 @@ class FaultTest(GuaranteeTest):
                  common_pb2.Waiting.NEEDS_OPERATOR, "a task that waits for a person")
         self.assertEqual(len([video for video in self.simulator.control("state")["apiframe"]["videos"]
                               if video["account"] == "account-2"]), 0)
-        # The person who put the wrong key there puts the right one back.
+        # The operator restores the right key.
         self.cluster.switch_account("apiframe", "account-1")
         self.rest()
         self.await_state("videoTasks/doubtful", video_task_pb2.VideoTask.SUCCEEDED)
 
-    def test_what_a_provider_says_of_one_tenants_request_is_told_to_no_other(self):
+    def test_a_providers_text_about_one_tenants_request_reaches_no_other_tenant(self):
         self.serve()
         for provider in programs.MODELS:
             for status in (400, 500):
@@ -364,7 +364,7 @@ class FaultTest(GuaranteeTest):
         self.assertEqual(len(self.sent("octopusx")), 1)
         self.rest()
 
-    def test_duplicates_in_flight_are_told_what_the_first_is_told_also_over_a_kill(self):
+    def test_duplicates_in_flight_get_the_answer_of_the_first_even_after_a_kill(self):
         self.serve()
         self.simulator.control("timing", {"latency": "300ms"})
         request = video_request("once", "octopusx", max_wait=5.0, named=False)
@@ -389,15 +389,15 @@ class FaultTest(GuaranteeTest):
         self.rest()
         self.assertEqual(len(self.sent("octopusx")), 1)
 
-    def test_a_process_that_stood_still_goes_on(self):
+    def test_a_suspended_process_resumes_its_work(self):
         self.serve()
         for provider in programs.MODELS:
             self.create(f"slept-{provider}", provider, max_wait=0.0)
-        # Longer than a provider is waited for: what it had on its way may have been done.
+        # Longer than the timeout for a provider: a call in flight may have been carried out.
         self.cluster.pause(3.0)
         self.rest()
 
-    def test_an_orderly_end_leaves_nothing_in_doubt(self):
+    def test_an_orderly_shutdown_leaves_nothing_in_doubt(self):
         self.serve()
         self.simulator.control("timing", {"latency": "200ms"})
         for provider in programs.MODELS:
@@ -411,11 +411,11 @@ class FaultTest(GuaranteeTest):
 
 
 class StarvationTest(GuaranteeTest):
-    """A provider with little room, and much that waits for it: what is under way there is asked after
-    all the same."""
+    """A provider with a small budget and a long queue: the gateway still polls the tasks that run
+    there."""
 
     LIMITS = "limits: {requests_per_second: 10, max_in_flight: 8}"
-    # Seconds until each of 105 units has had its turn, where polls have at least half of the room.
+    # Seconds in which each of 105 units is polled, if polls get at least half of the budget.
     LONGEST = 25.0
 
     def rest(self):
@@ -423,7 +423,7 @@ class StarvationTest(GuaranteeTest):
         if found:
             self.fail(explain(found, self.history))
 
-    def test_what_runs_is_asked_after_while_hundreds_wait_for_credit(self):
+    def test_running_tasks_are_polled_while_hundreds_wait_for_budget(self):
         self.serve()
         self.simulator.control("timing", {"video_delay": "3s"})
         for number in range(5):
@@ -439,7 +439,7 @@ class StarvationTest(GuaranteeTest):
         self.simulator.control("timing", {"video_delay": "100ms"})
         self.rest()
 
-    def test_what_runs_is_asked_after_while_questions_about_others_hang(self):
+    def test_running_tasks_are_polled_while_polls_of_others_hang(self):
         self.serve()
         self.simulator.control("timing", {"video_delay": "2s"})
         for number in range(16):

@@ -1,4 +1,4 @@
-"""What happened in a run, as plain data: the input of the validators.
+"""The history of a run, as plain data: the input of the validators.
 
 A history is a list of entries, each a dict with `at` (seconds, monotonic) and `kind`:
 
@@ -8,28 +8,27 @@ A history is a list of entries, each a dict with `at` (seconds, monotonic) and `
                                                     `words`: the tenants whose marks are in it
   open      stream, reader, tenant, collection, names, filter, token, foreign
                                                     a watch began; `token` is hex, "" for none;
-                                                    `foreign`: it is of another watch or store
-  event     stream, type, words, ...                what it was told (see `event_entry`)
-  close     stream, code                            it ended
-  quiet     stream                                  it was still open when all had come to rest
+                                                    `foreign`: of another watch or store
+  event     stream, type, words, ...                an event of the stream (see `event_entry`)
+  close     stream, code                            the stream ended
+  quiet     stream                                  the stream was open when all work had settled
   kill      gateway, wall                           a process was killed, or ended
-  start     gateway, wall, offset                   a process serves; its clock is off by so many seconds
-  store     lease                                   for how many seconds a gateway's work is its
-                                                    own, however long it is away; 0: for good
-  pause     gateway, wall, seconds                  a process had stood still so long
-  step      gateway, wall                           its clock was set forward or back
-  disturbance   what, gateway, wall                 the store was out of reach of all gateways, or of
-                                                    one
-  final     gateway, resources                      all there is of all tenants, after all had come
-                                                    to rest, as each gateway lists it
-  page      gateway, page, words                    what operators can see at the end: metrics
-  upstream  provider, call, number, time, ...       a request that the simulator got
-  things    provider, id, state                     what there is at a provider, at the end
+  start     gateway, wall, offset                   a process serves; `offset`: its clock's, in seconds
+  store     lease                                   the length of a lease in seconds; 0: a gateway
+                                                    keeps its work however long it is down
+  pause     gateway, wall, seconds                  a process had been suspended for that time
+  step      gateway, wall                           the clock of a process was set
+  disturbance   what, gateway, wall                 all gateways, or one, could not reach the store
+  final     gateway, resources                      the resources of all tenants after all work had
+                                                    settled, as each gateway lists them
+  page      gateway, page, words                    an admin page at the end: the metrics
+  upstream  provider, call, number, time, ...       a request that the simulator received
+  things    provider, id, state                     a task, asset or group at a provider, at the end
 
-A `mark` tells one request for a video, an asset or a group from all others; it is a word of its
-prompt, source URI or display name, so that providers' requests show it too, and it says whose it is.
-A resource is written down as `describe` says. Names and request_ids are each tenant's own: they are
-written down with the tenant, `videoTasks/a@north`.
+A `mark` identifies one request for a video, an asset or a group, and its tenant. It is a word of
+the prompt, source URI or display name, so requests to providers contain it as well. `describe`
+defines the form of a resource. Names and request_ids are unique per tenant only, so they are
+recorded with it: `videoTasks/a@north`.
 """
 
 import hashlib
@@ -47,7 +46,7 @@ _FINAL_PLACEMENTS = {
     asset_pb2.Placement.ACTIVE, asset_pb2.Placement.FAILED, asset_pb2.Placement.LOST}
 
 
-# Whose requests a history tells of.
+# The tenants of a history.
 TENANTS = ("north", "south")
 
 
@@ -56,13 +55,13 @@ def mark_for(identity, tenant=TENANTS[0]):
 
 
 def mark_of(text):
-    """The mark in a prompt, a URI, a name or the body of a request; "" where there is none."""
+    """The mark in a prompt, a URI, a name or the body of a request; "" without any."""
     found = re.search(r"mark\.[\w-]+", text)
     return found.group() if found else ""
 
 
 def owned(name, tenant):
-    """A name or a request_id with whose it is; "" for none."""
+    """A name or a request_id with its tenant; "" for none."""
     return f"{name}@{tenant}" if name and tenant else name
 
 
@@ -84,7 +83,7 @@ def _reason_of(status):
 
 
 def describe(resource, tenant=""):
-    """A tenant's resource as the validators see it."""
+    """A tenant's resource in the form of the validators."""
     entry = {
         "name": owned(resource.name, tenant),
         "revision": resource.revision,
@@ -160,13 +159,13 @@ def load(path):
 
 
 def revision_of(token):
-    """Up to where a resume token says that all was delivered (see service/watch/resume_token.h)."""
+    """The revision up to which a resume token covers all (see service/watch/resume_token.h)."""
     return int.from_bytes(token[17:25], "little")
 
 
 def event_entry(event, resource_field, tenant=""):
-    """The fields of an `event`: `type`; of a BOOKMARK also `token`, `upto` and `snapshot_complete`, of
-    a RESET `reset_reason`, of PUT and DELETE `revision`, `resource` and `cause`."""
+    """The fields of an `event`: `type`; for a BOOKMARK also `token`, `upto`, `snapshot_complete`; for
+    a RESET `reset_reason`; for PUT and DELETE `revision`, `resource` and `cause`."""
     entry = {"type": common_pb2.EventType.Name(event.type),
              "words": words_in(event.SerializeToString())}
     if event.resume_token:

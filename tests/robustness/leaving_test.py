@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A gateway that is told to end, under load, while another one serves: nobody who asks whether it serves,
-as gRPC's clients do by themselves once they are told to, sees a call fail. Run by CTest."""
+"""A gateway shuts down under load while another one serves: no client that checks the gateway's
+health, as gRPC clients do by a setting, sees a call fail. Run by CTest."""
 
 import asyncio
 import collections
@@ -20,17 +20,17 @@ FLAGS = ("--asset-delay", "150ms", "--queue-delay", "50ms", "--video-delay", "25
 WATCHERS = 1000
 CALLERS = 24
 CONNECTIONS = 4
-# One in so many assets is of the team whose assets are watched: a client in Python reads a thousand
-# streams, and shall not be what is tried.
+# One of that many assets belongs to the watched team: one Python client reads a thousand streams,
+# and must not be the bottleneck.
 WATCHED = 20
 TEAM = "watched"
-# What docs/clients.md tells clients to say: no retries, for nothing is to fail.
+# The settings of docs/clients.md without retries, since no call may fail.
 SERVICE_CONFIG = json.dumps({"loadBalancingConfig": [{"round_robin": {}}],
                              "healthCheckConfig": {"serviceName": ""}})
 
 
 class Watcher:
-    """A stream that goes on with its newest token, and what it was told."""
+    """A stream that resumes with its newest token, and its events."""
 
     def __init__(self, stub):
         self._stub = stub
@@ -118,18 +118,18 @@ class Load:
                 self.failed[(kind, error.code(), reason_of(error), error.details())] += 1
 
     async def more(self, calls):
-        """Waits until each kind of call was made so many times more."""
+        """Waits until each kind of call was made that many times more."""
         until = {kind: self.done[kind] + calls for kind in range(4)}
         while any(self.done[kind] < count for kind, count in until.items()):
-            await asyncio.sleep(0.01)  # Between two looks.
+            await asyncio.sleep(0.01)  # Between two polls.
 
 
 async def each(watchers, condition, what):
-    """Waits until `condition` is true of each."""
+    """Waits until `condition` is true for each."""
     async def wait():
         for watcher in watchers:
             while not condition(watcher):
-                await asyncio.sleep(0.01)  # Between two looks.
+                await asyncio.sleep(0.01)  # Between two polls.
     try:
         await asyncio.wait_for(wait(), DEADLINE)
     except asyncio.TimeoutError as error:
@@ -143,7 +143,7 @@ class LeavingTest(unittest.TestCase):
         self.cluster.start_all()
 
     def final(self):
-        """The revision of each watched asset, once nothing moves any more."""
+        """The revision of each watched asset, once all have settled."""
         self.cluster.await_rest(slot=1)
         return {asset.name: asset.revision for asset in self.cluster.list_all(1)
                 if isinstance(asset, asset_pb2.Asset) and asset.labels.get("team") == TEAM}
@@ -152,7 +152,7 @@ class LeavingTest(unittest.TestCase):
         asyncio.run(self.leave())
 
     async def leave(self):
-        # For as long as the process lives: its end can wait for ever for a thread of its own.
+        # For the life of the process: closing it can wait forever for one of its own threads.
         grpc.aio.init_grpc_aio()
         target = "ipv4:" + ",".join(gateway.address for gateway in self.cluster.gateways)
         channels = [grpc.aio.insecure_channel(target, options=[
@@ -182,8 +182,8 @@ class LeavingTest(unittest.TestCase):
             for channel in channels:
                 await channel.close()
         self.assertEqual({watcher.resets for watcher in watchers}, {1})
-        # Those of the gateway that left, each told to come back, with the newest token. One that comes
-        # back while its connection goes has to try again, which it is not told by anybody.
+        # Each stream of the gateway that shut down ended with the newest token and a RetryInfo. One
+        # that resumes while its connection closes tries again without a RetryInfo.
         first = collections.Counter(watcher.ends[0] for watcher in watchers if watcher.ends)
         told = (grpc.StatusCode.UNAVAILABLE, "DRAINING", True, True)
         self.assertGreater(first[told], WATCHERS // 4)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Several gateways over one PostgreSQL, one fault at a time, with what callers are promised under it.
-Run by CTest."""
+"""Several gateways over one PostgreSQL, one fault at a time, and the guarantees to callers under
+it. Run by CTest."""
 
 import signal
 import threading
@@ -22,7 +22,7 @@ VideoTask = video_task_pb2.VideoTask
 
 
 class GuaranteeTest(unittest.TestCase):
-    """Each test ends with the guarantees held against all that happened in it."""
+    """Each test ends with a check of the guarantees against its history."""
 
     GATEWAYS = GATEWAYS
     STANDBY = False
@@ -38,17 +38,17 @@ class GuaranteeTest(unittest.TestCase):
         self.followers = [Follower(self.cluster, collection, slot=slot)
                           for slot in range(self.GATEWAYS)
                           for collection in ("assets", "videoTasks")]
-        # Another tenant has something too, and watches.
+        # Another tenant has work as well, and watches.
         self.followers += [Follower(self.cluster, collection, tenant=TENANTS[1])
                            for collection in ("assets", "videoTasks")]
         neighbour = Client(self.cluster, tenant=TENANTS[1])
         neighbour.create(asset_request("before", ["zerozero"], tenant=TENANTS[1]))
         neighbour.create(video_request("before", "zerozero", tenant=TENANTS[1]))
-        # Each has its share of the work.
+        # Each gateway has its share of the work.
         wait_for(lambda: len(self.shares()) == self.GATEWAYS, "a share for each")
 
     def shares(self):
-        """How many shards each living gateway holds."""
+        """The number of shards that each running gateway holds."""
         return [int(count) for (count,) in self.cluster.database.query(
             "SELECT count(*) FROM assetgate.shards WHERE expires_at > now() GROUP BY owner")]
 
@@ -72,12 +72,12 @@ class GuaranteeTest(unittest.TestCase):
         return wait_for(there, f"{name} is one of {names}")
 
     def sent(self, provider):
-        """What a provider was asked for by the first tenant."""
+        """The requests to a provider for the first tenant."""
         return [request for request in self.simulator.requests(provider, "video.create")
                 if mark_of(request["body"]).startswith(f"mark.{TENANTS[0]}-")]
 
     def streams_of(self, slot):
-        """How many streams have been opened by the readers that began at a gateway."""
+        """The number of streams opened by the readers that began at a gateway."""
         readers = {follower.reader for follower in self.followers[2 * slot:2 * slot + 2]}
         return sum(entry["kind"] == "open" and entry["reader"] in readers
                    for entry in self.history.entries)
@@ -86,7 +86,7 @@ class GuaranteeTest(unittest.TestCase):
 class ReplicasTest(GuaranteeTest):
     # --- Gateways
 
-    def test_what_one_makes_all_show_and_all_tell(self):
+    def test_a_resource_of_one_gateway_is_shown_by_all(self):
         for slot, provider in enumerate(list(MODELS)[:GATEWAYS]):
             made = self.create(slot, f"of-{slot}", provider)
             for client in self.clients:
@@ -95,7 +95,7 @@ class ReplicasTest(GuaranteeTest):
         for provider in list(MODELS)[:GATEWAYS]:
             self.assertEqual(len(self.sent(provider)), 1)
 
-    def test_work_of_a_killed_gateway_is_gone_on_with_by_the_others(self):
+    def test_the_others_take_over_the_work_of_a_killed_gateway(self):
         self.simulator.control("timing", {"video_delay": "2s"})
         for provider in MODELS:
             self.create(0, f"left-{provider}", provider)
@@ -104,18 +104,18 @@ class ReplicasTest(GuaranteeTest):
         begin = time.monotonic()
         for provider in MODELS:
             self.await_state(f"videoTasks/left-{provider}", VideoTask.SUCCEEDED, slot=1)
-        # A lease, and what a unit waits for its next poll; not minutes.
+        # A lease, and the wait for the next poll of a unit; not minutes.
         self.assertLess(time.monotonic() - begin, self.lease + 15)
         self.cluster.start(slot=0)
         self.rest()
         for provider in MODELS:
             self.assertEqual(len(self.sent(provider)), 1)
 
-    def test_an_orderly_end_gives_the_work_away_at_once(self):
+    def test_an_orderly_shutdown_releases_the_work_at_once(self):
         self.simulator.control("timing", {"video_delay": "1s"})
         self.create(0, "given", "kyy")
         self.assertEqual(self.cluster.end(signal.SIGTERM, slot=0), 0)
-        # No lease has to end for it.
+        # No lease has to expire first.
         wait_for(lambda: sum(self.shares()) == 256, "all shards with the other two", self.lease)
         self.await_state("videoTasks/given", VideoTask.SUCCEEDED, slot=1)
         self.cluster.start(slot=0)
@@ -123,28 +123,28 @@ class ReplicasTest(GuaranteeTest):
         self.assertEqual(len(self.sent("kyy")), 1)
 
     def check_pause_with_an_answer(self, provider, meanwhile):
-        """A gateway stands still for longer than its lease while a provider's answer waits for it;
-        its successor makes of the task what it can."""
+        """A gateway is suspended for longer than its lease while a provider's answer waits for it;
+        its successor takes over the task."""
         self.simulator.control("timing", {"latency": "1s"})
         self.create(0, "held", provider, max_wait=0.0)
         wait_for(lambda: self.sent(provider), "the submission at the provider")
         go_on = self.cluster.hold(0)
-        # Once the answer cannot come any more.
+        # Once the answer can no longer arrive.
         self.await_state("videoTasks/held", meanwhile, slot=1)
         go_on()
         self.await_state("videoTasks/held", VideoTask.SUCCEEDED, slot=1)
         self.rest()
 
-    def test_a_gateway_that_wakes_with_an_answer_after_its_lease_is_heard(self):
+    def test_an_answer_that_a_gateway_reads_after_its_lease_is_used(self):
         self.check_pause_with_an_answer("octopusx", VideoTask.UNCONFIRMED)
         self.assertEqual(len(self.sent("octopusx")), 1)
 
-    def test_a_submission_that_is_repeated_for_a_sleeping_gateway_buys_nothing_twice(self):
+    def test_a_submission_repeated_for_a_suspended_gateway_buys_nothing_twice(self):
         self.check_pause_with_an_answer("apiframe", VideoTask.SUCCEEDED)
         videos = [video["id"] for video in self.simulator.control("state")["apiframe"]["videos"]]
         self.assertEqual(len(videos), 1)
 
-    def test_a_gateway_that_is_days_ahead_forgets_nothing_for_the_others(self):
+    def test_a_gateway_whose_clock_is_days_ahead_removes_nothing(self):
         request = video_request("kept", "kyy", named=False)
         first = self.clients[0].create(request)
         self.cluster.end(slot=2)
@@ -152,7 +152,7 @@ class ReplicasTest(GuaranteeTest):
         wait_for(lambda: len(self.shares()) == GATEWAYS, "a share for each")
         self.create(2, "ahead", "zerozero")
         self.await_state("videoTasks/ahead", VideoTask.SUCCEEDED)
-        # Its request_id is still known, and readers go on where they were (`resumable`).
+        # Its request_id is still known, and readers resume (`resumable`).
         self.assertEqual(self.clients[0].create(request).name, first.name)
         self.cluster.end(slot=2)
         self.cluster.start(slot=2)
@@ -174,8 +174,8 @@ class ReplicasTest(GuaranteeTest):
         self.rest()
         self.assertEqual(len(self.sent("octopusx")), 1)
 
-    def test_a_rolling_restart_loses_no_call_that_is_tried_again_and_resends_nothing(self):
-        # Readers go on elsewhere with their tokens (`resumable`, `unique`); callers try again, as
+    def test_a_rolling_restart_fails_no_retried_call_and_resends_nothing(self):
+        # Readers resume elsewhere with their tokens (`resumable`, `unique`); callers try again, as
         # gRPC's retries do.
         stop = threading.Event()
         refused = []
@@ -212,7 +212,7 @@ class ReplicasTest(GuaranteeTest):
         self.create(0, "before", "zerozero", max_wait=0.0)
         wait_for(lambda: self.sent("zerozero"), "the submission at the provider")
         opened = [self.streams_of(slot) for slot in range(GATEWAYS)]
-        # The answer comes half a second later, and cannot be written down.
+        # The answer comes half a second later, and cannot be committed.
         self.cluster.database.stop()
 
         def refused():
@@ -238,7 +238,7 @@ class ReplicasTest(GuaranteeTest):
         self.assertEqual(len(self.sent("kyy")), 1)
 
     def check_network(self, how):
-        """A gateway loses its database for longer than its leases; the others do not."""
+        """One gateway loses its database for longer than its leases; the others keep it."""
         self.simulator.control("timing", {"video_delay": "2s"})
         self.create(0, "cut", "kyy")
         opened = self.streams_of(0)
@@ -246,7 +246,7 @@ class ReplicasTest(GuaranteeTest):
         getattr(proxy, how)()
         self.await_state("videoTasks/cut", VideoTask.SUCCEEDED, slot=1)
         self.create(1, "meanwhile", "zerozero")
-        # A call for which it needs its database, and one that it cannot carry out.
+        # A call that needs the database fails.
         refused = self.clients[0].create(video_request("unheard", "kyy"))
         self.assertEqual(reason_of(refused), "STORE_UNAVAILABLE")
         self.assertIn("degraded", self.cluster.gateways[0].page("/readyz"))
@@ -256,7 +256,7 @@ class ReplicasTest(GuaranteeTest):
         self.assertEqual(self.streams_of(0), opened, "its streams stayed open, and caught up")
         self.assertEqual(len(self.sent("kyy")), 1)
 
-    def test_a_gateway_that_is_cut_off_catches_up(self):
+    def test_a_disconnected_gateway_catches_up(self):
         self.check_network("cut")
 
     def test_a_gateway_whose_packets_are_lost_catches_up(self):
@@ -264,12 +264,12 @@ class ReplicasTest(GuaranteeTest):
 
 
 class StandbyTest(GuaranteeTest):
-    """What is acknowledged is at two servers."""
+    """Acknowledged work is on two servers."""
 
     GATEWAYS = 2
     STANDBY = True
 
-    def test_nothing_is_acknowledged_that_the_standby_does_not_have(self):
+    def test_nothing_is_acknowledged_before_the_standby_has_it(self):
         database = self.cluster.database
         self.create(0, "before", "kyy")
         database.standby.stop()
@@ -277,17 +277,17 @@ class StandbyTest(GuaranteeTest):
         self.cluster.disturb("standby")
         self.assertIsInstance(told, grpc.RpcError, told)
         self.assertEqual(reason_of(told), "COMMIT_UNKNOWN", told)
-        # It may be lost with the first server, and is not sent before it is safe.
+        # It could be lost with the first server, so it is not sent yet.
         self.assertEqual(len(self.sent("kyy")), 1)
         database.standby.start()
         database.await_standby()
-        # It was committed all the same; nobody asks for it again, and it is followed.
+        # It was committed nevertheless, and is followed without another request.
         wait_for(lambda: not isinstance(self.clients[0].get("videoTasks/alone"), grpc.RpcError),
                  "the row of the commit")
         self.await_state("videoTasks/alone", VideoTask.SUCCEEDED, VideoTask.UNCONFIRMED)
         self.rest()
 
-    def test_a_failover_loses_nothing_that_was_acknowledged(self):
+    def test_a_failover_loses_no_acknowledged_work(self):
         self.simulator.control("timing", {"video_delay": "2s"})
         for provider in MODELS:
             self.create(0, f"running-{provider}", provider)

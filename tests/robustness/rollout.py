@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What a rolling restart costs those who watch: gateways over one PostgreSQL are ended and started one
-after the other, while assets are made and many streams go on, each at the next gateway with its token.
+"""Measures what a rolling restart costs watchers: gateways over one PostgreSQL are restarted one
+after the other while assets are created, and many streams resume at the next gateway.
 Prints what was sent again. A measurement, not a test: replicas_test.py holds the guarantees.
 
   tests/robustness/rollout.py                              1,000 watchers, 3 gateways
@@ -22,15 +22,15 @@ from history import History
 from programs import MODELS, asset_service_pb2, asset_service_pb2_grpc, common_pb2
 
 STREAMS_PER_CONNECTION = 50
-# Seconds between two assets: a client in Python reads a thousand streams, and shall not be what is
-# measured.
+# Seconds between two assets: one Python client reads a thousand streams, and must not be the
+# bottleneck.
 PACE = 0.5
-# The connection of each group of watchers is its own, as those of different clients are.
+# Each group of watchers has its own connection, like different clients.
 CHANNEL_OPTIONS = [("grpc.use_local_subchannel_pool", 1)]
 
 
 class Watcher:
-    """A stream of all assets that goes on with its newest token, and what it was told."""
+    """A stream of all assets that resumes with its newest token, and its events."""
 
     def __init__(self, channels, slot):
         self._channels = channels
@@ -43,8 +43,8 @@ class Watcher:
         self.repeated_bytes = 0
         self.news_bytes = 0
         self.resets = 0
-        # Of each time that it had to go on elsewhere: from the end of a stream to the first event of
-        # the next one.
+        # For each resumption elsewhere: the time from the end of a stream to the first event of the
+        # next one.
         self.absences = []
 
     async def run(self):
@@ -85,7 +85,7 @@ class Watcher:
 
 
 class Writer:
-    """Makes assets, one after the other, wherever a gateway takes them."""
+    """Creates assets, one after the other, at any gateway that accepts them."""
 
     def __init__(self, cluster):
         self._client = Client(cluster)
@@ -129,14 +129,14 @@ async def roll(cluster, writer):
 
 
 async def measure(cluster, writer, options):
-    # For as long as the process lives: its end can wait for ever for a thread of its own.
+    # For the life of the process: closing it can wait forever for one of its own threads.
     grpc.aio.init_grpc_aio()
     channels = {}
 
     def channel_of(number):
         def channel(slot):
             slot %= options.gateways
-            # A gateway that comes back has another address.
+            # A restarted gateway has another address.
             address = cluster.gateways[slot].address
             key = (number // STREAMS_PER_CONNECTION, address)
             if key not in channels:
@@ -156,7 +156,7 @@ async def measure(cluster, writer, options):
     writer.start()
     await roll(cluster, writer)
     await asyncio.to_thread(writer.stop)
-    # All that was made has been told to all.
+    # All watchers have seen all assets.
     while any(watcher.revision() < writer.newest for watcher in watchers):
         await asyncio.sleep(0.05)
     for task in tasks:

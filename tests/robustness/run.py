@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Traffic and faults at random from a seed, then the guarantees are held against what happened.
+"""Random traffic and faults from a seed, then a check of the guarantees against the history.
 
   tests/robustness/run.py --minutes 60            a long run on a release build, with a fresh seed
   tests/robustness/run.py --minutes 1 --seed 7    the same plan again (threads still race)
@@ -23,7 +23,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 if "BIN_DIR" not in os.environ:
-    # By hand: as CTest sets it.
+    # Run by hand: the default that CTest sets.
     os.environ["BIN_DIR"] = str(ROOT / "build/release/bin")
     os.environ["GEN_DIR"] = str(ROOT / "build/release/robustness-gen")
     subprocess.run([ROOT / "examples/python/generate.sh", os.environ["GEN_DIR"]], check=True)
@@ -42,8 +42,8 @@ from programs import DEADLINE, asset_service_pb2  # noqa: E402
 FLAGS = ("--asset-delay", "200ms", "--queue-delay", "100ms", "--video-delay", "400ms")
 WORKERS = 4
 
-# What a provider can do to a submission. `after_work` only where nobody can tell from the answer
-# whether the work was done: a provider that says "not accepted" and accepts would be lying.
+# The faults of a submission at a provider. `after_work` only where the answer leaves open whether
+# the work was done: a provider that answers "not accepted" and accepts would be lying.
 SUBMISSION_FAULTS = [
     {"kind": "status", "status": 429, "retry_after": 1},
     {"kind": "status", "status": 503, "retry_after": 1},
@@ -126,16 +126,16 @@ POLL_FAULTS = [
                                 "completed": "Succeeded", "succeeded": "completed"}},
     {"kind": "not_utf8"},
 ]
-# Two in a row: a repetition that is refused says nothing of what the first send came to.
+# Two in a row: a refused repetition does not decide about the first send.
 REFUSED_REPLAY = [{"kind": "edge", "status": 502, "after_work": True},
                   {"kind": "status", "status": 400}]
 
 
 class Worker:
-    """A caller that asks for all sorts of things. Each tenant has as many, and they take the same names
-    and request_ids."""
+    """A caller that makes calls of all kinds. Each tenant has as many callers, and they use the same
+    names and request_ids."""
 
-    # What it does, and how often.
+    # Its calls, and their weights.
     STEPS = {"group": 1, "asset": 3, "batch": 1, "video": 8, "twice": 2, "repeat": 4, "reuse": 1,
              "cancel": 2, "delete": 2, "get": 3, "list": 1, "providers": 0.5, "foreign": 0.3}
 
@@ -146,7 +146,7 @@ class Worker:
         self._dice = random.Random(f"{seed}-worker-{number}")
         self._number = number // len(TENANTS)
         self._stop = stop
-        # What it has asked for under a name of its choice, and what it can ask for again.
+        # Its requests with a chosen name, and its requests that it can repeat.
         self._names = {"assets": [], "assetGroups": [], "videoTasks": []}
         self._repeatable = []
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -160,7 +160,7 @@ class Worker:
             answer = getattr(self, f"_{what}")(f"{self._number}-{number}")
             if isinstance(answer, (grpc.RpcError, ValueError)):
                 self._stop.wait(0.05)
-            # The pace, not a wait for anything.
+            # The pace of the traffic, not a wait.
             self._stop.wait(self._dice.uniform(0.0, 0.1))
 
     def _any(self, collection):
@@ -222,7 +222,7 @@ class Worker:
                           how["named"], how["repeatable"])
 
     def _twice(self, suffix):
-        """Two callers ask for the same at once: one of them gets the other's answer."""
+        """Two callers send the same request at once: one gets the other's answer."""
         how = dict(self._somehow(), repeatable=True)
         request = self._video_request(f"v-{suffix}", how)
         client = Client(self._cluster, tenant=self._tenant)
@@ -233,13 +233,13 @@ class Worker:
         return answer
 
     def _repeat(self, _):
-        """Of a call whose answer is known, or was lost."""
+        """Repeats a call whose answer is known, or was lost."""
         if self._repeatable:
             return self._client.create(self._dice.choice(self._repeatable[-10:]))
         return None
 
     def _reuse(self, suffix):
-        """A request_id that another call had."""
+        """Uses the request_id of another call."""
         if not self._repeatable:
             return None
         used = self._dice.choice(self._repeatable[-10:])
@@ -263,25 +263,25 @@ class Worker:
         return self._client.list_providers()
 
     def _foreign(self, _):
-        # Of the other collection, or of no store at all.
+        # A token of the other collection, or of no store.
         for token in (self._dice.randbytes(29), b"x"):
             watch_with_foreign_token(self._cluster, "videoTasks", token, self._tenant)
 
 
 class Nemesis:
-    """Kills gateways, stops them, fills their disk, sets their clocks, takes their database away, and
-    makes providers misbehave."""
+    """Kills and suspends gateways, fills their disks, sets their clocks, disconnects their database,
+    and makes providers misbehave."""
 
     ACTS = {"kill": 2, "roll": 1, "crash": 3, "pause": 1, "step_clock": 2, "fault": 10,
             "refuse_replay": 1, "spend_credit": 1, "hide_new": 1, "heal": 3}
-    # Where one gateway is all there is.
+    # For a single gateway.
     ALONE = {"fill_disk": 1}
-    # Where several share a database. One that stands still or is cut off loses its leases, or not.
+    # For several that share a database. A suspended or disconnected one may lose its leases.
     TOGETHER = {"roll_all": 0.5, "pause_long": 1, "cut_network": 1, "lose_packets": 1,
                 "crash_database": 0.5, "end_database": 0.5}
-    # Less than a task waits for a provider that takes it.
+    # Less than the time that a task waits for a provider.
     CLOCK_OFFSETS = (-300, -60, -5, 0, 5, 60, 300)
-    # Those of several agree to some seconds.
+    # The clocks of several gateways agree to some seconds.
     CLOCK_OFFSETS_TOGETHER = (-2, -1, 0, 1, 2)
 
     def __init__(self, cluster, seed):
@@ -291,12 +291,12 @@ class Nemesis:
         self._acts = {**self.ACTS, **(self.ALONE if size == 1 else self.TOGETHER)}
         self._clock_offsets = self.CLOCK_OFFSETS if size == 1 else self.CLOCK_OFFSETS_TOGETHER
         self._offsets = [0] * size
-        # Whether the program that runs will kill itself.
+        # Whether the running program will kill itself.
         self._ahead = [False] * size
-        # What ends by itself: by what it is, (when, how).
+        # Temporary faults: by kind, (end, how to end it).
         self._passing = {}
         self.done = dict.fromkeys(self._acts, 0)
-        # What is wrong in itself, whatever the history says.
+        # Defects apart from the history.
         self.faults = []
 
     def run(self, seconds):
@@ -305,7 +305,7 @@ class Nemesis:
             what = self._dice.choices(list(self._acts), self._acts.values())[0]
             self.done[what] += 1
             getattr(self, f"_{what}")()
-            time.sleep(self._dice.uniform(0.1, 0.8))  # The pace of evil.
+            time.sleep(self._dice.uniform(0.1, 0.8))  # The pace of the faults.
             self._pass(time.monotonic())
             for slot in self._slots():
                 if self._cluster.gateways[slot].process.poll() is not None:
@@ -313,14 +313,14 @@ class Nemesis:
         self._pass(math.inf)
         self._cluster.simulator.heal()
         self._cluster.simulator.control("release", method="POST")
-        # Whatever it was started as, and however its clock goes, the rest is for the program that is
-        # shipped; but where it lives and no crash is ahead of it, it may have to go on as it is.
+        # The program as it is shipped finishes the work, whatever ran before; a running process
+        # without a crash ahead may also continue.
         for slot in self._slots():
             if self._ahead[slot] or self._dice.random() < 0.5:
                 self._restart(slot, shipped=True)
 
     def _slots(self):
-        """Gateways that do not stand still."""
+        """The gateways that are not suspended."""
         return [slot for slot in range(len(self._cluster.gateways))
                 if ("pause", slot) not in self._passing]
 
@@ -328,7 +328,7 @@ class Nemesis:
         return self._dice.choice(self._slots())
 
     def _for(self, what, shortest, longest, begin):
-        """Does what `begin` does, for a while, unless it is being done; `begin` gives how it ends."""
+        """Starts a temporary fault unless it is active; `begin` returns how to end it."""
         seconds = self._dice.uniform(shortest, longest)
         if what not in self._passing:
             self._passing[what] = (time.monotonic() + seconds, begin())
@@ -347,7 +347,7 @@ class Nemesis:
             self.faults.append(f"exit code {code} after SIGTERM: {gateway.text[-2000:]}")
         if code not in (0, -signal.SIGKILL) and signum == signal.SIGKILL:
             self.faults.append(f"it died with {code}: {gateway.text[-2000:]}")
-        # None starts without its database, and an orchestrator would start it again and again.
+        # A gateway does not start without its database; an orchestrator would retry.
         self._pass_on(("database",), ("network", slot))
         self._ahead[slot] = bool(arguments)
         if shipped is None:
@@ -380,7 +380,7 @@ class Nemesis:
             self._restart(slot, "--crash-at", self._dice.choice(POINTS), "--occurrence",
                           self._dice.randrange(1, 20))
         except AssertionError:
-            # It came to that point before it said that it serves, with what it took up.
+            # It reached that point before it served, with the work that it adopted.
             self._restart(slot, shipped=True)
 
     def _pause(self):
@@ -392,7 +392,7 @@ class Nemesis:
     def _stand_still(self, shortest, longest):
         if len(self._cluster.gateways) == 1:
             self._cluster.pause(self._dice.uniform(shortest, longest))
-        elif len(self._slots()) > 1:  # One at least goes on.
+        elif len(self._slots()) > 1:  # At least one keeps running.
             slot = self._slot()
             self._for(("pause", slot), shortest, longest, lambda: self._cluster.hold(slot))
 
@@ -404,20 +404,20 @@ class Nemesis:
         try:
             self._cluster.step_clock(self._offsets[slot], slot)
         except (AssertionError, BrokenPipeError):
-            # It reached its crash point meanwhile.
+            # It has reached its crash point.
             if self._cluster.gateways[slot].process.poll() is None:
                 raise
 
     def _fill_disk(self):
-        # No file may be written to beyond its first byte: for the store, the disk is full.
+        # No file may grow beyond its first byte: for the store, the disk is full.
         pid = self._cluster.gateway.process.pid
         hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, hard))
-        time.sleep(self._dice.uniform(0.2, 1.0))  # So long it is full.
+        time.sleep(self._dice.uniform(0.2, 1.0))  # The duration of the full disk.
         try:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
         except ProcessLookupError:
-            pass  # It reached its crash point meanwhile.
+            pass  # It has reached its crash point.
 
     def _cut_network(self):
         self._disturb_network("cut")
@@ -478,7 +478,7 @@ class Nemesis:
         self._for(("credit", provider), 0.5, 3.0, begin)
 
     def _hide_new(self):
-        """What is made is not found for a moment by those who ask for it."""
+        """For a moment, polls do not find new tasks."""
         def begin():
             self._cluster.simulator.control("timing", {"unknown_delay": "500ms"})
             return lambda: self._cluster.simulator.control("timing", {"unknown_delay": "0s"})
@@ -489,8 +489,8 @@ class Nemesis:
 
 
 def start_followers(cluster, seed, stop):
-    """Readers of all there is, fast, slow, and dead for most of the run; some of what they filter, and
-    of what they name."""
+    """Readers of everything: fast, slow, and disconnected for most of the run; some with filters, some
+    with names."""
     dice = random.Random(f"{seed}-readers")
     for tenant in TENANTS:
         client = Client(cluster, tenant=tenant)
@@ -518,8 +518,7 @@ def start_followers(cluster, seed, stop):
 
 
 def run(seed, seconds, size=1):
-    """One run with so many gateways; gives (what was violated, the history, how much there was of
-    what)."""
+    """One run with that many gateways; returns (violations, history, counts of traffic and faults)."""
     history = History()
     cluster = Cluster(history, FLAGS, size)
     stop = threading.Event()

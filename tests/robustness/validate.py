@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds a saved history against the guarantees again.
+"""Checks the guarantees against a saved history again.
 
 usage: tests/robustness/validate.py HISTORY
 """

@@ -1,6 +1,6 @@
-"""What callers rely on, one function each: a history in, a list of violations out.
+"""The guarantees to callers, one function each: a history in, a list of violations out.
 
-Each violation is a text that names what shows it. See history.py for what a history is.
+Each violation is a text that names its evidence. history.py describes the history.
 """
 
 import bisect
@@ -17,7 +17,7 @@ def _of_kind(history, *kinds):
 
 
 def _streams(history):
-    """By stream: its `open` entry and what followed, in order."""
+    """By stream: its `open` entry and its later entries, in order."""
     streams = {}
     for entry in _of_kind(history, "open", "event", "close", "quiet"):
         streams.setdefault(entry["stream"], []).append(entry)
@@ -33,7 +33,7 @@ def _name_of(event):
 
 
 def _resources(entry):
-    """The resources that an entry shows as they stand."""
+    """The resources whose current state an entry shows."""
     if entry["kind"] in ("return", "final"):
         return [resource for resource in entry.get("resources") or () if resource]
     if entry["kind"] == "event" and entry["type"] == "PUT":
@@ -42,14 +42,14 @@ def _resources(entry):
 
 
 def _final(history):
-    """All there was at the end, by name; None where the history does not say."""
+    """All resources at the end, by name; None without a `final` entry."""
     for entry in _of_kind(history, "final"):
         return {resource["name"]: resource for resource in entry["resources"]}
     return None
 
 
 def _returns(history):
-    """By id of a call: its `return`; a call that never ended has none."""
+    """By id of a call: its `return`; a call without an answer has none."""
     return {entry["id"]: entry for entry in _of_kind(history, "return")}
 
 
@@ -60,7 +60,7 @@ def _surely_nothing(answer):
 
 
 def _maybe_deleted(history):
-    """Names of which a Delete was, or may have been, carried out."""
+    """The names whose Delete was, or may have been, carried out."""
     returns = _returns(history)
     return {call["name"] for call in _of_kind(history, "call")
             if call["method"].startswith("Delete") and not _surely_nothing(returns.get(call["id"]))}
@@ -84,8 +84,7 @@ def ordered(history):
 
 
 def unique(history):
-    """A stream tells nothing twice, but for a snapshot that begins anew, and nothing that its token
-    covers."""
+    """A stream repeats nothing, except in a new snapshot, nor sends what its token covers."""
     violations = []
     upto = {event["token"]: event["upto"] for event in _of_kind(history, "event")
             if "token" in event}
@@ -112,7 +111,7 @@ def unique(history):
 
 
 def atomic(history):
-    """A resource at a revision is the same bytes wherever it is seen."""
+    """A resource at a revision has the same bytes in every entry."""
     violations = []
     seen = {}
     for entry in history:
@@ -133,7 +132,7 @@ def atomic(history):
 
 
 def matches(opened, resource):
-    """Whether a stream is to be told of a resource as it stands."""
+    """Whether a stream has to deliver the current state of a resource."""
     collection = resource["name"].split("/")[0]
     if collection != opened["collection"]:
         return False
@@ -149,8 +148,8 @@ def matches(opened, resource):
 
 
 def _known_changes(history):
-    """By name: (revisions, what each made of it: the resource, or None), in the order of revisions.
-    Deletions that only end a filter's match are none."""
+    """By name: (revisions, the resource at each, or None if deleted), in the order of revisions.
+    A DELETE that only ends a filter's match does not count."""
     known = {}
     for entry in history:
         for resource in _resources(entry):
@@ -162,9 +161,8 @@ def _known_changes(history):
 
 
 class _Reading:
-    """What a stream's reader knows: `told` is, by name, the newest revision it was told of and
-    whether it holds that. A stream that resumes begins with what its reader knew when it got that
-    token."""
+    """The knowledge of a stream's reader: `told` has, by name, the newest delivered revision and
+    whether the reader holds it. A resumed stream begins with the knowledge at its token."""
 
     def __init__(self, told=None):
         self.told = dict(told or {})
@@ -180,8 +178,8 @@ class _Reading:
 
 
 def _follow(history):
-    """Goes through each stream's events with its reader: yields (opened, entry, reading, fault), with
-    the reading as it is after the entry, and what is wrong with the stream itself."""
+    """Replays each stream's events to its reader: yields (opened, entry, reading, fault), with the
+    reading after the entry, and a fault of the stream itself."""
     known_at = {}
     for entries in _streams(history).values():
         opened = entries[0]
@@ -202,7 +200,7 @@ def _follow(history):
 
 
 def _lacks(opened, known, reading, upto):
-    """What a reader that was told everything up to `upto` would know, and this one does not."""
+    """The changes up to `upto` that a reader has not seen."""
     for name, (revisions, changes) in known.items():
         at = bisect.bisect_right(revisions, upto) - 1
         if at < 0 or name.split("/")[0] != opened["collection"]:
@@ -254,8 +252,8 @@ def reliable(history):
 
 
 def resumable(history):
-    """A stream that goes on with a token misses nothing after it, and does not start over; with a
-    foreign token, and with none, it begins with RESET and the reason."""
+    """A stream that resumes with a token misses nothing after it, and does not start over; with a
+    foreign token, or without one, it begins with RESET and the reason."""
     violations = _arrives(history, resumed=True)
     for stream, entries in _streams(history).items():
         opened = entries[0]
@@ -275,8 +273,8 @@ def resumable(history):
 
 
 def bookmarkable(history, longest_gap=32.0):
-    """Only BOOKMARKs carry tokens, and each has one, which does not go back; the first after a RESET,
-    and no other, says that the snapshot is complete; all up to it has been delivered; one comes every
+    """Only BOOKMARKs carry tokens, and each has one, which never goes back. Only the first after a
+    RESET marks the snapshot as complete. All changes up to it have been delivered. One comes every
     30 s."""
     violations = []
     known = _known_changes(history)
@@ -323,12 +321,12 @@ def bookmarkable(history, longest_gap=32.0):
     return violations
 
 
-# --- What was told
+# --- Answers
 
 
 def durable(history):
-    """What callers and watchers were told stays told: whatever is asked for later is that, or newer,
-    whichever gateway is asked."""
+    """State that callers and watchers have seen is never lost: later reads return it or newer
+    state, from every gateway."""
     violations = []
     newest = {}
     asked = {}
@@ -371,8 +369,8 @@ def _lists_differ(history):
 
 
 def one_answer(history):
-    """A request_id makes one thing: whoever is told that a call with it succeeded is told of the same
-    resources, and had asked for the same."""
+    """A request_id creates once: all successful calls with it return the same resources, and had
+    the same body."""
     violations = []
     returns = _returns(history)
     first = {}
@@ -386,7 +384,7 @@ def one_answer(history):
         if known[0]["body"] != call["body"]:
             violations.append(f"{key}: calls {known[0]['id']} and {call['id']} succeeded with "
                               "different bodies")
-        # Of a batch, what was refused or deleted since is no longer told.
+        # A batch no longer returns items that were refused, or deleted since.
         if any(one and other and one != other for one, other in zip(known[1], names)):
             violations.append(f"{key}: call {known[0]['id']} was told {known[1]}, call "
                               f"{call['id']} {names}")
@@ -394,8 +392,8 @@ def one_answer(history):
 
 
 def no_loss(history):
-    """What was acknowledged is there until it is deleted; what was refused, or deleted, is not; all
-    comes to an end, and the end is the one that the provider gave it."""
+    """An acknowledged resource exists until it is deleted; a refused or deleted one does not; each
+    resource settles, with the outcome at its provider."""
     violations = []
     final = _final(history)
     if final is None:
@@ -447,11 +445,11 @@ def no_loss(history):
     return violations + list(_ends_differ(history, final))
 
 
-# What a provider says of a unit that ended like that.
+# The final state of a unit, and the word of the provider for it.
 _ENDS = {"SUCCEEDED": "succeeded", "ACTIVE": "succeeded", "FAILED": "failed",
          "CANCELLED": "cancelled"}
-# Ends that the gateway sets when nothing more is heard.
-_GIVEN_UP = {"PROVIDER_FORGOT", "TRACKING_EXPIRED"}
+# Reasons of ends that the gateway sets without an answer of the provider.
+_ENDED_BY_GATEWAY = {"PROVIDER_FORGOT", "TRACKING_EXPIRED"}
 
 
 def _ends_differ(history, final):
@@ -461,7 +459,7 @@ def _ends_differ(history, final):
         if resource["state"] == "SUCCEEDED" and "SUCCEEDED" not in ends:
             yield f"{name} is SUCCEEDED, and none of its attempts is"
         for unit in resource["units"]:
-            if unit["state"] not in _ENDS or not unit["task"] or unit["reason"] in _GIVEN_UP:
+            if unit["state"] not in _ENDS or not unit["task"] or unit["reason"] in _ENDED_BY_GATEWAY:
                 continue
             thing = things.get((unit["provider"], unit["task"]))
             if thing is None:
@@ -472,14 +470,14 @@ def _ends_differ(history, final):
                        f"{unit['provider']}")
 
 
-# Statuses that say that the work was not done: nobody was there to do it.
+# Statuses which say that no server did the work.
 _SURELY_NOT_DONE = {503, 521, 523, 525, 526, 530}
-# Statuses below 500 that leave it open.
+# Statuses below 500 that leave open whether the work was done.
 _LEFT_OPEN = {0, 302, 303, 408, 409, 423, 424, 425, 444, 460, 499}
 
 
 def _maybe_made(request):
-    """Whether a submission's answer left open, or said, that there is something now."""
+    """Whether the task may exist, or does, by the answer to its submission."""
     status = request["status"]
     return bool(request["object_id"]) or status in _LEFT_OPEN or \
         status >= 500 and status not in _SURELY_NOT_DONE or \
@@ -488,9 +486,9 @@ def _maybe_made(request):
 
 
 def no_double_billing(history):
-    """At most one video at the providers per task, known by its prompt; the task has it, or says that
-    it does not know; what may have been made is not asked for again, but where the provider has a key
-    to know it by, with that key and byte for byte."""
+    """The providers have at most one video per task, identified by its prompt. The task has its id,
+    or is in doubt. A submission that may have been accepted is repeated only where the provider
+    takes an idempotency key, with that key and the same bytes."""
     violations = []
     final = _final(history) or {}
     deleted = _maybe_deleted(history)
@@ -498,7 +496,7 @@ def no_double_billing(history):
                   if resource["name"] in deleted}
     gone_marks |= {call["mark"] for call in _of_kind(history, "call") if call["name"] in deleted}
     begin = next((entry for entry in history if entry["kind"] == "begin"), None)
-    # A person said that it had not been made.
+    # An operator resolved it as not accepted.
     resent = {}
     for call in _of_kind(history, "call"):
         if call["method"] == "ResolveVideoTask" and call["body"] == "resubmit":
@@ -550,7 +548,7 @@ def no_double_billing(history):
 
 
 def _made_for(history):
-    """By mark: the videos that providers have made for it, {(provider, id)}."""
+    """By mark: the videos that providers have created for it, {(provider, id)}."""
     made = {}
     for request in _of_kind(history, "upstream"):
         if request["call"] == "video.create" and request["mark"] and request["object_id"]:
@@ -559,7 +557,7 @@ def _made_for(history):
 
 
 def nothing_denied(history):
-    """Nobody is told that something was not made, or is not paid for, that a provider has made."""
+    """No answer denies a task, or its cost, that a provider has created."""
     violations = []
     made = _made_for(history)
     for name, resource in (_final(history) or {}).items():
@@ -583,7 +581,7 @@ def nothing_denied(history):
 
 
 def delivered(history):
-    """Every video that a provider finished is handed to whoever asked for it, with a link."""
+    """Every video that a provider finished reaches its caller, with a link."""
     violations = []
     made = _made_for(history)
     things = {(entry["provider"], entry["id"]): entry for entry in _of_kind(history, "things")}
@@ -605,7 +603,7 @@ def delivered(history):
 
 
 def tenants_apart(history):
-    """No tenant is shown another one's words, and no page of an operator shows any tenant's."""
+    """No tenant sees another tenant's text, and no admin page shows any tenant's."""
     violations = []
     tenant_of = {entry["id"]: entry.get("tenant") for entry in _of_kind(history, "call")}
     tenant_of_stream = {entry["stream"]: entry.get("tenant") for entry in _of_kind(history, "open")}
@@ -624,14 +622,14 @@ def tenants_apart(history):
     return violations
 
 
-# Seconds within which everything under way is asked after again, whatever else there is to do; more
-# than a circuit breaker stays open.
+# The longest time between two polls of a unit in flight, in seconds, under any load; longer than a
+# circuit breaker stays open.
 STARVED = 45.0
 
 
 def asked_in_time(history, longest=STARVED):
-    """Between two polls of a unit there are at most so many seconds, but for times in which no gateway
-    could ask: one was away, stood still, or could not reach the store."""
+    """The time between two polls of a unit is bounded, except while a gateway is down, suspended or
+    without its store."""
     violations = []
     lease = max((entry["lease"] for entry in _of_kind(history, "store")), default=0)
     away = sorted(entry["wall"] for entry in _of_kind(history, *_NEWS))
@@ -643,11 +641,11 @@ def asked_in_time(history, longest=STARVED):
         unit = (entry["provider"], entry["call"].split(".")[0], entry["object_id"])
         before = last.get(unit)
         last[unit] = entry
-        # Of what was made and not said, the gateway learns later, or from a person.
+        # The gateway learns the id of an unanswered submission later, or from an operator.
         if made or before is None or before["call"].endswith(".create") and before["fault"] or \
                 entry["time"] - before["time"] <= longest:
             continue
-        # A poll may have been on its way just then.
+        # A poll may have been in flight at that moment.
         begin = bisect.bisect_left(away, before["time"] - lease - _TAKEOVER)
         if begin < len(away) and away[begin] <= entry["time"]:
             continue
@@ -656,20 +654,20 @@ def asked_in_time(history, longest=STARVED):
     return violations
 
 
-# Of a run's config: a unit is not asked after more often. Some of it is left for the way. A poll that
-# was longer on its way than the next one is late for the one before by as much.
+# The minimal poll interval of a run's config, less a margin for the network: a poll that takes
+# longer than the next one shortens the observed interval by the difference.
 POLL_FLOOR = 0.04
 
 
-# What makes gateways load their work anew, or take over each other's.
+# The entries after which gateways reload their work, or take over each other's.
 _NEWS = ("start", "step", "kill", "pause", "disturbance")
-# How long after the end of a lease the work is somebody else's at the latest.
+# The longest time from the end of a lease to the takeover of its work, in seconds.
 _TAKEOVER = 3.0
 
 
 def _catching_up(history):
-    """When the clock of a gateway's work goes twice as fast: after the machine's was set forward, for
-    as long as that was, or until the gateway ends. [[begin, end]]"""
+    """The periods in which a gateway's internal clock runs at double speed: after the machine's
+    clock was set forward, for the length of that step, or until the gateway ends. [[begin, end]]"""
     offsets, behind, periods = {}, {}, []
     for entry in _of_kind(history, "start", "step", "kill"):
         gateway, wall = entry["gateway"], entry["wall"]
@@ -687,9 +685,9 @@ def _catching_up(history):
 
 
 def one_poll(history, floor=POLL_FLOOR):
-    """A unit is asked after at most once per `floor` seconds, whatever the number of watchers and
-    gateways; per half of that while a clock catches up. Each restart, step of a clock and loss of
-    leases begins anew, once; a poll that was cut off may be repeated."""
+    """A unit is polled at most once per `floor` seconds, for any number of watchers and gateways,
+    and once per half of that while a clock catches up. Each restart, step of a clock and loss of
+    leases permits one earlier poll; a poll that was cut off may be repeated."""
     violations = []
     lease = max((entry["lease"] for entry in _of_kind(history, "store")), default=0)
     later = lease + _TAKEOVER if lease else 0.0
@@ -705,7 +703,7 @@ def one_poll(history, floor=POLL_FLOOR):
         if before is None or before["status"] == 0:
             continue
         gap = entry["time"] - before["time"]
-        # Late by half of it at most, and of the first two nobody knows by how much.
+        # A poll is late by at most half the floor; the lateness of the first two is unknown.
         gap_before = min(gaps.get(unit, 1.5 * floor), 1.5 * floor)
         gaps[unit] = gap
         if gap >= floor or gap + gap_before >= 2 * floor:
@@ -713,7 +711,7 @@ def one_poll(history, floor=POLL_FLOOR):
         if gap >= floor / 2 and any(
                 begin <= entry["time"] and before["time"] <= end for begin, end in fast):
             continue
-        # The first of these that has not been an excuse yet.
+        # The first of these entries that has not excused a poll yet.
         at = max(bisect.bisect_left(news, before["time"] - later), used.get(unit, 0))
         if at < len(news) and news[at] <= entry["time"]:
             used[unit] = at + 1
@@ -723,22 +721,22 @@ def one_poll(history, floor=POLL_FLOOR):
     return violations
 
 
-# A unit in one of these states stays in it; ACTIVE can become LOST, when a provider forgets it.
+# Final states of a unit; ACTIVE can become LOST when a provider forgets it.
 _FINAL_UNITS = {"SUCCEEDED", "FAILED", "CANCELLED", "ACTIVE", "LOST"}
-# What the gateway says of a placement that it gave up; no provider said that.
-_GIVEN_UP = {"SUBMISSION_UNKNOWN", "NOT_SUBMITTED"}
+# Reasons of placements that failed without an answer of the provider.
+_NOT_PLACED = {"SUBMISSION_UNKNOWN", "NOT_SUBMITTED"}
 
 
 def _may_begin_anew(name, unit):
-    """Whether a placement may be submitted again after it has FAILED: where no copy at the provider
-    is known by an id, an asset that the gateway gave up, and every group."""
+    """Whether a FAILED placement may be submitted again: without an id of a copy at the provider,
+    an asset that failed without an answer of the provider, or any group."""
     return (unit["state"] == "FAILED" and not unit["task"] and
             (name.startswith("assetGroups/") or
-             name.startswith("assets/") and unit["reason"] in _GIVEN_UP))
+             name.startswith("assets/") and unit["reason"] in _NOT_PLACED))
 
 
 def provider_finals_stay(history):
-    """A task, an attempt or a placement that has ended does not change its end."""
+    """The outcome of a final task, attempt or placement never changes."""
     violations = []
     seen = {}
     for entry in history:
@@ -769,7 +767,7 @@ def provider_finals_stay(history):
 
 
 def violations_of(history, floor=POLL_FLOOR, longest=STARVED):
-    """All of them: {guarantee: violations}, without those that hold."""
+    """Checks all guarantees: {guarantee: violations}, without those that hold."""
     found = {
         "ordered": ordered(history), "unique": unique(history), "atomic": atomic(history),
         "reliable": reliable(history), "resumable": resumable(history),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Every validator sees each way in which its guarantee can be violated, and is content with a
-history in which it holds. Run by CTest."""
+"""Every validator reports each violation of its guarantee, and accepts a history in which it holds.
+Run by CTest."""
 
 import json
 import unittest
@@ -20,7 +20,7 @@ def unit(state, task="v-1", provider="kyy", billing="BILLED", reason=""):
 
 
 class Writer:
-    """Writes a history, a second per entry."""
+    """Writes a history with one entry a second."""
 
     def __init__(self):
         self.entries = []
@@ -67,8 +67,8 @@ A, B, C = "videoTasks/a", "videoTasks/b", "videoTasks/c"
 
 
 def good():
-    """A reader sees a task to its end over a kill; another one is deleted; a third one watches by
-    state; a task is refused; a last one is left in doubt, and settled by a person."""
+    """A reader follows a task to its end over a kill; a second task is deleted; a reader watches by
+    state; a task is refused; a last one is left in doubt, and resolved by an operator."""
     queued = thing(A, 5, units=[unit("QUEUED")])
     done = thing(A, 9, "SUCCEEDED", True, units=[unit("SUCCEEDED")])
     doubtful = thing(C, 6, "UNCONFIRMED", settled=True, units=[unit("UNCONFIRMED", "", "zerozero")])
@@ -136,7 +136,7 @@ def good():
 
 
 def first(entries, kind, **fields):
-    """The first entry like that."""
+    """The first entry with these fields."""
     for entry in entries:
         if entry["kind"] == kind and all(entry.get(key) == value for key, value in fields.items()):
             return entry
@@ -147,8 +147,8 @@ class ValidatorTest(unittest.TestCase):
     FLOOR = 0.5
 
     def broken(self, guarantee, breaks, *words):
-        """`breaks` spoils a good history; the validator of `guarantee` says so, with these words."""
-        # As read from a file: no two entries share a part.
+        """`breaks` spoils a valid history; the validator of `guarantee` reports it with these words."""
+        # As read from a file: no two entries share an object.
         entries = json.loads(json.dumps(good().entries))
         breaks(entries)
         found = validators.violations_of(entries, self.FLOOR)
@@ -156,7 +156,7 @@ class ValidatorTest(unittest.TestCase):
         for word in words:
             self.assertIn(word, "\n".join(found[guarantee]))
 
-    def test_a_history_in_which_all_holds_is_fine(self):
+    def test_a_history_without_violations_passes(self):
         self.assertEqual(validators.violations_of(good().entries, self.FLOOR), {})
 
     def insert(self, entries, after, *new):
@@ -164,7 +164,7 @@ class ValidatorTest(unittest.TestCase):
         entries[at:at] = [{"at": after["at"], **entry} for entry in new]
 
     def everywhere(self, entries, revision, **fields):
-        """Changes a resource at a revision wherever it is seen."""
+        """Changes a resource at a revision in all entries."""
         for entry in entries:
             for resource in [entry.get("resource"), *(entry.get("resources") or ())]:
                 if resource and resource["revision"] == revision:
@@ -383,6 +383,12 @@ class ValidatorTest(unittest.TestCase):
             state="FAILED", units=[unit("FAILED")]), "is FAILED, but v-1 is succeeded")
         self.broken("no_loss", lambda e: first(e, "final")["resources"][0].update(units=[]),
                     "none of its attempts is")
+
+    def test_no_loss_accepts_an_end_that_the_gateway_set(self):
+        entries = json.loads(json.dumps(good().entries))
+        first(entries, "final")["resources"][0].update(
+            state="FAILED", units=[unit("FAILED", reason="PROVIDER_FORGOT")])
+        self.assertEqual(validators.no_loss(entries), [])
 
     # --- NoDoubleBilling, OnePoll, ProviderFinalsStay
 
