@@ -1,14 +1,12 @@
 #!/usr/bin/env bash
 # Everything that must hold, from a fresh machine: packages, three builds, all tests, all checks.
-# Prints each step, how long it took, and at the very end "N passed, N failed". Tests mostly wait,
-# so each build but the first runs beside the tests of the one before it, at a lower priority.
+# Prints each step, how long it took, and at the very end "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 export CTEST_PARALLEL_LEVEL=${CTEST_PARALLEL_LEVEL:-$(nproc)}
 passed=0 failed=0
 report=()
-declare -A running=()
 
 # timed NAME COMMAND…: runs it and notes its verdict and its time. Its exit code is the command's.
 timed() {

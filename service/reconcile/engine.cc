@@ -10,11 +10,6 @@
 #include "model/refusal.h"
 #include "model/resource.h"
 #include "reconcile/errors.h"
-#include "reconcile/submission.h"
-#include "reconcile/work/asset_item.h"
-#include "reconcile/work/deletion_item.h"
-#include "reconcile/work/group_item.h"
-#include "reconcile/work/video_item.h"
 
 namespace assetgate::reconcile {
 namespace {
@@ -33,135 +28,6 @@ bool IsDraft(const std::optional<store::Row>& row, const Entry& entry) {
 }
 
 }  // namespace
-
-// --- The table
-
-Entry* Engine::Find(const store::Key& key) {
-  const auto it = entries_.find(key);
-  return it == entries_.end() ? nullptr : it->second.get();
-}
-
-Entry* Engine::Find(const store::Key& key, std::uint64_t serial) {
-  Entry* entry = Find(key);
-  return entry != nullptr && entry->item->serial() == serial ? entry : nullptr;
-}
-
-bool Engine::AnyPending() const {
-  return std::any_of(entries_.begin(), entries_.end(), [](const auto& each) {
-    return !each.second->pending.empty() && each.second->posted;
-  });
-}
-
-std::unique_ptr<Item> Engine::NewItem(const store::Key& key) {
-  switch (key.kind) {
-    case store::Kind::kAssetGroup:
-      return std::make_unique<GroupItem>(key, NextSerial(), Now());
-    case store::Kind::kAsset:
-      return std::make_unique<AssetItem>(key, NextSerial(), Now());
-    case store::Kind::kVideoTask:
-      return std::make_unique<VideoItem>(key, NextSerial(), Now());
-    case store::Kind::kUpstreamDeletion:
-      return std::make_unique<DeletionItem>(key, NextSerial(), Now());
-  }
-  return nullptr;
-}
-
-void Engine::Load(const store::Key& key, Loaded done) {
-  if (Entry* entry = Find(key)) return std::move(done)(entry);
-  reader_.Get(key, [this, key, done = std::move(done)](absl::StatusOr<Row> row) mutable {
-    // It may have been created or taken up meanwhile.
-    if (Entry* entry = Find(key)) return std::move(done)(entry);
-    if (!row.ok()) return std::move(done)(base::StoreUnreadable());
-    if (!row->has_value()) return std::move(done)(nullptr);
-    // A finished resource goes again with its next round.
-    std::move(done)(&Adopt(**row));
-  });
-}
-
-void Engine::LoadNewest(const store::Key& key, Loaded done) {
-  const Entry* const known = Find(key);
-  // What it commits just now fails where another gateway was faster.
-  if (known == nullptr || known->committing()) return Load(key, std::move(done));
-  reader_.Get(key, [this, key, done = std::move(done)](absl::StatusOr<Row> row) mutable {
-    if (!row.ok()) return std::move(done)(base::StoreUnreadable());
-    if (Entry* entry = Find(key); entry != nullptr && !entry->committing()) {
-      if (row->has_value()) {
-        Refresh(*entry, **row);
-      } else {
-        OnRowDeleted(*entry);
-      }
-    }
-    if (Find(key) == nullptr && !row->has_value()) return std::move(done)(nullptr);
-    Load(key, std::move(done));
-  });
-}
-
-Entry& Engine::Adopt(const store::Row& row) {
-  auto owned = std::make_unique<Entry>();
-  Entry& entry = *owned;
-  entry.item = NewItem(row.key);
-  entry.item->Load(row);
-  entry.item->SpreadPolls(environment_);
-  entry.shard = row.content.shard;
-  entry.create_revision = row.create_revision;
-  entries_[row.key] = std::move(owned);
-  if (hooks_.adopted(row)) {
-    for (auto& [unit, answer] : NeverSent(row)) {
-      entry.pending.push_back({.said = {{unit, std::move(answer)}}});
-    }
-  }
-  PlanAgain(entry);
-  return entry;
-}
-
-void Engine::TakeUp(const store::Row& row) {
-  Entry* entry = Find(row.key);
-  if (entry == nullptr) {
-    Adopt(row);
-  } else if (entry->committing()) {
-    entry->remote_revision = std::max(entry->remote_revision, row.revision);
-  } else if (row.revision > entry->item->revision()) {
-    Refresh(*entry, row);
-  }
-}
-
-void Engine::Unpin(const store::Key& key, std::uint64_t serial) {
-  Entry* entry = Find(key, serial);
-  if (entry != nullptr && --entry->pins == 0) PlanAgain(*entry);
-}
-
-void Engine::Drop(const store::Key& key) {
-  const auto it = entries_.find(key);
-  if (it == entries_.end()) return;
-  counts_.Replace(it->second->counted, {});
-  entries_.erase(it);
-}
-
-// --- Rounds
-
-void Engine::PlanAgain(Entry& entry) {
-  if (std::exchange(entry.posted, true)) return;
-  loop_.Post([this, key = entry.item->key()] {
-    if (Entry* found = Find(key)) {
-      found->posted = false;
-      Advance(*found);
-    }
-  });
-}
-
-bool Engine::PlanAgain(const store::Key& key) {
-  Entry* entry = Find(key);
-  if (entry != nullptr) PlanAgain(*entry);
-  return entry != nullptr;
-}
-
-void Engine::PlanAgain(const store::Key& key, std::uint64_t serial) {
-  if (Entry* entry = Find(key, serial)) PlanAgain(*entry);
-}
-
-void Engine::PlanAllAgain(const absl::flat_hash_set<store::Key>& keys) {
-  for (const store::Key& key : keys) PlanAgain(key);
-}
 
 void Engine::Add(Entry& entry, Change change) {
   entry.pending.push_back(std::move(change));
@@ -378,13 +244,6 @@ std::vector<Change> Engine::AnswerCommands(std::vector<Change> changes, const ab
   return kept;
 }
 
-void Engine::FailChanges(std::vector<Change>& changes, const absl::Status& status) {
-  for (Change& change : changes) {
-    if (change.done) std::move(change.done)(status);
-  }
-  changes.clear();
-}
-
 void Engine::OnNotCommitted(Entry& entry, const store::CommitResult& result,
                             const absl::StatusOr<Row>* row) {
   Item& item = *entry.item;
@@ -484,8 +343,6 @@ void Engine::SetTimer(Entry& entry) {
   });
 }
 
-// --- Creation
-
 absl::StatusOr<store::Write> Engine::BeginCreation(std::unique_ptr<Item> owned, store::Shard shard,
                                                    std::optional<store::RequestKey> claim) {
   const store::Key key = owned->key();
@@ -563,8 +420,6 @@ void Engine::Abandon(const store::Key& key, bool unknown) {
        });
 }
 
-// --- Waiters
-
 void Engine::AddWaiter(Entry& entry, Waiter waiter) {
   const absl::Time answer_by = answer_now_ ? Now() : waiter.answer_by;
   waiter.answer_by = answer_by;
@@ -636,65 +491,6 @@ void Engine::AnnounceReliance(Entry& entry) {
   };
   entry.pending.push_back(std::move(change));
   if (!entry.committing()) PlanAgain(entry);
-}
-
-// --- Other gateways
-
-void Engine::Refresh(Entry& entry) {
-  reader_.Get(entry.item->key(), [this, key = entry.item->key(),
-                                  serial = entry.item->serial()](absl::StatusOr<Row> row) {
-    Entry* found = Find(key, serial);
-    if (found == nullptr) return;
-    // It looks again once its commit is done.
-    if (found->committing()) {
-      if (row.ok() && row->has_value()) {
-        found->remote_revision = std::max(found->remote_revision, (*row)->revision);
-      }
-      return;
-    }
-    if (!row.ok()) {
-      loop_.PostAt(Now() + kStoreRetry, [this, key, serial] {
-        Entry* again = Find(key, serial);
-        if (again != nullptr && !again->committing()) Refresh(*again);
-      });
-      return;
-    }
-    if (!row->has_value()) return OnRowDeleted(*found);
-    Refresh(*found, **row);
-  });
-}
-
-void Engine::Refresh(Entry& entry, const store::Row& row) {
-  Item& item = *entry.item;
-  if (row.revision <= item.revision()) return;
-  if (row.create_revision != entry.create_revision) {
-    OnRowDeleted(entry);
-    const bool ours = row.content.unfinished && environment_.ownership().Holds(row.content.shard);
-    if (ours && Find(row.key) == nullptr) TakeUp(row);
-    return;
-  }
-  const bool owned = Owns(entry);
-  item.Load(row);
-  entry.shard = row.content.shard;
-  // Another gateway knows of it: it stays.
-  entry.acknowledged = true;
-  if (!owned && Owns(entry)) item.SpreadPolls(environment_);
-  if (owned && !Owns(entry)) item.AbandonPlaces(environment_);
-  // Those that still depend on it say so again.
-  PlanAllAgain(std::exchange(entry.dependents, {}));
-  PlanAgain(entry);
-}
-
-void Engine::OnRowDeleted(Entry& entry) {
-  const store::Key key = entry.item->key();
-  std::vector<Waiter> waiters = std::move(entry.waiters);
-  std::vector<Change> pending = std::move(entry.pending);
-  const auto dependents = std::move(entry.dependents);
-  entry.item->AbandonPlaces(environment_);
-  Drop(key);
-  PlanAllAgain(dependents);
-  for (Waiter& waiter : waiters) std::move(waiter.done)(model::NotFound(key));
-  FailChanges(pending, model::NotFound(key));
 }
 
 }  // namespace assetgate::reconcile

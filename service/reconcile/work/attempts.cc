@@ -76,6 +76,37 @@ std::string InDoubt(absl::string_view task, int index, const v1::Attempt& attemp
                       task, " --attempt ", index, ")");
 }
 
+bool CallerMustMend(const provider::Failure& failure) {
+  // No other provider is shown refused content.
+  if (failure.reason == v1::CONTENT_REJECTED) return true;
+  if (failure.act.has_value()) return *failure.act == base::Act::kCaller;
+  return failure.reason == v1::PROVIDER_INVALID_ARGUMENT || failure.reason == v1::PROVIDER_REJECTED;
+}
+
+google::rpc::Status ForgottenError(const std::string& provider_id, const v1::Attempt& attempt,
+                                   const provider::Failure& failure) {
+  return base::Error(
+             absl::StatusCode::kNotFound, v1::PROVIDER_FORGOT,
+             IsUnverified(attempt)
+                 ? absl::StrCat("the provider does not know a task \"", attempt.provider_task_id(),
+                                "\", ", GivenAs(attempt),
+                                "; what became of the submission, and whether it is billed, "
+                                "is not known")
+                 : "the provider accepted the task and no longer knows it; whether it is "
+                   "billed is not known")
+      .Metadata("provider", provider_id)
+      .Metadata("provider_message", base::CleanText(failure.message))
+      .ToProto();
+}
+
+Pace PaceOf(const model::VideoEntity& entity, int attempt) {
+  const v1::Attempt& asked = entity.resource.attempts(attempt);
+  if (entity.record.units(attempt).has_late_until()) {
+    return {base::FromProto(asked.end_time()), /*late=*/true};
+  }
+  return {base::FromProto(asked.submit_time())};
+}
+
 model::UnitContext ContextOf(const Environment& environment, const std::string& provider_id) {
   model::UnitContext context;
   context.provider_id = provider_id;

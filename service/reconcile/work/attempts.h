@@ -10,7 +10,10 @@
 #include "model/apply.h"
 #include "model/catalog.h"
 #include "model/record.pb.h"
+#include "model/resource.h"
+#include "provider/failure.h"
 #include "reconcile/step.h"
+#include "reconcile/tracking.h"
 
 namespace assetgate::reconcile {
 
@@ -41,6 +44,15 @@ std::string WhichSubmission(const model::Unit& record);
 // What is known of a submission that only a person's word can settle. `why`: it is not sent again.
 std::string InDoubt(absl::string_view task, int index, const v1::Attempt& attempt,
                     const model::Unit& record, absl::string_view why);
+
+// A refusal that the caller has to mend ends the task: another provider would be asked for the same.
+bool CallerMustMend(const provider::Failure& failure);
+// The provider accepted the attempt, or is said to have, and does not know it.
+google::rpc::Status ForgottenError(const std::string& provider_id, const v1::Attempt& attempt,
+                                   const provider::Failure& failure);
+
+// What the intervals between the polls of an attempt depend on.
+Pace PaceOf(const model::VideoEntity& entity, int attempt);
 
 // What model's functions need to know of an attempt at that provider.
 model::UnitContext ContextOf(const Environment& environment, const std::string& provider_id);

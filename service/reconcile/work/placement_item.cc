@@ -10,7 +10,6 @@
 #include "base/proto_time.h"
 #include "model/apply.h"
 #include "model/fingerprint.h"
-#include "model/refusal.h"
 #include "reconcile/dependencies.h"
 #include "reconcile/submission.h"
 #include "reconcile/tracking.h"
@@ -25,11 +24,6 @@ model::UnitContext ContextOf(const model::Settings& settings, const std::string&
   context.now = now;
   context.max_unknown_submissions = settings.max_unknown_submissions;
   return context;
-}
-
-bool StuckOnOperator(v1::Waiting::Reason reason) {
-  return reason == v1::Waiting::PROVIDER_CREDENTIALS_REJECTED ||
-         reason == v1::Waiting::PROVIDER_OUT_OF_CREDIT;
 }
 
 // After this long in a queue of ours it is worth saying.
@@ -484,56 +478,6 @@ UnfinishedUnits PlacementItem<EntityT>::Units() const {
                      this->current_.resource.placements(i).waiting().reason()});
   }
   return units;
-}
-
-template <typename EntityT>
-bool PlacementItem<EntityT>::Answerable() const {
-  const auto& placements = this->current_.resource.placements();
-  return std::all_of(placements.begin(), placements.end(), [](const auto& placement) {
-    return placement.state() != v1::Placement::SUBMITTING ||
-           StuckOnOperator(placement.waiting().reason());
-  });
-}
-
-template <typename EntityT>
-bool PlacementItem<EntityT>::MayBeRefused() const {
-  const auto& units = this->current_.record.units();
-  return !units.empty() && std::none_of(units.begin(), units.end(), [](const model::Unit& unit) {
-    return !unit.handle().empty() || unit.unknown_outcomes() > 0 ||
-           unit.earlier_unknown_outcomes() > 0;
-  });
-}
-
-template <typename EntityT>
-std::optional<absl::Status> PlacementItem<EntityT>::Refusal() const {
-  const auto& draft = this->draft_;
-  if (draft.resource.placements_size() == 0) return std::nullopt;
-  v1::ProviderFailures failures;
-  for (int i = 0; i < draft.resource.placements_size(); ++i) {
-    const auto& placement = draft.resource.placements(i);
-    // Accepted once: something exists. On its way: it can be.
-    if (!draft.record.units(i).handle().empty()) return std::nullopt;
-    if (draft.record.units(i).submission().open()) return std::nullopt;
-    // Sent, and never answered: nobody can say that nothing exists.
-    if (draft.record.units(i).unknown_outcomes() > 0 ||
-        draft.record.units(i).earlier_unknown_outcomes() > 0) {
-      return std::nullopt;
-    }
-    const UnitRun* run = this->FindRun(static_cast<std::size_t>(i));
-    auto* failure = failures.add_failures();
-    failure->set_provider(placement.provider());
-    if (placement.state() == v1::Placement::FAILED) {
-      *failure->mutable_status() = placement.error();
-    } else if (placement.state() == v1::Placement::SUBMITTING &&
-               StuckOnOperator(placement.waiting().reason()) && run != nullptr &&
-               run->failure.has_value()) {
-      *failure->mutable_status() =
-          provider::ToError(*run->failure, draft.record.units(i).provider()).ToProto();
-    } else {
-      return std::nullopt;
-    }
-  }
-  return model::CombinedRefusal(failures);
 }
 
 template <typename EntityT>

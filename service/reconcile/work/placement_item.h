@@ -18,6 +18,7 @@
 #include "provider/dialect.h"
 #include "reconcile/item.h"
 #include "reconcile/step.h"
+#include "reconcile/work/placement_refusal.h"
 
 namespace assetgate::reconcile {
 
@@ -39,9 +40,11 @@ class PlacementItem : public EntityItem<EntityT> {
   bool Reconsider(const Environment& environment, const model::ProviderChanges& changes) override;
   void Plan(Step& step) override;
   absl::Status Apply(Step& step, std::size_t unit, const Said& said) override;
-  bool Answerable() const override;
-  std::optional<absl::Status> Refusal() const override;
-  bool MayBeRefused() const override;
+  bool Answerable() const override { return AnswersCreation(this->current_); }
+  std::optional<absl::Status> Refusal() const override {
+    return RefusalOf(this->draft_, [this](std::size_t unit) { return this->FindRun(unit); });
+  }
+  bool MayBeRefused() const override { return reconcile::MayBeRefused(this->current_); }
   UnfinishedUnits Units() const override;
 
  protected:

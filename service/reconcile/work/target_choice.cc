@@ -37,6 +37,17 @@ google::rpc::Status TargetFailures(const model::VideoTaskRecord& record, absl::S
   return error.Failures(failures).ToProto();
 }
 
+google::rpc::Status NotAcceptedInTime(const model::VideoEntity& video, absl::Duration timeout) {
+  const v1::VideoTask& task = video.resource;
+  const Bill bill = BillOf(task);
+  const bool doubt = bill == Bill::kInDoubt;
+  return TargetFailures(
+      video.record, doubt ? absl::StatusCode::kUnknown : absl::StatusCode::kUnavailable,
+      doubt ? v1::SUBMISSION_UNKNOWN : v1::NOT_SUBMITTED,
+      absl::StrCat("no provider accepted it within ", absl::FormatDuration(timeout), "; ",
+                   WordsOf(bill), " (it waited for: ", task.waiting().message(), ")"));
+}
+
 std::optional<std::size_t> TargetOf(const model::VideoTaskRecord& record,
                                     const v1::Attempt& attempt) {
   const std::string provider = model::ParseProvider(attempt.provider()).value_or("");

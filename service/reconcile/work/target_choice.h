@@ -41,6 +41,8 @@ struct TargetRun {
 // An error with what each target's provider said.
 google::rpc::Status TargetFailures(const model::VideoTaskRecord& record, absl::StatusCode code,
                                    v1::ErrorReason reason, absl::string_view message);
+// No provider accepted the task within `timeout`.
+google::rpc::Status NotAcceptedInTime(const model::VideoEntity& video, absl::Duration timeout);
 // The target that the attempt was made for; absent where the route has it no longer.
 std::optional<std::size_t> TargetOf(const model::VideoTaskRecord& record,
                                     const v1::Attempt& attempt);

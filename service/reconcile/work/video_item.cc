@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "model/apply.h"
 #include "model/fingerprint.h"
-#include "model/refusal.h"
 #include "model/video_end.h"
 #include "reconcile/submission.h"
 #include "reconcile/work/attempts.h"
@@ -22,31 +21,6 @@ namespace {
 
 // After this long in a queue the task says so.
 constexpr absl::Duration kSlowQueue = absl::Seconds(1);
-
-// A refusal that the caller has to mend ends the task: another provider would be asked for the
-// same.
-bool CallerMustMend(const provider::Failure& failure) {
-  // No other provider is shown refused content.
-  if (failure.reason == v1::CONTENT_REJECTED) return true;
-  if (failure.act.has_value()) return *failure.act == base::Act::kCaller;
-  return failure.reason == v1::PROVIDER_INVALID_ARGUMENT || failure.reason == v1::PROVIDER_REJECTED;
-}
-
-google::rpc::Status Forgotten(const std::string& provider_id, const v1::Attempt& attempt,
-                              const provider::Failure& failure) {
-  return base::Error(
-             absl::StatusCode::kNotFound, v1::PROVIDER_FORGOT,
-             IsUnverified(attempt)
-                 ? absl::StrCat("the provider does not know a task \"", attempt.provider_task_id(),
-                                "\", ", GivenAs(attempt),
-                                "; what became of the submission, and whether it is billed, "
-                                "is not known")
-                 : "the provider accepted the task and no longer knows it; whether it is "
-                   "billed is not known")
-      .Metadata("provider", provider_id)
-      .Metadata("provider_message", base::CleanText(failure.message))
-      .ToProto();
-}
 
 }  // namespace
 
@@ -90,14 +64,6 @@ bool VideoItem::Reconsider(const Environment& environment, const model::Provider
     if (change->second.access) choice_.run(static_cast<std::size_t>(i)) = TargetRun();
   }
   return concerned;
-}
-
-Pace VideoItem::PaceOf(const model::VideoEntity& entity, int attempt) {
-  const v1::Attempt& asked = entity.resource.attempts(attempt);
-  if (entity.record.units(attempt).has_late_until()) {
-    return {base::FromProto(asked.end_time()), /*late=*/true};
-  }
-  return {base::FromProto(asked.submit_time())};
 }
 
 void VideoItem::Plan(Step& step) {
@@ -310,14 +276,7 @@ void VideoItem::PlanPending(Step& step) {
 void VideoItem::ExpirePending(Step& step) {
   v1::VideoTask& task = draft_.resource;
   choice_.Release();
-  const Bill bill = BillOf(task);
-  const bool doubt = bill == Bill::kInDoubt;
-  const google::rpc::Status error = TargetFailures(
-      draft_.record, doubt ? absl::StatusCode::kUnknown : absl::StatusCode::kUnavailable,
-      doubt ? v1::SUBMISSION_UNKNOWN : v1::NOT_SUBMITTED,
-      absl::StrCat("no provider accepted it within ",
-                   absl::FormatDuration(step.settings().submit_timeout), "; ", WordsOf(bill),
-                   " (it waited for: ", task.waiting().message(), ")"));
+  const google::rpc::Status error = NotAcceptedInTime(draft_, step.settings().submit_timeout);
   step.MarkChanged(model::FinishTask(task, v1::VideoTask::FAILED, error, step.now()));
 }
 
@@ -455,7 +414,8 @@ absl::Status VideoItem::ApplyNews(Step& step, std::size_t unit, const News& said
     return absl::OkStatus();
   }
   if (said.verdict) {
-    const google::rpc::Status error = Forgotten(context.provider_id, attempt, said.news.failure);
+    const google::rpc::Status error =
+        ForgottenError(context.provider_id, attempt, said.news.failure);
     step.MarkChanged(model::ApplyGivenUp(task, i, record, error, context));
     return absl::OkStatus();
   }
@@ -528,43 +488,6 @@ UnfinishedUnits VideoItem::Units() const {
   }
   if (model::IsFinal(task.state())) return {};
   return {{base::MetricKind::kVideoTask, "", task.waiting().reason()}};
-}
-
-bool VideoItem::Answerable() const {
-  const v1::VideoTask& task = current_.resource;
-  if (model::IsSettled(task) || task.has_submit_time()) return true;
-  return task.state() == v1::VideoTask::PENDING &&
-         task.waiting().reason() == v1::Waiting::ASSET_PROCESSING;
-}
-
-bool VideoItem::MayBeRefused() const {
-  const v1::VideoTask& task = current_.resource;
-  return !task.has_submit_time() && task.state() != v1::VideoTask::CANCELLED &&
-         !WasEverInDoubt(current_.record);
-}
-
-std::optional<absl::Status> VideoItem::Refusal() const {
-  const v1::VideoTask& task = draft_.resource;
-  if (task.has_submit_time() || WasEverInDoubt(draft_.record)) return std::nullopt;
-  if (task.state() == v1::VideoTask::FAILED) return base::FromRpcStatus(task.error());
-  if (task.state() != v1::VideoTask::PENDING || OpenAttempt(task) >= 0) return std::nullopt;
-  // Every target has said no, and only an operator can change that.
-  v1::ProviderFailures failures;
-  for (int i = 0; i < draft_.record.targets_size(); ++i) {
-    const auto& target = draft_.record.targets(i);
-    google::rpc::Status status;
-    if (target.error().empty() || !status.ParseFromString(target.error())) return std::nullopt;
-    const TargetRun* run = choice_.FindRun(static_cast<std::size_t>(i));
-    const bool stuck = run != nullptr && run->failure.has_value() &&
-                       base::InfoOf(status).metadata().count("act") > 0 &&
-                       base::InfoOf(status).metadata().at("act") == "OPERATOR";
-    if (!target.ineligible() && !stuck) return std::nullopt;
-    auto* failure = failures.add_failures();
-    failure->set_provider(model::MakeName(model::kProviders, target.provider()));
-    *failure->mutable_status() = std::move(status);
-  }
-  if (failures.failures_size() == 0) return std::nullopt;
-  return model::CombinedRefusal(failures);
 }
 
 void VideoItem::AbandonPlaces(const Environment& environment) {

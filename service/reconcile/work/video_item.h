@@ -17,8 +17,8 @@
 #include "provider/dialect.h"
 #include "reconcile/item.h"
 #include "reconcile/step.h"
-#include "reconcile/tracking.h"
 #include "reconcile/work/target_choice.h"
+#include "reconcile/work/video_refusal.h"
 
 namespace assetgate::reconcile {
 
@@ -40,16 +40,13 @@ class VideoItem final : public EntityItem<model::VideoEntity> {
   absl::Status Apply(Step& step, std::size_t unit, const Said& said) override;
   // Reports what ended, and what it was charged.
   void AcceptDraft(const Environment& environment, store::Revision revision) override;
-  bool Answerable() const override;
-  std::optional<absl::Status> Refusal() const override;
-  bool MayBeRefused() const override;
+  bool Answerable() const override { return AnswersCreation(current_.resource); }
+  std::optional<absl::Status> Refusal() const override { return RefusalOf(draft_, choice_); }
+  bool MayBeRefused() const override { return reconcile::MayBeRefused(current_); }
   void AbandonPlaces(const Environment& environment) override;
   UnfinishedUnits Units() const override;
 
  private:
-  // By what the polls of an attempt go.
-  static Pace PaceOf(const model::VideoEntity& entity, int attempt);
-
   // A task without an attempt in flight.
   void PlanPending(Step& step);
   void ExpirePending(Step& step);
