@@ -35,12 +35,23 @@ void Engine::Add(Entry& entry, Change change) {
 }
 
 void Engine::Observe(Observed observed) {
-  Entry* entry = observed.serial == 0 ? Find(observed.key) : Find(observed.key, observed.serial);
+  Entry* entry = Find(observed.key);
+  if (entry == nullptr && observed.serial == 0) {
+    const store::Key key = observed.key;
+    return Load(key, [this, observed = std::move(observed)](absl::StatusOr<Entry*> loaded) mutable {
+      if (loaded.ok() && *loaded != nullptr) TakeIn(**loaded, std::move(observed));
+    });
+  }
   if (entry == nullptr) return;
+  if (observed.serial != 0 && observed.serial != entry->item->serial()) return;
+  TakeIn(*entry, std::move(observed));
+}
+
+void Engine::TakeIn(Entry& entry, Observed observed) {
   const std::size_t unit = observed.unit;
-  std::optional<Said> said = entry->item->TakeIn(environment_, std::move(observed));
-  if (!said.has_value()) return PlanAgain(*entry);
-  Add(*entry, {.said = {{unit, *std::move(said)}}});
+  std::optional<Said> said = entry.item->TakeIn(environment_, std::move(observed));
+  if (!said.has_value()) return PlanAgain(entry);
+  Add(entry, {.said = {{unit, *std::move(said)}}});
 }
 
 void Engine::Advance(Entry& entry) {
@@ -230,18 +241,6 @@ void Engine::OnRemoved(Entry& entry) {
   }
   FailChanges(pending, model::NotFound(key));
   PlanAllAgain(dependents);
-}
-
-std::vector<Change> Engine::AnswerCommands(std::vector<Change> changes, const absl::Status& error) {
-  std::vector<Change> kept;
-  for (Change& change : changes) {
-    if (change.done) {
-      std::move(change.done)(error);
-    } else {
-      kept.push_back(std::move(change));
-    }
-  }
-  return kept;
 }
 
 void Engine::OnNotCommitted(Entry& entry, const store::CommitResult& result,

@@ -72,6 +72,7 @@ class Engine final : public Table {
   // What else a round writes, and at which revision it was before.
   using AlsoWritten = std::vector<std::pair<store::Key, store::Revision>>;
 
+  void TakeIn(Entry& entry, Observed observed);
   void Advance(Entry& entry) override;
   // Plans the draft, or takes the creation back.
   void PlanDraft(Entry& entry, Step& step, bool& remove);
@@ -90,8 +91,6 @@ class Engine final : public Table {
   void OnRemoved(Entry& entry);
   void OnNotCommitted(Entry& entry, const store::CommitResult& result,
                       const absl::StatusOr<Row>* row);
-  // Commands are answered with `error`; observations are kept.
-  static std::vector<Change> AnswerCommands(std::vector<Change> changes, const absl::Status& error);
 
   void AnswerWaiters(Entry& entry);
   // Commits that somebody here was answered, so that the creator at another gateway does not take

@@ -24,7 +24,7 @@ struct SubmitAnswer {
   provider::SubmitResult result;
 };
 
-// The facts of the call that an answer came by.
+// The facts of the call that an answer came by. `catalog` and `provider` are always set.
 struct CallFacts {
   // Owns `provider`.
   model::CatalogPtr catalog;

@@ -139,6 +139,18 @@ void Table::PlanAllAgain(const absl::flat_hash_set<store::Key>& keys) {
   for (const store::Key& key : keys) PlanAgain(key);
 }
 
+std::vector<Change> Table::AnswerCommands(std::vector<Change> changes, const absl::Status& error) {
+  std::vector<Change> kept;
+  for (Change& change : changes) {
+    if (change.done) {
+      std::move(change.done)(error);
+    } else {
+      kept.push_back(std::move(change));
+    }
+  }
+  return kept;
+}
+
 void Table::FailChanges(std::vector<Change>& changes, const absl::Status& status) {
   for (Change& change : changes) {
     if (change.done) std::move(change.done)(status);

@@ -97,6 +97,8 @@ class Table {
   // A round.
   virtual void Advance(Entry& entry) = 0;
 
+  // Commands are answered with `error`; observations are kept.
+  static std::vector<Change> AnswerCommands(std::vector<Change> changes, const absl::Status& error);
   static void FailChanges(std::vector<Change>& changes, const absl::Status& status);
 
   const Environment environment_;
