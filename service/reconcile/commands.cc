@@ -176,27 +176,65 @@ void Commands::ResolveVideo(const store::Key& key, model::UsableProviders usable
                             model::Resolution said,
                             std::function<AdoptionConditions(const v1::VideoTask&)> adopt,
                             Reply<v1::VideoTask> reply) {
-  CommandVideo(
-      key,
-      [usable = std::move(usable), said = std::move(said), adopt = std::move(adopt)](
-          VideoItem& item, Step& step) -> absl::Status {
-        const model::VideoTaskRecord& record = item.current().record;
-        if (!model::MayUseAll(usable, record.units()) ||
-            (said.resubmit && !model::MayUseAll(usable, record.targets()))) {
-          return model::NotAllowed();
-        }
-        // For each draft: where the conditions did not hold, this says why, or has others.
-        std::vector<store::Conditions::TermAnywhere> absent;
-        if (adopt) {
-          AdoptionConditions conditions = adopt(item.resource());
-          if (!conditions.ok()) return conditions.status();
-          absent = *std::move(conditions);
-        }
-        step.Acknowledge();
-        if (absl::Status s = Resolve(step, item, said, item.mutable_draft()); !s.ok()) return s;
-        std::move(absent.begin(), absent.end(),
-                  std::back_inserter(step.conditions().absent_anywhere));
-        return absl::OkStatus();
+  auto resolving = std::make_shared<Resolving>(
+      Resolving{key, std::move(usable), std::move(said), std::move(adopt), std::move(reply)});
+  if (!resolving->adopt) return Resolve(std::move(resolving), 0, {});
+  PrepareResolution(std::move(resolving));
+}
+
+void Commands::PrepareResolution(ResolvingPtr resolving) {
+  engine_.Load(resolving->key, [this, resolving](absl::StatusOr<Entry*> loaded) {
+    if (!loaded.ok()) return std::move(resolving->reply)(loaded.status());
+    if (*loaded == nullptr) return std::move(resolving->reply)(model::NotFound(resolving->key));
+    const Item& item = *(*loaded)->item;
+    engine_.reader().Run<std::vector<store::Conditions::TermAnywhere>>(
+        0,
+        [resolving, task = static_cast<const VideoItem&>(item).resource()] {
+          return resolving->adopt(task);
+        },
+        [this, resolving, revision = item.revision()](AdoptionConditions conditions) {
+          Resolve(resolving, revision, std::move(conditions));
+        });
+  });
+}
+
+void Commands::Resolve(ResolvingPtr resolving, store::Revision revision,
+                       AdoptionConditions conditions) {
+  // Set where the conditions are of another state, or did not hold: they are computed anew.
+  auto stale = std::make_shared<bool>(false);
+  Change change;
+  change.command = [resolving, revision, conditions, stale](Item& base,
+                                                            Step& step) -> absl::Status {
+    auto& item = static_cast<VideoItem&>(base);
+    const model::VideoTaskRecord& record = item.current().record;
+    if (!model::MayUseAll(resolving->usable, record.units()) ||
+        (resolving->said.resubmit && !model::MayUseAll(resolving->usable, record.targets()))) {
+      return model::NotAllowed();
+    }
+    *stale = resolving->adopt && item.revision() != revision;
+    if (*stale) return absl::AbortedError("the task has changed");
+    if (!conditions.ok()) return conditions.status();
+    step.Acknowledge();
+    absl::Status s = reconcile::Resolve(step, item, resolving->said, item.mutable_draft());
+    if (s.ok()) step.conditions().absent_anywhere = *conditions;
+    return s;
+  };
+  if (resolving->adopt) {
+    change.unmet = [stale](const store::Key&) {
+      *stale = true;
+      return absl::AbortedError("another task has it by now");
+    };
+  }
+  Reply<v1::VideoTask> reply = [this, resolving, stale](absl::StatusOr<v1::VideoTask> task) {
+    if (*stale) return PrepareResolution(resolving);
+    std::move(resolving->reply)(std::move(task));
+  };
+  Run<v1::VideoTask>(
+      resolving->key, std::move(change),
+      [this, key = resolving->key]() -> absl::StatusOr<v1::VideoTask> {
+        const Entry* entry = engine_.Find(key);
+        if (entry == nullptr) return model::NotFound(key);
+        return static_cast<const VideoItem&>(*entry->item).resource();
       },
       std::move(reply));
 }

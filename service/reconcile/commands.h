@@ -3,6 +3,7 @@
 #define ASSETGATE_RECONCILE_COMMANDS_H_
 
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -44,6 +45,20 @@ class Commands {
   template <typename T>
   void Run(const store::Key& key, Change change, absl::AnyInvocable<absl::StatusOr<T>() &&> result,
            Reply<T> reply);
+  // A resolution whose adoption conditions are computed on a reader's thread, and anew where they no
+  // longer hold.
+  struct Resolving {
+    store::Key key;
+    model::UsableProviders usable;
+    model::Resolution said;
+    std::function<AdoptionConditions(const v1::VideoTask&)> adopt;
+    Reply<v1::VideoTask> reply;
+  };
+  using ResolvingPtr = std::shared_ptr<Resolving>;
+  void PrepareResolution(ResolvingPtr resolving);
+  // `conditions`: of the task at `revision`.
+  void Resolve(ResolvingPtr resolving, store::Revision revision, AdoptionConditions conditions);
+
   template <typename Command>
   void CommandVideo(const store::Key& key, Command command, Reply<v1::VideoTask> reply);
 

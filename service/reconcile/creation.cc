@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "model/refusal.h"
 #include "model/resource.h"
+#include "reconcile/creation_answers.h"
 #include "reconcile/errors.h"
 
 namespace assetgate::reconcile {
@@ -22,61 +23,6 @@ constexpr absl::Duration kStoreTroubleInterval = absl::Seconds(10);
 
 }  // namespace
 
-struct Creations::Collected {
-  Collected(Engine& owner, std::vector<store::Key> item_keys, Answers to)
-      : engine(owner), keys(std::move(item_keys)), answers(std::move(to)) {
-    results.resize(keys.size());
-    missing = keys.size();
-  }
-
-  bool Answered(std::size_t i) const { return results[i].has_value(); }
-
-  // `free_again`: nothing exists, and the request id is free again.
-  static void Answer(const CollectedPtr& self, std::size_t i, absl::Status status,
-                     bool free_again = false) {
-    self->results[i] = std::move(status);
-    self->free_again |= free_again;
-    if (--self->missing > 0) return;
-    if (self->results.size() == 1 && self->free_again) return std::move(self->answers.done)(true);
-    Give(self, 0);
-  }
-
-  // An item that answered early may have moved on, or left memory, since: each answer is the item
-  // as it is now.
-  static void Give(const CollectedPtr& self, std::size_t i) {
-    for (; i < self->keys.size(); ++i) {
-      if (!self->results[i]->ok()) {
-        self->answers.each(*self->results[i]);
-        continue;
-      }
-      if (const Entry* entry = self->engine.Find(self->keys[i])) {
-        self->answers.each(entry->item.get());
-        continue;
-      }
-      return self->engine.Load(self->keys[i], [self, i](absl::StatusOr<Entry*> loaded) {
-        if (!loaded.ok()) {
-          self->answers.each(loaded.status());
-        } else if (*loaded == nullptr) {
-          self->answers.each(model::NotFound(self->keys[i]));
-        } else {
-          self->answers.each((*loaded)->item.get());
-        }
-        Give(self, i + 1);
-      });
-    }
-    std::move(self->answers.done)(false);
-  }
-
-  Engine& engine;
-  const std::vector<store::Key> keys;
-  // The request id that is being committed.
-  std::optional<store::RequestKey> claim;
-  Answers answers;
-  std::vector<std::optional<absl::Status>> results;
-  std::size_t missing;
-  bool free_again = false;
-};
-
 void Creations::AnswerAll(Pending& creation, std::size_t count, const absl::Status& status) {
   for (std::size_t i = 0; i < count; ++i) creation.answers.each(status);
   std::move(creation.answers.done)(false);
@@ -89,7 +35,9 @@ void Creations::Create(Pending creation) {
   }
   const std::size_t count = creation.items.size();
   const Environment& environment = engine_.environment();
-  if (environment.draining()) return AnswerAll(creation, count, base::Draining("try again"));
+  if (environment.draining()) {
+    return AnswerAll(creation, count, base::Draining("try again"));
+  }
   if (creation.claim.has_value()) {
     // A duplicate of a request that is being committed waits for that.
     if (const auto it = claims_.find(creation.claim->key); it != claims_.end()) {
@@ -105,32 +53,53 @@ void Creations::Create(Pending creation) {
             .RetryAfter(absl::Seconds(5));
     return Refuse(std::move(creation), error);
   }
-  Admit(std::move(creation));
+  std::optional<store::RequestKey> claim;
+  if (creation.claim.has_value()) {
+    claim = creation.claim->key;
+    claims_[*claim];
+  }
+  auto admitted = std::make_shared<Pending>(std::move(creation));
+  if (!admitted->adopt && !admitted->admit) return Begin(std::move(admitted), std::move(claim));
+  // Both may read the store.
+  engine_.reader().Run<bool>(
+      0,
+      [admitted]() -> absl::StatusOr<bool> {
+        if (absl::Status s = Admit(*admitted); !s.ok()) return s;
+        return true;
+      },
+      [this, admitted, claim](const absl::StatusOr<bool>& result) {
+        if (result.ok()) return Begin(admitted, claim);
+        Refuse(std::move(*admitted), result.status());
+        End(claim);
+      });
 }
 
-void Creations::Admit(Pending creation) {
-  const std::size_t count = creation.items.size();
+absl::Status Creations::Admit(Pending& creation) {
   if (creation.adopt) {
     auto conditions = creation.adopt();
-    if (!conditions.ok()) return Refuse(std::move(creation), conditions.status());
+    if (!conditions.ok()) return conditions.status();
     creation.absent_anywhere = *std::move(conditions);
   }
   if (creation.admit) {
     auto admitted = creation.admit();
-    if (!admitted.ok()) return Refuse(std::move(creation), admitted.status());
+    if (!admitted.ok()) return admitted.status();
     creation.admitted = *std::move(admitted);
   }
-  if (count == 0) return AnswerAll(creation, 0, absl::OkStatus());
+  return absl::OkStatus();
+}
+
+void Creations::Begin(PendingPtr creation, std::optional<store::RequestKey> claim) {
   std::vector<store::Key> keys;
-  keys.reserve(count);
-  for (const auto& item : creation.items) keys.push_back(item->key());
-  auto collected =
-      std::make_shared<Collected>(engine_, std::move(keys), std::move(creation.answers));
-  if (creation.claim.has_value()) {
-    collected->claim = creation.claim->key;
-    claims_[creation.claim->key];
+  keys.reserve(creation->items.size());
+  for (const auto& item : creation->items) keys.push_back(item->key());
+  if (keys.empty()) {
+    AnswerAll(*creation, 0, absl::OkStatus());
+    return End(claim);
   }
-  Preload(std::make_shared<Pending>(std::move(creation)), std::move(collected));
+  auto collected =
+      std::make_shared<Collected>(engine_, std::move(keys), std::move(creation->answers));
+  collected->claim = std::move(claim);
+  Preload(std::move(creation), std::move(collected));
 }
 
 void Creations::Preload(PendingPtr creation, CollectedPtr collected) {
@@ -392,16 +361,22 @@ void Creations::OnConflict(PendingPtr creation, CollectedPtr collected,
     }
   }
   creation->known_new = true;
-  if (creation->adopt) {
-    // Another task may have what the provider has by now: then this says so.
-    auto conditions = creation->adopt();
-    for (std::size_t i = 0; i < creation->items.size() && !conditions.ok(); ++i) {
-      if (creation->items[i] == nullptr) continue;
-      creation->items[i].reset();
-      Collected::Answer(collected, i, conditions.status());
-    }
-    if (conditions.ok()) creation->absent_anywhere = *std::move(conditions);
-  }
+  if (!creation->adopt) return CommitRest(std::move(creation), std::move(collected));
+  // Another task may have what the provider has by now: then this says so.
+  engine_.reader().Run<std::vector<store::Conditions::TermAnywhere>>(
+      0, [creation] { return creation->adopt(); },
+      [this, creation, collected](AdoptionConditions conditions) {
+        for (std::size_t i = 0; i < creation->items.size() && !conditions.ok(); ++i) {
+          if (creation->items[i] == nullptr) continue;
+          creation->items[i].reset();
+          Collected::Answer(collected, i, conditions.status());
+        }
+        if (conditions.ok()) creation->absent_anywhere = *std::move(conditions);
+        CommitRest(creation, collected);
+      });
+}
+
+void Creations::CommitRest(PendingPtr creation, CollectedPtr collected) {
   const bool left = std::any_of(creation->items.begin(), creation->items.end(),
                                 [](const auto& item) { return item != nullptr; });
   if (!left) return End(collected->claim);

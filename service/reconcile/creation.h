@@ -29,10 +29,10 @@ struct Creation {
   std::vector<EntityT> entities;
   // The request id that makes a repetition find them, if the caller gave one.
   std::optional<store::RequestRow> claim;
-  // Runs before anything is committed: an error is the answer, unless the request turns out to be a
+  // Runs on a reader's thread before anything is committed: an error is the answer, unless the request turns out to be a
   // repetition. What it returns lives until the commit is done, or given up.
   std::function<absl::StatusOr<std::shared_ptr<void>>()> admit;
-  // Of what a provider already has; may be empty.
+  // Of what a provider already has; runs on a reader's thread; may be empty.
   std::function<AdoptionConditions()> adopt;
   // Whether a stored request is the same as this one.
   std::function<bool(const std::string& stored)> same_request;
@@ -89,8 +89,10 @@ class Creations {
   using CollectedPtr = std::shared_ptr<Collected>;
   using First = std::optional<store::RequestRow>;
 
-  // Admits it and begins to commit it, or refuses it.
-  void Admit(Pending creation);
+  // On a reader's thread.
+  static absl::Status Admit(Pending& creation);
+  // Of one that is admitted, and whose request id is claimed.
+  void Begin(PendingPtr creation, std::optional<store::RequestKey> claim);
   // Reads what the items refer to, so that the first draft is planned with it.
   void Preload(PendingPtr creation, CollectedPtr collected);
   // Answers a creation that cannot be carried out, unless it repeats one that was: then it gets the
@@ -114,6 +116,8 @@ class Creations {
                  const std::vector<std::size_t>& round, const store::CommitResult& result);
   void OnConflict(PendingPtr creation, CollectedPtr collected,
                   const std::vector<std::size_t>& round, const store::CommitResult& result);
+  // What a conflict has left of it.
+  void CommitRest(PendingPtr creation, CollectedPtr collected);
   // Looks whether a creation is there whose commit the store could not tell. That it is not there
   // proves nothing.
   void LookUp(CollectedPtr collected, std::vector<std::size_t> round, std::size_t from,

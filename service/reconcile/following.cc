@@ -74,7 +74,7 @@ void Following::ReadPage(Listing listing) {
   std::erase_if(listing.shards, [this](store::Shard shard) {
     return !engine_.environment().ownership().Holds(shard);
   });
-  if (listing.shards.empty()) return EndListing();
+  if (listing.shards.empty() || engine_.environment().draining()) return EndListing();
   store::UnfinishedQuery query{.shards = listing.shards, .after = listing.after, .limit = kPage};
   engine_.reader().ListUnfinished(
       std::move(query),

@@ -43,8 +43,12 @@ void SlotPlaces::OnGap() {
 }
 
 void SlotPlaces::Read(std::optional<store::Key> after) {
-  const auto page =
-      store_.ListUnfinished({.shards = std::nullopt, .after = std::move(after), .limit = kPage});
+  store::UnfinishedQuery query{.shards = std::nullopt, .after = std::move(after), .limit = kPage};
+  reader_.ListUnfinished(std::move(query),
+                         [this](absl::StatusOr<std::vector<store::Row>> page) { OnPage(page); });
+}
+
+void SlotPlaces::OnPage(const absl::StatusOr<std::vector<store::Row>>& page) {
   if (!page.ok()) {
     slots_.EndReading(/*complete=*/false);
     telemetry_.OnWarning(
@@ -53,10 +57,7 @@ void SlotPlaces::Read(std::optional<store::Key> after) {
     return;
   }
   slots_.Read(*page);
-  if (page->size() == kPage) {
-    loop_.Post([this, last = page->back().key]() mutable { Read(std::move(last)); });
-    return;
-  }
+  if (page->size() == kPage) return Read(page->back().key);
   slots_.EndReading(/*complete=*/true);
   Wake();
   // Another provider was configured, or there was a gap, while it was read.

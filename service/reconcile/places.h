@@ -14,6 +14,7 @@
 #include "base/event_loop.h"
 #include "model/catalog.h"
 #include "reconcile/model_slots.h"
+#include "reconcile/store_reader.h"
 #include "store/store.h"
 #include "upstream/telemetry.h"
 
@@ -27,9 +28,9 @@ using WakeItem = std::function<bool(const store::Key&)>;
 // Threading: the reconciler's thread; OnChanges and OnGap may be called from any.
 class SlotPlaces {
  public:
-  SlotPlaces(base::EventLoop& loop, store::Store& store, upstream::Telemetry& telemetry,
+  SlotPlaces(base::EventLoop& loop, StoreReader& reader, upstream::Telemetry& telemetry,
              WakeItem wake)
-      : loop_(loop), store_(store), telemetry_(telemetry), wake_(std::move(wake)) {}
+      : loop_(loop), reader_(reader), telemetry_(telemetry), wake_(std::move(wake)) {}
 
   // Counts the slots that `catalog` limits.
   void Configure(model::CatalogPtr catalog);
@@ -55,11 +56,12 @@ class SlotPlaces {
  private:
   void Count();
   void Read(std::optional<store::Key> after);
+  void OnPage(const absl::StatusOr<std::vector<store::Row>>& page);
   // Has as many waiting tasks planned again as there are free slots.
   void Wake();
 
   base::EventLoop& loop_;
-  store::Store& store_;
+  StoreReader& reader_;
   upstream::Telemetry& telemetry_;
   const WakeItem wake_;
   model::CatalogPtr catalog_;

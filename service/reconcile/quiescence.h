@@ -11,7 +11,7 @@
 
 namespace assetgate::reconcile {
 
-// Counts the commits and submissions in flight.
+// Counts the reads, commits and submissions in flight.
 //
 // Threading: the thread of `loop`.
 class Quiescence {
@@ -23,6 +23,11 @@ class Quiescence {
   void BeginSubmission() { ++submissions_; }
   void EndSubmission() {
     --submissions_;
+    PostCheck();
+  }
+  void BeginRead() { ++reads_; }
+  void EndRead() {
+    --reads_;
     PostCheck();
   }
   void BeginCommit() { ++commits_; }
@@ -43,13 +48,14 @@ class Quiescence {
     if (waiting_.empty()) return;
     loop_.Post([this] {
       // Whatever ends later checks again.
-      if (submissions_ > 0 || commits_ > 0 || pending_()) return;
+      if (reads_ > 0 || submissions_ > 0 || commits_ > 0 || pending_()) return;
       for (auto& quiet : std::exchange(waiting_, {})) std::move(quiet)();
     });
   }
 
   base::EventLoop& loop_;
   const std::function<bool()> pending_;
+  int reads_ = 0;
   int submissions_ = 0;
   int commits_ = 0;
   std::vector<absl::AnyInvocable<void() &&>> waiting_;

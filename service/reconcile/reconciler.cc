@@ -63,10 +63,11 @@ struct Reconciler::Wiring {
         ownership(store.leases()),
         gates(loop, telemetry, [this] { return ownership.gateways(); }),
         upstream(loop, given.http, gates, telemetry),
-        slots(loop, store, telemetry, [this](const store::Key& key) { return Wake(key); }),
+        quiescence(loop, [this] { return engine.AnyPending(); }),
+        reader(loop, store, quiescence, given.store_readers),
+        slots(loop, reader, telemetry, [this](const store::Key& key) { return Wake(key); }),
         uploads([this](const store::Key& key) { return Wake(key); },
                 [this](const store::Key& key, std::size_t unit) { return Submits(key, unit); }),
-        quiescence(loop, [this] { return engine.AnyPending(); }),
         parts{.loop = loop,
               .ownership = ownership,
               .gates = gates,
@@ -80,7 +81,6 @@ struct Reconciler::Wiring {
               .observe = [this](Observed observed) { engine.Observe(std::move(observed)); },
               .behind = std::max(absl::ZeroDuration(), store.trusted_time() - loop.Now()),
               .catalog = current_catalog.Get()},
-        reader(loop, store, given.store_readers),
         engine(Environment(parts), loop, store, reader, counts),
         doubts(engine, store),
         creations(engine, store, doubts),
@@ -130,11 +130,11 @@ struct Reconciler::Wiring {
   Ownership ownership;
   upstream::Gates gates;
   upstream::Upstream upstream;
+  Quiescence quiescence;
+  StoreReader reader;
   SlotPlaces slots;
   UploadPlaces uploads;
-  Quiescence quiescence;
   Environment::Parts parts;
-  StoreReader reader;
   Engine engine;
   Doubts doubts;
   Creations creations;

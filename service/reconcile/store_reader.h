@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/hash/hash.h"
 #include "absl/status/statusor.h"
 #include "base/event_loop.h"
+#include "reconcile/quiescence.h"
 #include "store/store.h"
 
 namespace assetgate::reconcile {
@@ -27,8 +29,8 @@ class StoreReader {
   using Row = std::optional<store::Row>;
 
   // `threads`: 0 for tests, where reads run on `loop` itself, posted.
-  StoreReader(base::EventLoop& loop, store::Store& store, int threads)
-      : loop_(loop), store_(store) {
+  StoreReader(base::EventLoop& loop, store::Store& store, Quiescence& quiescence, int threads)
+      : loop_(loop), store_(store), quiescence_(quiescence) {
     for (int i = 0; i < threads; ++i) {
       threads_.push_back(std::make_unique<base::ThreadEventLoop>("store-reader"));
     }
@@ -51,21 +53,25 @@ class StoreReader {
         std::move(done));
   }
 
- private:
+  // Runs `read`, which may read the store as it likes, on a reader's thread.
   template <typename T, typename Read>
   void Run(std::size_t hash, Read read, Done<T> done) {
     base::EventLoop& reader =
         threads_.empty() ? loop_ : static_cast<base::EventLoop&>(*threads_[hash % threads_.size()]);
+    quiescence_.BeginRead();
     reader.Post([this, read = std::move(read), done = std::move(done)]() mutable {
       absl::StatusOr<T> result = read();
-      loop_.Post([done = std::move(done), result = std::move(result)]() mutable {
+      loop_.Post([this, done = std::move(done), result = std::move(result)]() mutable {
         std::move(done)(std::move(result));
+        quiescence_.EndRead();
       });
     });
   }
 
+ private:
   base::EventLoop& loop_;
   store::Store& store_;
+  Quiescence& quiescence_;
   std::vector<std::unique_ptr<base::ThreadEventLoop>> threads_;
 };
 
