@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "config/environment.h"
 #include "doctor/finding.h"
 #include "http/client.h"
 

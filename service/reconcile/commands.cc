@@ -178,7 +178,8 @@ void Commands::ResolveVideo(const store::Key& key, model::UsableProviders usable
                             Reply<v1::VideoTask> reply) {
   auto resolving = std::make_shared<Resolving>(
       Resolving{key, std::move(usable), std::move(said), std::move(adopt), std::move(reply)});
-  if (!resolving->adopt) return Resolve(std::move(resolving), 0, {});
+  if (!resolving->adopt)
+    return Resolve(std::move(resolving), 0, std::vector<store::Conditions::TermAnywhere>());
   PrepareResolution(std::move(resolving));
 }
 

@@ -286,7 +286,7 @@ TEST(ReconcilerResolveTest, TaskThatWasNotAcceptedFailsUnbilled) {
   ASSERT_TRUE(resolved.get().ok()) << resolved.status();
   EXPECT_EQ(resolved->state(), v1::VideoTask::FAILED);
   EXPECT_EQ(base::ReasonOf(resolved->error()), v1::NOT_ACCEPTED_BY_RESOLUTION);
-  EXPECT_THAT(resolved->error().message(), AllOf(HasSubstr("alpha"), HasSubstr("a person")));
+  EXPECT_THAT(resolved->error().message(), AllOf(HasSubstr("alpha"), HasSubstr("an operator")));
   EXPECT_FALSE(resolved->has_waiting());
   EXPECT_TRUE(resolved->has_end_time());
   const v1::Attempt& attempt = resolved->attempts(0);
