@@ -121,11 +121,11 @@ TEST(PagingTest, NegativePageSizeIsRefusedBesideTheFaultsOfTheFilter) {
   reconcile::Harness harness;
   v1::ListAssetsRequest request;
   request.set_page_size(-1);
-  request.mutable_filter()->add_providers("alpha");
+  request.mutable_filter()->add_states(static_cast<v1::Asset::State>(99));
   const auto page = harness.gateway().ListAssets(Caller(), request);
   EXPECT_EQ(base::ReasonOf(page.status()), v1::INVALID_FIELD);
   EXPECT_NE(page.status().ToString().find("page_size"), std::string::npos) << page.status();
-  EXPECT_NE(page.status().ToString().find("filter.providers"), std::string::npos) << page.status();
+  EXPECT_NE(page.status().ToString().find("filter.states"), std::string::npos) << page.status();
 }
 
 TEST(PagingTest, ConfiguredThingsComeInPagesToo) {

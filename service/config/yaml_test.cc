@@ -86,7 +86,7 @@ f.yaml:5: providers[0].limits.requests_per_second: "1" is not a number
 f.yaml:6: providers[0].mode: is not known here; it can be SERVE, DRAIN, OFF
 f.yaml:7: providers[0].allow_insecure_http: "yes" is neither true nor false
 f.yaml:8: providers[0].timeout: "5" is not a duration; write it with its unit: 250ms, 5s, 1m30s, 24h
-f.yaml:9: providers[1]: is a single value, but must be a mapping with keys of id, dialect, base_url, allow_insecure_http, credential, credential_id, previous_credential, previous_credential_id, options, mode, limits, timeout, tracking, headers, timeouts, proxy, proxy_credential, slots
+f.yaml:9: providers[1]: is a single value, but must be a mapping with keys of id, dialect, base_url, allow_insecure_http, credential, credential_id, previous_credential, previous_credential_id, options, mode, limits, timeout, tracking, headers, timeouts, proxy, proxy_credential, slots, planes
 f.yaml:10: log: is empty, but must be a mapping with keys of format, level)");
 }
 

@@ -17,7 +17,8 @@ TEST(NotFoundTest, NamesTheResourceAndItsType) {
     EXPECT_EQ(base::ReasonOf(status), v1::RESOURCE_NOT_FOUND);
     EXPECT_EQ(status.message(), "there is no \"videoTasks/fox\"");
     google::rpc::ResourceInfo resource;
-    for (const auto& detail : base::ToRpcStatus(status).details()) detail.UnpackTo(&resource);
+    const google::rpc::Status error = base::ToRpcStatus(status);
+    for (const auto& detail : error.details()) detail.UnpackTo(&resource);
     EXPECT_EQ(resource.resource_type(), "assetgate.v1.VideoTask");
     EXPECT_EQ(resource.resource_name(), "videoTasks/fox");
   }

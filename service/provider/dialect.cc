@@ -52,7 +52,7 @@ Destination DestinationOf(const http::Request& request, absl::string_view base_u
   rest.remove_prefix(authority.size());
   destination.host = std::string(absl::StripSuffix(authority, secure ? ":443" : ":80"));
   destination.path = std::string(rest.substr(0, rest.find('?')));
-  if (destination.path.empty()) destination.path = "/";
+  if (destination.path.empty()) destination.path.assign(1, '/');
   if (const std::size_t mark = rest.find('?'); mark != absl::string_view::npos) {
     destination.query = std::string(rest.substr(mark + 1));
   }

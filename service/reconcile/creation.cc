@@ -108,13 +108,15 @@ void Creations::Preload(PendingPtr creation, CollectedPtr collected) {
     std::vector<std::pair<store::Key, std::uint64_t>> pinned;
   };
   std::set<store::Key> keys;
+  bool in_memory = true;
   for (const auto& item : creation->items) {
     item->BeginDraft();
     for (store::Key& key : item->RefersTo()) {
-      if (engine_.Find(key) == nullptr) keys.insert(std::move(key));
+      in_memory &= engine_.Find(key) != nullptr;
+      keys.insert(std::move(key));
     }
   }
-  if (keys.empty()) return Commit(std::move(creation), std::move(collected));
+  if (in_memory) return Commit(std::move(creation), std::move(collected));
   auto reading = std::make_shared<Reading>();
   reading->missing = keys.size();
   for (const store::Key& key : keys) {

@@ -77,14 +77,26 @@ void Dependencies::Read(const store::Key& key, const store::Key& dependent) {
     } else {
       look_ups_.erase(key);
       // Kept in memory until they have looked.
-      (*loaded)->dependents.insert(dependents.begin(), dependents.end());
+      for (const store::Key& each : dependents) Hold(**loaded, each);
     }
     engine_.PlanAllAgain(dependents);
   });
 }
 
-void Dependencies::LetGo(Entry& entry, const store::Key& dependent) {
-  if (entry.dependents.erase(dependent) > 0) engine_.PlanAgain(entry);
+void Dependencies::Hold(Entry& entry, const store::Key& dependent) {
+  entry.dependents.insert(dependent);
+  held_[dependent].insert(entry.item->key());
+}
+
+void Dependencies::LetGo(const store::Key& dependent) {
+  const auto it = held_.find(dependent);
+  if (it == held_.end()) return;
+  const auto keys = std::move(it->second);
+  held_.erase(it);
+  for (const store::Key& key : keys) {
+    Entry* entry = engine_.Find(key);
+    if (entry != nullptr && entry->dependents.erase(dependent) > 0) engine_.PlanAgain(*entry);
+  }
 }
 
 template <typename ItemT>
@@ -155,11 +167,7 @@ Dependency Dependencies::GroupAt(const store::Key& key, const model::ProviderEnt
   if (!entry->removing() && !group.ReadOnly()) {
     begin = LookAtGroup(group, provider, since, dependency);
   }
-  if (dependency.state != Dependency::State::kPending) {
-    LetGo(*entry, dependent.key());
-    return dependency;
-  }
-  entry->dependents.insert(dependent.key());
+  Hold(*entry, dependent.key());
   if (begin) BeginPlacement<GroupItem>(key, provider.id, dependent.waited());
   return dependency;
 }
@@ -208,7 +216,7 @@ Dependency Dependencies::AssetAt(const store::Key& key, const model::ProviderEnt
   if (entry == nullptr) return dependency;
   if (entry->committing()) {
     dependency.in_doubt = !entry->removing();
-    entry->dependents.insert(dependent.key());
+    Hold(*entry, dependent.key());
     step.WakeAt(step.now() + kStoreRetry);
     return dependency;
   }
@@ -217,11 +225,7 @@ Dependency Dependencies::AssetAt(const store::Key& key, const model::ProviderEnt
   // How a read-only asset stands is for a later release to say: it is waited for like one that is
   // being prepared.
   const bool begin = !asset.ReadOnly() && LookAtAsset(asset, provider, since, dependency);
-  if (dependency.state != Dependency::State::kPending) {
-    LetGo(*entry, dependent.key());
-    return dependency;
-  }
-  entry->dependents.insert(dependent.key());
+  Hold(*entry, dependent.key());
   if (begin) BeginPlacement<AssetItem>(key, provider.id, {});
   return dependency;
 }

@@ -52,8 +52,13 @@ class Dependencies {
                      const Item& dependent, Step& step);
   Dependency AssetAt(const store::Key& key, const model::ProviderEntry& provider, absl::Time since,
                      const Item& dependent, Step& step);
+  // The dependent needs them no longer: until then what it asked for stays in memory, so that it
+  // finds all of it together.
+  void LetGo(const store::Key& dependent);
 
  private:
+  // Keeps the entry in memory for the dependent.
+  void Hold(Entry& entry, const store::Key& dependent);
   // Of a resource that is not in memory.
   struct LookUp {
     bool reading = true;
@@ -65,8 +70,6 @@ class Dependencies {
   // and `dependency` says so.
   Entry* Find(const store::Key& key, const Item& dependent, Step& step, Dependency& dependency);
   void Read(const store::Key& key, const store::Key& dependent);
-  // The dependent has learned what it needs: the entry may leave memory again.
-  void LetGo(Entry& entry, const store::Key& dependent);
   void MakeDefaultGroup(const store::Key& key, const std::string& provider_id,
                         const Item& dependent);
   template <typename ItemT>
@@ -81,6 +84,8 @@ class Dependencies {
   Engine& engine_;
   const CreateDefaultGroup create_default_group_;
   absl::flat_hash_map<store::Key, LookUp> look_ups_;
+  // What each dependent holds.
+  absl::flat_hash_map<store::Key, absl::flat_hash_set<store::Key>> held_;
 };
 
 }  // namespace assetgate::reconcile

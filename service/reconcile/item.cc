@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "reconcile/dependencies.h"
 #include "reconcile/submission.h"
 #include "reconcile/tracking.h"
 
@@ -26,7 +27,8 @@ std::optional<Said> Item::TakeIn(const Environment& environment, Observed observ
       std::move(observed.said));
 }
 
-void Item::AbandonPlaces(const Environment& /*environment*/) {
+void Item::AbandonPlaces(const Environment& environment) {
+  environment.dependencies().LetGo(key_);
   for (UnitRun& run : runs_) run.place.Release();
 }
 

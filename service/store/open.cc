@@ -44,11 +44,11 @@ absl::StatusOr<Inspection> InspectPostgres(const Location& location) {
   return Inspection{
       absl::StrCat("PostgreSQL ", found->server, " at ", found->address, ": ",
                    found->version == 0
-                       ? std::string("no schema yet; the gateway makes it at its start")
+                       ? std::string("no schema yet; the gateway creates it when it starts")
                        : absl::StrCat("schema version ", found->version),
-                   "; rights and notifications are there; ",
-                   found->gateways.empty() ? std::string("no gateway is alive on it")
-                                           : absl::StrCat("alive on it: ", found->gateways)),
+                   "; privileges and notifications are in order; ",
+                   found->gateways.empty() ? std::string("no gateway uses it")
+                                           : absl::StrCat("used by: ", found->gateways)),
       std::nullopt};
 }
 
@@ -57,14 +57,14 @@ absl::StatusOr<Inspection> InspectSqlite(const Location& location) {
   if (!found.ok()) return found.status();
   Inspection result{absl::StrCat("SQLite file ", location.sqlite_path, ": "), found->holder};
   if (found->holder.has_value()) {
-    absl::StrAppend(&result.description, "a gateway has it, process ", *found->holder,
-                    "; a second one would be refused");
+    absl::StrAppend(&result.description, "a gateway uses it, process ", *found->holder,
+                    "; a second one would not start");
   } else if (!found->exists) {
-    absl::StrAppend(&result.description, "not there yet; the gateway makes it at its start");
+    absl::StrAppend(&result.description, "does not exist yet; the gateway creates it when it starts");
   } else if (found->version == 0) {
-    absl::StrAppend(&result.description, "empty; the gateway fills it at its start");
+    absl::StrAppend(&result.description, "empty; the gateway creates its schema when it starts");
   } else {
-    absl::StrAppend(&result.description, "schema version ", found->version, ", in use by nobody");
+    absl::StrAppend(&result.description, "schema version ", found->version, ", not in use");
   }
   return result;
 }

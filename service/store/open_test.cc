@@ -27,7 +27,7 @@ class StoreOpenTest : public ::testing::Test {
 
 TEST_F(StoreOpenTest, PathMeansASqliteStore) {
   EXPECT_FALSE(location_.shared());
-  EXPECT_THAT(Inspect(location_)->description, HasSubstr("not there yet"));
+  EXPECT_THAT(Inspect(location_)->description, HasSubstr("does not exist yet"));
   {
     const auto opened = Open(location_, {.clock = &clock_});
     ASSERT_TRUE(opened.ok()) << opened.status();
@@ -37,7 +37,7 @@ TEST_F(StoreOpenTest, PathMeansASqliteStore) {
     ASSERT_TRUE(held.ok()) << held.status();
     EXPECT_EQ(held->holder, ::getpid());
   }
-  EXPECT_THAT(Inspect(location_)->description, HasSubstr("in use by nobody"));
+  EXPECT_THAT(Inspect(location_)->description, HasSubstr("not in use"));
   const auto marked = MarkRestored(location_);
   ASSERT_TRUE(marked.ok()) << marked.status();
   EXPECT_THAT(*marked, HasSubstr("resume tokens from before start over"));

@@ -212,11 +212,11 @@ class EdgeTest(EdgeProgramTest):
         ("GET /v1/videoTasks?page%53ize=5&fliter.states=RUNNING", None, "fliter", "filter"),
         ("POST /v1/videoTasks?requestID=a", {"model": "m"}, "requestID", "requestId"),
         # A value in two places is ambiguous.
-        ("GET /v1/videoTasks/a?name=videoTasks/b", None, "name", "given by the path"),
+        ("GET /v1/videoTasks/a?name=videoTasks/b", None, "name", "is set by the path"),
         ("POST /v1/videoTasks?videoTask.prompt=x", {"model": "m"}, "video_task", "belongs in the body"),
         ("POST /v1/videoTasks/a:resolve?notAccepted=true", {}, "not_accepted", "belongs in the body"),
-        ("GET /v1/videoTasks", {"pageSize": 5}, "body", "not taken"),
-        ("DELETE /v1/videoTasks/a", {"name": "videoTasks/b"}, "body", "not taken"),
+        ("GET /v1/videoTasks", {"pageSize": 5}, "body", "is not allowed"),
+        ("DELETE /v1/videoTasks/a", {"name": "videoTasks/b"}, "body", "is not allowed"),
     ]
     # Not JSON by RFC 8259, although protobuf's own parser accepts some of it.
     NO_JSON = ["{", "[", '{"model"', '{"model": }', "{model: 1}", "{'model': 'm'}", '{"model": "m",}', '{"model": "m"} x',

@@ -188,6 +188,8 @@ absl::Time PlacementItem<EntityT>::NotBefore(const Environment& environment,
 
 template <typename EntityT>
 void PlacementItem<EntityT>::Plan(Step& step) {
+  // What a unit still waits for, it asks for again.
+  step.dependencies().LetGo(this->key_);
   for (int i = 0; i < this->draft_.resource.placements_size(); ++i) {
     PlanUnit(step, static_cast<std::size_t>(i));
   }

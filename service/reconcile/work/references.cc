@@ -80,11 +80,9 @@ void MakeIneligible(Step& step, const google::rpc::Status& error,
   step.MarkChanged();
 }
 
-}  // namespace
-
-Readiness ResolveReferences(Step& step, const Item& item, model::VideoEntity& draft,
-                            const model::ProviderEntry& provider, std::size_t target,
-                            std::vector<provider::ResolvedReference>& references) {
+Readiness ResolveAll(Step& step, const Item& item, model::VideoEntity& draft,
+                     const model::ProviderEntry& provider, std::size_t target,
+                     std::vector<provider::ResolvedReference>& references) {
   v1::VideoTask& task = draft.resource;
   auto& chosen = *draft.record.mutable_targets(static_cast<int>(target));
   const bool https_only = FetchesHttpsOnly(provider, chosen.provider_model());
@@ -138,6 +136,16 @@ Readiness ResolveReferences(Step& step, const Item& item, model::VideoEntity& dr
                                      absl::StrCat("the asset is being prepared at ", provider.id),
                                      step.now()));
   return Readiness::kWaiting;
+}
+
+}  // namespace
+
+Readiness ResolveReferences(Step& step, const Item& item, model::VideoEntity& draft,
+                            const model::ProviderEntry& provider, std::size_t target,
+                            std::vector<provider::ResolvedReference>& resolved) {
+  const Readiness readiness = ResolveAll(step, item, draft, provider, target, resolved);
+  if (readiness != Readiness::kWaiting) step.dependencies().LetGo(item.key());
+  return readiness;
 }
 
 }  // namespace assetgate::reconcile
