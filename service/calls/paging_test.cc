@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
+#include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
 #include "model/resource.h"
 #include "reconcile/testing/harness.h"
@@ -124,8 +125,12 @@ TEST(PagingTest, NegativePageSizeIsRefusedBesideTheFaultsOfTheFilter) {
   request.mutable_filter()->add_states(static_cast<v1::Asset::State>(99));
   const auto page = harness.gateway().ListAssets(Caller(), request);
   EXPECT_EQ(base::ReasonOf(page.status()), v1::INVALID_FIELD);
-  EXPECT_NE(page.status().ToString().find("page_size"), std::string::npos) << page.status();
-  EXPECT_NE(page.status().ToString().find("filter.states"), std::string::npos) << page.status();
+  const google::rpc::Status error = base::ToRpcStatus(page.status());
+  google::rpc::BadRequest faults;
+  for (const auto& detail : error.details()) detail.UnpackTo(&faults);
+  ASSERT_EQ(faults.field_violations_size(), 2);
+  EXPECT_EQ(faults.field_violations(0).field(), "page_size");
+  EXPECT_EQ(faults.field_violations(1).field(), "filter.states[0]");
 }
 
 TEST(PagingTest, ConfiguredThingsComeInPagesToo) {
