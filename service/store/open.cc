@@ -60,7 +60,8 @@ absl::StatusOr<Inspection> InspectSqlite(const Location& location) {
     absl::StrAppend(&result.description, "a gateway uses it, process ", *found->holder,
                     "; a second one would not start");
   } else if (!found->exists) {
-    absl::StrAppend(&result.description, "does not exist yet; the gateway creates it when it starts");
+    absl::StrAppend(&result.description,
+                    "does not exist yet; the gateway creates it when it starts");
   } else if (found->version == 0) {
     absl::StrAppend(&result.description, "empty; the gateway creates its schema when it starts");
   } else {
