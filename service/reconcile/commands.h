@@ -45,8 +45,8 @@ class Commands {
   template <typename T>
   void Run(const store::Key& key, Change change, absl::AnyInvocable<absl::StatusOr<T>() &&> result,
            Reply<T> reply);
-  // A resolution whose adoption conditions are computed on a reader's thread, and anew where they no
-  // longer hold.
+  // A resolution whose adoption conditions are computed on a reader's thread, and anew where they
+  // no longer hold.
   struct Resolving {
     store::Key key;
     model::UsableProviders usable;

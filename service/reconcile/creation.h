@@ -29,8 +29,9 @@ struct Creation {
   std::vector<EntityT> entities;
   // The request id that makes a repetition find them, if the caller gave one.
   std::optional<store::RequestRow> claim;
-  // Runs on a reader's thread before anything is committed: an error is the answer, unless the request turns out to be a
-  // repetition. What it returns lives until the commit is done, or given up.
+  // Runs on a reader's thread before anything is committed: an error is the answer, unless the
+  // request turns out to be a repetition. What it returns lives until the commit is done, or given
+  // up.
   std::function<absl::StatusOr<std::shared_ptr<void>>()> admit;
   // Of what a provider already has; runs on a reader's thread; may be empty.
   std::function<AdoptionConditions()> adopt;

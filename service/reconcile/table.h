@@ -1,5 +1,5 @@
-// The items in memory: loaded from the store, kept while they are needed, and brought up to what other
-// gateways commit.
+// The items in memory: loaded from the store, kept while they are needed, and brought up to what
+// other gateways commit.
 #ifndef ASSETGATE_RECONCILE_TABLE_H_
 #define ASSETGATE_RECONCILE_TABLE_H_
 

@@ -20,8 +20,8 @@
 
 namespace assetgate::upstream {
 
-// Makes one gate per provider, divides the accounts' budgets among the gateways that share them, and
-// reports a provider whose state has changed.
+// Makes one gate per provider, divides the accounts' budgets among the gateways that share them,
+// and reports a provider whose state has changed.
 //
 // Threading: the thread of `loop`.
 class Gates {
@@ -46,8 +46,8 @@ class Gates {
   // Divides them now: the number of gateways has changed, or there are new gates.
   void ShareBudgetsNow();
 
-  // A call to `called` has ended. A failure that concerns a key or an address that has been replaced
-  // since says nothing of the present one. `unit`: see Gate::Release.
+  // A call to `called` has ended. A failure that concerns a key or an address that has been
+  // replaced since says nothing of the present one. `unit`: see Gate::Release.
   void Release(const model::ProviderEntry& called, CallClass call_class,
                const provider::Failure* failure, std::uint64_t unit);
   // Keeps the provider's last error, for Describe.

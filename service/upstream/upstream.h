@@ -1,5 +1,5 @@
-// Every call to a provider leaves here: with its credential, the caller's trace and a time limit; the
-// answer comes back without secrets.
+// Every call to a provider leaves here, with its credential, the caller's trace and a time limit;
+// the answer comes back without secrets.
 #ifndef ASSETGATE_UPSTREAM_UPSTREAM_H_
 #define ASSETGATE_UPSTREAM_UPSTREAM_H_
 

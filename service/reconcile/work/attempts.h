@@ -45,7 +45,8 @@ std::string WhichSubmission(const model::Unit& record);
 std::string InDoubt(absl::string_view task, int index, const v1::Attempt& attempt,
                     const model::Unit& record, absl::string_view why);
 
-// A refusal that the caller has to mend ends the task: another provider would be asked for the same.
+// A refusal that the caller has to mend ends the task: another provider would be asked for the
+// same.
 bool CallerMustMend(const provider::Failure& failure);
 // The provider accepted the attempt, or is said to have, and does not know it.
 google::rpc::Status ForgottenError(const std::string& provider_id, const v1::Attempt& attempt,
