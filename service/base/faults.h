@@ -16,10 +16,7 @@ namespace assetgate::base {
 class Faults {
  public:
   // `description` continues the field's name: "is required".
-  void Add(std::string field, std::string description) {
-    // Enough to fix a request; a hostile request could have millions.
-    if (faults_.size() < kMaxFaults) faults_.emplace_back(std::move(field), std::move(description));
-  }
+  void Add(std::string field, std::string description);
   bool empty() const { return faults_.empty(); }
   // INVALID_ARGUMENT with one violation per fault; OK if there is none.
   absl::Status ToStatus(v1::ErrorReason reason = v1::INVALID_FIELD) const;

@@ -238,7 +238,7 @@ std::optional<Said> Track(const Environment& environment, Item& item, std::size_
   } else {
     SetDueAfterSubmission(environment, answer.result.outcome, answer.replay, run);
   }
-  return std::move(answer);
+  return Said(std::move(answer));
 }
 
 bool IsNews(const model::Unit& record, const SubmitAnswer& answer) {
