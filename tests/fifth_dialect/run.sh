@@ -9,6 +9,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 preset=${1:-asan}
+# The copy takes what this tree has compiled, and leaves nothing behind (see cmake/ccache.sh).
+export CCACHE_NAMESPACE=$PWD CCACHE_READONLY=true
 copy=build/$preset/fifth_dialect
 mkdir -p "$copy"
 # Of an earlier copy only the build is kept.
