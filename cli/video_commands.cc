@@ -123,8 +123,9 @@ void VideoCommands::AddResolve(CommandTree& tree, CLI::App* videos) {
                         ->add_option("--provider-task-id", provider_task_id_,
                                      "It was accepted: the provider's own id of the task")
                         ->option_text("ID");
-  CLI::Option* no = resolve->add_flag("--not-accepted", not_accepted_,
-                                      "It was not accepted: there is no video, and no bill");
+  CLI::Option* no =
+      resolve->add_flag("--not-accepted", not_accepted_,
+                        "The provider did not accept it: neither a video nor a bill exists");
   no->excludes(id);
   resolve
       ->add_flag("--resubmit", resubmit_,

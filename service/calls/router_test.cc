@@ -260,7 +260,7 @@ TEST_F(StickyOrderTest, RepeatedRequestKeepsTheOrderThatWasDrawnFirst) {
   EXPECT_EQ(repeated->name(), created->name());
   EXPECT_THAT(StoredOrder(harness_), ElementsAre("beta", "alpha"));
   EXPECT_EQ(harness_.http().sent(), 1u);
-  // Another request draws anew.
+  // Another request draws again.
   request_.set_request_id("r-2");
   request_.set_video_task_id("wolf");
   harness_.Create(request_);

@@ -171,13 +171,9 @@ void VideoCalls::ImportVideoTask(const Caller& caller, const v1::ImportVideoTask
     const ProviderTask taken = {unit.provider(), request.provider_task_id(),
                                 catalog->FindProvider(unit.provider())->dialect.get(),
                                 unit.handle()};
-    // The first answer is found here, on a thread that may wait for the store.
-    creation.adopt =
-        [this, tenant = caller.tenant, taken, catalog,
-         found = std::optional(ConditionsOfImport(store_, caller.tenant, taken))]() mutable {
-          if (found.has_value()) return *std::exchange(found, std::nullopt);
-          return ConditionsOfImport(store_, tenant, taken);
-        };
+    creation.adopt = [this, tenant = caller.tenant, taken, catalog] {
+      return ConditionsOfImport(store_, tenant, taken);
+    };
     LimitUnfinished(caller, entity->key.id, creation);
     creation.entities.push_back(*std::move(entity));
   } else if (absl::Status s = UnlessRepeated(store_, entity.status(), creation); !s.ok()) {
@@ -227,20 +223,9 @@ void VideoCalls::ResolveVideoTask(const Caller& caller, const v1::ResolveVideoTa
     auto row = ReadRow(store_, caller, store::Kind::kVideoTask, request.name());
     if (!row.ok()) return std::move(reply)(row.status());
     if (!MayUseProvidersOf(caller, *row)) return std::move(reply)(model::NotAllowed());
-    const v1::VideoTask read = model::VideoTaskFromRow(*row);
-    const auto conditions = [this, tenant = caller.tenant,
-                             task_id = request.provider_task_id()](const v1::VideoTask& task) {
+    adopt = [this, tenant = caller.tenant,
+             task_id = request.provider_task_id()](const v1::VideoTask& task) {
       return ConditionsOfResolution(store_, *catalog_.Get(), tenant, task_id, task);
-    };
-    // The first answer is found here, on a thread that may wait for the store.
-    reconcile::AdoptionConditions found = conditions(read);
-    if (!found.ok()) return std::move(reply)(found.status());
-    adopt = [conditions, revision = read.revision(),
-             found = std::optional(*std::move(found))](const v1::VideoTask& task) mutable {
-      if (found.has_value() && task.revision() == revision) {
-        return reconcile::AdoptionConditions(*std::exchange(found, std::nullopt));
-      }
-      return conditions(task);
     };
   }
   reconciler_.ResolveVideo(

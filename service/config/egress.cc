@@ -16,14 +16,6 @@
 namespace assetgate::config {
 namespace {
 
-bool IsToken(absl::string_view text) {
-  static constexpr absl::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-           kMarks.find(c) != absl::string_view::npos;
-  });
-}
-
 // Headers that dialects, the HTTP client or the gateway's tracing write.
 constexpr absl::string_view kWritten[] = {
     "accept",       "accept-encoding", "connection", "content-encoding", "content-length",
@@ -68,7 +60,7 @@ std::optional<std::string> PercentDecode(absl::string_view text) {
 }  // namespace
 
 std::string FaultOfHeaderName(absl::string_view name, const std::vector<std::string>& own) {
-  if (!IsToken(name) || name.size() > kMaxHeaderNameBytes) {
+  if (!http::IsToken(name) || name.size() > kMaxHeaderNameBytes) {
     return absl::StrCat("is not a header's name; use at most ", kMaxHeaderNameBytes,
                         " letters, digits and -");
   }

@@ -2,16 +2,27 @@
 #ifndef ASSETGATE_HTTP_MESSAGE_H_
 #define ASSETGATE_HTTP_MESSAGE_H_
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 namespace assetgate::http {
+
+// Whether `text` is a token (RFC 9110), as methods and the names of headers are.
+inline bool IsToken(absl::string_view text) {
+  constexpr absl::string_view kMarks = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+           kMarks.find(c) != absl::string_view::npos;
+  });
+}
 
 struct Header {
   std::string name;

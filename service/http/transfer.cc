@@ -18,14 +18,6 @@
 namespace assetgate::http {
 namespace {
 
-bool IsToken(absl::string_view text) {
-  static constexpr absl::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-           kMarks.find(c) != absl::string_view::npos;
-  });
-}
-
 // Whether the header frames the message or controls the connection; only curl may set those.
 bool FramesTheMessage(absl::string_view name) {
   for (const absl::string_view framing : {"connection", "content-length", "expect", "keep-alive",

@@ -201,7 +201,7 @@ void Commands::PrepareResolution(ResolvingPtr resolving) {
 
 void Commands::Resolve(ResolvingPtr resolving, store::Revision revision,
                        AdoptionConditions conditions) {
-  // Set where the conditions are of another state, or did not hold: they are computed anew.
+  // Set where the conditions are of another state, or did not hold: they are computed again.
   auto stale = std::make_shared<bool>(false);
   Change change;
   change.command = [resolving, revision, conditions, stale](Item& base,

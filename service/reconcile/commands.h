@@ -45,7 +45,7 @@ class Commands {
   template <typename T>
   void Run(const store::Key& key, Change change, absl::AnyInvocable<absl::StatusOr<T>() &&> result,
            Reply<T> reply);
-  // A resolution whose adoption conditions are computed on a reader's thread, and anew where they
+  // A resolution whose adoption conditions are computed on a reader's thread, and again where they
   // no longer hold.
   struct Resolving {
     store::Key key;

@@ -110,7 +110,6 @@ void Creations::Preload(PendingPtr creation, CollectedPtr collected) {
   std::set<store::Key> keys;
   bool in_memory = true;
   for (const auto& item : creation->items) {
-    item->BeginDraft();
     for (store::Key& key : item->RefersTo()) {
       in_memory &= engine_.Find(key) != nullptr;
       keys.insert(std::move(key));

@@ -180,7 +180,7 @@ bool Dependencies::LookAtAsset(const AssetItem& asset, const model::ProviderEntr
     if (model::ParseProvider(placement.provider()) != provider.id) continue;
     const bool before = base::FromProto(placement.end_time()) < since;
     if (placement.state() == v1::Placement::LOST) {
-      // Placed anew, once by itself and then for each that needs it.
+      // Placed again, once by itself and then for each that needs it.
       if (++lost == 1) dependency.error = placement.error();
       if (lost == 1 && before) break;
       continue;

@@ -54,7 +54,7 @@ std::string AuthorizationOf(const http::Request& request) {
   return "";
 }
 
-// Rewrites a stored row, and starts the gateway anew.
+// Rewrites a stored row, and starts the gateway again.
 void RewriteRow(Harness& harness, const store::Key& key,
                 const std::function<void(store::Content&)>& edit) {
   const auto row = harness.store().Get(key);
@@ -72,7 +72,7 @@ void RewriteRow(Harness& harness, const store::Key& key,
   harness.Restart();
 }
 
-// Rewrites a stored resource as a gateway of another release would, and starts this one anew.
+// Rewrites a stored resource as a gateway of another release would, and starts this one again.
 template <typename EntityT>
 void Rewrite(Harness& harness, absl::string_view id, const std::function<void(EntityT&)>& edit) {
   const auto stored = Stored<EntityT>(harness.store(), id);

@@ -171,7 +171,7 @@ void Engine::Commit(Entry& entry, Step& step, bool remove) {
 }
 
 store::Shard Engine::ShardFor(const Entry& entry, const store::Content& content) {
-  // Work begins anew where it was finished: the gateway that took the call does it. What another
+  // Work begins again where it was finished: the gateway that took the call does it. What another
   // gateway is at stays there.
   if (!content.unfinished || Owns(entry) || entry.item->Unfinished()) return entry.shard;
   return environment_.ownership().PickOr(entry.shard);

@@ -54,7 +54,7 @@ class Engine final : public Table {
                                              std::optional<store::RequestKey> claim);
   // It is committed; call Settle next.
   void Created(Entry& entry, store::Revision revision);
-  // It is not, and is to be planned anew.
+  // It is not, and is to be planned again.
   std::unique_ptr<Item> Withdraw(const store::Key& key);
   // It does not exist. Commands that came meanwhile are for what the store has under the name;
   // `unknown`: nobody can tell whether it has.

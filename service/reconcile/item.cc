@@ -19,6 +19,14 @@ absl::Time Item::GiveUpAt(absl::Time due) const {
   return std::max(due, known_since_ + kGiveUpPatience);
 }
 
+bool Item::Acquire(Step& step, upstream::Place& place, const model::ProviderEntry& provider,
+                   upstream::CallClass call_class) const {
+  return place.Acquire(step.gate(provider), call_class, step.now(),
+                       [environment = Environment(step), key = key_, serial = serial_] {
+                         environment.PlanAgain(key, serial);
+                       });
+}
+
 std::optional<Said> Item::TakeIn(const Environment& environment, Observed observed) {
   return std::visit(
       [&](auto&& said) {

@@ -62,6 +62,11 @@ class Item {
   void SetWaited(std::weak_ptr<upstream::WaitedCall> waited) { waited_ = std::move(waited); }
   upstream::Purpose purpose() const { return {name(), context_, waited_}; }
 
+  // Whether `place` is held at the provider's gate; it is queued there otherwise, and the item is
+  // planned again when it is held.
+  bool Acquire(Step& step, upstream::Place& place, const model::ProviderEntry& provider,
+               upstream::CallClass call_class) const;
+
   UnitRun& run(std::size_t unit) {
     if (runs_.size() <= unit) runs_.resize(unit + 1);
     return runs_[unit];
@@ -124,7 +129,7 @@ class Item {
   virtual void SpreadPolls(const Environment& /*environment*/) {}
   // Another catalog is in force. Makes the next step due where `changes` may let it succeed, or
   // asks for it sooner. Returns whether any change concerns the item, which is then to be planned
-  // anew.
+  // again.
   virtual bool Reconsider(const Environment& environment,
                           const model::ProviderChanges& changes) = 0;
   // Gives back what Plan took and has not used.
@@ -181,7 +186,7 @@ class EntityItem : public Item {
            draft_.record.units(static_cast<int>(unit)).submission().open();
   }
   store::Content DraftContent() const override { return model::ToContent(draft_); }
-  std::vector<store::Key> RefersTo() const override { return model::RefersTo(draft_); }
+  std::vector<store::Key> RefersTo() const override { return model::RefersTo(current_); }
   void Stamp(absl::Time now) override {
     *draft_.resource.mutable_update_time() = base::ToProto(now);
   }

@@ -1,4 +1,4 @@
-// Placements that ended: which are placed anew, when, and how often.
+// Placements that ended: which are placed again, when, and how often.
 #include <algorithm>
 #include <optional>
 #include <string>

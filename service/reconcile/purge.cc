@@ -88,7 +88,7 @@ void Purge::Step() {
                       case Outcome::kUnknown:
                         return StepAfter(kPatience);
                       default:
-                        // Something on the page has changed: it is looked at anew.
+                        // Something on the page has changed: it is looked at again.
                         return StepAfter(options_.pause);
                     }
                   });

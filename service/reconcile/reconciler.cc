@@ -1,6 +1,7 @@
 #include "reconcile/reconciler.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -62,7 +63,7 @@ struct Reconciler::Wiring {
         telemetry(given.telemetry),
         ownership(store.leases()),
         gates(loop, telemetry, [this] { return ownership.gateways(); }),
-        upstream(loop, given.http, gates, telemetry),
+        upstream(loop, given.http, gates),
         quiescence(loop, [this] { return engine.AnyPending(); }),
         reader(loop, store, quiescence, given.store_readers),
         slots(loop, reader, telemetry, [this](const store::Key& key) { return Wake(key); }),
@@ -114,6 +115,19 @@ struct Reconciler::Wiring {
   template <typename ItemT, typename EntityT>
   Creations::Pending MakePending(Creation<EntityT> creation,
                                  CreateReply<typename EntityT::Resource> reply);
+  // Each runs on the loop, never inside this call.
+  template <typename ItemT, typename EntityT>
+  void Create(Creation<EntityT> creation, CreateReply<typename EntityT::Resource> reply) {
+    loop.Post([this, creation = std::move(creation), reply = std::move(reply)]() mutable {
+      creations.Create(MakePending<ItemT>(std::move(creation), std::move(reply)));
+    });
+  }
+  template <typename... Params, typename... Args>
+  void Command(void (Commands::*command)(Params...), Args... args) {
+    loop.Post([this, command, args = std::make_tuple(std::move(args)...)]() mutable {
+      std::apply([&](Args&... each) { (commands.*command)(std::move(each)...); }, args);
+    });
+  }
   void CreateDefaultGroup(const store::Key& key, const std::string& provider_id,
                           const Item& dependent, std::function<void(bool)> done);
   void Reconfigure(model::CatalogPtr catalog);
@@ -253,72 +267,43 @@ void Reconciler::Observe(Observed observed) {
 
 void Reconciler::CreateGroups(Creation<model::GroupEntity> creation,
                               CreateReply<v1::AssetGroup> reply) {
-  Wiring& w = *wiring_;
-  w.loop.Post([&w, creation = std::move(creation), reply = std::move(reply)]() mutable {
-    w.creations.Create(w.MakePending<GroupItem>(std::move(creation), std::move(reply)));
-  });
+  wiring_->Create<GroupItem>(std::move(creation), std::move(reply));
 }
 
 void Reconciler::CreateAssets(Creation<model::AssetEntity> creation, CreateReply<v1::Asset> reply) {
-  Wiring& w = *wiring_;
-  w.loop.Post([&w, creation = std::move(creation), reply = std::move(reply)]() mutable {
-    w.creations.Create(w.MakePending<AssetItem>(std::move(creation), std::move(reply)));
-  });
+  wiring_->Create<AssetItem>(std::move(creation), std::move(reply));
 }
 
 void Reconciler::CreateVideos(Creation<model::VideoEntity> creation,
                               CreateReply<v1::VideoTask> reply) {
-  Wiring& w = *wiring_;
-  w.loop.Post([&w, creation = std::move(creation), reply = std::move(reply)]() mutable {
-    w.creations.Create(w.MakePending<VideoItem>(std::move(creation), std::move(reply)));
-  });
+  wiring_->Create<VideoItem>(std::move(creation), std::move(reply));
 }
 
 void Reconciler::CancelVideo(store::Key key, model::UsableProviders usable,
                              Reply<v1::VideoTask> reply) {
-  Wiring& w = *wiring_;
-  w.loop.Post(
-      [&w, key = std::move(key), usable = std::move(usable), reply = std::move(reply)]() mutable {
-        w.commands.CancelVideo(key, std::move(usable), std::move(reply));
-      });
+  wiring_->Command(&Commands::CancelVideo, std::move(key), std::move(usable), std::move(reply));
 }
 
 void Reconciler::ResolveVideo(store::Key key, model::UsableProviders usable, model::Resolution said,
                               std::function<AdoptionConditions(const v1::VideoTask&)> adopt,
                               Reply<v1::VideoTask> reply) {
-  Wiring& w = *wiring_;
-  w.loop.Post([&w, key = std::move(key), usable = std::move(usable), said = std::move(said),
-               adopt = std::move(adopt), reply = std::move(reply)]() mutable {
-    w.commands.ResolveVideo(key, std::move(usable), std::move(said), std::move(adopt),
-                            std::move(reply));
-  });
+  wiring_->Command(&Commands::ResolveVideo, std::move(key), std::move(usable), std::move(said),
+                   std::move(adopt), std::move(reply));
 }
 
 void Reconciler::DeleteGroup(store::Key key, model::UsableProviders usable,
                              Reply<v1::DeleteAssetGroupResponse> reply) {
-  Wiring& w = *wiring_;
-  w.loop.Post(
-      [&w, key = std::move(key), usable = std::move(usable), reply = std::move(reply)]() mutable {
-        w.commands.DeleteGroup(key, std::move(usable), std::move(reply));
-      });
+  wiring_->Command(&Commands::DeleteGroup, std::move(key), std::move(usable), std::move(reply));
 }
 
 void Reconciler::DeleteAsset(store::Key key, model::UsableProviders usable,
                              Reply<v1::DeleteAssetResponse> reply) {
-  Wiring& w = *wiring_;
-  w.loop.Post(
-      [&w, key = std::move(key), usable = std::move(usable), reply = std::move(reply)]() mutable {
-        w.commands.DeleteAsset(key, std::move(usable), std::move(reply));
-      });
+  wiring_->Command(&Commands::DeleteAsset, std::move(key), std::move(usable), std::move(reply));
 }
 
 void Reconciler::DeleteVideo(store::Key key, model::UsableProviders usable,
                              Reply<v1::DeleteVideoTaskResponse> reply) {
-  Wiring& w = *wiring_;
-  w.loop.Post(
-      [&w, key = std::move(key), usable = std::move(usable), reply = std::move(reply)]() mutable {
-        w.commands.DeleteVideo(key, std::move(usable), std::move(reply));
-      });
+  wiring_->Command(&Commands::DeleteVideo, std::move(key), std::move(usable), std::move(reply));
 }
 
 void Reconciler::Explain(store::Row row, std::string gateway, Reply<v1::Explanation> reply) {
@@ -379,6 +364,8 @@ void Reconciler::AnswerWaitersNow() {
   Wiring& w = *wiring_;
   w.loop.Post([&w] { w.engine.AnswerWaitersNow(); });
 }
+
+void Reconciler::StopReading() { wiring_->reader.Stop(); }
 
 void Reconciler::Drain(absl::AnyInvocable<void() &&> quiet) {
   AnswerWaitersNow();

@@ -47,7 +47,7 @@ class ProviderListener {
 //
 // Threading: the public methods may be called from any thread, and answer on the loop.
 // Lifetime: when it is destroyed, the loop must have stopped, and neither store nor leases call it
-// any more.
+// any more. What calls were given to it (replies, `admit`, `adopt`) is not used after StopReading.
 class Reconciler final : public store::ChangeListener {
  public:
   struct Parts {
@@ -127,6 +127,9 @@ class Reconciler final : public store::ChangeListener {
 
   // From now on every waiting call is answered with what is there as soon as it is committed.
   void AnswerWaitersNow();
+  // Once the loop has stopped: waits for reads of the store that are in flight, and ends their
+  // threads. Idempotent.
+  void StopReading();
   // Begins nothing new, after AnswerWaitersNow; `quiet` runs when nothing is in flight any more.
   void Drain(absl::AnyInvocable<void() &&> quiet);
 

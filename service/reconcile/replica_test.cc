@@ -821,7 +821,7 @@ TEST(ReplicaTest, RepetitionIsNotToldOfWhatIsTakenBackAtThatVeryMoment) {
   EXPECT_FALSE(second.has());
   replicas.Wake(kB);
   replicas.Run();
-  // It was carried out anew, and answered as it then stood.
+  // It was carried out again, and answered as it then stood.
   ASSERT_TRUE(second.has() && second.get().ok()) << second.status();
   EXPECT_EQ(replicas.http(kB).pending(), 1u);
 }

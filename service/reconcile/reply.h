@@ -15,7 +15,7 @@ template <typename T>
 using Reply = absl::AnyInvocable<void(absl::StatusOr<T>) &&>;
 
 // Computed before a provider's task is taken over: why it may not be, or what has to hold when that
-// is committed. Computed anew, on a thread that may read the store, when it did not hold.
+// is committed. Computed again, on a thread that may read the store, when it did not hold.
 using AdoptionConditions = absl::StatusOr<std::vector<store::Conditions::TermAnywhere>>;
 
 }  // namespace assetgate::reconcile

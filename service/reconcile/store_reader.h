@@ -36,6 +36,11 @@ class StoreReader {
     }
   }
 
+  // Ends the threads; reads that are in flight end first. Idempotent.
+  void Stop() {
+    for (const auto& thread : threads_) thread->Stop();
+  }
+
   // Errors: those of the store's read.
   void Get(store::Key key, Done<Row> done) {
     const std::size_t hash = absl::HashOf(key);

@@ -210,7 +210,7 @@ void SubmitAfterCommit(Step& step, Item& item, const Sending& sending,
     options.send_before = environment.ownership().Holds(shard) ? send_before : absl::InfinitePast();
     http::Request request = submitted.request;
     submitted.call = environment.upstream().Begin(item.purpose(), provider, operation, request);
-    upstream::Destination to{submitted.facts.catalog, provider, credential};
+    upstream::Access to{submitted.facts.catalog, provider, credential};
     environment.upstream().Send(
         std::move(to), std::move(request), std::move(options),
         [submitted = std::move(submitted)](http::Result answer, absl::Duration latency) mutable {

@@ -126,7 +126,7 @@ void SendPoll(const Environment& environment, Item& item, const model::ProviderE
   options.timeout = provider.TimeoutFor(operation);
   http::Request request = std::move(calls[0].request);
   poll.call = environment.upstream().Begin(item.purpose(), provider, operation, request);
-  upstream::Destination to{poll.facts.catalog, provider, credential};
+  upstream::Access to{poll.facts.catalog, provider, credential};
   environment.upstream().Send(
       std::move(to), std::move(request), std::move(options),
       [poll = std::move(poll)](http::Result answer, absl::Duration latency) mutable {
@@ -221,10 +221,7 @@ void PlanPoll(Step& step, Item& item, const PollTarget& target) {
   UnitRun& run = item.run(target.unit);
   if (run.in_flight || step.draining()) return;
   if (run.due > step.now()) return step.WakeAt(run.due);
-  const bool held =
-      run.place.Acquire(step.gate(target.provider), ClassOf(run, target.pace), step.now(),
-                        [environment = Environment(step), key = item.key(),
-                         serial = item.serial()] { environment.PlanAgain(key, serial); });
+  const bool held = item.Acquire(step, run.place, target.provider, ClassOf(run, target.pace));
   if (!held) return;
   CallFacts facts;
   facts.catalog = step.catalog_ptr();

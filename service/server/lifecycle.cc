@@ -76,6 +76,7 @@ void Server::Wiring::StopThreads() {
     store->Stop();
   }
   loop.Stop();
+  if (reconciler != nullptr) reconciler->StopReading();
   replay_loop.Stop();
   hub_loop.Stop();
 }

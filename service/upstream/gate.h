@@ -92,7 +92,7 @@ class Gate {
   // Others from now on.
   void SetLimits(model::ProviderLimits limits);
   // What calls have shown so far was of another key, or at another address: the next one may go,
-  // and shows anew how the provider is.
+  // and shows again how the provider is.
   void Forget();
   // Runs when the call may go; the place is held. Runs on the loop, never inside Acquire.
   using Granted = absl::AnyInvocable<void() &&>;

@@ -41,7 +41,7 @@ class Gates {
   Gate& Of(const std::string& provider_id) { return *gates_.at(provider_id); }
   const Gate& Of(const std::string& provider_id) const { return *gates_.at(provider_id); }
 
-  // Divides the budgets anew, at most every five seconds.
+  // Divides the budgets again, at most every five seconds.
   void ShareBudgets();
   // Divides them now: the number of gateways has changed, or there are new gates.
   void ShareBudgetsNow();

@@ -29,7 +29,7 @@ UpstreamCall Upstream::Begin(const Purpose& purpose, const model::ProviderEntry&
   return call;
 }
 
-void Upstream::Send(Destination to, http::Request request, http::SendOptions options, Done done) {
+void Upstream::Send(Access to, http::Request request, http::SendOptions options, Done done) {
   const absl::Time sent = loop_.Now();
   if (sent > options.send_before) {
     // The HTTP client checks this too, at the last moment.

@@ -30,8 +30,8 @@ struct Purpose {
   std::weak_ptr<WaitedCall> waited;
 };
 
-// Where a call goes. `catalog` owns `provider` and `credential`, and is kept until the call ends.
-struct Destination {
+// The account that a call is made with. `catalog` owns `provider` and `credential`, and is kept until the call ends.
+struct Access {
   model::CatalogPtr catalog;
   const model::ProviderEntry& provider;
   const provider::Credential& credential;
@@ -43,8 +43,8 @@ class Upstream {
   // `latency`: from sending to the whole answer.
   using Done = absl::AnyInvocable<void(http::Result, absl::Duration latency) &&>;
 
-  Upstream(base::EventLoop& loop, http::Client& http, Gates& gates, Telemetry& telemetry)
-      : loop_(loop), http_(http), gates_(gates), telemetry_(telemetry) {}
+  Upstream(base::EventLoop& loop, http::Client& http, Gates& gates)
+      : loop_(loop), http_(http), gates_(gates) {}
 
   // The record of a call that is about to be made. While a caller waits for it, `request` carries
   // their trace from now on, and the call is counted as theirs. Background work, such as polling,
@@ -54,16 +54,12 @@ class Upstream {
 
   // Sends it; `done` runs on the loop, never inside this call. A request whose `send_before` has
   // passed is not sent: kExpired.
-  void Send(Destination to, http::Request request, http::SendOptions options, Done done);
-
-  Gates& gates() { return gates_; }
-  Telemetry& telemetry() { return telemetry_; }
+  void Send(Access to, http::Request request, http::SendOptions options, Done done);
 
  private:
   base::EventLoop& loop_;
   http::Client& http_;
   Gates& gates_;
-  Telemetry& telemetry_;
   absl::BitGen random_;
 };
 

@@ -30,7 +30,7 @@ Bill BillOf(const v1::VideoTask& task);
 // "nothing was billed", or what is to be said in its place.
 absl::string_view WordsOf(Bill bill);
 
-// Since when the submit timeout counts: a person who has the task submitted anew gives it a new
+// Since when the submit timeout counts: a person who has the task submitted again gives it a new
 // one.
 absl::Time PendingSince(const v1::VideoTask& task);
 

@@ -84,18 +84,14 @@ void DeletionItem::Plan(Step& step) {
   if (provider->mode == v1::Provider::OFF) return state.place.Release();
   if (step.draining()) return;
   if (state.due > step.now()) return step.WakeAt(state.due);
-  const Environment environment = step;
-  if (!state.place.Acquire(
-          step.gate(*provider), kClass, step.now(),
-          [environment, key = key_, serial = serial()] { environment.PlanAgain(key, serial); })) {
-    return;
-  }
+  if (!Acquire(step, state.place, *provider, kClass)) return;
   CallFacts facts;
   facts.catalog = step.catalog_ptr();
   facts.provider = provider;
   facts.kind = provider::UnitKind::kAsset;
   step.AfterCommit([this, shard = step.shard(), request = *std::move(request),
-                    sent = Sent{environment, key_, serial(), std::move(facts), {}}]() mutable {
+                    sent =
+                        Sent{Environment(step), key_, serial(), std::move(facts), {}}]() mutable {
     const Environment& env = sent.environment;
     if (!env.ownership().Holds(shard)) return run(0).place.Release();
     run(0).place.Use();
@@ -107,8 +103,7 @@ void DeletionItem::Plan(Step& step) {
     upstream::Purpose of = purpose();
     of.resource = deletion_.asset();
     sent.call = env.upstream().Begin(of, entry, kOperation, request);
-    upstream::Destination to{sent.facts.catalog, entry,
-                             entry.CredentialFor(deletion_.credential_id())};
+    upstream::Access to{sent.facts.catalog, entry, entry.CredentialFor(deletion_.credential_id())};
     upstream::Upstream& upstream = env.upstream();
     upstream.Send(std::move(to), std::move(request), std::move(options),
                   [sent = std::move(sent)](http::Result answer, absl::Duration latency) mutable {

@@ -32,7 +32,7 @@ constexpr absl::Duration kSlowQueue = absl::Seconds(1);
 constexpr absl::Duration kUploadPatience = absl::Seconds(10);
 
 // Of one resource at one provider, those that were LOST or given up included: each may stand for a
-// copy there. Then it is not placed anew any more.
+// copy there. Then it is not placed again any more.
 constexpr int kMostPlacementsThere = 8;
 
 // Ended without a copy at the provider that is known by an id: it can be used again.
@@ -357,10 +357,7 @@ bool PlacementItem<EntityT>::AcquirePlace(Step& step, std::size_t unit,
                                           const model::ProviderEntry& provider) {
   UnitRun& run = this->run(unit);
   const upstream::Gate& gate = step.gate(provider);
-  const bool held =
-      run.place.Acquire(step.gate(provider), upstream::CallClass::kSubmission, step.now(),
-                        [environment = Environment(step), key = this->key(),
-                         serial = this->serial()] { environment.PlanAgain(key, serial); });
+  const bool held = this->Acquire(step, run.place, provider, upstream::CallClass::kSubmission);
   if (held) return true;
   Placement& placement = this->placement(unit);
   if (const auto unwell = gate.Unwell()) {

@@ -29,7 +29,7 @@ class PlacementItem : public EntityItem<EntityT> {
   using EntityItem<EntityT>::EntityItem;
 
   // In a round: ensures that there is a placement at the provider. What the gateway itself gave up
-  // there is placed anew, and so is what the provider no longer has; the provider's own refusal
+  // there is placed again, and so is what the provider no longer has; the provider's own refusal
   // stays.
   absl::Status AddPlacement(Step& step, const std::string& provider_id);
   // Of the committed state: whether AddPlacement would begin a placement where those that exist
@@ -94,7 +94,7 @@ class PlacementItem : public EntityItem<EntityT> {
   absl::Time NotBefore(const Environment& environment, const model::Unit& record) const;
   // Makes a placement that is vacant ready to be submitted once more.
   void UseAgain(std::size_t unit);
-  // After a placement was LOST: once, it is placed anew by itself.
+  // After a placement was LOST: once, it is placed again by itself.
   absl::Status PlaceAnewOnce(Step& step, const std::string& provider_id);
 };
 

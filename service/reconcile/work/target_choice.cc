@@ -164,9 +164,7 @@ std::optional<std::size_t> TargetChoice::Choose(Step& step, const store::Key& ke
 bool TargetChoice::Acquire(Step& step, const Item& item, const model::ProviderEntry& provider) {
   if (place_provider_ != provider.id) Release();
   place_provider_ = provider.id;
-  return place_.Acquire(step.gate(provider), upstream::CallClass::kSubmission, step.now(),
-                        [environment = Environment(step), key = item.key(),
-                         serial = item.serial()] { environment.PlanAgain(key, serial); });
+  return item.Acquire(step, place_, provider, upstream::CallClass::kSubmission);
 }
 
 void TargetChoice::Release() {

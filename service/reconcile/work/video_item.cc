@@ -211,10 +211,7 @@ void VideoItem::PlanUnconfirmed(Step& step, std::size_t unit,
   if (state.due > step.now()) return step.WakeAt(state.due);
   const std::optional<absl::Time> send_before = step.SendBefore();
   if (!send_before.has_value()) return state.place.Release();
-  if (!state.place.Acquire(step.gate(provider), upstream::CallClass::kSubmission, step.now(),
-                           [environment = Environment(step), key = key_, serial = serial()] {
-                             environment.PlanAgain(key, serial);
-                           })) {
+  if (!Acquire(step, state.place, provider, upstream::CallClass::kSubmission)) {
     return;
   }
   // Byte for byte what was sent before.
