@@ -60,10 +60,13 @@ def _surely_nothing(answer):
 
 
 def _maybe_deleted(history):
-    """The names whose Delete was, or may have been, carried out."""
+    """The names whose Delete was, or may have been, carried out: when it was first called."""
     returns = _returns(history)
-    return {call["name"] for call in _of_kind(history, "call")
-            if call["method"].startswith("Delete") and not _surely_nothing(returns.get(call["id"]))}
+    deleted = {}
+    for call in _of_kind(history, "call"):
+        if call["method"].startswith("Delete") and not _surely_nothing(returns.get(call["id"])):
+            deleted.setdefault(call["name"], call["at"])
+    return deleted
 
 
 # --- Watching
@@ -199,8 +202,9 @@ def _follow(history):
             yield opened, entry, reading, None
 
 
-def _lacks(opened, known, reading, upto):
-    """The changes up to `upto` that a reader has not seen."""
+def _lacks(opened, known, reading, upto, gone):
+    """The changes up to `upto` that a reader has not seen. Of the names in `gone`, which may have
+    been deleted at a revision that nobody was told, it owes nothing to a reader without them."""
     for name, (revisions, changes) in known.items():
         at = bisect.bisect_right(revisions, upto) - 1
         if at < 0 or name.split("/")[0] != opened["collection"]:
@@ -209,6 +213,8 @@ def _lacks(opened, known, reading, upto):
         resource = changes[revision]
         told, holds = reading.told.get(name, (0, False))
         if told >= revision:
+            continue
+        if not holds and name in gone:
             continue
         if resource is not None and matches(opened, resource):
             yield f"it was not told {name} at revision {revision}"
@@ -278,6 +284,7 @@ def bookmarkable(history, longest_gap=32.0):
     30 s."""
     violations = []
     known = _known_changes(history)
+    deleted = _maybe_deleted(history)
     pauses = [(entry["at"], entry["seconds"]) for entry in _of_kind(history, "pause")]
 
     def gap(begin, end):
@@ -316,8 +323,9 @@ def bookmarkable(history, longest_gap=32.0):
             violations.append(f"stream {stream}: BOOKMARKs go back from revision {upto[stream]} to "
                               f"{event['upto']}")
         upto[stream] = event["upto"]
+        gone = {name for name, at in deleted.items() if at < event["at"]}
         violations += [f"stream {stream}, at a BOOKMARK of revision {event['upto']}: {missing}"
-                       for missing in _lacks(opened, known, reading, event["upto"])]
+                       for missing in _lacks(opened, known, reading, event["upto"], gone)]
     return violations
 
 

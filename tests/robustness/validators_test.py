@@ -294,6 +294,22 @@ class ValidatorTest(unittest.TestCase):
             entries.remove(first(entries, "event", stream=11, type="DELETE"))
         self.broken("bookmarkable", late, f"holds {B} at revision 4", "gone")
 
+    def test_bookmarkable_excuses_a_reader_who_came_after_a_deletion_that_nobody_was_told(self):
+        def told_to_nobody(entries):
+            # It was in an answer, and no reader's snapshot was fast enough to have it.
+            first(entries, "return", id=4)["resources"].append(thing(B, 4))
+            for event in [e for e in entries if e["kind"] == "event" and
+                          e.get("resource", {}).get("name") == B]:
+                entries.remove(event)
+        entries = json.loads(json.dumps(good().entries))
+        told_to_nobody(entries)
+        self.assertEqual(validators.bookmarkable(entries), [])
+
+        def and_not_deleted(entries):
+            told_to_nobody(entries)
+            first(entries, "return", id=2).update(code="FAILED_PRECONDITION", reason="IN_USE")
+        self.broken("bookmarkable", and_not_deleted, f"not told {B} at revision 4")
+
     def test_bookmarkable_sees_that_none_came_for_long(self):
         def late(entries):
             for entry in entries[entries.index(first(entries, "event", token="t1")):]:
