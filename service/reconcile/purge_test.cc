@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,9 +56,12 @@ class PurgeTest : public testing::Test {
     Commit(entity.key, model::ToContent(entity), expected);
   }
   void Commit(const store::Key& key, store::Content content, store::Revision expected = 0) {
-    const store::CommitResult result =
-        store::CommitAndWait(harness_.store(), store::Update(key, expected, std::move(content)));
-    EXPECT_EQ(result.outcome, store::CommitResult::Outcome::kCommitted);
+    std::optional<store::CommitResult> result;
+    harness_.store().Commit(store::Update(key, expected, std::move(content)),
+                            [&](store::CommitResult committed) { result = std::move(committed); });
+    harness_.Run();
+    ASSERT_TRUE(result.has_value());
+    EXPECT_EQ(result->outcome, store::CommitResult::Outcome::kCommitted);
   }
   void CommitEnded(int from, int to) {
     for (int i = from; i < to; ++i) Commit(Ended(absl::StrCat("task-", i)));
