@@ -1,11 +1,16 @@
-# assetgate_library(base SOURCES a.cc … DEPS absl::status …)
+# assetgate_library(base SOURCES a.cc … DEPS absl::status … [WHOLE])
 #
 # The library of one folder: target assetgate_base, alias assetgate::base. Headers are included by
-# their path below service/ ("base/clock.h") or below the root ("tests/simulator/edge.h").
+# their path below service/ ("base/clock.h") or below the root ("tests/simulator/edge.h"). WHOLE:
+# all of it is linked, even what nothing refers to, such as tests that register themselves.
 function(assetgate_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "WHOLE" "" "SOURCES;DEPS" ${ARGN})
   if(ARG_SOURCES)
-    add_library(assetgate_${name} STATIC ${ARG_SOURCES})
+    set(kind STATIC)
+    if(ARG_WHOLE)
+      set(kind OBJECT)
+    endif()
+    add_library(assetgate_${name} ${kind} ${ARG_SOURCES})
     target_link_libraries(assetgate_${name} PUBLIC ${ARG_DEPS} PRIVATE assetgate_warnings)
     assetgate_precompile(assetgate_${name} precompiled_library)
     assetgate_unity(assetgate_${name} ${ARG_SOURCES})
