@@ -186,6 +186,8 @@ class Harness {
   Gateway& gateway() { return *gateway_; }
   Reconciler& reconciler() { return *reconciler_; }
   store::FaultyStore& store() { return *store_; }
+  // What is behind it. A commit here is not one of the gateway's.
+  store::Store& real() { return *sqlite_; }
   http::FakeHttpClient& http() { return *http_; }
   base::FakeEventLoop& loop() { return *loop_; }
   RecordedTelemetry& telemetry() { return telemetry_; }
