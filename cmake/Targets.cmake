@@ -2,7 +2,7 @@
 #
 # The library of one folder: target assetgate_base, alias assetgate::base. Headers are included by
 # their path below service/ ("base/clock.h") or below the root ("tests/simulator/edge.h"). WHOLE:
-# all of it is linked, even what nothing refers to, such as tests that register themselves.
+# it has tests, which register themselves: all of it is linked, even what nothing refers to.
 function(assetgate_library name)
   cmake_parse_arguments(ARG "WHOLE" "" "SOURCES;DEPS" ${ARGN})
   if(ARG_SOURCES)
@@ -12,7 +12,11 @@ function(assetgate_library name)
     endif()
     add_library(assetgate_${name} ${kind} ${ARG_SOURCES})
     target_link_libraries(assetgate_${name} PUBLIC ${ARG_DEPS} PRIVATE assetgate_warnings)
-    assetgate_precompile(assetgate_${name} precompiled_library)
+    if(ARG_WHOLE AND ASSETGATE_TEST_OPTIONS)
+      target_compile_options(assetgate_${name} PRIVATE ${ASSETGATE_TEST_OPTIONS})
+    else()
+      assetgate_precompile(assetgate_${name} precompiled_library)
+    endif()
     assetgate_unity(assetgate_${name} ${ARG_SOURCES})
     target_include_directories(assetgate_${name} PUBLIC
       "${PROJECT_SOURCE_DIR}/service" "${PROJECT_SOURCE_DIR}")
@@ -37,22 +41,26 @@ function(assetgate_program name)
 endfunction()
 
 # assetgate_test(clock_test SOURCES clock_test.cc DEPS assetgate::base
-#                [LABELS …] [TIMEOUT s] [ENVIRONMENT A=b …] [THREADS])
+#                [LABELS …] [TIMEOUT s] [ENVIRONMENT A=b …] [THREADS] [OPTIMISED])
 #
 # One GoogleTest program, which is one test of CTest. It runs in its own empty directory. THREADS:
 # it tests state that threads share, so the `tsan` preset builds and runs it as well (with
 # thread_tests, its only target). Such a test uses no gRPC, which is not built for ThreadSanitizer.
+# OPTIMISED: compiled as the libraries are, also there.
 add_custom_target(thread_tests)
 function(assetgate_test name)
   if(NOT ASSETGATE_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "THREADS" "TIMEOUT" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS;OPTIMISED" "TIMEOUT" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main
                                         assetgate_warnings)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/service" "${PROJECT_SOURCE_DIR}")
-  assetgate_precompile(${name} precompiled_test)
+  if(NOT ARG_OPTIMISED)
+    target_compile_options(${name} PRIVATE ${ASSETGATE_TEST_OPTIONS})
+    assetgate_precompile(${name} precompiled_test)
+  endif()
   assetgate_unity(${name} ${ARG_SOURCES})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)

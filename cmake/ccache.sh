@@ -16,7 +16,9 @@ if [[ $PWD == "$root"/* ]]; then
   while [[ $below == */* ]]; do below=${below#*/} up=../$up; done
   for i in "${!arguments[@]}"; do
     # A definition is text for the program.
-    [[ ${arguments[i]} == -D* ]] || arguments[i]=${arguments[i]//"$root"\//$up/}
+    [[ ${arguments[i]} != -D* ]] || continue
+    arguments[i]=${arguments[i]//"$root"\//$up/}
+    arguments[i]=${arguments[i]/%"$root"/$up}
   done
 fi
 export CCACHE_NAMESPACE=${CCACHE_NAMESPACE:-$root}

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Groups the sources of each target into the files of a unity build.
 
-usage: cmake/unity.py TARGETS
+usage: cmake/unity.py ROOT TARGETS FOLDER
 
 TARGETS has one target a line: its name, then its sources (absolute paths), separated by tabs.
-Prints "TARGET<tab>SOURCE<tab>GROUP" for each source that can be compiled together with others.
+Writes a file into FOLDER for each group of two sources or more, which includes them by their paths
+below ROOT. Prints "TARGET<tab>FILE<tab>SOURCE" for each source of a group.
 
 Two sources share a group only if neither mentions a name that the other keeps to itself: one of an
 unnamed namespace, a static function or variable, a macro, an alias. So a source means the same in
@@ -140,14 +141,25 @@ def grouped(sources):
     return groups
 
 
-def main():
-    for line in pathlib.Path(sys.argv[1]).read_text(encoding="utf-8").splitlines():
+def write(path, text):
+    """A file that is as it was stays as old as it is, and is not compiled again."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def main(arguments):
+    root, targets, folder = map(pathlib.Path, arguments)
+    folder.mkdir(parents=True, exist_ok=True)
+    for line in targets.read_text(encoding="utf-8").splitlines():
         target, *paths = line.split("\t")
         for number, group in enumerate(grouped([Source(path) for path in paths])):
             if len(group) > 1:
+                file = folder / f"{target}_{number}.cc"
+                write(file, "".join(f'#include "{pathlib.Path(source.path).relative_to(root)}"\n'
+                                    for source in group))
                 for source in group:
-                    print(f"{target}\t{source.path}\t{target}_{number}")
+                    print(f"{target}\t{file}\t{source.path}")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Sources that would disturb each other are not compiled together. Run by CTest."""
 
+import contextlib
+import io
 import pathlib
 import sys
 import tempfile
@@ -85,6 +87,29 @@ class Groups(unittest.TestCase):
     def test_groups_are_bounded(self):
         self.assertEqual([len(group) for group in self.grouped(*["int a;\n"] * 9)], [8, 1])
         self.assertEqual(self.grouped("\n" * 3000, "\n" * 3000), [[0], [1]])
+
+
+class Files(unittest.TestCase):
+    def test_a_group_is_a_file_that_includes_sources_by_their_paths_below_the_root(self):
+        with tempfile.TemporaryDirectory() as name:
+            root = pathlib.Path(name)
+            (root / "a").mkdir()
+            for source in ("a/one.cc", "a/two.cc", "three.cc"):
+                (root / source).write_text(f"int {pathlib.Path(source).stem}();\n")
+            (root / "targets").write_text(
+                f"both\t{root}/a/one.cc\t{root}/a/two.cc\nalone\t{root}/three.cc\n")
+            printed = []
+            for _ in range(2):
+                out = io.StringIO()
+                with contextlib.redirect_stdout(out):
+                    unity.main([root, root / "targets", root / "made"])
+                printed.append((out.getvalue(), (root / "made/both_0.cc").stat().st_mtime_ns))
+            self.assertEqual((root / "made/both_0.cc").read_text(),
+                             '#include "a/one.cc"\n#include "a/two.cc"\n')
+            self.assertEqual(printed[0][0], f"both\t{root}/made/both_0.cc\t{root}/a/one.cc\n"
+                                            f"both\t{root}/made/both_0.cc\t{root}/a/two.cc\n")
+            self.assertEqual(printed[0], printed[1], "what is the same is not written again")
+            self.assertEqual([file.name for file in (root / "made").iterdir()], ["both_0.cc"])
 
 
 if __name__ == "__main__":

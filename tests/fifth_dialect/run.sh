@@ -11,6 +11,7 @@ cd "$(dirname "$0")/../.."
 preset=${1:-asan}
 # The copy takes what this tree has compiled, and leaves nothing behind (see cmake/ccache.sh).
 export CCACHE_NAMESPACE=$PWD CCACHE_READONLY=true
+unity=-D$(grep '^ASSETGATE_UNITY:' "build/$preset/CMakeCache.txt" || echo ASSETGATE_UNITY:BOOL=OFF)
 copy=build/$preset/fifth_dialect
 mkdir -p "$copy"
 # Of an earlier copy only the build is kept.
@@ -21,7 +22,8 @@ cp -r tests/fifth_dialect/fifth "$copy/providers/fifth"
 sed -i 's/^set(DIALECTS$/&\n  fifth/' "$copy/providers/CMakeLists.txt"
 
 cd "$copy"
-cmake --preset "$preset" --log-level=WARNING
+# As the original is compiled, or nothing of it would be found in the cache.
+cmake --preset "$preset" --log-level=WARNING "$unity"
 cmake --build --preset "$preset" --target conformance_test
 cd "build/$preset/tests/conformance/conformance_test.dir"
 ../conformance_test --gtest_filter='*fifth*' --gtest_brief=1 | tee fifth.log
