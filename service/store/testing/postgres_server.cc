@@ -81,7 +81,8 @@ TestServer& TestServer::Shared() {
 }
 
 TestServer::TestServer(const TestServer* primary)
-    : binaries_(FindBinaries()), directory_(std::filesystem::temp_directory_path() / "assetgate-pg-XXXXXX") {
+    : binaries_(FindBinaries()),
+      directory_(std::filesystem::temp_directory_path() / "assetgate-pg-XXXXXX") {
   if (::mkdtemp(directory_.data()) == nullptr) Abort(absl::StrCat("cannot make ", directory_));
   BeginGuard();
   if (primary == nullptr) {
