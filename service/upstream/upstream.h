@@ -30,8 +30,8 @@ struct Purpose {
   std::weak_ptr<WaitedCall> waited;
 };
 
-// The account that a call is made with. `catalog` owns `provider` and `credential`, and is kept until
-// the call ends.
+// The account that a call is made with. `catalog` owns `provider` and `credential`, and is kept
+// until the call ends.
 struct Access {
   model::CatalogPtr catalog;
   const model::ProviderEntry& provider;
