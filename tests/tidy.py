@@ -121,20 +121,18 @@ def generate_headers(build):
 
 
 def look_at(program, build, sources):
-    """Runs clang-tidy; returns the clean sources and prints the complaints about the others."""
+    """Runs clang-tidy; yields each clean source and prints the complaints about the others."""
     def check(source):
         command = [program, "--quiet", f"-p={build / 'verdicts'}", str(ROOT / source)]
         result = subprocess.run(command, capture_output=True, text=True)
         return "" if result.returncode == 0 else result.stdout or result.stderr
 
-    clean = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for source, complaint in zip(sources, pool.map(check, sources)):
             if complaint:
                 print(f"--- {source}\n{complaint}", flush=True)
             else:
-                clean.append(source)
-    return clean
+                yield source
 
 
 def version_of(program):
@@ -167,13 +165,14 @@ def main():
                if args.all or listed.get(source) != key and not (here / key).exists()]
     print(f"clang-tidy: {len(keys) - len(unknown)} sources are known to be clean, "
           f"{len(unknown)} to look at", flush=True)
-    clean = []
+    clean = set()
     if unknown:
         generate_headers(args.build)
-        clean = look_at(args.program, args.build, unknown)
-    for source in clean:
-        (here / keys[source]).touch()
-    failed = set(unknown) - set(clean)
+        # A verdict is kept as soon as it is known: whoever is interrupted goes on from there.
+        for source in look_at(args.program, args.build, unknown):
+            (here / keys[source]).touch()
+            clean.add(source)
+    failed = set(unknown) - clean
     print(f"clang-tidy: {len(failed)} sources with complaints")
     if args.record:
         LIST.write_text(written({source: keys[source] for source in keys.keys() - failed}))

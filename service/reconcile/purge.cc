@@ -10,14 +10,14 @@ namespace {
 
 using Outcome = store::CommitResult::Outcome;
 
-// A store that could not be read or written is given this long.
-constexpr absl::Duration kPatience = absl::Minutes(1);
+// Before a store that could not be read or written is tried again.
+constexpr absl::Duration kRetryDelay = absl::Minutes(1);
 
-// What the store says of the time that it had lived through when it was opened.
-std::optional<absl::Time> LivedUntil(const store::Store& store) {
-  const absl::Time lived = store.trusted_time();
-  if (lived == absl::InfinitePast()) return std::nullopt;
-  return lived;
+// The latest time that the store has surely seen; absent where it knows of none.
+std::optional<absl::Time> TrustedTimeOf(const store::Store& store) {
+  const absl::Time time = store.trusted_time();
+  if (time == absl::InfinitePast()) return std::nullopt;
+  return time;
 }
 
 }  // namespace
@@ -28,8 +28,8 @@ Purge::Purge(base::EventLoop& loop, store::Store& store, upstream::Telemetry& te
       store_(store),
       telemetry_(telemetry),
       options_(options),
-      lived_(LivedUntil(store)),
-      followed_(loop.clock().Steady()) {}
+      trusted_(TrustedTimeOf(store)),
+      last_advance_(loop.clock().Steady()) {}
 
 void Purge::Start() {
   if (options_.video_tasks_after == absl::InfiniteDuration()) return;
@@ -40,7 +40,7 @@ void Purge::BeginSweep() {
   tenant_.clear();
   purged_ = 0;
   const absl::Duration steady = loop_.clock().Steady();
-  lived_.Advance(loop_.Now(), steady - std::exchange(followed_, steady));
+  trusted_.Advance(loop_.Now(), steady - std::exchange(last_advance_, steady));
   const std::optional<absl::Time> held = store_.leases().HeldUntil(0);
   if (!held.has_value() || *held <= loop_.Now()) return EndSweep();
   BeginTenant();
@@ -49,12 +49,12 @@ void Purge::BeginSweep() {
 void Purge::BeginTenant() {
   absl::StatusOr<std::optional<std::string>> next = store_.NextTenant(tenant_);
   if (!next.ok()) {
-    return loop_.PostAt(loop_.Now() + kPatience, [this] { BeginTenant(); });
+    return loop_.PostAt(loop_.Now() + kRetryDelay, [this] { BeginTenant(); });
   }
   if (!next->has_value()) return EndSweep();
   tenant_ = **std::move(next);
   after_.reset();
-  Step();
+  ReadPage();
 }
 
 void Purge::EndSweep() {
@@ -62,11 +62,11 @@ void Purge::EndSweep() {
   loop_.PostAt(loop_.Now() + options_.interval, [this] { BeginSweep(); });
 }
 
-void Purge::StepAfter(absl::Duration pause) {
-  loop_.PostAt(loop_.Now() + pause, [this] { Step(); });
+void Purge::ReadPageAfter(absl::Duration pause) {
+  loop_.PostAt(loop_.Now() + pause, [this] { ReadPage(); });
 }
 
-void Purge::Step() {
+void Purge::ReadPage() {
   store::ListQuery query;
   query.tenant = tenant_;
   query.kind = store::Kind::kVideoTask;
@@ -74,7 +74,7 @@ void Purge::Step() {
   query.after_create_revision = after_;
   query.limit = options_.page;
   const absl::StatusOr<store::ListPage> listed = store_.List(query);
-  if (!listed.ok()) return StepAfter(kPatience);
+  if (!listed.ok()) return ReadPageAfter(kRetryDelay);
   Page page = LookAt(*listed);
   const int count = static_cast<int>(page.writes.size());
   if (count == 0) return OnGone(page.end, 0, page.last);
@@ -86,20 +86,20 @@ void Purge::Step() {
                         return OnGone(end, count, last);
                       case Outcome::kUnavailable:
                       case Outcome::kUnknown:
-                        return StepAfter(kPatience);
+                        return ReadPageAfter(kRetryDelay);
                       default:
-                        // Something on the page has changed: it is looked at again.
-                        return StepAfter(options_.pause);
+                        // A task on the page has changed: the page is read again.
+                        return ReadPageAfter(options_.pause);
                     }
                   });
                 });
 }
 
 Purge::Page Purge::LookAt(const store::ListPage& listed) const {
-  const absl::Time ended_before = lived_.Horizon(loop_.Now()) - options_.video_tasks_after;
+  const absl::Time ended_before = trusted_.Horizon(loop_.Now()) - options_.video_tasks_after;
   Page page;
   if (listed.more) page.end = listed.end;
-  bool any_old = false;  // One task whose date is wrong does not hide those behind it.
+  bool any_old = false;  // Of the whole page: one task with a wrong date hides none behind it.
   for (const store::Row& row : listed.rows) {
     model::VideoEntity entity;
     model::FromRow(row, entity);
@@ -118,7 +118,7 @@ void Purge::OnGone(std::optional<store::Revision> end, int count, bool last) {
   after_ = end;
   purged_ += count;
   if (count > 0) telemetry_.OnPurged(count);
-  if (!last) return StepAfter(options_.pause);
+  if (!last) return ReadPageAfter(options_.pause);
   loop_.PostAt(loop_.Now() + options_.pause, [this] { BeginTenant(); });
 }
 

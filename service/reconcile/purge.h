@@ -1,4 +1,4 @@
-// Takes what has long been finished out of the store, where the config asks for it.
+// Deletes video tasks that ended long ago, where the config asks for it.
 #ifndef ASSETGATE_RECONCILE_PURGE_H_
 #define ASSETGATE_RECONCILE_PURGE_H_
 
@@ -15,30 +15,28 @@
 
 namespace assetgate::reconcile {
 
-// Deletes video tasks of all tenants that ended longer ago than `video_tasks_after`, oldest first,
-// with the cause PURGED. A task goes only as it was read: final, with no attempt from which a
-// result can still come, and unchanged since (compare-and-set). Assets and groups stay: they were
-// registered to be used again, and nobody knows that they will not be.
+// Deletes the video tasks of all tenants that ended longer ago than `video_tasks_after`, oldest
+// first, with the cause PURGED. A task is deleted only if it is final, none of its attempts can still
+// bring a result, and it has not changed since it was read (compare-and-set). Assets and groups
+// stay: they were registered to be used again.
 //
-// It sweeps every `interval`, tenant by tenant, over the tasks that are old enough, and no further,
-// a page at a time with a pause behind each, so that it never holds up anybody else's commit for
-// longer than one page's takes. A sweep that is cut off by a restart has nothing to remember: what
-// it purged is gone, and the next one begins with the oldest that is left. Of several gateways on
-// one store, the one that holds the first shard does it.
+// A sweep runs every `interval`: tenant by tenant, page by page, up to the first page on which no
+// task is old enough. It pauses after each page, so that other commits wait for one page at most. It
+// keeps no state: after a restart the next sweep begins with the oldest task that is left. Of several
+// gateways on one store, the holder of the first shard sweeps.
 //
-// A task's age is told by how far time has surely come (see TrustedTime), from where the store had
-// it when it was opened: a gateway whose clock is days ahead purges nothing early. What a later
-// release of the gateway wrote, and this one does not understand, stays.
+// Ages are measured with TrustedTime, so a gateway whose clock is days ahead purges nothing early.
+// Rows that a later release wrote, and this one does not understand, stay.
 //
-// Runs on the loop, which reads the store there: give it one that may wait for a disk. The loop and
-// the store must have stopped when it goes.
+// Threading: runs on the loop and reads the store there, so the loop must be one that may wait for a
+// disk. The loop and the store must have stopped before this object is destroyed.
 class Purge {
  public:
   struct Options {
-    // From a task's end; infinite to purge nothing.
+    // Counted from the end of the task. Infinite: nothing is purged.
     absl::Duration video_tasks_after = absl::InfiniteDuration();
     absl::Duration interval = absl::Minutes(10);
-    // Between two pages of one sweep.
+    // After each page of a sweep.
     absl::Duration pause = absl::Milliseconds(200);
     std::size_t page = 100;
   };
@@ -53,31 +51,30 @@ class Purge {
   void Start();
 
  private:
-  // What was found on one page.
   struct Page {
-    // Where the next one begins.
+    // Where the next page begins.
     std::optional<store::Revision> end;
-    // What of it goes.
+    // The deletions.
     std::vector<store::Write> writes;
-    // There is no next one, or there are tasks on it and none is old enough.
+    // No page follows, or this one has tasks and none of them is old enough.
     bool last = false;
   };
 
   void BeginSweep();
   void BeginTenant();
-  void Step();
+  void ReadPage();
   Page LookAt(const store::ListPage& listed) const;
   void OnGone(std::optional<store::Revision> end, int count, bool last);
   void EndSweep();
-  void StepAfter(absl::Duration pause);
+  void ReadPageAfter(absl::Duration pause);
 
   base::EventLoop& loop_;
   store::Store& store_;
   upstream::Telemetry& telemetry_;
   const Options options_;
-  // By which ages are told, and when, on the steady clock, it was last brought on.
-  store::TrustedTime lived_;
-  absl::Duration followed_;
+  // Measures ages; advanced at each sweep by the steady time since `last_advance_`.
+  store::TrustedTime trusted_;
+  absl::Duration last_advance_;
   // Of the sweep under way: whose tasks it looks at, where its next page begins, and how many are
   // gone.
   std::string tenant_;

@@ -24,7 +24,7 @@ using testing::SizeIs;
 
 // Short, since a sweep runs every ten minutes of it.
 constexpr absl::Duration kAfter = absl::Hours(24 * 3);
-// Until a sweep has surely been and gone.
+// At least one whole sweep.
 constexpr absl::Duration kSweep = absl::Minutes(30);
 
 class PurgeTest : public testing::Test {
@@ -87,7 +87,7 @@ TEST_F(PurgeTest, NothingIsPurgedByDefault) {
   EXPECT_EQ(harness_.store().lists, 1) << "the test's own";
 }
 
-TEST_F(PurgeTest, WhatEndedLongAgoGoesOldestFirstAndWatchersAreTold) {
+TEST_F(PurgeTest, OldestTasksArePurgedFirstAndWatchersAreTold) {
   CommitEnded(0, 25);
   const store::Revision before = *harness_.store().Head();
   Start(10);
@@ -110,7 +110,7 @@ TEST_F(PurgeTest, WhatEndedLongAgoGoesOldestFirstAndWatchersAreTold) {
   }
 }
 
-TEST_F(PurgeTest, TasksOfEveryTenantGo) {
+TEST_F(PurgeTest, TasksOfEveryTenantArePurged) {
   const std::vector<std::string> tenants = {"acme", model::kDefaultTenant, "umbrella"};
   for (const std::string& tenant : tenants) {
     for (int i = 0; i < 3; ++i) {
@@ -129,7 +129,7 @@ TEST_F(PurgeTest, TasksOfEveryTenantGo) {
   EXPECT_THAT(harness_.telemetry().purge_ends, ElementsAre(9));
 }
 
-TEST_F(PurgeTest, EachTaskGoesAtItsOwnTime) {
+TEST_F(PurgeTest, EachTaskIsPurgedAtItsOwnTime) {
   Start();
   CommitEnded(0, 2);
   harness_.Advance(absl::Hours(24));
@@ -143,7 +143,7 @@ TEST_F(PurgeTest, EachTaskGoesAtItsOwnTime) {
   EXPECT_THAT(harness_.telemetry().purge_ends, ElementsAre(2, 4));
 }
 
-TEST_F(PurgeTest, NothingUnfinishedOrInDoubtGoes) {
+TEST_F(PurgeTest, NothingUnfinishedOrInDoubtIsPurged) {
   Commit(Ended("pending", v1::VideoTask::PENDING));
   Commit(Ended("running", v1::VideoTask::RUNNING));
   model::VideoEntity unconfirmed = Ended("unconfirmed", v1::VideoTask::UNCONFIRMED);
@@ -183,7 +183,7 @@ TEST_F(PurgeTest, AssetsAndGroupsStay) {
       harness_.store().Get({model::kDefaultTenant, store::Kind::kAssetGroup, "cast"})->has_value());
 }
 
-TEST_F(PurgeTest, ASweepEndsWhereTheTasksAreYoung) {
+TEST_F(PurgeTest, SweepEndsAtAPageOfYoungTasks) {
   CommitEnded(0, 15);
   harness_.Advance(kAfter - absl::Hours(1));
   CommitEnded(15, 200);
@@ -224,8 +224,8 @@ TEST_F(PurgeTest, GatewayWhoseClockIsAheadPurgesNothingEarly) {
   EXPECT_THAT(Left(), IsEmpty()) << "in its time";
 }
 
-// Where the store was closed for long, the time that it has lived through comes up to the clock.
-TEST_F(PurgeTest, WhatBecameOldWhileTheStoreWasClosedGoesALittleLater) {
+// Where the store was closed for long, the trusted time only gradually reaches the clock.
+TEST_F(PurgeTest, TaskThatBecameOldWhileTheStoreWasClosedIsPurgedALittleLater) {
   CommitEnded(0, 3);
   harness_.store().other_trusted_time = harness_.Now();
   harness_.Advance(kAfter + absl::Hours(24));
@@ -236,7 +236,7 @@ TEST_F(PurgeTest, WhatBecameOldWhileTheStoreWasClosedGoesALittleLater) {
   EXPECT_THAT(Left(), IsEmpty());
 }
 
-TEST_F(PurgeTest, WhatALaterReleaseWroteStays) {
+TEST_F(PurgeTest, RowsOfALaterReleaseStay) {
   constexpr int kOfALaterRelease = 77;
   const auto commit = [&](const std::string& id, const std::function<void(v1::Attempt&)>& edit) {
     model::VideoEntity entity = Ended(id);
@@ -264,7 +264,7 @@ TEST_F(PurgeTest, WhatALaterReleaseWroteStays) {
   EXPECT_THAT(Left(), ElementsAre("state", "billing", "unreadable"));
 }
 
-TEST_F(PurgeTest, WhatChangesMeanwhileIsLookedAtAnew) {
+TEST_F(PurgeTest, PageThatChangesMeanwhileIsReadAgain) {
   CommitEnded(0, 3);
   Start();
   int tries = 0;
@@ -310,7 +310,7 @@ TEST_F(PurgeTest, ARestartInTheMiddleLosesNothing) {
   EXPECT_THAT(harness_.telemetry().purged, ElementsAre(10, 10, 5));
 }
 
-TEST_F(PurgeTest, OnlyTheHolderOfTheFirstShardDoesIt) {
+TEST_F(PurgeTest, OnlyTheHolderOfTheFirstShardSweeps) {
   class Elsewhere final : public store::Leases {
    public:
     std::optional<absl::Time> HeldUntil(store::Shard) override { return until; }

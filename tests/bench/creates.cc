@@ -1,7 +1,12 @@
 // How many assets per second reach a provider, with all features enabled.
 #include <unistd.h>
 
+#include <optional>
+
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "store/testing/postgres_proxy.h"
+#include "store/testing/postgres_server.h"
 #include "tests/bench/benchmarks.h"
 #include "tests/bench/make_assets.h"
 #include "tests/bench/usage.h"
@@ -13,6 +18,15 @@ absl::Status MeasureCreates(const Settings& settings, const CreatesOptions& opti
   if (options.poll_interval > absl::ZeroDuration()) {
     rig_options.poll_interval = options.poll_interval;
     rig_options.asset_delay = options.poll_interval / 2;
+  }
+  std::optional<store::postgres::TestServer> postgres;
+  std::optional<store::postgres::TestProxy> network;
+  if (options.postgres) {
+    postgres.emplace();
+    network.emplace(postgres->port());
+    network->Delay(options.round_trip / 2);
+    rig_options.postgres_uri = postgres->TcpUri(
+        postgres->CreateDatabase(), store::postgres::TestServer::kSuperuser, network->port());
   }
   auto rig = Rig::Start(settings, rig_options);
   if (!rig.ok()) return rig.status();
@@ -43,7 +57,7 @@ absl::Status MeasureCreates(const Settings& settings, const CreatesOptions& opti
   const absl::Duration sync =
       TimeOfSync(settings.dir, static_cast<std::int64_t>(changes_per_group * 2 * 4120));
   absl::PrintF(
-      "creates: %d callers, %d connections, %s answers after %s, store on\n"
+      "creates: %d callers, %d connections, %s answers after %s, store %s\n"
       "  rate              %.0f creates/s   (goal 1500 on 2 cores)\n"
       "  latency           p50 %.1f ms, p99 %.1f ms, of which the provider %.1f ms\n"
       "  CPU per create    gateway %s, simulator %s, client %s\n"
@@ -53,9 +67,13 @@ absl::Status MeasureCreates(const Settings& settings, const CreatesOptions& opti
       "bare\n"
       "                    write and fdatasync of as much: %.2f ms), writing %.0f %% of the time\n",
       options.callers, settings.connections, settings.dialect,
-      absl::FormatDuration(settings.latency), calls.PerSecond(), Quantile(calls.milliseconds, 0.5),
-      Quantile(calls.milliseconds, 0.99), counted.submission_seconds * 1e3 / counted.submissions,
-      PerOne(gateway.cpu, calls.ok), PerOne(simulator.cpu, calls.ok), PerOne(client.cpu, calls.ok),
+      absl::FormatDuration(settings.latency),
+      options.postgres
+          ? absl::StrCat("in PostgreSQL, ", absl::FormatDuration(options.round_trip), " away")
+          : "in a file",
+      calls.PerSecond(), Quantile(calls.milliseconds, 0.5), Quantile(calls.milliseconds, 0.99),
+      counted.submission_seconds * 1e3 / counted.submissions, PerOne(gateway.cpu, calls.ok),
+      PerOne(simulator.cpu, calls.ok), PerOne(client.cpu, calls.ok),
       absl::FDivDuration(gateway.cpu + simulator.cpu + client.cpu, calls.took),
       absl::FDivDuration(gateway.cpu, calls.took), absl::FDivDuration(simulator.cpu, calls.took),
       absl::FDivDuration(client.cpu, calls.took),

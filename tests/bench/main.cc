@@ -107,6 +107,10 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   AddDuration(*command, "--poll-interval", &creates.poll_interval,
               "poll the assets meanwhile, they become ACTIVE at the first one; 0: no polls");
+  command->add_flag("--postgres", creates.postgres,
+                    "in a database of a PostgreSQL server that is started for this, without fsync");
+  AddDuration(*command, "--round-trip", &creates.round_trip,
+              "to that database and back, on top of what this machine takes");
   benchmarks.push_back({command, [&] { return MeasureCreates(settings, creates); }});
   command = app.add_subcommand("reads", "GetAsset, against a bare server with the same point read");
   command->add_option("--callers", reads.callers, "calls in flight")

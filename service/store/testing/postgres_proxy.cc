@@ -7,14 +7,32 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
+#include <deque>
+#include <utility>
+
+#include "absl/time/clock.h"
 
 namespace assetgate::store::postgres {
 namespace {
 
 // How quickly a change of the mode takes effect.
-constexpr int kPollMilliseconds = 10;
+constexpr absl::Duration kPollInterval = absl::Milliseconds(10);
+
+// Returns whether a socket has data, or an end.
+bool Poll(pollfd* sockets, nfds_t count, absl::Duration timeout) {
+  const timespec limit = absl::ToTimespec(std::max(timeout, absl::ZeroDuration()));
+  return ::ppoll(sockets, count, &limit, nullptr) > 0;
+}
+
+// Bytes on their way through the proxy.
+struct InFlight {
+  absl::Time due;
+  int to;
+  std::string bytes;
+};
 
 sockaddr_in Loopback(int port) {
   sockaddr_in address{};
@@ -90,7 +108,7 @@ void TestProxy::Cut() {
 void TestProxy::Accept() {
   while (!ending_) {
     pollfd socket{listener_, POLLIN, 0};
-    if (::poll(&socket, 1, kPollMilliseconds) <= 0 || mode_ == Mode::kFrozen) continue;
+    if (!Poll(&socket, 1, kPollInterval) || mode_ == Mode::kFrozen) continue;
     const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) continue;
     absl::MutexLock lock(&mu_);
@@ -107,11 +125,14 @@ void TestProxy::Serve(int client) {
   NoDelay(client);
   NoDelay(server);
   std::string pending;
+  std::deque<InFlight> in_flight;
   while (open && !ending_ && mode_ != Mode::kCut) {
     const Mode mode = mode_;
     pollfd sockets[] = {{mode == Mode::kFrozen ? -1 : client, POLLIN, 0},
                         {mode == Mode::kForward ? server : -1, POLLIN, 0}};
-    if (::poll(sockets, 2, kPollMilliseconds) <= 0) continue;
+    absl::Duration timeout = kPollInterval;
+    if (!in_flight.empty()) timeout = std::min(timeout, in_flight.front().due - absl::Now());
+    Poll(sockets, 2, timeout);
     for (const bool from_server : {false, true}) {
       if (sockets[from_server ? 1 : 0].revents == 0) continue;
       char buffer[64 << 10];
@@ -126,8 +147,13 @@ void TestProxy::Serve(int client) {
         pending += bytes;
         bytes = WithoutNotifications(pending);
       }
-      // Data in flight when the mode changed is lost.
-      if (mode_ == Mode::kCut || !SendAll(from_server ? client : server, bytes)) open = false;
+      in_flight.push_back({absl::Now() + absl::Nanoseconds(delay_nanoseconds_),
+                           from_server ? client : server, std::move(bytes)});
+    }
+    // Data in flight when the mode changed is lost.
+    while (open && !in_flight.empty() && in_flight.front().due <= absl::Now()) {
+      open = mode_ != Mode::kCut && SendAll(in_flight.front().to, in_flight.front().bytes);
+      in_flight.pop_front();
     }
   }
   ::close(client);

@@ -3,12 +3,14 @@
 #define ASSETGATE_STORE_TESTING_POSTGRES_PROXY_H_
 
 #include <atomic>
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 namespace assetgate::store::postgres {
 
@@ -38,6 +40,8 @@ class TestProxy {
   // From now on removes notifications from the server's data, as a pooler in transaction mode does.
   // Only for unencrypted connections.
   void DropNotifications() { drop_notifications_ = true; }
+  // From now on all data arrives this much later, in either direction: half of a round trip.
+  void Delay(absl::Duration delay) { delay_nanoseconds_ = absl::ToInt64Nanoseconds(delay); }
 
  private:
   void Accept();
@@ -48,6 +52,7 @@ class TestProxy {
   int port_ = 0;
   std::atomic<Mode> mode_{Mode::kForward};
   std::atomic<bool> drop_notifications_{false};
+  std::atomic<std::int64_t> delay_nanoseconds_{0};
   std::atomic<bool> ending_{false};
   absl::Mutex mu_;
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mu_);
