@@ -444,11 +444,11 @@ def check_lengths(files):
         for path, text in files.items():
             if not path.startswith(folder + "/") or not path.endswith((".cc", ".h")):
                 continue
-            if path.endswith("_test.cc") or "/testing/" in path:
-                continue
             lines = text.count("\n")
             if lines > max_file:
                 yield f"{path}: has {lines} lines; the limit is {max_file}"
+            if is_test(path):
+                continue
             for line, name, length in functions(text):
                 if length > max_function:
                     yield f"{path}:{line}: {name} has {length} lines; the limit is {max_function}"

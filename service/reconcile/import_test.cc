@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "reconcile/testing/harness.h"
+#include "reconcile/testing/requests.h"
 #include "store/testing/rows.h"
 
 namespace assetgate::reconcile {
@@ -18,15 +19,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-v1::ImportVideoTaskRequest Import(absl::string_view id, absl::string_view task_id = "up-7") {
-  v1::ImportVideoTaskRequest request;
-  request.set_provider("providers/alpha");
-  request.set_provider_task_id(std::string(task_id));
-  request.set_model("film");
-  request.set_video_task_id(std::string(id));
-  return request;
-}
 
 // A task "fox" that alpha accepted as "up-7".
 void Accept(Harness& harness) {

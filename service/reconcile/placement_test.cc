@@ -11,21 +11,12 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "reconcile/testing/harness.h"
+#include "reconcile/testing/requests.h"
 
 namespace assetgate::reconcile {
 namespace {
 
 using testing::HasSubstr;
-
-http::Result Ok(std::string body) { return http::Response{200, {}, std::move(body)}; }
-
-v1::CreateVideoTaskRequest VideoOf(absl::string_view id, absl::string_view asset) {
-  v1::CreateVideoTaskRequest request = Harness::Video(id);
-  v1::Reference& reference = *request.mutable_video_task()->add_references();
-  reference.set_role(v1::Reference::REFERENCE);
-  reference.set_asset(model::MakeName(model::kAssets, asset));
-  return request;
-}
 
 // Alpha alone, with the settings of a test.
 Harness::Options AlphaAlone() {

@@ -16,20 +16,20 @@
 namespace assetgate::reconcile {
 
 // Deletes the video tasks of all tenants that ended longer ago than `video_tasks_after`, oldest
-// first, with the cause PURGED. A task is deleted only if it is final, none of its attempts can still
-// bring a result, and it has not changed since it was read (compare-and-set). Assets and groups
-// stay: they were registered to be used again.
+// first, with the cause PURGED. A task is deleted only if it is final, none of its attempts can
+// still bring a result, and it has not changed since it was read (compare-and-set). Assets and
+// groups stay: they were registered to be used again.
 //
 // A sweep runs every `interval`: tenant by tenant, page by page, up to the first page on which no
-// task is old enough. It pauses after each page, so that other commits wait for one page at most. It
-// keeps no state: after a restart the next sweep begins with the oldest task that is left. Of several
-// gateways on one store, the holder of the first shard sweeps.
+// task is old enough. It pauses after each page, so other commits wait for one page at most. It
+// keeps no state: after a restart the next sweep begins with the oldest task that is left. Where
+// several gateways share a store, the holder of the first shard sweeps.
 //
 // Ages are measured with TrustedTime, so a gateway whose clock is days ahead purges nothing early.
 // Rows that a later release wrote, and this one does not understand, stay.
 //
-// Threading: runs on the loop and reads the store there, so the loop must be one that may wait for a
-// disk. The loop and the store must have stopped before this object is destroyed.
+// Threading: runs on the loop and reads the store there, so the loop must be one that may wait for
+// a disk. The loop and the store must have stopped before this object is destroyed.
 class Purge {
  public:
   struct Options {

@@ -15,16 +15,10 @@
 #include "calls/unfinished_videos.h"
 #include "gtest/gtest.h"
 #include "reconcile/testing/harness.h"
+#include "reconcile/testing/requests.h"
 
 namespace assetgate::reconcile {
 namespace {
-
-std::string AuthorizationOf(const http::Request& request) {
-  for (const http::Header& header : request.headers) {
-    if (header.name == "Authorization") return header.value;
-  }
-  return "";
-}
 
 // "film" goes to alpha alone.
 Harness::Options OnlyAlpha() {

@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "reconcile/testing/harness.h"
+#include "reconcile/testing/requests.h"
 
 namespace assetgate::reconcile {
 namespace {
@@ -22,7 +23,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 
-http::Result Ok(std::string body) { return http::Response{200, {}, std::move(body)}; }
 http::Result Status(int status, std::string body = "") {
   return http::Response{status, {}, std::move(body)};
 }

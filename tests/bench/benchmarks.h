@@ -13,8 +13,8 @@ struct CreatesOptions {
   // How often each asset is polled at the provider, as in production; zero for never, so that only
   // creates are measured.
   absl::Duration poll_interval;
-  // Whether the store is a database of a PostgreSQL server that is started for this, and the time of
-  // a round trip to it.
+  // Whether the store is a database of a PostgreSQL server that is started for this, and the time
+  // of a round trip to it.
   bool postgres = false;
   absl::Duration round_trip;
 };

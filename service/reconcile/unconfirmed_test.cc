@@ -1,0 +1,120 @@
+// Submissions whose outcome is not known: what the gateway may do by itself, and what it says while
+// that is not enough.
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/error.h"
+#include "base/proto_time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "reconcile/testing/harness.h"
+#include "reconcile/testing/requests.h"
+
+namespace assetgate::reconcile {
+namespace {
+
+using http::TransportError;
+using testing::AllOf;
+using testing::HasSubstr;
+
+// alpha may have accepted it: the connection was cut.
+void Cut(Harness& harness, absl::string_view id) {
+  harness.Create(Harness::Video(id));
+  harness.FailNext(TransportError::Kind::kReset, /*maybe_sent=*/true);
+  ASSERT_EQ(harness.Task(id).state(), v1::VideoTask::UNCONFIRMED);
+}
+
+TEST(ReconcilerUnconfirmedTest, WhatOnlyAPersonCanSettleSaysWhatHappenedAndWhatToDo) {
+  Harness harness;
+  const absl::Time sent = harness.Now();
+  Cut(harness, "fox");
+  const v1::VideoTask task = harness.Task("fox");
+  EXPECT_EQ(task.waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
+  EXPECT_EQ(task.waiting().subject(), "providers/alpha");
+  EXPECT_EQ(base::FromProto(task.waiting().since()), sent);
+  EXPECT_THAT(
+      task.waiting().message(),
+      AllOf(HasSubstr("alpha"),
+            HasSubstr(absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", sent, absl::UTCTimeZone())),
+            HasSubstr("the test says so"), HasSubstr("no idempotency key"),
+            HasSubstr("ResolveVideoTask"), HasSubstr("videos resolve videoTasks/fox --attempt 0")));
+}
+
+TEST(ReconcilerUnconfirmedTest, WhatTheKeyCanSettleIsNotSettledYet) {
+  Harness::Options options = WithKeys();
+  options.alpha.idempotency_window = absl::Hours(6);
+  Harness harness(options);
+  Cut(harness, "fox");
+  v1::VideoTask task = harness.Task("fox");
+  EXPECT_FALSE(model::IsSettled(task));
+  EXPECT_EQ(task.waiting().reason(), v1::Waiting::PROVIDER_UNAVAILABLE);
+  EXPECT_THAT(task.waiting().message(), AllOf(HasSubstr("idempotency key"), HasSubstr("until")));
+  harness.script = [](const http::Request&, const http::SendOptions&) {
+    return http::Result(http::Response{503, {}, ""});
+  };
+  harness.Advance(absl::Hours(4));
+  EXPECT_FALSE(model::IsSettled(harness.Task("fox")));
+  harness.Advance(absl::Hours(1) + absl::Minutes(1));
+  task = harness.Task("fox");
+  EXPECT_TRUE(model::IsSettled(task));
+  EXPECT_THAT(task.waiting().message(), HasSubstr("may be forgotten by now"));
+}
+
+TEST(ReconcilerUnconfirmedTest, IsRepeatedOnlyUnderTheAccountItWasSentWith) {
+  Harness harness(WithKeys());
+  Cut(harness, "fox");
+  // The key was replaced by another account's, and the old one is gone.
+  Harness::Options replaced = WithKeys();
+  replaced.alpha_credential = "new-key";
+  replaced.alpha_account = "new-alpha";
+  harness.Restart(replaced);
+  harness.Advance(absl::Hours(30));
+  EXPECT_EQ(harness.http().sent(), 0u);
+  v1::VideoTask task = harness.Task("fox");
+  EXPECT_TRUE(model::IsSettled(task));
+  EXPECT_THAT(task.waiting().message(), HasSubstr("\"alpha-key\""));
+}
+
+TEST(ReconcilerUnconfirmedTest, IsRepeatedUnderThePreviousCredentialWhileThatIsConfigured) {
+  Harness harness(WithKeys());
+  Cut(harness, "fox");
+  Harness::Options replaced = WithKeys();
+  replaced.alpha_credential = "new-key";
+  replaced.alpha_account = "new-alpha";
+  replaced.alpha_previous_credential = "alpha-key";
+  replaced.alpha_previous_account = "alpha";
+  harness.Restart(replaced);
+  const auto again = harness.Take();
+  EXPECT_EQ(AuthorizationOf(again.request), "Bearer secret-of-alpha");
+  EXPECT_EQ(harness.Task("fox").attempts(0).credential_id(), "alpha-key");
+}
+
+TEST(ReconcilerUnconfirmedTest, ProviderThatIsSwitchedOffIsNotAskedAndNothingIsSettled) {
+  Harness harness(WithKeys());
+  Cut(harness, "fox");
+  Harness::Options off = WithKeys();
+  off.alpha_mode = v1::Provider::OFF;
+  harness.Restart(off);
+  harness.Advance(absl::Hours(1));
+  EXPECT_EQ(harness.http().sent(), 0u);
+  // Switched on again it would be confirmed.
+  EXPECT_FALSE(model::IsSettled(harness.Task("fox")));
+  harness.Restart(WithKeys());
+  harness.AnswerNext(200, "id=up-1 state=queued");
+  EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::QUEUED);
+}
+
+TEST(ReconcilerUnconfirmedTest, CannotBeCancelledOrDeletedAndTheErrorsSayWhatCanBeDone) {
+  Harness harness;
+  Cut(harness, "fox");
+  const auto cancelled = harness.Cancel("fox");
+  EXPECT_EQ(base::ReasonOf(cancelled.status()), v1::CANCEL_UNSUPPORTED);
+  EXPECT_THAT(std::string(cancelled.status().message()), HasSubstr("ResolveVideoTask"));
+  const auto deleted = harness.DeleteVideo("fox");
+  EXPECT_EQ(base::ReasonOf(deleted.status()), v1::IN_USE);
+  EXPECT_THAT(std::string(deleted.status().message()), HasSubstr("ResolveVideoTask"));
+}
+
+}  // namespace
+}  // namespace assetgate::reconcile
