@@ -147,7 +147,7 @@ void TestProxy::Serve(int client) {
         pending += bytes;
         bytes = WithoutNotifications(pending);
       }
-      in_flight.push_back({absl::Now() + absl::Nanoseconds(delay_nanoseconds_),
+      in_flight.push_back({absl::Now() + absl::Nanoseconds(delay_nanoseconds_.load()),
                            from_server ? client : server, std::move(bytes)});
     }
     // Data in flight when the mode changed is lost.
