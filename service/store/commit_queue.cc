@@ -57,6 +57,11 @@ std::size_t CommitQueue::queue_depth() const {
   return queue_.size() + in_group_;
 }
 
+bool CommitQueue::idle() const {
+  absl::MutexLock lock(&mu_);
+  return writer_idle_ && queue_.empty() && refused_.empty();
+}
+
 absl::Status CommitQueue::health() const {
   absl::MutexLock lock(&mu_);
   return health_;

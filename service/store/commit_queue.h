@@ -84,6 +84,8 @@ class CommitQueue {
   void Commit(Transaction transaction, CommitDone done);
   void Stop();
   std::size_t queue_depth() const;
+  // Whether the writer waits for the next commit: nothing is queued, under way, or tidied up after.
+  bool idle() const;
   // The status of the last group, or of the last probe.
   absl::Status health() const;
 

@@ -102,6 +102,8 @@ class SqliteStore final : public Store, private GroupWriter {
   absl::StatusOr<Revision> Head() override;
   absl::Status Health() override;
   std::size_t queue_depth() const override { return queue_.queue_depth(); }
+  // Whether it neither writes nor checks its files now.
+  bool idle() const { return queue_.idle(); }
   Leases& leases() override { return leases_; }
   absl::Time trusted_time() const override { return trusted_time_; }
   void SetListener(ChangeListener* listener) override;
