@@ -52,6 +52,7 @@ class RouterTest : public testing::Test {
   }
   std::vector<model::Target> Targets(const std::vector<Weighted>& weighted) {
     std::vector<model::Target> targets;
+    targets.reserve(weighted.size());
     for (const Weighted& each : weighted) {
       targets.push_back({ProviderOf(each.provider), "video-1", each.priority, each.weight, &can_});
     }
@@ -61,6 +62,7 @@ class RouterTest : public testing::Test {
     std::vector<model::Target> targets = Targets(weighted);
     router.Order(targets);
     std::vector<std::string> names;
+    names.reserve(targets.size());
     for (const model::Target& target : targets) names.push_back(target.provider->id);
     return names;
   }
@@ -171,6 +173,7 @@ class RouteTest : public RouterTest {
   }
   static std::vector<std::string> NamesOf(const std::vector<model::Target>& targets) {
     std::vector<std::string> names;
+    names.reserve(targets.size());
     for (const model::Target& target : targets) names.push_back(target.provider->id);
     return names;
   }

@@ -227,6 +227,7 @@ void CheckPlanes(const file::Provider& in, const std::string& path, const provid
                  Reading& reading, model::ProviderEntry& out) {
   out.planes = traits.planes;
   std::vector<std::string> known;
+  known.reserve(traits.planes.size());
   for (const auto& plane : traits.planes) known.push_back(plane.first);
   // A protobuf map has no order; faults have.
   for (const auto& [plane, url] : std::map(in.planes().begin(), in.planes().end())) {

@@ -13,7 +13,6 @@ namespace assetgate::provider {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 using ::testing::Optional;
 
 struct Row {
