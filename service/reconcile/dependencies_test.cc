@@ -15,7 +15,6 @@ namespace assetgate::reconcile {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 TEST(ReconcilerReferenceTest, AssetIsPlacedAtTheChosenProviderFirst) {
   Harness harness;

@@ -18,7 +18,6 @@ namespace {
 using http::TransportError;
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::Not;
 
 // Whether the host of the call is the provider's.
 bool IsTo(const http::FakeHttpClient::Call& call, absl::string_view provider) {
