@@ -107,9 +107,8 @@ absl::Status Rig::StartGateway(absl::Duration poll_interval) {
   std::ofstream(config_path)  //
       << "listen: 127.0.0.1:0\n"
       << "admin: {listen: 127.0.0.1:0}\n"
-      << (postgres_uri_.empty()
-              ? absl::StrCat("store: {sqlite: {path: ", store_path_, "}}\n")
-              : absl::StrCat("store: {postgres: {uri: \"", postgres_uri_, "\"}}\n"))
+      << (postgres_uri_.empty() ? absl::StrCat("store: {sqlite: {path: ", store_path_, "}}\n")
+                                : "store: {postgres: {uri: {env: ASSETGATE_BENCH_STORE}}}\n")
       << "providers:\n"
       << "  - id: " << dialect_ << "\n"
       << "    base_url: " << *base_url << "\n"
@@ -118,8 +117,10 @@ absl::Status Rig::StartGateway(absl::Duration poll_interval) {
       << "tracking: {first_poll: " << interval << ", min_poll: " << interval
       << ", max_poll: " << interval << "}\n"
       << "log: {format: json, level: info}\n";
-  auto gateway = Process::Start({gateway_program_, "--config", config_path},
-                                {"ASSETGATE_BENCH_KEY=sim-key"}, path + "/assetgate.log");
+  auto gateway = Process::Start(
+      {gateway_program_, "--config", config_path},
+      {"ASSETGATE_BENCH_KEY=sim-key", absl::StrCat("ASSETGATE_BENCH_STORE=", postgres_uri_)},
+      path + "/assetgate.log");
   if (!gateway.ok()) return gateway.status();
   gateway_ = *std::move(gateway);
   const auto serving = gateway_->AwaitLine("\"message\":\"serving\"", kStartTimeout);
