@@ -32,8 +32,8 @@ if(ASSETGATE_SANITIZE)
   endif()
 endif()
 
-# Compile options of tests, on top. ThreadSanitizer sees more in optimised code, and what it is to see
-# is the gateway's code; tests are the larger half of what is compiled.
+# Compile options that tests have in addition. ThreadSanitizer checks the gateway's code, which stays
+# optimised; tests are the larger half of what is compiled, and optimising them takes most of it.
 set(ASSETGATE_TEST_OPTIONS)
 if(ASSETGATE_SANITIZE STREQUAL "thread")
   set(ASSETGATE_TEST_OPTIONS -O0)

@@ -46,7 +46,7 @@ endfunction()
 # One GoogleTest program, which is one test of CTest. It runs in its own empty directory. THREADS:
 # it tests state that threads share, so the `tsan` preset builds and runs it as well (with
 # thread_tests, its only target). Such a test uses no gRPC, which is not built for ThreadSanitizer.
-# OPTIMISED: compiled as the libraries are, also there.
+# OPTIMISED: it has the compile options of the libraries, without ASSETGATE_TEST_OPTIONS.
 add_custom_target(thread_tests)
 function(assetgate_test name)
   if(NOT ASSETGATE_BUILD_TESTS)

@@ -8,13 +8,12 @@ export CTEST_PARALLEL_LEVEL=${CTEST_PARALLEL_LEVEL:-$(nproc)}
 passed=0 failed=0
 report=()
 
-# Databases of tests are in memory where there is room for them: what is tested does not depend on
-# how long a disk takes.
-scratch=$(mktemp -d -t assetgate-tests.XXXXXX)
+# Where memory has room, the tests keep their databases in it: no test depends on a disk's speed.
+scratch=${TMPDIR:-/tmp}
 if [[ $(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1) -gt 2000000 ]]; then
-  rmdir "$scratch"
-  scratch=$(mktemp -d /dev/shm/assetgate-tests.XXXXXX)
+  scratch=/dev/shm
 fi
+scratch=$(mktemp -d "$scratch/assetgate-tests.XXXXXX")
 chmod 755 "$scratch"
 trap 'rm -rf "$scratch"' EXIT
 

@@ -168,7 +168,7 @@ def main():
     clean = set()
     if unknown:
         generate_headers(args.build)
-        # A verdict is kept as soon as it is known: whoever is interrupted goes on from there.
+        # Each verdict is stored at once, so that an interrupted run is continued by the next one.
         for source in look_at(args.program, args.build, unknown):
             (here / keys[source]).touch()
             clean.add(source)

@@ -43,8 +43,8 @@ TEST(ReconcilerRequestIdTest, DuplicatesThatComeTogetherMakeOneTask) {
   EXPECT_EQ(base::ReasonOf(second.status()), v1::PROVIDER_INVALID_ARGUMENT);
 }
 
-// Whatever the first one is told, its duplicates are told: those that come while its intent is
-// being committed, and those that come while its provider is being asked.
+// Duplicates get the answer of the first request, whether they come while its intent is being
+// committed or while the call to the provider is in flight.
 template <typename Request>
 void ExpectDuplicatesToldTheSame(Request request, int status, const std::string& body,
                                  std::size_t calls, Harness::Options options = {}) {
@@ -141,7 +141,7 @@ TEST(ReconcilerRequestIdTest, NewRequestIsNotLookedUp) {
   create_all();
   EXPECT_EQ(harness.http().sent(), 3u);
   EXPECT_EQ(harness.store().found_requests, 0);
-  // Nor is a repetition, while nothing stands in its way.
+  // A repetition is not looked up either.
   video.mutable_max_wait()->set_seconds(5);
   harness.Create(video);
   EXPECT_EQ(harness.store().found_requests, 0);

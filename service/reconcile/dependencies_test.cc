@@ -128,7 +128,7 @@ TEST(ReconcilerReferenceTest, OwnGroupThatKeepsFailingDoesNotGrow) {
   EXPECT_EQ(sends, 20) << "it is tried all the while";
   auto group = Stored<model::GroupEntity>(harness.store(), "default-alpha");
   ASSERT_TRUE(group.has_value());
-  EXPECT_EQ(group->resource.placements_size(), 1) << "begun anew in its place";
+  EXPECT_EQ(group->resource.placements_size(), 1) << "the new placement replaces the failed one";
   EXPECT_EQ(group->record.units_size(), 1);
   const auto last = harness.Create(Harness::Asset("last", {"alpha"}));
   harness.AnswerNext(200, "id=g-1 state=done");

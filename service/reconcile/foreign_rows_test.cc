@@ -28,39 +28,6 @@ v1::CreateVideoTaskRequest Fox() {
   return request;
 }
 
-// Rewrites a stored row, and starts the gateway again.
-void RewriteRow(Harness& harness, const store::Key& key,
-                const std::function<void(store::Content&)>& edit) {
-  const auto row = harness.store().Get(key);
-  ASSERT_TRUE(row.ok() && row->has_value());
-  store::Content content = (*row)->content;
-  edit(content);
-  store::Transaction transaction;
-  transaction.writes.push_back({key, (*row)->revision, std::move(content)});
-  bool committed = false;
-  harness.store().Commit(std::move(transaction), [&](const store::CommitResult& result) {
-    committed = result.outcome == store::CommitResult::Outcome::kCommitted;
-  });
-  harness.Run();
-  ASSERT_TRUE(committed);
-  harness.Restart();
-}
-
-// Rewrites a stored resource as a gateway of another release would, and starts this one again.
-template <typename EntityT>
-void Rewrite(Harness& harness, absl::string_view id, const std::function<void(EntityT&)>& edit) {
-  const auto stored = Stored<EntityT>(harness.store(), id);
-  ASSERT_TRUE(stored.has_value());
-  EntityT entity = *stored;
-  edit(entity);
-  RewriteRow(harness, entity.key, [&](store::Content& content) {
-    const store::Shard shard = content.shard;
-    content = model::ToContent(entity);
-    content.shard = shard;
-    content.unfinished = true;
-  });
-}
-
 constexpr int kOfALaterRelease = 77;
 
 TEST(ReconcilerDoubtTest, TaskWithAStateOfALaterReleaseIsLeftAlone) {

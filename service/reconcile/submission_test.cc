@@ -1,5 +1,5 @@
-// What is sent: after which commit, how often, and what is told of it. The part of the
-// reconciler that costs money.
+// Submissions: each is sent only after the commit of its intent, and no more often than that
+// allows. The part of the reconciler that costs money.
 #include <algorithm>
 
 #include "absl/status/status.h"

@@ -1,7 +1,8 @@
-// Options, requests and answers that several test files use.
+// Options, requests, answers and rows that several test files use.
 #ifndef ASSETGATE_RECONCILE_TESTING_REQUESTS_H_
 #define ASSETGATE_RECONCILE_TESTING_REQUESTS_H_
 
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -9,10 +10,12 @@
 #include "absl/time/time.h"
 #include "assetgate/v1/video_service.pb.h"
 #include "assetgate/v1/video_task.pb.h"
+#include "gtest/gtest.h"
 #include "http/client.h"
 #include "http/message.h"
 #include "model/resource.h"
 #include "reconcile/testing/harness.h"
+#include "store/store.h"
 
 namespace assetgate::reconcile {
 
@@ -59,6 +62,39 @@ inline v1::ImportVideoTaskRequest Import(absl::string_view id, absl::string_view
   request.set_model("film");
   request.set_video_task_id(std::string(id));
   return request;
+}
+
+// Rewrites a stored row, and starts the gateway again.
+inline void RewriteRow(Harness& harness, const store::Key& key,
+                       const std::function<void(store::Content&)>& edit) {
+  const auto row = harness.store().Get(key);
+  ASSERT_TRUE(row.ok() && row->has_value());
+  store::Content content = (*row)->content;
+  edit(content);
+  store::Transaction transaction;
+  transaction.writes.push_back({key, (*row)->revision, std::move(content)});
+  bool committed = false;
+  harness.store().Commit(std::move(transaction), [&](const store::CommitResult& result) {
+    committed = result.outcome == store::CommitResult::Outcome::kCommitted;
+  });
+  harness.Run();
+  ASSERT_TRUE(committed);
+  harness.Restart();
+}
+
+// Rewrites a stored resource as a gateway of another release would, and starts this one again.
+template <typename EntityT>
+void Rewrite(Harness& harness, absl::string_view id, const std::function<void(EntityT&)>& edit) {
+  const auto stored = Stored<EntityT>(harness.store(), id);
+  ASSERT_TRUE(stored.has_value());
+  EntityT entity = *stored;
+  edit(entity);
+  RewriteRow(harness, entity.key, [&](store::Content& content) {
+    const store::Shard shard = content.shard;
+    content = model::ToContent(entity);
+    content.shard = shard;
+    content.unfinished = true;
+  });
 }
 
 }  // namespace assetgate::reconcile
