@@ -50,6 +50,10 @@ auth::ClientCertificates ClientCertificatesOf(const config::Tls& tls) {
 constexpr int kConnectionsShare = 4;
 // The part of the process's memory above which strangers get next to nothing.
 constexpr double kScarceFrom = 0.4;
+// A stranger's first call may be this many times as large as the largest valid one: gRPC refuses a
+// message that is too large (RESOURCE_EXHAUSTED) only once it has arrived, and a client whose
+// connection is closed before would try again.
+constexpr int kRefusableMessages = 4;
 
 constexpr int kMaxReadBytes = 64 << 10;
 
@@ -143,7 +147,8 @@ absl::Status Server::Wiring::Listen() {
   options.port = config.listen.port;
   options.unacknowledged = config.connections.keepalive_timeout;
   // Room for the metadata.
-  options.strangers.first_call_bytes = config.max_message_bytes + (64 << 10);
+  options.strangers.first_call_bytes =
+      std::int64_t{kRefusableMessages} * config.max_message_bytes + (64 << 10);
   options.strangers.memory =
       static_cast<std::int64_t>(kScarceFrom * static_cast<double>(config.memory));
   auto opened = listener::Listener::Open(std::move(options), log, clock);
