@@ -9,16 +9,12 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "reconcile/testing/harness.h"
+#include "reconcile/testing/requests.h"
 
 namespace assetgate::reconcile {
 namespace {
 
-// Whether the host of the call is the provider's.
-bool IsTo(const http::FakeHttpClient::Call& call, absl::string_view provider) {
-  return absl::StrContains(call.options.base_url, provider);
-}
-
-TEST(ReconcilerSubmissionTest, AssetThatIsSentElsewhereByARedirectIsTriedAFewTimes) {
+TEST(AssetSubmissionTest, RedirectedAssetSubmissionIsRetriedAFewTimes) {
   Harness harness;
   harness.script = [&](const http::Request&, const http::SendOptions&) {
     return http::Result(http::Response{301, {}, ""});
@@ -32,7 +28,7 @@ TEST(ReconcilerSubmissionTest, AssetThatIsSentElsewhereByARedirectIsTriedAFewTim
   EXPECT_LE(harness.answered.size(), 6u);
 }
 
-TEST(ReconcilerSubmissionTest, UnknownAssetIsSubmittedThreeTimesSpreadOverTheSubmitTimeout) {
+TEST(AssetSubmissionTest, AssetWithAnUnknownOutcomeIsSubmittedThreeTimesWithinTheSubmitTimeout) {
   for (const bool restarts : {false, true}) {
     SCOPED_TRACE(restarts);
     Harness harness;
@@ -68,7 +64,7 @@ TEST(ReconcilerSubmissionTest, UnknownAssetIsSubmittedThreeTimesSpreadOverTheSub
   }
 }
 
-TEST(ReconcilerSubmissionTest, AssetIsSubmittedAgainSoonAfterAGatewayEndedTwice) {
+TEST(AssetSubmissionTest, AssetIsSubmittedAgainSoonAfterTwoRestarts) {
   Harness harness;
   harness.Create(Harness::Asset("hero", {"alpha"}));
   for (int ended = 0; ended < 2; ++ended) {
@@ -81,7 +77,7 @@ TEST(ReconcilerSubmissionTest, AssetIsSubmittedAgainSoonAfterAGatewayEndedTwice)
   EXPECT_EQ(harness.AssetNow("hero").state(), v1::Asset::ACTIVE);
 }
 
-TEST(ReconcilerSubmissionTest, PauseBetweenTriesIsNoLongerForAClockThatIsBehindAfterwards) {
+TEST(AssetSubmissionTest, PauseBetweenTriesIsNotExtendedWhenTheClockIsSetBack) {
   Harness harness;
   harness.Create(Harness::Asset("hero", {"alpha"}));
   harness.Restart();
@@ -94,7 +90,7 @@ TEST(ReconcilerSubmissionTest, PauseBetweenTriesIsNoLongerForAClockThatIsBehindA
   EXPECT_EQ(harness.http().pending(), 1u);
 }
 
-TEST(ReconcilerSubmissionTest, PauseBetweenTriesIsNoLongerForAClockThatWasAhead) {
+TEST(AssetSubmissionTest, PauseBetweenTriesIsNotExtendedByAnEarlierFastClock) {
   Harness harness;
   harness.Create(Harness::Asset("hero", {"alpha"}));
   harness.loop().fake_clock().Step(absl::Minutes(5));
@@ -110,7 +106,7 @@ TEST(ReconcilerSubmissionTest, PauseBetweenTriesIsNoLongerForAClockThatWasAhead)
   EXPECT_EQ(harness.http().pending(), 1u);
 }
 
-TEST(ReconcilerSubmissionTest, AssetOutlivesAnOutageOfMinutes) {
+TEST(AssetSubmissionTest, AssetSurvivesAnOutageOfMinutes) {
   Harness harness;
   const absl::Time back = harness.Now() + absl::Minutes(5);
   harness.script = [&](const http::Request&, const http::SendOptions&) {
@@ -122,7 +118,7 @@ TEST(ReconcilerSubmissionTest, AssetOutlivesAnOutageOfMinutes) {
   EXPECT_EQ(harness.AssetNow("hero").state(), v1::Asset::ACTIVE);
 }
 
-TEST(ReconcilerSubmissionTest, OpenAssetSubmissionThatARestartFindsIsSentAgain) {
+TEST(AssetSubmissionTest, OpenAssetSubmissionFoundByARestartIsSentAgain) {
   Harness harness;
   harness.Create(Harness::Asset("hero", {"alpha"}));
   ASSERT_EQ(harness.http().pending(), 1u);
@@ -135,7 +131,7 @@ TEST(ReconcilerSubmissionTest, OpenAssetSubmissionThatARestartFindsIsSentAgain) 
   EXPECT_EQ(stored->record.units(0).handle(), "up-1");
 }
 
-TEST(ReconcilerSubmissionTest, AssetThatOneProviderRefusesStandsAtTheOther) {
+TEST(AssetSubmissionTest, AssetRefusedByOneProviderIsActiveAtTheOther) {
   Harness harness;
   const auto created = harness.Create(Harness::Asset("hero", {"alpha", "beta"}));
   harness.AnswerNext(400, "too_small");
@@ -150,7 +146,7 @@ TEST(ReconcilerSubmissionTest, AssetThatOneProviderRefusesStandsAtTheOther) {
 
 // While one provider is asked again after refusing the key, the other's refusal is not the last
 // word: what is on its way could be accepted.
-TEST(ReconcilerSubmissionTest, AssetIsNotDroppedWhileItIsBeingSubmitted) {
+TEST(AssetSubmissionTest, AssetIsNotDeletedDuringItsSubmission) {
   Harness harness;
   const auto created = harness.Create(Harness::Asset("hero", {"alpha", "beta"}));
   auto alpha = harness.Take();
@@ -170,7 +166,7 @@ TEST(ReconcilerSubmissionTest, AssetIsNotDroppedWhileItIsBeingSubmitted) {
   EXPECT_EQ(harness.AssetNow("hero").state(), v1::Asset::ACTIVE);
 }
 
-TEST(ReconcilerSubmissionTest, RefusedAssetLeavesNothingBehind) {
+TEST(AssetSubmissionTest, RefusedAssetLeavesNothingBehind) {
   Harness harness;
   v1::CreateAssetRequest request = Harness::Asset("hero", {"alpha"});
   request.set_request_id("r-1");
@@ -181,6 +177,21 @@ TEST(ReconcilerSubmissionTest, RefusedAssetLeavesNothingBehind) {
   EXPECT_FALSE(harness.StoredAsset("hero").has_value());
   EXPECT_FALSE(*harness.store().FindRequest({model::kDefaultTenant, "CreateAsset", "r-1"}));
   EXPECT_EQ(harness.Provider("alpha").unfinished_placements(), 0);
+}
+
+TEST(AssetSubmissionTest, InFlightSubmissionsStayWithinTheDialectsLimit) {
+  Harness::Options options;
+  options.alpha.max_asset_submissions = 2;
+  Harness harness(options);
+  for (int i = 0; i < 5; ++i) harness.Create(Harness::Asset(absl::StrCat("a-", i), {"alpha"}));
+  EXPECT_EQ(harness.http().pending(), 2u);
+  // Videos are not held up by them.
+  harness.Create(NotWaitedFor("film"));
+  ASSERT_EQ(harness.http().pending(), 3u);
+  harness.AnswerNext(200, "id=up-0 state=running");
+  EXPECT_EQ(harness.http().pending(), 3u) << "the next one went at once";
+  harness.AnswerNext(400, "no");
+  EXPECT_EQ(harness.http().pending(), 3u);
 }
 
 }  // namespace

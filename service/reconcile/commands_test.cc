@@ -15,7 +15,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-TEST(ReconcilerCommandTest, TaskThatWasNotSubmittedIsCancelled) {
+TEST(CommandsTest, TaskThatWasNotSubmittedIsCancelled) {
   Harness harness;
   harness.Create(Harness::Asset("hero", {}));
   harness.Create(VideoOf("fox", "hero"));
@@ -29,7 +29,7 @@ TEST(ReconcilerCommandTest, TaskThatWasNotSubmittedIsCancelled) {
   EXPECT_EQ(harness.http().sent(), 1u) << "the asset, and no video";
 }
 
-TEST(ReconcilerCommandTest, SubmittedTaskCannotBeCancelled) {
+TEST(CommandsTest, SubmittedTaskCannotBeCancelled) {
   Harness harness;
   harness.Create(Harness::Video("fox"));
   EXPECT_EQ(base::ReasonOf(harness.Cancel("fox").status()), v1::CANCEL_UNSUPPORTED);
@@ -38,7 +38,7 @@ TEST(ReconcilerCommandTest, SubmittedTaskCannotBeCancelled) {
   EXPECT_EQ(base::ReasonOf(harness.Cancel("nobody").status()), v1::RESOURCE_NOT_FOUND);
 }
 
-TEST(ReconcilerCommandTest, AssetInUseIsNotDeleted) {
+TEST(CommandsTest, AssetInUseIsNotDeleted) {
   Harness harness;
   harness.Create(Harness::Asset("hero", {"alpha"}));
   EXPECT_EQ(base::ReasonOf(harness.DeleteAsset("hero").status()), v1::IN_USE)
@@ -56,7 +56,7 @@ TEST(ReconcilerCommandTest, AssetInUseIsNotDeleted) {
   EXPECT_FALSE(harness.StoredVideo("fox").has_value());
 }
 
-TEST(ReconcilerCommandTest, GroupWithAssetsIsNotDeleted) {
+TEST(CommandsTest, GroupWithAssetsIsNotDeleted) {
   Harness harness;
   v1::CreateAssetGroupRequest group;
   group.set_asset_group_id("cast");
@@ -71,7 +71,7 @@ TEST(ReconcilerCommandTest, GroupWithAssetsIsNotDeleted) {
 }
 
 // Both calls have passed all that can be looked up before either is committed.
-TEST(ReconcilerCommandTest, WhatIsReferredToIsNotDeletedUnderANewReference) {
+TEST(CommandsTest, AssetIsNotDeletedWhileANewReferenceIsCommitted) {
   Harness harness;
   v1::CreateAssetGroupRequest group;
   group.set_asset_group_id("cast");
@@ -105,7 +105,7 @@ TEST(ReconcilerCommandTest, WhatIsReferredToIsNotDeletedUnderANewReference) {
   EXPECT_EQ(harness.http().pending(), 0u);
 }
 
-TEST(ReconcilerCommandTest, CopyAtTheProviderIsDeletedEvenAfterARestart) {
+TEST(CommandsTest, ProvidersCopyIsDeletedEvenAfterARestart) {
   Harness::Options options;
   options.alpha.can_delete = true;
   Harness harness(options);
@@ -127,7 +127,7 @@ TEST(ReconcilerCommandTest, CopyAtTheProviderIsDeletedEvenAfterARestart) {
   EXPECT_TRUE(harness.store().ListUnfinished({.limit = 10})->empty());
 }
 
-TEST(ReconcilerCommandTest, DeletionThatNeverSucceedsIsGivenUpAfterADay) {
+TEST(CommandsTest, DeletionThatNeverSucceedsIsAbandonedAfterADay) {
   Harness::Options options;
   options.alpha.can_delete = true;
   Harness harness(options);

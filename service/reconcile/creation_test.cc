@@ -14,7 +14,7 @@
 namespace assetgate::reconcile {
 namespace {
 
-TEST(ReconcilerRequestIdTest, DuplicateInFlightGetsTheSameAnswer) {
+TEST(CreationTest, DuplicateInFlightGetsTheSameAnswer) {
   Harness harness;
   v1::CreateVideoTaskRequest request = Harness::Video();
   request.set_request_id("r-1");
@@ -28,7 +28,7 @@ TEST(ReconcilerRequestIdTest, DuplicateInFlightGetsTheSameAnswer) {
   EXPECT_EQ(harness.http().sent(), 1u);
 }
 
-TEST(ReconcilerRequestIdTest, DuplicatesThatComeTogetherMakeOneTask) {
+TEST(CreationTest, ConcurrentDuplicatesCreateOneTask) {
   Harness harness;
   v1::CreateVideoTaskRequest request = Harness::Video();
   request.set_request_id("r-1");
@@ -84,7 +84,7 @@ void ExpectDuplicatesToldTheSame(Request request, int status, const std::string&
   EXPECT_EQ(harness.http().sent(), calls);
 }
 
-TEST(ReconcilerRequestIdTest, DuplicatesOfEveryKindAreToldWhatTheFirstIsTold) {
+TEST(CreationTest, DuplicatesOfEveryKindGetTheFirstAnswer) {
   for (const auto& [status, body] :
        {std::pair<int, std::string>{200, "id=up-1 state=done"}, {400, "no"}}) {
     ExpectDuplicatesToldTheSame(Harness::Asset("hero", {"alpha"}), status, body, 1);
@@ -103,7 +103,7 @@ TEST(ReconcilerRequestIdTest, DuplicatesOfEveryKindAreToldWhatTheFirstIsTold) {
   }
 }
 
-TEST(ReconcilerRequestIdTest, DuplicateAfterARestartFindsTheTask) {
+TEST(CreationTest, DuplicateAfterARestartFindsTheTask) {
   Harness harness;
   v1::CreateVideoTaskRequest request = Harness::Video();
   request.set_request_id("r-1");
@@ -120,7 +120,7 @@ TEST(ReconcilerRequestIdTest, DuplicateAfterARestartFindsTheTask) {
 
 // The commit finds a request id that is taken: with a database a millisecond away, a look before it
 // would cost more than all the rest.
-TEST(ReconcilerRequestIdTest, NewRequestIsNotLookedUp) {
+TEST(CreationTest, NewRequestCausesNoLookUp) {
   Harness harness;
   v1::CreateVideoTaskRequest video = Harness::Video();
   v1::CreateAssetRequest asset = Harness::Asset("hero", {"alpha"});
@@ -148,7 +148,7 @@ TEST(ReconcilerRequestIdTest, NewRequestIsNotLookedUp) {
   EXPECT_EQ(harness.http().sent(), 3u);
 }
 
-TEST(ReconcilerRequestIdTest, DuplicateIsAnsweredThoughTheRequestWouldBeRefusedNow) {
+TEST(CreationTest, DuplicateIsAnsweredEvenIfTheRequestIsInvalidNow) {
   Harness::Options options;
   Harness harness(options);
   v1::CreateVideoTaskRequest request = Harness::Video("fox");
@@ -177,7 +177,7 @@ TEST(ReconcilerRequestIdTest, DuplicateIsAnsweredThoughTheRequestWouldBeRefusedN
   expect_first();  // There is no room for it.
 }
 
-TEST(ReconcilerRequestIdTest, AnotherBodyIsRefused) {
+TEST(CreationTest, DuplicateWithAnotherBodyIsRefused) {
   Harness harness;
   v1::CreateVideoTaskRequest request = Harness::Video();
   request.set_request_id("r-1");
@@ -189,7 +189,7 @@ TEST(ReconcilerRequestIdTest, AnotherBodyIsRefused) {
   EXPECT_EQ(harness.http().sent(), 1u);
 }
 
-TEST(ReconcilerRequestIdTest, IdThatExistsIsRefused) {
+TEST(CreationTest, ExistingIdIsRefused) {
   Harness harness;
   harness.Create(Harness::Video("fox"));
   EXPECT_EQ(base::ReasonOf(harness.Create(Harness::Video("fox")).status()), v1::RESOURCE_EXISTS);
@@ -200,7 +200,7 @@ TEST(ReconcilerRequestIdTest, IdThatExistsIsRefused) {
   EXPECT_EQ(harness.http().sent(), 1u);
 }
 
-TEST(ReconcilerRequestIdTest, BatchGoesOnWithoutTheIdThatIsTaken) {
+TEST(CreationTest, BatchContinuesWithoutTheIdThatIsTaken) {
   Harness harness;
   harness.Create(Harness::Asset("two", {}));
   v1::BatchCreateAssetsRequest batch;
@@ -221,7 +221,7 @@ TEST(ReconcilerRequestIdTest, BatchGoesOnWithoutTheIdThatIsTaken) {
   check(harness.Create(batch));
 }
 
-TEST(ReconcilerRequestIdTest, CommandForATaskWhoseCreationFailsIsAnswered) {
+TEST(CreationTest, CommandForATaskWhoseCreationFailsIsAnswered) {
   Harness harness;
   harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnavailable; };
   Answer<v1::VideoTask> created;

@@ -16,7 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST(ReconcilerReferenceTest, AssetIsPlacedAtTheChosenProviderFirst) {
+TEST(DependenciesTest, AssetIsPlacedAtTheChosenProviderFirst) {
   Harness harness;
   harness.Create(Harness::Asset("hero", {"beta"}));
   harness.AnswerNext(200, "id=b-1 state=done");
@@ -39,7 +39,7 @@ TEST(ReconcilerReferenceTest, AssetIsPlacedAtTheChosenProviderFirst) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::QUEUED);
 }
 
-TEST(ReconcilerReferenceTest, AssetThatFailsThereSendsTheTaskElsewhere) {
+TEST(DependenciesTest, AssetThatFailsAtOneProviderSendsTheTaskToTheNext) {
   Harness harness;
   harness.Create(Harness::Asset("hero", {"beta"}));
   harness.AnswerNext(200, "id=b-1 state=done");
@@ -51,7 +51,7 @@ TEST(ReconcilerReferenceTest, AssetThatFailsThereSendsTheTaskElsewhere) {
   EXPECT_THAT(video.request.body, HasSubstr("references=b-1"));
 }
 
-TEST(ReconcilerReferenceTest, TaskFailsWhenTheAssetFailsEverywhere) {
+TEST(DependenciesTest, TaskFailsWhenTheAssetFailsEverywhere) {
   Harness harness;
   harness.Create(Harness::Asset("hero", {}));
   const auto created = harness.Create(VideoOf("fox", "hero"));
@@ -65,7 +65,7 @@ TEST(ReconcilerReferenceTest, TaskFailsWhenTheAssetFailsEverywhere) {
   EXPECT_EQ(harness.http().sent(), 2u);
 }
 
-TEST(ReconcilerReferenceTest, MediaThatAProviderDoesNotRegisterAreGivenAsTheirUri) {
+TEST(DependenciesTest, MediaThatAProviderDoesNotRegisterIsPassedByUri) {
   Harness harness;
   v1::CreateAssetRequest song = Harness::Asset("song", {});
   song.mutable_asset()->set_media_type(v1::AUDIO);
@@ -76,7 +76,7 @@ TEST(ReconcilerReferenceTest, MediaThatAProviderDoesNotRegisterAreGivenAsTheirUr
   EXPECT_THAT(video.request.body, HasSubstr("references=https://example.com/song.png"));
 }
 
-TEST(ReconcilerReferenceTest, NativeGroupIsMadeFirstAndOnce) {
+TEST(DependenciesTest, NativeGroupIsCreatedFirstAndOnce) {
   Harness::Options options;
   options.alpha.native_groups = true;
   Harness harness(options);
@@ -95,7 +95,7 @@ TEST(ReconcilerReferenceTest, NativeGroupIsMadeFirstAndOnce) {
   EXPECT_EQ(harness.http().pending(), 0u);
 }
 
-TEST(ReconcilerReferenceTest, OwnGroupThatAProviderDidNotMakeIsTriedAgainLater) {
+TEST(DependenciesTest, GroupThatTheProviderFailedToCreateIsRetriedLater) {
   Harness::Options options;
   options.alpha.native_groups = true;
   Harness harness(options);
@@ -114,7 +114,7 @@ TEST(ReconcilerReferenceTest, OwnGroupThatAProviderDidNotMakeIsTriedAgainLater) 
   EXPECT_TRUE(third.get().ok()) << third.status();
 }
 
-TEST(ReconcilerReferenceTest, OwnGroupThatKeepsFailingDoesNotGrow) {
+TEST(DependenciesTest, GroupThatKeepsFailingKeepsABoundedHistory) {
   Harness::Options options;
   options.alpha.native_groups = true;
   Harness harness(options);
@@ -137,7 +137,7 @@ TEST(ReconcilerReferenceTest, OwnGroupThatKeepsFailingDoesNotGrow) {
   EXPECT_TRUE(last.get().ok()) << last.status();
 }
 
-TEST(ReconcilerReferenceTest, AssetThatIsActiveWithoutAnIdIsNotPassedAsAUri) {
+TEST(DependenciesTest, ActiveAssetWithoutAnIdIsNotPassedByUri) {
   Harness harness;
   harness.Create(Harness::Asset("hero", {"alpha"}));
   harness.AnswerNext(200, "id=a-1 state=running");
@@ -168,7 +168,7 @@ TEST(ReconcilerReferenceTest, AssetThatIsActiveWithoutAnIdIsNotPassedAsAUri) {
   EXPECT_THAT(std::string(answer.status().message()), HasSubstr("has not said by which id"));
 }
 
-TEST(ReconcilerReferenceTest, GroupThatCannotBeCommittedIsNotTriedInALoop) {
+TEST(DependenciesTest, GroupThatCannotBeCommittedIsNotRetriedInALoop) {
   Harness::Options options;
   options.alpha.native_groups = true;
   Harness harness(options);

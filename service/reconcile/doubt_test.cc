@@ -25,20 +25,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-v1::CreateVideoTaskRequest Fox() {
-  v1::CreateVideoTaskRequest request = Harness::Video("fox");
-  request.set_request_id("r-1");
-  return request;
-}
-
-// Whether alpha may have accepted it: the answer was cut off.
-void Cut(Harness& harness, const v1::CreateVideoTaskRequest& request) {
-  harness.Create(request);
-  harness.FailNext(TransportError::Kind::kReset, /*maybe_sent=*/true);
-  ASSERT_EQ(harness.Task(request.video_task_id()).state(), v1::VideoTask::UNCONFIRMED);
-}
-
-TEST(ReconcilerDoubtTest, RefusedRepetitionDeletesNothingWhileTheCreatorWaits) {
+TEST(DoubtTest, RefusedRepetitionDeletesNothingWhileTheCreatorWaits) {
   for (const auto& [status, body] :
        std::vector<std::pair<int, std::string>>{{400, ""},
                                                 {401, ""},
@@ -50,7 +37,7 @@ TEST(ReconcilerDoubtTest, RefusedRepetitionDeletesNothingWhileTheCreatorWaits) {
                                                 {200, "refused=content"}}) {
     SCOPED_TRACE(absl::StrCat(status, " ", body));
     Harness harness(WithKeys());
-    const auto created = harness.Create(Fox());
+    const auto created = harness.Create(VideoWithRequestId("fox"));
     harness.AnswerNext(502);
     harness.Advance(absl::Seconds(2));
     harness.AnswerNext(status, body);
@@ -76,9 +63,9 @@ TEST(ReconcilerDoubtTest, RefusedRepetitionDeletesNothingWhileTheCreatorWaits) {
   }
 }
 
-TEST(ReconcilerDoubtTest, RepetitionThatIsRefusedForGoodIsNotSentEveryHalfMinute) {
+TEST(DoubtTest, PermanentlyRefusedRepetitionIsNotSentEveryHalfMinute) {
   Harness harness(WithKeys());
-  harness.Create(Fox());
+  harness.Create(VideoWithRequestId("fox"));
   harness.AnswerNext(502);
   harness.script = [](const http::Request&, const http::SendOptions&) {
     return http::Result(http::Response{400, {}, ""});
@@ -88,12 +75,12 @@ TEST(ReconcilerDoubtTest, RepetitionThatIsRefusedForGoodIsNotSentEveryHalfMinute
   EXPECT_LE(harness.answered.size(), 16u);
 }
 
-TEST(ReconcilerDoubtTest, UnknownOutcomeIsFollowedByNoOtherSubmission) {
+TEST(DoubtTest, UnknownOutcomeIsFollowedByNoOtherSubmission) {
   for (const int status : {200, 302, 303, 409, 500, 502, 504, 520}) {
     SCOPED_TRACE(status);
     if (provider::MeaningOfStatus(status).outcome != provider::Outcome::kUnknown) continue;
     Harness harness;
-    const auto created = harness.Create(Fox());
+    const auto created = harness.Create(VideoWithRequestId("fox"));
     harness.AnswerNext(status, "<html>");
     harness.Advance(absl::Hours(1));
     EXPECT_EQ(harness.http().sent(), 1u);
@@ -104,11 +91,11 @@ TEST(ReconcilerDoubtTest, UnknownOutcomeIsFollowedByNoOtherSubmission) {
 
 // A person said that the first one was not accepted; the second one is refused while the creator of
 // the task still waits.
-TEST(ReconcilerDoubtTest, RefusalElsewhereAfterAPersonsWordDeletesNothing) {
+TEST(DoubtTest, RefusalElsewhereAfterAResolutionDeletesNothing) {
   for (const int status : {400, 401}) {
     SCOPED_TRACE(status);
     Harness harness(WithKeys());
-    const auto created = harness.Create(Fox());
+    const auto created = harness.Create(VideoWithRequestId("fox"));
     harness.AnswerNext(502);
     ASSERT_FALSE(created.has());
     v1::ResolveVideoTaskRequest word = Harness::NotAccepted("fox", /*resubmit=*/true);
@@ -139,9 +126,9 @@ void SettleAsNotAccepted(model::VideoEntity& entity) {
   attempt.set_billing(v1::Attempt::NOT_BILLED);
 }
 
-TEST(ReconcilerDoubtTest, AttemptThatWasInDoubtIsNotUsedForAnotherSubmission) {
+TEST(DoubtTest, AttemptThatWasInDoubtIsNotReused) {
   Harness harness;
-  Cut(harness, Fox());
+  CreateUnconfirmed(harness, VideoWithRequestId("fox"));
   Rewrite<model::VideoEntity>(harness, "fox", SettleAsNotAccepted);
   ASSERT_EQ(harness.http().pending(), 1u);
   EXPECT_EQ(harness.Task("fox").attempts_size(), 2);
@@ -150,9 +137,9 @@ TEST(ReconcilerDoubtTest, AttemptThatWasInDoubtIsNotUsedForAnotherSubmission) {
 
 // The person saw the first submission in doubt; the provider has settled that since, and the second
 // one is in doubt now.
-TEST(ReconcilerDoubtTest, WordThatNamesNoAttemptNeverSettlesASecondDoubt) {
+TEST(DoubtTest, ResolutionWithoutAnAttemptNeverSettlesASecondDoubt) {
   Harness harness;
-  Cut(harness, Fox());
+  CreateUnconfirmed(harness, VideoWithRequestId("fox"));
   Rewrite<model::VideoEntity>(harness, "fox", SettleAsNotAccepted);
   const std::vector<v1::ResolveVideoTaskRequest> words = {
       Harness::NotAccepted("fox", /*resubmit=*/true),
@@ -178,11 +165,11 @@ TEST(ReconcilerDoubtTest, WordThatNamesNoAttemptNeverSettlesASecondDoubt) {
   EXPECT_EQ(harness.http().sent(), sent + 1);
 }
 
-TEST(ReconcilerDoubtTest, NothingIsCalledUnbilledThatMayBeBilled) {
+TEST(DoubtTest, PossiblyBilledSubmissionIsNotCalledUnbilled) {
   for (const bool cancelled : {false, true}) {
     SCOPED_TRACE(cancelled);
     Harness harness;
-    Cut(harness, Fox());
+    CreateUnconfirmed(harness, VideoWithRequestId("fox"));
     // A person said "not accepted", and the provider has said since that it accepted it.
     Rewrite<model::VideoEntity>(harness, "fox", [&](model::VideoEntity& entity) {
       entity.resource.set_state(v1::VideoTask::PENDING);
@@ -210,9 +197,9 @@ TEST(ReconcilerDoubtTest, NothingIsCalledUnbilledThatMayBeBilled) {
   }
 }
 
-TEST(ReconcilerDoubtTest, UnbilledByAPersonsWordIsSaidToBeThat) {
+TEST(DoubtTest, UnbilledByResolutionIsReportedAsSuch) {
   Harness harness;
-  Cut(harness, Fox());
+  CreateUnconfirmed(harness, VideoWithRequestId("fox"));
   harness.script = [](const http::Request&, const http::SendOptions&) {
     return http::Result(TransportError{TransportError::Kind::kConnect, false, "refused"});
   };
@@ -221,15 +208,15 @@ TEST(ReconcilerDoubtTest, UnbilledByAPersonsWordIsSaidToBeThat) {
   EXPECT_THAT(harness.Task("fox").error().message(), HasSubstr("by the word of the person"));
 }
 
-TEST(ReconcilerDoubtTest, SubmissionUnderWayIsNotCalledUnbilled) {
+TEST(DoubtTest, SubmissionInFlightIsNotCalledUnbilled) {
   Harness harness;
-  harness.Create(Fox());
+  harness.Create(VideoWithRequestId("fox"));
   EXPECT_EQ(harness.Task("fox").attempts(0).billing(), v1::Attempt::UNKNOWN);
   harness.AnswerNext(429);
   EXPECT_EQ(harness.Task("fox").attempts(0).billing(), v1::Attempt::NOT_BILLED);
 }
 
-TEST(ReconcilerDoubtTest, AssetThatMayExistIsNotCalledUnsubmitted) {
+TEST(DoubtTest, PossiblyExistingAssetIsNotCalledUnsubmitted) {
   Harness harness;
   v1::CreateAssetRequest request = Harness::Asset("hero", {"alpha"});
   request.set_request_id("r-1");
@@ -254,9 +241,9 @@ TEST(ReconcilerDoubtTest, AssetThatMayExistIsNotCalledUnsubmitted) {
   EXPECT_EQ(base::ReasonOf(harness.AssetNow("heroine").error()), v1::SUBMISSION_UNKNOWN);
 }
 
-TEST(ReconcilerDoubtTest, NothingIsRepeatedUnderAKeyThatWasReplacedInPlace) {
+TEST(DoubtTest, SubmissionIsNotRepeatedWithAReplacedKey) {
   Harness harness(WithKeys());
-  Cut(harness, Fox());
+  CreateUnconfirmed(harness, VideoWithRequestId("fox"));
   for (const bool address : {false, true}) {
     SCOPED_TRACE(address);
     Harness::Options replaced = WithKeys();
@@ -284,18 +271,18 @@ TEST(ReconcilerDoubtTest, NothingIsRepeatedUnderAKeyThatWasReplacedInPlace) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::QUEUED);
 }
 
-TEST(ReconcilerDoubtTest, TheSameKeyUnderAnotherNameIsTheSameKey) {
+TEST(DoubtTest, SameKeyUnderAnotherNameIsTheSameKey) {
   Harness harness(WithKeys());
-  Cut(harness, Fox());
+  CreateUnconfirmed(harness, VideoWithRequestId("fox"));
   Harness::Options renamed = WithKeys();
   renamed.alpha_credential = "alpha-key-2";
   harness.Restart(renamed);
   EXPECT_EQ(AuthorizationOf(harness.Take().request), "Bearer secret-of-alpha");
 }
 
-TEST(ReconcilerDoubtTest, WhatAnOlderReleaseSentIsNotRepeatedUnderAKeyThatMayBeAnother) {
+TEST(DoubtTest, SubmissionOfAnOlderReleaseIsNotRepeatedUnderAnUncertainKey) {
   Harness harness(WithKeys());
-  Cut(harness, Fox());
+  CreateUnconfirmed(harness, VideoWithRequestId("fox"));
   Rewrite<model::VideoEntity>(harness, "fox", [](model::VideoEntity& entity) {
     entity.record.mutable_units(0)->clear_account();
   });
@@ -305,9 +292,9 @@ TEST(ReconcilerDoubtTest, WhatAnOlderReleaseSentIsNotRepeatedUnderAKeyThatMayBeA
   EXPECT_THAT(harness.Task("fox").waiting().message(), HasSubstr("older release"));
 }
 
-TEST(ReconcilerDoubtTest, TaskIsAskedForWithItsOwnKeyWhateverThatIsCalledNow) {
+TEST(DoubtTest, TaskIsPolledWithItsOwnKeyAfterThatWasRenamed) {
   Harness harness;
-  harness.Create(Fox());
+  harness.Create(VideoWithRequestId("fox"));
   harness.AnswerNext(200, "id=up-1 state=running");
   // Its key has moved to previous_credential, and another account's has taken its id.
   Harness::Options replaced;
@@ -319,9 +306,9 @@ TEST(ReconcilerDoubtTest, TaskIsAskedForWithItsOwnKeyWhateverThatIsCalledNow) {
   EXPECT_EQ(AuthorizationOf(harness.Take().request), "Bearer secret-of-alpha");
 }
 
-TEST(ReconcilerDoubtTest, AnotherAccountThatDoesNotKnowATaskHasNotForgottenIt) {
+TEST(DoubtTest, NotFoundFromAnotherAccountIsNotAVerdict) {
   Harness harness;
-  harness.Create(Fox());
+  harness.Create(VideoWithRequestId("fox"));
   harness.AnswerNext(200, "id=up-1 state=running");
   Harness::Options replaced;
   replaced.alpha_account = "new-alpha";

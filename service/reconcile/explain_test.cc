@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "reconcile/testing/harness.h"
 #include "reconcile/testing/replicas.h"
+#include "reconcile/testing/requests.h"
 
 namespace assetgate::reconcile {
 namespace {
@@ -35,18 +36,12 @@ Explanation Explain(Harness& harness, const std::string& name) {
   return answer.has() && answer.get().ok() ? *answer : Explanation();
 }
 
-// A task that alpha has accepted.
-void Accept(Harness& harness) {
-  harness.Create(Harness::Video("fox"));
-  harness.AnswerNext(200, "id=up-1 state=running");
-}
-
 absl::Duration DueIn(Harness& harness, const Explanation::Next& next) {
   EXPECT_TRUE(next.has_due_time()) << next.DebugString();
   return base::FromProto(next.due_time()) - harness.Now();
 }
 
-TEST(ExplainTest, NamesOfAnotherFormAndOfNothingAreErrorsAsForGet) {
+TEST(ExplainTest, MalformedAndUnknownNamesFailAsInGet) {
   Harness harness;
   for (const char* name : {"", "fox", "providers/alpha", "videoTasks/", "videoTasks/F!"}) {
     EXPECT_EQ(Ask(harness.gateway(), name).status().code(), absl::StatusCode::kInvalidArgument)
@@ -60,7 +55,7 @@ TEST(ExplainTest, NamesOfAnotherFormAndOfNothingAreErrorsAsForGet) {
 
 TEST(ExplainTest, PollsAreCountedWithTheLastAnswerAndWhenTheNextOneIsDue) {
   Harness harness;
-  Accept(harness);
+  Accept(harness, "fox", "up-1");
   Explanation told = Explain(harness, "videoTasks/fox");
   EXPECT_EQ(told.state(), "RUNNING");
   ASSERT_EQ(told.units_size(), 1);
@@ -85,9 +80,9 @@ TEST(ExplainTest, PollsAreCountedWithTheLastAnswerAndWhenTheNextOneIsDue) {
   EXPECT_GE(DueIn(harness, told.units(0).next()), absl::Seconds(5));
 }
 
-TEST(ExplainTest, ItIsARead) {
+TEST(ExplainTest, ExplainChangesNothing) {
   Harness harness;
-  Accept(harness);
+  Accept(harness, "fox", "up-1");
   const auto commits = harness.store().commits();
   const auto sent = harness.http().sent();
   Explain(harness, "videoTasks/fox");
@@ -99,9 +94,9 @@ TEST(ExplainTest, ItIsARead) {
   EXPECT_EQ(harness.store().commits(), commits);
 }
 
-TEST(ExplainTest, FailuresInARowComeWithTheProvidersCleanedWords) {
+TEST(ExplainTest, ConsecutiveFailuresCarryTheProvidersSanitizedText) {
   Harness harness;
-  Accept(harness);
+  Accept(harness, "fox", "up-1");
   harness.Advance(absl::Seconds(2));
   harness.AnswerNext(500, absl::StrCat("broke\nat https://alpha.example/x?sig=secret-of-alpha ",
                                        std::string(5000, 'x')));
@@ -124,9 +119,9 @@ TEST(ExplainTest, FailuresInARowComeWithTheProvidersCleanedWords) {
   EXPECT_THAT(told.summary(), HasSubstr("2 calls in a row failed"));
 }
 
-TEST(ExplainTest, RetryAfterBackOffAndAFullBudgetAreToldApart) {
+TEST(ExplainTest, RetryAfterBackOffAndExhaustedBudgetAreDistinguished) {
   Harness harness;
-  Accept(harness);
+  Accept(harness, "fox", "up-1");
   harness.Advance(absl::Seconds(2));
   harness.AnswerNext(429, "slow down", {{"Retry-After", "90"}});
   Explanation told = Explain(harness, "videoTasks/fox");
@@ -147,9 +142,9 @@ TEST(ExplainTest, RetryAfterBackOffAndAFullBudgetAreToldApart) {
   EXPECT_EQ(told.units_size(), 0);
 }
 
-TEST(ExplainTest, RefusedKeyNeedsAPersonAndIsTriedAgain) {
+TEST(ExplainTest, RefusedKeyNeedsAPersonAndIsRetried) {
   Harness harness;
-  Accept(harness);
+  Accept(harness, "fox", "up-1");
   harness.Advance(absl::Seconds(2));
   harness.AnswerNext(401, "bad key");
   const Explanation told = Explain(harness, "videoTasks/fox");
@@ -159,7 +154,7 @@ TEST(ExplainTest, RefusedKeyNeedsAPersonAndIsTriedAgain) {
   EXPECT_EQ(told.command(), "") << "the key is mended in the config";
 }
 
-TEST(ExplainTest, UnconfirmedTaskNamesTheCommandThatSettlesIt) {
+TEST(ExplainTest, UnconfirmedTaskNamesTheCommandThatResolvesIt) {
   Harness harness;
   harness.Create(Harness::Video("fox"));
   harness.FailNext(http::TransportError::Kind::kReset, /*maybe_sent=*/true);
@@ -186,7 +181,7 @@ TEST(ExplainTest, UnconfirmedTaskWithAKeyIsSentAgainByItself) {
   EXPECT_THAT(told.units(0).next().message(), HasSubstr("idempotency key"));
 }
 
-TEST(ExplainTest, PassedTargetsSayWhy) {
+TEST(ExplainTest, SkippedTargetsSayWhy) {
   Harness::Options options;
   options.beta.seed = false;
   Harness harness(options);
@@ -270,7 +265,7 @@ TEST(ExplainTest, AssetThatWaitsForItsGroupNamesIt) {
   EXPECT_EQ(of_group.units(0).submission().outcome(), Explanation::Submission::UNDER_WAY);
 }
 
-TEST(ExplainTest, ProviderThatIsDrainedOrOffHoldsItUp) {
+TEST(ExplainTest, DrainedOrDisabledProviderIsNamedAsTheReason) {
   Harness harness;
   harness.Create(Harness::Asset("hero", {"alpha"}));
   Harness::Options options;
@@ -282,7 +277,7 @@ TEST(ExplainTest, ProviderThatIsDrainedOrOffHoldsItUp) {
   EXPECT_TRUE(told.needs_person());
 
   Harness followed;
-  Accept(followed);
+  Accept(followed, "fox", "up-1");
   options.alpha_mode = v1::Provider::OFF;
   followed.Restart(options);
   told = Explain(followed, "videoTasks/fox");
@@ -290,9 +285,9 @@ TEST(ExplainTest, ProviderThatIsDrainedOrOffHoldsItUp) {
   EXPECT_THAT(told.summary(), HasSubstr("OFF"));
 }
 
-TEST(ExplainTest, FinishedTaskTellsHowItEnded) {
+TEST(ExplainTest, FinishedTaskShowsItsOutcome) {
   Harness harness;
-  Accept(harness);
+  Accept(harness, "fox", "up-1");
   harness.Advance(absl::Seconds(2));
   harness.AnswerNext(200, "id=up-1 state=failed why=too_dark");
   const Explanation told = Explain(harness, "videoTasks/fox");
@@ -305,7 +300,7 @@ TEST(ExplainTest, FinishedTaskTellsHowItEnded) {
   EXPECT_EQ(told.passed_targets(0).message(), "it was not needed");
 }
 
-TEST(ExplainTest, WhatOnlyTheFollowingGatewayKnowsIsAbsentElsewhere) {
+TEST(ExplainTest, KnowledgeOfTheFollowingGatewayIsAbsentElsewhere) {
   Replicas replicas(2);
   replicas.Create(0, Harness::Video("fox"));
   replicas.AnswerNext(0, 200, "id=up-1 state=running");

@@ -22,15 +22,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
 
-v1::CreateVideoTaskRequest Fox() {
-  v1::CreateVideoTaskRequest request = Harness::Video("fox");
-  request.set_request_id("r-1");
-  return request;
-}
-
 constexpr int kOfALaterRelease = 77;
 
-TEST(ReconcilerDoubtTest, TaskWithAStateOfALaterReleaseIsLeftAlone) {
+TEST(ForeignRowsTest, TaskWithAStateOfALaterReleaseIsNotTouched) {
   using Edit = std::function<void(model::VideoEntity&)>;
   const std::vector<Edit> edits = {
       [](model::VideoEntity& entity) {
@@ -51,7 +45,7 @@ TEST(ReconcilerDoubtTest, TaskWithAStateOfALaterReleaseIsLeftAlone) {
     for (const bool accepted : {false, true}) {
       SCOPED_TRACE(absl::StrCat(i, accepted ? " accepted" : " in doubt"));
       Harness harness(WithKeys());
-      harness.Create(Fox());
+      harness.Create(VideoWithRequestId("fox"));
       harness.AnswerNext(accepted ? 200 : 502, accepted ? "id=up-1 state=running" : "");
       Rewrite<model::VideoEntity>(harness, "fox", edits[i]);
       const v1::VideoTask before = harness.Task("fox");
@@ -68,7 +62,7 @@ TEST(ReconcilerDoubtTest, TaskWithAStateOfALaterReleaseIsLeftAlone) {
       EXPECT_EQ(harness.Task("fox").SerializeAsString(), before.SerializeAsString());
       EXPECT_EQ(harness.Provider("alpha").unfinished_attempts(), 0);
       // A repetition of the call that made it is answered with what is there.
-      const auto again = harness.Create(Fox());
+      const auto again = harness.Create(VideoWithRequestId("fox"));
       harness.Advance(absl::Seconds(15));
       ASSERT_TRUE(again.has());
       EXPECT_TRUE(again.get().ok()) << again.status();
@@ -77,7 +71,7 @@ TEST(ReconcilerDoubtTest, TaskWithAStateOfALaterReleaseIsLeftAlone) {
   }
 }
 
-TEST(ReconcilerDoubtTest, AssetWithAStateOfALaterReleaseIsLeftAlone) {
+TEST(ForeignRowsTest, AssetWithAStateOfALaterReleaseIsNotTouched) {
   for (const bool placement : {false, true}) {
     SCOPED_TRACE(placement);
     Harness harness;
@@ -96,7 +90,7 @@ TEST(ReconcilerDoubtTest, AssetWithAStateOfALaterReleaseIsLeftAlone) {
     const v1::Asset before = harness.AssetNow("hero");
     EXPECT_EQ(base::ReasonOf(harness.DeleteAsset("hero").status()), v1::WRITTEN_BY_LATER_RELEASE);
     // What needs it waits.
-    v1::CreateVideoTaskRequest video = Fox();
+    v1::CreateVideoTaskRequest video = VideoWithRequestId("fox");
     v1::Reference& reference = *video.mutable_video_task()->add_references();
     reference.set_role(v1::Reference::REFERENCE);
     reference.set_asset("assets/hero");
@@ -108,7 +102,7 @@ TEST(ReconcilerDoubtTest, AssetWithAStateOfALaterReleaseIsLeftAlone) {
   }
 }
 
-TEST(ReconcilerDoubtTest, GroupWithAStateOfALaterReleaseIsLeftAlone) {
+TEST(ForeignRowsTest, GroupWithAStateOfALaterReleaseIsNotTouched) {
   Harness::Options options;
   options.alpha.native_groups = true;
   Harness harness(options);
@@ -135,9 +129,9 @@ bool IsReadable(Harness& harness, const store::Key& key) {
   return row.ok() && row->has_value() && model::ReadsBack(key.kind, (*row)->content);
 }
 
-TEST(ReconcilerDoubtTest, AcceptanceThatCannotBeStoredEndsTheTaskAndIsNotBoughtAgain) {
+TEST(ForeignRowsTest, AcceptanceThatCannotBeStoredEndsTheTaskWithoutAnotherSubmission) {
   Harness harness(WithKeys());
-  const auto created = harness.Create(Fox());
+  const auto created = harness.Create(VideoWithRequestId("fox"));
   harness.AnswerNext(200, absl::StrCat("id=up-", kNotUtf8, " state=running"));
   harness.Advance(absl::Seconds(15));
   ASSERT_TRUE(created.has());
@@ -158,7 +152,7 @@ TEST(ReconcilerDoubtTest, AcceptanceThatCannotBeStoredEndsTheTaskAndIsNotBoughtA
   EXPECT_THAT(harness.telemetry().warnings, Contains(HasSubstr("not committed")));
 }
 
-TEST(ReconcilerDoubtTest, PlacementThatCannotBeStoredFailsAndTheOtherGoesOn) {
+TEST(ForeignRowsTest, PlacementThatCannotBeStoredFailsAloneAtItsProvider) {
   Harness harness;
   harness.Create(Harness::Asset("hero", {"alpha", "beta"}));
   harness.AnswerNext(200, absl::StrCat("id=up-", kNotUtf8, " state=done"));
@@ -175,7 +169,7 @@ TEST(ReconcilerDoubtTest, PlacementThatCannotBeStoredFailsAndTheOtherGoesOn) {
 }
 
 // As no call of gRPC brings it, which checks its texts.
-TEST(ReconcilerDoubtTest, ItemThatCannotBeStoredIsRefusedAndTheOthersAreMade) {
+TEST(ForeignRowsTest, BatchItemThatCannotBeStoredFailsAlone) {
   Harness harness;
   v1::BatchCreateAssetsRequest request;
   *request.add_requests() = Harness::Asset("odd", {"alpha"});
@@ -194,13 +188,13 @@ TEST(ReconcilerDoubtTest, ItemThatCannotBeStoredIsRefusedAndTheOthersAreMade) {
   EXPECT_EQ(harness.http().sent(), 1u);
 }
 
-TEST(ReconcilerDoubtTest, RowThatCannotBeReadIsNeverPlannedAndHidesNothingElse) {
+TEST(ForeignRowsTest, UnreadableRowIsSkippedAndHidesNoOther) {
   for (const bool record_alone : {false, true}) {
     SCOPED_TRACE(record_alone);
     Harness harness(WithKeys());
     harness.Create(Harness::Video("other"));
     harness.AnswerNext(200, "id=up-0 state=done");
-    harness.Create(Fox());
+    harness.Create(VideoWithRequestId("fox"));
     harness.AnswerNext(502);
     const store::Key key{model::kDefaultTenant, store::Kind::kVideoTask, "fox"};
     store::Content damaged;

@@ -20,14 +20,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// A task "fox" that alpha accepted as "up-7".
-void Accept(Harness& harness) {
-  harness.Create(Harness::Video("fox"));
-  harness.AnswerNext(200, "id=up-7 state=running");
-  ASSERT_EQ(harness.Task("fox").state(), v1::VideoTask::RUNNING);
-}
-
-TEST(ReconcilerImportTest, TaskIsPolledAtOnceAndNeverSubmitted) {
+TEST(ImportTest, TaskIsPolledAtOnceAndNeverSubmitted) {
   Harness harness;
   v1::ImportVideoTaskRequest request = Import("found");
   request.set_prompt("a fox");
@@ -51,7 +44,7 @@ TEST(ReconcilerImportTest, TaskIsPolledAtOnceAndNeverSubmitted) {
   EXPECT_EQ(harness.http().sent(), 1u);
 }
 
-TEST(ReconcilerImportTest, ModelIsARouteAPinOrTheProvidersOwnName) {
+TEST(ImportTest, ModelMayBeARouteAPinOrTheProvidersName) {
   Harness harness;
   int i = 0;
   for (const char* model : {"film", "providers/alpha/models/video-1", "video-1"}) {
@@ -68,7 +61,7 @@ TEST(ReconcilerImportTest, ModelIsARouteAPinOrTheProvidersOwnName) {
   EXPECT_EQ(base::ReasonOf(harness.Import(request).status()), v1::INVALID_FIELD);
 }
 
-TEST(ReconcilerImportTest, FaultyRequestsSayAllThatIsWrong) {
+TEST(ImportTest, InvalidRequestsNameEveryFault) {
   Harness harness;
   auto refused = harness.Import(v1::ImportVideoTaskRequest());
   EXPECT_EQ(base::ReasonOf(refused.status()), v1::INVALID_FIELD);
@@ -82,7 +75,7 @@ TEST(ReconcilerImportTest, FaultyRequestsSayAllThatIsWrong) {
   EXPECT_EQ(harness.http().sent(), 0u);
 }
 
-TEST(ReconcilerImportTest, RepetitionGetsTheFirstAnswer) {
+TEST(ImportTest, RepetitionGetsTheFirstAnswer) {
   Harness harness;
   v1::ImportVideoTaskRequest request = Import("");
   request.set_request_id("r1");
@@ -94,9 +87,9 @@ TEST(ReconcilerImportTest, RepetitionGetsTheFirstAnswer) {
   EXPECT_EQ(base::ReasonOf(harness.Import(request).status()), v1::REQUEST_ID_REUSED);
 }
 
-TEST(ReconcilerImportTest, TaskThatIsHeldIsNotTakenAgain) {
+TEST(ImportTest, TaskThatIsAlreadyFollowedIsNotImported) {
   Harness harness;
-  Accept(harness);
+  Accept(harness, "fox", "up-7");
   auto unfinished = harness.Import(Import("again"));
   EXPECT_EQ(base::ReasonOf(unfinished.status()), v1::PROVIDER_TASK_TAKEN);
   EXPECT_THAT(std::string(unfinished.status().message()), HasSubstr("videoTasks/fox"));
@@ -109,9 +102,9 @@ TEST(ReconcilerImportTest, TaskThatIsHeldIsNotTakenAgain) {
   EXPECT_TRUE(harness.Import(other).get().ok());
 }
 
-TEST(ReconcilerImportTest, WhatWasGivenUpIsTakenOver) {
+TEST(ImportTest, AbandonedTaskCanBeImported) {
   Harness harness;
-  Accept(harness);
+  Accept(harness, "fox", "up-7");
   harness.script = [](const http::Request&, const http::SendOptions&) {
     return http::Result(http::Response{404, {}, "", {}});
   };
@@ -130,9 +123,9 @@ TEST(ReconcilerImportTest, WhatWasGivenUpIsTakenOver) {
   EXPECT_EQ(base::ReasonOf(harness.Import(Import("third")).status()), v1::PROVIDER_TASK_TAKEN);
 }
 
-TEST(ReconcilerImportTest, NoTenantTakesAnothersTask) {
+TEST(ImportTest, TenantCannotImportAnotherTenantsTask) {
   Harness harness;
-  Accept(harness);
+  Accept(harness, "fox", "up-7");
   calls::Caller stranger;
   stranger.tenant = "other";
   auto held = harness.Import(Import("mine"), stranger);
@@ -148,7 +141,7 @@ TEST(ReconcilerImportTest, NoTenantTakesAnothersTask) {
   EXPECT_EQ(held.status().message(), given_up.status().message()) << "all alike";
 }
 
-TEST(ReconcilerImportTest, NoResolutionTakesAnotherTenantsTask) {
+TEST(ImportTest, ResolutionCannotTakeAnotherTenantsTask) {
   Harness harness;
   calls::Caller stranger;
   stranger.tenant = "other";
@@ -164,11 +157,11 @@ TEST(ReconcilerImportTest, NoResolutionTakesAnotherTenantsTask) {
   ASSERT_TRUE(harness.Resolve(Harness::Accepted("fox", "up-8")).get().ok());
 }
 
-TEST(ReconcilerImportTest, TaskIsTheSameInAnotherSpelling) {
+TEST(ImportTest, IdInAnotherSpellingNamesTheSameTask) {
   Harness::Options options;
   options.alpha.ids_in_any_case = true;
   Harness harness(options);
-  Accept(harness);
+  Accept(harness, "fox", "up-7");
   calls::Caller stranger;
   stranger.tenant = "other";
   // A submission of theirs that is in doubt.
@@ -202,17 +195,17 @@ TEST(ReconcilerImportTest, TaskIsTheSameInAnotherSpelling) {
             v1::PROVIDER_TASK_TAKEN);
 }
 
-TEST(ReconcilerImportTest, IdsOfAnotherCaseAreOtherTasksWhereTheProviderTellsThemApart) {
+TEST(ImportTest, IdsAreCaseSensitiveWhereTheProvidersAre) {
   Harness harness;
   ASSERT_TRUE(harness.Import(Import("one", "up-a")).get().ok());
   EXPECT_TRUE(harness.Import(Import("two", "up-A")).get().ok());
 }
 
-TEST(ReconcilerImportTest, TaskThatAnEarlierReleaseKeptAsItWasTypedIsFound) {
+TEST(ImportTest, IdStoredUnnormalizedByAnEarlierReleaseIsFound) {
   Harness::Options options;
   options.alpha.ids_in_any_case = true;
   Harness harness(options);
-  Accept(harness);
+  Accept(harness, "fox", "up-7");
   harness.Advance(absl::Seconds(10));
   harness.AnswerNext(200, "id=up-7 state=done");
   model::VideoEntity fox = *harness.StoredVideo("fox");
@@ -228,7 +221,7 @@ TEST(ReconcilerImportTest, TaskThatAnEarlierReleaseKeptAsItWasTypedIsFound) {
   }
 }
 
-TEST(ReconcilerImportTest, OfTwoAtTheSameMomentOneGetsTheTask) {
+TEST(ImportTest, ConcurrentImportsOfOneTaskLetOneSucceed) {
   for (const char* tenant : {model::kDefaultTenant, "other"}) {
     for (const bool given_up : {false, true}) {
       SCOPED_TRACE(absl::StrCat(tenant, given_up ? ", given up before" : ""));
@@ -236,7 +229,7 @@ TEST(ReconcilerImportTest, OfTwoAtTheSameMomentOneGetsTheTask) {
       options.alpha.ids_in_any_case = true;
       Harness harness(options);
       if (given_up) {
-        Accept(harness);
+        Accept(harness, "fox", "up-7");
         harness.script = [](const http::Request&, const http::SendOptions&) {
           return http::Result(http::Response{404, {}, "", {}});
         };
@@ -264,7 +257,7 @@ TEST(ReconcilerImportTest, OfTwoAtTheSameMomentOneGetsTheTask) {
   }
 }
 
-TEST(ReconcilerImportTest, SameIdAtAnotherProviderMeanwhileIsInNobodysWay) {
+TEST(ImportTest, SameIdAtAnotherProviderDoesNotConflict) {
   Harness harness;
   v1::ImportVideoTaskRequest at_beta = Import("b");
   at_beta.set_provider("beta");
@@ -277,7 +270,7 @@ TEST(ReconcilerImportTest, SameIdAtAnotherProviderMeanwhileIsInNobodysWay) {
   }
 }
 
-TEST(ReconcilerImportTest, IdThatTheProviderDoesNotKnowIsSaidAndFails) {
+TEST(ImportTest, IdThatTheProviderDoesNotKnowIsReportedAndFails) {
   Harness harness;
   ASSERT_TRUE(harness.Import(Import("found")).get().ok());
   harness.script = [](const http::Request&, const http::SendOptions&) {
@@ -290,7 +283,7 @@ TEST(ReconcilerImportTest, IdThatTheProviderDoesNotKnowIsSaidAndFails) {
   EXPECT_EQ(base::ReasonOf(harness.Task("found").error()), v1::PROVIDER_FORGOT);
 }
 
-TEST(ReconcilerImportTest, CallerKeepsToItsProvidersAndItsLimit) {
+TEST(ImportTest, CallersProvidersAndLimitApply) {
   Harness harness;
   calls::Caller narrow;
   narrow.identity = "narrow";
@@ -298,7 +291,7 @@ TEST(ReconcilerImportTest, CallerKeepsToItsProvidersAndItsLimit) {
   EXPECT_EQ(base::ReasonOf(harness.Import(Import("a"), narrow).status()), v1::NOT_ALLOWED);
 }
 
-TEST(ReconcilerImportTest, RestartGoesOnWithWhatWasImported) {
+TEST(ImportTest, ImportedTaskIsFollowedAfterARestart) {
   Harness harness;
   ASSERT_TRUE(harness.Import(Import("found")).get().ok());
   harness.Restart();

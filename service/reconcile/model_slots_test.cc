@@ -89,7 +89,7 @@ TEST_F(ModelSlotsTest, TasksOfAllTenantsCountByProviderAndModel) {
   EXPECT_EQ(slots_.TakenByOthers(slot_, KeyOf("one")), 1) << "its own does not stand in its way";
 }
 
-TEST_F(ModelSlotsTest, WhatIsToldWhileTheStoreIsReadIsNewer) {
+TEST_F(ModelSlotsTest, ChangeReportedDuringTheFirstReadWins) {
   slots_.BeginReading();
   slots_.Read({RowOf(KeyOf("ends"), TaskAt(v1::Attempt::RUNNING)),
                RowOf(KeyOf("stays"), TaskAt(v1::Attempt::RUNNING))});
@@ -99,7 +99,7 @@ TEST_F(ModelSlotsTest, WhatIsToldWhileTheStoreIsReadIsNewer) {
   EXPECT_EQ(Taken(), 2);
 }
 
-TEST_F(ModelSlotsTest, ASubmissionCountsFromTheMomentItIsDecidedOn) {
+TEST_F(ModelSlotsTest, SubmissionCountsFromItsDecision) {
   Read({});
   slots_.Take(KeyOf("one"), slot_);
   EXPECT_EQ(Taken(), 1);
@@ -112,7 +112,7 @@ TEST_F(ModelSlotsTest, ASubmissionCountsFromTheMomentItIsDecidedOn) {
   EXPECT_EQ(Taken(), 0);
 }
 
-TEST_F(ModelSlotsTest, AfterAGapTheStoreIsReadAgain) {
+TEST_F(ModelSlotsTest, GapInTheChangesCausesAnotherRead) {
   Read({RowOf(KeyOf("one"), TaskAt(v1::Attempt::RUNNING))});
   slots_.OnGap();
   EXPECT_TRUE(slots_.NeedsReading());
@@ -120,7 +120,7 @@ TEST_F(ModelSlotsTest, AfterAGapTheStoreIsReadAgain) {
   EXPECT_EQ(Taken(), 0);
 }
 
-TEST_F(ModelSlotsTest, AnotherProviderMakesItReadAgain) {
+TEST_F(ModelSlotsTest, AddedProviderCausesAnotherRead) {
   Read({});
   EXPECT_FALSE(slots_.NeedsReading());
   slots_.Follow({"alpha", "beta"});
@@ -129,7 +129,7 @@ TEST_F(ModelSlotsTest, AnotherProviderMakesItReadAgain) {
   EXPECT_FALSE(slots_.NeedsReading());
 }
 
-TEST(WaitLineTest, TheOneThatCameFirstIsFirst) {
+TEST(WaitLineTest, FirstToComeIsFirst) {
   WaitLine line;
   const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   line.Join(KeyOf("second"), now + absl::Seconds(2));

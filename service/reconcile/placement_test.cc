@@ -18,18 +18,11 @@ namespace {
 
 using testing::HasSubstr;
 
-// Alpha alone, with the settings of a test.
-Harness::Options AlphaAlone() {
-  Harness::Options options;
-  options.film_targets = {"alpha"};
-  return options;
-}
-
 std::int64_t Sent(const Harness& harness, absl::string_view call) {
   return std::count(harness.answered.begin(), harness.answered.end(), call);
 }
 
-TEST(ReconcilerPlacementTest, WhatTheGatewayGaveUpIsPlacedAnewWhenAVideoNeedsIt) {
+TEST(PlacementTest, AbandonedPlacementIsRetriedWhenAVideoNeedsIt) {
   Harness harness(AlphaAlone());
   bool up = false;
   harness.script = [&](const http::Request& request, const http::SendOptions&) {
@@ -53,7 +46,7 @@ TEST(ReconcilerPlacementTest, WhatTheGatewayGaveUpIsPlacedAnewWhenAVideoNeedsIt)
   EXPECT_EQ(harness.StoredAsset("hero")->record.units(0).earlier_unknown_outcomes(), 3);
 }
 
-TEST(ReconcilerPlacementTest, EachVideoHasItTriedOnceAndThePlacementsStayBounded) {
+TEST(PlacementTest, EachVideoRetriesAPlacementOnceAndHistoryIsBounded) {
   Harness harness(AlphaAlone());
   harness.script = [&](const http::Request&, const http::SendOptions&) {
     return http::Result(http::Response{502, {}, ""});
@@ -71,7 +64,7 @@ TEST(ReconcilerPlacementTest, EachVideoHasItTriedOnceAndThePlacementsStayBounded
   EXPECT_EQ(Sent(harness, "POST alpha /assets"), 3 * 13);
 }
 
-TEST(ReconcilerPlacementTest, WhatWasNotSubmittedIsPlacedAnewToo) {
+TEST(PlacementTest, UnsubmittedPlacementIsRetriedWhenAVideoNeedsIt) {
   Harness harness(AlphaAlone());
   bool up = false;
   harness.script = [&](const http::Request& request, const http::SendOptions&) {
@@ -91,7 +84,7 @@ TEST(ReconcilerPlacementTest, WhatWasNotSubmittedIsPlacedAnewToo) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::QUEUED);
 }
 
-TEST(ReconcilerPlacementTest, ProvidersOwnNoStaysANo) {
+TEST(PlacementTest, ProvidersRejectionIsNotRetried) {
   Harness harness(AlphaAlone());
   v1::CreateAssetRequest request = Harness::Asset("hero", {"alpha"});
   request.mutable_max_wait()->set_seconds(0);
@@ -104,7 +97,7 @@ TEST(ReconcilerPlacementTest, ProvidersOwnNoStaysANo) {
   EXPECT_EQ(harness.http().sent(), 1u);
 }
 
-TEST(ReconcilerPlacementTest, GroupThatWasGivenUpIsMadeAnewWithTheAssetThatNeedsIt) {
+TEST(PlacementTest, AbandonedGroupIsCreatedAgainForTheAssetThatNeedsIt) {
   Harness::Options options = AlphaAlone();
   options.alpha.native_groups = true;
   Harness harness(options);
@@ -132,7 +125,7 @@ TEST(ReconcilerPlacementTest, GroupThatWasGivenUpIsMadeAnewWithTheAssetThatNeeds
   EXPECT_EQ(Stored<model::GroupEntity>(harness.store(), "cast")->resource.placements_size(), 1);
 }
 
-TEST(ReconcilerPlacementTest, OwnGroupThatFailsAgainAndAgainStaysBounded) {
+TEST(PlacementTest, GroupThatFailsForManyAssetsKeepsABoundedHistory) {
   Harness::Options options;
   options.alpha.native_groups = true;
   Harness harness(options);
@@ -148,7 +141,7 @@ TEST(ReconcilerPlacementTest, OwnGroupThatFailsAgainAndAgainStaysBounded) {
       Stored<model::GroupEntity>(harness.store(), "default-alpha")->resource.placements_size(), 1);
 }
 
-TEST(ReconcilerPlacementTest, WhatIsGoneInTheProvidersOwnWordsIsPlacedAnewOnce) {
+TEST(PlacementTest, AssetThatTheProviderCallsDeletedIsPlacedAgainOnce) {
   Harness harness;
   harness.script = [](const http::Request& request, const http::SendOptions&) {
     return Ok(request.method == "POST" ? "id=up-1 state=running" : "id=up-1 state=gone");
@@ -163,7 +156,7 @@ TEST(ReconcilerPlacementTest, WhatIsGoneInTheProvidersOwnWordsIsPlacedAnewOnce) 
   EXPECT_EQ(Sent(harness, "POST alpha /assets"), 2);
 }
 
-TEST(ReconcilerPlacementTest, WhatIsGoneAtOnceIsPlacedAnewOnce) {
+TEST(PlacementTest, AssetThatIsGoneRightAfterCreationIsPlacedAgainOnce) {
   Harness harness;
   harness.script = [](const http::Request&, const http::SendOptions&) {
     return Ok("id=up-1 state=gone");
@@ -174,7 +167,7 @@ TEST(ReconcilerPlacementTest, WhatIsGoneAtOnceIsPlacedAnewOnce) {
   EXPECT_EQ(Sent(harness, "POST alpha /assets"), 2);
 }
 
-TEST(ReconcilerPlacementTest, LostOnesArePlacedAnewForAVideoUpToABound) {
+TEST(PlacementTest, LostPlacementsAreRetriedForAVideoUpToABound) {
   Harness harness(AlphaAlone());
   bool lasting = false;
   harness.script = [&](const http::Request& request, const http::SendOptions&) {
@@ -204,7 +197,7 @@ TEST(ReconcilerPlacementTest, LostOnesArePlacedAnewForAVideoUpToABound) {
 
 // --- Content that is refused
 
-TEST(ReconcilerPlacementTest, RefusedContentEndsTheTaskAndIsShownToNobodyElse) {
+TEST(PlacementTest, RejectedContentEndsTheTaskAndReachesNoOtherProvider) {
   Harness harness;
   const auto created = harness.Create(Harness::Video("fox"));
   harness.AnswerNext(200, "refused=content_is_unsafe");
@@ -217,7 +210,7 @@ TEST(ReconcilerPlacementTest, RefusedContentEndsTheTaskAndIsShownToNobodyElse) {
   EXPECT_FALSE(harness.StoredVideo("fox").has_value());
 }
 
-TEST(ReconcilerPlacementTest, AssetOfRefusedContentIsNotTakenElsewhereForAVideo) {
+TEST(PlacementTest, AssetWithRejectedContentIsNotPlacedElsewhereForAVideo) {
   Harness harness;
   v1::CreateAssetRequest request = Harness::Asset("hero", {});
   harness.Create(request);
@@ -232,7 +225,7 @@ TEST(ReconcilerPlacementTest, AssetOfRefusedContentIsNotTakenElsewhereForAVideo)
   EXPECT_EQ(harness.http().sent(), 1u) << "beta is not shown it";
 }
 
-TEST(ReconcilerPlacementTest, ProviderThatHoldsTheAssetAlreadyMayUseIt) {
+TEST(PlacementTest, ProviderThatAlreadyHasTheAssetMayUseIt) {
   Harness harness;
   harness.Create(Harness::Asset("hero", {"beta"}));
   harness.AnswerNext(200, "id=b-1 state=done");

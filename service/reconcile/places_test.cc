@@ -13,7 +13,7 @@ namespace {
 using http::TransportError;
 
 // Whatever becomes of calls, their places are free afterwards: as many as allowed go out at once.
-TEST(ReconcilerPlaceTest, NoSituationKeepsAPlace) {
+TEST(PlacesTest, EveryOutcomeFreesItsPlace) {
   Harness::Options options;
   options.limits = {1000, 3};
   options.alpha.can_delete = true;

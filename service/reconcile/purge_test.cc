@@ -87,7 +87,7 @@ TEST_F(PurgeTest, NothingIsPurgedByDefault) {
   EXPECT_EQ(harness_.store().lists, 1) << "the test's own";
 }
 
-TEST_F(PurgeTest, OldestTasksArePurgedFirstAndWatchersAreTold) {
+TEST_F(PurgeTest, OldestTasksArePurgedFirstAndWatchersAreNotified) {
   CommitEnded(0, 25);
   const store::Revision before = *harness_.store().Head();
   Start(10);
@@ -196,7 +196,7 @@ TEST_F(PurgeTest, SweepEndsAtAPageOfYoungTasks) {
   EXPECT_EQ(harness_.store().lists - before, 3) << "two pages with old ones, and one without";
 }
 
-TEST_F(PurgeTest, OneTaskWithAWrongDateHidesNoneBehindIt) {
+TEST_F(PurgeTest, TaskWithAWrongDateHidesNoOtherTask) {
   model::VideoEntity wrong = Ended("wrong");
   *wrong.resource.mutable_create_time() = base::ToProto(harness_.Now() + absl::Hours(24 * 3650));
   *wrong.resource.mutable_end_time() = wrong.resource.create_time();
@@ -225,7 +225,7 @@ TEST_F(PurgeTest, GatewayWhoseClockIsAheadPurgesNothingEarly) {
 }
 
 // Where the store was closed for long, the trusted time only gradually reaches the clock.
-TEST_F(PurgeTest, TaskThatBecameOldWhileTheStoreWasClosedIsPurgedALittleLater) {
+TEST_F(PurgeTest, TaskThatExpiredWhileTheStoreWasClosedIsPurgedSoonAfter) {
   CommitEnded(0, 3);
   harness_.store().other_trusted_time = harness_.Now();
   harness_.Advance(kAfter + absl::Hours(24));
@@ -264,7 +264,7 @@ TEST_F(PurgeTest, RowsOfALaterReleaseStay) {
   EXPECT_THAT(Left(), ElementsAre("state", "billing", "unreadable"));
 }
 
-TEST_F(PurgeTest, PageThatChangesMeanwhileIsReadAgain) {
+TEST_F(PurgeTest, PageThatChangedMeanwhileIsReadAgain) {
   CommitEnded(0, 3);
   Start();
   int tries = 0;
@@ -281,7 +281,7 @@ TEST_F(PurgeTest, PageThatChangesMeanwhileIsReadAgain) {
   EXPECT_THAT(harness_.telemetry().purge_ends, ElementsAre(2));
 }
 
-TEST_F(PurgeTest, AStoreThatFailsIsTriedAgain) {
+TEST_F(PurgeTest, FailingStoreIsRetried) {
   CommitEnded(0, 3);
   Start(2);
   int tries = 0;
@@ -297,7 +297,7 @@ TEST_F(PurgeTest, AStoreThatFailsIsTriedAgain) {
   EXPECT_THAT(Left(), IsEmpty());
 }
 
-TEST_F(PurgeTest, ARestartInTheMiddleLosesNothing) {
+TEST_F(PurgeTest, RestartDuringASweepLosesNothing) {
   CommitEnded(0, 25);
   Start(Purge::Options{.video_tasks_after = kAfter, .pause = absl::Minutes(2), .page = 10});
   harness_.Advance(kAfter);

@@ -20,44 +20,25 @@
 namespace assetgate::reconcile {
 namespace {
 
-// "film" goes to alpha alone.
-Harness::Options OnlyAlpha() {
-  Harness::Options options;
-  options.film_targets = {"alpha"};
-  return options;
-}
-
 Harness::Options WithMode(v1::Provider::Mode mode) {
-  Harness::Options options = OnlyAlpha();
+  Harness::Options options = AlphaAlone();
   options.alpha_mode = mode;
   return options;
 }
 
 // Another key of alpha, under another name.
 Harness::Options WithNewKey() {
-  Harness::Options options = OnlyAlpha();
+  Harness::Options options = AlphaAlone();
   options.alpha_credential = "alpha-key-2";
   options.alpha_account = "new-alpha";
   return options;
 }
 
-v1::CreateVideoTaskRequest NotWaitedFor(absl::string_view id) {
-  v1::CreateVideoTaskRequest request = Harness::Video(id);
-  request.mutable_max_wait()->set_seconds(0);
-  return request;
-}
-
-void Accept(Harness& harness, absl::string_view id) {
-  harness.Create(Harness::Video(id));
-  harness.AnswerNext(200, absl::StrCat("id=up-", id, " state=running"));
-  ASSERT_EQ(harness.Task(id).state(), v1::VideoTask::RUNNING);
-}
-
 // --- What was held up
 
-TEST(ReconfigureTest, WhatWaitsForADrainedProviderGoesOnWhenThatServes) {
+TEST(ReconfigureTest, WorkOfADrainedProviderResumesWhenItServesAgain) {
   for (const v1::Provider::Mode mode : {v1::Provider::DRAIN, v1::Provider::OFF}) {
-    Harness harness(OnlyAlpha());
+    Harness harness(AlphaAlone());
     v1::CreateAssetRequest asset = Harness::Asset("hero", {"alpha"});
     asset.mutable_max_wait()->set_seconds(0);
     harness.Create(asset);
@@ -70,15 +51,15 @@ TEST(ReconfigureTest, WhatWaitsForADrainedProviderGoesOnWhenThatServes) {
               v1::Waiting::NEEDS_OPERATOR);
     EXPECT_EQ(harness.Provider("alpha").mode(), mode);
     EXPECT_EQ(harness.http().pending(), 0u);
-    harness.Reconfigure(OnlyAlpha());
+    harness.Reconfigure(AlphaAlone());
     EXPECT_EQ(harness.Provider("alpha").mode(), v1::Provider::SERVE);
     EXPECT_EQ(harness.http().pending(), 2u) << "without a turn of the clock";
   }
 }
 
-TEST(ReconfigureTest, ADrainedProviderGetsNothingNewAndIsFollowedOneThatIsOffIsNot) {
-  Harness harness(OnlyAlpha());
-  Accept(harness, "old");
+TEST(ReconfigureTest, DrainedProviderIsPolledAndDisabledProviderIsNot) {
+  Harness harness(AlphaAlone());
+  Accept(harness, "old", "up-old");
   harness.Reconfigure(WithMode(v1::Provider::DRAIN));
   harness.Create(NotWaitedFor("new"));
   EXPECT_EQ(harness.Task("new").waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
@@ -86,18 +67,18 @@ TEST(ReconfigureTest, ADrainedProviderGetsNothingNewAndIsFollowedOneThatIsOffIsN
   EXPECT_EQ(harness.Take().request.path, "/videos/up-old");
   EXPECT_EQ(harness.http().pending(), 0u);
 
-  Harness off(OnlyAlpha());
-  Accept(off, "old");
+  Harness off(AlphaAlone());
+  Accept(off, "old", "up-old");
   off.Reconfigure(WithMode(v1::Provider::OFF));
   off.Advance(absl::Minutes(5));
   EXPECT_EQ(off.http().pending(), 0u);
   EXPECT_EQ(off.Task("old").waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
-  off.Reconfigure(OnlyAlpha());
+  off.Reconfigure(AlphaAlone());
   off.AnswerNext(200, "id=up-old state=done");
   EXPECT_EQ(off.Task("old").state(), v1::VideoTask::SUCCEEDED);
 }
 
-TEST(ReconfigureTest, AVideoGoesToTheNextTargetWhenItsFirstIsDrained) {
+TEST(ReconfigureTest, VideoGoesToTheNextTargetWhenTheFirstIsDrained) {
   Harness::Options options;
   options.limits = {1000, 1};
   Harness harness(options);
@@ -119,11 +100,11 @@ TEST(ReconfigureTest, AVideoGoesToTheNextTargetWhenItsFirstIsDrained) {
 }
 
 // A place that was asked for before, and is granted after, must not be kept from others.
-TEST(ReconfigureTest, WhatGetsAPlaceTooLateGivesItToWhatMayStillGo) {
-  Harness::Options options = OnlyAlpha();
+TEST(ReconfigureTest, PlaceGrantedTooLatePassesToWorkThatMayStillStart) {
+  Harness::Options options = AlphaAlone();
   options.limits = {1000, 1};
   Harness harness(options);
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-fox");
   harness.Create(Harness::Asset("hero", {"alpha"}));
   auto submission = harness.Take();
   // Another asset, and the poll of the video, wait for the one place.
@@ -139,9 +120,9 @@ TEST(ReconfigureTest, WhatGetsAPlaceTooLateGivesItToWhatMayStillGo) {
   EXPECT_EQ(harness.Take().request.path, "/videos/up-fox");
 }
 
-TEST(ReconfigureTest, WhatARefusedKeyHeldUpGoesAtOnceWithTheNextOne) {
-  Harness harness(OnlyAlpha());
-  Accept(harness, "old");
+TEST(ReconfigureTest, WorkHeldUpByARefusedKeyStartsAtOnceWithANewKey) {
+  Harness harness(AlphaAlone());
+  Accept(harness, "old", "up-old");
   harness.Create(NotWaitedFor("fox"));
   harness.script = [](const http::Request&, const http::SendOptions&) {
     return http::Result(http::Response{401, {}, "bad key"});
@@ -153,7 +134,7 @@ TEST(ReconfigureTest, WhatARefusedKeyHeldUpGoesAtOnceWithTheNextOne) {
   harness.script = nullptr;
   ASSERT_EQ(harness.http().pending(), 0u);
   // The same account's, under the same name: as when its file changes.
-  Harness::Options options = OnlyAlpha();
+  Harness::Options options = AlphaAlone();
   options.alpha_account = "new-alpha";
   harness.Reconfigure(options);
   EXPECT_EQ(harness.Provider("alpha").state(), v1::Provider::AVAILABLE);
@@ -168,8 +149,8 @@ TEST(ReconfigureTest, WhatARefusedKeyHeldUpGoesAtOnceWithTheNextOne) {
   EXPECT_EQ(harness.Task("old").waiting().reason(), v1::Waiting::PROVIDER_WORKING);
 }
 
-TEST(ReconfigureTest, AnotherAddressEndsTheWaitForTheFormer) {
-  Harness harness(OnlyAlpha());
+TEST(ReconfigureTest, ChangedBaseUrlEndsTheBackOff) {
+  Harness harness(AlphaAlone());
   harness.Create(NotWaitedFor("fox"));
   harness.script = [](const http::Request&, const http::SendOptions&) {
     return http::Result(
@@ -178,18 +159,18 @@ TEST(ReconfigureTest, AnotherAddressEndsTheWaitForTheFormer) {
   harness.Advance(absl::Minutes(5));
   EXPECT_EQ(harness.Task("fox").waiting().reason(), v1::Waiting::PROVIDER_UNAVAILABLE);
   harness.script = nullptr;
-  Harness::Options options = OnlyAlpha();
+  Harness::Options options = AlphaAlone();
   options.alpha_url = "https://elsewhere.example";
   harness.Reconfigure(options);
   ASSERT_EQ(harness.http().pending(), 1u) << "without a turn of the clock";
   EXPECT_EQ(harness.Take().options.base_url, "https://elsewhere.example");
 }
 
-TEST(ReconfigureTest, ShorterIntervalsAreNotWaitedFor) {
-  Harness::Options options = OnlyAlpha();
+TEST(ReconfigureTest, ShorterPollIntervalAppliesAtOnce) {
+  Harness::Options options = AlphaAlone();
   options.alpha_video_polling = {absl::Hours(1), absl::Hours(1), absl::Hours(1)};
   Harness harness(options);
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-fox");
   harness.Advance(absl::Minutes(10));
   EXPECT_EQ(harness.http().pending(), 0u);
   options.alpha_video_polling = {absl::Seconds(1), absl::Seconds(2), absl::Seconds(3)};
@@ -202,11 +183,11 @@ TEST(ReconfigureTest, ShorterIntervalsAreNotWaitedFor) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::SUCCEEDED);
 }
 
-TEST(ReconfigureTest, OtherIntervalsDoNotCutABackOffShort) {
-  Harness::Options options = OnlyAlpha();
+TEST(ReconfigureTest, ChangedPollIntervalDoesNotShortenABackOff) {
+  Harness::Options options = AlphaAlone();
   options.alpha_video_polling = {absl::Seconds(1), absl::Seconds(1), absl::Seconds(1)};
   Harness harness(options);
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-fox");
   // The fourth makes it eight seconds, more or less.
   for (int i = 0; i < 4; ++i) {
     while (harness.http().pending() == 0) harness.Advance(absl::Seconds(1));
@@ -220,7 +201,7 @@ TEST(ReconfigureTest, OtherIntervalsDoNotCutABackOffShort) {
   EXPECT_EQ(harness.http().pending(), 1u);
 }
 
-TEST(ReconfigureTest, AShorterSubmitTimeoutEndsWhatWaitsLongerAlready) {
+TEST(ReconfigureTest, ShorterSubmitTimeoutEndsTasksThatAlreadyWaitLonger) {
   Harness harness(WithMode(v1::Provider::DRAIN));
   harness.Create(NotWaitedFor("fox"));
   harness.Advance(absl::Minutes(3));
@@ -230,7 +211,7 @@ TEST(ReconfigureTest, AShorterSubmitTimeoutEndsWhatWaitsLongerAlready) {
   EXPECT_EQ(base::ReasonOf(harness.Task("fox").error()), v1::NOT_SUBMITTED);
 }
 
-TEST(ReconfigureTest, MoreThanAPageOfWorkIsLookedAt) {
+TEST(ReconfigureTest, ReconfigurationReachesMoreThanAPageOfWork) {
   Harness::Options options;
   options.limits = {2000, 1000};
   Harness harness(options);
@@ -257,9 +238,9 @@ TEST(ReconfigureTest, MoreThanAPageOfWorkIsLookedAt) {
 
 // --- What ends as it began
 
-TEST(ReconfigureTest, AUnitIsPolledWithTheKeyItWasMadeWithWhileThatIsConfigured) {
-  Harness harness(OnlyAlpha());
-  Accept(harness, "fox");
+TEST(ReconfigureTest, UnitIsPolledWithTheKeyOfItsSubmissionWhileConfigured) {
+  Harness harness(AlphaAlone());
+  Accept(harness, "fox", "up-fox");
   Harness::Options options = WithNewKey();
   options.alpha_previous_credential = "alpha-key";
   harness.Reconfigure(options);
@@ -282,8 +263,8 @@ TEST(ReconfigureTest, AUnitIsPolledWithTheKeyItWasMadeWithWhileThatIsConfigured)
   EXPECT_EQ(AuthorizationOf(harness.Take().request), "Bearer secret-of-new-alpha");
 }
 
-TEST(ReconfigureTest, CallsUnderWayOutliveTheCatalogTheyWereBegunWith) {
-  Harness harness(OnlyAlpha());
+TEST(ReconfigureTest, CallsInFlightOutliveTheirCatalog) {
+  Harness harness(AlphaAlone());
   harness.Create(Harness::Video("fox"));
   auto submission = harness.Take();
   harness.Reconfigure(WithNewKey());
@@ -302,8 +283,8 @@ TEST(ReconfigureTest, CallsUnderWayOutliveTheCatalogTheyWereBegunWith) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::SUCCEEDED);
 }
 
-TEST(ReconfigureTest, WhatIsJournalledIsSentWithTheKeyThatTheJournalNames) {
-  Harness harness(OnlyAlpha());
+TEST(ReconfigureTest, JournalledSubmissionUsesTheKeyNamedInTheJournal) {
+  Harness harness(AlphaAlone());
   // Between the intent and its call.
   bool once = false;
   harness.store().judge = [&](const store::Transaction&) {
@@ -323,8 +304,8 @@ TEST(ReconfigureTest, WhatIsJournalledIsSentWithTheKeyThatTheJournalNames) {
   EXPECT_EQ(harness.Provider("alpha").state(), v1::Provider::AVAILABLE);
 }
 
-TEST(ReconfigureTest, ALateRefusalOfTheFormerKeyDelaysTheNextTryOnly) {
-  Harness harness(OnlyAlpha());
+TEST(ReconfigureTest, LateRefusalOfTheFormerKeyDelaysOnlyTheNextTry) {
+  Harness harness(AlphaAlone());
   harness.Create(NotWaitedFor("fox"));
   auto call = harness.Take();
   harness.Reconfigure(WithNewKey());
@@ -341,7 +322,7 @@ TEST(ReconfigureTest, ALateRefusalOfTheFormerKeyDelaysTheNextTryOnly) {
 
 // --- What calls see
 
-TEST(ReconfigureTest, ARouteThatChangesIsForTasksThatComeAfter) {
+TEST(ReconfigureTest, ChangedRouteAppliesToLaterTasks) {
   Harness harness(WithMode(v1::Provider::DRAIN));
   harness.Create(NotWaitedFor("before"));
   Harness::Options options = WithMode(v1::Provider::DRAIN);
@@ -356,20 +337,20 @@ TEST(ReconfigureTest, ARouteThatChangesIsForTasksThatComeAfter) {
   EXPECT_EQ(harness.Take().options.base_url, "https://beta.example");
 }
 
-TEST(ReconfigureTest, AProviderThatIsAddedIsUsedAtOnce) {
+TEST(ReconfigureTest, AddedProviderIsUsedAtOnce) {
   Harness::Options options;
   options.has_alpha = false;
   Harness harness(options);
   EXPECT_FALSE(harness.catalog()->FindModel("providers/alpha/models/video-1").ok());
-  harness.Reconfigure(OnlyAlpha());
+  harness.Reconfigure(AlphaAlone());
   EXPECT_EQ(harness.Provider("alpha").state(), v1::Provider::AVAILABLE);
   EXPECT_EQ(harness.telemetry().provider_states.back().first, "alpha");
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-fox");
   EXPECT_EQ(harness.Task("fox").attempts(0).provider(), "providers/alpha");
 }
 
-TEST(ReconfigureTest, OtherLimitsAreForWhatWaits) {
-  Harness::Options options = OnlyAlpha();
+TEST(ReconfigureTest, ChangedLimitsApplyToWaitingWork) {
+  Harness::Options options = AlphaAlone();
   options.limits = {1000, 1};
   Harness harness(options);
   for (const char* id : {"a", "b", "c"}) harness.Create(NotWaitedFor(id));
@@ -380,7 +361,7 @@ TEST(ReconfigureTest, OtherLimitsAreForWhatWaits) {
 }
 
 // A call goes by one catalog, and none is let go too soon: for the sanitizers.
-TEST(ReconfigureTest, CallsOfManyThreadsGoOnWhileCatalogsChange) {
+TEST(ReconfigureTest, ConcurrentCallsSurviveCatalogChanges) {
   store::sqlite::TemporaryDirectory directory;
   store::SqliteStore::Options store_options;
   store_options.path = directory.path() + "/store.db";
@@ -391,7 +372,7 @@ TEST(ReconfigureTest, CallsOfManyThreadsGoOnWhileCatalogsChange) {
   base::ThreadEventLoop loop("ag-test");
   http::FakeHttpClient http;
   RecordedTelemetry telemetry;
-  model::CurrentCatalog catalog(Harness::MakeCatalog(OnlyAlpha()));
+  model::CurrentCatalog catalog(Harness::MakeCatalog(AlphaAlone()));
   Reconciler reconciler({loop, **store, http, catalog, telemetry});
   calls::UnfinishedVideos unfinished_videos(**store);
   Gateway gateway(catalog, **store, reconciler, unfinished_videos, loop.clock());
@@ -421,7 +402,7 @@ TEST(ReconfigureTest, CallsOfManyThreadsGoOnWhileCatalogsChange) {
     });
   }
   for (int turn = 0; turn < 100 || calls < 30; ++turn) {
-    Harness::Options options = turn % 2 == 0 ? WithNewKey() : OnlyAlpha();
+    Harness::Options options = turn % 2 == 0 ? WithNewKey() : AlphaAlone();
     options.film_targets = {turn % 3 == 0 ? "beta" : "alpha"};
     absl::Notification in_force;
     reconciler.Reconfigure(Harness::MakeCatalog(options), [&] { in_force.Notify(); });

@@ -19,12 +19,7 @@ using http::TransportError;
 using testing::AllOf;
 using testing::HasSubstr;
 
-// Whether the host of the call is the provider's.
-bool IsTo(const http::FakeHttpClient::Call& call, absl::string_view provider) {
-  return absl::StrContains(call.options.base_url, provider);
-}
-
-TEST(ReconcilerSubmissionTest, UnknownIsNotHandedToTheNextProvider) {
+TEST(RefusalTest, UnknownOutcomeIsNotSentToTheNextProvider) {
   Harness harness(WithKeys(absl::Hours(6)));
   harness.script = [&](const http::Request& request,
                        const http::SendOptions& options) -> std::optional<http::Result> {
@@ -36,7 +31,7 @@ TEST(ReconcilerSubmissionTest, UnknownIsNotHandedToTheNextProvider) {
   EXPECT_EQ(harness.Task("fox").attempts_size(), 1);
 }
 
-TEST(ReconcilerSubmissionTest, NextProviderIsTriedWhenItWasSurelyNotAccepted) {
+TEST(RefusalTest, NextProviderIsTriedAfterACertainRejection) {
   for (const int status : {401, 402, 403, 404, 429}) {
     SCOPED_TRACE(status);
     Harness harness;
@@ -54,7 +49,7 @@ TEST(ReconcilerSubmissionTest, NextProviderIsTriedWhenItWasSurelyNotAccepted) {
   }
 }
 
-TEST(ReconcilerSubmissionTest, NextProviderIsTriedWhenNothingWasSent) {
+TEST(RefusalTest, NextProviderIsTriedWhenNothingWasSent) {
   for (const auto kind : {TransportError::Kind::kResolve, TransportError::Kind::kConnect,
                           TransportError::Kind::kTls, TransportError::Kind::kExpired}) {
     Harness harness;
@@ -67,7 +62,7 @@ TEST(ReconcilerSubmissionTest, NextProviderIsTriedWhenNothingWasSent) {
   }
 }
 
-TEST(ReconcilerSubmissionTest, RefusalOfTheCallersToMendEndsTheTask) {
+TEST(RefusalTest, RefusalThatTheCallerMustFixEndsTheTask) {
   for (const int status : {400, 413, 422}) {
     Harness harness;
     v1::CreateVideoTaskRequest request = Harness::Video("fox");
@@ -89,7 +84,7 @@ TEST(ReconcilerSubmissionTest, RefusalOfTheCallersToMendEndsTheTask) {
   }
 }
 
-TEST(ReconcilerSubmissionTest, FailureEnvelopeInA200IsARefusal) {
+TEST(RefusalTest, FailureEnvelopeWithStatus200IsARefusal) {
   Harness harness;
   const auto created = harness.Create(Harness::Video("fox"));
   harness.AnswerNext(200, "refused=too_dark");
@@ -99,7 +94,7 @@ TEST(ReconcilerSubmissionTest, FailureEnvelopeInA200IsARefusal) {
   EXPECT_FALSE(harness.StoredVideo("fox").has_value());
 }
 
-TEST(ReconcilerSubmissionTest, CreatorIsToldWhenEveryKeyIsRefused) {
+TEST(RefusalTest, CreateFailsWhenEveryKeyIsRefused) {
   Harness harness;
   v1::CreateVideoTaskRequest request = Harness::Video("fox");
   request.set_request_id("r-1");
@@ -117,7 +112,7 @@ TEST(ReconcilerSubmissionTest, CreatorIsToldWhenEveryKeyIsRefused) {
 }
 
 // Both providers take their time to refuse, so that the first could be tried again meanwhile.
-TEST(ReconcilerSubmissionTest, CreatorIsToldThoughTheRefusalsTakeTheirTime) {
+TEST(RefusalTest, CreateFailsWhenEveryKeyIsRefusedSlowly) {
   Harness harness;
   const auto created = harness.Create(Harness::Video("fox"));
   harness.AnswerNext(401);
@@ -129,7 +124,7 @@ TEST(ReconcilerSubmissionTest, CreatorIsToldThoughTheRefusalsTakeTheirTime) {
   EXPECT_FALSE(harness.StoredVideo("fox").has_value());
 }
 
-TEST(ReconcilerSubmissionTest, ProviderThatIsDownLeavesTheTaskPendingWithTheReason) {
+TEST(RefusalTest, UnavailableProviderLeavesTheTaskPendingWithTheReason) {
   Harness harness;
   harness.script = [](const http::Request&, const http::SendOptions&) {
     return http::Result(TransportError{TransportError::Kind::kConnect, false, "refused"});
@@ -160,7 +155,7 @@ TEST(ReconcilerSubmissionTest, ProviderThatIsDownLeavesTheTaskPendingWithTheReas
   EXPECT_EQ(harness.answered.size(), sent);
 }
 
-TEST(ReconcilerSubmissionTest, TaskComesThroughWhenTheProviderIsBack) {
+TEST(RefusalTest, PendingTaskIsSubmittedWhenTheProviderIsBack) {
   Harness harness;
   bool up = false;
   harness.script = [&](const http::Request& request,
@@ -176,7 +171,7 @@ TEST(ReconcilerSubmissionTest, TaskComesThroughWhenTheProviderIsBack) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::SUCCEEDED);
 }
 
-TEST(ReconcilerSubmissionTest, RetryAfterIsObeyed) {
+TEST(RefusalTest, RetryAfterIsObeyed) {
   Harness::Options options;
   Harness harness(options);
   v1::CreateVideoTaskRequest request = Harness::Video("fox");
@@ -198,7 +193,7 @@ TEST(ReconcilerSubmissionTest, RetryAfterIsObeyed) {
 
 // "Not accepted" is what somebody in front of the provider may have said after it had accepted.
 
-TEST(ReconcilerSubmissionTest, WhatOnlyAnOperatorCanMendIsTriedAFewTimes) {
+TEST(RefusalTest, FailureThatOnlyAnOperatorCanFixIsRetriedAFewTimes) {
   for (const int status : {301, 308, 404}) {
     SCOPED_TRACE(status);
     Harness harness;
@@ -216,7 +211,7 @@ TEST(ReconcilerSubmissionTest, WhatOnlyAnOperatorCanMendIsTriedAFewTimes) {
   }
 }
 
-TEST(ReconcilerSubmissionTest, KeyThatIsRefusedLaterLeavesTheWorkWaiting) {
+TEST(RefusalTest, KeyThatIsRefusedLaterLeavesTheWorkPending) {
   Harness harness;
   v1::CreateAssetRequest request = Harness::Asset("hero", {"alpha"});
   request.mutable_max_wait()->set_seconds(0);

@@ -19,12 +19,7 @@ namespace {
 
 using http::TransportError;
 
-// Whether the host of the call is the provider's.
-bool IsTo(const http::FakeHttpClient::Call& call, absl::string_view provider) {
-  return absl::StrContains(call.options.base_url, provider);
-}
-
-TEST(ReconcilerSubmissionTest, KeyIsNotUsedAgainByAClockThatIsBehindTheStore) {
+TEST(RepetitionTest, KeyIsNotReusedWhenTheClockIsBehindTheStore) {
   Harness harness(WithKeys());
   harness.Create(Harness::Video("fox"));
   harness.Take();  // Its answer never comes.
@@ -43,7 +38,7 @@ TEST(ReconcilerSubmissionTest, KeyIsNotUsedAgainByAClockThatIsBehindTheStore) {
   EXPECT_EQ(harness.http().pending(), 1u);
 }
 
-TEST(ReconcilerSubmissionTest, KeyIsNotUsedAgainByAClockThatIsBeforeItsFirstUse) {
+TEST(RepetitionTest, KeyIsNotReusedWhenTheClockIsBeforeItsFirstUse) {
   Harness harness(WithKeys());
   harness.Create(Harness::Video("fox"));
   harness.Take();
@@ -55,7 +50,7 @@ TEST(ReconcilerSubmissionTest, KeyIsNotUsedAgainByAClockThatIsBeforeItsFirstUse)
   EXPECT_EQ(harness.Task("fox").waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
 }
 
-TEST(ReconcilerSubmissionTest, UnknownVideoWithoutKeyIsNeverSentTwice) {
+TEST(RepetitionTest, UnknownVideoWithoutAKeyIsNeverSentTwice) {
   Harness harness;
   const auto created = harness.Create(Harness::Video("fox"));
   harness.FailNext(TransportError::Kind::kTimeout, /*maybe_sent=*/true);
@@ -80,7 +75,7 @@ TEST(ReconcilerSubmissionTest, UnknownVideoWithoutKeyIsNeverSentTwice) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
 }
 
-TEST(ReconcilerSubmissionTest, AnswersThatLeaveItOpenMakeAVideoUnconfirmed) {
+TEST(RepetitionTest, AmbiguousAnswersMakeAVideoUnconfirmed) {
   for (const int status : {200, 500, 502, 503, 504, 408}) {
     SCOPED_TRACE(status);
     Harness harness;
@@ -92,7 +87,7 @@ TEST(ReconcilerSubmissionTest, AnswersThatLeaveItOpenMakeAVideoUnconfirmed) {
   }
 }
 
-TEST(ReconcilerSubmissionTest, OpenSubmissionThatARestartFindsIsNotSentAgain) {
+TEST(RepetitionTest, OpenSubmissionFoundByARestartIsNotSentAgain) {
   Harness harness;
   harness.Create(Harness::Video("fox"));
   ASSERT_EQ(harness.http().pending(), 1u);
@@ -104,7 +99,7 @@ TEST(ReconcilerSubmissionTest, OpenSubmissionThatARestartFindsIsNotSentAgain) {
   EXPECT_EQ(task.waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
 }
 
-TEST(ReconcilerSubmissionTest, UnknownVideoWithKeyIsRepeatedByteForByte) {
+TEST(RepetitionTest, UnknownVideoWithAKeyIsRepeatedByteForByte) {
   Harness harness(WithKeys());
   const auto created = harness.Create(Harness::Video("fox"));
   auto first = harness.Take();
@@ -125,7 +120,7 @@ TEST(ReconcilerSubmissionTest, UnknownVideoWithKeyIsRepeatedByteForByte) {
   EXPECT_EQ(harness.Task("fox").attempts(0).tries(), 2);
 }
 
-TEST(ReconcilerSubmissionTest, RepetitionThatIsAcceptedSettlesTheTask) {
+TEST(RepetitionTest, RepetitionThatIsAcceptedSettlesTheTask) {
   Harness harness(WithKeys());
   const auto created = harness.Create(Harness::Video("fox"));
   harness.AnswerNext(502);
@@ -139,7 +134,7 @@ TEST(ReconcilerSubmissionTest, RepetitionThatIsAcceptedSettlesTheTask) {
   EXPECT_EQ(created->attempts(0).provider_task_id(), "up-1");
 }
 
-TEST(ReconcilerSubmissionTest, WhatRefusesARepetitionSaysNothingOfTheFirstTry) {
+TEST(RepetitionTest, RefusedRepetitionProvesNothingAboutTheFirstTry) {
   for (const int status : {400, 401, 402, 403, 404, 409, 413, 422, 429, 451, 500}) {
     SCOPED_TRACE(status);
     Harness harness(WithKeys());
@@ -159,7 +154,7 @@ TEST(ReconcilerSubmissionTest, WhatRefusesARepetitionSaysNothingOfTheFirstTry) {
   }
 }
 
-TEST(ReconcilerSubmissionTest, RepetitionThatWasNotSentSaysNothingOfTheFirstTry) {
+TEST(RepetitionTest, UnsentRepetitionProvesNothingAboutTheFirstTry) {
   Harness harness(WithKeys());
   harness.Create(Harness::Video("fox"));
   harness.AnswerNext(502);
@@ -170,7 +165,7 @@ TEST(ReconcilerSubmissionTest, RepetitionThatWasNotSentSaysNothingOfTheFirstTry)
   EXPECT_TRUE(IsTo(harness.Take(), "alpha"));
 }
 
-TEST(ReconcilerSubmissionTest, IsRepeatedUntilAnHourBeforeTheWindowEnds) {
+TEST(RepetitionTest, IsRepeatedUntilAnHourBeforeTheWindowEnds) {
   Harness harness(WithKeys(absl::Hours(3)));
   harness.Create(Harness::Video("fox"));
   const absl::Time begin = harness.Now();
@@ -201,7 +196,7 @@ TEST(ReconcilerSubmissionTest, IsRepeatedUntilAnHourBeforeTheWindowEnds) {
   EXPECT_EQ(keys.size(), sent);
 }
 
-TEST(ReconcilerSubmissionTest, OpenSubmissionWithKeyIsRepeatedAfterARestart) {
+TEST(RepetitionTest, OpenSubmissionWithAKeyIsRepeatedAfterARestart) {
   Harness harness(WithKeys());
   harness.Create(Harness::Video("fox"));
   const http::Request sent = harness.Take().request;
@@ -215,7 +210,7 @@ TEST(ReconcilerSubmissionTest, OpenSubmissionWithKeyIsRepeatedAfterARestart) {
   EXPECT_EQ(submission.sends(), 2);
 }
 
-TEST(ReconcilerSubmissionTest, SubmissionThatIsTriedAnewKeepsItsKey) {
+TEST(RepetitionTest, RetriedSubmissionKeepsItsKey) {
   for (const int status : {301, 401, 429, 0}) {
     SCOPED_TRACE(status);
     Harness harness(WithKeys());
@@ -242,7 +237,7 @@ TEST(ReconcilerSubmissionTest, SubmissionThatIsTriedAnewKeepsItsKey) {
   }
 }
 
-TEST(ReconcilerSubmissionTest, KeyIsNotUsedForAnotherAccount) {
+TEST(RepetitionTest, KeyIsNotUsedForAnotherAccount) {
   Harness harness(WithKeys());
   v1::CreateVideoTaskRequest request = Harness::Video("fox");
   request.add_providers("providers/alpha");

@@ -17,9 +17,6 @@ namespace {
 
 using http::TransportError;
 
-constexpr int kA = 0;
-constexpr int kB = 1;
-
 calls::Caller Of(absl::string_view tenant) {
   calls::Caller caller;
   caller.tenant = std::string(tenant);
@@ -33,7 +30,7 @@ void Cut(Replicas& replicas, int at, absl::string_view id, absl::string_view ten
   replicas.Run();
 }
 
-TEST(ReplicaTest, TaskIsCancelledWhereItIsNotFollowed) {
+TEST(ReplicaCommandsTest, TaskIsCancelledWhereItIsNotFollowed) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Asset("hero", {"alpha"}));
   replicas.AnswerNext(kA, 200, "id=up-1 state=running");
@@ -51,7 +48,7 @@ TEST(ReplicaTest, TaskIsCancelledWhereItIsNotFollowed) {
   EXPECT_EQ(replicas.http(kB).sent(), 0u);
 }
 
-TEST(ReplicaTest, CancelThatRacesWithTheSubmissionLosesOrWinsAndNeverBoth) {
+TEST(ReplicaCommandsTest, CancelThatRacesWithTheSubmissionLosesOrWinsAndNeverBoth) {
   Replicas replicas(2);
   replicas.script = [](int, const http::Request& request) {
     return request.method == "POST" ? std::optional<http::Result>(Ok("id=up-1 state=running"))
@@ -65,7 +62,7 @@ TEST(ReplicaTest, CancelThatRacesWithTheSubmissionLosesOrWinsAndNeverBoth) {
   EXPECT_EQ(replicas.Task("fox").state(), v1::VideoTask::RUNNING);
 }
 
-TEST(ReplicaTest, AssetIsDeletedWhereItIsNotFollowedWithItsCopies) {
+TEST(ReplicaCommandsTest, AssetIsDeletedWhereItIsNotFollowedWithItsCopies) {
   Harness::Options options;
   options.alpha.can_delete = true;
   Replicas replicas(2, options);
@@ -81,7 +78,7 @@ TEST(ReplicaTest, AssetIsDeletedWhereItIsNotFollowedWithItsCopies) {
   EXPECT_EQ(replicas.http(kA).sent(), 1u);
 }
 
-TEST(ReplicaTest, VideoWaitsForAnAssetThatAnotherGatewayFollows) {
+TEST(ReplicaCommandsTest, VideoWaitsForAnAssetThatAnotherGatewayFollows) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Asset("hero", {"alpha"}));
   replicas.AnswerNext(kA, 200, "id=up-1 state=running");
@@ -97,7 +94,7 @@ TEST(ReplicaTest, VideoWaitsForAnAssetThatAnotherGatewayFollows) {
   EXPECT_EQ(replicas.Task("fox").state(), v1::VideoTask::RUNNING);
 }
 
-TEST(ReplicaTest, PlacementThatAVideoNeedsIsMadeByWhoFollowsTheAsset) {
+TEST(ReplicaCommandsTest, PlacementForAVideoIsMadeByTheOwnerOfTheAsset) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Asset("hero", {"alpha"}));
   replicas.AnswerNext(kA, 200, "id=up-1 state=running");
@@ -110,7 +107,7 @@ TEST(ReplicaTest, PlacementThatAVideoNeedsIsMadeByWhoFollowsTheAsset) {
   EXPECT_EQ(replicas.Task("fox").state(), v1::VideoTask::RUNNING);
 }
 
-TEST(ReplicaTest, ProviderTaskIsTakenOverByOneOfTwoGateways) {
+TEST(ReplicaCommandsTest, ProviderTaskIsAdoptedByOneOfTwoGateways) {
   const struct {
     const char* description;
     bool a_resolves;
@@ -172,7 +169,7 @@ TEST(ReplicaTest, ProviderTaskIsTakenOverByOneOfTwoGateways) {
   }
 }
 
-TEST(ReplicaTest, AnswerToASubmissionIsRecordedWhoeverTookTheTaskOver) {
+TEST(ReplicaCommandsTest, AnswerToASubmissionIsRecordedByANewOwner) {
   for (const bool answered_first : {false, true}) {
     SCOPED_TRACE(answered_first);
     Replicas replicas(2);
@@ -195,7 +192,7 @@ TEST(ReplicaTest, AnswerToASubmissionIsRecordedWhoeverTookTheTaskOver) {
   }
 }
 
-TEST(ReplicaTest, UnconfirmedTaskIsResolvedWhereItIsNotFollowed) {
+TEST(ReplicaCommandsTest, UnconfirmedTaskIsResolvedWhereItIsNotFollowed) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Video("fox"));
   replicas.AnswerNext(kA, 500, "what");
@@ -207,7 +204,7 @@ TEST(ReplicaTest, UnconfirmedTaskIsResolvedWhereItIsNotFollowed) {
   EXPECT_EQ(replicas.http(kB).sent(), 0u);
 }
 
-TEST(ReplicaTest, ResourceThatWasDeletedAndMadeAnewElsewhereIsAnotherOne) {
+TEST(ReplicaCommandsTest, ResourceDeletedAndCreatedAgainElsewhereIsADifferentOne) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Asset("hero", {"alpha"}));
   replicas.AnswerNext(kA, 200, "id=up-1 state=running");
@@ -224,7 +221,7 @@ TEST(ReplicaTest, ResourceThatWasDeletedAndMadeAnewElsewhereIsAnotherOne) {
   EXPECT_EQ(replicas.AssetNow("hero").placements(0).provider(), "providers/beta");
 }
 
-TEST(ReplicaTest, AnswerToAResourceThatIsGoneDoesNotReachTheOneThatHasItsName) {
+TEST(ReplicaCommandsTest, AnswerForADeletedResourceDoesNotReachItsNamesake) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Asset("hero", {"alpha"}));
   replicas.AnswerNext(kA, 200, "id=up-1 state=running");
@@ -244,7 +241,7 @@ TEST(ReplicaTest, AnswerToAResourceThatIsGoneDoesNotReachTheOneThatHasItsName) {
   EXPECT_EQ(replicas.AssetNow("hero").placements(0).provider_asset_id(), "up-9");
 }
 
-TEST(ReplicaTest, ChangeThatIsHeardOfBeforeTheOwnCommitIsAnsweredIsNotForgotten) {
+TEST(ReplicaCommandsTest, ChangeNotifiedBeforeItsCommitReturnsIsKept) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Asset("hero", {"alpha"}));
   auto call = replicas.Take(kA);

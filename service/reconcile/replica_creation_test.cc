@@ -12,10 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr int kA = 0;
-constexpr int kB = 1;
-
-TEST(ReplicaTest, RepetitionElsewhereWaitsForTheFirstAnswerAndGetsIt) {
+TEST(ReplicaCreationTest, RepetitionElsewhereWaitsForTheFirstAnswerAndGetsIt) {
   Replicas replicas(2);
   v1::CreateVideoTaskRequest request = Harness::Video("fox");
   request.set_request_id("r-1");
@@ -30,7 +27,7 @@ TEST(ReplicaTest, RepetitionElsewhereWaitsForTheFirstAnswerAndGetsIt) {
   EXPECT_EQ(replicas.http(kB).sent(), 0u);
 }
 
-TEST(ReplicaTest, RepetitionsThatMeetInTheStoreMakeOneTask) {
+TEST(ReplicaCreationTest, RepetitionsThatCollideInTheStoreCreateOneTask) {
   Replicas replicas(2);
   v1::CreateVideoTaskRequest request = Harness::Video();
   request.set_request_id("r-1");
@@ -47,7 +44,7 @@ TEST(ReplicaTest, RepetitionsThatMeetInTheStoreMakeOneTask) {
   EXPECT_EQ(replicas.http(kB).sent(), 0u);
 }
 
-TEST(ReplicaTest, RepetitionOfWhatIsRefusedElsewhereIsCarriedOutAndAnsweredItself) {
+TEST(ReplicaCreationTest, RepetitionOfARequestRefusedElsewhereRunsOnItsOwn) {
   Replicas replicas(2);
   v1::CreateVideoTaskRequest request = Harness::Video("fox");
   request.set_request_id("r-1");
@@ -64,7 +61,7 @@ TEST(ReplicaTest, RepetitionOfWhatIsRefusedElsewhereIsCarriedOutAndAnsweredItsel
   ASSERT_TRUE(third.has() && third.get().ok()) << third.status();
 }
 
-TEST(ReplicaTest, RepetitionThatIsRefusedInItsTurnSaysSo) {
+TEST(ReplicaCreationTest, RepetitionThatIsAlsoRefusedFails) {
   Replicas replicas(2);
   v1::CreateAssetRequest request = Harness::Asset("hero", {"alpha"});
   request.set_request_id("r-1");
@@ -79,7 +76,7 @@ TEST(ReplicaTest, RepetitionThatIsRefusedInItsTurnSaysSo) {
   EXPECT_FALSE(replicas.StoredAsset("hero").has_value());
 }
 
-TEST(ReplicaTest, RepetitionOfABatchThatWasRefusedAndDeletedElsewhereSaysSo) {
+TEST(ReplicaCreationTest, RepetitionOfABatchRefusedAndDeletedElsewhereFails) {
   Replicas replicas(2);
   v1::BatchCreateAssetsRequest request;
   request.set_request_id("r-1");
@@ -98,7 +95,7 @@ TEST(ReplicaTest, RepetitionOfABatchThatWasRefusedAndDeletedElsewhereSaysSo) {
   EXPECT_EQ(second->results(1).asset().state(), v1::Asset::ACTIVE);
 }
 
-TEST(ReplicaTest, WhatARepetitionElsewhereWasToldOfIsNotTakenBack) {
+TEST(ReplicaCreationTest, ResourceReturnedToARepetitionElsewhereIsNotDeleted) {
   Replicas replicas(2);
   v1::CreateVideoTaskRequest request = Harness::Video("fox");
   request.set_request_id("r-1");
@@ -115,7 +112,7 @@ TEST(ReplicaTest, WhatARepetitionElsewhereWasToldOfIsNotTakenBack) {
   EXPECT_EQ(replicas.Task("fox").state(), v1::VideoTask::FAILED);
 }
 
-TEST(ReplicaTest, RepetitionIsNotToldOfWhatIsTakenBackAtThatVeryMoment) {
+TEST(ReplicaCreationTest, RepetitionDoesNotReturnAResourceBeingDeleted) {
   Replicas replicas(2);
   v1::CreateVideoTaskRequest request = Harness::Video("fox");
   request.set_request_id("r-1");
@@ -136,7 +133,7 @@ TEST(ReplicaTest, RepetitionIsNotToldOfWhatIsTakenBackAtThatVeryMoment) {
   EXPECT_EQ(replicas.http(kB).pending(), 1u);
 }
 
-TEST(ReplicaTest, CreatorThatLosesTheLeaseStillAnswers) {
+TEST(ReplicaCreationTest, CreatorThatLosesTheLeaseStillAnswers) {
   Replicas replicas(2);
   const auto created = replicas.Create(kA, Harness::Video("fox"));
   replicas.MoveAll(kA, kB);

@@ -20,8 +20,6 @@ namespace {
 
 using http::TransportError;
 
-constexpr int kA = 0;
-
 // One provider behind all gateways: does work, or does not, and says so, or does not.
 class Upstream {
  public:

@@ -14,12 +14,10 @@
 namespace assetgate::reconcile {
 namespace {
 
-constexpr int kA = 0;
-constexpr int kB = 1;
 // A submission is called lost so long after its lease, or its start timeout, at the latest.
 constexpr absl::Duration kLost = absl::Seconds(15 + 60 + 5);
 
-TEST(ReplicaTest, OpenVideoSubmissionOfADeadGatewayIsUnconfirmedOnceItsAnswerCannotComeAnyMore) {
+TEST(ReplicaSubmissionTest, OpenVideoSubmissionOfADeadGatewayIsUnconfirmedAfterItsTimeout) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Video("fox"));
   ASSERT_EQ(replicas.http(kA).pending(), 1u);
@@ -37,7 +35,7 @@ TEST(ReplicaTest, OpenVideoSubmissionOfADeadGatewayIsUnconfirmedOnceItsAnswerCan
   EXPECT_EQ(replicas.http(kB).sent(), 0u);
 }
 
-TEST(ReplicaTest, OpenSubmissionOfAGatewayWhoseClockWasAheadIsNotWaitedForLonger) {
+TEST(ReplicaSubmissionTest, OpenSubmissionOfAGatewayWithAFastClockIsNotAwaitedLonger) {
   Replicas replicas(2);
   base::FakeClock& ahead = replicas.loop(kA).fake_clock();
   ahead.Step(absl::Hours(8));
@@ -54,7 +52,7 @@ TEST(ReplicaTest, OpenSubmissionOfAGatewayWhoseClockWasAheadIsNotWaitedForLonger
   EXPECT_EQ(replicas.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
 }
 
-TEST(ReplicaTest, OpenVideoSubmissionOfADeadGatewayIsRepeatedWithItsKey) {
+TEST(ReplicaSubmissionTest, OpenVideoSubmissionOfADeadGatewayIsRepeatedWithItsKey) {
   Replicas replicas(2, WithKeys());
   replicas.Create(kA, Harness::Video("fox"));
   const http::FakeHttpClient::Call first = replicas.Take(kA);
@@ -67,7 +65,7 @@ TEST(ReplicaTest, OpenVideoSubmissionOfADeadGatewayIsRepeatedWithItsKey) {
   EXPECT_EQ(HeaderOf(again.request, "Idempotency-Key"), HeaderOf(first.request, "Idempotency-Key"));
 }
 
-TEST(ReplicaTest, OpenAssetSubmissionOfADeadGatewayIsSubmittedAgain) {
+TEST(ReplicaSubmissionTest, OpenAssetSubmissionOfADeadGatewayIsSubmittedAgain) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Asset("hero", {"alpha"}));
   replicas.Kill(kA);
@@ -79,7 +77,7 @@ TEST(ReplicaTest, OpenAssetSubmissionOfADeadGatewayIsSubmittedAgain) {
   EXPECT_EQ(replicas.AssetNow("hero").state(), v1::Asset::ACTIVE);
 }
 
-TEST(ReplicaTest, RepetitionIsAnsweredWithWhatOthersHaveMadeOfIt) {
+TEST(ReplicaSubmissionTest, RepetitionReturnsTheStateReachedByOthers) {
   Replicas replicas(2);
   v1::CreateVideoTaskRequest request = Harness::Video("fox");
   request.set_request_id("once");
@@ -125,7 +123,7 @@ class PausedGatewayTest : public testing::Test {
   std::optional<http::FakeHttpClient::Call> call_;
 };
 
-TEST_F(PausedGatewayTest, AnswerThatComesBeforeItIsCalledLostIsSimplyTheAnswer) {
+TEST_F(PausedGatewayTest, AnswerWithinTheTimeoutIsTheAnswer) {
   Begin({});
   replicas_->Advance(absl::Seconds(30));
   Hear(Ok("id=up-1 state=running"));
@@ -150,7 +148,7 @@ TEST_F(PausedGatewayTest, LateAcceptanceSettlesWhatWasUnconfirmed) {
   EXPECT_EQ(replicas_->Task("fox").state(), v1::VideoTask::SUCCEEDED);
 }
 
-TEST_F(PausedGatewayTest, LateAnswerThatItWasNotAcceptedLetsTheTaskGoOn) {
+TEST_F(PausedGatewayTest, LateRejectionLetsTheTaskContinue) {
   Begin({});
   replicas_->Advance(kLost);
   Hear(http::Response{429, {}, "busy"});
@@ -172,7 +170,7 @@ TEST_F(PausedGatewayTest, LateRefusalEndsTheTask) {
   EXPECT_EQ(replicas_->Task("fox").attempts(0).billing(), v1::Attempt::NOT_BILLED);
 }
 
-TEST_F(PausedGatewayTest, LateAnswerThatSaysNothingChangesNothing) {
+TEST_F(PausedGatewayTest, AmbiguousLateAnswerChangesNothing) {
   Begin({});
   replicas_->Advance(kLost);
   const auto revision = *replicas_->real().Head();
@@ -181,7 +179,7 @@ TEST_F(PausedGatewayTest, LateAnswerThatSaysNothingChangesNothing) {
   EXPECT_EQ(replicas_->Task("fox").state(), v1::VideoTask::UNCONFIRMED);
 }
 
-TEST_F(PausedGatewayTest, LateAcceptanceSettlesWhatIsJustBeingRepeated) {
+TEST_F(PausedGatewayTest, LateAcceptanceSettlesASubmissionBeingRepeated) {
   Begin(WithKeys());
   replicas_->Advance(kLost);
   ASSERT_EQ(replicas_->http(kB).pending(), 1u) << "the repetition";
@@ -197,7 +195,7 @@ TEST_F(PausedGatewayTest, LateAcceptanceSettlesWhatIsJustBeingRepeated) {
   EXPECT_EQ(replicas_->Task("fox").state(), v1::VideoTask::SUCCEEDED);
 }
 
-TEST_F(PausedGatewayTest, LateRefusalOfTheFirstTrySaysNothingOfItsRepetition) {
+TEST_F(PausedGatewayTest, LateRefusalOfTheFirstTryProvesNothingAboutItsRepetition) {
   for (const int status : {422, 429}) {
     SCOPED_TRACE(status);
     Begin(WithKeys());
@@ -210,7 +208,7 @@ TEST_F(PausedGatewayTest, LateRefusalOfTheFirstTrySaysNothingOfItsRepetition) {
   }
 }
 
-TEST_F(PausedGatewayTest, LateAcceptanceAfterAPersonsWordIsOnRecord) {
+TEST_F(PausedGatewayTest, LateAcceptanceAfterAResolutionIsRecorded) {
   Begin({});
   replicas_->Advance(kLost);
   ASSERT_TRUE(replicas_->Resolve(kB, Harness::NotAccepted("fox", false)).status().ok());
@@ -221,7 +219,7 @@ TEST_F(PausedGatewayTest, LateAcceptanceAfterAPersonsWordIsOnRecord) {
   EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
 }
 
-TEST(ReplicaTest, PausedBetweenJournalAndSendingItNeverSends) {
+TEST(ReplicaSubmissionTest, PausedBetweenJournalAndSendingItNeverSends) {
   Replicas replicas(2);
   Answer<v1::VideoTask> answer;
   replicas.gateway(kA).CreateVideoTask(calls::Caller(), Harness::Video("fox"), answer.reply());
@@ -241,7 +239,7 @@ TEST(ReplicaTest, PausedBetweenJournalAndSendingItNeverSends) {
   EXPECT_EQ(replicas.http(kA).sent(), 0u);
 }
 
-TEST(ReplicaTest, TooLateToSendIsNotTheProvidersFault) {
+TEST(ReplicaSubmissionTest, SubmissionTooLateToSendIsNotTheProvidersFailure) {
   Replicas replicas(2);
   for (int i = 0; i < 6; ++i) {
     Answer<v1::VideoTask> answer;
@@ -262,7 +260,7 @@ TEST(ReplicaTest, TooLateToSendIsNotTheProvidersFault) {
   EXPECT_FALSE(provider->has_last_error());
 }
 
-TEST(ReplicaTest, LeaseThatIsAboutToEndBeginsNothing) {
+TEST(ReplicaSubmissionTest, ExpiringLeaseStartsNothing) {
   Replicas replicas(2);
   replicas.Pause(kA);
   replicas.Skip(absl::Seconds(9.5));
@@ -278,7 +276,7 @@ TEST(ReplicaTest, LeaseThatIsAboutToEndBeginsNothing) {
   EXPECT_EQ(replicas.http(kA).sent(), 1u);
 }
 
-TEST(ReplicaTest, PlaceAtTheGateIsGivenBackWithTheLease) {
+TEST(ReplicaSubmissionTest, LostLeaseFreesThePlaceAtTheGate) {
   Harness::Options options;
   options.limits = {1000, 2};  // one each
   Replicas replicas(2, options);

@@ -15,12 +15,10 @@
 namespace assetgate::reconcile {
 namespace {
 
-constexpr int kA = 0;
-constexpr int kB = 1;
 // A submission is called lost so long after its lease, or its start timeout, at the latest.
 constexpr absl::Duration kLost = absl::Seconds(15 + 60 + 5);
 
-TEST(ReplicaTest, WorkIsFollowedByTheGatewayThatTookTheCallAndByNoOther) {
+TEST(ReplicaTest, WorkIsFollowedOnlyByTheGatewayThatTookTheCall) {
   Replicas replicas(2);
   std::map<int, int> calls;
   replicas.script = [&](int at, const http::Request&) {
@@ -35,7 +33,7 @@ TEST(ReplicaTest, WorkIsFollowedByTheGatewayThatTookTheCallAndByNoOther) {
   EXPECT_EQ(replicas.Counted(kB), 0) << "sums over gateways count everything once";
 }
 
-TEST(ReplicaTest, GatewayWithoutAShareLeavesNewWorkToWhoHoldsIt) {
+TEST(ReplicaTest, GatewayWithoutAShareLeavesNewWorkToTheOwner) {
   Replicas replicas(2);
   replicas.MoveAll(kB, kA);
   v1::CreateVideoTaskRequest request = Harness::Video("fox");
@@ -52,7 +50,7 @@ TEST(ReplicaTest, GatewayWithoutAShareLeavesNewWorkToWhoHoldsIt) {
   EXPECT_EQ(replicas.Counted(kB), 0);
 }
 
-TEST(ReplicaTest, WorkOfAShardThatNobodyHoldsBeginsWithItsLease) {
+TEST(ReplicaTest, WorkOfAnUnownedShardStartsWithItsLease) {
   Replicas replicas(2);
   replicas.MoveAll(kB, kA);
   replicas.Kill(kA);
@@ -68,7 +66,7 @@ TEST(ReplicaTest, WorkOfAShardThatNobodyHoldsBeginsWithItsLease) {
   EXPECT_EQ(replicas.Task("fox").state(), v1::VideoTask::RUNNING);
 }
 
-TEST(ReplicaTest, WorkOfADeadGatewayIsGoneOnWithAndItsPollsAreSpread) {
+TEST(ReplicaTest, WorkOfADeadGatewayIsAdoptedAndItsPollsAreSpread) {
   Replicas replicas(2);
   std::vector<absl::Time> polls;
   int submitted = 0;
@@ -96,7 +94,7 @@ TEST(ReplicaTest, WorkOfADeadGatewayIsGoneOnWithAndItsPollsAreSpread) {
   EXPECT_LE(*moments.rbegin() - taken, absl::Seconds(25));
 }
 
-TEST(ReplicaTest, RowThatWasFinishedAndGetsWorkAgainIsDoneByWhoBroughtIt) {
+TEST(ReplicaTest, FinishedRowThatGetsNewWorkIsFollowedByTheGatewayThatAddedIt) {
   Harness::Options options;
   options.asset_providers = {"alpha"};
   Replicas replicas(2, options);
@@ -113,7 +111,7 @@ TEST(ReplicaTest, RowThatWasFinishedAndGetsWorkAgainIsDoneByWhoBroughtIt) {
   EXPECT_EQ(replicas.Task("fox").state(), v1::VideoTask::RUNNING);
 }
 
-TEST(ReplicaTest, LeavingGatewayGivesItsWorkBackAndIsToldNothingNew) {
+TEST(ReplicaTest, DrainingGatewayReleasesItsWorkAndGetsNoNewWork) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Video("fox"));
   replicas.AnswerNext(kA, 200, "id=up-1 state=running");
@@ -129,7 +127,7 @@ TEST(ReplicaTest, LeavingGatewayGivesItsWorkBackAndIsToldNothingNew) {
   EXPECT_EQ(replicas.Task("fox").state(), v1::VideoTask::SUCCEEDED);
 }
 
-TEST(ReplicaTest, OutcomeThatCannotBeCommittedIsKeptThoughTheLeaseIsLost) {
+TEST(ReplicaTest, OutcomeThatCannotBeCommittedIsKeptAfterTheLeaseIsLost) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Video("fox"));
   replicas.faults(kA).judge = [](const auto&) { return store::FaultyStore::Outcome::kUnavailable; };
@@ -146,7 +144,7 @@ TEST(ReplicaTest, OutcomeThatCannotBeCommittedIsKeptThoughTheLeaseIsLost) {
   EXPECT_EQ(replicas.Task("fox").state(), v1::VideoTask::SUCCEEDED);
 }
 
-TEST(ReplicaTest, UnknownCommitOfAnOutcomeIsLookedUpWhoeverChangedTheRowSince) {
+TEST(ReplicaTest, UnknownCommitOfAnOutcomeIsLookedUpAfterLaterChanges) {
   for (const bool committed : {false, true}) {
     SCOPED_TRACE(committed);
     Replicas replicas(2);
@@ -165,7 +163,7 @@ TEST(ReplicaTest, UnknownCommitOfAnOutcomeIsLookedUpWhoeverChangedTheRowSince) {
   }
 }
 
-TEST(ReplicaTest, GatewayThatHeardTooMuchAtOnceComparesWithTheStore) {
+TEST(ReplicaTest, GatewayWithAnOverflowingFeedComparesWithTheStore) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Asset("hero", {"alpha"}));
   replicas.AnswerNext(kA, 200, "id=up-1 state=running");
@@ -190,7 +188,7 @@ TEST(ReplicaTest, GatewayThatHeardTooMuchAtOnceComparesWithTheStore) {
   EXPECT_EQ(replicas.http(kB).pending(), 1u) << "the asset is ready";
 }
 
-TEST(ReplicaTest, WorkIsTakenUpWhenTheStoreCanBeReadAgain) {
+TEST(ReplicaTest, WorkIsAdoptedWhenTheStoreIsReadableAgain) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Video("fox"));
   replicas.AnswerNext(kA, 200, "id=up-1 state=running");

@@ -21,13 +21,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-// alpha may have accepted it: the connection was cut.
-void Cut(Harness& harness, absl::string_view id) {
-  harness.Create(Harness::Video(id));
-  harness.FailNext(TransportError::Kind::kReset, /*maybe_sent=*/true);
-  ASSERT_EQ(harness.Task(id).state(), v1::VideoTask::UNCONFIRMED);
-}
-
 std::string ViolationsOf(const absl::Status& status) {
   std::string text;
   const google::rpc::Status proto = base::ToRpcStatus(status);
@@ -37,9 +30,9 @@ std::string ViolationsOf(const absl::Status& status) {
   return text;
 }
 
-TEST(ReconcilerResolveTest, AcceptedTaskIsFollowedToItsEnd) {
+TEST(ResolveTest, AcceptedTaskIsFollowedToItsEnd) {
   Harness harness;
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   harness.Advance(absl::Hours(2));
   const auto resolved = harness.Resolve(Harness::Accepted("fox", "up-7"));
   ASSERT_TRUE(resolved.has());
@@ -70,9 +63,9 @@ TEST(ReconcilerResolveTest, AcceptedTaskIsFollowedToItsEnd) {
   EXPECT_EQ(harness.http().pending(), 0u);
 }
 
-TEST(ReconcilerResolveTest, IdThatTheProviderDoesNotKnowIsSeenAtOnceAndFailsInTheEnd) {
+TEST(ResolveTest, IdThatTheProviderDoesNotKnowIsReportedAtOnceAndFailsLater) {
   Harness harness;
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   harness.Resolve(Harness::Accepted("fox", "up-typo"));
   harness.AnswerNext(404, "who?");
   v1::VideoTask task = harness.Task("fox");
@@ -92,9 +85,9 @@ TEST(ReconcilerResolveTest, IdThatTheProviderDoesNotKnowIsSeenAtOnceAndFailsInTh
   EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
 }
 
-TEST(ReconcilerResolveTest, ProviderThatKnowsTheIdLaterClearsTheDoubt) {
+TEST(ResolveTest, ProviderThatKnowsTheIdLaterClearsTheDoubt) {
   Harness harness;
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   harness.Resolve(Harness::Accepted("fox", "up-7"));
   harness.AnswerNext(404, "not yet");
   ASSERT_EQ(harness.Task("fox").waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
@@ -103,9 +96,9 @@ TEST(ReconcilerResolveTest, ProviderThatKnowsTheIdLaterClearsTheDoubt) {
   EXPECT_EQ(harness.Task("fox").waiting().reason(), v1::Waiting::PROVIDER_QUEUE);
 }
 
-TEST(ReconcilerResolveTest, IdThatCannotBeOneIsAFaultOfItsField) {
+TEST(ResolveTest, MalformedIdIsAFieldViolation) {
   Harness harness;
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   for (const char* const id : {"", "seven", "up 7", "up-\n"}) {
     SCOPED_TRACE(id);
     const auto resolved = harness.Resolve(Harness::Accepted("fox", id));
@@ -116,9 +109,9 @@ TEST(ReconcilerResolveTest, IdThatCannotBeOneIsAFaultOfItsField) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
 }
 
-TEST(ReconcilerResolveTest, RequestThatSaysNothingOrTwoThingsIsRefused) {
+TEST(ResolveTest, RequestWithNoneOrTwoResolutionsIsRefused) {
   Harness harness;
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   v1::ResolveVideoTaskRequest request;
   request.set_name("videoTasks/fox");
   EXPECT_THAT(ViolationsOf(harness.Resolve(request).status()), HasSubstr("or not_accepted"));
@@ -136,11 +129,11 @@ TEST(ReconcilerResolveTest, RequestThatSaysNothingOrTwoThingsIsRefused) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
 }
 
-TEST(ReconcilerResolveTest, AVideoBelongsToOneTask) {
+TEST(ResolveTest, ProviderTaskBelongsToOneVideoTask) {
   Harness harness;
   harness.Create(Harness::Video("cat"));
   harness.AnswerNext(200, "id=up-7 state=queued");
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   const auto resolved = harness.Resolve(Harness::Accepted("fox", "up-7"));
   EXPECT_EQ(resolved.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(base::ReasonOf(resolved.status()), v1::PROVIDER_TASK_TAKEN);
@@ -148,10 +141,10 @@ TEST(ReconcilerResolveTest, AVideoBelongsToOneTask) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
 }
 
-TEST(ReconcilerResolveTest, TaskAtAProviderThatIsGoneCanOnlyBeGivenUp) {
+TEST(ResolveTest, TaskAtARemovedProviderCanOnlyBeAbandoned) {
   Harness harness;
-  Cut(harness, "fox");
-  Cut(harness, "wolf");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
+  CreateUnconfirmed(harness, Harness::Video("wolf"));
   Harness::Options without;
   without.has_alpha = false;
   harness.Restart(without);
@@ -167,9 +160,9 @@ TEST(ReconcilerResolveTest, TaskAtAProviderThatIsGoneCanOnlyBeGivenUp) {
   EXPECT_TRUE(absl::StrContains(harness.Take().options.base_url, "beta"));
 }
 
-TEST(ReconcilerResolveTest, TaskThatWasNotAcceptedFailsUnbilled) {
+TEST(ResolveTest, TaskResolvedAsNotAcceptedFailsUnbilled) {
   Harness harness;
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   harness.Advance(absl::Hours(2));
   const auto resolved = harness.Resolve(Harness::NotAccepted("fox", /*resubmit=*/false));
   ASSERT_TRUE(resolved.has());
@@ -189,9 +182,9 @@ TEST(ReconcilerResolveTest, TaskThatWasNotAcceptedFailsUnbilled) {
   EXPECT_TRUE(harness.DeleteVideo("fox").status().ok());
 }
 
-TEST(ReconcilerResolveTest, ResubmittedTaskHasTheWholeSubmitTimeoutAndAnAttemptOfItsOwn) {
+TEST(ResolveTest, ResubmittedTaskHasTheWholeSubmitTimeoutAndAnAttemptOfItsOwn) {
   Harness harness;
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   harness.Advance(absl::Hours(2));
   // Everybody is away for a while.
   harness.script = [](const http::Request&, const http::SendOptions&) {
@@ -220,9 +213,9 @@ TEST(ReconcilerResolveTest, ResubmittedTaskHasTheWholeSubmitTimeoutAndAnAttemptO
   EXPECT_LE(task.attempts_size(), 3);
 }
 
-TEST(ReconcilerResolveTest, ResubmittedTaskThatNobodyTakesEndsAfterTheSubmitTimeout) {
+TEST(ResolveTest, ResubmittedTaskWithoutATargetEndsAfterTheSubmitTimeout) {
   Harness harness;
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   harness.script = [](const http::Request&, const http::SendOptions&) {
     return http::Result(TransportError{TransportError::Kind::kConnect, false, "refused"});
   };
@@ -236,9 +229,9 @@ TEST(ReconcilerResolveTest, ResubmittedTaskThatNobodyTakesEndsAfterTheSubmitTime
       v1::ALREADY_FINISHED);
 }
 
-TEST(ReconcilerResolveTest, SecondDoubtIsSettledByItself) {
+TEST(ResolveTest, SecondDoubtIsSettledByItself) {
   Harness harness;
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   harness.Resolve(Harness::NotAccepted("fox", /*resubmit=*/true));
   harness.FailNext(TransportError::Kind::kTimeout, /*maybe_sent=*/true);
   ASSERT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
@@ -257,11 +250,11 @@ TEST(ReconcilerResolveTest, SecondDoubtIsSettledByItself) {
 }
 
 // The first word was answered, the answer was lost, and the caller says it again.
-TEST(ReconcilerResolveTest, RepeatedWordNeverSettlesASecondDoubt) {
+TEST(ResolveTest, RepeatedResolutionNeverSettlesASecondDoubt) {
   for (const bool named : {false, true}) {
     SCOPED_TRACE(named);
     Harness harness;
-    Cut(harness, "fox");
+    CreateUnconfirmed(harness, Harness::Video("fox"));
     v1::ResolveVideoTaskRequest word = Harness::NotAccepted("fox", /*resubmit=*/true);
     if (named) word.set_attempt(0);
     ASSERT_TRUE(harness.Resolve(word).get().ok());
@@ -299,7 +292,7 @@ TEST(ReconcilerResolveTest, RepeatedWordNeverSettlesASecondDoubt) {
   }
 }
 
-TEST(ReconcilerResolveTest, WordOnAnotherAttemptThanTheOneInDoubtIsRefused) {
+TEST(ResolveTest, ResolutionOfAnAttemptThatIsNotInDoubtIsRefused) {
   Harness harness;
   harness.Create(Harness::Video("fox"));
   harness.AnswerNext(429);
@@ -320,14 +313,14 @@ TEST(ReconcilerResolveTest, WordOnAnotherAttemptThanTheOneInDoubtIsRefused) {
   EXPECT_TRUE(harness.Resolve(word).get().ok());
 }
 
-TEST(ReconcilerResolveTest, SayingTheSameAgainIsFineAndSayingOtherwiseIsNot) {
+TEST(ResolveTest, SameResolutionIsIdempotentAndADifferentOneIsRefused) {
   const std::vector<v1::ResolveVideoTaskRequest> words = {
       Harness::Accepted("fox", "up-7"), Harness::Accepted("fox", "up-8"),
       Harness::NotAccepted("fox", /*resubmit=*/false),
       Harness::NotAccepted("fox", /*resubmit=*/true)};
   for (const v1::ResolveVideoTaskRequest& first : words) {
     Harness harness;
-    Cut(harness, "fox");
+    CreateUnconfirmed(harness, Harness::Video("fox"));
     ASSERT_TRUE(harness.Resolve(first).status().ok());
     const auto revision = harness.Task("fox").revision();
     for (const v1::ResolveVideoTaskRequest& again : words) {
@@ -353,9 +346,9 @@ TEST(ReconcilerResolveTest, SayingTheSameAgainIsFineAndSayingOtherwiseIsNot) {
   }
 }
 
-TEST(ReconcilerResolveTest, TaskThatWasConfirmedMeanwhileSaysSo) {
+TEST(ResolveTest, ResolutionOfATaskConfirmedMeanwhileFails) {
   Harness harness(WithKeys());
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   harness.Advance(absl::Seconds(2));
   harness.AnswerNext(200, "id=up-1 state=running");
   const auto running = harness.Resolve(Harness::NotAccepted("fox", /*resubmit=*/true));
@@ -371,7 +364,7 @@ TEST(ReconcilerResolveTest, TaskThatWasConfirmedMeanwhileSaysSo) {
   EXPECT_EQ(harness.Task("fox").attempts_size(), 1);
 }
 
-TEST(ReconcilerResolveTest, NothingIsSettledWhileASubmissionIsUnderWay) {
+TEST(ResolveTest, NothingIsResolvedWhileASubmissionIsInFlight) {
   Harness harness(WithKeys());
   harness.Create(Harness::Video("fox"));
   // The first one, and then a repetition.
@@ -394,7 +387,7 @@ TEST(ReconcilerResolveTest, NothingIsSettledWhileASubmissionIsUnderWay) {
   EXPECT_EQ(harness.http().sent(), 2u);
 }
 
-TEST(ReconcilerResolveTest, OpenSubmissionOfAProcessThatIsGoneIsLookedAtFirst) {
+TEST(ResolveTest, OpenSubmissionOfAnEndedProcessIsPlannedFirst) {
   Harness harness;
   harness.Create(Harness::Video("fox"));
   harness.Restart(/*recover=*/false);
@@ -404,7 +397,7 @@ TEST(ReconcilerResolveTest, OpenSubmissionOfAProcessThatIsGoneIsLookedAtFirst) {
   EXPECT_TRUE(harness.Resolve(Harness::NotAccepted("fox", /*resubmit=*/false)).status().ok());
 }
 
-TEST(ReconcilerResolveTest, TaskThatWasNeverInDoubtHasNothingToResolve) {
+TEST(ResolveTest, TaskThatWasNeverInDoubtHasNothingToResolve) {
   Harness harness;
   harness.script = [](const http::Request&, const http::SendOptions&) {
     return http::Result(TransportError{TransportError::Kind::kConnect, false, "refused"});
@@ -416,9 +409,9 @@ TEST(ReconcilerResolveTest, TaskThatWasNeverInDoubtHasNothingToResolve) {
               AllOf(HasSubstr("PENDING"), HasSubstr("cancel it")));
 }
 
-TEST(ReconcilerResolveTest, WordThatCannotBeCommittedIsNotTaken) {
+TEST(ResolveTest, ResolutionThatCannotBeCommittedFails) {
   Harness harness;
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnavailable; };
   const auto resolved = harness.Resolve(Harness::Accepted("fox", "up-7"));
   EXPECT_EQ(base::ReasonOf(resolved.status()), v1::STORE_UNAVAILABLE);
@@ -429,7 +422,7 @@ TEST(ReconcilerResolveTest, WordThatCannotBeCommittedIsNotTaken) {
 }
 
 // Its creator still waits for the repetitions when a person looks already.
-TEST(ReconcilerResolveTest, CreatorThatStillWaitsGetsTheTaskAndNotARefusal) {
+TEST(ResolveTest, CreatorThatStillWaitsGetsTheTask) {
   Harness harness(WithKeys());
   const auto created = harness.Create(Harness::Video("fox"));
   harness.AnswerNext(502);

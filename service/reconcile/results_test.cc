@@ -41,7 +41,7 @@ void Accept(Harness& harness, absl::string_view id) {
   ASSERT_EQ(harness.Task(id).state(), v1::VideoTask::QUEUED);
 }
 
-TEST(ReconcilerResultsTest, AnEndIsToldOnceWithItsTimeAndWhatItWasCharged) {
+TEST(ResultsTest, EndIsReportedOnceWithItsTimeAndCharge) {
   Harness harness;
   Accept(harness, "fox");
   harness.Advance(absl::Seconds(30));
@@ -64,13 +64,13 @@ TEST(ReconcilerResultsTest, AnEndIsToldOnceWithItsTimeAndWhatItWasCharged) {
   EXPECT_EQ(harness.telemetry().video_usages.size(), 1u);
 }
 
-TEST(ReconcilerResultsTest, EveryProviderIsToldOfWithTheModelsOfItsRoutes) {
+TEST(ResultsTest, EveryProviderIsReportedWithTheModelsOfItsRoutes) {
   Harness harness;
   EXPECT_THAT(harness.telemetry().video_models, ElementsAre(Pair("alpha", ElementsAre("video-1")),
                                                             Pair("beta", ElementsAre("video-1"))));
 }
 
-TEST(ReconcilerResultsTest, MissingResultIsAskedForAcrossARestart) {
+TEST(ResultsTest, MissingResultIsRequestedAcrossARestart) {
   Harness harness;
   Accept(harness, "fox");
   Answer(harness, Ok("id=up-1 state=done result=missing"));
@@ -95,7 +95,7 @@ TEST(ReconcilerResultsTest, MissingResultIsAskedForAcrossARestart) {
                                                 "alpha", base::Oddity::kResultMissing, "done"}));
 }
 
-TEST(ReconcilerResultsTest, LinkThatComesLaterIsAResult) {
+TEST(ResultsTest, LinkThatArrivesLaterIsAResult) {
   Harness harness;
   Accept(harness, "fox");
   Answer(harness, Ok("id=up-1 state=done result=missing"));
@@ -106,7 +106,7 @@ TEST(ReconcilerResultsTest, LinkThatComesLaterIsAResult) {
   EXPECT_EQ(harness.Task("fox").video().uri(), "https://example.com/up-1.mp4");
 }
 
-TEST(ReconcilerResultsTest, InlineResultFailsAtOnce) {
+TEST(ResultsTest, InlineResultFailsAtOnce) {
   Harness harness;
   Accept(harness, "fox");
   Answer(harness, Ok("id=up-1 state=done result=inline"));
@@ -128,7 +128,7 @@ std::vector<GivenUp> WaysToGiveUp() {
            v1::RESULT_MISSING}};
 }
 
-TEST(ReconcilerResultsTest, LateResultIsRecordedInTheAttempt) {
+TEST(ResultsTest, LateResultIsRecordedInTheAttempt) {
   for (const GivenUp& way : WaysToGiveUp()) {
     SCOPED_TRACE(way.name);
     Harness harness;
@@ -156,7 +156,7 @@ TEST(ReconcilerResultsTest, LateResultIsRecordedInTheAttempt) {
   }
 }
 
-TEST(ReconcilerResultsTest, WhatWasGivenUpIsAskedForADayAndSlowly) {
+TEST(ResultsTest, AbandonedTaskIsPolledSlowlyForADay) {
   for (const GivenUp& way : WaysToGiveUp()) {
     SCOPED_TRACE(way.name);
     Harness harness;
@@ -180,7 +180,7 @@ TEST(ReconcilerResultsTest, WhatWasGivenUpIsAskedForADayAndSlowly) {
   }
 }
 
-TEST(ReconcilerResultsTest, WhatWasGivenUpIsFinalForCallers) {
+TEST(ResultsTest, AbandonedTaskIsFinalForCallers) {
   Harness harness;
   Accept(harness, "fox");
   Answer(harness, Status(404));
@@ -196,7 +196,7 @@ TEST(ReconcilerResultsTest, WhatWasGivenUpIsFinalForCallers) {
   EXPECT_EQ(harness.http().sent(), sent);
 }
 
-TEST(ReconcilerResultsTest, NotFoundIsSaidWhileItLasts) {
+TEST(ResultsTest, NotFoundIsReportedWhileItLasts) {
   Harness harness;
   Accept(harness, "fox");
   Answer(harness, Status(404));
@@ -213,7 +213,7 @@ TEST(ReconcilerResultsTest, NotFoundIsSaidWhileItLasts) {
   EXPECT_EQ(harness.Task("fox").waiting().reason(), v1::Waiting::PROVIDER_WORKING);
 }
 
-TEST(ReconcilerResultsTest, NotFoundBetweenTroublesDoesNotStormTheStore) {
+TEST(ResultsTest, NotFoundBetweenFailuresDoesNotWriteEachTime) {
   Harness harness;
   Accept(harness, "fox");
   int calls = 0;
@@ -226,7 +226,7 @@ TEST(ReconcilerResultsTest, NotFoundBetweenTroublesDoesNotStormTheStore) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::QUEUED);
 }
 
-TEST(ReconcilerResultsTest, InnerStateCountsAfterThreePolls) {
+TEST(ResultsTest, InnerStateCountsAfterThreePolls) {
   Harness harness;
   Accept(harness, "fox");
   for (int i = 0; i < 2; ++i) {
@@ -239,7 +239,7 @@ TEST(ReconcilerResultsTest, InnerStateCountsAfterThreePolls) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::SUCCEEDED);
 }
 
-TEST(ReconcilerResultsTest, InnerStateCountsAfterFiveMinutesOfRarePolls) {
+TEST(ResultsTest, InnerStateCountsAfterFiveMinutesOfRarePolls) {
   Harness::Options options;
   options.alpha_video_polling =
       provider::Polling{absl::Minutes(6), absl::Minutes(6), absl::Minutes(6)};
@@ -252,7 +252,7 @@ TEST(ReconcilerResultsTest, InnerStateCountsAfterFiveMinutesOfRarePolls) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::SUCCEEDED);
 }
 
-TEST(ReconcilerResultsTest, OuterStateThatMovesOnEndsTheLag) {
+TEST(ResultsTest, OuterStateThatAdvancesEndsTheLag) {
   Harness harness;
   Accept(harness, "fox");
   int calls = 0;
@@ -263,7 +263,7 @@ TEST(ReconcilerResultsTest, OuterStateThatMovesOnEndsTheLag) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::RUNNING);
 }
 
-TEST(ReconcilerResultsTest, AnswerThatCannotBeReadHoldsUpNobodyElse) {
+TEST(ResultsTest, UnreadableAnswerDelaysNoOtherUnit) {
   Harness harness;
   Accept(harness, "fox");
   Answer(harness, Ok("unreadable"));
@@ -281,7 +281,7 @@ TEST(ReconcilerResultsTest, AnswerThatCannotBeReadHoldsUpNobodyElse) {
   EXPECT_EQ(call.options.base_url, "https://alpha.example") << "not the dearer target";
 }
 
-TEST(ReconcilerResultsTest, UnknownStateIsCountedAndSaid) {
+TEST(ResultsTest, UnknownStateIsCountedAndReported) {
   Harness harness;
   Accept(harness, "fox");
   Answer(harness, Ok("id=up-1 state=marinating"));
@@ -292,7 +292,7 @@ TEST(ReconcilerResultsTest, UnknownStateIsCountedAndSaid) {
       Contains(RecordedTelemetry::OddAnswer{"alpha", base::Oddity::kUnknownState, "marinating"}));
 }
 
-TEST(ReconcilerResultsTest, RunningTasksAreDetectedBesideAWallWithoutCredit) {
+TEST(ResultsTest, RunningTasksAreDetectedWhileSubmissionsLackCredit) {
   Harness::Options options;
   options.limits = {5, 64};
   options.film_targets = {"alpha"};
@@ -323,7 +323,7 @@ TEST(ReconcilerResultsTest, RunningTasksAreDetectedBesideAWallWithoutCredit) {
   EXPECT_GE(polls, 40);
 }
 
-TEST(ReconcilerResultsTest, CreateIsRefusedWithWhatTheProviderJustSaidToAnother) {
+TEST(ResultsTest, CreateFailsWithTheProvidersRecentRefusal) {
   Harness::Options options;
   options.film_targets = {"alpha"};
   Harness harness(options);
@@ -345,7 +345,7 @@ TEST(ReconcilerResultsTest, CreateIsRefusedWithWhatTheProviderJustSaidToAnother)
 }
 
 // They can repeat a prompt, and the next one may be of another tenant.
-TEST(ReconcilerResultsTest, WordsOfARefusalAreOnlyForTheOneThatWasRefused) {
+TEST(ResultsTest, RefusalTextIsShownOnlyToItsOwnCaller) {
   const std::string words = "no credit for \"A RED FOX\"";
   Harness::Options options;
   options.film_targets = {"alpha"};
@@ -393,7 +393,7 @@ TEST(ReconcilerResultsTest, WordsOfARefusalAreOnlyForTheOneThatWasRefused) {
   for (const std::string& text : told) EXPECT_THAT(text, testing::Not(HasSubstr("RED FOX")));
 }
 
-TEST(ReconcilerResultsTest, UnitsThatHangDoNotHoldUpThoseThatAnswer) {
+TEST(ResultsTest, HangingUnitsDoNotDelayOthers) {
   Harness::Options options;
   options.limits = {1000, 16};
   options.film_targets = {"alpha"};

@@ -6,15 +6,10 @@
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "reconcile/testing/harness.h"
+#include "reconcile/testing/requests.h"
 
 namespace assetgate::reconcile {
 namespace {
-
-v1::CreateVideoTaskRequest NotWaitedFor(absl::string_view id) {
-  v1::CreateVideoTaskRequest request = Harness::Video(id);
-  request.mutable_max_wait()->set_seconds(0);
-  return request;
-}
 
 // The provider of the oldest call that waits for an answer: "alpha".
 std::string NextProvider(Harness& harness) {
@@ -29,7 +24,7 @@ TEST(RoutingTest, FirstTargetTakesTheTaskWhereAllCan) {
   EXPECT_EQ(harness.http().pending(), 0u);
 }
 
-TEST(RoutingTest, ProviderThatDrainsOrIsOffGetsNoNewTask) {
+TEST(RoutingTest, DrainedOrDisabledProviderGetsNoNewTask) {
   for (const v1::Provider::Mode mode : {v1::Provider::DRAIN, v1::Provider::OFF}) {
     SCOPED_TRACE(v1::Provider::Mode_Name(mode));
     Harness::Options options;
@@ -41,7 +36,7 @@ TEST(RoutingTest, ProviderThatDrainsOrIsOffGetsNoNewTask) {
   }
 }
 
-TEST(RoutingTest, TaskWhoseOnlyProviderDrainsWaitsUntilItServesAgain) {
+TEST(RoutingTest, TaskWaitsWhileItsOnlyProviderDrains) {
   Harness::Options options;
   options.film_targets = {"alpha"};
   options.alpha_mode = v1::Provider::DRAIN;

@@ -1,5 +1,4 @@
-// What a provider takes only so many of at one time, and how calls to it leave: slots per model,
-// asset submissions, time limits per operation, headers and proxy.
+// Slots: how many unfinished tasks of a model a provider accepts.
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,12 +9,10 @@
 #include "gtest/gtest.h"
 #include "reconcile/testing/harness.h"
 #include "reconcile/testing/replicas.h"
+#include "reconcile/testing/requests.h"
 
 namespace assetgate::reconcile {
 namespace {
-
-constexpr int kA = 0;
-constexpr int kB = 1;
 
 // "film" goes to alpha alone, which has so many slots of its model.
 Harness::Options WithSlots(int slots) {
@@ -23,18 +20,6 @@ Harness::Options WithSlots(int slots) {
   options.film_targets = {"alpha"};
   options.alpha_slots.by_model["video-1"] = slots;
   return options;
-}
-
-v1::CreateVideoTaskRequest NotWaitedFor(absl::string_view id) {
-  v1::CreateVideoTaskRequest request = Harness::Video(id);
-  request.mutable_max_wait()->set_seconds(0);
-  return request;
-}
-
-void Accept(Harness& harness, absl::string_view id) {
-  harness.Create(NotWaitedFor(id));
-  harness.AnswerNext(200, absl::StrCat("id=up-", id, " state=running"));
-  ASSERT_EQ(harness.Task(id).state(), v1::VideoTask::RUNNING);
 }
 
 // Has the poll of the task answered that it is done.
@@ -53,9 +38,9 @@ void Finish(Harness& harness, absl::string_view id) {
   ASSERT_EQ(harness.Task(id).state(), v1::VideoTask::SUCCEEDED);
 }
 
-TEST(SlotsTest, AFullSlotHoldsTheTaskBackUntilOneEnds) {
+TEST(SlotsTest, TaskWaitsUntilASlotIsFree) {
   Harness harness(WithSlots(1));
-  Accept(harness, "one");
+  Accept(harness, "one", "up-one");
   harness.Create(NotWaitedFor("two"));
   EXPECT_EQ(harness.http().pending(), 0u) << "it is not sent";
   EXPECT_EQ(harness.Task("two").state(), v1::VideoTask::PENDING);
@@ -69,11 +54,11 @@ TEST(SlotsTest, AFullSlotHoldsTheTaskBackUntilOneEnds) {
   EXPECT_EQ(harness.Task("two").state(), v1::VideoTask::RUNNING);
 }
 
-TEST(SlotsTest, TheNextTargetIsTakenWhenOneIsFull) {
+TEST(SlotsTest, TaskGoesToTheNextTargetWhenTheFirstHasNoFreeSlot) {
   Harness::Options options = WithSlots(1);
   options.film_targets.clear();
   Harness harness(options);
-  Accept(harness, "one");
+  Accept(harness, "one", "up-one");
   harness.Create(NotWaitedFor("two"));
   http::FakeHttpClient::Call call = harness.Take();
   EXPECT_EQ(call.options.base_url, "https://beta.example");
@@ -91,7 +76,7 @@ TEST(SlotsTest, AnUnconfirmedAttemptHoldsItsSlot) {
   ASSERT_EQ(harness.http().pending(), 1u) << "a person's word gave it back";
 }
 
-TEST(SlotsTest, OneThatWasNotAcceptedGivesItsSlotToTheNextInLine) {
+TEST(SlotsTest, RejectedTaskFreesItsSlotForTheNextInLine) {
   Harness harness(WithSlots(1));
   harness.Create(NotWaitedFor("one"));
   harness.Create(NotWaitedFor("two"));
@@ -105,9 +90,9 @@ TEST(SlotsTest, OneThatWasNotAcceptedGivesItsSlotToTheNextInLine) {
   EXPECT_EQ(harness.Task("three").waiting().reason(), v1::Waiting::PROVIDER_SLOTS);
 }
 
-TEST(SlotsTest, OneThatIsCancelledLeavesTheLine) {
+TEST(SlotsTest, CancelledTaskLeavesTheLine) {
   Harness harness(WithSlots(1));
-  Accept(harness, "one");
+  Accept(harness, "one", "up-one");
   harness.Create(NotWaitedFor("two"));
   harness.Create(NotWaitedFor("three"));
   harness.Cancel("two");
@@ -117,23 +102,23 @@ TEST(SlotsTest, OneThatIsCancelledLeavesTheLine) {
   EXPECT_EQ(harness.Task("three").state(), v1::VideoTask::RUNNING);
 }
 
-TEST(SlotsTest, ManyAtOnceNeverExceedTheLimit) {
+TEST(SlotsTest, ConcurrentTasksNeverExceedTheLimit) {
   Harness harness(WithSlots(3));
   for (int i = 0; i < 10; ++i) harness.Create(NotWaitedFor(absl::StrCat("t-", i)));
   EXPECT_EQ(harness.http().pending(), 3u);
 }
 
-TEST(SlotsTest, ARestartForgetsNoSlot) {
+TEST(SlotsTest, SlotsSurviveARestart) {
   Harness harness(WithSlots(1));
-  Accept(harness, "one");
+  Accept(harness, "one", "up-one");
   harness.Restart();
   harness.Create(NotWaitedFor("two"));
   EXPECT_EQ(harness.Task("two").waiting().reason(), v1::Waiting::PROVIDER_SLOTS);
 }
 
-TEST(SlotsTest, AnotherLimitCountsAtOnce) {
+TEST(SlotsTest, ChangedLimitAppliesAtOnce) {
   Harness harness(WithSlots(1));
-  Accept(harness, "one");
+  Accept(harness, "one", "up-one");
   harness.Create(NotWaitedFor("two"));
   harness.Create(NotWaitedFor("three"));
   harness.Reconfigure(WithSlots(2));
@@ -144,12 +129,12 @@ TEST(SlotsTest, AnotherLimitCountsAtOnce) {
   EXPECT_EQ(harness.http().pending(), 2u);
 }
 
-TEST(SlotsTest, SlotsOfEachModelThatIsNotNamedAreLimitedToo) {
+TEST(SlotsTest, ModelsWithoutALimitOfTheirOwnAreLimitedToo) {
   Harness::Options options = WithSlots(1);
   options.alpha_slots.by_model.clear();
   options.alpha_slots.each = 1;
   Harness harness(options);
-  Accept(harness, "one");
+  Accept(harness, "one", "up-one");
   harness.Create(NotWaitedFor("two"));
   EXPECT_EQ(harness.Task("two").waiting().reason(), v1::Waiting::PROVIDER_SLOTS);
 }
@@ -169,72 +154,6 @@ TEST(SlotsTest, TasksOfAllGatewaysCount) {
   replicas.Advance(absl::Seconds(10));
   ASSERT_EQ(replicas.Task("one").state(), v1::VideoTask::SUCCEEDED);
   EXPECT_EQ(replicas.http(kB).pending(), 1u);
-}
-
-TEST(AssetSubmissionsTest, NoMoreAreInFlightThanTheDialectSays) {
-  Harness::Options options;
-  options.alpha.max_asset_submissions = 2;
-  Harness harness(options);
-  for (int i = 0; i < 5; ++i) harness.Create(Harness::Asset(absl::StrCat("a-", i), {"alpha"}));
-  EXPECT_EQ(harness.http().pending(), 2u);
-  // Videos are not held up by them.
-  harness.Create(NotWaitedFor("film"));
-  ASSERT_EQ(harness.http().pending(), 3u);
-  harness.AnswerNext(200, "id=up-0 state=running");
-  EXPECT_EQ(harness.http().pending(), 3u) << "the next one went at once";
-  harness.AnswerNext(400, "no");
-  EXPECT_EQ(harness.http().pending(), 3u);
-}
-
-TEST(TimeoutsTest, EachOperationHasItsOwn) {
-  Harness::Options options;
-  options.film_targets = {"alpha"};
-  options.alpha_timeouts.submit_asset = absl::Seconds(150);
-  options.alpha_timeouts.submit_video = absl::Seconds(90);
-  options.alpha_timeouts.poll = absl::Seconds(10);
-  Harness harness(options);
-  harness.Create(Harness::Asset("a", {"alpha"}));
-  http::FakeHttpClient::Call asset = harness.Take();
-  EXPECT_EQ(asset.options.timeout, absl::Seconds(150));
-  std::move(asset).Answer(http::Response{200, {}, "id=up-a state=done"});
-  harness.Create(NotWaitedFor("v"));
-  http::FakeHttpClient::Call video = harness.Take();
-  EXPECT_EQ(video.options.timeout, absl::Seconds(90));
-  std::move(video).Answer(http::Response{200, {}, "id=up-v state=running"});
-  harness.Advance(absl::Seconds(3));
-  EXPECT_EQ(harness.Take().options.timeout, absl::Seconds(10));
-}
-
-// 15 s to begin, 150 s to be answered, 5 s of skew.
-TEST(TimeoutsTest, ASuccessorCallsNoSubmissionLostBeforeItsTimeLimitIsOver) {
-  Harness::Options options;
-  options.film_targets = {"alpha"};
-  options.alpha_timeouts.submit_asset = absl::Seconds(150);
-  Replicas replicas(2, options);
-  replicas.Create(kA, Harness::Asset("a", {"alpha"}));
-  ASSERT_EQ(replicas.http(kA).pending(), 1u);
-  replicas.Kill(kA);
-  replicas.TakeAll(kB);
-  replicas.Advance(absl::Seconds(150));
-  EXPECT_EQ(replicas.http(kB).pending(), 0u) << "it may still be under way";
-  replicas.Advance(absl::Seconds(25));
-  EXPECT_EQ(replicas.http(kB).pending(), 1u);
-}
-
-TEST(EgressTest, HeadersAndProxyGoWithEveryCall) {
-  Harness::Options options;
-  options.film_targets = {"alpha"};
-  options.alpha_egress.headers = {{"User-Agent", "studio/1"}, {"authorization", "mine"}};
-  options.alpha_egress.proxy = "http://proxy.example:3128";
-  Harness harness(options);
-  Accept(harness, "one");
-  harness.Advance(absl::Seconds(3));
-  const http::FakeHttpClient::Call poll = harness.Take();
-  const http::Response headers{.headers = poll.request.headers};
-  EXPECT_EQ(headers.HeaderValue("User-Agent"), "studio/1");
-  EXPECT_EQ(headers.HeaderValue("Authorization"), "Bearer secret-of-alpha")
-      << "what the dialect writes stays";
-  EXPECT_EQ(poll.options.proxy, "http://proxy.example:3128");
 }
 
 }  // namespace

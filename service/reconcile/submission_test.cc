@@ -19,7 +19,7 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST(ReconcilerSubmissionTest, IsInTheJournalBeforeItIsSent) {
+TEST(SubmissionTest, IsInTheJournalBeforeItIsSent) {
   Harness harness;
   harness.Create(Harness::Video("fox"));
   const auto call = harness.Take();
@@ -42,7 +42,7 @@ TEST(ReconcilerSubmissionTest, IsInTheJournalBeforeItIsSent) {
               testing::Not(HasSubstr("secret-of-alpha")));
 }
 
-TEST(ReconcilerSubmissionTest, IsNotSentWhenTheIntentCannotBeCommitted) {
+TEST(SubmissionTest, IsNotSentWhenTheIntentCannotBeCommitted) {
   Harness harness;
   harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnavailable; };
   const auto created = harness.Create(Harness::Video("fox"));
@@ -52,7 +52,7 @@ TEST(ReconcilerSubmissionTest, IsNotSentWhenTheIntentCannotBeCommitted) {
   EXPECT_FALSE(harness.StoredVideo("fox").has_value());
 }
 
-TEST(ReconcilerSubmissionTest, IntentWhoseCommitIsUnknownIsLookedUpBeforeAnythingIsSent) {
+TEST(SubmissionTest, UnknownCommitOfTheIntentIsLookedUpBeforeSending) {
   for (const bool committed : {false, true}) {
     SCOPED_TRACE(committed);
     Harness harness;
@@ -77,7 +77,7 @@ TEST(ReconcilerSubmissionTest, IntentWhoseCommitIsUnknownIsLookedUpBeforeAnythin
   }
 }
 
-TEST(ReconcilerSubmissionTest, IsNotSentBeforeTheStoreSaysThatTheIntentIsCommitted) {
+TEST(SubmissionTest, IsNotSentBeforeTheIntentIsKnownToBeCommitted) {
   Harness harness;
   harness.store().unknown_commits = true;
   harness.store().unreadable = true;
@@ -101,7 +101,7 @@ TEST(ReconcilerSubmissionTest, IsNotSentBeforeTheStoreSaysThatTheIntentIsCommitt
   EXPECT_EQ(repeated->name(), "videoTasks/fox");
 }
 
-TEST(ReconcilerSubmissionTest, CreationThatARestartFindsCommittedIsUnconfirmed) {
+TEST(SubmissionTest, IntentFoundByARestartIsUnconfirmed) {
   Harness harness;
   harness.store().unknown_commits = true;
   harness.store().unreadable = true;
@@ -115,7 +115,7 @@ TEST(ReconcilerSubmissionTest, CreationThatARestartFindsCommittedIsUnconfirmed) 
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::UNCONFIRMED);
 }
 
-TEST(ReconcilerSubmissionTest, CreationThatIsCommittedLaterIsFollowed) {
+TEST(SubmissionTest, CreationThatIsCommittedLaterIsFollowed) {
   Harness harness;
   harness.store().unknown_waits = true;
   harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnknown; };
@@ -134,7 +134,7 @@ TEST(ReconcilerSubmissionTest, CreationThatIsCommittedLaterIsFollowed) {
   EXPECT_EQ(harness.Provider("alpha").unfinished_attempts(), 1);
 }
 
-TEST(ReconcilerSubmissionTest, BatchThatIsCommittedLaterIsFollowed) {
+TEST(SubmissionTest, BatchThatIsCommittedLaterIsFollowed) {
   Harness harness;
   harness.store().unknown_waits = true;
   harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnknown; };
@@ -152,7 +152,7 @@ TEST(ReconcilerSubmissionTest, BatchThatIsCommittedLaterIsFollowed) {
   EXPECT_EQ(harness.AssetNow("dog").state(), v1::Asset::ACTIVE);
 }
 
-TEST(ReconcilerSubmissionTest, RowThatASynchronousStandbyHasNotConfirmedIsNoProof) {
+TEST(SubmissionTest, RowWithoutTheStandbysConfirmationIsNotProof) {
   Harness harness;
   harness.store().unknown_commits = true;
   harness.store().provisional = true;
@@ -167,7 +167,7 @@ TEST(ReconcilerSubmissionTest, RowThatASynchronousStandbyHasNotConfirmedIsNoProo
   EXPECT_EQ(harness.http().sent(), 1u);
 }
 
-TEST(ReconcilerSubmissionTest, CommandWhoseCommitIsUnknownIsNeverSaidToHaveChangedNothing) {
+TEST(SubmissionTest, CommandWithAnUnknownCommitIsNotReportedAsWithoutEffect) {
   Harness::Options options;
   options.alpha_mode = v1::Provider::DRAIN;
   options.film_targets = {"alpha"};
@@ -193,7 +193,7 @@ TEST(ReconcilerSubmissionTest, CommandWhoseCommitIsUnknownIsNeverSaidToHaveChang
   EXPECT_EQ(absl::StatusCode::kNotFound, harness.DeleteVideo("fox").status().code());
 }
 
-TEST(ReconcilerSubmissionTest, DeletionAtAProviderThatIsCommittedLaterIsDone) {
+TEST(SubmissionTest, DeletionCommittedLateIsCarriedOutAtTheProvider) {
   Harness::Options options;
   options.alpha.can_delete = true;
   Harness harness(options);
@@ -211,7 +211,7 @@ TEST(ReconcilerSubmissionTest, DeletionAtAProviderThatIsCommittedLaterIsDone) {
   EXPECT_EQ(harness.Take().request.method, "DELETE");
 }
 
-TEST(ReconcilerSubmissionTest, IsAcknowledgedOnlyOnceTheOutcomeIsCommitted) {
+TEST(SubmissionTest, IsAcknowledgedOnlyOnceTheOutcomeIsCommitted) {
   Harness harness;
   const auto created = harness.Create(Harness::Video("fox"));
   // The provider has accepted, and the store takes no writes.
@@ -236,7 +236,7 @@ TEST(ReconcilerSubmissionTest, IsAcknowledgedOnlyOnceTheOutcomeIsCommitted) {
             1);
 }
 
-TEST(ReconcilerSubmissionTest, OutcomeWhoseCommitIsUnknownIsAppliedOnce) {
+TEST(SubmissionTest, OutcomeWhoseCommitIsUnknownIsAppliedOnce) {
   for (const bool committed : {false, true}) {
     Harness harness;
     harness.Create(Harness::Video("fox"));
@@ -251,7 +251,7 @@ TEST(ReconcilerSubmissionTest, OutcomeWhoseCommitIsUnknownIsAppliedOnce) {
   }
 }
 
-TEST(ReconcilerSubmissionTest, SecretThatAProviderEchoesIsMasked) {
+TEST(SubmissionTest, SecretThatAProviderEchoesIsMasked) {
   Harness harness;
   const auto created = harness.Create(Harness::Video("fox"));
   harness.AnswerNext(400, "bad_key_secret-of-alpha");
@@ -259,7 +259,7 @@ TEST(ReconcilerSubmissionTest, SecretThatAProviderEchoesIsMasked) {
   EXPECT_THAT(created.status().ToString(), testing::Not(HasSubstr("secret-of-alpha")));
 }
 
-TEST(ReconcilerSubmissionTest, SecretThatAProviderEchoesInAnotherSpellingIsMasked) {
+TEST(SubmissionTest, SecretThatAProviderEchoesInAnotherSpellingIsMasked) {
   for (const char* spelling :
        {"signing/key+of-alpha", "signing\\/key+of-alpha", "signing%2Fkey%2Bof-alpha"}) {
     Harness harness;
@@ -271,7 +271,7 @@ TEST(ReconcilerSubmissionTest, SecretThatAProviderEchoesInAnotherSpellingIsMaske
   }
 }
 
-TEST(ReconcilerSubmissionTest, SubmissionIsNotBegunWhileGoingAway) {
+TEST(SubmissionTest, IsNotStartedDuringDrain) {
   Harness harness;
   const auto created = harness.Create(Harness::Video("fox"));
   bool quiet = false;

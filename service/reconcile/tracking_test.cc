@@ -20,16 +20,9 @@ namespace {
 
 using testing::ElementsAre;
 
-// A task that alpha has accepted.
-void Accept(Harness& harness, absl::string_view id) {
-  harness.Create(Harness::Video(id));
-  harness.AnswerNext(200, "id=up-1 state=running");
-  ASSERT_EQ(harness.Task(id).state(), v1::VideoTask::RUNNING);
-}
-
-TEST(ReconcilerTrackingTest, TheEndIsMeasuredFromTheLastPollThatFoundItUnfinished) {
+TEST(TrackingTest, DetectionLagStartsAtTheLastUnfinishedPoll) {
   Harness harness;
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-1");
   const absl::Time accepted = harness.Now();
   harness.Advance(absl::Seconds(2));
   auto poll = harness.Take();
@@ -45,9 +38,9 @@ TEST(ReconcilerTrackingTest, TheEndIsMeasuredFromTheLastPollThatFoundItUnfinishe
               ElementsAre(std::make_pair(base::DetectionBasis::kLastPoll, harness.Now() - asked)));
 }
 
-TEST(ReconcilerTrackingTest, TheEndIsMeasuredFromTheProvidersTimeWhereItSaysIt) {
+TEST(TrackingTest, DetectionLagStartsAtTheProvidersEndTime) {
   Harness harness;
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-1");
   harness.Advance(absl::Seconds(10));
   harness.AnswerNext(200, absl::StrCat("id=up-1 state=done ended=",
                                        absl::ToUnixSeconds(harness.Now() - absl::Seconds(4))));
@@ -56,9 +49,9 @@ TEST(ReconcilerTrackingTest, TheEndIsMeasuredFromTheProvidersTimeWhereItSaysIt) 
   EXPECT_NEAR(absl::ToDoubleSeconds(harness.telemetry().detections[0].second), 4, 1);
 }
 
-TEST(ReconcilerTrackingTest, AnEndThatARestartFindsHasNoMeasure) {
+TEST(TrackingTest, EndFoundByARestartHasNoDetectionLag) {
   Harness harness;
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-1");
   harness.Restart();
   harness.Advance(absl::Minutes(1));
   harness.AnswerNext(200, "id=up-1 state=done");
@@ -66,9 +59,9 @@ TEST(ReconcilerTrackingTest, AnEndThatARestartFindsHasNoMeasure) {
   EXPECT_TRUE(harness.telemetry().detections.empty());
 }
 
-TEST(ReconcilerTrackingTest, VideoIsFollowedToItsEnd) {
+TEST(TrackingTest, VideoIsFollowedToItsEnd) {
   Harness harness;
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-1");
   harness.Advance(absl::Seconds(2));
   harness.AnswerNext(200, "id=up-1 state=running progress=40");
   EXPECT_EQ(harness.Task("fox").progress_percent(), 40);
@@ -86,9 +79,9 @@ TEST(ReconcilerTrackingTest, VideoIsFollowedToItsEnd) {
   EXPECT_EQ(harness.http().sent(), 4u);
 }
 
-TEST(ReconcilerTrackingTest, PollsKeepTheirDistanceAndWriteNothingWithoutNews) {
+TEST(TrackingTest, PollsKeepTheirIntervalAndWriteNothingWithoutNews) {
   Harness harness;
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-1");
   std::vector<absl::Time> polls;
   harness.script = [&](const http::Request&, const http::SendOptions&) {
     polls.push_back(harness.Now());
@@ -106,9 +99,9 @@ TEST(ReconcilerTrackingTest, PollsKeepTheirDistanceAndWriteNothingWithoutNews) {
   EXPECT_EQ(*harness.store().Head(), revision);
 }
 
-TEST(ReconcilerTrackingTest, PollsLeaveNoTimersBehind) {
+TEST(TrackingTest, PollsLeaveNoTimersBehind) {
   Harness harness;
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-1");
   harness.script = [&](const http::Request&, const http::SendOptions&) {
     return Ok("id=up-1 state=running");
   };
@@ -116,7 +109,7 @@ TEST(ReconcilerTrackingTest, PollsLeaveNoTimersBehind) {
   EXPECT_LE(harness.loop().timers(), 5u);
 }
 
-TEST(ReconcilerTrackingTest, FinishedWorkLeavesNoTimersBehind) {
+TEST(TrackingTest, FinishedWorkLeavesNoTimersBehind) {
   Harness harness;
   harness.script = [&](const http::Request&, const http::SendOptions&) {
     return Ok("id=up-1 state=done");
@@ -126,11 +119,11 @@ TEST(ReconcilerTrackingTest, FinishedWorkLeavesNoTimersBehind) {
   EXPECT_EQ(harness.loop().timers(), 0u);
 }
 
-TEST(ReconcilerTrackingTest, TroubleOnAPollIsNeverAVerdict) {
+TEST(TrackingTest, FailedPollIsNeverAVerdict) {
   for (const int status : {401, 402, 403, 429, 500, 503}) {
     SCOPED_TRACE(status);
     Harness harness;
-    Accept(harness, "fox");
+    Accept(harness, "fox", "up-1");
     harness.script = [&](const http::Request&, const http::SendOptions&) {
       return http::Result(http::Response{status, {}, ""});
     };
@@ -145,18 +138,18 @@ TEST(ReconcilerTrackingTest, TroubleOnAPollIsNeverAVerdict) {
   }
 }
 
-TEST(ReconcilerTrackingTest, UnknownStateWordIsInProgress) {
+TEST(TrackingTest, UnknownStateMeansInProgress) {
   Harness harness;
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-1");
   harness.Advance(absl::Seconds(2));
   harness.AnswerNext(200, "id=up-1 state=marinating");
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::RUNNING);
   EXPECT_EQ(harness.Task("fox").attempts(0).provider_state(), "marinating");
 }
 
-TEST(ReconcilerTrackingTest, TaskThatTheProviderForgotFailsAfterTenMinutes) {
+TEST(TrackingTest, TaskThatTheProviderForgotFailsAfterTenMinutes) {
   Harness harness;
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-1");
   harness.script = [&](const http::Request&, const http::SendOptions&) {
     return http::Result(http::Response{404, {}, "who?"});
   };
@@ -169,9 +162,9 @@ TEST(ReconcilerTrackingTest, TaskThatTheProviderForgotFailsAfterTenMinutes) {
   EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
 }
 
-TEST(ReconcilerTrackingTest, NotFoundInBetweenIsForgiven) {
+TEST(TrackingTest, TemporaryNotFoundIsTolerated) {
   Harness harness;
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-1");
   int polls = 0;
   harness.script = [&](const http::Request&, const http::SendOptions&) {
     return ++polls % 5 == 0 ? Ok("id=up-1 state=running")
@@ -181,7 +174,7 @@ TEST(ReconcilerTrackingTest, NotFoundInBetweenIsForgiven) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::RUNNING);
 }
 
-TEST(ReconcilerTrackingTest, AssetThatTheProviderForgotIsPlacedAnewOnce) {
+TEST(TrackingTest, AssetThatTheProviderForgotIsPlacedAgainOnce) {
   Harness harness;
   harness.script = [&](const http::Request& request, const http::SendOptions&) {
     return request.method == "POST" ? Ok("id=up-1 state=running")
@@ -198,9 +191,9 @@ TEST(ReconcilerTrackingTest, AssetThatTheProviderForgotIsPlacedAnewOnce) {
   EXPECT_EQ(std::count(harness.answered.begin(), harness.answered.end(), "POST alpha /assets"), 2);
 }
 
-TEST(ReconcilerTrackingTest, OldWorkIsPolledSlowlyAndGivenUpAtTheHorizon) {
+TEST(TrackingTest, OldWorkIsPolledSlowlyAndAbandonedAtTheHorizon) {
   Harness harness;
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-1");
   int polls = 0;
   harness.script = [&](const http::Request&, const http::SendOptions&) {
     ++polls;
@@ -218,7 +211,7 @@ TEST(ReconcilerTrackingTest, OldWorkIsPolledSlowlyAndGivenUpAtTheHorizon) {
   EXPECT_EQ(task.attempts(0).billing(), v1::Attempt::UNKNOWN);
 }
 
-TEST(ReconcilerTrackingTest, NothingIsGivenUpByARestartWhoseClockIsDaysAhead) {
+TEST(TrackingTest, RestartWithAClockDaysAheadAbandonsNothing) {
   Harness harness;
   constexpr int kTasks = 30;
   int accepted = 0;
@@ -241,7 +234,7 @@ TEST(ReconcilerTrackingTest, NothingIsGivenUpByARestartWhoseClockIsDaysAhead) {
   }
 }
 
-TEST(ReconcilerTrackingTest, ResultThatARestartFindsBeyondTheHorizonIsHad) {
+TEST(TrackingTest, ResultFoundByARestartBeyondTheHorizonIsKept) {
   Harness harness;
   harness.Create(Harness::Video("fox"));
   harness.AnswerNext(200, "id=up-1 state=running");
@@ -255,7 +248,7 @@ TEST(ReconcilerTrackingTest, ResultThatARestartFindsBeyondTheHorizonIsHad) {
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::SUCCEEDED);
 }
 
-TEST(ReconcilerTrackingTest, RestartSpreadsThePolls) {
+TEST(TrackingTest, RestartSpreadsThePolls) {
   Harness harness;
   int id = 0;
   harness.script = [&](const http::Request& request, const http::SendOptions&) {
@@ -273,9 +266,9 @@ TEST(ReconcilerTrackingTest, RestartSpreadsThePolls) {
   EXPECT_EQ(harness.http().sent(), 20u);
 }
 
-TEST(ReconcilerTrackingTest, StoreThatFailsLosesNothingThatWasHeard) {
+TEST(TrackingTest, FailingStoreLosesNoNews) {
   Harness harness;
-  Accept(harness, "fox");
+  Accept(harness, "fox", "up-1");
   harness.Advance(absl::Seconds(2));
   harness.store().judge = [](const auto&) { return store::FaultyStore::Outcome::kUnavailable; };
   harness.AnswerNext(200, "id=up-1 state=done");
@@ -287,7 +280,7 @@ TEST(ReconcilerTrackingTest, StoreThatFailsLosesNothingThatWasHeard) {
   EXPECT_EQ(harness.http().sent(), 2u);
 }
 
-TEST(ReconcilerTrackingTest, AStuckProviderDelaysNoOther) {
+TEST(TrackingTest, StuckProviderDelaysNoOther) {
   Harness::Options options;
   options.limits = {1000, 2};
   Harness harness(options);

@@ -18,17 +18,10 @@ using http::TransportError;
 using testing::AllOf;
 using testing::HasSubstr;
 
-// alpha may have accepted it: the connection was cut.
-void Cut(Harness& harness, absl::string_view id) {
-  harness.Create(Harness::Video(id));
-  harness.FailNext(TransportError::Kind::kReset, /*maybe_sent=*/true);
-  ASSERT_EQ(harness.Task(id).state(), v1::VideoTask::UNCONFIRMED);
-}
-
-TEST(ReconcilerUnconfirmedTest, WhatOnlyAPersonCanSettleSaysWhatHappenedAndWhatToDo) {
+TEST(UnconfirmedTest, TaskThatOnlyAPersonCanResolveSaysWhatHappenedAndWhatToDo) {
   Harness harness;
   const absl::Time sent = harness.Now();
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   const v1::VideoTask task = harness.Task("fox");
   EXPECT_EQ(task.waiting().reason(), v1::Waiting::NEEDS_OPERATOR);
   EXPECT_EQ(task.waiting().subject(), "providers/alpha");
@@ -41,11 +34,11 @@ TEST(ReconcilerUnconfirmedTest, WhatOnlyAPersonCanSettleSaysWhatHappenedAndWhatT
             HasSubstr("ResolveVideoTask"), HasSubstr("videos resolve videoTasks/fox --attempt 0")));
 }
 
-TEST(ReconcilerUnconfirmedTest, WhatTheKeyCanSettleIsNotSettledYet) {
+TEST(UnconfirmedTest, TaskThatARepetitionCanSettleIsNotUnconfirmedYet) {
   Harness::Options options = WithKeys();
   options.alpha.idempotency_window = absl::Hours(6);
   Harness harness(options);
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   v1::VideoTask task = harness.Task("fox");
   EXPECT_FALSE(model::IsSettled(task));
   EXPECT_EQ(task.waiting().reason(), v1::Waiting::PROVIDER_UNAVAILABLE);
@@ -61,9 +54,9 @@ TEST(ReconcilerUnconfirmedTest, WhatTheKeyCanSettleIsNotSettledYet) {
   EXPECT_THAT(task.waiting().message(), HasSubstr("may be forgotten by now"));
 }
 
-TEST(ReconcilerUnconfirmedTest, IsRepeatedOnlyUnderTheAccountItWasSentWith) {
+TEST(UnconfirmedTest, IsRepeatedOnlyWithTheAccountOfTheFirstTry) {
   Harness harness(WithKeys());
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   // The key was replaced by another account's, and the old one is gone.
   Harness::Options replaced = WithKeys();
   replaced.alpha_credential = "new-key";
@@ -76,9 +69,9 @@ TEST(ReconcilerUnconfirmedTest, IsRepeatedOnlyUnderTheAccountItWasSentWith) {
   EXPECT_THAT(task.waiting().message(), HasSubstr("\"alpha-key\""));
 }
 
-TEST(ReconcilerUnconfirmedTest, IsRepeatedUnderThePreviousCredentialWhileThatIsConfigured) {
+TEST(UnconfirmedTest, IsRepeatedWithThePreviousCredentialWhileConfigured) {
   Harness harness(WithKeys());
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   Harness::Options replaced = WithKeys();
   replaced.alpha_credential = "new-key";
   replaced.alpha_account = "new-alpha";
@@ -90,9 +83,9 @@ TEST(ReconcilerUnconfirmedTest, IsRepeatedUnderThePreviousCredentialWhileThatIsC
   EXPECT_EQ(harness.Task("fox").attempts(0).credential_id(), "alpha-key");
 }
 
-TEST(ReconcilerUnconfirmedTest, ProviderThatIsSwitchedOffIsNotAskedAndNothingIsSettled) {
+TEST(UnconfirmedTest, DisabledProviderIsNotAskedAndNothingIsSettled) {
   Harness harness(WithKeys());
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   Harness::Options off = WithKeys();
   off.alpha_mode = v1::Provider::OFF;
   harness.Restart(off);
@@ -105,9 +98,9 @@ TEST(ReconcilerUnconfirmedTest, ProviderThatIsSwitchedOffIsNotAskedAndNothingIsS
   EXPECT_EQ(harness.Task("fox").state(), v1::VideoTask::QUEUED);
 }
 
-TEST(ReconcilerUnconfirmedTest, CannotBeCancelledOrDeletedAndTheErrorsSayWhatCanBeDone) {
+TEST(UnconfirmedTest, CannotBeCancelledOrDeletedAndTheErrorsNameTheRemedy) {
   Harness harness;
-  Cut(harness, "fox");
+  CreateUnconfirmed(harness, Harness::Video("fox"));
   const auto cancelled = harness.Cancel("fox");
   EXPECT_EQ(base::ReasonOf(cancelled.status()), v1::CANCEL_UNSUPPORTED);
   EXPECT_THAT(std::string(cancelled.status().message()), HasSubstr("ResolveVideoTask"));

@@ -18,6 +18,10 @@
 
 namespace assetgate::reconcile {
 
+// The first two of them.
+constexpr int kA = 0;
+constexpr int kB = 1;
+
 // Each gateway has its own loop, its own calls and its own leases, and hears of the others' changes
 // as a store would tell them. At first the shards are dealt out evenly. Those that live and are not
 // paused renew their leases whenever the clock is turned; a lease changes hands only when the test

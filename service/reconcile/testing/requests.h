@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "assetgate/v1/video_service.pb.h"
@@ -13,11 +15,19 @@
 #include "gtest/gtest.h"
 #include "http/client.h"
 #include "http/message.h"
+#include "http/testing/fake_client.h"
 #include "model/resource.h"
 #include "reconcile/testing/harness.h"
 #include "store/store.h"
 
 namespace assetgate::reconcile {
+
+// "film" goes to alpha alone.
+inline Harness::Options AlphaAlone() {
+  Harness::Options options;
+  options.film_targets = {"alpha"};
+  return options;
+}
 
 // Alpha honours an idempotency key for `window`.
 inline Harness::Options WithKeys(absl::Duration window = absl::Hours(24)) {
@@ -40,6 +50,11 @@ inline std::string AuthorizationOf(const http::Request& request) {
   return HeaderOf(request, "Authorization");
 }
 
+// Whether the host of the call is the provider's.
+inline bool IsTo(const http::FakeHttpClient::Call& call, absl::string_view provider) {
+  return absl::StrContains(call.options.base_url, provider);
+}
+
 inline v1::Reference ReferenceTo(absl::string_view asset) {
   v1::Reference reference;
   reference.set_role(v1::Reference::REFERENCE);
@@ -52,6 +67,34 @@ inline v1::CreateVideoTaskRequest VideoOf(absl::string_view id, absl::string_vie
   v1::CreateVideoTaskRequest request = Harness::Video(id);
   *request.mutable_video_task()->add_references() = ReferenceTo(asset);
   return request;
+}
+
+// As Harness::Video, whose call returns at once.
+inline v1::CreateVideoTaskRequest NotWaitedFor(absl::string_view id) {
+  v1::CreateVideoTaskRequest request = Harness::Video(id);
+  request.mutable_max_wait()->set_seconds(0);
+  return request;
+}
+
+// As Harness::Video, with a request_id.
+inline v1::CreateVideoTaskRequest VideoWithRequestId(absl::string_view id) {
+  v1::CreateVideoTaskRequest request = Harness::Video(id);
+  request.set_request_id("r-1");
+  return request;
+}
+
+// Creates a task, which alpha accepts under `task_id`.
+inline void Accept(Harness& harness, absl::string_view id, absl::string_view task_id) {
+  harness.Create(Harness::Video(id));
+  harness.AnswerNext(200, absl::StrCat("id=", task_id, " state=running"));
+  ASSERT_EQ(harness.Task(id).state(), v1::VideoTask::RUNNING);
+}
+
+// Creates a task whose submission has an unknown outcome: the connection to alpha was reset.
+inline void CreateUnconfirmed(Harness& harness, const v1::CreateVideoTaskRequest& request) {
+  harness.Create(request);
+  harness.FailNext(http::TransportError::Kind::kReset, /*maybe_sent=*/true);
+  ASSERT_EQ(harness.Task(request.video_task_id()).state(), v1::VideoTask::UNCONFIRMED);
 }
 
 // Of a task at alpha.
