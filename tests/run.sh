@@ -104,7 +104,8 @@ for lint in format shell python house protos; do
   check "lint: $lint" tests/lint.sh "$lint"
 done
 require "build (asan: clang, AddressSanitizer, UBSan, thread-safety analysis)" build asan
-run_tests asan
+# Some of these mostly wait.
+run_tests asan --parallel $((CTEST_PARALLEL_LEVEL * 3 / 2))
 check "a fifth dialect is a folder and a line" tests/fifth_dialect/run.sh
 check "fuzz: what reads strangers' bytes, 5 s each" tests/fuzz/run.sh --seconds 5
 require "build (tsan: ThreadSanitizer, the tests of what threads share)" build tsan

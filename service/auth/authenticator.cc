@@ -129,8 +129,8 @@ absl::StatusOr<CallerPtr> Authenticator::Identify(const Credentials& credentials
     absl::StatusOr<Subject> subject = table->verifier->Verify(text);
     if (!subject.ok()) return subject.status();
     if (CallerPtr caller = FindBySubject(table->callers, *subject)) return caller;
-    return Unauthenticated(absl::StrCat("the subject \"", base::CleanText(subject->subject, 256),
-                                        "\" of ", subject->issuer, " is not in callers"));
+    return Unauthenticated(absl::StrCat("the subject ", base::Quoted(subject->subject, 256), " of ",
+                                        subject->issuer, " is not in callers"));
   }
   if (credentials.certificate_uris.empty() && credentials.certificate_dns_names.empty()) {
     return Unauthenticated("it has neither a bearer token nor a client certificate");

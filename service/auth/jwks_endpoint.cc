@@ -92,7 +92,7 @@ absl::StatusOr<std::string> KeyUrlIn(const std::string& body, const JwtIssuer& i
   const std::string said = base::JsonString(*document, "issuer").value_or("");
   if (said != issuer.issuer) {
     return absl::FailedPreconditionError(
-        absl::StrCat("names another issuer, \"", base::CleanText(said, 128), "\""));
+        absl::StrCat("names another issuer, ", base::Quoted(said, 128)));
   }
   std::string url = base::JsonString(*document, "jwks_uri").value_or("");
   if (const std::string fault = FaultOfKeyUrl(url); !fault.empty()) {

@@ -48,8 +48,8 @@ void CheckSpelling(const std::string& field, const std::string& value, const Eli
   if (known.empty() || Contains(known, value)) return;
   const std::string meant = base::DidYouMean(value, known);
   faults.Add(field,
-             absl::StrCat("\"", base::CleanText(value, 100),
-                          "\" is not among the values that the model's targets are known to make (",
+             absl::StrCat(base::Quoted(value),
+                          " is not among the values that the model's targets are known to make (",
                           absl::StrJoin(known, ", "), ")",
                           meant.empty() ? "" : absl::StrCat("; did you mean \"", meant, "\"?"),
                           meant.empty() ? "; " : " ", "Only ", absl::StrJoin(takers, ", "),

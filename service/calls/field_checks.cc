@@ -49,10 +49,6 @@ int Characters(absl::string_view text) {
   }));
 }
 
-std::string Quoted(absl::string_view text) {
-  return absl::StrCat("\"", base::CleanText(text, 100), "\"");
-}
-
 void CheckLength(const std::string& field, absl::string_view text, int max, base::Faults& faults) {
   if (const int length = Characters(text); length > max) {
     faults.Add(field,
@@ -71,7 +67,8 @@ void CheckEnum(const std::string& field, int value, const google::protobuf::Enum
 
 void CheckId(const std::string& field, const std::string& id, base::Faults& faults) {
   if (!id.empty() && !model::IsResourceId(id)) {
-    faults.Add(field, absl::StrCat(Quoted(id), " is not an id; use 1 to 63 of a-z, 0-9 and -"));
+    faults.Add(field,
+               absl::StrCat(base::Quoted(id), " is not an id; use 1 to 63 of a-z, 0-9 and -"));
   }
 }
 
@@ -108,13 +105,14 @@ void CheckLabels(const std::string& field,
   for (const auto& [key, value] : labels) {
     if (!IsLabelKey(key)) {
       faults.Add(field,
-                 absl::StrCat("has the key ", Quoted(key),
+                 absl::StrCat("has the key ", base::Quoted(key),
                               "; keys are 1 to 63 of a-z, 0-9, _ . -, beginning with a letter "
                               "or digit"));
     }
     if (value.size() > kMaxLabelValue) {
-      faults.Add(field, absl::StrCat("has a value of ", value.size(), " bytes under ", Quoted(key),
-                                     "; at most ", kMaxLabelValue, " are accepted"));
+      faults.Add(field,
+                 absl::StrCat("has a value of ", value.size(), " bytes under ", base::Quoted(key),
+                              "; at most ", kMaxLabelValue, " are accepted"));
     }
   }
 }
@@ -122,7 +120,8 @@ void CheckLabels(const std::string& field,
 void CheckCollectionName(const std::string& field, absl::string_view collection,
                          const std::string& name, base::Faults& faults) {
   if (!model::ParseName(collection, name).has_value()) {
-    faults.Add(field, absl::StrCat(Quoted(name), " is not of the form ", collection, "/{id}"));
+    faults.Add(field,
+               absl::StrCat(base::Quoted(name), " is not of the form ", collection, "/{id}"));
   }
 }
 
@@ -140,10 +139,10 @@ absl::Status CheckProviders(const std::string& field,
     const std::string path = absl::StrCat(field, "[", i, "]");
     const auto id = model::ParseProvider(providers[i]);
     if (!id.has_value()) {
-      faults.Add(path, absl::StrCat(Quoted(providers[i]),
+      faults.Add(path, absl::StrCat(base::Quoted(providers[i]),
                                     " is not a provider's name; write providers/{id}"));
     } else if (!seen.insert(*id).second) {
-      faults.Add(path, absl::StrCat("lists ", Quoted(*id), " twice; remove one"));
+      faults.Add(path, absl::StrCat("lists ", base::Quoted(*id), " twice; remove one"));
     } else if (catalog.FindProvider(*id) == nullptr && unknown.ok()) {
       unknown = catalog.NoSuchProvider(*id);
     }

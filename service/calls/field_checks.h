@@ -22,9 +22,6 @@ inline constexpr int kMaxProviders = 32;
 // Code points. `text` is UTF-8, as Protocol Buffers guarantees of a string field.
 int Characters(absl::string_view text);
 
-// `text` in quotes, cleaned and cut, for a message.
-std::string Quoted(absl::string_view text);
-
 // In characters.
 void CheckLength(const std::string& field, absl::string_view text, int max, base::Faults& faults);
 void CheckEnum(const std::string& field, int value, const google::protobuf::EnumDescriptor* type,

@@ -64,8 +64,8 @@ void ProviderCalls::GetProvider(const Caller& caller, const v1::GetProviderReque
   const auto id = model::ParseProvider(request.name());
   if (!id.has_value()) {
     base::Faults faults;
-    faults.Add("name", absl::StrCat("\"", base::CleanText(request.name(), 100),
-                                    "\" is not of the form providers/{id}"));
+    faults.Add("name",
+               absl::StrCat(base::Quoted(request.name()), " is not of the form providers/{id}"));
     return std::move(reply)(faults.ToStatus());
   }
   if (!caller.MayUse(*id)) return std::move(reply)(model::NotAllowed());
@@ -141,8 +141,8 @@ void ProviderCalls::Explain(const Caller& caller, const v1::ExplainRequest& requ
   faults.Add("name", request.name().empty()
                          ? std::string("is required: videoTasks/{id}, assets/{id} or "
                                        "assetGroups/{id}")
-                         : absl::StrCat("\"", base::CleanText(request.name(), 100),
-                                        "\" is not of the form videoTasks/{id}, assets/{id} or "
+                         : absl::StrCat(base::Quoted(request.name()),
+                                        " is not of the form videoTasks/{id}, assets/{id} or "
                                         "assetGroups/{id}"));
   std::move(reply)(faults.ToStatus());
 }

@@ -14,10 +14,9 @@ absl::StatusOr<std::string> IdOf(store::Kind kind, const std::string& name,
                                  const std::string& field) {
   if (auto id = model::ParseName(model::CollectionOf(kind), name)) return *std::move(id);
   base::Faults faults;
-  faults.Add(field, name.empty()
-                        ? absl::StrCat("is required: ", model::CollectionOf(kind), "/{id}")
-                        : absl::StrCat("\"", base::CleanText(name, 100), "\" is not of the form ",
-                                       model::CollectionOf(kind), "/{id}"));
+  faults.Add(field, name.empty() ? absl::StrCat("is required: ", model::CollectionOf(kind), "/{id}")
+                                 : absl::StrCat(base::Quoted(name), " is not of the form ",
+                                                model::CollectionOf(kind), "/{id}"));
   return faults.ToStatus();
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/text.h"
 #include "calls/field_checks.h"
 #include "calls/media_uri.h"
 #include "calls/provider_options.h"
@@ -123,7 +124,7 @@ absl::Status Validate(const v1::BatchCreateAssetsRequest& request, const model::
       faults.Add(prefix + "max_wait", "has to be unset; the batch has one of its own");
     }
     if (!item.asset_id().empty() && !ids.insert(item.asset_id()).second) {
-      faults.Add(prefix + "asset_id", absl::StrCat("is ", Quoted(item.asset_id()),
+      faults.Add(prefix + "asset_id", absl::StrCat("is ", base::Quoted(item.asset_id()),
                                                    ", as in an earlier item; choose another"));
     }
   }

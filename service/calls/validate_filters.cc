@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/text.h"
 #include "calls/field_checks.h"
 #include "calls/validate.h"
 #include "model/resource.h"
@@ -30,7 +31,7 @@ void CheckFilterProviders(const google::protobuf::RepeatedPtrField<std::string>&
   CheckValues("filter.providers", providers, faults,
               [&](const std::string& path, const std::string& value) {
                 if (!model::ParseProvider(value).has_value()) {
-                  faults.Add(path, absl::StrCat(Quoted(value),
+                  faults.Add(path, absl::StrCat(base::Quoted(value),
                                                 " is not a provider's name; write providers/{id}"));
                 }
               });
@@ -98,7 +99,7 @@ std::vector<std::string> ValidateNames(absl::string_view collection,
       ids.push_back(*std::move(id));
     } else {
       faults.Add(absl::StrCat("names[", i, "]"),
-                 absl::StrCat(Quoted(names[i]), " is not of the form ", collection, "/{id}"));
+                 absl::StrCat(base::Quoted(names[i]), " is not of the form ", collection, "/{id}"));
     }
   }
   return ids;

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/proto_time.h"
+#include "base/text.h"
 #include "calls/field_checks.h"
 #include "calls/media_uri.h"
 #include "calls/provider_options.h"
@@ -140,7 +141,7 @@ absl::Status Validate(const v1::ImportVideoTaskRequest& request, const model::Ca
   if (!provider.has_value()) {
     faults.Add("provider", request.provider().empty()
                                ? std::string("is required: providers/{id}")
-                               : absl::StrCat(Quoted(request.provider()),
+                               : absl::StrCat(base::Quoted(request.provider()),
                                               " is not of the form providers/{id}"));
     return absl::OkStatus();
   }

@@ -96,6 +96,7 @@ Listener::~Listener() {
     accepting_.join();
     // Stops the other thread only now, because freeing descriptors can unblock accepting_.
     accepted_all_.Notify();
+    strangers_.StopWaiting();
     watching_.join();
   }
   ClosePorts();
@@ -164,8 +165,10 @@ bool Listener::Accept(int port) {
 }
 
 void Listener::WatchStrangers() {
-  while (!accepted_all_.WaitForNotificationWithTimeout(kCheckInterval)) {
-    if (strangers_.any()) CheckStrangers();
+  // An idle gateway does not wake up for this.
+  while (strangers_.AwaitAny()) {
+    CheckStrangers();
+    accepted_all_.WaitForNotificationWithTimeout(kCheckInterval);
   }
 }
 

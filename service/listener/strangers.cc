@@ -89,6 +89,18 @@ void Strangers::Check(std::int64_t memory) {
   while (scarce && queue_.size() > limits_.max_connections_when_scarce) Close(queue_.begin());
 }
 
+bool Strangers::AwaitAny() {
+  const auto ready = [this]()
+                         ABSL_SHARED_LOCKS_REQUIRED(mu_) { return stopped_ || !queue_.empty(); };
+  absl::MutexLock lock(&mu_, absl::Condition(&ready));
+  return !stopped_;
+}
+
+void Strangers::StopWaiting() {
+  absl::MutexLock lock(&mu_);
+  stopped_ = true;
+}
+
 bool Strangers::CloseOldest() {
   absl::MutexLock lock(&mu_);
   while (!queue_.empty()) {

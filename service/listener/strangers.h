@@ -64,6 +64,10 @@ class Strangers {
   // Closes the oldest connection, because its descriptor is needed. False where there is none.
   bool CloseOldest() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Waits until there are strangers. False once StopWaiting has been called.
+  bool AwaitAny() ABSL_LOCKS_EXCLUDED(mu_);
+  void StopWaiting() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Whether there are strangers. Takes no lock.
   bool any() const { return count_.load(std::memory_order_relaxed) > 0; }
   // The number of connections closed so far.
@@ -93,6 +97,7 @@ class Strangers {
   absl::Mutex mu_;
   Queue queue_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<absl::string_view, Queue::iterator> by_peer_ ABSL_GUARDED_BY(mu_);
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   std::atomic<std::size_t> count_{0};
   std::atomic<std::int64_t> closed_{0};
 };

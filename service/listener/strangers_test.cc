@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <string>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
@@ -209,6 +210,17 @@ TEST_F(StrangersTest, AReturningPeerIsANewStranger) {
   Arrive(second, "ipv4:127.0.0.1:1");
   strangers_.Refused("ipv4:127.0.0.1:1");
   EXPECT_FALSE(second.Ended());
+}
+
+TEST_F(StrangersTest, WaitEndsWithAStrangerOrWithStopWaiting) {
+  std::thread waiting([this] { EXPECT_TRUE(strangers_.AwaitAny()); });
+  Connection connection;
+  Arrive(connection, "ipv4:127.0.0.1:1");
+  waiting.join();
+  strangers_.Admitted("ipv4:127.0.0.1:1");
+  std::thread stopped([this] { EXPECT_FALSE(strangers_.AwaitAny()); });
+  strangers_.StopWaiting();
+  stopped.join();
 }
 
 }  // namespace

@@ -15,11 +15,6 @@
 namespace assetgate::model {
 namespace {
 
-// A name for use in an error message. Callers may send any bytes as a name.
-std::string Quoted(absl::string_view name) {
-  return absl::StrCat("\"", base::CleanText(name, 128), "\"");
-}
-
 std::string Known(absl::string_view what, absl::string_view wanted,
                   std::vector<std::string> known) {
   if (known.empty()) return absl::StrCat("; no ", what, " is configured");
@@ -155,7 +150,7 @@ absl::Status Catalog::NoSuchProvider(absl::string_view id, Visible visible) cons
   }
   const std::string name = MakeName(kProviders, id);
   return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
-                     absl::StrCat("there is no provider ", Quoted(name),
+                     absl::StrCat("there is no provider ", base::Quoted(name),
                                   Known("provider", name, std::move(known))))
       .Resource("assetgate.v1.Provider", base::CleanText(name, 256));
 }
@@ -175,7 +170,7 @@ absl::Status Catalog::NoSuchModel(absl::string_view name, Visible visible) const
     }
   }
   return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
-                     absl::StrCat("there is no model ", Quoted(name),
+                     absl::StrCat("there is no model ", base::Quoted(name),
                                   Known("model", name, std::move(known))))
       .Resource("assetgate.v1.Model", base::CleanText(name, 256));
 }

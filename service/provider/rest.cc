@@ -113,8 +113,8 @@ bool IsId(absl::string_view id) {
 
 absl::Status NotAnId(absl::string_view id, absl::string_view form) {
   return absl::InvalidArgumentError(
-      absl::StrCat("\"", base::CleanText(id, 100), "\" is not the id of a task at this provider (",
-                   form, "); copy it from the provider's own list of tasks"));
+      absl::StrCat(base::Quoted(id), " is not the id of a task at this provider (", form,
+                   "); copy it from the provider's own list of tasks"));
 }
 
 Handle HandleOf(absl::string_view id) {

@@ -23,8 +23,8 @@ absl::Status AlreadyExists(const store::Key& key) {
 absl::Status RequestIdReused(const store::RequestKey& key) {
   return base::Error(
       absl::StatusCode::kAlreadyExists, v1::REQUEST_ID_REUSED,
-      absl::StrCat("request_id \"", base::CleanText(key.request_id, 128),
-                   "\" was used before with another body; use a fresh one for another request"));
+      absl::StrCat("request_id ", base::Quoted(key.request_id, 128),
+                   " was used before with another body; use a fresh one for another request"));
 }
 
 absl::Status WrittenByLaterRelease(const std::string& name) {

@@ -20,6 +20,11 @@ struct CreatesOptions {
 };
 absl::Status MeasureCreates(const Settings& settings, const CreatesOptions& options);
 
+struct ThroughOptions {
+  int callers = 64;
+};
+absl::Status MeasureThrough(const Settings& settings, const ThroughOptions& options);
+
 struct ReadsOptions {
   int callers = 64;
   int assets = 1'000;

@@ -17,6 +17,7 @@
 #include "tests/bench/benchmarks.h"
 #include "tests/bench/process.h"
 #include "tests/bench/reference.h"
+#include "tests/bench/thin_proxy.h"
 #include "tests/bench/usage.h"
 
 namespace {
@@ -64,6 +65,7 @@ int main(int argc, char** argv) {
   settings.gateway = beside + "/assetgate";
   settings.simulator = beside + "/provider-simulator";
   CreatesOptions creates;
+  ThroughOptions through;
   ReadsOptions reads;
   FanOutOptions fanout;
   WatchersOptions watchers;
@@ -112,6 +114,12 @@ int main(int argc, char** argv) {
   AddDuration(*command, "--round-trip", &creates.round_trip,
               "to that database and back, on top of what this machine takes");
   benchmarks.push_back({command, [&] { return MeasureCreates(settings, creates); }});
+  command = app.add_subcommand(
+      "through", "CreateAsset through to the provider, against the thinnest proxy that is durable");
+  command->add_option("--callers", through.callers, "calls in flight")
+      ->check(at_least_one)
+      ->capture_default_str();
+  benchmarks.push_back({command, [&] { return MeasureThrough(settings, through); }});
   command = app.add_subcommand("reads", "GetAsset, against a bare server with the same point read");
   command->add_option("--callers", reads.callers, "calls in flight")
       ->check(at_least_one)
@@ -176,6 +184,10 @@ int main(int argc, char** argv) {
   // Started by this program itself.
   auto* reference = app.add_subcommand("reference", "")->group("");
   reference->add_option("folder", reference_folder)->required();
+  std::string provider_url;
+  auto* thin_proxy = app.add_subcommand("thin-proxy", "")->group("");
+  thin_proxy->add_option("folder", reference_folder)->required();
+  thin_proxy->add_option("base_url", provider_url)->required();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -185,6 +197,8 @@ int main(int argc, char** argv) {
   absl::Status status;
   if (reference->parsed()) {
     status = ServeReference(reference_folder);
+  } else if (thin_proxy->parsed()) {
+    status = ServeThinProxy(reference_folder, provider_url);
   } else {
     RemoveScratchFoldersOnSignals();
     curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -194,6 +208,7 @@ int main(int argc, char** argv) {
       settings.warm_up = absl::Milliseconds(50);
       settings.measure = absl::Milliseconds(200);
       creates.callers = 8;
+      through.callers = 8;
       reads.assets = 10;
       fanout.streams = 20;
       fanout.rounds = 2;

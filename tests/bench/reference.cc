@@ -173,12 +173,24 @@ void Stream::OnCancel() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Reference>> Reference::Start(const Settings& settings) {
+  return StartProgram(settings, "reference", {});
+}
+
+absl::StatusOr<std::unique_ptr<Reference>> Reference::StartThinProxy(const Settings& settings,
+                                                                     const std::string& base_url) {
+  return StartProgram(settings, "thin-proxy", {base_url});
+}
+
+absl::StatusOr<std::unique_ptr<Reference>> Reference::StartProgram(
+    const Settings& settings, const std::string& subcommand, const std::vector<std::string>& more) {
   auto reference = std::unique_ptr<Reference>(new Reference);
   auto folder = ScratchFolder::Make(settings.dir);
   if (!folder.ok()) return folder.status();
   reference->folder_ = *std::move(folder);
   const std::string& path = reference->folder_->path();
-  auto process = Process::Start({settings.self, "reference", path}, {}, path + "/reference.log");
+  std::vector<std::string> arguments = {settings.self, subcommand, path};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  auto process = Process::Start(std::move(arguments), {}, path + "/reference.log");
   if (!process.ok()) return process.status();
   reference->process_ = *std::move(process);
   const auto line = reference->process_->AwaitLine(kListening, absl::Seconds(30));
@@ -189,6 +201,10 @@ absl::StatusOr<std::unique_ptr<Reference>> Reference::Start(const Settings& sett
 
 absl::Status ServeReference(const std::string& folder) {
   Service service(folder);
+  return ServeUntilKilled(service);
+}
+
+absl::Status ServeUntilKilled(grpc::Service& service) {
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);

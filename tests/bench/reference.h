@@ -2,8 +2,11 @@
 #ifndef ASSETGATE_TESTS_BENCH_REFERENCE_H_
 #define ASSETGATE_TESTS_BENCH_REFERENCE_H_
 
+#include <grpcpp/impl/service_type.h>
+
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +21,9 @@ namespace assetgate::bench {
 class Reference {
  public:
   static absl::StatusOr<std::unique_ptr<Reference>> Start(const Settings& settings);
+  // The server of thin_proxy.h instead, in front of the provider at `base_url`.
+  static absl::StatusOr<std::unique_ptr<Reference>> StartThinProxy(const Settings& settings,
+                                                                   const std::string& base_url);
   Reference(const Reference&) = delete;
   Reference& operator=(const Reference&) = delete;
 
@@ -28,6 +34,11 @@ class Reference {
  private:
   Reference() = default;
 
+  // Starts this program with a hidden subcommand, the scratch folder, and `more`.
+  static absl::StatusOr<std::unique_ptr<Reference>> StartProgram(
+      const Settings& settings, const std::string& subcommand,
+      const std::vector<std::string>& more);
+
   std::unique_ptr<ScratchFolder> folder_;
   std::unique_ptr<Process> process_;
   std::string address_;
@@ -35,6 +46,9 @@ class Reference {
 
 // Runs the server until it is killed, for the hidden subcommand. `folder` holds its store.
 absl::Status ServeReference(const std::string& folder);
+
+// Serves `service` on a free port, which it prints as Reference expects, until it is killed.
+absl::Status ServeUntilKilled(grpc::Service& service);
 
 }  // namespace assetgate::bench
 

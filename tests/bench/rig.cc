@@ -102,8 +102,9 @@ absl::Status Rig::StartGateway(absl::Duration poll_interval) {
   const std::string& path = folder_->path();
   const std::string config_path = path + "/assetgate.yaml";
   const std::string interval = absl::FormatDuration(poll_interval);
-  const auto base_url = BaseUrl(simulator_url_, dialect_);
+  auto base_url = BaseUrl(simulator_url_, dialect_);
   if (!base_url.ok()) return base_url.status();
+  base_url_ = *std::move(base_url);
   std::ofstream(config_path)  //
       << "listen: 127.0.0.1:0\n"
       << "admin: {listen: 127.0.0.1:0}\n"
@@ -111,7 +112,7 @@ absl::Status Rig::StartGateway(absl::Duration poll_interval) {
                                 : "store: {postgres: {uri: {env: ASSETGATE_BENCH_STORE}}}\n")
       << "providers:\n"
       << "  - id: " << dialect_ << "\n"
-      << "    base_url: " << *base_url << "\n"
+      << "    base_url: " << base_url_ << "\n"
       << "    credential: {api_key: {env: ASSETGATE_BENCH_KEY}}\n"
       << "    limits: {requests_per_second: 10000, max_in_flight: 1000}\n"
       << "tracking: {first_poll: " << interval << ", min_poll: " << interval

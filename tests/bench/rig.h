@@ -58,6 +58,8 @@ class Rig {
   const std::string& address() const { return address_; }
   // The provider's resource name, `providers/{id}`.
   const std::string& provider() const { return provider_; }
+  // Where the simulator plays the provider.
+  const std::string& base_url() const { return base_url_; }
   pid_t gateway_pid() const { return gateway_->pid(); }
   pid_t simulator_pid() const { return simulator_->pid(); }
 
@@ -91,6 +93,7 @@ class Rig {
   std::string gateway_program_;
   std::string dialect_;
   std::string simulator_url_;
+  std::string base_url_;
   std::string store_path_;
   std::string postgres_uri_;
   std::string address_;
