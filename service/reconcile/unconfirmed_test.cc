@@ -14,7 +14,6 @@
 namespace assetgate::reconcile {
 namespace {
 
-using http::TransportError;
 using testing::AllOf;
 using testing::HasSubstr;
 

@@ -30,7 +30,7 @@ some benchmarks, a reference server with the least code that gives the same answ
 one thread; prints the figures; and cleans up. It does not assert any speed.
 
   assetgate-bench creates              1,500 creates/s?  64 callers, a provider that takes 20 ms
-  assetgate-bench all                  every benchmark, about four minutes
+  assetgate-bench all                  every benchmark, about five minutes
   chrt -f 10 assetgate-bench creates   the same, as root, on a busy machine)";
 
 constexpr char kMore[] =
