@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,18 +53,8 @@ void AddDuration(CLI::App& app, const std::string& name, absl::Duration* duratio
       ->default_str(absl::FormatDuration(*duration));
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  // As in the gateway: Debian's Abseil checks for lock cycles on every Lock.
-  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  std::setvbuf(stdout, nullptr, _IOLBF, 0);
-
-  Settings settings;
-  settings.self = std::filesystem::read_symlink("/proc/self/exe");
-  const std::string beside = std::filesystem::path(settings.self).parent_path();
-  settings.gateway = beside + "/assetgate";
-  settings.simulator = beside + "/provider-simulator";
+// The options of every benchmark.
+struct Options {
   CreatesOptions creates;
   ThroughOptions through;
   ReadsOptions reads;
@@ -72,13 +63,10 @@ int main(int argc, char** argv) {
   IdleOptions idle;
   RestartOptions restart;
   MillionOptions million;
-  std::string reference_folder;
+};
 
-  CLI::App app(kAbout, "assetgate-bench");
-  app.footer(kMore);
-  app.require_subcommand(1);
-  app.fallthrough();
-  const auto at_least_one = CLI::Range(1, 1'000'000);
+// What all benchmarks share. `settings` has the defaults.
+void AddSettings(CLI::App& app, Settings& settings) {
   app.add_option("--gateway", settings.gateway, "the gateway's program")->capture_default_str();
   app.add_option("--simulator", settings.simulator, "the simulator's program")
       ->capture_default_str();
@@ -96,144 +84,211 @@ int main(int argc, char** argv) {
   app.add_flag("--quick", settings.quick,
                "only check that everything runs: less than a second each, and figures that mean "
                "nothing");
+}
 
+void AddCount(CLI::App& command, const std::string& name, int& count, const std::string& help,
+              int min = 1, int max = 1'000'000) {
+  command.add_option(name, count, help)->check(CLI::Range(min, max))->capture_default_str();
+}
+
+void AddCreates(CLI::App& command, CreatesOptions& options) {
+  AddCount(command, "--callers", options.callers, "calls in flight");
+  AddDuration(command, "--poll-interval", &options.poll_interval,
+              "poll the assets meanwhile, they become ACTIVE at the first one; 0: no polls");
+  command.add_flag("--postgres", options.postgres,
+                   "in a database of a PostgreSQL server that is started for this, without fsync");
+  AddDuration(command, "--round-trip", &options.round_trip,
+              "to that database and back, on top of what this machine takes");
+}
+
+void AddThrough(CLI::App& command, ThroughOptions& options) {
+  AddCount(command, "--callers", options.callers, "calls in flight");
+}
+
+void AddReads(CLI::App& command, ReadsOptions& options) {
+  AddCount(command, "--callers", options.callers, "calls in flight");
+  AddCount(command, "--assets", options.assets, "assets to read");
+}
+
+void AddFanOut(CLI::App& command, FanOutOptions& options) {
+  AddCount(command, "--streams", options.streams, "open streams");
+  AddCount(command, "--rounds", options.rounds, "changes that are timed one by one");
+  AddCount(command, "--burst", options.burst, "changes in a row, for deliveries per second");
+}
+
+void AddWatchers(CLI::App& command, WatchersOptions& options) {
+  AddCount(command, "--watchers", options.watchers, "streams that watch it");
+  AddDuration(command, "--interval", &options.interval, "the polling interval; 10ms and more");
+  AddCount(command, "--intervals", options.intervals, "how many of them to count polls for");
+}
+
+void AddIdle(CLI::App& command, IdleOptions& options) {
+  AddCount(command, "--placements", options.placements, "unfinished placements");
+  AddDuration(command, "--time", &options.time, "how long to measure");
+}
+
+void AddRestart(CLI::App& command, RestartOptions& options) {
+  AddCount(command, "--units", options.units, "unfinished placements", 1, 100'000);
+  AddDuration(command, "--interval", &options.interval,
+              "the polling interval, over which the first polls are to spread");
+}
+
+void AddMillion(CLI::App& command, MillionOptions& options) {
+  AddCount(command, "--few", options.few, "finished assets in one store", 1'000, 100'000'000);
+  AddCount(command, "--many", options.many, "and in the other", 1'000, 100'000'000);
+  command.add_flag("--postgres", options.postgres,
+                   "in databases of a PostgreSQL server that is started for this, without fsync, "
+                   "with its data in /tmp");
+}
+
+// Everything runs, as fast as it can.
+void MakeQuick(Settings& settings, Options& options) {
+  settings.latency = absl::Milliseconds(1);
+  settings.warm_up = absl::Milliseconds(50);
+  settings.measure = absl::Milliseconds(200);
+  options.creates.callers = 8;
+  options.through.callers = 8;
+  options.reads.assets = 10;
+  options.fanout.streams = 20;
+  options.fanout.rounds = 2;
+  options.fanout.burst = 5;
+  options.watchers.watchers = 20;
+  options.watchers.interval = absl::Milliseconds(20);
+  options.watchers.intervals = 10;
+  options.idle.placements = 50;
+  options.idle.time = absl::Milliseconds(200);
+  options.restart.units = 100;
+  options.restart.interval = absl::Milliseconds(500);
+  options.million.few = 1'200;
+  options.million.many = 2'400;
+}
+
+// The subcommands that measure, in the order of "all".
+class Benchmarks {
+ public:
+  Benchmarks(CLI::App& app, const Settings& settings) : app_(app), settings_(settings) {}
+
+  template <typename OptionsT>
+  void Add(const char* name, const char* about, OptionsT& options,
+           void (*add)(CLI::App&, OptionsT&),
+           absl::Status (*measure)(const Settings&, const OptionsT&)) {
+    CLI::App* const command = app_.add_subcommand(name, about);
+    add(*command, options);
+    benchmarks_.push_back(
+        {command, [this, measure, &options] { return measure(settings_, options); }});
+  }
+
+  // Runs those that were asked for.
+  absl::Status Run(bool all) const {
+    for (const Benchmark& benchmark : benchmarks_) {
+      if (!all && !benchmark.command->parsed()) continue;
+      absl::PrintF("\n");
+      if (absl::Status status = benchmark.run(); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+ private:
   struct Benchmark {
     CLI::App* command;
     std::function<absl::Status()> run;
   };
-  std::vector<Benchmark> benchmarks;
-  auto* command = app.add_subcommand(
-      "creates", "CreateAsset through to the provider: rate, latency, CPU, commits per fsync");
-  command->add_option("--callers", creates.callers, "calls in flight")
-      ->check(at_least_one)
-      ->capture_default_str();
-  AddDuration(*command, "--poll-interval", &creates.poll_interval,
-              "poll the assets meanwhile, they become ACTIVE at the first one; 0: no polls");
-  command->add_flag("--postgres", creates.postgres,
-                    "in a database of a PostgreSQL server that is started for this, without fsync");
-  AddDuration(*command, "--round-trip", &creates.round_trip,
-              "to that database and back, on top of what this machine takes");
-  benchmarks.push_back({command, [&] { return MeasureCreates(settings, creates); }});
-  command = app.add_subcommand(
-      "through", "CreateAsset through to the provider, against the thinnest proxy that is durable");
-  command->add_option("--callers", through.callers, "calls in flight")
-      ->check(at_least_one)
-      ->capture_default_str();
-  benchmarks.push_back({command, [&] { return MeasureThrough(settings, through); }});
-  command = app.add_subcommand("reads", "GetAsset, against a bare server with the same point read");
-  command->add_option("--callers", reads.callers, "calls in flight")
-      ->check(at_least_one)
-      ->capture_default_str();
-  command->add_option("--assets", reads.assets, "assets to read")
-      ->check(at_least_one)
-      ->capture_default_str();
-  benchmarks.push_back({command, [&] { return MeasureReads(settings, reads); }});
-  command =
-      app.add_subcommand("fanout", "one change delivered to many streams, against a naive fan-out");
-  command->add_option("--streams", fanout.streams, "open streams")
-      ->check(at_least_one)
-      ->capture_default_str();
-  command->add_option("--rounds", fanout.rounds, "changes that are timed one by one")
-      ->check(at_least_one)
-      ->capture_default_str();
-  command->add_option("--burst", fanout.burst, "changes in a row, for deliveries per second")
-      ->check(at_least_one)
-      ->capture_default_str();
-  benchmarks.push_back({command, [&] { return MeasureFanOut(settings, fanout); }});
-  command = app.add_subcommand(
+
+  CLI::App& app_;
+  const Settings& settings_;
+  std::vector<Benchmark> benchmarks_;
+};
+
+void AddAll(Benchmarks& benchmarks, Options& options) {
+  benchmarks.Add("creates",
+                 "CreateAsset through to the provider: rate, latency, CPU, commits per fsync",
+                 options.creates, &AddCreates, &MeasureCreates);
+  benchmarks.Add("through",
+                 "CreateAsset through to the provider, against the thinnest proxy that is durable",
+                 options.through, &AddThrough, &MeasureThrough);
+  benchmarks.Add("reads", "GetAsset, against a bare server with the same point read", options.reads,
+                 &AddReads, &MeasureReads);
+  benchmarks.Add("fanout", "one change delivered to many streams, against a naive fan-out",
+                 options.fanout, &AddFanOut, &MeasureFanOut);
+  benchmarks.Add(
       "watchers",
-      "polls that reach the provider for one unfinished asset, without and with watchers");
-  command->add_option("--watchers", watchers.watchers, "streams that watch it")
-      ->check(at_least_one)
-      ->capture_default_str();
-  AddDuration(*command, "--interval", &watchers.interval, "the polling interval; 10ms and more");
-  command->add_option("--intervals", watchers.intervals, "how many of them to count polls for")
-      ->check(at_least_one)
-      ->capture_default_str();
-  benchmarks.push_back({command, [&] { return CountPolls(settings, watchers); }});
-  command =
-      app.add_subcommand("idle", "CPU of a gateway with unfinished placements, none of them due");
-  command->add_option("--placements", idle.placements, "unfinished placements")
-      ->check(at_least_one)
-      ->capture_default_str();
-  AddDuration(*command, "--time", &idle.time, "how long to measure");
-  benchmarks.push_back({command, [&] { return MeasureIdle(settings, idle); }});
-  command = app.add_subcommand(
+      "polls that reach the provider for one unfinished asset, without and with watchers",
+      options.watchers, &AddWatchers, &CountPolls);
+  benchmarks.Add("idle", "CPU of a gateway with unfinished placements, none of them due",
+                 options.idle, &AddIdle, &MeasureIdle);
+  benchmarks.Add(
       "restart",
-      "a gateway killed with much unfinished work: how soon the next one serves, and its polls");
-  command->add_option("--units", restart.units, "unfinished placements")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  AddDuration(*command, "--interval", &restart.interval,
-              "the polling interval, over which the first polls are to spread");
-  benchmarks.push_back({command, [&] { return MeasureRestart(settings, restart); }});
-  command = app.add_subcommand(
+      "a gateway killed with much unfinished work: how soon the next one serves, and its polls",
+      options.restart, &AddRestart, &MeasureRestart);
+  benchmarks.Add(
       "million",
-      "reads, watches and creates beside a million finished assets, against ten thousand");
-  command->add_option("--few", million.few, "finished assets in one store")
-      ->check(CLI::Range(1'000, 100'000'000))
-      ->capture_default_str();
-  command->add_option("--many", million.many, "and in the other")
-      ->check(CLI::Range(1'000, 100'000'000))
-      ->capture_default_str();
-  command->add_flag("--postgres", million.postgres,
-                    "in databases of a PostgreSQL server that is started for this, without fsync, "
-                    "with its data in /tmp");
-  benchmarks.push_back({command, [&] { return MeasureMillion(settings, million); }});
-  auto* all = app.add_subcommand("all", "all of these, with their defaults");
-  // Started by this program itself.
-  auto* reference = app.add_subcommand("reference", "")->group("");
-  reference->add_option("folder", reference_folder)->required();
+      "reads, watches and creates beside a million finished assets, against ten thousand",
+      options.million, &AddMillion, &MeasureMillion);
+}
+
+// The servers that this program starts itself (see reference.h): hidden subcommands.
+struct References {
+  explicit References(CLI::App& app)
+      : reference(app.add_subcommand("reference", "")->group("")),
+        thin_proxy(app.add_subcommand("thin-proxy", "")->group("")) {
+    reference->add_option("folder", folder)->required();
+    thin_proxy->add_option("folder", folder)->required();
+    thin_proxy->add_option("base_url", provider_url)->required();
+  }
+
+  // Serves until it is killed, if one was asked for.
+  std::optional<absl::Status> Serve() const {
+    if (reference->parsed()) return ServeReference(folder);
+    if (thin_proxy->parsed()) return ServeThinProxy(folder, provider_url);
+    return std::nullopt;
+  }
+
+  CLI::App* reference;
+  CLI::App* thin_proxy;
+  std::string folder;
   std::string provider_url;
-  auto* thin_proxy = app.add_subcommand("thin-proxy", "")->group("");
-  thin_proxy->add_option("folder", reference_folder)->required();
-  thin_proxy->add_option("base_url", provider_url)->required();
+};
+
+int Report(const absl::Status& status) {
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "assetgate-bench: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // As in the gateway: Debian's Abseil checks for lock cycles on every Lock.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+
+  Settings settings;
+  settings.self = std::filesystem::read_symlink("/proc/self/exe");
+  const std::string beside = std::filesystem::path(settings.self).parent_path();
+  settings.gateway = beside + "/assetgate";
+  settings.simulator = beside + "/provider-simulator";
+  Options options;
+
+  CLI::App app(kAbout, "assetgate-bench");
+  app.footer(kMore);
+  app.require_subcommand(1);
+  app.fallthrough();
+  AddSettings(app, settings);
+  Benchmarks benchmarks(app, settings);
+  AddAll(benchmarks, options);
+  const auto* all = app.add_subcommand("all", "all of these, with their defaults");
+  const References references(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
 
-  absl::Status status;
-  if (reference->parsed()) {
-    status = ServeReference(reference_folder);
-  } else if (thin_proxy->parsed()) {
-    status = ServeThinProxy(reference_folder, provider_url);
-  } else {
-    RemoveScratchFoldersOnSignals();
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    settings.dir = std::filesystem::absolute(settings.dir);
-    if (settings.quick) {
-      settings.latency = absl::Milliseconds(1);
-      settings.warm_up = absl::Milliseconds(50);
-      settings.measure = absl::Milliseconds(200);
-      creates.callers = 8;
-      through.callers = 8;
-      reads.assets = 10;
-      fanout.streams = 20;
-      fanout.rounds = 2;
-      fanout.burst = 5;
-      watchers.watchers = 20;
-      watchers.interval = absl::Milliseconds(20);
-      watchers.intervals = 10;
-      idle.placements = 50;
-      idle.time = absl::Milliseconds(200);
-      restart.units = 100;
-      restart.interval = absl::Milliseconds(500);
-      million.few = 1'200;
-      million.many = 2'400;
-    }
-    absl::PrintF("%s\n", DescribeMachine(settings.dir));
-    for (const Benchmark& benchmark : benchmarks) {
-      if (!all->parsed() && !benchmark.command->parsed()) continue;
-      absl::PrintF("\n");
-      status = benchmark.run();
-      if (!status.ok()) break;
-    }
-  }
-  if (!status.ok()) {
-    std::fprintf(stderr, "assetgate-bench: %s\n", std::string(status.message()).c_str());
-    return 1;
-  }
-  return 0;
+  if (const std::optional<absl::Status> served = references.Serve()) return Report(*served);
+  RemoveScratchFoldersOnSignals();
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  settings.dir = std::filesystem::absolute(settings.dir);
+  if (settings.quick) MakeQuick(settings, options);
+  absl::PrintF("%s\n", DescribeMachine(settings.dir));
+  return Report(benchmarks.Run(all->parsed()));
 }
