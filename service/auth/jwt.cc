@@ -42,6 +42,9 @@ constexpr Algorithm kAlgorithms[] = {{"RS256", JWT_ALG_RS256, JwkKey::Type::kRsa
                                      {"ES384", JWT_ALG_ES384, JwkKey::Type::kEc, 384},
                                      {"ES512", JWT_ALG_ES512, JwkKey::Type::kEc, 521}};
 
+// Of a claim, in bytes.
+constexpr std::size_t kMaxShown = 128;
+
 std::optional<rapidjson::Document> ObjectIn(absl::string_view part) {
   std::string json;
   if (!absl::WebSafeBase64Unescape(part, &json)) return std::nullopt;
@@ -147,14 +150,14 @@ absl::StatusOr<Subject> JwtVerifier::Verify(const std::string& token) const {
   const auto known = std::find_if(issuers_.begin(), issuers_.end(),
                                   [&](const JwtIssuer& each) { return each.issuer == issuer; });
   if (known == issuers_.end()) {
-    return Rejected(
-        absl::StrCat("is of the issuer ", base::Quoted(issuer), ", which is not in jwt_issuers"));
+    return Rejected(absl::StrCat("is of the issuer ", base::Quoted(issuer, kMaxShown),
+                                 ", which is not in jwt_issuers"));
   }
   const std::string name = TextOf(*header, "alg");
   const auto algorithm = std::find_if(std::begin(kAlgorithms), std::end(kAlgorithms),
                                       [&](const Algorithm& each) { return each.name == name; });
   if (algorithm == std::end(kAlgorithms)) {
-    return Rejected(absl::StrCat("has alg ", base::Quoted(name),
+    return Rejected(absl::StrCat("has alg ", base::Quoted(name, kMaxShown),
                                  "; accepted are RS and ES with 256, 384 and 512"));
   }
   if (header->HasMember("crit"))
@@ -183,11 +186,11 @@ absl::StatusOr<Subject> JwtVerifier::Verify(const std::string& token) const {
   }
   // The issuer may have published a new key meanwhile.
   if (!is_signed && !known_id && endpoint != nullptr && endpoint->Miss()) {
-    return Pending(absl::StrCat("it is signed by the key ", base::Quoted(key_id),
+    return Pending(absl::StrCat("it is signed by the key ", base::Quoted(key_id, kMaxShown),
                                 ", and the keys of its issuer are being fetched"));
   }
   if (!tried) {
-    return Rejected(absl::StrCat("is signed by the key ", base::Quoted(key_id), " for ",
+    return Rejected(absl::StrCat("is signed by the key ", base::Quoted(key_id, kMaxShown), " for ",
                                  algorithm->name, ", which is not in ", SourceOfKeys(*known)));
   }
   if (!is_signed) return Rejected("has an invalid signature");
@@ -215,8 +218,8 @@ absl::StatusOr<Subject> JwtVerifier::Verify(const std::string& token) const {
                known->audiences.end();
       })) {
     return Rejected(absl::StrCat("is for the audience ",
-                                 base::Quoted(absl::StrJoin(audiences, ", ")), ", not for ",
-                                 absl::StrJoin(known->audiences, ", ")));
+                                 base::Quoted(absl::StrJoin(audiences, ", "), kMaxShown),
+                                 ", not for ", absl::StrJoin(known->audiences, ", ")));
   }
   return Subject{issuer, TextOf(*claims, "sub")};
 }

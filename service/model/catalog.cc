@@ -150,7 +150,7 @@ absl::Status Catalog::NoSuchProvider(absl::string_view id, Visible visible) cons
   }
   const std::string name = MakeName(kProviders, id);
   return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
-                     absl::StrCat("there is no provider ", base::Quoted(name),
+                     absl::StrCat("there is no provider ", base::Quoted(name, 128),
                                   Known("provider", name, std::move(known))))
       .Resource("assetgate.v1.Provider", base::CleanText(name, 256));
 }
@@ -170,7 +170,7 @@ absl::Status Catalog::NoSuchModel(absl::string_view name, Visible visible) const
     }
   }
   return base::Error(absl::StatusCode::kNotFound, v1::RESOURCE_NOT_FOUND,
-                     absl::StrCat("there is no model ", base::Quoted(name),
+                     absl::StrCat("there is no model ", base::Quoted(name, 128),
                                   Known("model", name, std::move(known))))
       .Resource("assetgate.v1.Model", base::CleanText(name, 256));
 }

@@ -14,9 +14,6 @@
 namespace assetgate::reconcile {
 namespace {
 
-// A submission is called lost so long after its lease, or its start timeout, at the latest.
-constexpr absl::Duration kLost = absl::Seconds(15 + 60 + 5);
-
 TEST(ReplicaSubmissionTest, OpenVideoSubmissionOfADeadGatewayIsUnconfirmedAfterItsTimeout) {
   Replicas replicas(2);
   replicas.Create(kA, Harness::Video("fox"));

@@ -15,9 +15,6 @@
 namespace assetgate::reconcile {
 namespace {
 
-// A submission is called lost so long after its lease, or its start timeout, at the latest.
-constexpr absl::Duration kLost = absl::Seconds(15 + 60 + 5);
-
 TEST(ReplicaTest, WorkIsFollowedOnlyByTheGatewayThatTookTheCall) {
   Replicas replicas(2);
   std::map<int, int> calls;

@@ -23,6 +23,7 @@ absl::Status MeasureCreates(const Settings& settings, const CreatesOptions& opti
 struct ThroughOptions {
   int callers = 64;
 };
+// With zerozero, whichever provider the settings name.
 absl::Status MeasureThrough(const Settings& settings, const ThroughOptions& options);
 
 struct ReadsOptions {

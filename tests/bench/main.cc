@@ -73,7 +73,8 @@ void AddSettings(CLI::App& app, Settings& settings) {
   app.add_option("--dir", settings.dir, "parent of the store's folder; should be on a real disk")
       ->check(CLI::ExistingDirectory)
       ->capture_default_str();
-  app.add_option("--provider", settings.dialect, "the provider to place assets with")
+  app.add_option("--provider", settings.dialect,
+                 "the provider to place assets with (through: always zerozero)")
       ->capture_default_str();
   AddDuration(app, "--latency", &settings.latency, "delay before each answer of the provider");
   AddDuration(app, "--warm-up", &settings.warm_up, "time under load before measuring");
@@ -167,6 +168,8 @@ void MakeQuick(Settings& settings, Options& options) {
 class Benchmarks {
  public:
   Benchmarks(CLI::App& app, const Settings& settings) : app_(app), settings_(settings) {}
+  Benchmarks(const Benchmarks&) = delete;
+  Benchmarks& operator=(const Benchmarks&) = delete;
 
   template <typename OptionsT>
   void Add(const char* name, const char* about, OptionsT& options,

@@ -1,7 +1,5 @@
 #include "tests/bench/rig.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <fstream>
 #include <utility>
@@ -12,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "rapidjson/document.h"
+#include "tests/bench/transfer.h"
 
 namespace assetgate::bench {
 namespace {
@@ -19,21 +18,11 @@ namespace {
 constexpr absl::Duration kStartTimeout = absl::Seconds(30);
 constexpr absl::Duration kStopTimeout = absl::Seconds(30);
 
-std::size_t Append(char* data, std::size_t size, std::size_t count, void* text) {
-  static_cast<std::string*>(text)->append(data, size * count);
-  return size * count;
-}
-
 absl::StatusOr<std::string> HttpGet(const std::string& url) {
   std::string body;
-  std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), &curl_easy_cleanup);
+  const Curl curl = MakeTransfer();
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl.get(), CURLOPT_NOPROXY, "*");
-  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 30L);
-  curl_easy_setopt(curl.get(), CURLOPT_FAILONERROR, 1L);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &Append);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &body);
+  ReceiveInto(curl.get(), body);
   if (const CURLcode code = curl_easy_perform(curl.get()); code != CURLE_OK) {
     return absl::UnavailableError(absl::StrCat("GET ", url, ": ", curl_easy_strerror(code)));
   }
@@ -91,6 +80,9 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Start(const Settings& settings, Option
   const auto listening = rig->simulator_->AwaitLine("listening on ", kStartTimeout);
   if (!listening.ok()) return listening.status();
   rig->simulator_url_ = listening->substr(listening->find("http://"));
+  auto base_url = BaseUrl(rig->simulator_url_, rig->dialect_);
+  if (!base_url.ok()) return base_url.status();
+  rig->base_url_ = *std::move(base_url);
 
   rig->store_path_ = path + "/assetgate.db";
   rig->postgres_uri_ = options.postgres_uri;
@@ -102,9 +94,6 @@ absl::Status Rig::StartGateway(absl::Duration poll_interval) {
   const std::string& path = folder_->path();
   const std::string config_path = path + "/assetgate.yaml";
   const std::string interval = absl::FormatDuration(poll_interval);
-  auto base_url = BaseUrl(simulator_url_, dialect_);
-  if (!base_url.ok()) return base_url.status();
-  base_url_ = *std::move(base_url);
   std::ofstream(config_path)  //
       << "listen: 127.0.0.1:0\n"
       << "admin: {listen: 127.0.0.1:0}\n"

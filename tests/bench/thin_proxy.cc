@@ -1,6 +1,5 @@
 #include "tests/bench/thin_proxy.h"
 
-#include <curl/curl.h>
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
@@ -25,10 +24,13 @@
 #include "absl/time/time.h"
 #include "assetgate/v1/asset_service.grpc.pb.h"
 #include "base/json.h"
+#include "model/tenant.h"
 #include "rapidjson/document.h"
 #include "store/sqlite/database.h"
 #include "store/sqlite/migrations.h"
+#include "store/store.h"
 #include "tests/bench/reference.h"
+#include "tests/bench/transfer.h"
 
 namespace assetgate::bench {
 namespace {
@@ -37,8 +39,7 @@ using store::sqlite::Connection;
 using store::sqlite::Query;
 using store::sqlite::Statement;
 
-constexpr char kTenant[] = "";
-constexpr int kAssetKind = 1;
+constexpr int kAssetKind = static_cast<int>(store::Kind::kAsset);
 
 // One write of an asset.
 struct Write {
@@ -49,7 +50,7 @@ struct Write {
   // All terms of the row, and those that this write adds.
   std::vector<std::string> terms;
   std::vector<std::string> new_terms;
-  // What the gateway would keep for itself.
+  // The submission, as it is journalled before it is sent.
   std::string internal;
 };
 
@@ -121,7 +122,7 @@ class Rows {
       write.create_revision = revision;
       Check(Query(insert_row_)
                 .Int(revision)
-                .Text(kTenant)
+                .Text(model::kDefaultTenant)
                 .Int(kAssetKind)
                 .Text(write.id)
                 .Int(revision)
@@ -140,7 +141,7 @@ class Rows {
     }
     for (const std::string& term : write.new_terms) {
       Check(Query(insert_term_)
-                .Text(kTenant)
+                .Text(model::kDefaultTenant)
                 .Int(kAssetKind)
                 .Text(term)
                 .Int(write.create_revision)
@@ -149,7 +150,7 @@ class Rows {
     Check(Query(insert_change_)
               .Int(revision)
               .Int(absl::ToUnixMicros(absl::Now()))
-              .Text(kTenant)
+              .Text(model::kDefaultTenant)
               .Int(kAssetKind)
               .Text(write.id)
               .Int(write.create_revision)
@@ -183,10 +184,6 @@ class Poster {
 
   explicit Poster(std::string base_url)
       : base_url_(std::move(base_url)), multi_(curl_multi_init()) {
-    for (const char* line : {"Authorization: Bearer sim-key", "Content-Type: application/json",
-                             "Accept: application/json", "Expect:"}) {
-      headers_ = curl_slist_append(headers_, line);
-    }
     curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, 512L);
     std::thread([this] { Transfer(); }).detach();
   }
@@ -214,13 +211,8 @@ class Poster {
     Done done;
   };
 
-  static std::size_t Append(char* data, std::size_t size, std::size_t count, void* text) {
-    static_cast<std::string*>(text)->append(data, size * count);
-    return size * count;
-  }
-
   [[noreturn]] void Transfer() {
-    std::vector<CURL*> idle;
+    std::vector<Curl> idle;
     while (true) {
       std::vector<std::unique_ptr<Call>> calls;
       {
@@ -236,54 +228,46 @@ class Poster {
     }
   }
 
-  void Begin(std::unique_ptr<Call> call, std::vector<CURL*>& idle) {
-    CURL* curl = nullptr;
+  void Begin(std::unique_ptr<Call> call, std::vector<Curl>& idle) {
+    Curl owned;
     if (idle.empty()) {
-      curl = curl_easy_init();
-      curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-      curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-      curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-      curl_easy_setopt(curl, CURLOPT_TIMEOUT, 30L);
-      curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
-      curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers_);
-      curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &Append);
+      owned = MakePost();
     } else {
-      curl = idle.back();
+      owned = std::move(idle.back());
       idle.pop_back();
     }
+    // The multi handle has it until its End.
+    CURL* const curl = owned.release();
     curl_easy_setopt(curl, CURLOPT_URL, call->url.c_str());
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->request.data());
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(call->request.size()));
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &call->response);
+    ReceiveInto(curl, call->response);
     curl_easy_setopt(curl, CURLOPT_PRIVATE, call.release());
     curl_multi_add_handle(multi_, curl);
   }
 
-  void End(const CURLMsg& message, std::vector<CURL*>& idle) {
+  void End(const CURLMsg& message, std::vector<Curl>& idle) {
     CURL* const curl = message.easy_handle;
     const bool ok = message.data.result == CURLE_OK;
     void* data = nullptr;
     curl_easy_getinfo(curl, CURLINFO_PRIVATE, &data);
     const std::unique_ptr<Call> call(static_cast<Call*>(data));
     curl_multi_remove_handle(multi_, curl);
-    idle.push_back(curl);
+    idle.emplace_back(curl);
     call->done(ok ? std::move(call->response) : "");
   }
 
   const std::string base_url_;
   CURLM* const multi_;
-  curl_slist* headers_ = nullptr;
   absl::Mutex mu_;
   std::vector<std::unique_ptr<Call>> queue_ ABSL_GUARDED_BY(mu_);
 };
 
-// data.`member` of an answer; empty where there is none.
-std::string IdIn(const std::string& body, const char* member) {
-  rapidjson::Document answer;
-  answer.Parse(body.data(), body.size());
-  if (!answer.IsObject() || !answer.HasMember("data") || !answer["data"].IsObject()) return "";
-  const rapidjson::Value& data = answer["data"];
-  return data.HasMember(member) && data[member].IsString() ? data[member].GetString() : "";
+// The text at `path` of a JSON document; empty if there is none.
+std::string TextIn(const std::string& json, absl::string_view path) {
+  rapidjson::Document document;
+  document.Parse(json.data(), json.size());
+  return document.HasParseError() ? "" : base::JsonText(document, path);
 }
 
 class ThinProxy : public v1::AssetService::CallbackService {
@@ -299,7 +283,7 @@ class ThinProxy : public v1::AssetService::CallbackService {
     bool answered = false;
     poster_.Post("/asset-groups", base::WriteJson(body), [&](const std::string& answer) {
       absl::MutexLock lock(&mu);
-      group_ = IdIn(answer, "group_id");
+      group_ = TextIn(answer, "data.group_id");
       answered = true;
     });
     absl::MutexLock lock(&mu);
@@ -325,24 +309,17 @@ class ThinProxy : public v1::AssetService::CallbackService {
     placement.set_state(v1::Placement::SUBMITTING);
     *placement.mutable_create_time() = reply->create_time();
     for (const auto& [key, value] : request->asset().labels()) {
-      write->terms.push_back(absl::StrCat("l", key, "=", value));
+      write->terms.push_back(absl::StrCat("label:", key, "=", value));
     }
-    write->terms.push_back(absl::StrCat("s", static_cast<int>(reply->state())));
-    write->terms.push_back(absl::StrCat("m", static_cast<int>(reply->media_type())));
-    write->terms.push_back(absl::StrCat("p", placement.provider()));
+    write->terms.push_back(absl::StrCat("state:", static_cast<int>(reply->state())));
+    write->terms.push_back(absl::StrCat("media:", static_cast<int>(reply->media_type())));
+    write->terms.push_back(absl::StrCat("provider:", placement.provider()));
     write->new_terms = write->terms;
     write->resource = reply->SerializeAsString();
-    // What a journal of the submission takes.
-    write->internal = std::string(200, 'j');
-    rows_.Commit(*write, [this, reactor, request, reply, write](std::int64_t create_revision) {
+    write->internal = SubmissionOf(request->asset());
+    rows_.Commit(*write, [this, reactor, reply, write](std::int64_t create_revision) {
       write->create_revision = create_revision;
-      rapidjson::Document body(rapidjson::kObjectType);
-      base::SetJson(body, body, "platform", "JIMENG");
-      base::SetJson(body, body, "group_id", group_);
-      base::SetJson(body, body, "url", request->asset().source_uri());
-      base::SetJson(body, body, "asset_type", "Image");
-      base::SetJson(body, body, "name", request->asset().display_name());
-      poster_.Post("/assets", base::WriteJson(body),
+      poster_.Post("/assets", write->internal,
                    [this, reactor, reply, write](const std::string& answer) {
                      Answered(reactor, reply, *write, answer);
                    });
@@ -351,9 +328,19 @@ class ThinProxy : public v1::AssetService::CallbackService {
   }
 
  private:
+  std::string SubmissionOf(const v1::Asset& asset) const {
+    rapidjson::Document body(rapidjson::kObjectType);
+    base::SetJson(body, body, "platform", "JIMENG");
+    base::SetJson(body, body, "group_id", group_);
+    base::SetJson(body, body, "url", asset.source_uri());
+    base::SetJson(body, body, "asset_type", "Image");
+    base::SetJson(body, body, "name", asset.display_name());
+    return base::WriteJson(body);
+  }
+
   void Answered(grpc::ServerUnaryReactor* reactor, v1::Asset* reply, Write& write,
                 const std::string& answer) {
-    const std::string id = IdIn(answer, "asset_id");
+    const std::string id = TextIn(answer, "data.asset_id");
     if (id.empty()) {
       return reactor->Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "not accepted"));
     }
@@ -361,7 +348,7 @@ class ThinProxy : public v1::AssetService::CallbackService {
     placement.set_state(v1::Placement::PROCESSING);
     placement.set_provider_asset_id(id);
     reply->mutable_update_time()->set_seconds(absl::ToUnixSeconds(absl::Now()));
-    write.new_terms = {absl::StrCat("u", id)};
+    write.new_terms = {absl::StrCat("upstream:", id)};
     write.terms.push_back(write.new_terms.front());
     write.resource = reply->SerializeAsString();
     rows_.Commit(write, [reactor](std::int64_t) { reactor->Finish(grpc::Status::OK); });

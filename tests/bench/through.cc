@@ -1,6 +1,4 @@
 // CreateAsset through to a provider, compared with the thinnest proxy that is as durable.
-#include <curl/curl.h>
-
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "tests/bench/benchmarks.h"
 #include "tests/bench/make_assets.h"
 #include "tests/bench/reference.h"
+#include "tests/bench/transfer.h"
 #include "tests/bench/usage.h"
 
 namespace assetgate::bench {
@@ -64,27 +63,19 @@ class Creates {
   std::vector<double> alone_;
 };
 
-std::size_t Discard(char*, std::size_t size, std::size_t count, void*) { return size * count; }
-
 // The provider itself, asked by one caller on a connection that is kept.
 class Direct {
  public:
-  explicit Direct(const std::string& base_url) : curl_(curl_easy_init(), &curl_easy_cleanup) {
-    headers_.reset(curl_slist_append(curl_slist_append(nullptr, "Content-Type: application/json"),
-                                     "Authorization: Bearer sim-key"));
+  explicit Direct(const std::string& base_url) : curl_(MakePost()) {
     curl_easy_setopt(curl_.get(), CURLOPT_URL, (base_url + "/asset-groups").c_str());
-    curl_easy_setopt(curl_.get(), CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl_.get(), CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(curl_.get(), CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(curl_.get(), CURLOPT_TIMEOUT, 30L);
-    curl_easy_setopt(curl_.get(), CURLOPT_HTTPHEADER, headers_.get());
-    curl_easy_setopt(curl_.get(), CURLOPT_WRITEFUNCTION, &Discard);
     curl_easy_setopt(curl_.get(), CURLOPT_POSTFIELDS, R"({"platform":"JIMENG","name":"direct"})");
+    ReceiveInto(curl_.get(), answer_);
   }
 
   absl::Status Run(absl::Duration time, bool keep) {
     std::vector<double> milliseconds;
     for (const absl::Time until = absl::Now() + time; absl::Now() < until;) {
+      answer_.clear();
       const absl::Time from = absl::Now();
       if (const CURLcode code = curl_easy_perform(curl_.get()); code != CURLE_OK) {
         return absl::UnavailableError(absl::StrCat("the provider: ", curl_easy_strerror(code)));
@@ -98,20 +89,17 @@ class Direct {
   double Alone() const { return Quantile(alone_, 0.5); }
 
  private:
-  struct FreeList {
-    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-  };
-  std::unique_ptr<curl_slist, FreeList> headers_;
-  std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl_;
+  const Curl curl_;
+  std::string answer_;
   std::vector<double> alone_;
 };
 
 }  // namespace
 
-absl::Status MeasureThrough(const Settings& settings, const ThroughOptions& options) {
-  if (settings.dialect != "zerozero") {
-    return absl::InvalidArgumentError("--provider: the thin proxy speaks zerozero only");
-  }
+absl::Status MeasureThrough(const Settings& given, const ThroughOptions& options) {
+  Settings settings = given;
+  // The only one that the thin proxy knows.
+  settings.dialect = "zerozero";
   auto rig = Rig::Start(settings, {});
   if (!rig.ok()) return rig.status();
   auto reference = Reference::StartThinProxy(settings, (*rig)->base_url());
@@ -133,8 +121,7 @@ absl::Status MeasureThrough(const Settings& settings, const ThroughOptions& opti
   const double added = ours->Alone() - direct.Alone();
   const double thin_added = thin->Alone() - direct.Alone();
   absl::PrintF(
-      "through: CreateAsset, %d callers, %d connections, a provider that answers after %s, medians "
-      "of %d pairs\n"
+      "through: CreateAsset, %d callers, %d connections, %s answers after %s, medians of %d pairs\n"
       "                      gateway   thin proxy   ratio\n"
       "  creates/s          %8.0f     %8.0f    %.2fx  (must 0.75x, goal 0.95x)\n"
       "  CPU per create     %5.0f µs     %5.0f µs    %.2fx  (must 1.3x, goal 1.05x)\n"
@@ -142,11 +129,12 @@ absl::Status MeasureThrough(const Settings& settings, const ThroughOptions& opti
       "  p99                %5.1f ms     %5.1f ms    %.2fx\n"
       "  added p50, alone   %5.2f ms     %5.2f ms    %.2fx  (must 1.3x, goal 1.05x; the provider "
       "%.2f ms)\n",
-      options.callers, settings.connections, absl::FormatDuration(settings.latency), pairs,
-      ours->Rate(), thin->Rate(), ours->Rate() / thin->Rate(), ours->Cpu(), thin->Cpu(),
-      ours->Cpu() / thin->Cpu(), ours->Switches(), thin->Switches(),
-      ours->Switches() / thin->Switches(), ours->P99(), thin->P99(), ours->P99() / thin->P99(),
-      added, thin_added, added / thin_added, direct.Alone());
+      options.callers, settings.connections, settings.dialect,
+      absl::FormatDuration(settings.latency), pairs, ours->Rate(), thin->Rate(),
+      ours->Rate() / thin->Rate(), ours->Cpu(), thin->Cpu(), ours->Cpu() / thin->Cpu(),
+      ours->Switches(), thin->Switches(), ours->Switches() / thin->Switches(), ours->P99(),
+      thin->P99(), ours->P99() / thin->P99(), added, thin_added, added / thin_added,
+      direct.Alone());
   ours.reset();
   return (*rig)->Stop();
 }

@@ -21,6 +21,8 @@ namespace assetgate::reconcile {
 // The first two of them.
 constexpr int kA = 0;
 constexpr int kB = 1;
+// A submission is called lost so long after its lease, or its start timeout, at the latest.
+constexpr absl::Duration kLost = absl::Seconds(15 + 60 + 5);
 
 // Each gateway has its own loop, its own calls and its own leases, and hears of the others' changes
 // as a store would tell them. At first the shards are dealt out evenly. Those that live and are not
